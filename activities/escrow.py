@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+import asyncpg
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,8 +23,8 @@ from contracts.escrow import (
 )
 from domain import accounts
 from domain.accounts import Account
-from domain.errors import IdempotencyConflict, InsufficientFunds
-from domain.escrow.commands import payment_of
+from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
+from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.pause import extended_until
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
@@ -35,8 +36,9 @@ from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
+from ledger.controls import refuse_frozen
 from ledger.gateway import Ledger, Posting
-from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
+from repositories import alert, api_key, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
@@ -103,7 +105,7 @@ class EscrowActivities:
             try:
                 async with self._database.platform_transaction() as books:
                     return await self._write(books, message)
-            except (InsufficientFunds, IdempotencyConflict, ExposureLimit, *STOPPED) as refusal:
+            except (InsufficientFunds, SpendLimitExceeded, IdempotencyConflict, ExposureLimit, *STOPPED) as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             except (DBAPIError, PostgresError) as error:
                 if not does_not_fit(error):
@@ -163,6 +165,8 @@ class EscrowActivities:
                 # What a payment has brought was on its way before.
                 terms = message.escrow.terms
                 await organization.refuse_stopped_as(await books.driver(), terms.payer_org_id, terms.payee_org_id)
+                if message.escrow.funded_from == CREDITS and (known is None or known.has_frozen):
+                    await self._refuse_frozen(await books.driver(), message)
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final
@@ -180,6 +184,19 @@ class EscrowActivities:
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
+
+    async def _refuse_frozen(self, driver: asyncpg.Connection, message: RecordEscrowEvent) -> None:
+        """Refuse credits for an escrow while spending is frozen of whoever funds it."""
+        actor = message.actor_detail
+        key_id = None if actor is None else actor.key_id
+        await refuse_frozen(
+            driver,
+            message.escrow.terms.payer_org_id,
+            key_id=key_id,
+            agent_id=None if actor is None else actor.agent_id,
+            department_id=await api_key.department_of(driver, key_id),
+            at=message.at,
+        )
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money that became something else while the escrow was on its way to take it.

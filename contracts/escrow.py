@@ -11,7 +11,7 @@ from contracts.base import Message, content_of
 from contracts.seal import Seal
 from domain.access import Actor
 from domain.approval import ApprovalRequired
-from domain.errors import DomainError, InsufficientFunds, Invalid
+from domain.errors import DomainError, InsufficientFunds, Invalid, SpendLimitExceeded
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
 from domain.invoice.state import WrongInvoiceState
 from domain.money import check_ratio
@@ -222,7 +222,13 @@ class NotedCommand(Message):
 
 
 #: The declines that are answered with a status of their own.
-_DECLINES: tuple[type[DomainError], ...] = (InsufficientFunds, ExposureLimit, ApprovalRequired, WrongInvoiceState)
+_DECLINES: tuple[type[DomainError], ...] = (
+    InsufficientFunds,
+    SpendLimitExceeded,
+    ExposureLimit,
+    ApprovalRequired,
+    WrongInvoiceState,
+)
 
 
 class Declined(Message):

@@ -9,14 +9,29 @@ from uuid import UUID
 import asyncpg
 
 from domain import accounts
-from domain.errors import Conflict, DomainError, Invalid, NotFound, other_request
+from domain.errors import Conflict, DomainError, Invalid, NotFound, SpendLimitExceeded, other_request
+from domain.ids import uuid_id
 from domain.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
+from ledger.spends import RefusalReason
 
 MISSING = "There is no such spend control."
 
 _WRITE = "SELECT * FROM ledger.write_control($1, $2, $3, $4, $5, $6, $7, $8)"
+_FROZEN = """
+    SELECT c.id, c.subject_kind, c.subject_id FROM ledger.controls c
+    WHERE c.org_id = $1 AND c.status = 'frozen'
+      AND (c.starts_at IS NULL OR c.starts_at <= $5) AND (c.ends_at IS NULL OR $5 < c.ends_at)
+      AND c.id IN (
+        SELECT unnest(n.path) FROM ledger.controls n WHERE n.org_id = $1 AND n.status <> 'closed'
+          AND (n.subject_kind, n.subject_id) IN (
+            SELECT 'organization', $1 UNION ALL SELECT 'key', $2 UNION ALL SELECT 'agent', $3
+            UNION ALL SELECT 'department', unnest(d.path) FROM public.departments d WHERE d.id = $4 AND d.org_id = $1
+          )
+      )
+    ORDER BY c.id LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,34 @@ class Written:
     control_id: UUID
     version: int
     replayed: bool
+
+
+async def refuse_frozen(
+    connection: asyncpg.Connection,
+    org_id: str,
+    *,
+    key_id: str | None = None,
+    agent_id: str | None = None,
+    department_id: str | None = None,
+    at: datetime,
+) -> None:
+    """Refuse what takes an organization's credits and is no spend, such as funding an escrow, while they are frozen.
+
+    It counts against no limit. Frozen are the organization, the key, the agent or the department, or what stands above.
+
+    Raises:
+        SpendLimitExceeded: one of them is; `extra` names the control.
+    """
+    found = await connection.fetchrow(_FROZEN, org_id, key_id, agent_id, department_id, at)
+    if found is not None:
+        raise SpendLimitExceeded(
+            "Spending is frozen.",
+            extra={
+                "reason": RefusalReason.FROZEN.value,
+                "control_id": uuid_id("ctl", found["id"]),
+                "subject": {"type": found["subject_kind"], "id": found["subject_id"]},
+            },
+        )
 
 
 class Controls:

@@ -42,7 +42,8 @@ def state_of(row: EscrowRow) -> Escrow:
 class Known:
     """What the books know of an escrow and of one command: the state, and whether the command was done.
 
-    `has_levels` says whether there are levels by reputation, so that nobody else has to ask while the row is locked.
+    `has_levels` says whether there are levels by reputation, and `has_frozen` whether the payer has frozen spending, so
+    that nobody else has to ask while the row is locked.
     """
 
     escrow: Escrow
@@ -50,11 +51,13 @@ class Known:
     transfer_id: UUID | None
     content_hash: str | None = None
     has_levels: bool = True
+    has_frozen: bool = True
 
 
 _LOCK = """
     SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash,
-        EXISTS (SELECT FROM reputation_ladders) AS has_levels
+        EXISTS (SELECT FROM reputation_ladders) AS has_levels,
+        EXISTS (SELECT FROM ledger.controls c WHERE c.org_id = e.org_id AND c.status = 'frozen') AS has_frozen
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = $2
     WHERE e.id = $1 FOR UPDATE OF e
 """
@@ -69,7 +72,8 @@ async def lock(connection: AsyncConnection, escrow_id: str, command_id: str) -> 
     row = (await connection.exec_driver_sql(_LOCK, (escrow_id, command_id))).one_or_none()
     if row is None:
         return None
-    return Known(_STATE.validate_json(row.state), row.done, row.transfer_id, row.content_hash, row.has_levels)
+    state = _STATE.validate_json(row.state)
+    return Known(state, row.done, row.transfer_id, row.content_hash, row.has_levels, row.has_frozen)
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:

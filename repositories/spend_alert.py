@@ -66,24 +66,33 @@ FROM recent WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.key = recent.key)
 LIMIT :most
 """
 
-#: What fires about a window that is over, or about a limit of which less is used by now.
+#: What fires about a window that is over, or about a limit of which less is used by now. What was refused has no
+#: counter where nothing else was spent in its window, and no window where a freeze or the limit of each spend refused
+#: it: its day counts.
 _OVER = f"""
 SELECT a.key
 FROM alerts a
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN a.key ~ '^spend[.][a-z]+:[0-9a-f-]{{36}}:[a-z]+:[0-9]+(:[0-9]+)?$'
+    SELECT CASE WHEN a.key ~ '^spend[.][a-z]+:[0-9a-f-]{{36}}:[a-z]*:[0-9]+(:[0-9]+)?$'
         THEN string_to_array(a.key, ':') END AS parts
 ) k
-LEFT JOIN ledger.counters n ON n.starts_at = to_timestamp(k.parts[4]::bigint) AND n."window" = k.parts[3]
-    AND n.control_id = k.parts[2]::uuid
-LEFT JOIN ledger.controls c ON c.id = n.control_id AND c.status <> 'closed'
-LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = n."window"
+CROSS JOIN LATERAL (
+    SELECT k.parts[2]::uuid AS control_id, k.parts[3] AS "window", to_timestamp(k.parts[4]::bigint) AS starts_at,
+        k.parts[5]::int AS part
+) p
+LEFT JOIN ledger.controls c ON c.id = p.control_id AND c.status <> 'closed'
+LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = p."window"
+LEFT JOIN ledger.counters n ON n.control_id = p.control_id AND n."window" = p."window" AND n.starts_at = p.starts_at
 WHERE a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'spend.refused', '{BUDGET_80_PERCENT}')
     AND k.parts IS NOT NULL AND (
-        w."window" IS NULL OR n.ends_at <= CAST(:now AS timestamptz) OR coalesce(greatest(
-            (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
-            n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
-        ), 0) < k.parts[5]::int
+        c.id IS NULL OR CASE WHEN p."window" = '' THEN p.starts_at + interval '1 day' <= CAST(:now AS timestamptz)
+        ELSE w."window" IS NULL
+            OR ledger.window_end(p."window", p.starts_at, c.zone, c.week_starts) <= CAST(:now AS timestamptz)
+            OR coalesce(greatest(
+                (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
+                n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
+            ), 0) < p.part
+        END
     )
 LIMIT :most
 """

@@ -150,6 +150,9 @@ async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpC
         case Crossing.EXPIRED:
             # Nothing was bought, and nobody refused.
             wanted.armed = True
+        case Crossing.DECLINED if crossing.payment_method != wanted.payment_method:
+            # Another method was set since, which has refused nothing.
+            wanted.armed = True
         case Crossing.DECLINED:
             wanted.enabled, wanted.off_reason = False, verdict.why
             await alert.raise_alert(

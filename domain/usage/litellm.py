@@ -59,7 +59,7 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
         heard: whether it has what the caller of the proxy said of it. Without, it is the call alone.
     """
     at = started_at(row)
-    data = _attributed(row) if heard else {}
+    data = _attributed(row) if heard else _proven(row)
     data |= {name: row[field] for name, field in _CALL.items() if row.get(field)}
     data["litellm"] = {name: kept for name in _KEPT if (kept := _kept(row.get(name))) is not None}
     if _was_served(row):
@@ -89,6 +89,15 @@ def _attributed(row: Mapping[str, Any]) -> dict[str, Any]:
     if "run_id" not in data and row.get("session_id"):
         data["run_id"] = row["session_id"]
     return data
+
+
+def _proven(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the caller said that proves itself: the spend that has paid, with its secret and its action."""
+    said = _attributed(row)
+    spend, secret, action = (said.get(name) for name in ("spend_id", SECRET, "action"))
+    if not (isinstance(spend, str) and is_id(spend, "spd") and secret is not None and _is_secret(action)):
+        return {}
+    return {"spend_id": spend, SECRET: secret, "action": action}
 
 
 def _is_secret(value: object) -> bool:

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.accounts import org_credits, provider_clearing
-from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, Unavailable
+from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded, Unavailable
 from domain.ids import is_id, transfer_id, uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
@@ -28,6 +28,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
+from ledger.controls import refuse_frozen
 from ledger.gateway import Ledger
 from ledger.transfers import Transfer, Transfers
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
@@ -49,7 +50,7 @@ class CreditsProvider:
         self._clearing = provider_clearing(self.name, CREDIT)
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Move the credits; too few are a decline, which leaves nothing behind and has our id for a `ref`."""
+        """Move the credits; too few or frozen ones are a decline: nothing is left behind, and `ref` is our id."""
         if payment.currency != CREDIT:
             raise ProviderRefused(
                 "Only what is priced in credits can be paid with credits.", code="payment.currency_unsupported"
@@ -60,6 +61,8 @@ class CreditsProvider:
             )
         try:
             async with self._books(changes=True) as connection:
+                if await self._transfers(connection).by_key(idempotency_key) is None:
+                    await refuse_frozen(connection, payment.org_id, at=self._clock())
                 posted = await Ledger(connection).post(
                     key=idempotency_key,
                     kind=PAYMENT,
@@ -74,13 +77,9 @@ class CreditsProvider:
                 return await self._snapshot(connection, transfer_id(posted.transfer_id))
         except InsufficientFunds:
             detail = f"{format_amount(payment.amount_minor, CREDIT)} credits are not available."
-            return Snapshot(
-                ref=payment.payment_id,
-                status=ProviderStatus.FAILED,
-                amount_minor=payment.amount_minor,
-                currency=CREDIT,
-                decline=Decline(code="insufficient_funds", detail=detail),
-            )
+            return _declined(payment, "insufficient_funds", detail)
+        except SpendLimitExceeded:
+            return _declined(payment, "spending_frozen", "The organization has frozen the spending of its credits.")
 
     async def retrieve(self, ref: str) -> Snapshot:
         """Read the transfer and those that gave a part of it back."""
@@ -172,7 +171,7 @@ class CreditsProvider:
             async with self._connect() as connection:
                 reached = True
                 yield connection
-        except InsufficientFunds:
+        except (InsufficientFunds, SpendLimitExceeded):
             raise
         except (Unavailable, OSError, SQLAlchemyError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             detail = "The books did not answer."
@@ -203,6 +202,16 @@ class CreditsProvider:
         if paid is None or paid.kind != PAYMENT:
             raise ProviderNotFound("There is no such payment with credits.")
         return paid
+
+
+def _declined(payment: CreatePayment, code: str, detail: str) -> Snapshot:
+    return Snapshot(
+        ref=payment.payment_id,
+        status=ProviderStatus.FAILED,
+        amount_minor=payment.amount_minor,
+        currency=CREDIT,
+        decline=Decline(code=code, detail=detail),
+    )
 
 
 def _movement(transfer: Transfer) -> BalanceTransaction:

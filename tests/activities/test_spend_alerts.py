@@ -174,3 +174,24 @@ async def test_a_rate_that_is_missing_is_for_operators_and_the_rest_is_not(world
     assert "ZWG" in {it.subject for it in seen if it.kind == "spend.no_rate"}
     assert not {"spend.refused", "spend.threshold"} & {it.kind for it in seen}
     assert not of_org
+
+
+async def test_refusal_fires_until_its_window_ends_also_where_nothing_else_was_spent_in_it(world: World) -> None:
+    await world.limit(Limit(window=Window.MONTH, amount_minor=10 * CREDIT))
+    assert await world.spend(11) is Outcome.REFUSED
+    await world.raised()
+    assert [(row.kind, row.status) for row in await world.rows()] == [("spend.refused", "firing")]
+    end = window_end(Window.MONTH, NOW, zone_of("UTC"), 1)
+    await world.raised(end - timedelta(seconds=1))
+    assert [row.status for row in await world.rows()] == ["firing"]
+    await world.raised(end)
+    assert [row.status for row in await world.rows()] == ["resolved"]
+
+
+async def test_refusal_without_a_window_fires_for_its_day(world: World) -> None:
+    await world.limit(Limit(window=Window.MONTH, amount_minor=1_000 * CREDIT), per_spend_minor=5 * CREDIT)
+    assert await world.spend(11) is Outcome.REFUSED
+    await world.raised()
+    assert [row.status for row in await world.rows()] == ["firing"]
+    await world.raised(NOW + timedelta(days=1))
+    assert [row.status for row in await world.rows()] == ["resolved"]

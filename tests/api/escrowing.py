@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from activities.escrow import EscrowActivities
 from api.v1.escrows.commands import terms_of
-from contracts.escrow import RecordEscrowEvent
+from contracts.escrow import RecordedEscrow, RecordEscrowEvent
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome
@@ -44,8 +44,10 @@ async def escrow_between(
     return agreed.escrow_id
 
 
-async def write(database: Database, outcome: Outcome, *, at: datetime = NOW) -> None:
-    """Write one event of an escrow."""
+async def record(
+    database: Database, outcome: Outcome, *, at: datetime = NOW, actor: Actor | None = None
+) -> RecordedEscrow:
+    """Have the books take one event of an escrow, and return what became of it."""
     command_id = new_id("cmd")
     numbered = commands.numbered(outcome, command_id=command_id, now=at)
     message = RecordEscrowEvent(
@@ -53,13 +55,19 @@ async def write(database: Database, outcome: Outcome, *, at: datetime = NOW) -> 
         event=numbered.event,
         command_id=command_id,
         actor=numbered.actor,
+        actor_detail=actor,
         moves=numbered.moves,
         details=dict(numbered.details),
         at=at,
         decided_from=await escrow_hash(database, outcome.escrow.terms.escrow_id),
     )
     # The operator of the tests makes organizations that have nothing to do with each other.
-    assert (await EscrowActivities(database, evidence=EvidencePolicy(registrars=("*",))).record_event(message)).applied
+    return await EscrowActivities(database, evidence=EvidencePolicy(registrars=("*",))).record_event(message)
+
+
+async def write(database: Database, outcome: Outcome, *, at: datetime = NOW) -> None:
+    """Write one event of an escrow."""
+    assert (await record(database, outcome, at=at)).applied
 
 
 async def funded_escrow(

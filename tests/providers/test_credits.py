@@ -18,6 +18,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, key
+from tests.support.spend_world import World
 
 pytestmark = pytest.mark.db
 
@@ -167,3 +168,16 @@ async def test_a_lost_commit_took_the_credits_once(harness: CreditsHarness):
         await harness.provider.create(payment, idempotency_key=once)
     await harness.provider.create(payment, idempotency_key=once)
     assert await harness.balance(org_credits(harness.org_id)) == 9 * PRICE
+
+
+async def test_frozen_credits_pay_nothing_and_what_was_paid_before_stays(db: Database) -> None:
+    world = await World(db).begin()
+    harness = CreditsHarness(db, world.org, new_id("org"))
+    before, after = harness.payment(), harness.payment()
+    kept = key()
+    assert (await harness.provider.create(before, idempotency_key=kept)).status is ProviderStatus.SUCCEEDED
+    await world.freeze()
+    declined = await harness.provider.create(after, idempotency_key=key())
+    assert (declined.status, declined.decline and declined.decline.code) == (ProviderStatus.FAILED, "spending_frozen")
+    # A try whose answer was lost finds what it has done.
+    assert (await harness.provider.create(before, idempotency_key=kept)).status is ProviderStatus.SUCCEEDED

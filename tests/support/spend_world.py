@@ -54,9 +54,17 @@ class World:
                 now=NOW,
             )
 
+    async def freeze(self) -> None:
+        """Open a control of the organization, without limits, and freeze it."""
+        new = NewControl(subject_kind=SubjectKind.ORGANIZATION, subject_id=self.org, asset="CREDIT")
+        await self.change(await self._open(new, Allowance(limits=())), {"status": "frozen"})
+
     async def limit(self, *limits: Limit, asset: str = "CREDIT", **more: Any) -> str:
         new = NewControl(subject_kind=SubjectKind.RUN, subject_id=self.run, asset=asset)
-        wanted = {**new.columns(), **Allowance(limits=limits, **more).columns()}
+        return await self._open(new, Allowance(limits=limits, **more))
+
+    async def _open(self, new: NewControl, allowance: Allowance) -> str:
+        wanted = {**new.columns(), **allowance.columns()}
         async with self.database.platform() as session:
             written = await Controls(await driver_connection(session)).write(
                 org_id=self.org,

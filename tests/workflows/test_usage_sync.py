@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -36,6 +36,8 @@ from domain.usage.paid_call import HASHED, SECRET
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Spender
+from models.agent import Agent
+from models.department import Department
 from models.meter import MeterRow
 from models.organization import Organization
 from providers.payments.base import ProviderUnavailable
@@ -627,3 +629,29 @@ def test_two_days_are_read_again_each_night() -> None:
     jobs = {job.id: job for job in SCHEDULES if job.workflow == "usage-sync"}
     assert jobs["usage-sync"].args == (UsageSync(),)
     assert jobs["usage-sync-nightly"].args == (UsageSync(back_seconds=172_800),)
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("change", ["closed", "moved"])
+async def test_call_that_was_paid_is_not_charged_again_when_whom_it_was_for_changes(
+    paying: Paying, change: str
+) -> None:
+    org_id, first, second, agent = paying.proxy.org_id, new_id("dep"), new_id("dep"), new_id("agt")
+    async with paying.proxy.database.platform() as session:
+        for name, department in (("a", first), ("b", second)):
+            session.add(
+                Department(
+                    id=department, org_id=org_id, name=name, path=[department], created_by="t", command_id=department
+                )
+            )
+        await session.flush()
+        listing = {"visibility": "private", "pricing_model": "free", "created_by": "t", "command_id": agent}
+        session.add(Agent(id=agent, org_id=org_id, name="agent", department_id=first, **listing))
+    spend_id = await paying.spend()
+    await paying.call(spend_id, agent_id=agent, department_id=first)
+    async with paying.proxy.database.platform() as session:
+        if change == "closed":
+            await session.execute(update(Department).where(Department.id == first).values(closed_at=paying.proxy.now))
+        await session.execute(update(Agent).where(Agent.id == agent).values(department_id=second))
+    assert await paying.charged() == set()
+    assert await paying.balance() == 98_000_000

@@ -51,7 +51,15 @@ from contracts.escrow import (
 )
 from domain.access import Actor, Permission
 from domain.contract import NotAccepted, require_accepted
-from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, WrongState
+from domain.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientFunds,
+    Invalid,
+    NotFound,
+    SpendLimitExceeded,
+    WrongState,
+)
 from domain.escrow.actions import (
     MAX_DELIVERIES,
     MAX_PARTIAL_REFUNDS,
@@ -100,6 +108,7 @@ _FUNDING = errors(
     NotFound,
     Forbidden,
     InsufficientFunds,
+    SpendLimitExceeded,
     WrongState,
     (Conflict, "escrow.currency_mismatch"),
     (Conflict, "escrow.amount_mismatch"),

@@ -1,0 +1,51 @@
+"""Who is frozen takes no credits by an escrow either: it would leave a limit on uses to whoever works for it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from domain.access import Actor, Role
+from domain.escrow import commands
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good
+from tests.api.escrowing import NOW, escrow_between, record, state
+from tests.api.spending import balance, grant
+
+pytestmark = pytest.mark.db
+
+NewTenant = Callable[..., Awaitable[Tenant]]
+
+
+async def frozen(payer: Tenant, kind: str, subject_id: str) -> str:
+    """Open a control and freeze it; returns its id."""
+    body: dict[str, Any] = {"subject": {"type": kind, "id": subject_id}, "limits": []}
+    control = str(good(await payer.owner.post("/spend-controls", body), 201)["id"])
+    good(await payer.owner.post(f"/spend-controls/{control}/freeze"))
+    return control
+
+
+@pytest.mark.parametrize("kind", ["organization", "key", "department"])
+async def test_frozen_funds_no_escrow_with_credits(
+    operator: Caller, database: Database, new_tenant: NewTenant, kind: str
+) -> None:
+    payer, payee = await new_tenant("owner", "member"), await new_tenant("owner")
+    await grant(operator, payer.org_id, "10")
+    before = await balance(payer.owner)
+    made = await escrow_between(operator, database, payer, payee)
+    key_id = str(good(await payer.member.get("/me"))["key_id"])
+    subject = {"organization": payer.org_id, "key": key_id, "department": ""}[kind]
+    if kind == "department":
+        subject = str(good(await payer.owner.post("/departments", {"name": "Research"}), 201)["id"])
+        given = {"department_id": subject}
+        good(await payer.owner.ask("PUT", f"/api-keys/{key_id}/attribution", json=given))
+    control = await frozen(payer, kind, subject)
+    actor = Actor(principal="member", role=Role.MEMBER, org_id=payer.org_id, key_id=key_id)
+    funding = commands.fund(await state(database, made), actor=actor, source=commands.CREDITS, now=NOW)
+    recorded = await record(database, funding, actor=actor)
+    assert recorded.declined is not None
+    assert (recorded.declined.code, recorded.declined.extra["control_id"]) == ("spend.limit_exceeded", control)
+    assert await balance(payer.owner) == before
+    other = Actor(principal="owner", role=Role.OWNER, org_id=payer.org_id)
+    funding = commands.fund(await state(database, made), actor=other, source=commands.CREDITS, now=NOW)
+    assert ((await record(database, funding, actor=other)).declined is None) == (kind != "organization")
