@@ -202,7 +202,7 @@ async def give_feedback(
         kind=FactKind.FEEDBACK.value,
         key=f"{contract_id}:1",
         subject=contract_id,
-        says=said,
+        says=facts.as_paid(said, escrow.paid_minor, found.value_minor),
         is_rated=True,
     )
     await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event])
@@ -240,7 +240,7 @@ async def change_feedback(
 
     Raises:
         NotFound: there is no such feedback of the actor's organization.
-        Conflict: `reputation.window_closed`, its window is over or it was changed before.
+        Conflict: `reputation.window_closed`, its window is over, it was changed before, or it was voided.
         Invalid: a rating or a dimension, see `facts.feedback`.
         IdempotencyConflict: the command changed it otherwise.
     """
@@ -258,13 +258,19 @@ async def change_feedback(
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
     connection, by = await driver_connection(session), actor.qualified()
-    await reputation.void(connection, row.event_id, by=by, reason="The client changed its feedback.", at=now)
+    voided = await reputation.void(connection, row.event_id, by=by, reason="The client changed its feedback.", at=now)
+    if not voided:
+        event_row = await session.get(ReputationEventRow, row.event_id, populate_existing=True)
+        assert event_row is not None
+        if not (event_row.voided_by or "").startswith("payment:"):
+            # A payment gives it again once its money is there; whoever else has voided it decided that for good.
+            raise Conflict("This feedback was voided, and cannot be changed.", code="reputation.window_closed")
     event = Fact(
         id=new_id("rev"),
         kind=FactKind.FEEDBACK.value,
         key=f"{row.contract_id}:2",
         subject=row.contract_id,
-        says=said,
+        says=facts.as_paid(said, escrow.paid_minor, found.value_minor),
         is_rated=True,
     )
     await reputation.take(connection, _about(escrow, found, "feedback", by, now, policy), [event])

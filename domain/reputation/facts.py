@@ -134,6 +134,19 @@ def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
     return tuple(Says(known[name], _HALF_E4, (rating - 1) * _WHOLE_E4 // 4) for name, rating in ratings.items())
 
 
+def as_paid(said: tuple[Says, ...], paid_minor: int, of_minor: int) -> tuple[Says, ...]:
+    """Return what feedback says of a contract of which so much was paid: what is no bad news weighs by that part.
+
+    Where money went back its commission was never paid, and good news that cost nothing would be worth as much as any.
+    """
+    weighed = (each if each.good_e4 * 2 < _WHOLE_E4 else _weighed(each, paid_minor, of_minor) for each in said)
+    return tuple(each for each in weighed if each.share_e4)
+
+
+def _weighed(said: Says, paid_minor: int, of_minor: int) -> Says:
+    return Says(said.dimension, said.share_e4 * paid_minor // of_minor, said.good_e4)
+
+
 def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:
     """Return what an operator's event says: at most one unit of its weight, good or bad by the sign.
 

@@ -1,12 +1,17 @@
 -- Escrows whose money went back to its payer: what they said of anybody is void for as long as it stays there. Running it
 -- again replaces everything. Locks come in this order: escrows by id, agents by id, clients; all after those of the books.
 
--- Which escrows the credits of a payment went to, the last one first, and how many.
+-- Which escrows of its payer the credits of a payment went to, the last one first, and how many stayed there or were paid
+-- from there: what came back may have gone to any of them again. What a creator earned by one and paid with is its own.
 CREATE OR REPLACE FUNCTION reputation_funded(p_payment text) RETURNS TABLE (escrow_id text, goods_minor bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT substr(a.path, 8), sum(l.amount)::bigint FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
-    WHERE l.payment_id = p_payment AND l.parent_id IS NOT NULL AND a.path LIKE 'escrow/%'
-    GROUP BY a.path ORDER BY (array_agg(l.id ORDER BY l.id DESC))[1] DESC
+    SELECT e.id, div(sum(l.amount) * (e.funded_minor - e.refunded_minor), e.funded_minor)::bigint
+    FROM payments p
+    JOIN ledger.lots l ON l.payment_id = p.id AND l.parent_id IS NOT NULL
+    JOIN ledger.accounts a ON a.id = l.account_id AND a.path LIKE 'escrow/%'
+    JOIN escrows e ON e.id = substr(a.path, 8) AND e.org_id = p.org_id AND e.funded_minor > 0
+    WHERE p.id = p_payment
+    GROUP BY e.id ORDER BY (array_agg(l.id ORDER BY l.id DESC))[1] DESC
 $$;
 
 -- Has exactly these escrows recalled for a payment. What they said is voided and its agents are marked as stale, for

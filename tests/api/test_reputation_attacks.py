@@ -1,0 +1,121 @@
+"""What money that comes back says of nobody, and who cannot say it again."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from api.v1.escrows.commands import terms_of
+from domain.access import Actor, Role
+from domain.escrow import commands
+from repositories import contract as contracts
+from runtime.database import Database
+from tests.api import escrowing
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
+
+pytestmark = pytest.mark.db
+
+__all__ = ["parties", "site"]
+
+FIVE = dict.fromkeys(("task_success", "quality", "reliability", "response_time", "collaboration"), 5)
+Parties = tuple[Tenant, Tenant]
+
+
+async def given_back(database: Database, contract_id: str, studio: Tenant, *, cancels: bool = False) -> None:
+    """Have the payee give back what the escrow holds."""
+    worker, now = Actor(principal="studio", role=Role.OWNER, org_id=studio.org_id), datetime.now(UTC)
+    async with database.platform() as session:
+        escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
+    held = await escrowing.state(database, escrow_id)
+    done = (
+        commands.cancel(held, actor=worker, reason=None)
+        if cancels
+        else commands.refund(held, actor=worker, amount_minor=None)
+    )
+    await escrowing.write(database, done, at=now)
+
+
+async def evidence_of(caller: Caller, tenant: Tenant) -> int:
+    return int((await score_of(caller, tenant.agent_id))["evidence_count"])
+
+
+async def test_chargeback_takes_what_its_credits_said_also_where_others_went_to_and_fro(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    for _ in range(2):
+        again = await work(operator, database, client, client, at=datetime.now(UTC), score=None)
+        await given_back(database, again, client, cancels=True)
+    assert await evidence_of(client.owner, studio) == 3
+    bought.there.dispute()
+    await bought.look()
+    assert await evidence_of(client.owner, studio) == 0
+
+
+async def test_credits_that_no_escrow_kept_are_taken_first(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    again = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
+    await given_back(database, again, studio, cancels=True)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    earned = await score_of(client.owner, studio.agent_id)
+    bought.there.refund(400)
+    await bought.look()
+    assert await score_of(client.owner, studio.agent_id) == earned
+
+
+async def test_chargeback_leaves_whom_a_creator_has_paid_with_what_it_earned(
+    operator: Caller, database: Database, parties: Parties, new_tenant: Any
+) -> None:
+    client, studio = parties
+    third = await new_tenant("owner")
+    bought = await buy(database, client)
+    await work(operator, database, client, studio, at=datetime.now(UTC), price="100")
+    conversion = {"agent_id": studio.agent_id, "kind": "paid"}
+    good(await studio.owner.post("/credits/earnings/conversions", conversion, key=new_key()), 201)
+    await work(operator, database, studio, third, at=datetime.now(UTC), price="95")
+    before = await evidence_of(operator, third)
+    bought.there.dispute()
+    await bought.look()
+    assert (await evidence_of(operator, studio), await evidence_of(operator, third)) == (0, before)
+
+
+async def test_praise_of_work_that_was_given_back_weighs_by_what_was_paid(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    await buy(database, client)
+    now = datetime.now(UTC)
+    parts = [{"name": "a", "amount": "0.01"}, {"name": "b", "amount": "99.99"}]
+    contract_id = await work(operator, database, client, studio, at=now, score=None, price="100", milestones=parts)
+    await deliver(database, contract_id, studio, at=now, score=10_000)
+    await given_back(database, contract_id, studio)
+    before = (await score_of(client.owner, studio.agent_id))["overall_score"]
+    given = {"contract_id": contract_id, "ratings": FIVE}
+    made = good(await client.owner.post("/reputation/feedback", given), 201)
+    praised = (await score_of(client.owner, studio.agent_id))["overall_score"]
+    assert 0 <= praised - before < 0.01
+    # What is bad news weighs in full: it keeps nobody from saying that the work was worth nothing.
+    blame = {"ratings": dict.fromkeys(FIVE, 1)}
+    good(await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json=blame))
+    assert (await score_of(client.owner, studio.agent_id))["overall_score"] < before - 0.1
+
+
+async def test_feedback_that_an_operator_has_voided_is_not_changed(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    given = {"contract_id": contract_id, "ratings": {"quality": 1}}
+    made = good(await client.owner.post("/reputation/feedback", given), 201)
+    good(await operator.post(f"/reputation/events/{made['event_id']}/void", {"reason": "Extortion."}))
+    before = await score_of(client.owner, studio.agent_id)
+    change = {"ratings": dict.fromkeys(FIVE, 1)}
+    answer = await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json=change)
+    refused(answer, 409, "reputation.window_closed")
+    assert await score_of(client.owner, studio.agent_id) == before
