@@ -129,6 +129,7 @@ class _Run:
         self.over = self.under = 1
         self.least_minor = 1
         self.closed_by: str | None = None
+        self.is_bounded = False
         self.lines: list[Adjustment] = []
         self.considered: list[Considered] = []
 
@@ -177,8 +178,8 @@ class _Run:
         )
 
     def adjusted_minor(self) -> int:
-        """Round the one time, within what a multiplier may be at all."""
-        over, under = self._within(LEAST_BPS, MOST_BPS)
+        """Round the one time, within what a multiplier may be at all, unless bounds have said what the price may be."""
+        over, under = (self.over, self.under) if self.is_bounded else self._within(LEAST_BPS, MOST_BPS)
         return max(self.least_minor, round_half_even(self.start_minor * over, under))
 
     def _within(self, least_bps: int, most_bps: int) -> tuple[int, int]:
@@ -192,6 +193,9 @@ class _Run:
 
     def _bound(self, bounds: Bounds) -> Verdict:
         """Keep the multiplier within bounds, and say by how much that changed it."""
+        if not self.is_bounded:
+            self.over, self.under = self._within(LEAST_BPS, MOST_BPS)
+            self.is_bounded = True
         before, least = (self.over, self.under), bounds.least(self.start_minor, self.facts)
         self.over, self.under = self._between(least, bounds.most(self.start_minor, self.facts))
         if (self.over, self.under) == before:

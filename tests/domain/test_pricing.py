@@ -406,3 +406,16 @@ def test_quote_is_used_once_and_in_time():
         judge_use(True, NOON, NOON)
     with pytest.raises(QuoteExpired):
         judge_use(False, NOON, NOON)
+
+
+@pytest.mark.parametrize(
+    ("unit", "bounds", "price"),
+    [
+        (1_000_000, {"floor_minor": 20_000_000}, 20_000_000),
+        (100_000_000, {"ceiling_minor": 5_000_000}, 5_000_000),
+    ],
+)
+def test_amounts_of_bounds_hold_whatever_multiplier_that_is(unit: int, bounds: dict[str, int], price: int) -> None:
+    rule = Rule(id="prl_1", name="b", priority=1, terms=Bounds(currency="CREDIT", **bounds))
+    facts = Facts(agent_id="a", org_id="o", at=datetime(2026, 1, 1, tzinfo=UTC), unit_minor=unit, currency="CREDIT")
+    assert Book([rule]).price(facts).adjusted_minor == price
