@@ -1,4 +1,4 @@
-"""Evidence follows the credits of a payment that stayed with an escrow, and not those that came back from it.
+"""Evidence follows the credits of a payment that stayed with an escrow, and a stated tax id makes no counterparty.
 
 Revision ID: 0138_net_recalls
 Revises: 0137_shared_costs
@@ -13,7 +13,11 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    run("repositories/sql/reputation_recalls.sql")
+    # The first takes back what the others grant.
+    for name in ("reputation", "reputation_nights", "reputation_seasoned", "reputation_boards", "reputation_recalls"):
+        run(f"repositories/sql/{name}.sql")
+    for name in ("organization_traits", "kept_traits", "reputation_client_events", "reputation_seasoned_clients"):
+        run(f"repositories/sql/{name}.sql")
 
 
 def downgrade() -> None:

@@ -94,14 +94,16 @@ END $$;
 
 -- Under what name an organization is a counterparty: the operator who made it and others, or the first of those that it
 -- shares something with, or its own id. `p_exempt` are the platform's own registrars, whom many unrelated organizations
--- have in common. In PL/pgSQL, because the traits came later than this function.
+-- have in common. A tax id gives no name: it is stated at will, and each other one would be a counterparty that has given
+-- nothing yet. In PL/pgSQL, because the traits came later than this function.
 CREATE OR REPLACE FUNCTION reputation_counterparty(p_org text, p_exempt text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
     RETURN (SELECT CASE WHEN created_by <> ALL (p_exempt) AND '*' <> ALL (p_exempt) THEN 'operator:' || created_by
                         ELSE coalesce((
                             SELECT min(o.org_id) FROM organization_traits t JOIN organization_traits o USING (kind, digest)
-                            WHERE t.org_id = p_org AND t.kind <> 'probe' AND t.ended_at IS NULL AND o.ended_at IS NULL), id)
+                            WHERE t.org_id = p_org AND t.kind NOT IN ('probe', 'tax_id')
+                                AND t.ended_at IS NULL AND o.ended_at IS NULL), id)
                    END
             FROM organizations WHERE id = p_org);
 END $$;

@@ -9,10 +9,12 @@ from api.v1.escrows.commands import terms_of
 from domain.access import Actor, Role
 from domain.escrow import commands
 from repositories import contract as contracts
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
+from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
@@ -119,3 +121,28 @@ async def test_feedback_that_an_operator_has_voided_is_not_changed(
     answer = await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json=change)
     refused(answer, 409, "reputation.window_closed")
     assert await score_of(client.owner, studio.agent_id) == before
+
+
+async def test_client_that_states_one_tax_id_after_the_other_stays_one_counterparty(
+    operator: Caller, database: Database, database_urls: DatabaseUrls, parties: Parties, new_tenant: Any
+) -> None:
+    first, studio = parties
+    # Made before the client, so that their ids come first.
+    shells = [await new_tenant("owner") for _ in range(2)]
+    client = await new_tenant("owner")
+    client.callers = {role: Caller(first.owner.http, it.token, client.org_id) for role, it in client.callers.items()}
+    stated = "INSERT INTO billing_profiles (org_id, vat_id, updated_by) VALUES ($1, $2, 'test')"
+    anew = f"{stated} ON CONFLICT (org_id) DO UPDATE SET vat_id = excluded.vat_id"
+    for shell in shells:
+        await as_owner(database_urls, stated, shell.org_id, f"X {shell.org_id}")
+    for shell in (None, *shells):
+        if shell is not None:
+            await as_owner(database_urls, anew, client.org_id, f"X {shell.org_id}")
+        for _ in range(2):
+            await settle(operator, database, client, studio, at=datetime.now(UTC))
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        found = await connection.fetch(
+            "SELECT counterparty FROM reputation_given WHERE agent_id = $1 AND dimension = 'quality'", studio.agent_id
+        )
+    assert [row["counterparty"] for row in found] == [client.org_id]
