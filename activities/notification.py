@@ -57,6 +57,8 @@ from services import fan_out
 
 #: How many events, alerts, digests and messages are taken at a time, and how many messages are under way at once.
 PAGE, AT_ONCE = 200, 8
+#: How many pages of events are told before alerts are looked at again.
+PAGES_AT_ONCE = 5
 #: How long is waited between two looks, in seconds.
 LOOKS_EVERY = 1.0
 #: Digests that something came to within so long are looked for again, should whoever would have started them have died.
@@ -124,11 +126,8 @@ class NotificationActivities:
         return done
 
     async def _read(self, now: datetime) -> FannedOut:
-        events, alerts, written, more = 0, 0, 0, True
-        while more:
-            async with self._database.platform() as session:
-                told = await fan_out.tell_events(session, now=now, limit=PAGE)
-            events, written, more = events + told.facts, written + told.written, told.more
+        # Alerts go first, and wait for no events, however many there are.
+        events, alerts, written, pages = 0, 0, 0, PAGES_AT_ONCE
         async with self._database.platform() as session:
             untold = await alert.untold(session, now=now, limit=PAGE)
             ladders = await alert_rule.ladders(session, untold)
@@ -137,6 +136,10 @@ class NotificationActivities:
             async with self._database.platform() as session:
                 told = await fan_out.tell_alerts(session, called, now=now)
             alerts, written = told.facts, written + told.written
+        while pages:
+            async with self._database.platform() as session:
+                told = await fan_out.tell_events(session, now=now, limit=PAGE)
+            events, written, pages = events + told.facts, written + told.written, pages - 1 if told.more else 0
         started = await self._start_digests(now)
         return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
 

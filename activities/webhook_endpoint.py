@@ -317,6 +317,9 @@ class WebhookEndpointActivities:
         """Take a page of events, and return what is due; and whether the outbox may have more."""
         row, now = drain.row, drain.now()
         async with self._database.platform() as session:
+            # What was answered to whoever changed the endpoint holds for all events after it.
+            changed = await endpoints.settings_now(session, row.id)
+            row.url, row.types, row.ordering = changed.url, changed.types, changed.ordering
             place, has_more = await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=PAGE)
             kept = await endpoints.held(session, row.id, drain.lease, read_in=place.written_in, read_id=place.id)
             if not kept:

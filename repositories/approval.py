@@ -29,14 +29,31 @@ async def open_for(session: AsyncSession, action: str, subject: str, digest: str
 
 
 async def used_by(
-    session: AsyncSession, action: str, subject: str, command_id: str, *, digest: str | None = None
+    session: AsyncSession,
+    action: str,
+    subject: str,
+    command_id: str,
+    *,
+    digest: str | None = None,
+    lasting_at: datetime | None = None,
 ) -> bool:
-    """Tell whether a command has used an approval of the act, with this very content where that is named."""
+    """Tell whether a command has used an approval of the act.
+
+    Args:
+        session: of the platform.
+        action: what was approved.
+        subject: of what.
+        command_id: the command.
+        digest: of the very content, where that has to be the same.
+        lasting_at: when the approval must not have expired, where that counts.
+    """
     query = select(Approval.id).where(
         Approval.action == action, Approval.subject == subject, Approval.used_by == command_id
     )
     if digest is not None:
         query = query.where(Approval.digest == digest)
+    if lasting_at is not None:
+        query = query.where(Approval.expires_at > lasting_at)
     return (await session.scalars(query)).first() is not None
 
 

@@ -202,6 +202,12 @@ async def _places(session: AsyncSession, org_id: str) -> dict[str, Place]:
     }
 
 
+async def settings_now(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow:
+    """Return the endpoint as it was set up last; until the transaction ends nobody changes that."""
+    query = select(WebhookEndpointRow).where(WebhookEndpointRow.id == endpoint_id)
+    return (await session.scalars(query.with_for_update(key_share=True))).one()
+
+
 async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: object) -> bool:
     """Write what a drain changes; False where it is not the one that drains any more, or nothing is to be sent."""
     row = WebhookEndpointRow

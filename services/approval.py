@@ -41,8 +41,9 @@ async def require(
 ) -> None:
     """Return when another operator has approved this very act, which the command uses up; a repeated one passes again.
 
-    Where the act itself does not end in `use`, `is_used_here` has a repeated one pass with the same content only: keys
-    are forgotten after a while, and at once where the command was refused, and then a client may send other content.
+    Where the act itself does not end in `use`, `is_used_here` has a repeated one pass with the same content only, and
+    for as long as the approval lasts: keys are forgotten after a while, and at once where the command was refused, and
+    then a client may send other content, or the same when it was undone meanwhile.
 
     Raises:
         ApprovalRequired: nobody has; it is requested now.
@@ -50,8 +51,8 @@ async def require(
     """
     async with database.platform() as session:
         await approval.lock_for(session, action.value, subject)
-        of_content = digest(content) if is_used_here else None
-        if await approval.used_by(session, action.value, subject, command_id, digest=of_content):
+        of_content, lasting_at = (digest(content), now) if is_used_here else (None, None)
+        if await approval.used_by(session, action.value, subject, command_id, digest=of_content, lasting_at=lasting_at):
             return
         waiting = await _require(session, actor, action, subject, content, command_id=command_id, now=now)
     if waiting is not None:

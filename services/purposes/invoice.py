@@ -92,11 +92,13 @@ class InvoiceShare:
             if self._is_credited(event) and reopened is not None:
                 await self._credit(session, event)
         cause = dispute_cause(event.event, event.payment.terms.payment_id, event.payment.version)
-        if self.bill is not None and event.event in LOST:
+        # Where it is paid all the same, another payment has paid it whole, and nothing is lost.
+        lost = event.event in LOST and self.now.status is not InvoiceStatus.PAID
+        if self.bill is not None and lost:
             left = await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
             granted = await subscriptions.granted_credits(session, self.bill)
             await payment_loss.note_lost_credits(session, event, granted, left)
-        elif self.bill is not None and event.event in DISPUTED:
+        elif self.bill is not None and event.event in DISPUTED | LOST:
             if event.event == "dispute_reinstated" and self._is_paid_again():
                 await subscription_refund.restore(session, self.bill, cause=cause, now=event.at)
             disputed = event.payment.is_disputed

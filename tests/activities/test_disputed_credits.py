@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
+from domain.payment.purposes.invoice import invoice_paid
 from domain.subscription.converge import monthly_grant
 from ledger.gateway import Ledger
+from models.recovery import Recovery
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -300,3 +304,32 @@ async def next_month(one: Subscribed, number: int) -> None:
     granted = monthly_grant(one.state, ANCHOR.after(number))
     assert granted is not None
     await one.write(granted, ANCHOR.after(number))
+
+
+async def test_bill_that_another_payment_has_paid_meanwhile_keeps_its_credits_when_the_dispute_is_lost(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.dispute()
+    await made.look()
+    assert (await credits(one), made.terms.purpose.invoice_id is None) == ((0, 400), False)
+    purpose = replace(made.terms.purpose, goods_minor=2_900)
+    other = await Written(
+        database, one.org_id, amount_minor=2_900, currency=made.terms.currency, purpose=purpose
+    ).begin()
+    other.there.pay(fee=0)
+    await other.look()
+    assert other.payment is not None
+    await other._write(invoice_paid(other.payment, at=NOW))
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.returned_minor, row.hold_id) == ((400, 0), 0, None)
+    async with database.platform() as session:
+        lost = await session.scalar(select(func.count()).select_from(Recovery).where(Recovery.org_id == one.org_id))
+    assert lost == 0
+    # Nobody has paid it once the other one is lost as well.
+    other.there.close_dispute(other.there.dispute(), won=False)
+    await other.look()
+    assert await credits(one) == (0, 0)

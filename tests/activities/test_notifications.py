@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 from temporalio.testing import ActivityEnvironment
 
-from activities.notification import NotificationActivities
+from activities.notification import PAGES_AT_ONCE, NotificationActivities
 from contracts.notification import DigestInput, FanOut
 from contracts.runs import digest_run
 from domain.access import Role
@@ -360,3 +360,18 @@ async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Data
 async def of(database: Database, org_id: str) -> Sequence[NotificationRow]:
     async with database.platform() as session:
         return (await session.scalars(select(NotificationRow).where(NotificationRow.org_id == org_id))).all()
+
+
+async def test_alerts_wait_for_no_events_however_many_there_are(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    org = await an_organization(db)
+    await a_principal(db, org, "ann", Role.OWNER)
+    waits = await raised(db, org)
+
+    async def flood(*_: object, **__: object) -> Told:
+        return Told(facts=200, written=0, more=True)
+
+    monkeypatch.setattr(fan_out, "tell_events", flood)
+    work = NotificationActivities(db, AsyncMock(), {}, SEALER)
+    done = await ActivityEnvironment().run(work.fan_out, FanOut(seconds=0))
+    assert done.events == 200 * PAGES_AT_ONCE
+    assert await told(db, org, waits.id) == {("ann", INBOX): "sent"}

@@ -15,7 +15,7 @@ from contracts.webhook_endpoint import DispatchWebhooks, DrainedWebhookEndpoint,
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, Answer
-from models.webhook_endpoint import WebhookDeliveryRow
+from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import Outgoing, WebhookSender
 from repositories import event
 from repositories import webhook_endpoint as endpoints
@@ -28,7 +28,7 @@ from tests.support.webhooks import SEALER, stored_endpoint
 
 pytestmark = pytest.mark.db
 
-TYPE = "escrow.funded"
+TYPE, OTHER = "escrow.funded", "escrow.released"
 
 
 @dataclass
@@ -79,6 +79,40 @@ async def test_eight_requests_are_under_way_at_once_and_one_of_a_subject(databas
     assert (sender.most, sender.most_of_a_subject) == (8, 1)
     of = {subject: [seq for each, seq in sender.sent if each == subject] for subject, _ in sender.sent}
     assert list(of.values()) == [[1, 2]] * 12
+
+
+@dataclass
+class Changing:
+    """A receiver whose owner wants another type, and has it sent elsewhere, while the first webhook is under way."""
+
+    database: Database
+    endpoint_id: str
+    org_id: str
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        if not self.sent:
+            async with self.database.platform() as session:
+                wanted = {"types": [TYPE, OTHER], "url": "https://new.example.com/"}
+                row = WebhookEndpointRow
+                await session.execute(update(row).where(row.id == self.endpoint_id).values(**wanted))
+            async with self.database.platform() as session:
+                data = CATALOGUE[OTHER].example
+                await event.record(session, [Event(type=OTHER, org_id=self.org_id, subject=new_id("esc"), data=data)])
+            await past_others(self.database)
+        self.sent.append((json.loads(webhook.body)["type"], webhook.url))
+        return Answer(status_code=200, body="")
+
+
+async def test_what_an_endpoint_is_changed_to_holds_for_the_drain_under_way(database: Database) -> None:
+    endpoint_id = await an_endpoint(database, 1, 1)
+    async with database.platform() as session:
+        row = WebhookEndpointRow
+        narrow = update(row).where(row.id == endpoint_id).values(types=[TYPE]).returning(row.org_id, row.url)
+        org_id, url = (await session.execute(narrow)).one()
+    sender = Changing(database, endpoint_id, org_id)
+    await drained(database, sender, endpoint_id)
+    assert sender.sent == [(TYPE, url), (OTHER, "https://new.example.com/")]
 
 
 async def test_what_was_answered_is_forgotten_after_thirty_days(database: Database) -> None:

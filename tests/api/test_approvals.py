@@ -128,6 +128,28 @@ async def test_a_key_of_an_approved_act_takes_no_other_content_along(
     assert good(await offer("0.91"))["creator_share"] == "0.91"
 
 
+async def test_a_key_of_an_approved_act_takes_it_no_further_than_the_approval_lasts(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
+) -> None:
+    """What was refused after its approval would otherwise be allowed to one operator for ever."""
+    asking, other = two
+    tenant = await new_tenant("owner")
+    key, status = new_key(), f"/organizations/{tenant.org_id}/tier"
+
+    async def move(tier: str) -> Any:
+        return await asking.ask("PUT", status, json={"tier": tier}, headers={"Idempotency-Key": key})
+
+    needed = refused(await move("premium"), 403, "approval.required")
+    good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    assert good(await move("premium"))["tier"] == "premium"
+    owner = await asyncpg.connect(database_urls.owner.replace("+asyncpg", ""))
+    await owner.execute("UPDATE approvals SET expires_at = now() - interval '1 s' WHERE id = $1", needed["approval_id"])
+    # The answers of keys are forgotten after some weeks.
+    await owner.execute("DELETE FROM idempotency_keys WHERE key = $1", key)
+    await owner.close()
+    refused(await move("premium"), 403, "approval.required")
+
+
 @pytest.mark.parametrize(("act", "end"), [("void", "void"), ("mark-uncollectible", "uncollectible")])
 async def test_large_invoice_is_ended_by_two_and_a_small_one_by_one(
     two: tuple[Caller, Caller], new_tenant: MakeTenant, act: str, end: str
