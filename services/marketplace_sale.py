@@ -133,7 +133,7 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
     """
     if sale.transfer_id is not None and await recovery.has_taken(session, sale.transfer_id):
         raise Conflict(
-            "The payment for these credits was taken back, and the creator has given back what it earned of them.",
+            "The payment for these credits was reversed, and the creator has returned what it earned by them.",
             code="marketplace.suspended",
         )
 

@@ -18,17 +18,19 @@ RETURN CASE WHEN p_paid = 0 THEN 0 WHEN p_gone = p_amount THEN p_paid - p_costed
 
 -- What leaves with a part of a lot that is divided at once. All that its parent has given so far counts as divided alike, so
 -- that of many lots of a minor unit or less each side gets its share in the end, and not one of them everything.
-CREATE OR REPLACE FUNCTION ledger.shared_cost(p_lot ledger.lots, p_amount bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION ledger.shared_cost(
+    p_parent uuid, p_paid bigint, p_costed bigint, p_amount bigint, p_remaining bigint, p_part bigint
+) RETURNS bigint
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     before bigint;
 BEGIN
-    IF p_lot.paid = 0 OR p_lot.remaining < p_lot.amount OR p_amount = p_lot.amount THEN
-        RETURN ledger.slice_cost(p_lot.paid, p_lot.costed, p_lot.amount, p_lot.amount - p_lot.remaining + p_amount);
+    IF p_paid = 0 OR p_remaining < p_amount OR p_part = p_amount THEN
+        RETURN ledger.slice_cost(p_paid, p_costed, p_amount, p_amount - p_remaining + p_part);
     END IF;
-    before := coalesce((SELECT greatest(0, l.costed - p_lot.paid) FROM ledger.lots l WHERE l.id = p_lot.parent_id), 0);
-    RETURN div((before + p_lot.paid)::numeric * p_amount, p_lot.amount) - div(before::numeric * p_amount, p_lot.amount);
+    before := coalesce((SELECT greatest(0, l.costed - p_paid) FROM ledger.lots l WHERE l.id = p_parent), 0);
+    RETURN div((before + p_paid)::numeric * p_part, p_amount) - div(before::numeric * p_part, p_amount);
 END
 $$;
 
@@ -321,7 +323,8 @@ BEGIN
         FETCH slices INTO slice;
         EXIT WHEN NOT FOUND;
         part := least(missing, slice.free);
-        worth := CASE WHEN p_terms ? 'share' THEN ledger.shared_cost(slice.lot, part)
+        worth := CASE WHEN p_terms ? 'share' THEN ledger.shared_cost((slice.lot).parent_id, (slice.lot).paid,
+                (slice.lot).costed, (slice.lot).amount, (slice.lot).remaining, part)
             ELSE ledger.slice_cost((slice.lot).paid, (slice.lot).costed, (slice.lot).amount,
                 (slice.lot).amount - (slice.lot).remaining + part) END;
         UPDATE ledger.lots l

@@ -77,9 +77,10 @@ class CreditsProvider:
                 return await self._snapshot(connection, transfer_id(posted.transfer_id))
         except InsufficientFunds:
             detail = f"{format_amount(payment.amount_minor, CREDIT)} credits are not available."
-            return _declined(payment, "insufficient_funds", detail)
+            return _declined(payment, code="insufficient_funds", detail=detail)
         except SpendLimitExceeded:
-            return _declined(payment, "spending_frozen", "The organization has frozen the spending of its credits.")
+            detail = "The organization has frozen the spending of its credits."
+            return _declined(payment, code="spending_frozen", detail=detail)
 
     async def retrieve(self, ref: str) -> Snapshot:
         """Read the transfer and those that gave a part of it back."""
@@ -204,7 +205,7 @@ class CreditsProvider:
         return paid
 
 
-def _declined(payment: CreatePayment, code: str, detail: str) -> Snapshot:
+def _declined(payment: CreatePayment, *, code: str, detail: str) -> Snapshot:
     return Snapshot(
         ref=payment.payment_id,
         status=ProviderStatus.FAILED,
