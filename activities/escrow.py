@@ -36,7 +36,7 @@ from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
-from ledger.controls import refuse_frozen
+from ledger.controls import frozen
 from ledger.gateway import Ledger, Posting
 from repositories import alert, api_key, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
@@ -44,6 +44,7 @@ from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
 from services.level import refuse_exposure
 from services.reputation import record_settled
+from services.spend import limit_exceeded
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
@@ -189,14 +190,18 @@ class EscrowActivities:
         """Refuse credits for an escrow while spending is frozen of whoever funds it."""
         actor = message.actor_detail
         key_id = None if actor is None else actor.key_id
-        await refuse_frozen(
+        department_id, project_id = await api_key.attribution_of(driver, key_id)
+        refusal = await frozen(
             driver,
             message.escrow.terms.payer_org_id,
-            key_id=key_id,
             agent_id=None if actor is None else actor.agent_id,
-            department_id=await api_key.department_of(driver, key_id),
+            department_id=department_id,
+            project_id=project_id,
+            key_id=key_id,
             at=message.at,
         )
+        if refusal is not None:
+            raise limit_exceeded(refusal)
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money that became something else while the escrow was on its way to take it.

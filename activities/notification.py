@@ -127,7 +127,7 @@ class NotificationActivities:
 
     async def _read(self, now: datetime) -> FannedOut:
         # Alerts go first, and wait for no events, however many there are.
-        events, alerts, written, pages = 0, 0, 0, PAGES_AT_ONCE
+        events, alerts, written = 0, 0, 0
         async with self._database.platform() as session:
             untold = await alert.untold(session, now=now, limit=PAGE)
             ladders = await alert_rule.ladders(session, untold)
@@ -136,10 +136,12 @@ class NotificationActivities:
             async with self._database.platform() as session:
                 told = await fan_out.tell_alerts(session, called, now=now)
             alerts, written = told.facts, written + told.written
-        while pages:
+        for _ in range(PAGES_AT_ONCE):
             async with self._database.platform() as session:
                 told = await fan_out.tell_events(session, now=now, limit=PAGE)
-            events, written, pages = events + told.facts, written + told.written, pages - 1 if told.more else 0
+            events, written = events + told.facts, written + told.written
+            if not told.more:
+                break
         started = await self._start_digests(now)
         return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
 

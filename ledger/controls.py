@@ -9,28 +9,18 @@ from uuid import UUID
 import asyncpg
 
 from domain import accounts
-from domain.errors import Conflict, DomainError, Invalid, NotFound, SpendLimitExceeded, other_request
-from domain.ids import uuid_id
+from domain.errors import Conflict, DomainError, Invalid, NotFound, other_request
 from domain.spend.control import MAX_LEVELS
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.spends import RefusalReason
+from ledger.spends import Refusal, RefusalReason
 
 MISSING = "There is no such spend control."
 
 _WRITE = "SELECT * FROM ledger.write_control($1, $2, $3, $4, $5, $6, $7, $8)"
 _FROZEN = """
-    SELECT c.id, c.subject_kind, c.subject_id FROM ledger.controls c
-    WHERE c.org_id = $1 AND c.status = 'frozen'
-      AND (c.starts_at IS NULL OR c.starts_at <= $5) AND (c.ends_at IS NULL OR $5 < c.ends_at)
-      AND c.id IN (
-        SELECT unnest(n.path) FROM ledger.controls n WHERE n.org_id = $1 AND n.status <> 'closed'
-          AND (n.subject_kind, n.subject_id) IN (
-            SELECT 'organization', $1 UNION ALL SELECT 'key', $2 UNION ALL SELECT 'agent', $3
-            UNION ALL SELECT 'department', unnest(d.path) FROM public.departments d WHERE d.id = $4 AND d.org_id = $1
-          )
-      )
-    ORDER BY c.id LIMIT 1
+    SELECT c.id, c.subject_kind, c.subject_id, c.asset FROM ledger.controls_of($1, $2, $3, $4, NULL, $5, $6) c
+    WHERE c.status = 'frozen' LIMIT 1
 """
 
 
@@ -43,32 +33,34 @@ class Written:
     replayed: bool
 
 
-async def refuse_frozen(
+async def frozen(
     connection: asyncpg.Connection,
     org_id: str,
     *,
-    key_id: str | None = None,
     agent_id: str | None = None,
     department_id: str | None = None,
+    project_id: str | None = None,
+    key_id: str | None = None,
     at: datetime,
-) -> None:
-    """Refuse what takes an organization's credits and is no spend, such as funding an escrow, while they are frozen.
+) -> Refusal | None:
+    """Return the refusal of whoever is frozen, for what takes credits and counts against no limit: funding an escrow.
 
-    It counts against no limit. Frozen are the organization, the key, the agent or the department, or what stands above.
-
-    Raises:
-        SpendLimitExceeded: one of them is; `extra` names the control.
+    It is that of the organization, or of the agent, department, project or key that is named, or of what stands above.
     """
-    found = await connection.fetchrow(_FROZEN, org_id, key_id, agent_id, department_id, at)
-    if found is not None:
-        raise SpendLimitExceeded(
-            "Spending is frozen.",
-            extra={
-                "reason": RefusalReason.FROZEN.value,
-                "control_id": uuid_id("ctl", found["id"]),
-                "subject": {"type": found["subject_kind"], "id": found["subject_id"]},
-            },
-        )
+    row = await connection.fetchrow(_FROZEN, org_id, agent_id, department_id, project_id, key_id, at)
+    if row is None:
+        return None
+    return Refusal(
+        reason=RefusalReason.FROZEN,
+        control_id=row["id"],
+        subject_kind=row["subject_kind"],
+        subject_id=row["subject_id"],
+        asset=row["asset"],
+        window=None,
+        limit=None,
+        remaining=None,
+        resets_at=None,
+    )
 
 
 class Controls:

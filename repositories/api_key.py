@@ -50,14 +50,10 @@ async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", key_id: str) -> KeyRecord
     return KeyRecord(**dict(row)) if row else None
 
 
-async def department_of(connection: asyncpg.Connection, key_id: str | None) -> str | None:
-    """Return the department that a key spends for: its own, else its agent's. Needs the platform's role."""
-    department_id: str | None = await connection.fetchval(
-        "SELECT coalesce(k.department_id, a.department_id) FROM api_keys k LEFT JOIN agents a ON a.id = k.agent_id "
-        "WHERE k.id = $1",
-        key_id,
-    )
-    return department_id
+async def attribution_of(connection: asyncpg.Connection, key_id: str | None) -> tuple[str | None, str | None]:
+    """Return the department and the project that a key spends for: its own, else its agent's."""
+    row = await connection.fetchrow("SELECT department_id, project_id FROM api_key_attribution($1)", key_id)
+    return (None, None) if row is None else (row["department_id"], row["project_id"])
 
 
 async def touch(session: AsyncSession, used: Mapping[str, datetime]) -> None:

@@ -73,8 +73,8 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
         await ledger.lock_balances([payer, *(each for each in touched if each not in owes)], if_open=owes)
     for each in taking:
         await _take(session, ledger, locked, each, now)
-    await _tell(session, locked, taking)
     if taking:
+        await _tell(session, locked, taking)
         await close_paid_debts(session, ledger, locked.org_id, locked.asset)
     arrived_meanwhile = any(use.agent_id is not None and use.source not in known for use in uses)
     left = sum(lost) - sum(each.taken_minor + each.owed_minor for each in taking)

@@ -42,14 +42,15 @@ def refusal_of(spent: Spent) -> DomainError | None:
             )
         case Outcome.REFUSED:
             assert spent.refusal is not None
-            return _limit_exceeded(spent.refusal)
+            return limit_exceeded(spent.refusal)
         case Outcome.SUSPENDED | Outcome.CLOSED:
             return stopped(OrganizationStatus(spent.outcome.value))
         case _:
             return None
 
 
-def _limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
+def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
+    """Return what a client is answered whom a spend control refuses."""
     counts_uses = refusal.reason is RefusalReason.USES
 
     def shown(number: int | None) -> str | int | None:

@@ -5,7 +5,7 @@ caused it: whose facts count for nothing is decided in `related`, and how much t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.errors import Invalid
@@ -139,12 +139,13 @@ def as_paid(said: tuple[Says, ...], paid_minor: int, of_minor: int) -> tuple[Say
 
     Where money went back its commission was never paid, and good news that cost nothing would be worth as much as any.
     """
-    weighed = (each if each.good_e4 * 2 < _WHOLE_E4 else _weighed(each, paid_minor, of_minor) for each in said)
+    if paid_minor == of_minor:
+        return said
+    weighed = (
+        each if each.good_e4 * 2 < _WHOLE_E4 else replace(each, share_e4=each.share_e4 * paid_minor // of_minor)
+        for each in said
+    )
     return tuple(each for each in weighed if each.share_e4)
-
-
-def _weighed(said: Says, paid_minor: int, of_minor: int) -> Says:
-    return Says(said.dimension, said.share_e4 * paid_minor // of_minor, said.good_e4)
 
 
 def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:

@@ -1,4 +1,4 @@
-"""What small sales cost is divided between creator and platform over all of them, and not one by one.
+"""What small sales cost is divided over all of them, and the platform may ask which spend controls hold.
 
 Revision ID: 0137_shared_costs
 Revises: 0136_held_above
@@ -13,7 +13,7 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    for name in ("lots", "lots_access", "sales"):
+    for name in ("lots", "lots_access", "sales", "controls"):
         run(f"ledger/sql/{name}.sql")
 
 

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.accounts import org_credits, provider_clearing
-from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded, Unavailable
+from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, Unavailable
 from domain.ids import is_id, transfer_id, uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
@@ -28,7 +28,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
-from ledger.controls import refuse_frozen
+from ledger.controls import frozen
 from ledger.gateway import Ledger
 from ledger.transfers import Transfer, Transfers
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
@@ -61,8 +61,10 @@ class CreditsProvider:
             )
         try:
             async with self._books(changes=True) as connection:
-                if await self._transfers(connection).by_key(idempotency_key) is None:
-                    await refuse_frozen(connection, payment.org_id, at=self._clock())
+                done = await self._transfers(connection).by_key(idempotency_key)
+                if done is None and await frozen(connection, payment.org_id, at=self._clock()) is not None:
+                    detail = "The organization has frozen the spending of its credits."
+                    return _declined(payment, code="spending_frozen", detail=detail)
                 posted = await Ledger(connection).post(
                     key=idempotency_key,
                     kind=PAYMENT,
@@ -78,9 +80,6 @@ class CreditsProvider:
         except InsufficientFunds:
             detail = f"{format_amount(payment.amount_minor, CREDIT)} credits are not available."
             return _declined(payment, code="insufficient_funds", detail=detail)
-        except SpendLimitExceeded:
-            detail = "The organization has frozen the spending of its credits."
-            return _declined(payment, code="spending_frozen", detail=detail)
 
     async def retrieve(self, ref: str) -> Snapshot:
         """Read the transfer and those that gave a part of it back."""
@@ -172,7 +171,7 @@ class CreditsProvider:
             async with self._connect() as connection:
                 reached = True
                 yield connection
-        except (InsufficientFunds, SpendLimitExceeded):
+        except InsufficientFunds:
             raise
         except (Unavailable, OSError, SQLAlchemyError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             detail = "The books did not answer."

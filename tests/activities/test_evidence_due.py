@@ -1,4 +1,4 @@
-"""Operators are called before a bank takes no evidence any more, once, and not once it has its answer."""
+"""An alert calls operators two days before the evidence for a dispute is due, and closes when evidence is submitted."""
 
 from datetime import datetime, timedelta
 

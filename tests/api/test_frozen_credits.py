@@ -1,4 +1,4 @@
-"""Who is frozen takes no credits by an escrow either: it would leave a limit on uses to whoever works for it."""
+"""A frozen spend control also refuses to fund an escrow with credits, which would get round it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from domain.access import Actor, Role
 from domain.escrow import commands
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good
+from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.spending import balance, grant
 
@@ -25,7 +25,7 @@ async def frozen(payer: Tenant, kind: str, subject_id: str) -> str:
     return control
 
 
-@pytest.mark.parametrize("kind", ["organization", "key", "department"])
+@pytest.mark.parametrize("kind", ["organization", "key", "department", "project"])
 async def test_frozen_funds_no_escrow_with_credits(
     operator: Caller, database: Database, new_tenant: NewTenant, kind: str
 ) -> None:
@@ -34,11 +34,11 @@ async def test_frozen_funds_no_escrow_with_credits(
     before = await balance(payer.owner)
     made = await escrow_between(operator, database, payer, payee)
     key_id = str(good(await payer.member.get("/me"))["key_id"])
-    subject = {"organization": payer.org_id, "key": key_id, "department": ""}[kind]
-    if kind == "department":
-        subject = str(good(await payer.owner.post("/departments", {"name": "Research"}), 201)["id"])
-        given = {"department_id": subject}
-        good(await payer.owner.ask("PUT", f"/api-keys/{key_id}/attribution", json=given))
+    if kind in {"department", "project"}:
+        subject = str(good(await payer.owner.post(f"/{kind}s", {"name": "Research"}, key=new_key()), 201)["id"])
+        good(await payer.owner.ask("PUT", f"/api-keys/{key_id}/attribution", json={f"{kind}_id": subject}))
+    else:
+        subject = {"organization": payer.org_id, "key": key_id}[kind]
     control = await frozen(payer, kind, subject)
     actor = Actor(principal="member", role=Role.MEMBER, org_id=payer.org_id, key_id=key_id)
     funding = commands.fund(await state(database, made), actor=actor, source=commands.CREDITS, now=NOW)
