@@ -137,7 +137,11 @@ class InvoiceActivities:
                 verdict = None if made is None else verdict_of(made)
             # After the payment: what it paid is seen.
             standing = collections.standing_of(await invoice.get(session, message.invoice_id))
-            return LoadedCollection(collection=held, standing=standing, verdict=verdict)
+            own = None
+            if standing.is_open:
+                ours = held.payment_id if held.status in UNDER_WAY else None
+                own = await payment.processing_of_invoice(session, held.org_id, held.invoice_id, besides=ours)
+            return LoadedCollection(collection=held, standing=standing, verdict=verdict, processing=own)
 
     @activity.defn(name="order_charge")
     async def order(self, message: OrderCharge) -> OrderedCharge:
@@ -300,10 +304,13 @@ class InvoiceActivities:
         after, key = message.collection, f"invoice:{message.collection.invoice_id}:event:{message.collection.version}"
         actor = message.actor_detail or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
         # The run gives up by its plan; a person who signals may be alone.
-        two_above = None if message.actor_detail is None else self._two_above
+        by_plan = message.actor_detail is None
+        two_above = None if by_plan else self._two_above
         match message.event:
             case "given_up":
-                await invoice_end.give_up(session, actor, after.invoice_id, key, message.at, two_above=two_above)
+                await invoice_end.give_up(
+                    session, actor, after.invoice_id, key, message.at, two_above=two_above, by_plan=by_plan
+                )
             case "voided":
                 await invoice_end.void(session, actor, after.invoice_id, key, message.at, two_above=two_above)
             case "resumed" | "charge_requested":

@@ -60,11 +60,15 @@ class LoadCollection(Message):
 
 
 class LoadedCollection(Message):
-    """What the books hold of a collection, how its invoice stands, and what became of its payment."""
+    """What the books hold of a collection, how its invoice stands, and what became of its payment.
+
+    `processing` is a payment of the organization's own that its payer has done their part of.
+    """
 
     collection: Collection
     standing: InvoiceDue
     verdict: Verdict | None = None
+    processing: str | None = None
 
 
 class RecordCollection(Message):

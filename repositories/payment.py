@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
 from domain.payment.fulfilment import wake_at
-from domain.payment.state import AWAITING, Booked, Payment, PaymentStatus
+from domain.payment.state import AWAITING, PROCESSING, Booked, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories import metadata
@@ -257,6 +257,14 @@ async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: s
         row.state["terms"]["purpose"]["invoice_id"].astext == invoice_id,
     )
     return (await session.scalars(query.order_by(row.id))).all()
+
+
+async def processing_of_invoice(
+    session: AsyncSession, org_id: str, invoice_id: str, *, besides: str | None = None
+) -> str | None:
+    """Return the oldest payment of an invoice that its payer has done their part of and that is not at its end."""
+    found = await under_way_of_invoice(session, org_id, invoice_id)
+    return next((row.id for row in found if row.status in PROCESSING and row.id != besides), None)
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PaymentRow]:

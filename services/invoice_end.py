@@ -9,10 +9,11 @@ from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
 from domain.invoice import booking
 from domain.invoice.booking import InvoicePosting
+from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
 from domain.money import format_amount
 from models.invoice import InvoiceRow
-from repositories import audit, invoice, invoice_line
+from repositories import audit, invoice, invoice_line, payment
 from services import approval
 from services.invoice import details_of, post
 
@@ -69,14 +70,17 @@ async def give_up(
     now: datetime,
     *,
     two_above: str | None = None,
+    by_plan: bool = False,
 ) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
     Money that comes for it later is returned as for any invoice on which nothing is due.
     `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
+    `by_plan`: dunning has waited for what is processing, for as long as it does.
 
     Raises:
         ApprovalRequired: they have not.
+        ChargeUnderWay: a payment of it is processing, and its money would be returned.
         NotFound: there is no such invoice.
         WrongInvoiceState: nothing is due on it, or another command gave it up.
         IdempotencyConflict: the command gave up another one.
@@ -85,6 +89,12 @@ async def give_up(
     if await invoice.written_off_before(session, row, command_id):
         return row
     due = require_collectible(invoice.balance_of(row))
+    under_way = None if by_plan else await payment.processing_of_invoice(session, row.org_id, row.id)
+    if under_way is not None:
+        raise ChargeUnderWay(
+            f"The payment {under_way} of this invoice is processing. The invoice cannot be given up before that ends.",
+            extra={"state": row.status, "payment_id": under_way},
+        )
     await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, two_above, command_id, now)
     receivable = accounts.org_receivable(row.org_id, row.currency)
     postings = [InvoicePosting(accounts.platform("bad_debt", row.currency), receivable, due)]

@@ -81,6 +81,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         )
         super().__init__(start, nothing)
         self._standing = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=0)
+        # A payment that the organization makes by itself, and that only its provider has to end.
+        self._processing: str | None = None
         # What was seen is older than news, or than a wait.
         self._stale = False
         self._news = 0
@@ -181,7 +183,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             **local_activity(why),
         )
         # What came while it was read may not be in it.
-        self._standing, self._stale = loaded.standing, self._news != news
+        self._standing, self._processing, self._stale = loaded.standing, loaded.processing, self._news != news
         return loaded
 
     async def _load(self, why: str) -> Collection:
@@ -256,6 +258,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     def _decide(self, step: Step, now: datetime) -> Outcome:
         held, standing = self._state, self._standing
         match step:
+            case Step.REMIND | Step.GIVE_UP if self._processing is not None:
+                return rules.waits(held, now, payment_id=self._processing)
             case Step.END:
                 return rules.ended(held, standing)
             case Step.PAUSE:

@@ -149,7 +149,7 @@ def look_at(now: datetime, looks: int) -> datetime:
 
 
 def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
-    """Put a charge off while a payment of the organization's own is under way; no step of dunning is counted."""
+    """Put a step off while a payment of the organization's own is under way; it is not counted."""
     after = replace(held, status=S.SCHEDULED, waits_for=payment_id, waited=held.waited + 1)
     if after.waited > DECIDES_AFTER:
         after = replace(_settled(after), status=S.PAUSED, paused_for=Pause.UNANSWERED, charge_now=False)
@@ -267,7 +267,7 @@ def followed(held: Collection, standing: InvoiceDue, verdict: Verdict, now: date
 
 def reminded(held: Collection, now: datetime) -> Outcome:
     """Remind by mail."""
-    after = _next(held, now)
+    after = _next(_settled(held), now)
     details: dict[str, object] = {"step": held.steps}
     return Outcome(collection=after, event="reminded", actor=WORKFLOW, details=details, mail=MailKind.INVOICE_OVERDUE)
 
@@ -280,7 +280,7 @@ def given_up(held: Collection, standing: InvoiceDue, *, actor: str, reason: str 
         WrongInvoiceState: nothing is due.
     """
     _demand(held, standing, "given up")
-    after = replace(held, status=S.UNCOLLECTIBLE, paused_for=None, charge_now=False)
+    after = replace(_settled(held), status=S.UNCOLLECTIBLE, paused_for=None, charge_now=False)
     details: dict[str, object] = {"reason": reason} if reason else {}
     mail = MailKind.INVOICE_UNCOLLECTIBLE
     return Outcome(collection=after, event="given_up", actor=actor, details=details, mail=mail)

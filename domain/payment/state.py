@@ -50,6 +50,8 @@ P = PaymentStatus
 ENDED_UNPAID = frozenset({P.FAILED, P.EXPIRED, P.CANCELLED})
 #: Something is awaited from the payer, the provider or a chain.
 AWAITING = frozenset({P.CREATED, P.REQUIRES_ACTION, P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE})
+#: Of these, what its payer has done their part of.
+PROCESSING = AWAITING - {P.CREATED, P.REQUIRES_ACTION}
 
 _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
     ProviderStatus.REQUIRES_ACTION: P.REQUIRES_ACTION,

@@ -109,8 +109,9 @@ class Tower:
         await asyncio.gather(passing, return_exceptions=True)
         return result
 
-    async def called_by(self, alert: Alert, count: int) -> None:
-        while len(self.steps(alert)) < count:
+    async def noted_a_call(self, handle: WorkflowHandle[Any, Any]) -> None:
+        """Wait until the run has noted whom it called: before that it would look again, and find what came since."""
+        while ": called" not in await self.shown(handle):
             await again()
 
     async def shown(self, handle: WorkflowHandle[Any, Any]) -> str:
@@ -151,7 +152,7 @@ async def test_everybody_is_called_in_turn_when_nobody_answers(tower: Tower) -> 
 async def test_answer_ends_the_calls(tower: Tower) -> None:
     alert = await tower.raised()
     handle = await tower.start(alert)
-    await tower.called_by(alert, 1)
+    await tower.noted_a_call(handle)
     async with tower.database.tenant(alert.org_id or "") as session:
         await alerts.acknowledge(session, alert.id, "owner", for_organization=True)
     # For itself alone: operators are called, and the admin is not.
@@ -159,10 +160,7 @@ async def test_answer_ends_the_calls(tower: Tower) -> None:
 
     alert = await tower.raised()
     handle = await tower.start(alert)
-    await tower.called_by(alert, 1)
-    # A run that has not heard yet whom it called would look again, and find the alert resolved.
-    while ": called" not in await tower.shown(handle):
-        await again()
+    await tower.noted_a_call(handle)
     async with tower.database.platform() as session:
         await alerts.close_cases(session, alert.subject, {alert.kind})
     await handle.signal("news")
@@ -178,7 +176,7 @@ async def test_rule_calls_by_its_own_ladder_until_its_organization_answers(tower
 
     alert = await tower.raised_by_a_rule(*ladder)
     handle = await tower.start(alert)
-    await tower.called_by(alert, 1)
+    await tower.noted_a_call(handle)
     async with tower.database.tenant(alert.org_id or "") as session:
         await alerts.acknowledge(session, alert.id, "owner", for_organization=True)
     assert await tower.outcome(handle) == {"outcome": "acknowledged", "taken": [OWNER]}

@@ -291,6 +291,29 @@ async def test_charge_waits_for_what_the_organization_pays_by_itself(stage):
     assert [each.asked.payment_id for each in made.charges()] == [own.terms.payment_id]
 
 
+async def test_nothing_is_given_up_while_a_payment_of_the_organization_is_processing(stage):
+    made = await collected(stage, method="send_invoice", due_in=timedelta(days=10))
+    await made.waits()
+    own = await made.paying()
+    own.there.process()
+    with stage.env.with_time_skipping_disabled():
+        await own.told()
+        await own.until("processing")
+    # Past the reminder and the last day of the plan.
+    await made.pass_time(days=22)
+    assert (await made.state()).waits_for == own.terms.payment_id
+    await made.signal("give_up", give_up=made.held.invoice_id)
+    assert await made.refused() == ["invoice.charge_under_way"]
+    assert await made.mails() == ["invoice_issued"]
+    assert (await made.invoice()).status == "open"
+    own.there.pay()
+    with stage.env.with_time_skipping_disabled():
+        await own.told()
+        await own.happened("invoice_paid")
+    await made.pass_time(days=2)
+    assert await made.ends() == "paid"
+
+
 async def test_page_that_the_organization_opened_and_left_is_ended_before_the_charge(stage):
     made = await collected(stage, "pm_ok")
     own = await made.paying(lasts=timedelta(days=30), open_seconds=30 * 86_400)

@@ -37,6 +37,7 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credit_note import ExceedsRemainder
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.ids import sale_tax_key
+from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import WrongInvoiceState
 from domain.legal_entity import UnknownEntity
 from domain.metadata import ExternalIdTaken
@@ -257,7 +258,7 @@ async def void_invoice(
 @router.post(
     "/billing/invoices/{invoice_id}/mark-uncollectible",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState),
+    responses=errors(NotFound, Forbidden, ApprovalRequired, WrongInvoiceState, ChargeUnderWay),
 )
 async def mark_uncollectible(
     invoice_id: str,
