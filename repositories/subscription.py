@@ -215,12 +215,15 @@ async def bill_of_invoice(session: AsyncSession, invoice_id: str) -> Subscriptio
     return (await session.scalars(locked)).one_or_none()
 
 
-async def is_requested(session: AsyncSession, invoice_id: str) -> bool:
-    """Tell whether the provider has requested what an invoice is for, and nobody has paid it there."""
-    query = select(SubscriptionBill.invoice_id).where(
-        SubscriptionBill.invoice_id == invoice_id, SubscriptionBill.settled_at.is_(None)
+async def requested(session: AsyncSession, invoice_id: str) -> tuple[str, Subscription] | None:
+    """Return the bill that the provider has requested for an invoice, while nobody has paid it, and its subscription."""
+    query = (
+        select(SubscriptionBill.bill_ref, SubscriptionRow)
+        .join(SubscriptionRow, SubscriptionRow.id == SubscriptionBill.subscription_id)
+        .where(SubscriptionBill.invoice_id == invoice_id, SubscriptionBill.settled_at.is_(None))
     )
-    return (await session.scalars(query)).one_or_none() is not None
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else (found[0], state_of(found[1]))
 
 
 async def has_unpaid(session: AsyncSession, org_id: str) -> bool:

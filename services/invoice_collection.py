@@ -11,6 +11,7 @@ from domain.invoice.booking import of_subscription
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.dunning import numbered, opened
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.subscription.late import page_of
 from models.invoice import InvoiceRow
 from repositories import audit, invoice, invoice_collection, invoice_line, subscription
 
@@ -64,13 +65,17 @@ async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
     """Refuse to take money for what the provider of a subscription requests: it would be taken twice.
 
     Raises:
-        WrongInvoiceState: it is requested there, and not paid.
+        WrongInvoiceState: it is requested there, and not paid; `extra["pay_url"]` is the page, where one is known.
     """
-    if await subscription.is_requested(session, row.id):
-        raise WrongInvoiceState(
-            "The provider of this subscription asks for this. Pay it at `pay_url` of GET /billing/subscription.",
-            extra={"state": row.status},
-        )
+    found = await subscription.requested(session, row.id)
+    if found is None:
+        return
+    page = page_of(found[1], found[0])
+    where = "at the page that the provider has sent" if page is None else f"at {page}"
+    raise WrongInvoiceState(
+        f"The provider of this subscription requests this payment. Pay it {where}.",
+        extra={"state": row.status, "pay_url": page},
+    )
 
 
 async def begin_later(

@@ -73,8 +73,10 @@ def converge(
     if subscription.status is S.ENDED and subscription.ref is None:
         return None  # ended before it was made
     returned = {each.bill_ref for each in given_up} if subscription.terms.net_days else set[str]()
+    awaited = awaiting(subscription, given_up)
     before = replace(
-        awaiting(subscription, given_up),
+        awaited,
+        requests=_with_pages(awaited.requests, seen),
         ref=seen.ref,
         item_ref=seen.item_ref,
         trial_end=seen.trial_end,
@@ -221,7 +223,8 @@ def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
     if change is not None:
         held = replace(held, terms=change.terms, change=None)
     due_at = at + timedelta(days=held.terms.net_days)
-    request = Request(bill_ref=bill.ref, credits_minor=held.terms.credits_minor, due_at=due_at)
+    credits = held.terms.credits_minor
+    request = Request(bill_ref=bill.ref, credits_minor=credits, due_at=due_at, pay_url=bill.pay_url)
     billed = Billed(bill_ref=bill.ref, amount_minor=bill.total_minor, currency=bill.currency, period=period)
     held = replace(held, requests=(*held.requests, request)[-WINDOW:])
     return replace(step, subscription=held, billed=(*step.billed, billed))
@@ -239,6 +242,15 @@ def _page_to_pay(subscription: Subscription, seen: SubscriptionSnapshot, returne
         return None
     pages = (b.pay_url for b in reversed(seen.bills) if b.state is BillState.OPEN and b.ref not in returned)
     return next(pages, None)
+
+
+def _with_pages(requests: tuple[Request, ...], seen: SubscriptionSnapshot) -> tuple[Request, ...]:
+    """Follow the pages of requests, which the provider may renew. Those of before name none, and go on like that."""
+    pages = {bill.ref: bill.pay_url for bill in seen.bills if bill.pay_url is not None}
+    return tuple(
+        each if each.pay_url is None else replace(each, pay_url=pages.get(each.bill_ref, each.pay_url))
+        for each in requests
+    )
 
 
 def _caught_up(step: _Step, until: datetime) -> _Step:

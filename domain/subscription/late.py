@@ -26,6 +26,16 @@ def awaiting(subscription: Subscription, given_up: Collection[Request]) -> Subsc
     return subscription if requests == subscription.requests else replace(subscription, requests=requests)
 
 
+def page_of(subscription: Subscription, bill_ref: str) -> str | None:
+    """Return the page where a bill on net terms is paid, also after the end; None where it is not known."""
+    request = next((each for each in subscription.requests if each.bill_ref == bill_ref), None)
+    if request is not None and request.pay_url is not None:
+        return request.pay_url
+    # One of before named no page, and the subscription names that of its newest.
+    is_only = request is not None and len(subscription.requests) == 1
+    return subscription.pay_url if is_only else None
+
+
 def overtaken(before: Subscription, after: Subscription, bills: Iterable[Bill]) -> Subscription:
     """Note what earlier periods grant that are not paid, once a newer one is: as agreed until then, whenever it comes.
 

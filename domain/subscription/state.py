@@ -191,12 +191,14 @@ class YearBill:
 class Request:
     """Payment that the provider has requested for a period and nobody has made yet.
 
-    `credits_minor` is what the period grants once it is paid, whatever the plan is by then. It is due with our invoice.
+    `credits_minor` is what the period grants once it is paid, whatever the plan is by then. It is due with our invoice,
+    and paid at `pay_url`, also after the subscription has ended.
     """
 
     bill_ref: str
     credits_minor: int
     due_at: datetime
+    pay_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

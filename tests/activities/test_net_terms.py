@@ -186,7 +186,7 @@ async def test_invoice_that_is_given_up_after_its_bill_was_settled_is_awaited_ag
     _, issued = await of(one)
     async with database.platform() as session:
         assert not await subscriptions.has_unpaid(session, one.org_id)
-        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21))
+        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), due + timedelta(days=21), by_plan=True)
         assert await subscriptions.has_unpaid(session, one.org_id)
     await one.look(seen(first), due + timedelta(days=30))
     assert one.state.status is SubscriptionStatus.PAST_DUE
@@ -198,7 +198,7 @@ async def test_what_the_provider_requests_is_not_paid_here_and_keeps_other_net_t
 ) -> None:
     _, issued = await of(one)
     async with database.platform() as session:
-        with pytest.raises(WrongInvoiceState, match="pay_url"):
+        with pytest.raises(WrongInvoiceState, match="requests this payment"):
             await BOOKS[PurposeKind.INVOICE].subject(session, KIM, issued.id)
         assert await subscriptions.has_unpaid(session, one.org_id)
     with pytest.raises(SubscriptionRefused):
@@ -207,3 +207,26 @@ async def test_what_the_provider_requests_is_not_paid_here_and_keeps_other_net_t
     await one.look(seen(bill(0, 2_900, month(0))), START + timedelta(days=30))
     async with database.platform() as session:
         assert not await subscriptions.has_unpaid(session, one.org_id)
+
+
+async def test_each_open_invoice_names_its_page_also_after_the_subscription_has_ended(database: Database) -> None:
+    one = await subscribed(database, net_days=30)
+    first, second = (
+        replace(unpaid(number, 2_900, month(number)), pay_url=f"https://pay.example/{number}") for number in (0, 1)
+    )
+    await one.look(seen(first))
+    renewed = replace(first, pay_url="https://pay.example/0/again")
+    await one.look(seen(renewed, second, period=month(1)), ANCHOR.after(1))
+    gone = {"period": month(1), "state": ProviderState.CANCELED, "ended_at": ANCHOR.after(1)}
+    await one.look(seen(renewed, second, **gone), ANCHOR.after(1))
+    assert one.state.status is SubscriptionStatus.ENDED
+    pages = []
+    for issued in sorted(await one.rows(InvoiceRow), key=lambda row: row.due_at):
+        async with database.platform() as session:
+            with pytest.raises(WrongInvoiceState) as refused:
+                await BOOKS[PurposeKind.INVOICE].subject(session, KIM, issued.id)
+        pages.append(refused.value.extra["pay_url"])
+    assert pages == ["https://pay.example/0/again", "https://pay.example/1"]
+    await one.look(seen(bill(0, 2_900, month(0)), second, **gone), ANCHOR.after(2))
+    await Mirrored.of(one)
+    assert sorted(row.status for row in await one.rows(InvoiceRow)) == ["open", "paid"]

@@ -244,7 +244,7 @@ def invoice_messages(command: Mapping[str, object]) -> list[Message]:
             reason="r",
         ),
         invoice.LoadCollection(invoice_id="inv_1", follow=True),
-        invoice.LoadedCollection(collection=held, standing=standing, verdict=verdict),
+        invoice.LoadedCollection(collection=held, standing=standing, verdict=verdict, processing="pay_own"),
         invoice.RecordCollection(
             collection=held,
             event="requires_action",

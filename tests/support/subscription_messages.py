@@ -87,7 +87,7 @@ STATE = Subscription(
     checkout=CheckoutPage(ref="cs_1", url="https://example.com/pay", expires_at=T0),
     trial_card="ab" * 32,
     trial_told=True,
-    requests=(Request(bill_ref="in_2", credits_minor=500_000_000, due_at=T0),),
+    requests=(Request(bill_ref="in_2", credits_minor=500_000_000, due_at=T0, pay_url="https://pay.example/in_2"),),
     pay_url="https://example.com/pay",
     year_bills=(YearBill(bill_ref="in_1", paid_minor=29_000, left_minor=26_583, credits_minor=500_000_000),),
     late_periods=(LatePeriod(bill_ref="in_0", plan="starter", credits_minor=500_000_000),),
