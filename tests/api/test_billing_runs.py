@@ -63,8 +63,10 @@ async def test_invoice_to_come_shows_usage_discount_shortfall_and_items_and_writ
 
 
 async def test_volume_is_what_the_platform_has_charged_after_refunds_and_without_what_is_granted(
-    new_tenant: Any, operator: Caller, database: Database
+    new_tenant: Any, operator: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Three spends, so that the last page that is full is followed by one that is not.
+    monkeypatch.setattr(runs, "SPENDS_READ", 2)
     tenant = await new_tenant("owner")
     await agree(operator, tenant, volume_discounts=[{"from": "22.00", "discount": "0.5"}])
     await import_prices(database, f"volume-{MODEL}", LONG_AGO, input_tokens="0.01")
