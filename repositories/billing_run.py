@@ -157,6 +157,7 @@ async def charged_besides(connection: asyncpg.Connection, wanted: Mapping[str, t
             page = await connection.fetchrow(
                 _USED, org_id, currency, period.starts_at, period.ends_at, last, SPENDS_READ
             )
+            assert page is not None  # sums alone
             found[org_id] += page["minor"]
             last, read = page["last"], page["spends"]
     return found

@@ -216,7 +216,7 @@ async def bill_of_invoice(session: AsyncSession, invoice_id: str) -> Subscriptio
 
 
 async def requested(session: AsyncSession, invoice_id: str) -> tuple[str, Subscription] | None:
-    """Return the bill that the provider has requested for an invoice, while nobody has paid it, and its subscription."""
+    """Return the bill that the provider requests for an invoice, while nobody has paid it, and its subscription."""
     query = (
         select(SubscriptionBill.bill_ref, SubscriptionRow)
         .join(SubscriptionRow, SubscriptionRow.id == SubscriptionBill.subscription_id)
