@@ -30,6 +30,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.entity import Entity
 
 
+#: The gate of runs that took a note for whatever was delivered by then.
+NOTES_MEAN_WHAT_THEY_SAW = "notes-mean-what-they-saw"
+
+
 class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     """What an escrow's run does by itself, and how it writes. What commands do, the workflow declares."""
 
@@ -96,7 +100,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
                     await self._freeze(news.freezes[0], now)
                     news = replace(news, freezes=news.freezes[1:])
                 case Step.TAKE_NOTED:
-                    refused = tuple([each.command_id for each in noted if not await self._in_time(each, now)])
+                    refused = await self._take_noted(noted, now)
                     news = replace(news, noted=0)
                 case Step.EXIT:
                     noted = await self._exit(now, deadline.at, refused)
@@ -130,6 +134,19 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
             extension = extended(self._state, recorded.extended_until)
             await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
         return recorded.noted
+
+    async def _take_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
+        """Do what was noted before the deadline, in its order; returns what is refused.
+
+        Whoever signs or delivers meant what the books showed then: the note of another delivery or milestone, which
+        comes before, must not put something else under it. A dispute holds all the same, because it moves nothing.
+        """
+        refused, before = list[str](), self._state
+        for each in noted:
+            is_other = _is_other(each.name, before, self._state) and workflow.patched(NOTES_MEAN_WHAT_THEY_SAW)
+            if is_other or not await self._in_time(each, now):
+                refused.append(each.command_id)
+        return tuple(refused)
 
     async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
         """Do what was noted before the deadline; False when the rules refuse it, or when it cannot be read."""
@@ -204,3 +221,10 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         )
         self._written(recorded, numbered.escrow if recorded.applied else None)
         return recorded
+
+
+def _is_other(name: str, before: Escrow, now: Escrow) -> bool:
+    """Tell whether a command was noted for another milestone, or signs for another delivery, than is there now."""
+    if before.milestones_released != now.milestones_released:
+        return name != "dispute"
+    return name == "approve" and before.delivery != now.delivery

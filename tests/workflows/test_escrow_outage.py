@@ -12,6 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.v1.escrows import commands
 from contracts.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow, EscrowCommand
 from domain.errors import Conflict, Unavailable
+from domain.escrow.state import Milestone
 from models.escrow_notice import EscrowNotice
 from repositories import escrow_notice as notices
 from runtime.database import Database
@@ -281,3 +282,45 @@ async def test_no_other_signal_comes_before_a_late_deadline(award, name, given):
     job = await resumed(await late(award, required_signatures=1), name, given)
     assert await job.end() == "released"
     assert (await job.kinds())[-1] == "review_expired"
+
+
+async def settled(job: Job) -> list[str]:
+    """Return what has happened, once the run has done all that came before the signal that started it."""
+    await job.told("command_refused")
+    return [kind for kind in await job.kinds() if kind != "command_refused"]
+
+
+async def test_approval_noted_for_one_delivery_signs_for_no_other_that_was_noted_before_it(award):
+    job = await late(award, required_signatures=1)
+    seen = (await job.state()).delivery
+    await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, note="junk"), before=2 * HOUR)
+    # The books still show the first delivery, and that is what is signed for.
+    assert (await job.state()).delivery == seen
+    await noted(job, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance), before=HOUR)
+    await back(job)
+    assert (await settled(job))[-1] == "delivered"
+    state = await job.state()
+    assert (state.status, state.delivery.note, state.released_minor) == ("delivered", "junk", 0)
+    await replay_and_keep(await job.handle.fetch_history(), "notes_of_two_deliveries")
+
+
+async def test_second_signature_for_one_milestone_pays_for_no_other(award):
+    parts = tuple(Milestone(name=name, amount_minor=25_000_000) for name in ("one", "two"))
+    job = await late(award, required_signatures=1, milestones=parts)
+    for hours, name, command in (
+        (3, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance)),
+        (2, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, note="again")),
+        (1, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.procurement)),
+    ):
+        await noted(job, name, command, before=hours * HOUR)
+    await back(job)
+    await settled(job)
+    assert (await job.state()).milestones_released == ("one",)
+
+
+async def test_dispute_noted_after_another_delivery_holds_all_the_same(award):
+    job = await late(award)
+    await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, note="junk"), before=2 * HOUR)
+    await noted(job, "dispute", dispute(job), before=HOUR)
+    await back(job)
+    assert (await settled(job))[-2:] == ["delivered", "disputed"]
