@@ -21,6 +21,7 @@ class WebhookEndpointRow(Base):
         types: of events; `*` alone is every type.
         secret, private_key: sealed; null once it is deleted.
         previous_secret, previous_private_key: sealed; sign as well until `previous_until`.
+        older_keys: those before, each with its own `until`.
         read_in, read_id: the place in the outbox up to which events were taken.
         lease: whoever drains it now; another one's writes are refused.
         idle: nobody drains it, so news have to be told to its run.
@@ -49,6 +50,7 @@ class WebhookEndpointRow(Base):
     previous_secret: Mapped[str | None]
     previous_private_key: Mapped[str | None]
     previous_until: Mapped[datetime | None]
+    older_keys: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     read_in: Mapped[int] = mapped_column(BigInteger)
     read_id: Mapped[str]
     lease: Mapped[str | None]

@@ -171,17 +171,20 @@ _ADD = """
 
 
 async def due(session: AsyncSession, endpoint_id: str, ordering: Ordering, *, now: datetime, limit: int) -> list[Due]:
-    """Return deliveries that are due, none of which waits for another one that is not.
+    """Return deliveries that are due, the oldest first, none of which waits for another one that is not there.
 
-    Of a subject the lower numbers come first, so whatever is cut off at the end waits for nothing but what is there.
+    Of a subject the lower numbers come first, and one that was made pending later than what follows it holds that back.
+    So whatever is cut off at the end waits for nothing but what is there, and no new subjects keep an old one waiting.
     """
     query = select(D.id, D.subject, D.subject_seq, D.tries, D.replays, EventRow).join(
         EventRow, EventRow.id == D.event_id
     )
     query = query.where(D.endpoint_id == endpoint_id, D.status == _PENDING, D.next_at <= now)
     if ordering is Ordering.SUBJECT:
-        query = query.where(~_blocked(aliased(D), lambda before: before.next_at > now))
-    found = await session.execute(query.order_by(D.subject_seq, D.id).limit(limit))
+        query = query.where(
+            ~_blocked(aliased(D), lambda before: or_(before.next_at > now, before.created_at > D.created_at))
+        )
+    found = await session.execute(query.order_by(D.created_at, D.subject_seq, D.id).limit(limit))
     return [Due(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
 
 

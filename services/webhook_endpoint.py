@@ -158,7 +158,7 @@ async def change(
 async def rotate(
     session: AsyncSession, actor: Actor, endpoint_id: str, sealer: Sealer, *, command_id: str, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
-    """Give an endpoint new keys; those from before sign as well for a day. Once for its command.
+    """Give an endpoint new keys; all that it had within a day sign as well for a day. Once for its command.
 
     Raises:
         NotFound: there is none.
@@ -175,6 +175,7 @@ async def rotate(
         "previous_secret": row.secret,
         "previous_private_key": row.private_key,
         "previous_until": now + ROTATION,
+        "older_keys": webhook_keys.older(row, now),
     }
     outcome = rules.noted(held, "secret_rotated", actor=actor.qualified())
     await _write(session, actor, outcome, command_id, now, **columns)
@@ -194,7 +195,9 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
     if held is None or held.status is EndpointStatus.DELETED:
         raise NotFound(endpoints.MISSING)
     gone = dict.fromkeys(("secret", "private_key", "previous_secret", "previous_private_key", "previous_until"))
-    await _write(session, actor, rules.deleted(held, actor=actor.qualified()), command_id, now, **gone)
+    await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT,))
+    columns = {**gone, "older_keys": []}
+    await _write(session, actor, rules.deleted(held, actor=actor.qualified()), command_id, now, **columns)
 
 
 async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:

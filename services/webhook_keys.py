@@ -9,6 +9,9 @@ from models.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
 from runtime.sealing import Sealer
 
+#: How many keys from before an endpoint's webhooks are signed with at most; each is a signature in a header.
+OLDER = 5
+
 
 @dataclass(frozen=True, slots=True)
 class NewKeys:
@@ -36,15 +39,25 @@ def made(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
     return NewKeys(keys, columns)
 
 
+def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, object]]:
+    """Return the sealed keys before the present ones that go on to sign when these are replaced as well.
+
+    Whoever lost the answer to a rotation rotates again, and the receiver has none of the new keys.
+    """
+    held = [dict(each) for each in row.older_keys]
+    if row.previous_secret is not None and row.previous_until is not None:
+        until = row.previous_until.isoformat()
+        held.insert(0, {"secret": row.previous_secret, "private_key": row.previous_private_key, "until": until})
+    return [each for each in held if now < datetime.fromisoformat(str(each["until"]))][:OLDER]
+
+
 def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
     """Open what an endpoint's webhooks are signed with: its keys, and for a day those from before.
 
     Raises:
         SecretMissing: the keys that it was sealed with are not there.
     """
-    held = [(row.secret, row.private_key)]
-    if row.previous_secret is not None and row.previous_until is not None and now < row.previous_until:
-        held.append((row.previous_secret, row.previous_private_key))
+    held = [(row.secret, row.private_key), *((each["secret"], each["private_key"]) for each in older(row, now))]
     found = []
     for sealed, sealed_private in held:
         secret = None if sealed is None else sealer.open(sealed)

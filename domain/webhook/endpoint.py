@@ -133,8 +133,14 @@ def enabled(endpoint: Endpoint, *, actor: str) -> Outcome:
 
 
 def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
-    """Send nothing until it is enabled again; events wait."""
+    """Send nothing until it is enabled again; events wait.
+
+    Raises:
+        WrongEndpointState: an operator paused it, and enabling it afterwards would end that.
+    """
     _demand_there(endpoint)
+    if endpoint.status is EndpointStatus.PAUSED:
+        raise _wrong(endpoint, "disabled. An operator paused it, and nothing is sent to it")
     return _becomes(endpoint, EndpointStatus.DISABLED, "disabled", actor, reason or "Disabled by request.")
 
 

@@ -187,7 +187,9 @@ class Attempts:
     def _last(self, error: APIError, again: bool) -> BursarError:
         if not self.uncertain or self._call.method == "GET":
             return error
-        if again or error.status in _SAYS_NOTHING:
+        # Without a key an attempt that did it makes the next one find nothing, or find it done.
+        says_nothing = _SAYS_NOTHING if self._call.keyed else _SAYS_NOTHING | {404, 409}
+        if again or error.status in says_nothing:
             unknown = OutcomeUnknown(self._key, self._call.operation)
             unknown.__cause__ = error
             return unknown

@@ -17,9 +17,9 @@ from api.app import create_app
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.webhook.delivery import Answer, DeliveryStatus, Next
-from domain.webhook.endpoint import MOST, Ordering
+from domain.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering
 from providers.notify.webhook import Receivers
-from repositories import event
+from repositories import alert, event
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
 from repositories.webhook_delivery import Tried
@@ -290,3 +290,68 @@ async def test_name_that_cannot_be_resolved_for_now_ends_no_key(
         change = {"url": "https://other.example.com/"}
         refused(await caller.ask("PATCH", path, json=change, key=f"{key}-changed"), 503, "service.unavailable")
         assert good(await caller.ask("PATCH", path, json=change, key=f"{key}-changed"))["url"] == change["url"]
+
+
+async def test_rotation_whose_answer_is_lost_costs_the_receivers_secret_none_of_its_day(
+    own: Tenant, database: Database
+):
+    first = await made(own)
+    path, key = f"/webhook-endpoints/{first['id']}", new_key()
+    # This answer never reaches its sender, who repeats it and gets no secret. All that is left is to rotate again.
+    good(await own.owner.post(f"{path}/rotate-secret", key=key))
+    assert good(await own.owner.post(f"{path}/rotate-secret", key=key))["secret"] is None
+    second = good(await own.owner.post(f"{path}/rotate-secret"))
+    async with database.platform() as session:
+        row = await endpoints.get(session, first["id"])
+    assert row is not None
+    for later, signs in ((timedelta(0), 3), (timedelta(hours=25), 1)):
+        signing = [keys.secret for keys in webhook_keys.of_endpoint(row, SEALER, datetime.now(UTC) + later)]
+        assert (len(signing), signing[0]) == (signs, second["secret"])
+        assert (first["secret"] in signing) is (signs == 3)
+
+
+async def test_alert_about_an_endpoint_ends_with_the_endpoint(own: Tenant, database: Database):
+    endpoint = await made(own)
+    async with database.platform() as session:
+        await alert.raise_alert(
+            session,
+            kind=GIVEN_UP_ALERT,
+            subject=endpoint["id"],
+            detail="was disabled",
+            org_id=own.org_id,
+            key=f"{GIVEN_UP_ALERT}:{endpoint['id']}:2",
+            shared=True,
+        )
+    assert (await own.owner.delete(f"/webhook-endpoints/{endpoint['id']}")).status_code == 204
+    alerts = good(await own.owner.get("/alerts"))["data"]
+    assert "firing" not in {row["status"] for row in alerts if row["subject"] == endpoint["id"]}
+
+
+async def test_contracts_of_strangers_keep_no_older_webhook_waiting(
+    own: Tenant, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+):
+    page, subject = 5, new_id("esc")
+    endpoint = await made(own, types=["*"])
+    await delivered(database, own, endpoint["id"], 204, 204, subject=subject)
+
+    async def due(limit: int) -> set[str]:
+        now = datetime.now(UTC)
+        async with database.platform() as session:
+            row = await endpoints.get(session, endpoint["id"])
+            assert row is not None
+            await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=100)
+            found = await deliveries.due(session, row.id, Ordering.SUBJECT, now=now, limit=limit)
+        return {each.subject for each in found}
+
+    async with database.platform() as session:
+        data = CATALOGUE[TYPE].example
+        await event.record(session, [Event(type=TYPE, org_id=own.org_id, subject=subject, data=data)])
+    await past_others(database)
+    assert await due(1) == {subject}
+    # Its third event waits. Whoever hires its own agent needs nobody's word to name people of other organizations.
+    stranger = await new_tenant("owner")
+    body = {"agent_id": stranger.agent_id, "title": "x", "price": "1", "signatories": [f"{own.org_id}/anybody"]}
+    for _ in range(page):
+        good(await stranger.owner.post("/contracts", body), 201)
+    await past_others(database)
+    assert subject in await due(page)

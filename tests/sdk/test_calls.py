@@ -74,6 +74,13 @@ def test_refusal_after_a_lost_answer_that_says_nothing_of_it_leaves_it_unknown(s
     assert unknown.value.key == "key"
 
 
+def test_nothing_found_after_a_lost_answer_to_a_deletion_without_a_key_does_not_say_that_nothing_was_deleted() -> None:
+    call, _ = attempts(Call("alert_rules.delete", "DELETE", "/alert-rules/rul_1"))
+    call.after_error(httpx2.ReadTimeout("slow"))
+    with pytest.raises(OutcomeUnknown):
+        call.after_answer(refused(404, "not_found"))
+
+
 def test_request_in_flight_is_waited_for_and_then_unknown() -> None:
     call, _ = attempts(USE, max_retries=1)
     assert call.after_answer(refused(409, "idempotency.in_flight")) is not None

@@ -91,6 +91,14 @@ def test_public_key_verifies_without_a_secret() -> None:
         verify(*webhook, public_key_of(new_private_key()))
 
 
+@pytest.mark.parametrize("forged", ["v1a,é", "v1a,\udce9", "v1a,A", "v1,é", "v1,\udce9"])
+@pytest.mark.parametrize("key", [SECRET, public_key_of(new_private_key())])
+def test_signature_of_other_letters_is_a_forgery_as_any_other(forged: str, key: str) -> None:
+    body, heads = sent(document())
+    with pytest.raises(SignatureError):
+        verify(body, {**heads, "Webhook-Signature": forged}, key)
+
+
 def test_what_is_not_signed_so_is_refused() -> None:
     body, heads = sent(document())
     changed = [
@@ -117,7 +125,7 @@ def test_webhook_of_another_time_is_refused(later: timedelta) -> None:
     assert verify(*sent(document()), later=later / 301 * 299)
 
 
-@pytest.mark.parametrize("secret", ["", "secret", "whsec_", "whsec_!!!", "whsec_YWJj"])
+@pytest.mark.parametrize("secret", ["", "secret", "whsec_", "whsec_!!!", "whsec_YWJj", "whsec_é"])
 def test_secret_that_is_none_is_refused(secret: str) -> None:
     with pytest.raises(ConfigurationError):
         verify(*sent(document()), secret)

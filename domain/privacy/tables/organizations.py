@@ -147,7 +147,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id command_id read_id lease",
             CONTACT: "created_by",
             FREE_TEXT: "url description state",
-            SECRET: "secret private_key previous_secret previous_private_key",
+            SECRET: "secret private_key previous_secret previous_private_key older_keys",
             TECHNICAL: (
                 "types ordering status version public_key previous_until read_in idle seen_at wakes_at waits_since "
                 "slow_until slowed failing_since delivered_at created_at updated_at"

@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,3 +134,11 @@ def test_next_try_is_waited_for_and_named() -> None:
     left = replace(backlog(T0, timedelta(minutes=5)), waiting=3)
     assert agenda(one, left, T0) == Wait(until=T0 + timedelta(minutes=5), why="3 wait: try again")
     assert agenda(one, left, T0 + timedelta(minutes=5)) is Step.DRAIN
+
+
+def test_what_an_operator_paused_no_tenant_resumes_by_disabling_it_first():
+    held = rules.paused(Endpoint(endpoint_id="whe_1", org_id="org_1"), actor=BY, reason="").endpoint
+    for change in (rules.disabled, rules.enabled):
+        with pytest.raises(WrongEndpointState, match="An operator paused it"):
+            change(held, actor="org_1/owner")
+    assert rules.deleted(held, actor="org_1/owner").endpoint.status is EndpointStatus.DELETED
