@@ -49,6 +49,20 @@ _ROSE = text("""
           AND (b.posted - b.pending_out >= a.below_minor OR e.balance_after - b.pending_out >= a.below_minor)
     )
 """)
+_TAKEN_BACK = text("""
+    SELECT p.id, true AS disputed FROM payments p JOIN payment_events e ON e.payment_id = p.id
+    WHERE p.org_id = :org_id AND p.status IN ('disputed', 'charged_back')
+      AND e.kind IN ('dispute_opened', 'dispute_reopened') AND e.recorded_at > :since
+    UNION ALL
+    SELECT p.id, false FROM auto_topup_crossings c
+    JOIN payments p ON p.id = c.payment_id JOIN payment_events e ON e.payment_id = p.id
+    WHERE c.org_id = :org_id AND c.number > :after AND c.outcome = 'succeeded'
+      AND e.kind IN ('refund_requested', 'refund_taken_over') AND e.recorded_at > :since
+      AND EXISTS (SELECT FROM jsonb_array_elements(p.state -> 'refunds') AS r WHERE r ->> 'state' <> 'failed')
+    LIMIT 1
+""")
+#: How many falls back it is looked for one that was refunded.
+LATELY = 20
 _ASKED = ("enabled", "below_minor", "credits_minor", "monthly_cap_minor", "payment_method")
 
 
@@ -132,6 +146,16 @@ def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> Scalar
     counted = AutoTopUpCrossing.outcome.in_([outcome.value for outcome in BOUGHT])
     total = select(func.coalesce(func.sum(AutoTopUpCrossing.credits_minor), 0))
     return total.where(AutoTopUpCrossing.org_id == org_id, AutoTopUpCrossing.at >= since, counted).scalar_subquery()
+
+
+async def taken_back(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, bool] | None:
+    """Return a payment whose money went back since a person set this, and whether it is disputed and not refunded.
+
+    Disputes of whatever the organization has paid count, and refunds of its latest top-ups.
+    """
+    given = {"org_id": wanted.org_id, "since": wanted.updated_at, "after": wanted.crossings - LATELY}
+    row = (await session.execute(_TAKEN_BACK, given)).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, at: datetime) -> AutoTopUpCrossing:

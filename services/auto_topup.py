@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -60,19 +61,26 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) 
     return Look(
         seen=len(seen),
         last=seen[-1] if seen else after,
-        noted=sum(falls),
-        capped=len(falls) - sum(falls),
+        noted=falls.count("noted"),
+        capped=falls.count("capped"),
         open=[one for one in found if one.due == OPEN],
     )
 
 
-async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> bool:
-    """Note a fall; tell whether the monthly cap has room for it."""
+async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> Literal["noted", "capped", "off"]:
+    """Note a fall where the monthly cap has room for it, and no money went back that makes the balance fall."""
     wanted = await auto_topup.locked(session, stand.org_id)
+    gone = await auto_topup.taken_back(session, wanted)
+    if gone is not None:
+        # The card would be charged for what its holder has just taken back, and for what is owed because of that.
+        payment_id, disputed = gone
+        why = f"The payment {payment_id} {'is disputed' if disputed else 'was refunded'}."
+        await _switch_off(session, wanted, why, key=payment_id)
+        return "off"
     bought = await auto_topup.bought_since(session, wanted.org_id, month_of(now))
     if bought + wanted.credits_minor <= wanted.monthly_cap_minor:
         await auto_topup.cross(session, wanted, available_minor=stand.available_minor, at=now)
-        return True
+        return "noted"
     wanted.capped_until = month_after(now)
     cap = format_amount(wanted.monthly_cap_minor, CREDIT)
     await alert.raise_alert(
@@ -84,7 +92,7 @@ async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> bool:
         key=f"credits.auto_topup_cap:{wanted.org_id}:{month_of(now):%Y-%m}",
         shared=True,
     )
-    return False
+    return "capped"
 
 
 async def asked(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTerms | None:
@@ -154,16 +162,20 @@ async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpC
             # Another method was set since, which has refused nothing.
             wanted.armed = True
         case Crossing.DECLINED:
-            wanted.enabled, wanted.off_reason = False, verdict.why
-            await alert.raise_alert(
-                session,
-                kind=SWITCHED_OFF,
-                subject=wanted.org_id,
-                detail=f"The automatic top-up was declined and is switched off: {verdict.why}",
-                org_id=wanted.org_id,
-                key=f"{SWITCHED_OFF}:{wanted.org_id}:{crossing.number}",
-                shared=True,
-            )
+            await _switch_off(session, wanted, verdict.why, key=str(crossing.number))
+
+
+async def _switch_off(session: AsyncSession, wanted: AutoTopUp, why: str | None, *, key: str) -> None:
+    wanted.enabled, wanted.off_reason = False, why
+    await alert.raise_alert(
+        session,
+        kind=SWITCHED_OFF,
+        subject=wanted.org_id,
+        detail=f"The automatic top-up is switched off: {why}",
+        org_id=wanted.org_id,
+        key=f"{SWITCHED_OFF}:{wanted.org_id}:{key}",
+        shared=True,
+    )
 
 
 def _command_of(crossing: AutoTopUpCrossing) -> str:

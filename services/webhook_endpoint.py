@@ -196,8 +196,8 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
         raise NotFound(endpoints.MISSING)
     gone = dict.fromkeys(("secret", "private_key", "previous_secret", "previous_private_key", "previous_until"))
     await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT,))
-    columns = {**gone, "older_keys": []}
-    await _write(session, actor, rules.deleted(held, actor=actor.qualified()), command_id, now, **columns)
+    outcome = rules.deleted(held, actor=actor.qualified())
+    await _write(session, actor, outcome, command_id, now, **gone, older_keys=[])
 
 
 async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from domain.webhook.endpoint import SecretMissing
 from models.webhook_endpoint import WebhookEndpointRow
@@ -39,7 +40,7 @@ def made(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
     return NewKeys(keys, columns)
 
 
-def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, object]]:
+def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
     """Return the sealed keys before the present ones that go on to sign when these are replaced as well.
 
     Whoever lost the answer to a rotation rotates again, and the receiver has none of the new keys.
@@ -48,7 +49,7 @@ def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, object]]:
     if row.previous_secret is not None and row.previous_until is not None:
         until = row.previous_until.isoformat()
         held.insert(0, {"secret": row.previous_secret, "private_key": row.previous_private_key, "until": until})
-    return [each for each in held if now < datetime.fromisoformat(str(each["until"]))][:OLDER]
+    return [each for each in held if now < datetime.fromisoformat(each["until"])][:OLDER]
 
 
 def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:

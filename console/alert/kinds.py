@@ -38,7 +38,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "credits.auto_topup_off": Advice(
         "Automatic top-up is off",
-        "Its payments failed. Add credits, and set it up anew with a card that works.",
+        "Its payments failed or went back. Add credits, and set it up anew with a card that works.",
         *_TOP_UP,
     ),
     "credits.exhausted": Advice("Credits used up", "Add credits. What costs credits is refused until then.", *_TOP_UP),

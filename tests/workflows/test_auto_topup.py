@@ -297,3 +297,45 @@ async def test_automatic_top_up_that_could_not_be_paid_is_refused(shop: Shop, ch
     answer = await shop.payer.ask("PUT", "/billing/auto-topup", json=body)
     assert answer.status_code == 422, answer.text
     assert good(await shop.payer.get("/billing/auto-topup"))["enabled"] is False
+
+
+async def bought_once(shop: Shop) -> Any:
+    """Have one top-up made, and let its credits arrive."""
+    await set_auto_topup(shop)
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "succeeded"
+    await sweep(shop.stage)
+    (bought,) = await payments_of(shop)
+    return bought
+
+
+async def off_for(shop: Shop, payment_id: str) -> None:
+    """Look again, and see that it is off for what became of a payment, until it is set anew."""
+    await sweep(shop.stage)
+    shown = good(await shop.payer.get("/billing/auto-topup"))
+    assert (shown["enabled"], shown["bought_this_month"]) == (False, "100.00")
+    assert payment_id in shown["off_reason"]
+    fired = [each for each in good(await shop.payer.get("/alerts"))["data"] if each["status"] == "firing"]
+    assert "credits.auto_topup_off" in {each["kind"] for each in fired}
+    await set_auto_topup(shop)
+    await sweep(shop.stage)
+    assert await outcome_of(shop, 2) == "succeeded"
+
+
+@pytest.mark.parametrize("used", ["0", "75"])
+async def test_card_is_not_charged_by_itself_for_what_its_holder_disputes(shop: Shop, used: str) -> None:
+    bought = await bought_once(shop)
+    if used != "0":
+        # What is used is owed once the bank takes it back.
+        await use(shop, used)
+    shop.there(bought).dispute()
+    assert (await shop.told(bought))["status"] == "disputed"
+    await off_for(shop, bought["id"])
+
+
+async def test_top_up_that_is_refunded_is_not_bought_again_by_itself(shop: Shop) -> None:
+    bought = await bought_once(shop)
+    body = {"reason": "the customer did not want it"}
+    good(await shop.operator.post(f"/payments/{bought['id']}/refunds", body, key=new_key()), 201)
+    await shop.until(bought, "refunded")
+    await off_for(shop, bought["id"])
