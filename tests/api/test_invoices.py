@@ -85,6 +85,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"lines": [{"description": "x", "unit_amount": "1", "quantity": 1_000_001}]}, "errors"),
     ({"lines": [{"description": "x", "unit_amount": "10000000000000", "quantity": 1_000_000}]}, "lines"),
     ({"lines": [{"description": "x", "unit_amount": "1", "tax": "0.19"}]}, "errors"),
+    # No zone of a document can show these.
+    ({"lines": [{"description": "x", "unit_amount": "1", "period_end": "9999-12-31T23:59:59-12:00"}]}, "errors"),
+    ({"lines": [{"description": "x", "unit_amount": "1", "period_start": "0001-01-01T00:00:00+14:00"}]}, "errors"),
     ({"currency": "CREDIT"}, "currency"),
     ({"currency": "SLOT"}, "errors"),
     ({"currency": "DOGE"}, "errors"),

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from api.fields import (
     Amount,
     Currency,
     Exact,
+    Moment,
     Name,
     Note,
     OrganizationId,
@@ -43,8 +44,8 @@ class LineCreate(RequestModel):
     amount: Amount | None = Field(default=None, description="What the line comes to; zero shows what is paid already.")
     discount: Amount | None = None
     tax_code: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")] = STANDARD
-    period_start: AwareDatetime | None = None
-    period_end: AwareDatetime | None = None
+    period_start: Moment | None = None
+    period_end: Moment | None = None
 
     def line(self, currency: str) -> InvoiceLine:
         """Read the line; `Invalid` names the field that is wrong."""
