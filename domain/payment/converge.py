@@ -139,7 +139,7 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
         if (
             movement.kind is BalanceTransactionKind.CHARGE
             and movement.key not in booked
-            and len(payment.booked) < MAX_ITEMS
+            and _has_room(payment, movement)
         ):
             paid = movement.paid_minor
             entitlement = seen.revalued.get(movement.key)
@@ -149,6 +149,16 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
                 observed, movement, entitlement=granted_for(payment, paid) if entitlement is None else entitlement
             )
     return None
+
+
+def _has_room(payment: Payment, movement: BalanceTransaction) -> bool:
+    """Tell whether a charge is booked, of which strangers can make any number where a payment is paid on a chain.
+
+    Half of the room is for what counts, so that nobody fills it with dust: whoever did would have paid it all.
+    """
+    if len(payment.booked) < MAX_ITEMS // 2:
+        return True
+    return len(payment.booked) < MAX_ITEMS and movement.paid_minor * MAX_ITEMS // 2 >= payment.terms.amount_minor
 
 
 def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:

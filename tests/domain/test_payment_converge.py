@@ -215,6 +215,18 @@ class Deposits(World):
         return tuple(self.books.of(account(self.terms)) for account in (wallet, entitlement_account, debt))
 
 
+def test_dust_that_anybody_sends_keeps_no_money_of_the_payer_out():
+    world = Deposits()
+    for _ in range(250):
+        world.account._move(f"btc:{len(world.account.movements)}", BalanceTransactionKind.CHARGE, 1)
+    world.look()
+    assert world.payment.received_minor == 100
+    world.deposit(1000)
+    assert (world.payment.received_minor, world.payment.status) == (1100, PaymentStatus.SUCCEEDED)
+    world.deposit(-1000, BalanceTransactionKind.REVERSAL)
+    assert sum(item.paid_minor for item in world.payment.booked) == 100
+
+
 def test_what_comes_after_the_escrow_has_its_money_goes_to_the_organization():
     world = Deposits()
     world.deposit(1200)
