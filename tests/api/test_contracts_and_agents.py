@@ -159,6 +159,7 @@ async def test_pitfall_17_longest_inputs_are_taken(tenant: Tenant, stranger: Ten
         {"signatories": ["a", "a"]},
         {"signatories": ["with space"]},
         {"signatories": ["org_x/name"]},
+        {"signatories": [f"org_{'0' * 26}/name"]},
         {"signatories": [f"s{i}" for i in range(21)]},
         {"required_signatures": 0},
         {"required_signatures": 2},

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
@@ -90,6 +90,7 @@ async def create_contract(
                 payee_org_id=agent.org_id,
                 command_id=command.command_id,
             )
+            await _require_signatories(deps, contract)
             usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps)
             require_within_floors(contract, deps.settings)
             if agent.org_id != client_org_id:
@@ -119,6 +120,20 @@ async def _shown(
     """Show a contract to an actor, with what was just written on it where that is named."""
     beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
     return ContractView.of(row, beside if written is None else replace(beside, own=written))
+
+
+async def _require_signatories(deps: Deps, contract: Contract) -> None:
+    """Refuse names of organizations that do not exist: nobody could ever sign for them.
+
+    Raises:
+        Invalid: there is such a name.
+    """
+    if contract.signatory_org_ids:
+        async with deps.database.platform() as session:
+            for org_id in contract.signatory_org_ids:
+                if not await organizations.exists(session, org_id):
+                    detail = f"There is no organization {org_id}. Name signatories as org_…/principal."
+                    raise Invalid(detail, extra={"field": "signatories"})
 
 
 async def _quote(
