@@ -25,7 +25,15 @@ with workflow.unsafe.imports_passed_through():
     from domain.signals import Addressee
     from domain.webhook import endpoint as rules
     from domain.webhook.agenda import Backlog, Step, agenda
-    from domain.webhook.endpoint import ENDED, Endpoint, GivenUp, Outcome, WrongEndpointState, numbered
+    from domain.webhook.endpoint import (
+        ENDED,
+        Endpoint,
+        EndpointStatus,
+        GivenUp,
+        Outcome,
+        WrongEndpointState,
+        numbered,
+    )
     from domain.webhook.presentation import details
     from workflows.books_entity import BooksEntity
     from workflows.signals import NO_INPUT, reason_of, sender
@@ -36,6 +44,8 @@ DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
 #: How many events a history has before the run continues as new: some sixteen drains. Worth a gate, because a worker
 #: that starts replays the runs of all endpoints at once, and those of busy ones would not end within a task's time.
 SHORT_HISTORY, SHORT = 200, "short-history"
+#: The gate of runs that waited for ever while they were paused.
+PAUSED_RUNS_LOOK = "paused-runs-look"
 
 
 @workflow.defn(name="webhook-endpoint")
@@ -178,12 +188,16 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
             await self._drain()
         elif isinstance(item, Wait):
             news = self._news
-            with suppress(TimeoutError):
+            try:
                 await workflow.wait_condition(
                     lambda: self._state.version != version or self._news != news or self._should_continue_as_new(),
                     timeout=item.until - workflow.now(),
                     timeout_summary=item.why,
                 )
+            except TimeoutError:
+                # Nothing else would show that it was deleted, where the news of that were lost.
+                is_paused = self._state.status is EndpointStatus.PAUSED
+                self._stale |= is_paused and workflow.patched(PAUSED_RUNS_LOOK)
 
     async def _see(self) -> None:
         if self._stale:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from models.mail import QueuedMail
 from models.webhook_endpoint import WebhookDeliveryRow
 from repositories import event
 from runtime.identity import new_id
+from services import webhook_endpoint as service
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.support.webhooks import SEALER
@@ -161,6 +162,17 @@ async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
         await one.signal("resume", resume=one.endpoint_id)
         await one.settled(1)
     assert [each for each in await one.kinds() if each != "created"] == ["paused", "resumed"]
+
+
+async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_deleted_were_lost(stage: Stage):
+    one = await endpoint(stage)
+    with stage.env.with_time_skipping_disabled():
+        await one.paused()
+    async with stage.database.platform() as session:
+        await service.delete(session, one.actor, one.endpoint_id, command_id=new_id("cmd"), now=datetime.now(UTC))
+    await stage.env.fast_forward(one.handle, timedelta(days=1, minutes=1))
+    assert (await one.handle.result()).status == "deleted"
+    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_deleted_while_paused")
 
 
 async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):
