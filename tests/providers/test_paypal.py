@@ -27,6 +27,23 @@ async def test_an_approved_order_is_taken_and_its_charge_tells_the_fee(paypal, p
     assert await provider.retrieve(paid.ref) == paid
 
 
+@pytest.mark.parametrize(
+    ("parts", "fee"),
+    [
+        ({}, None),
+        ({"seller_receivable_breakdown": {"paypal_fee": {"currency_code": "USD", "value": "0.92"}}}, 92),
+        # Nothing was kept of it, and nothing more is said.
+        ({"seller_receivable_breakdown": {"net_amount": {"currency_code": "USD", "value": "12.34"}}}, 0),
+    ],
+)
+def test_fee_is_awaited_until_paypal_has_divided_the_amount(parts, fee):
+    amount = {"currency_code": "USD", "value": "12.34"}
+    capture = {"id": "CAP", "status": "COMPLETED", "amount": amount, "create_time": "2026-01-01T00:00:00Z", **parts}
+    unit = {"custom_id": "pay_1", "amount": amount, "payments": {"captures": [capture]}}
+    [charge] = snapshot({"id": "ORD", "status": "COMPLETED", "purchase_units": [unit], "links": []}).movements
+    assert charge.fee_minor == fee
+
+
 async def test_an_order_that_is_not_approved_still_requires_its_payer(provider):
     order = await provider.create(a_payment(), idempotency_key="k")
     assert await provider.confirm(order.ref, None, idempotency_key="c") == order

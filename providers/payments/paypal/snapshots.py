@@ -158,8 +158,12 @@ def _action(order: Mapping[str, Any]) -> NextAction | None:
 
 
 def _fee(payment: Mapping[str, Any], breakdown: str) -> int | None:
-    fee = payment.get(breakdown, {}).get("paypal_fee")
-    return None if fee is None else from_paypal(fee)
+    """Return the fee, None while PayPal has not said how the amount is divided. A division without a fee has none."""
+    parts = payment.get(breakdown)
+    if parts is None:
+        return None
+    fee = parts.get("paypal_fee")
+    return 0 if fee is None else from_paypal(fee)
 
 
 def _charge(order: Mapping[str, Any], unit: Mapping[str, Any], capture: Mapping[str, Any]) -> BalanceTransaction:
