@@ -311,19 +311,28 @@ _CLAIM = text("""
         due_at = CAST(:now AS timestamptz) + least(interval '1 minute' * 2 ^ least(attempts, 10), interval '2 hours')
     WHERE id IN (
         SELECT id FROM notifications WHERE status = 'queued' AND due_at <= :now
+            AND (org_id IS NULL OR org_id <> ALL (CAST(:besides AS text[])))
         ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
-    RETURNING id
+    RETURNING id, org_id
 """)
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[NotificationRow]:
     """Take what is due, the longest due first, and put off its next attempt: a minute, two, four, … two hours.
 
+    Half of what is taken is of other organizations than the first half, so that none keeps the rest waiting.
+
     Whoever claims commits before it sends. So two who claim at once take different ones, and what a process had in hand
     that dies is due again a minute later.
     """
-    ids = list((await session.execute(_CLAIM, {"now": now, "limit": limit})).scalars())
+    half = (limit + 1) // 2
+    taken = list((await session.execute(_CLAIM, {"now": now, "limit": half, "besides": []})).all())
+    if len(taken) == half < limit:
+        before = sorted({row.org_id for row in taken if row.org_id is not None})
+        others = {"now": now, "limit": limit - half, "besides": before}
+        taken += (await session.execute(_CLAIM, others)).all()
+    ids = [row.id for row in taken]
     query = select(NotificationRow).where(NotificationRow.id.in_(ids)).order_by(NotificationRow.id)
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
 

@@ -128,6 +128,19 @@ async def test_two_senders_at_once_send_one_mail(world: World) -> None:
     assert await world.sender.send_due(NOW + timedelta(days=1)) == []
 
 
+async def test_organization_with_much_to_be_told_keeps_no_other_waiting(world: World) -> None:
+    for number in range(8):
+        await world.queue(due_at=NOW - timedelta(minutes=10 - number))
+    flooding, world.org = world.org, await an_organization(world.database)
+    last = await world.queue()
+    async with world.database.platform() as session:
+        taken = await notifications.claim(session, now=NOW, limit=4)
+        assert [row.org_id for row in taken].count(flooding) == 2
+        assert last in {row.id for row in taken}
+        # Nobody waits who need not.
+        assert len(await notifications.claim(session, now=NOW, limit=16)) == 6
+
+
 async def test_sender_that_died_after_the_server_took_the_mail_sends_it_again_under_the_same_id(world: World) -> None:
     made = await world.queue()
     world.mailbox.faults.append("break")
