@@ -28,7 +28,7 @@ from domain.subscription.state import (
     Subscription,
     SubscriptionStatus,
 )
-from domain.subscription.upgrade import acted
+from domain.subscription.upgrade import acted, worth_of
 from domain.subscription.year import MONTHS, bought, with_month, year_bills
 
 S, P = SubscriptionStatus, ProviderState
@@ -291,6 +291,7 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     change = acting(after, bill)
     if change is not None:
         after = replace(after, terms=change.terms, change=None)
+    after = replace(after, worth_minor=worth_of(after.terms, bill))
     month = period
     if after.terms.interval is Interval.YEAR:
         month = Period(start=period.start, end=min(anchor.month_of(period.start, after.zone).end, period.end))

@@ -76,6 +76,19 @@ def credits_of_new_period(old_minor: int, new_minor: int, left: int, month: Peri
     return max(0, new_minor * whole - old_minor * left) // whole
 
 
+def worth(amount_minor: int, total_minor: int, whole_minor: int) -> int:
+    """Return what a period of this price is worth by its bill: less the part that a discount took off the bill.
+
+    Args:
+        amount_minor: the price of the whole period.
+        total_minor: what the bill came to.
+        whole_minor: what its lines came to, before discounts.
+    """
+    if whole_minor <= 0 or total_minor >= whole_minor:
+        return amount_minor
+    return part_of(amount_minor, max(0, total_minor), whole_minor)
+
+
 def refundable_minor(paid_minor: int, granted_minor: int, used_minor: int) -> int:
     """Return what is refunded of a period whose lot is taken back first: what was used of its credits reduces it.
 

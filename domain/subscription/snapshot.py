@@ -83,6 +83,11 @@ class Bill:
     pay_url: str | None = None
 
     @property
+    def whole_minor(self) -> int:
+        """What its lines come to, before discounts."""
+        return sum(line.amount_minor for line in self.lines)
+
+    @property
     def is_paid(self) -> bool:
         """Whether money was received for all of it; a bill of zero is paid without any."""
         return self.state is BillState.PAID

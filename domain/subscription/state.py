@@ -221,6 +221,8 @@ class Subscription:
         period: the one that is running, as the provider has it.
         paid_through: until when money was received for it; None before the first.
         paid_bill: the bill that paid the running period, and `paid_minor` what that was, with upgrades in it.
+        worth_minor: what the running period is worth when it is cut short: its whole price as agreed by now, less the
+            part that a discount took off its bill; None where it was paid before this was kept.
         granted_until: the end of the last month that has its credits; `months_granted` of the paid period have them.
         order: what the provider is still to be asked for.
         settled: bills whose money is booked, the newest last.
@@ -269,10 +271,16 @@ class Subscription:
     pay_url: str | None = None
     year_bills: tuple[YearBill, ...] = ()
     late_periods: tuple[LatePeriod, ...] = ()
+    worth_minor: int | None = None
 
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command of that id was done, as far as the window reaches."""
         return command_id in self.receipts
+
+    @property
+    def unused_minor(self) -> int:
+        """What is given back of the running period where all of it is left."""
+        return self.paid_minor if self.worth_minor is None else self.worth_minor
 
     @property
     def is_entitled(self) -> bool:

@@ -5,9 +5,15 @@ from datetime import datetime
 
 from domain.plan import Interval
 from domain.subscription.period import Anchor, Period
+from domain.subscription.proration import worth
 from domain.subscription.snapshot import Bill
-from domain.subscription.state import Change, Grant, Subscription, SubscriptionStatus
+from domain.subscription.state import Change, Grant, Subscription, SubscriptionStatus, Terms
 from domain.subscription.year import MONTHS, bought, rescaled, with_month, year_bills
+
+
+def worth_of(terms: Terms, bill: Bill) -> int:
+    """Return what a period that a bill has paid is worth when it is cut short."""
+    return worth(terms.amount_minor, bill.total_minor, bill.whole_minor or terms.amount_minor)
 
 
 def acted(held: Subscription, change: Change, bill: Bill) -> tuple[Subscription, tuple[Grant, ...]]:
@@ -15,8 +21,10 @@ def acted(held: Subscription, change: Change, bill: Bill) -> tuple[Subscription,
     after = replace(held, terms=change.terms, change=None)
     if change.terms.interval is not held.terms.interval or held.status is SubscriptionStatus.TRIALING:
         return _begun_anew(after, change, bill)
-    # The rest of the period was paid at the old price, and its difference now.
-    after = replace(after, paid_minor=held.paid_minor + max(0, bill.paid_minor))
+    # The rest of the period was paid at the old price, and its difference now. What a discount took off the period's
+    # bill it takes off the larger plan as well.
+    worth_minor = worth(change.terms.amount_minor, held.unused_minor, held.terms.amount_minor)
+    after = replace(after, paid_minor=held.paid_minor + max(0, bill.paid_minor), worth_minor=worth_minor)
     if after.terms.interval is Interval.YEAR:
         return _year_upgraded(held, after, change, bill)
     return after, _granted_at_once(change, bill, bill.paid_minor, after.granted_until)
@@ -34,6 +42,7 @@ def _begun_anew(held: Subscription, change: Change, bill: Bill) -> tuple[Subscri
         paid_through=end,
         paid_bill=bill.ref,
         paid_minor=paid,
+        worth_minor=worth_of(held.terms, bill),
         granted_until=min(anchor.after(1), end),
         months_granted=1,
         year_bills=(),

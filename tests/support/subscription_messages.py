@@ -91,6 +91,7 @@ STATE = Subscription(
     pay_url="https://example.com/pay",
     year_bills=(YearBill(bill_ref="in_1", paid_minor=29_000, left_minor=26_583, credits_minor=500_000_000),),
     late_periods=(LatePeriod(bill_ref="in_0", plan="starter", credits_minor=500_000_000),),
+    worth_minor=29_000,
 )
 PLANS = Plans(
     (
