@@ -269,8 +269,20 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
     step = _caught_up(step, change.acts_at)
     upgraded, grants = acted(step.subscription, change, bill)
     # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
-    settled = (_settled(bill, upgraded.period),) if bill.paid_minor > 0 else ()
+    settled = (_settled(bill, _paid_for(upgraded, change, bill)),) if bill.paid_minor > 0 else ()
     return _Step(upgraded, (*step.settled, *settled), (*step.grants, *grants), step.billed)
+
+
+def _paid_for(upgraded: Subscription, change: Change, bill: Bill) -> Period | None:
+    """Return what an upgrade was paid for: the period that it began, or what was left of the one that was paid."""
+    period = upgraded.period
+    if period is None or upgraded.paid_bill == bill.ref:
+        return period
+    # By the time that it is paid another period may have begun, which has a bill of its own.
+    end = upgraded.paid_through or period.end
+    start = min(change.acts_at, bill.created_at)
+    start = max(start, period.start) if period.start < end else start
+    return Period(start=start, end=end) if start < end else period
 
 
 def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscription:
