@@ -32,10 +32,11 @@ from domain.subscription.commands import (
     require_none,
     require_none_unpaid,
 )
+from domain.subscription.downgrade import waiting
 from domain.subscription.snapshot import SubscriptionSnapshot
-from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused
+from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
 from providers.payments.base import OutcomeUnknown, ProviderRefused
-from providers.subscriptions.base import NewSubscription, SubscriptionProvider
+from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
 from repositories import alert, organization, provider_event
 from repositories import subscription as subscriptions
@@ -251,15 +252,24 @@ class SubscriptionActivities:
         match order.kind:
             case OrderKind.UPGRADE:
                 assert change is not None
-                at = change.acts_at
-                return await provider.upgrade(ref, price, at=at, idempotency_key=key, quantity=quantity)
+                return await provider.upgrade(
+                    ref,
+                    price,
+                    at=change.acts_at,
+                    idempotency_key=key,
+                    quantity=quantity,
+                    held=_item(asked.terms),
+                    most_minor=change.most_minor,
+                )
             case OrderKind.DOWNGRADE:
                 return await provider.downgrade(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.RESUME:
                 return await provider.resume(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
                 at_end = order.kind is OrderKind.CANCEL_AT_END
-                return await provider.cancel(ref, at_period_end=at_end, idempotency_key=key)
+                # What is billed there of an upgrade that is not paid yet stays.
+                held = _item(asked.terms) if change is None or waiting(asked) is not None else None
+                return await provider.cancel(ref, at_period_end=at_end, idempotency_key=key, held=held)
         raise AssertionError(order.kind)
 
     def _named(self) -> SubscriptionProvider:
@@ -321,6 +331,10 @@ async def _is_first_card(session: AsyncSession, held: Subscription | None, after
     if held is None or held.trial_card is not None or after.trial_card is None:
         return True
     return await subscriptions.note_trial_card(session, after)
+
+
+def _item(terms: Terms) -> Item:
+    return Item(price_id=terms.price_id or "", quantity=terms.quantity)
 
 
 def _new(asked: Subscription) -> NewSubscription:

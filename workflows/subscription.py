@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
     from domain.subscription.converge import converge, has_unknown_card, monthly_grant
     from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP, give_up
+    from domain.subscription.snapshot import SubscriptionSnapshot
     from domain.subscription.state import Outcome, Subscription, SubscriptionRefused, SubscriptionStatus, numbered
     from workflows.entity import Entity
     from workflows.errand import CALL_TIMEOUT, ask
@@ -346,9 +347,14 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             await self._write_own(commands.checked_out(self._state, says.page))
             return
         assert says.snapshot is not None
-        done = commands.confirmed(self._state, says.snapshot)
+        done = self._confirmed(says.snapshot)
         outcome = converge(done, says.snapshot, workflow.now(), says.given_up)
         await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
+
+    def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:
+        """Note that the provider has what was ordered; a cancellation of before left it the price of a downgrade."""
+        done, before = (commands.confirmed(self._state, seen, tells_again=tells) for tells in (True, False))
+        return done if done == before or workflow.patched("cancellations-withdraw-downgrades") else before
 
     async def _end_given_up(self) -> None:
         """End what the provider made after all; without an end it would be charged for, and there is no run."""

@@ -35,6 +35,8 @@ S = SubscriptionStatus
 EXISTS = "subscription.exists"
 #: The organization has not paid what it was invoiced on net terms before.
 UNPAID_BEFORE = "subscription.unpaid"
+#: A change costs more than was agreed to.
+PRICE_CHANGED = "subscription.price_changed"
 #: The organization has had a trial, or its card.
 TRIAL_USED = "subscription.trial_used"
 #: Why one ended that was never at the provider, and that nobody declined.
@@ -43,6 +45,8 @@ CANCELLED, PAGE_EXPIRED = "cancelled", "checkout_expired"
 TRIAL_CARD_USED, TRIAL_CARD_UNKNOWN = "trial_used", "trial_card_unknown"
 #: How long after it was due a period on net terms may be unpaid before the subscription ends.
 NET_GRACE = timedelta(days=30)
+#: How much later than it was ordered a change to a longer interval may be counted from.
+LATER = timedelta(minutes=10)
 #: Orders that make the subscription.
 MAKING = frozenset({OrderKind.CREATE, OrderKind.CHECK_OUT})
 #: Orders that withdraw a downgrade, once the provider has them.
@@ -51,13 +55,17 @@ WITHDRAWING = frozenset({OrderKind.RESUME, OrderKind.CANCEL_AT_END})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a change would do: when it acts, what it costs now and what it grants; a downgrade costs nothing now."""
+    """What a change would do: when it acts, what it costs now and what it grants; a downgrade costs nothing now.
+
+    `later_minor` is what it costs where the provider counts it from a moment that is `LATER`.
+    """
 
     kind: ChangeKind
     terms: Terms
     acts_at: datetime
     proration: Proration | None = None
     credits_minor: int = 0
+    later_minor: int = 0
 
     @property
     def due_minor(self) -> int:
@@ -205,15 +213,14 @@ def changing(
         SubscriptionRefused: `subscription.price_changed`, more is due than that.
     """
     if most_minor is not None and ordered.due_minor > most_minor:
-        raise SubscriptionRefused(
-            "More is due now than was agreed to. Preview the change again.", code="subscription.price_changed"
-        )
+        raise SubscriptionRefused("More is due now than was agreed to. Preview the change again.", code=PRICE_CHANGED)
     change = Change(
         kind=ordered.kind,
         terms=ordered.terms,
         command_id=command_id,
         acts_at=ordered.acts_at,
         credits_minor=ordered.credits_minor,
+        most_minor=max(ordered.due_minor, ordered.later_minor, most_minor or 0),
     )
     return Outcome(
         subscription=replace(
@@ -276,11 +283,14 @@ def checked_out(subscription: Subscription, page: CheckoutPage) -> Outcome:
     return Outcome(subscription=after, event="checkout_opened", actor=WORKFLOW, details=details)
 
 
-def confirmed(subscription: Subscription, seen: SubscriptionSnapshot | None = None) -> Subscription:
+def confirmed(
+    subscription: Subscription, seen: SubscriptionSnapshot | None = None, *, tells_again: bool = True
+) -> Subscription:
     """Return the state once the provider has what was ordered; what came of it, `converge` says.
 
     A downgrade is withdrawn with that, unless its period has begun there by now and is billed at its price: then it
-    acts, and a provider that was told to resume is told of its price again.
+    acts, and the provider is told of its price again. Runs of before told one that was to cancel nothing of prices
+    (`tells_again`).
     """
     order, after = subscription.order, replace(subscription, order=None)
     if order is None or order.kind not in WITHDRAWING or waiting(subscription) is None:
@@ -288,7 +298,7 @@ def confirmed(subscription: Subscription, seen: SubscriptionSnapshot | None = No
     if seen is None or not _has_begun(subscription, seen):
         return replace(after, change=None)
     again = Order(kind=OrderKind.DOWNGRADE, command_id=order.command_id)
-    return replace(after, order=again if order.kind is OrderKind.RESUME else None)
+    return replace(after, order=again if tells_again or order.kind is OrderKind.RESUME else None)
 
 
 def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
@@ -410,13 +420,21 @@ def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datet
     is_paid = subscription.status is S.ACTIVE and subscription.paid_bill is not None
     old_minor, old_credits = (subscription.unused_minor, held.credits_minor) if is_paid else (0, 0)
     if terms.interval is held.interval and is_paid:
-        proration = within(held.amount_minor, terms.amount_minor, left, period)
+        proration = later = within(held.amount_minor, terms.amount_minor, left, period)
         credits = credits_of_upgrade(old_credits, terms.credits_minor, left_of_month, month)
     else:
         begins = Period(start=at, end=Anchor(at=at, zone=subscription.zone).after(terms.interval.months))
-        proration = anew(old_minor, terms.amount_minor, left, period, begins)
+        left_later, _ = period.seconds_left(at + LATER)
+        proration, later = (anew(old_minor, terms.amount_minor, each, period, begins) for each in (left, left_later))
         credits = credits_of_new_period(old_credits, terms.credits_minor, left_of_month, month)
-    return Preview(kind=ChangeKind.UPGRADE, terms=terms, acts_at=at, proration=proration, credits_minor=credits)
+    return Preview(
+        kind=ChangeKind.UPGRADE,
+        terms=terms,
+        acts_at=at,
+        proration=proration,
+        credits_minor=credits,
+        later_minor=later.due_minor,
+    )
 
 
 def _running(subscription: Subscription, at: datetime) -> Period:

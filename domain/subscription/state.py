@@ -115,6 +115,7 @@ class Change:
     Attributes:
         acts_at: of a downgrade, the end of the period; of an upgrade, the moment that its proration is counted from.
         credits_minor: what an upgrade grants once it is paid.
+        most_minor: what the provider may charge for an upgrade; None of one from before this was kept.
     """
 
     kind: ChangeKind
@@ -122,6 +123,7 @@ class Change:
     command_id: str
     acts_at: datetime
     credits_minor: int = 0
+    most_minor: int | None = None
 
 
 class OrderKind(StrEnum):

@@ -42,6 +42,14 @@ class NewSubscription:
     quantity: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What a subscription is billed for at its provider: a price, and how many units of it."""
+
+    price_id: str
+    quantity: int = 1
+
+
 class SubscriptionProvider(Protocol):
     """Collects for subscriptions. Amounts are minor units in the scale of `domain.money`."""
 
@@ -80,14 +88,25 @@ class SubscriptionProvider(Protocol):
         """Return the bill that an upgrade at that moment would make; nothing changes."""
 
     async def upgrade(
-        self, ref: str, price_id: str, *, at: datetime, idempotency_key: str, quantity: int = 1
+        self,
+        ref: str,
+        price_id: str,
+        *,
+        at: datetime,
+        idempotency_key: str,
+        quantity: int = 1,
+        held: Item | None = None,
+        most_minor: int | None = None,
     ) -> SubscriptionSnapshot:
         """Change the price and the quantity now, and charge the proration that is counted from `at`.
 
-        A trial ends with it, and another interval begins a new period.
+        A trial ends with it, and another interval begins a new period. `held` is what the proration is counted from:
+        where something else is billed there, it is set back first, and nothing is charged for that. More than
+        `most_minor` is not charged.
 
         Raises:
-            SubscriptionDeclined: the charge was declined; the price is what it was.
+            SubscriptionDeclined: the charge was declined, or is more than that (`subscription.price_changed`); what is
+                billed is what it was.
         """
 
     async def downgrade(
@@ -98,8 +117,13 @@ class SubscriptionProvider(Protocol):
         Nothing is charged or given back now.
         """
 
-    async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
-        """End the subscription now, or when its period ends; one that has ended is returned as it stands."""
+    async def cancel(
+        self, ref: str, *, at_period_end: bool, idempotency_key: str, held: Item | None = None
+    ) -> SubscriptionSnapshot:
+        """End the subscription now, or when its period ends; one that has ended is returned as it stands.
+
+        With `held` it is billed for that again, should it go on after all; nothing is charged or given back now.
+        """
 
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
         """Withdraw what was to happen at the end of the period: it goes on at this price and quantity."""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import stripe
 
+from domain.subscription.commands import PRICE_CHANGED
 from domain.subscription.period import Period
 from domain.subscription.snapshot import (
     Bill,
@@ -28,7 +29,7 @@ from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import Declined, translated
 from providers.payments.stripe.fields import at as time_of
 from providers.payments.stripe.fields import field, id_of, metadata_of
-from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
+from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 
 #: How many bills a snapshot has: the newest, fewer than a subscription remembers.
 NEWEST_BILLS = 24
@@ -163,19 +164,36 @@ class StripeSubscriptions:
         return _bill(invoice)
 
     async def upgrade(
-        self, ref: str, price_id: str, *, at: datetime, idempotency_key: str, quantity: int = 1
+        self,
+        ref: str,
+        price_id: str,
+        *,
+        at: datetime,
+        idempotency_key: str,
+        quantity: int = 1,
+        held: Item | None = None,
+        most_minor: int | None = None,
     ) -> SubscriptionSnapshot:
-        """Change the item and charge the proration, or nothing; a change that is there is not made again."""
-        held = await self._read(ref)
-        is_there = (_item(held).price.id, _item(held).quantity) == (price_id, quantity)
-        if is_there and held.status != "trialing":
-            return await self._snapshot(held)
+        """Change the item and charge the proration, or nothing; a change that is there is not made again.
+
+        Stripe counts the proration from the item that it has, which is another one where a downgrade was dropped.
+        """
+        found, wanted = await self._read(ref), Item(price_id=price_id, quantity=quantity)
+        if _billed(found) == wanted and found.status != "trialing":
+            return await self._snapshot(found)
+        if held is not None and _billed(found) not in {held, wanted}:
+            await self._set(found, held, {}, f"{idempotency_key}:held")
+            found = await self._read(ref)
+        if most_minor is not None:
+            shown = await self.preview(ref, price_id, at=at, quantity=quantity)
+            if shown.total_minor > most_minor:
+                raise SubscriptionDeclined("More would be charged than was agreed to.", code=PRICE_CHANGED)
         params: Any = {
-            "items": [{"id": _item(held).id, "price": price_id, "quantity": quantity}],
+            "items": [_changed(found, wanted)],
             "proration_behavior": "always_invoice",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
-            **_proration(held, await self._interval(price_id), at),
+            **_proration(found, await self._interval(price_id), at),
         }
         with _declines(), translated(changes=True):
             await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": idempotency_key})
@@ -185,22 +203,32 @@ class StripeSubscriptions:
         self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1
     ) -> SubscriptionSnapshot:
         """Change the item without a proration: the period that is paid goes on to its end."""
-        return await self._go_on(ref, (price_id, quantity), {}, idempotency_key)
+        await self._set(await self._read(ref), Item(price_id=price_id, quantity=quantity), {}, idempotency_key)
+        return await self.retrieve(ref)
 
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
         """Go on at the price and quantity that were agreed, without an end."""
-        return await self._go_on(ref, (price_id, quantity), {"cancel_at_period_end": False}, idempotency_key)
+        wanted, goes_on = Item(price_id=price_id, quantity=quantity), {"cancel_at_period_end": False}
+        await self._set(await self._read(ref), wanted, goes_on, idempotency_key)
+        return await self.retrieve(ref)
 
-    async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
+    async def cancel(
+        self, ref: str, *, at_period_end: bool, idempotency_key: str, held: Item | None = None
+    ) -> SubscriptionSnapshot:
         """End it; Stripe knows one that has ended only by its id, and refuses to end it again."""
-        held = await self._read(ref)
-        if held.status in _ENDED:
-            return await self._snapshot(held)
+        found = await self._read(ref)
+        if found.status in _ENDED:
+            return await self._snapshot(found)
         options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
-        with translated(changes=True):
-            if at_period_end:
-                await self._client.v1.subscriptions.update_async(ref, {"cancel_at_period_end": True}, options)
-            else:
+        ends: Any = {"cancel_at_period_end": True}
+        if at_period_end and held is not None and _billed(found) != held:
+            # What is held may differ by the time that this is tried again, and a key stands for one request.
+            await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
+        elif at_period_end:
+            with translated(changes=True):
+                await self._client.v1.subscriptions.update_async(ref, ends, options)
+        else:
+            with translated(changes=True):
                 try:
                     await self._client.v1.subscriptions.cancel_async(ref, {}, options)
                 except stripe.InvalidRequestError as error:
@@ -208,13 +236,11 @@ class StripeSubscriptions:
                         raise
         return await self.retrieve(ref)
 
-    async def _go_on(self, ref: str, item: tuple[str, int], more: dict[str, Any], key: str) -> SubscriptionSnapshot:
-        held, (price_id, quantity) = await self._read(ref), item
-        changed = {"id": _item(held).id, "price": price_id, "quantity": quantity}
-        params: Any = {"items": [changed], "proration_behavior": "none", **more}
+    async def _set(self, found: stripe.Subscription, item: Item, more: dict[str, Any], key: str) -> None:
+        """Have the next period billed for an item; nothing is charged or given back for this one."""
+        params: Any = {"items": [_changed(found, item)], "proration_behavior": "none", **more}
         with translated(changes=True):
-            await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": key})
-        return await self.retrieve(ref)
+            await self._client.v1.subscriptions.update_async(found.id, params, {"idempotency_key": key})
 
     async def _read(self, ref: str) -> stripe.Subscription:
         with translated(changes=False):
@@ -310,6 +336,15 @@ def _item(subscription: stripe.Subscription) -> Any:
     if len(found) != 1:
         raise ProviderRefused("This subscription has not exactly one item.", code="subscription.items")
     return found[0]
+
+
+def _billed(subscription: stripe.Subscription) -> Item:
+    item = _item(subscription)
+    return Item(price_id=item.price.id, quantity=item.quantity)
+
+
+def _changed(found: stripe.Subscription, to: Item) -> dict[str, Any]:
+    return {"id": _item(found).id, "price": to.price_id, "quantity": to.quantity}
 
 
 def _bill(invoice: stripe.Invoice) -> Bill:

@@ -77,7 +77,7 @@ STATE = Subscription(
     months_granted=1,
     order=Order(kind=OrderKind.UPGRADE, command_id="cmd_2", unknown=True),
     cancel_at_period_end=True,
-    change=Change(kind=ChangeKind.UPGRADE, terms=TERMS, command_id="cmd_2", acts_at=T0, credits_minor=1),
+    change=Change(kind=ChangeKind.UPGRADE, terms=TERMS, command_id="cmd_2", acts_at=T0, credits_minor=1, most_minor=1),
     settled=("in_1",),
     ended_at=T0,
     ended_why="cancelled",

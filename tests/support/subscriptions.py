@@ -15,7 +15,7 @@ from domain.subscription.snapshot import (
 )
 from domain.subscription.state import Terms
 from providers.payments.base import OutcomeUnknown, ProviderUnavailable
-from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
+from providers.subscriptions.base import Item, NewSubscription, SubscriptionDeclined
 from runtime.identity import new_id
 
 
@@ -95,7 +95,15 @@ class FakeSubscriptions:
         return bill_of(price_id, BillReason.UPDATE, None, at, quantity)
 
     async def upgrade(
-        self, ref: str, price_id: str, *, at: datetime, idempotency_key: str, quantity: int = 1
+        self,
+        ref: str,
+        price_id: str,
+        *,
+        at: datetime,
+        idempotency_key: str,
+        quantity: int = 1,
+        held: Item | None = None,
+        most_minor: int | None = None,
     ) -> SubscriptionSnapshot:
         self.calls.append(idempotency_key)
         found = self.there[ref]
@@ -110,9 +118,12 @@ class FakeSubscriptions:
     ) -> SubscriptionSnapshot:
         return self._changed(ref, idempotency_key, price_id=price_id, quantity=quantity)
 
-    async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
+    async def cancel(
+        self, ref: str, *, at_period_end: bool, idempotency_key: str, held: Item | None = None
+    ) -> SubscriptionSnapshot:
         if at_period_end:
-            return self._changed(ref, idempotency_key, cancel_at_period_end=True)
+            billed = {} if held is None else {"price_id": held.price_id, "quantity": held.quantity}
+            return self._changed(ref, idempotency_key, cancel_at_period_end=True, **billed)
         return self._changed(ref, idempotency_key, state=ProviderState.CANCELED, ended_at=datetime.now(UTC))
 
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:

@@ -11,11 +11,12 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.runs import Run, subscription_news, subscription_run
 from contracts.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
-from domain.subscription.commands import opening
+from domain.subscription.commands import PRICE_CHANGED, opening
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import BillReason, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Request, SubscriptionStatus, numbered
 from providers.payments.base import ProviderRefused
+from providers.subscriptions.base import Item, SubscriptionDeclined
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
@@ -336,6 +337,30 @@ async def test_downgrade_acts_with_the_renewal_that_an_event_tells_of(stage: Sta
     await till(one, "renewed")
     state = await one.state()
     assert (state.terms.plan, state.change, await tier(one)) == ("starter", None, "starter")
+
+
+async def test_downgrade_that_a_cancellation_drops_is_withdrawn_at_the_provider(stage: Stage) -> None:
+    one = await subscriber(stage, "professional")
+    await one.subscribe()
+    await one.change("starter")
+    await one.cancel_at_end()
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.change, there.cancel_at_period_end, there.price_id) == (None, True, "price_9900")
+
+
+async def test_upgrade_that_costs_more_than_was_ordered_is_declined(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await subscriber(stage)
+    await one.subscribe()
+    held = (await one.state()).terms
+    upgrade = AsyncMock(side_effect=SubscriptionDeclined("It costs more.", code=PRICE_CHANGED))
+    monkeypatch.setattr(stage.subscriptions, "upgrade", upgrade)
+    assert (await one.change("professional", most_minor=10_000)).declined == PRICE_CHANGED
+    asked = upgrade.await_args
+    assert asked is not None
+    assert (asked.kwargs["held"], asked.kwargs["most_minor"]) == (Item(price_id=held.price_id or ""), 10_000)
+    assert (await one.state()).terms == held
 
 
 async def test_downgrade_stays_when_the_provider_refuses_to_resume(

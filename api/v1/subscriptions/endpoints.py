@@ -46,7 +46,15 @@ from domain.mail import Purpose
 from domain.money import parse_amount
 from domain.organization import STOPPED
 from domain.plan import Interval, Plan
-from domain.subscription.commands import CANCELLED, PAGE_EXPIRED, preview, require_contact, require_none, trial_card
+from domain.subscription.commands import (
+    CANCELLED,
+    PAGE_EXPIRED,
+    PRICE_CHANGED,
+    preview,
+    require_contact,
+    require_none,
+    trial_card,
+)
 from domain.subscription.state import Subscription, SubscriptionRefused, SubscriptionStatus, Terms
 from domain.subscription.terms import require_seats, terms_of, terms_of_change
 from providers.subscriptions.base import SubscriptionProvider
@@ -335,7 +343,9 @@ def _made(begun: Subscription) -> SubscriptionView:
     return SubscriptionView.shown(begun)
 
 
-def _declined(why: str | None, state: str) -> PaymentDeclined:
+def _declined(why: str | None, state: str) -> PaymentDeclined | SubscriptionRefused:
+    if why == PRICE_CHANGED:
+        return SubscriptionRefused("More is due now than was agreed to. Preview the change again.", code=PRICE_CHANGED)
     detail = "The provider declined it; nothing has changed."
     return PaymentDeclined(detail, extra={"decline_code": why, "state": state})
 

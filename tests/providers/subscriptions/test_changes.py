@@ -1,19 +1,24 @@
 """Changes that follow others at a sandbox of Stripe: each is charged what was shown."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from domain.subscription.commands import changing, confirmed, preview
+from domain.subscription.commands import cancelling, changing, confirmed, preview
 from domain.subscription.converge import converge
-from domain.subscription.state import Subscription
+from domain.subscription.state import Subscription, Terms
+from providers.subscriptions.base import Item, SubscriptionDeclined
 from tests.providers.subscriptions.test_stripe import (
+    BEGAN,
     PLANS,
+    TEAMS,
     YEAR,
     Buyer,
     buyer,
     running_stripe_sandbox,
     stripe_sandbox,
+    team,
     terms,
 )
 
@@ -46,3 +51,79 @@ async def test_year_after_an_upgrade_in_the_same_month_costs_what_was_shown(buye
     ours = preview(held, PLANS, await buyer.price(terms("professional", YEAR)), 1, at)
     changed = await buyer.there.upgrade(made.ref, ours.terms.price_id or "", at=at, idempotency_key="year")
     assert changed.bills[-1].paid_minor == ours.due_minor
+
+
+def item(wanted: Terms) -> Item:
+    return Item(price_id=wanted.price_id or "", quantity=wanted.quantity)
+
+
+async def after_a_cancellation(buyer: Buyer, held: Subscription, smaller: Terms, *, told: bool) -> Subscription:
+    """Order a smaller plan, and then the end with the period; as runs of before did it, or with the held item."""
+    ref = held.ref or ""
+    down = preview(held, TEAMS, smaller, 1, BEGAN)
+    ordered = changing(held, down, "cmd_2", actor="kim").subscription
+    small = item(smaller)
+    there = await buyer.there.downgrade(ref, small.price_id, idempotency_key="down", quantity=small.quantity)
+    ending = cancelling(confirmed(ordered, there), "cmd_3", at_period_end=True, actor="kim").subscription
+    keeps = item(held.terms) if told else None
+    there = await buyer.there.cancel(ref, at_period_end=True, idempotency_key="cancel", held=keeps)
+    assert (there.cancel_at_period_end, there.bills) == (True, (await buyer.there.retrieve(ref)).bills)
+    assert Item(price_id=there.price_id, quantity=there.quantity) == (keeps or small)
+    after = confirmed(ending, there)
+    assert after.change is None
+    return after
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there by a run of before"])
+async def test_upgrade_after_a_downgrade_that_a_cancellation_dropped_costs_what_was_shown(
+    buyer: Buyer, told: bool
+) -> None:
+    made = await buyer.subscribe("professional")
+    held = await buyer.held("professional", made)
+    held = await after_a_cancellation(buyer, held, await buyer.price(terms("starter")), told=told)
+    at = BEGAN + timedelta(days=14)
+    await buyer.shop.until(at.replace(tzinfo=None).isoformat())
+    ours = preview(held, PLANS, await buyer.price(terms("enterprise")), 1, at)
+    for _ in range(2):
+        changed = await buyer.there.upgrade(
+            made.ref,
+            ours.terms.price_id or "",
+            at=at,
+            idempotency_key="up",
+            held=item(held.terms),
+            most_minor=ours.due_minor,
+        )
+        assert [each.paid_minor for each in changed.bills] == [9_900, ours.due_minor]
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["withdrawn", "left there by a run of before"])
+async def test_seats_after_fewer_that_a_cancellation_dropped_cost_what_was_shown(buyer: Buyer, told: bool) -> None:
+    price = (await buyer.price(team(1))).price_id or ""
+    made = await buyer.there.create(buyer.seats(price, 100), idempotency_key="create")
+    begun = Subscription(
+        subscription_id="sub_1",
+        org_id="org_1",
+        customer=buyer.customer,
+        provider="stripe",
+        terms=replace(team(100), price_id=price),
+    )
+    first = converge(begun, made, BEGAN)
+    assert first is not None
+    held = await after_a_cancellation(buyer, first.subscription, replace(team(1), price_id=price), told=told)
+    ours = preview(held, TEAMS, replace(team(101), price_id=price), 1, BEGAN)
+    changed = await buyer.there.upgrade(
+        made.ref, price, at=BEGAN, idempotency_key="up", quantity=101, held=item(held.terms), most_minor=ours.due_minor
+    )
+    assert changed.bills[-1].paid_minor == ours.due_minor == 1_299
+
+
+async def test_upgrade_that_the_provider_would_charge_more_for_than_was_ordered_is_not_made(buyer: Buyer) -> None:
+    made = await buyer.subscribe("starter")
+    held = await buyer.held("starter", made)
+    ours = preview(held, PLANS, await buyer.price(terms("professional")), 1, BEGAN)
+    price, most = ours.terms.price_id or "", ours.due_minor - 1
+    with pytest.raises(SubscriptionDeclined) as refused:
+        await buyer.there.upgrade(made.ref, price, at=BEGAN, idempotency_key="up", most_minor=most)
+    assert refused.value.code == "subscription.price_changed"
+    after = await buyer.there.retrieve(made.ref)
+    assert (after.price_id, after.bills) == (made.price_id, made.bills)
