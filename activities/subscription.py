@@ -32,9 +32,9 @@ from domain.subscription.commands import (
     require_none,
     require_none_unpaid,
 )
-from domain.subscription.downgrade import waiting
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
+from domain.subscription.unpaid import upgrading
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
@@ -247,7 +247,9 @@ class SubscriptionActivities:
         order, change, ref = asked.order, asked.change, asked.ref
         assert order is not None
         assert ref is not None
-        wanted = asked.terms if change is None or order.kind is OrderKind.RESUME else change.terms
+        # An upgrade that is not paid yet is what is billed there.
+        drops = order.kind is OrderKind.RESUME and upgrading(asked) is None
+        wanted = asked.terms if change is None or drops else change.terms
         price, quantity = wanted.price_id or "", wanted.quantity
         match order.kind:
             case OrderKind.UPGRADE:
@@ -267,9 +269,12 @@ class SubscriptionActivities:
                 return await provider.resume(ref, price, idempotency_key=key, quantity=quantity)
             case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
                 at_end = order.kind is OrderKind.CANCEL_AT_END
-                # What is billed there of an upgrade that is not paid yet stays.
-                held = _item(asked.terms) if change is None or waiting(asked) is not None else None
+                held = _item(asked.terms) if upgrading(asked) is None else None
                 return await provider.cancel(ref, at_period_end=at_end, idempotency_key=key, held=held)
+            case OrderKind.UNDO:
+                bill = None if change is None else change.bill_ref
+                held, until = _item(asked.terms), order.until
+                return await provider.undo(ref, held, bill_ref=bill, until=until, idempotency_key=key)
         raise AssertionError(order.kind)
 
     def _named(self) -> SubscriptionProvider:

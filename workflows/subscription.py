@@ -31,16 +31,25 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import Conflict
     from domain.ids import subscription_key
     from domain.signals import Addressee
-    from domain.subscription import commands
+    from domain.subscription import commands, unpaid
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
     from domain.subscription.converge import converge, has_unknown_card, monthly_grant
     from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP, give_up
     from domain.subscription.snapshot import SubscriptionSnapshot
-    from domain.subscription.state import Outcome, Subscription, SubscriptionRefused, SubscriptionStatus, numbered
+    from domain.subscription.state import (
+        Outcome,
+        Request,
+        Subscription,
+        SubscriptionRefused,
+        SubscriptionStatus,
+        numbered,
+    )
     from workflows.entity import Entity
     from workflows.errand import CALL_TIMEOUT, ask
     from workflows.signals import NO_INPUT, check_addressed, reason_of, sender
 
+#: Since when runs wait for the bill of an upgrade, and undo at the provider what is not paid.
+AWAITS_BILLS = "upgrades-wait-for-their-bills"
 Decision = Callable[[Subscription, datetime], Outcome]
 
 
@@ -54,7 +63,8 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         refused one is recorded in the timeline. A cancellation request is a `cancel`.
     Ends when: it has ended at the provider, or was never made there, and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
-    Compensates: a change that is declined leaves what was agreed before.
+    Compensates: a change that is declined leaves what was agreed before; an upgrade that the provider has made and
+        nobody pays is undone there.
     """
 
     @workflow.init
@@ -256,7 +266,10 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
                 if granted is not None:
                     await self._write_own(granted)
             case Step.LAPSE:
-                await self._write_own(commands.lapsed(self._state))
+                if workflow.patched(AWAITS_BILLS):
+                    await self._write_own(unpaid.lapsed(self._state, workflow.now()))
+                else:
+                    await self._write_own(commands.lapsed(self._state))
             case Step.TELL:
                 await self._write_own(commands.told_of_trial_end(self._state))
 
@@ -300,7 +313,7 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             self._events = [each for each in self._events if each not in events]
             return
         held = commands.looked_up(self._state, made=says.snapshot is not None)
-        outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now(), says.given_up)
+        outcome = None if says.snapshot is None else self._converged(held, says.snapshot, says.given_up)
         if outcome is None and held != self._state:
             outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
         if outcome is not None:
@@ -348,8 +361,16 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             return
         assert says.snapshot is not None
         done = self._confirmed(says.snapshot)
-        outcome = converge(done, says.snapshot, workflow.now(), says.given_up)
+        outcome = self._converged(done, says.snapshot, says.given_up)
         await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
+
+    def _converged(
+        self, held: Subscription, seen: SubscriptionSnapshot, given_up: tuple[Request, ...]
+    ) -> Outcome | None:
+        """Return what is new at the provider; a run of before dropped an upgrade although its bill was open."""
+        now = workflow.now()
+        new, before = (converge(held, seen, now, given_up, awaits_bills=awaits) for awaits in (True, False))
+        return new if new == before or workflow.patched(AWAITS_BILLS) else before
 
     def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:
         """Note that the provider has what was ordered; a cancellation of before left it the price of a downgrade."""

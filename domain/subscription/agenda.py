@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.agenda import Wait
+from domain.subscription.commands import UPGRADE_LAPSES
 from domain.subscription.converge import due_month
 from domain.subscription.snapshot import CheckoutPage
-from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus
+from domain.subscription.state import Subscription, SubscriptionStatus
+from domain.subscription.unpaid import upgrading
 
 S = SubscriptionStatus
 #: Pauses between tries of what had no effect: the first, and the longest.
@@ -16,8 +18,6 @@ FIRST_TRY, LONGEST_TRY = timedelta(seconds=2), timedelta(minutes=10)
 BOUNDARY = timedelta(minutes=5)
 #: How often it is asked while nothing is awaited, in case an event was lost.
 POLL, POLL_AWAITING = timedelta(hours=12), timedelta(minutes=15)
-#: An upgrade that was not paid by then is dropped; the provider drops it before.
-UPGRADE_LAPSES = timedelta(hours=24)
 #: How long before its end a trial is told of, or at its beginning where it is shorter.
 TRIAL_NOTICE = timedelta(days=3)
 
@@ -30,7 +30,7 @@ class Step(StrEnum):
             period has ended.
         SUBMIT: have the provider make what was ordered.
         GRANT: grant the next month of a year that is paid.
-        LAPSE: drop an upgrade whose payment never came.
+        LAPSE: undo an upgrade that no bill was seen of.
         TELL: tell the organization that its trial ends soon.
     """
 
@@ -135,14 +135,16 @@ def _pause(subscription: Subscription) -> timedelta:
 
 
 def _lapses_at(subscription: Subscription) -> datetime | None:
-    change = subscription.change
-    if change is None or change.kind is not ChangeKind.UPGRADE or subscription.order is not None:
-        return None
-    return change.acts_at + UPGRADE_LAPSES
+    change = upgrading(subscription)
+    if change is None or change.bill_ref is not None or subscription.order is not None:
+        return None  # while its bill is open, a bank may take days
+    return change.lapses_at or change.acts_at + UPGRADE_LAPSES
 
 
 def _tells_at(subscription: Subscription) -> datetime | None:
     if subscription.status is not S.TRIALING or subscription.trial_told or subscription.cancel_at_period_end:
+        return None
+    if upgrading(subscription) is not None:
         return None
     return None if subscription.trial_end is None else subscription.trial_end - TRIAL_NOTICE
 

@@ -28,6 +28,7 @@ from domain.subscription.state import (
     Terms,
 )
 from domain.subscription.terms import require_seats
+from domain.subscription.unpaid import undone
 from domain.text import rfc3339
 
 S = SubscriptionStatus
@@ -43,6 +44,8 @@ TRIAL_USED = "subscription.trial_used"
 CANCELLED, PAGE_EXPIRED = "cancelled", "checkout_expired"
 #: Why a trial ended that began on a page: its card has had one, or nobody knows which card it is.
 TRIAL_CARD_USED, TRIAL_CARD_UNKNOWN = "trial_used", "trial_card_unknown"
+#: An upgrade for which no bill was seen by then is undone.
+UPGRADE_LAPSES = timedelta(hours=24)
 #: How long after it was due a period on net terms may be unpaid before the subscription ends.
 NET_GRACE = timedelta(days=30)
 #: How much later than it was ordered a change to a longer interval may be counted from.
@@ -147,8 +150,9 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
     held, period = subscription.terms, _running(subscription, at)
     _require_no_order(subscription)
     if subscription.change is not None:
+        goes_on = "Resume to cancel it." if waiting(subscription) is not None else "Its payment is awaited."
         raise SubscriptionRefused(
-            f"A change to the plan {subscription.change.terms.plan} is pending. Resume to cancel it.",
+            f"A change to the plan {subscription.change.terms.plan} is pending. {goes_on}",
             code="subscription.change_pending",
             extra={"plan": subscription.change.terms.plan, "acts_at": rfc3339(subscription.change.acts_at)},
         )
@@ -293,6 +297,8 @@ def confirmed(
     (`tells_again`).
     """
     order, after = subscription.order, replace(subscription, order=None)
+    if order is not None and order.kind is OrderKind.UNDO:
+        return undone(subscription, seen)
     if order is None or order.kind not in WITHDRAWING or waiting(subscription) is None:
         return after
     if seen is None or not _has_begun(subscription, seen):
@@ -335,15 +341,19 @@ def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
     if order.kind in MAKING:
         return ended(subscription, why=why, actor=WORKFLOW, at=at)
     change = None if order.kind in {OrderKind.UPGRADE, OrderKind.DOWNGRADE} else subscription.change
+    is_undo = order.kind is OrderKind.UNDO
+    if is_undo and change is not None:
+        change = replace(change, lapses_at=at + UPGRADE_LAPSES)
     after = replace(
         subscription,
         order=None,
         change=change,
         cancel_at_period_end=subscription.cancel_at_period_end and order.kind is not OrderKind.CANCEL_AT_END,
     )
-    return Outcome(
-        subscription=after, event="order_declined", actor=WORKFLOW, details={"order": order.kind.value, "why": why}
-    )
+    details = {"order": order.kind.value, "why": why}
+    # What declines the order of a caller is the answer to it, and an undo is nobody's.
+    event = "undo_declined" if is_undo else "order_declined"
+    return Outcome(subscription=after, event=event, actor=WORKFLOW, details=details)
 
 
 def ended(subscription: Subscription, *, why: str, actor: str, at: datetime) -> Outcome:
@@ -406,7 +416,7 @@ def told_of_trial_end(subscription: Subscription) -> Outcome:
 
 
 def lapsed(subscription: Subscription) -> Outcome:
-    """Drop an upgrade whose payment never came: what was agreed before goes on."""
+    """Drop an upgrade whose payment never came, as runs of before did: the provider still has it."""
     after = replace(subscription, change=None)
     return Outcome(subscription=after, event="upgrade_lapsed", actor=WORKFLOW)
 
@@ -419,7 +429,7 @@ def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datet
     # Whoever tries has paid nothing, and has nothing left.
     is_paid = subscription.status is S.ACTIVE and subscription.paid_bill is not None
     old_minor, old_credits = (subscription.unused_minor, held.credits_minor) if is_paid else (0, 0)
-    if terms.interval is held.interval and is_paid:
+    if terms.interval is held.interval and is_paid and not subscription.begins_anew:
         proration = later = within(held.amount_minor, terms.amount_minor, left, period)
         credits = credits_of_upgrade(old_credits, terms.credits_minor, left_of_month, month)
     else:

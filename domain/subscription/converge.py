@@ -28,6 +28,7 @@ from domain.subscription.state import (
     Subscription,
     SubscriptionStatus,
 )
+from domain.subscription.unpaid import begins_with, begun, has_failed, is_undoing, leaves_trial, noted, paid_by, undoing
 from domain.subscription.upgrade import acted, worth_of
 from domain.subscription.year import MONTHS, bought, with_month, year_bills
 
@@ -59,11 +60,17 @@ class _Step:
 
 
 def converge(
-    subscription: Subscription, seen: SubscriptionSnapshot, at: datetime, given_up: Collection[Request] = ()
+    subscription: Subscription,
+    seen: SubscriptionSnapshot,
+    at: datetime,
+    given_up: Collection[Request] = (),
+    *,
+    awaits_bills: bool = True,
 ) -> Outcome | None:
     """Return what is new at the provider; None when nothing is.
 
     `given_up` are the bills whose invoices were: whatever comes for them goes back, and on net terms they stay unpaid.
+    Runs of before did not wait for the bills of upgrades (`awaits_bills`).
 
     Raises:
         OtherSubscription: it is another one's.
@@ -74,12 +81,12 @@ def converge(
         return None  # ended before it was made
     returned = {each.bill_ref for each in given_up} if subscription.terms.net_days else set[str]()
     awaited = awaiting(subscription, given_up)
+    awaited = noted(awaited, seen) if awaits_bills else awaited
     before = replace(
         awaited,
         requests=_with_pages(awaited.requests, seen),
         ref=seen.ref,
         item_ref=seen.item_ref,
-        trial_end=seen.trial_end,
         checkout=None,
         trial_card=_card_of_trial(subscription, seen),
         pay_url=_page_to_pay(subscription, seen, returned),
@@ -96,6 +103,10 @@ def converge(
             held = without_late_period(step.subscription, bill.ref)
             step = replace(step, subscription=_without_request(held, bill.ref))
     after = _with_order(before, _with_status(_with_period(step.subscription, seen), seen, at))
+    if awaits_bills and has_failed(after, seen):
+        after = undoing(after, at)
+    if is_undoing(after) and after.status in {S.PAST_DUE, S.UNPAID}:
+        after = replace(after, status=subscription.status)  # what failed is the upgrade, and nothing that is held
     booked = [each.bill_ref for each in step.billed] + [each.bill_ref for each in step.settled]
     if after == subscription:
         return None
@@ -171,23 +182,23 @@ def _with_month(subscription: Subscription, month: Period) -> tuple[Subscription
 def _returned(step: _Step, bill: Bill) -> _Step:
     """Book money that came for an invoice that was given up: it goes back, so it pays and grants nothing."""
     settled = (_settled(bill, bill.period),) if bill.paid_minor > 0 else ()
-    return replace(step, subscription=_noted(step.subscription, bill), settled=(*step.settled, *settled))
+    return replace(step, subscription=_known(step.subscription, bill), settled=(*step.settled, *settled))
 
 
-def _noted(subscription: Subscription, bill: Bill) -> Subscription:
+def _known(subscription: Subscription, bill: Bill) -> Subscription:
     return replace(subscription, settled=(*subscription.settled, bill.ref)[-WINDOW:])
 
 
 def _settle(step: _Step, bill: Bill) -> _Step:
-    subscription, change = step.subscription, step.subscription.change
-    noted = _noted(subscription, bill)
-    if bill.reason is BillReason.UPDATE and (bill.paid_minor > 0 or _is_upgrade(change)):
-        return _settle_change(replace(step, subscription=noted), bill, change)
+    change = paid_by(step.subscription, bill)
+    known = _known(step.subscription, bill)
+    if bill.reason is BillReason.UPDATE and (bill.paid_minor > 0 or change is not None):
+        return _settle_change(replace(step, subscription=known), bill, change)
     if bill.paid_minor <= 0:
-        return replace(step, subscription=noted)  # a trial's: nothing was received, so nothing is granted
+        return replace(step, subscription=known)  # a trial's: nothing was received, so nothing is granted
     if bill.reason is BillReason.OTHER or bill.period is None:
-        return replace(step, subscription=noted, settled=(*step.settled, _settled(bill, bill.period)))
-    step = _caught_up(replace(step, subscription=noted), bill.period.start)
+        return replace(step, subscription=known, settled=(*step.settled, _settled(bill, bill.period)))
+    step = _caught_up(replace(step, subscription=known), bill.period.start)
     late = late_period(step.subscription, bill)
     renewed = without_late_period(_renewed(step.subscription, bill, bill.period), bill.ref)
     request = next((each for each in renewed.requests if each.bill_ref == bill.ref), None)
@@ -262,15 +273,27 @@ def _caught_up(step: _Step, until: datetime) -> _Step:
 
 
 def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
-    subscription = step.subscription
-    if change is None or not _is_upgrade(change):
-        # Somebody changed it at the provider's own site: the money is booked, and what is held follows its terms there.
-        return replace(step, settled=(*step.settled, _settled(bill, subscription.period)))
+    if change is None:
+        return _settle_late(step, bill)
     step = _caught_up(step, change.acts_at)
     upgraded, grants = acted(step.subscription, change, bill)
     # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
     settled = (_settled(bill, _paid_for(upgraded, change, bill)),) if bill.paid_minor > 0 else ()
     return _Step(upgraded, (*step.settled, *settled), (*step.grants, *grants), step.billed)
+
+
+def _settle_late(step: _Step, bill: Bill) -> _Step:
+    """Book a bill of a change that has acted with a later period, and grant its part of the period before.
+
+    Otherwise somebody changed it at the provider's own site: the money is booked, and what is held stays.
+    """
+    late, rest = late_period(step.subscription, bill), step.subscription.period
+    if late is not None:
+        rest = max((line.period for line in bill.lines if line.period), key=lambda period: period.end, default=None)
+    settled = replace(_settled(bill, rest), plan=None if late is None else late.plan)
+    grants = () if late is None else _grants_of_period(bill, late.credits_minor, settled.period)
+    after = without_late_period(step.subscription, bill.ref)
+    return _Step(after, (*step.settled, settled), (*step.grants, *grants), step.billed)
 
 
 def _paid_for(upgraded: Subscription, change: Change, bill: Bill) -> Period | None:
@@ -300,9 +323,11 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
         paid_bill=bill.ref,
         paid_minor=bill.paid_minor,
     )
-    change = acting(after, bill)
+    change, upgrade = acting(after, bill), begins_with(after, bill)
     if change is not None:
         after = replace(after, terms=change.terms, change=None)
+    elif upgrade is not None:
+        after = begun(after, upgrade)
     after = replace(after, worth_minor=worth_of(after.terms, bill))
     month = period
     if after.terms.interval is Interval.YEAR:
@@ -350,17 +375,16 @@ def _settled(bill: Bill, period: Period | None) -> Settled:
     )
 
 
-def _is_upgrade(change: Change | None) -> bool:
-    return change is not None and change.kind is ChangeKind.UPGRADE
-
-
 # The state at the provider --------------------------------------------------------------------------------------------
 
 
 def _with_period(subscription: Subscription, seen: SubscriptionSnapshot) -> Subscription:
     # What was ordered and not confirmed is not overwritten by what the provider has without it.
     cancels = seen.cancel_at_period_end if subscription.order is None else subscription.cancel_at_period_end
-    return replace(subscription, period=seen.period, cancel_at_period_end=cancels)
+    trial_end = subscription.trial_end if leaves_trial(subscription) else seen.trial_end
+    if seen.state is P.TRIALING and subscription.paid_through is not None:
+        trial_end = None  # it waits for the end of what was paid, after an upgrade was undone
+    return replace(subscription, period=seen.period, trial_end=trial_end, cancel_at_period_end=cancels)
 
 
 def _card_of_trial(subscription: Subscription, seen: SubscriptionSnapshot) -> str | None:
@@ -377,13 +401,14 @@ def _is_ending(subscription: Subscription) -> bool:
 def _with_order(before: Subscription, after: Subscription) -> Subscription:
     """Return what is left to be asked for once the change has acted.
 
-    Nothing of an upgrade whose answer was lost. A downgrade can no longer be withdrawn, and the provider may have been
-    told to: so it is told of its price again, under a key of its own.
+    Nothing of an upgrade whose answer was lost, nor of one that was paid when it was to be undone. A downgrade can no
+    longer be withdrawn, and the provider may have been told to: so it is told of its price again, under a key of its
+    own.
     """
     order = after.order
     if order is None or after.change is not None:
         return after
-    if order.kind is OrderKind.UPGRADE:
+    if order.kind in {OrderKind.UPGRADE, OrderKind.UNDO}:
         return replace(after, order=None)
     if order.kind is OrderKind.RESUME and waiting(before) is not None:
         return replace(after, order=replace(order, kind=OrderKind.DOWNGRADE))
@@ -393,8 +418,12 @@ def _with_order(before: Subscription, after: Subscription) -> Subscription:
 def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Subscription:
     status = _STATUS[seen.state]
     is_charged = subscription.terms.amount_minor > 0 and not subscription.terms.net_days
+    if status is S.TRIALING and subscription.paid_through is not None:
+        status = S.ACTIVE
     if status is S.ACTIVE and subscription.paid_through is None and is_charged:
-        status = S.INCOMPLETE  # active there and nothing received: nothing is given before the money is
+        # Active there and nothing received: nothing is given before the money is, but for what is tried until its end.
+        tries = leaves_trial(subscription) and subscription.trial_end is not None and at < subscription.trial_end
+        status = S.TRIALING if tries else S.INCOMPLETE
     if status is S.ACTIVE and any(at >= each.due_at for each in subscription.requests):
         status = S.PAST_DUE  # the provider looks at its newest request alone, which is never overdue by the month
     if status is S.TRIALING and subscription.trial_days and subscription.trial_card is None:
@@ -425,6 +454,8 @@ def _event(before: Subscription, after: Subscription, step: _Step) -> str:
         return "activated" if before.paid_through is None else "renewed"
     if step.billed:
         return "billed"
+    if is_undoing(after) and not is_undoing(before):
+        return "upgrade_failed"
     if after.status is not before.status:
         return {S.PAST_DUE: "payment_failed", S.UNPAID: "given_up", S.TRIALING: "trial_began"}.get(after.status, "seen")
     return "seen"

@@ -116,6 +116,8 @@ class Change:
         acts_at: of a downgrade, the end of the period; of an upgrade, the moment that its proration is counted from.
         credits_minor: what an upgrade grants once it is paid.
         most_minor: what the provider may charge for an upgrade; None of one from before this was kept.
+        bill_ref: the bill that an upgrade waits for, once it was seen open.
+        lapses_at: when an upgrade without a bill is undone again; a day after it was ordered where that is left out.
     """
 
     kind: ChangeKind
@@ -124,10 +126,12 @@ class Change:
     acts_at: datetime
     credits_minor: int = 0
     most_minor: int | None = None
+    bill_ref: str | None = None
+    lapses_at: datetime | None = None
 
 
 class OrderKind(StrEnum):
-    """What the provider is still to be asked for."""
+    """What the provider is still to be asked for; `undo`: that it takes an upgrade back that was not paid."""
 
     CREATE = "create"
     CHECK_OUT = "check_out"
@@ -136,18 +140,21 @@ class OrderKind(StrEnum):
     CANCEL = "cancel"
     CANCEL_AT_END = "cancel_at_end"
     RESUME = "resume"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What was ordered and the provider has not confirmed; one at a time, under a key made from its command.
 
-    `unknown`: the answer to the call was lost, so the provider is looked at before it is asked again.
+    `unknown`: the answer to the call was lost, so the provider is looked at before it is asked again. `until`: of an
+    undo, when the next period begins, where the upgrade has cut the running one short at the provider.
     """
 
     kind: OrderKind
     command_id: str
     unknown: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +231,8 @@ class Subscription:
         paid_through: until when money was received for it; None before the first.
         paid_bill: the bill that paid the running period, and `paid_minor` what that was, with upgrades in it.
         worth_minor: what the running period is worth when it is cut short: its whole price as agreed by now, less the
-            part that a discount took off its bill; None where it was paid before this was kept.
+            part that a discount took off its bill; nothing after an upgrade was undone that had begun another; None
+            where it was paid before this was kept.
         granted_until: the end of the last month that has its credits; `months_granted` of the paid period have them.
         order: what the provider is still to be asked for.
         settled: bills whose money is booked, the newest last.
@@ -283,6 +291,11 @@ class Subscription:
     def unused_minor(self) -> int:
         """What is given back of the running period where all of it is left."""
         return self.paid_minor if self.worth_minor is None else self.worth_minor
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether every upgrade begins a period: nothing was paid, or the provider counts what is left as a trial."""
+        return self.status is S.TRIALING or self.paid_through is None or self.worth_minor == 0
 
     @property
     def is_entitled(self) -> bool:

@@ -7,7 +7,7 @@ from domain.plan import Interval
 from domain.subscription.period import Anchor, Period
 from domain.subscription.proration import worth
 from domain.subscription.snapshot import Bill
-from domain.subscription.state import Change, Grant, Subscription, SubscriptionStatus, Terms
+from domain.subscription.state import Change, Grant, Subscription, Terms
 from domain.subscription.year import MONTHS, bought, rescaled, with_month, year_bills
 
 
@@ -19,7 +19,7 @@ def worth_of(terms: Terms, bill: Bill) -> int:
 def acted(held: Subscription, change: Change, bill: Bill) -> tuple[Subscription, tuple[Grant, ...]]:
     """Return the state after an upgrade that was paid, and what it grants at once."""
     after = replace(held, terms=change.terms, change=None)
-    if change.terms.interval is not held.terms.interval or held.status is SubscriptionStatus.TRIALING:
+    if change.terms.interval is not held.terms.interval or held.begins_anew:
         return _begun_anew(after, change, bill)
     # The rest of the period was paid at the old price, and its difference now. What a discount took off the period's
     # bill it takes off the larger plan as well.

@@ -127,3 +127,15 @@ class SubscriptionProvider(Protocol):
 
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
         """Withdraw what was to happen at the end of the period: it goes on at this price and quantity."""
+
+    async def undo(
+        self, ref: str, held: Item, *, bill_ref: str | None, until: datetime | None, idempotency_key: str
+    ) -> SubscriptionSnapshot:
+        """Take an upgrade back that was not paid: its bill is void, and it is billed for what is held again.
+
+        Nothing is charged or given back. `until` is when the next period begins, where the upgrade has cut the running
+        one short; None where it goes on. An upgrade whose bill was paid meanwhile stays.
+
+        Raises:
+            ProviderRefused: the bill cannot be void, because its payment is on its way.
+        """

@@ -35,6 +35,8 @@ from providers.subscriptions.base import Item, NewSubscription, SubscriptionDecl
 NEWEST_BILLS = 24
 #: Where our id is kept on Stripe's objects.
 OUR_ID = "subscription_id"
+#: Invoices that somebody may still pay.
+_COLLECTED = frozenset({"open", "uncollectible"})
 _ENDED = frozenset({"canceled", "incomplete_expired"})
 #: Stripe's code where a card's holder has to be there.
 _NEEDS_HOLDER = frozenset({"subscription_payment_intent_requires_action", "authentication_required"})
@@ -235,6 +237,33 @@ class StripeSubscriptions:
                     if error.http_status != 404:  # it has ended since it was read
                         raise
         return await self.retrieve(ref)
+
+    async def undo(
+        self, ref: str, held: Item, *, bill_ref: str | None, until: datetime | None, idempotency_key: str
+    ) -> SubscriptionSnapshot:
+        """Void the invoice, then set the item back; a period that was cut short goes on as a trial does, unpaid."""
+        if bill_ref is not None and await self._is_paid(bill_ref, idempotency_key):
+            return await self.retrieve(ref)
+        found = await self._read(ref)
+        goes_on: dict[str, Any] = {} if until is None else {"trial_end": int(until.timestamp())}
+        is_there = _billed(found) == held and (until is None or found.trial_end == goes_on["trial_end"])
+        if found.status not in _ENDED and not is_there:
+            await self._set(found, held, goes_on, idempotency_key)
+        return await self.retrieve(ref)
+
+    async def _is_paid(self, bill_ref: str, key: str) -> bool:
+        """Void an invoice, unless it was paid; tell whether it was."""
+        with translated(changes=True):
+            invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
+            if invoice.status in _COLLECTED:
+                try:
+                    options: stripe.RequestOptions = {"idempotency_key": f"{key}:void"}
+                    invoice = await self._client.v1.invoices.void_invoice_async(bill_ref, {}, options)
+                except stripe.InvalidRequestError:
+                    invoice = await self._client.v1.invoices.retrieve_async(bill_ref)
+                    if invoice.status in _COLLECTED:
+                        raise
+        return invoice.status == "paid"
 
     async def _set(self, found: stripe.Subscription, item: Item, more: dict[str, Any], key: str) -> None:
         """Have the next period billed for an item; nothing is charged or given back for this one."""

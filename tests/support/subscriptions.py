@@ -129,6 +129,16 @@ class FakeSubscriptions:
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
         return self._changed(ref, idempotency_key, price_id=price_id, quantity=quantity, cancel_at_period_end=False)
 
+    async def undo(
+        self, ref: str, held: Item, *, bill_ref: str | None, until: datetime | None, idempotency_key: str
+    ) -> SubscriptionSnapshot:
+        bills = self.there[ref].bills
+        if any(each.ref == bill_ref and each.is_paid for each in bills):
+            return self.there[ref]
+        left = tuple(replace(each, state=BillState.VOID) if each.ref == bill_ref else each for each in bills)
+        item = {"price_id": held.price_id, "quantity": held.quantity}
+        return self._changed(ref, idempotency_key, bills=left, state=ProviderState.ACTIVE, **item)
+
     def _changed(self, ref: str, key: str, **changes: object) -> SubscriptionSnapshot:
         self.calls.append(key)
         self._answers(self.there[ref].customer, charges=False)

@@ -58,6 +58,8 @@ ELSEWHERE = {
     *("subscription_cancelled", "subscription_declined", "subscription_looked_up"),
     *("subscription_news_after_the_end", "subscription_not_begun", "subscription_cancelled_behind_a_lost_run"),
     *("subscription_accrual", "subscription_sweep", "subscription_page_expired"),
+    # Of code that dropped an upgrade whose bill was open, and left a downgrade at the provider that it cancelled.
+    *("subscription_upgrade_undone", "subscription_upgrade_lapsed_at_the_provider"),
     *("escalation_unanswered", "escalation_acknowledged"),
     *("probe", "probe_failed"),
     *("notifications", "digest"),

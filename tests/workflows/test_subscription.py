@@ -13,7 +13,7 @@ from contracts.runs import Run, subscription_news, subscription_run
 from contracts.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
 from domain.subscription.commands import PRICE_CHANGED, opening
 from domain.subscription.period import Anchor, Period
-from domain.subscription.snapshot import BillReason, ProviderState, SubscriptionSnapshot
+from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Request, SubscriptionStatus, numbered
 from providers.payments.base import ProviderRefused
 from providers.subscriptions.base import Item, SubscriptionDeclined
@@ -346,6 +346,48 @@ async def test_downgrade_that_a_cancellation_drops_is_withdrawn_at_the_provider(
     await one.cancel_at_end()
     state, [there] = await one.state(), of_customer(one)
     assert (state.change, there.cancel_at_period_end, there.price_id) == (None, True, "price_9900")
+
+
+def debited(stage: Stage, one: Subscriber, **news: object) -> None:
+    """Have the newest bill at the provider be one that a bank is to pay, or that it has not."""
+    there = stage.subscriptions.there
+    ref = next(ref for ref, each in there.items() if each.customer == one.customer)
+    open_bill = replace(there[ref].bills[-1], state=BillState.OPEN, paid_minor=0)
+    there[ref] = replace(there[ref], bills=(*there[ref].bills[:-1], open_bill), **news)
+
+
+async def test_upgrade_whose_bank_debit_fails_after_days_is_undone_at_the_provider(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await subscriber(stage)
+    await one.subscribe()
+    upgrade = stage.subscriptions.upgrade
+
+    async def by_debit(*args: object, **named: object) -> SubscriptionSnapshot:
+        await upgrade(*args, **named)
+        debited(stage, one)
+        return of_customer(one)[0]
+
+    monkeypatch.setattr(stage.subscriptions, "upgrade", by_debit)
+    assert (await one.change("professional")).declined is None
+    await stage.env.fast_forward(one.handle, timedelta(days=3))
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.terms.plan, state.change and state.change.bill_ref) == ("starter", there.bills[-1].ref)
+    # Who cancels and goes on after all keeps the upgrade that is on its way.
+    await one.cancel_at_end()
+    await one.resume()
+    [there] = of_customer(one)
+    assert (there.cancel_at_period_end, there.price_id) == (False, "price_9900")
+    debited(stage, one, state=ProviderState.PAST_DUE)
+    await one.handle.signal("look", {})
+    await till(one, "upgrade_failed")
+    await till(one, "confirmed", 3)
+    state, [there] = await one.state(), of_customer(one)
+    assert (state.terms.plan, state.status, state.change, state.order) == ("starter", S.ACTIVE, None, None)
+    assert (there.price_id, there.bills[-1].state) == ("price_2900", BillState.VOID)
+    await one.send("cancel", CancelSubscription, at_period_end=False)
+    await one.handle.result()
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_upgrade_undone")
 
 
 async def test_upgrade_that_costs_more_than_was_ordered_is_declined(

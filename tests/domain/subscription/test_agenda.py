@@ -16,6 +16,7 @@ from domain.subscription.converge import converge, monthly_grant
 from domain.subscription.period import Period
 from domain.subscription.snapshot import CheckoutPage, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Order, OrderKind, Outcome, Subscription, SubscriptionStatus
+from domain.subscription.unpaid import lapsed
 from tests.domain.subscription.building import (
     ANCHOR,
     MONTH,
@@ -119,7 +120,7 @@ class World:
         if name == "month":
             return monthly_grant(self.held, self.now)
         if name == "lapse" and name in is_due:
-            return commands.lapsed(self.held)
+            return lapsed(self.held, self.now)
         return commands.told_of_trial_end(self.held) if name == "tell" and name in is_due else None
 
 
@@ -181,7 +182,7 @@ class Run:
         return monthly_grant(self.held, self.now)
 
     def lapse(self) -> Outcome:
-        return commands.lapsed(self.held)
+        return lapsed(self.held, self.now)
 
     def tell(self) -> Outcome:
         return commands.told_of_trial_end(self.held)

@@ -7,8 +7,9 @@ from itertools import permutations
 import pytest
 
 from domain.agenda import Wait
-from domain.subscription.agenda import BOUNDARY, UPGRADE_LAPSES, News, Step, agenda, due, wakes_at
+from domain.subscription.agenda import BOUNDARY, News, Step, agenda, due, wakes_at
 from domain.subscription.commands import (
+    UPGRADE_LAPSES,
     cancelling,
     changing,
     confirmed,
@@ -243,7 +244,8 @@ def test_month_of_a_year_is_not_granted_before_it_begins_or_after_the_end() -> N
 def test_upgrade_grants_once_its_proration_is_paid() -> None:
     pending = ordered(active(), terms("professional"), START + days(14))
     first, proration = bill(0, 2_900, month(0)), bill(1, 3_500, None, reason=BillReason.UPDATE)
-    assert converge(pending, seen(first, replace(proration, state=BillState.OPEN, paid_minor=0)), START) is None
+    unpaid_yet = seen(first, replace(proration, state=BillState.OPEN, paid_minor=0))
+    assert converge(pending, unpaid_yet, START, awaits_bills=False) is None
     outcome = taken(pending, seen(first, proration), START + days(14))
     assert (outcome.event, outcome.plan, credits(outcome.grants)) == ("upgraded", "professional", [750])
     assert (outcome.settled[0].amount_minor, outcome.grants[0].paid_minor) == (3_500, 3_500)

@@ -1,13 +1,19 @@
 """An upgrade is paid for what was left of its period, and what the provider charges is what is held."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from domain.agenda import Wait
 from domain.subscription.accrual import Deferred, accrues
+from domain.subscription.agenda import POLL, News, Step, agenda
+from domain.subscription.commands import UPGRADE_LAPSES, confirmed, declined
+from domain.subscription.converge import converge
 from domain.subscription.period import Period
-from domain.subscription.snapshot import BillReason
+from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState
+from domain.subscription.state import Order, OrderKind, Subscription, SubscriptionStatus
+from domain.subscription.unpaid import lapsed
 from tests.domain.subscription.building import START, YEAR, active, bill, days, month, ordered, seen, taken, terms
 
 AT = START + days(14)  # half of the 28 days
@@ -41,3 +47,86 @@ def test_year_that_an_upgrade_begins_is_invoiced_whole() -> None:
     year = Period(start=AT, end=AT + days(365))
     [settled] = taken(pending, seen(bill(1, 27_500, year, reason=UPDATE, created_at=AT), period=year), AT).settled
     assert settled.period == year
+
+
+def by_debit(state: BillState = BillState.OPEN, at: datetime = AT) -> Bill:
+    return bill(1, 3_500, None, reason=UPDATE, created_at=at, state=state, paid_minor=0)
+
+
+def awaiting() -> Subscription:
+    """An upgrade whose bill is open, because a bank takes days to pay it."""
+    return taken(ordered(active(), terms("professional"), AT), seen(by_debit()), AT).subscription
+
+
+def test_upgrade_is_kept_for_as_long_as_its_bill_is_open() -> None:
+    held = awaiting()
+    assert (held.change and held.change.bill_ref, held.terms.plan) == ("in_1", "starter")
+    later = AT + UPGRADE_LAPSES * 3
+    assert converge(held, seen(by_debit()), later) is None
+    waits = agenda(held, later, News(looked_at=later))
+    assert (getattr(waits, "why", None), getattr(waits, "until", None)) == ("ask the provider", later + POLL)
+
+
+@pytest.mark.parametrize(
+    ("state", "there"),
+    [
+        (BillState.OPEN, ProviderState.PAST_DUE),
+        (BillState.VOID, ProviderState.ACTIVE),
+        (BillState.UNCOLLECTIBLE, ProviderState.ACTIVE),
+    ],
+)
+def test_upgrade_that_nobody_pays_is_undone_at_the_provider_and_nothing_that_is_held_changes(
+    state: BillState, there: ProviderState
+) -> None:
+    held = awaiting()
+    outcome = taken(held, seen(by_debit(state), state=there), AT + days(4))
+    after = outcome.subscription
+    assert (outcome.event, after.order and after.order.kind, after.status) == (
+        "upgrade_failed",
+        OrderKind.UNDO,
+        SubscriptionStatus.ACTIVE,
+    )
+    assert agenda(after, AT + days(4), News()) is Step.SUBMIT
+    # A look before it is done orders nothing else, and the upgrade is dropped once it is.
+    assert converge(after, seen(by_debit(state), state=there), AT + days(4)) is None
+    assert confirmed(after, seen(by_debit(BillState.VOID))) == replace(held, change=None)
+
+
+def test_undo_that_the_provider_refuses_is_ordered_again_under_another_key() -> None:
+    failed = seen(by_debit(), state=ProviderState.PAST_DUE)
+    one = taken(awaiting(), failed, AT + days(4)).subscription
+    refused = declined(replace(one, version=one.version + 1), why="invoice_processing", at=AT + days(4))
+    assert (refused.event, refused.subscription.order) == ("undo_declined", None)
+    two = taken(replace(refused.subscription, version=one.version + 2), failed, AT + days(4)).subscription
+    assert (two.order and two.order.kind) == OrderKind.UNDO
+    assert two.order != one.order
+
+
+def test_upgrade_without_a_bill_is_undone_after_a_day_and_once_a_day_while_that_is_refused() -> None:
+    held, at = ordered(active(), terms("professional"), AT), AT + UPGRADE_LAPSES
+    assert agenda(held, at, News(looked_at=at)) is Step.LAPSE
+    undoing = lapsed(held, at).subscription
+    assert undoing.order == Order(kind=OrderKind.UNDO, command_id=f"cmd_2:{held.version + 1}")
+    assert confirmed(undoing).change is None
+    refused = declined(undoing, why="resource_missing", at=at).subscription
+    assert isinstance(agenda(refused, at, News(looked_at=at)), Wait)
+    assert agenda(refused, at + UPGRADE_LAPSES, News(looked_at=at + UPGRADE_LAPSES)) is Step.LAPSE
+
+
+def test_bill_of_nothing_that_an_undo_makes_is_not_that_of_the_upgrade() -> None:
+    held = taken(awaiting(), seen(by_debit(BillState.VOID)), AT).subscription
+    after = taken(held, seen(by_debit(BillState.VOID), bill(2, 0, None, reason=UPDATE, created_at=AT)), AT).subscription
+    assert (after.terms, after.change, after.settled) == (held.terms, held.change, ("in_0", "in_2"))
+
+
+def test_bill_of_an_upgrade_that_was_undone_before_is_not_that_of_the_next_one() -> None:
+    again = ordered(active(), terms("professional"), AT + days(1), "cmd_3")
+    voided = by_debit(BillState.VOID)
+    assert converge(again, seen(voided), AT + days(1)) is None
+    noted = taken(again, seen(voided, replace(by_debit(at=AT + days(1)), ref="in_2")), AT + days(1)).subscription
+    assert (noted.change and noted.change.bill_ref) == "in_2"
+
+
+def test_run_of_before_goes_on_as_it_did() -> None:
+    pending = ordered(active(), terms("professional"), AT)
+    assert converge(pending, seen(by_debit()), AT, awaits_bills=False) is None
