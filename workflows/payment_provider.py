@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.chargebacks import offer_evidence
     from domain.payment.converge import Observation, converge, ended
     from domain.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
-    from domain.payment.state import AWAITING, PaymentStatus
+    from domain.payment.state import AWAITING, ENDED_UNPAID, PaymentStatus
     from workflows import errand
     from workflows.errand import CALL_TIMEOUT, GIVES_UP_AFTER, Errand
     from workflows.payment_record import PaymentRecord
@@ -102,9 +102,9 @@ class PaymentAtProvider(PaymentRecord):
             await self._record([], handled=handled)
             return
         if answer is None or answer.snapshot is None:
-            # The events stay unhandled, so the inbox tells of them again.
+            # The events stay unhandled, so the inbox tells of them again, unless there is nothing left to ask about.
             self._events = self._events[len(handled) :]
-            await self._vanish(answer)
+            await self._vanish(answer, handled)
             return
         await self._converge(answer, handled=handled)
         # After a decline only an event can mean that the payer has approved again; a poll alone tries nothing anew.
@@ -136,11 +136,18 @@ class PaymentAtProvider(PaymentRecord):
         if answer is not None and answer.snapshot is not None:
             await self._converge(answer)
 
-    async def _vanish(self, answer: ProviderResponse | None) -> None:
-        if answer is not None and answer.refused is not None and answer.refused.code == NOT_FOUND:
-            gone = commands.vanished(self._state, at=workflow.now())
-            if gone is not None:
-                await self._record([gone])
+    async def _vanish(self, answer: ProviderResponse | None, handled: Sequence[str]) -> None:
+        """End a payment that the provider keeps no longer, where nobody can pay it, and handle the events about it.
+
+        News of a payment that was paid stay unhandled: they may be about money, and a person has to see them.
+        """
+        if answer is None or answer.refused is None or answer.refused.code != NOT_FOUND:
+            return
+        gone = commands.vanished(self._state, at=workflow.now())
+        if gone is not None:
+            await self._record([gone], handled=handled)
+        elif handled and self._state.status in ENDED_UNPAID and workflow.patched("news-of-what-is-gone-are-handled"):
+            await self._record([], handled=handled)
 
     async def _take(self, answer: ProviderResponse, *, ended_by: tuple[str, Actor] | None = None) -> None:
         """Book what a command's answer tells; a refusal is the caller's. `ended_by`: a `cancel` and who gave it."""

@@ -168,12 +168,13 @@ class PaymentDriver:
         await self.handled(event_id)
         return await self.state()
 
+    async def is_handled(self, event_id: str) -> bool:
+        async with self.stage.database.platform() as session:
+            row = await provider_event.get(session, self.terms.provider, event_id)
+        return row is not None and row.handled_at is not None
+
     async def handled(self, event_id: str) -> None:
-        while True:
-            async with self.stage.database.platform() as session:
-                row = await provider_event.get(session, self.terms.provider, event_id)
-            if row is not None and row.handled_at is not None:
-                return
+        while not await self.is_handled(event_id):
             await again()
 
     async def end(self) -> str:

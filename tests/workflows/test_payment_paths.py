@@ -242,6 +242,30 @@ async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: St
     assert (await made.until("expired")).received_minor == 0
 
 
+async def test_news_of_what_the_provider_no_longer_keeps_are_handled_once_the_payment_has_ended(stage: Stage):
+    """As PayPal's CHECKOUT.PAYMENT-APPROVAL.REVERSED, after which the order is not found any more."""
+    made = await till(stage)
+    await made.create()
+    made.there.gone_for_good = True
+    early = await made.event()
+    await made.pass_time(minutes=10)
+    assert not await made.is_handled(early)  # it can still be paid, and the inbox tells of the event again
+    await made.pass_time(hours=24)
+    await made.until("expired")
+    await made.handled(await made.event(early))
+    await made.handled(await made.event())
+    assert (await made.kinds())[-1] == "expired"
+    await replay_and_keep(await made.handle.fetch_history(), "payment_that_its_provider_no_longer_keeps")
+
+
+async def test_news_of_a_paid_payment_that_the_provider_does_not_find_stay_unhandled(stage: Stage):
+    made = await paid(stage)
+    made.there.gone_for_good = True
+    event_id = await made.event()
+    await made.pass_time(minutes=10)
+    assert not await made.is_handled(event_id)
+
+
 async def test_an_authorized_payment_is_captured_in_part(stage: Stage):
     made = await till(stage, manual_capture=True)
     await made.create()

@@ -40,7 +40,7 @@ ELSEWHERE = {
     "revenue_recognition",
 } | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
-    *("payment_by_transfer_that_never_came", "payment_overdue"),
+    *("payment_by_transfer_that_never_came", "payment_overdue", "payment_that_its_provider_no_longer_keeps"),
     # Of code that took other credits for those that an escrow had.
     "payment_with_credits_refunded_before_the_rule",
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "payment_sweep_continued"),
