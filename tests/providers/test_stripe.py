@@ -1,5 +1,7 @@
 """The Stripe adapter against the sandbox: cards, bank debits, refunds, disputes, and what trouble there means."""
 
+from dataclasses import replace
+
 import pytest
 import stripe
 
@@ -156,12 +158,28 @@ class TestCards:
             assert refused.value.code == code
         assert sandbox.wire.requests == 0
 
-    async def test_a_key_for_another_payment_is_refused(self, sandbox: SandboxHarness):
+    async def test_key_that_was_used_for_what_is_not_found_leaves_the_outcome_unknown(self, sandbox: SandboxHarness):
         once = key()
         await sandbox.provider.create(sandbox.payment(), idempotency_key=once)
-        with pytest.raises(ProviderRefused) as refused:
+        with pytest.raises(OutcomeUnknown) as unknown:
             await sandbox.provider.create(sandbox.payment(), idempotency_key=once)
-        assert refused.value.code == "idempotency_error"
+        assert unknown.value.code == "idempotency_error"
+
+    @pytest.mark.parametrize("hosted", [False, True])
+    async def test_payment_that_was_made_before_its_customer_is_found_and_not_refused(
+        self, sandbox: SandboxHarness, hosted: bool
+    ):
+        payment, same = sandbox.payment(hosted=hosted, return_url=RETURN_URL), key()
+        sandbox.lose_next_answer()
+        with pytest.raises(OutcomeUnknown):
+            await sandbox.provider.create(payment, idempotency_key=same)
+        customer = await sandbox.client.v1.customers.create_async({"name": "org_1", "metadata": {"org_id": "org_1"}})
+        again = replace(payment, customer_ref=customer.id)
+        found = await sandbox.provider.find(again, idempotency_key=same)
+        assert found is not None
+        assert found.action is not None
+        # Whoever had not looked before would make it, with other parameters under the same key.
+        assert await sandbox.provider.create(again, idempotency_key=same) == found
 
     async def test_pitfall_10_a_payment_is_found_after_stripe_has_forgotten_its_key(self, sandbox: SandboxHarness):
         payment = sandbox.payment(method_ref="pm_card_visa")

@@ -70,7 +70,6 @@ class TestErrors:
             (refusal(503), OutcomeUnknown, ProviderUnavailable),
             (refusal(503, stripe_should_retry="true"), ProviderUnavailable, ProviderUnavailable),
             (refusal(400, "parameter_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(400, None, "idempotency_error"), ProviderRefused, ProviderRefused),
             (refusal(401, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
             (refusal(403, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
             (refusal(404, "resource_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
@@ -88,6 +87,14 @@ class TestErrors:
         with pytest.raises(reading):
             await network.provider.retrieve("pi_1")
         assert len(network.sent) == 2
+
+    async def test_key_that_was_used_otherwise_is_unknown_where_its_payment_cannot_be_looked_for(self):
+        network = refusal(400, None, "idempotency_error")
+        with pytest.raises(OutcomeUnknown):
+            await network.provider.create(PAYMENT, idempotency_key="key")
+        assert [request.method for request in network.sent] == ["POST", "GET"]
+        with pytest.raises(ProviderRefused):
+            await network.provider.retrieve("pi_1")
 
     async def test_a_card_error_without_a_payment_is_raised(self):
         network = refusal(402, "card_declined", "card_error")

@@ -53,7 +53,7 @@ class Declined(ProviderRefused):
 
 
 class KeyReused(ProviderRefused):
-    """The idempotency key was used before, with other parameters."""
+    """The idempotency key was used before, with other parameters: an earlier request under it had begun."""
 
 
 @contextmanager

@@ -73,8 +73,14 @@ class StripeProvider:
 
         One whose stored method was declined is cancelled, so that it cannot be paid behind our back.
         """
-        if payment.hosted:
-            return await self._open_session(payment, idempotency_key)
+        try:
+            if payment.hosted:
+                return await self._open_session(payment, idempotency_key)
+            return await self._make_intent(payment, idempotency_key)
+        except KeyReused as reused:
+            return await self._made_before(payment, idempotency_key, reused)
+
+    async def _make_intent(self, payment: CreatePayment, idempotency_key: str) -> Snapshot:
         params = parameters.intent(payment, INTENT_EXPAND)
         try:
             with translated(changes=True):
@@ -100,20 +106,13 @@ class StripeProvider:
         """List what was made since the payment's own id was, and pick what carries it.
 
         Lists are complete at once. Stripe's search is not: it lags by a minute, in bad hours by more, so that it
-        finds nothing proves nothing.
+        finds nothing proves nothing. The organization may have become a customer after the call that made the payment,
+        so what is not found among the customer's is looked for among all.
         """
         since = int((_made_at(payment) - _CLOCK_SLACK).timestamp())
-        if payment.hosted:
-            return await self._find_session(payment, since)
-        params: stripe.params.PaymentIntentListParams = {"created": {"gte": since}, "limit": 100}
-        if payment.customer_ref:
-            params["customer"] = payment.customer_ref
-        with translated(changes=False):
-            listed = await self._api.payment_intents.list_async(params)
-            found = [intent async for intent in listed.auto_paging_iter() if _carries(intent, payment)]
-        if not found:
-            return None
-        return await self.retrieve(max(found, key=lambda intent: (_money_in(intent), -intent.created)).id)
+        look = self._find_session if payment.hosted else self._find_intent
+        found = await look(payment, since, payment.customer_ref) if payment.customer_ref else None
+        return found or await look(payment, since, None)
 
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
         """Pay with a stored method; a payment that waits for nothing from us is returned as it stands."""
@@ -219,21 +218,39 @@ class StripeProvider:
 
     async def _open_session(self, payment: CreatePayment, idempotency_key: str) -> Snapshot:
         params = parameters.session(payment, self._clock())
-        try:
-            with translated(changes=True):
-                session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})
-        except KeyReused:
-            # Stripe bounds a session's end by its own clock, so a repeated request may differ in nothing but that.
-            found = await self.find(payment, idempotency_key=idempotency_key)
-            if found and (found.amount_minor, found.currency) == (payment.amount_minor, payment.currency):
-                return found
-            raise
+        with translated(changes=True):
+            session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})
         return await self._after_change(session.id) if _replayed(session) else session_snapshot(session, None)
 
-    async def _find_session(self, payment: CreatePayment, since: int) -> Snapshot | None:
+    async def _made_before(self, payment: CreatePayment, idempotency_key: str, reused: KeyReused) -> Snapshot:
+        """Find what an earlier call made under the key; where nothing is found, that call may still be under way.
+
+        A repeated call may differ from the first: the organization became a customer meanwhile, or a session ends
+        later, because Stripe bounds its end by its own clock.
+        """
+        try:
+            found = await self.find(payment, idempotency_key=idempotency_key)
+        except ProviderError as error:
+            raise OutcomeUnknown(error.detail, code=error.code) from error
+        if found is None or (found.amount_minor, found.currency) != (payment.amount_minor, payment.currency):
+            raise OutcomeUnknown(reused.detail, code=reused.code) from reused
+        return found
+
+    async def _find_intent(self, payment: CreatePayment, since: int, customer_ref: str | None) -> Snapshot | None:
+        params: stripe.params.PaymentIntentListParams = {"created": {"gte": since}, "limit": 100}
+        if customer_ref:
+            params["customer"] = customer_ref
+        with translated(changes=False):
+            listed = await self._api.payment_intents.list_async(params)
+            found = [intent async for intent in listed.auto_paging_iter() if _carries(intent, payment)]
+        if not found:
+            return None
+        return await self.retrieve(max(found, key=lambda intent: (_money_in(intent), -intent.created)).id)
+
+    async def _find_session(self, payment: CreatePayment, since: int, customer_ref: str | None) -> Snapshot | None:
         params: stripe.params.checkout.SessionListParams = {"created": {"gte": since}, "limit": 100}
-        if payment.customer_ref:
-            params["customer"] = payment.customer_ref
+        if customer_ref:
+            params["customer"] = customer_ref
         with translated(changes=False):
             sessions = await self._api.checkout.sessions.list_async(params)
             found = [session async for session in sessions.auto_paging_iter() if _carries(session, payment)]
