@@ -12,7 +12,7 @@ from datetime import datetime
 from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.chargebacks import dispute_changed, new_dispute
-from domain.payment.entitlement import granted_for, released_minor
+from domain.payment.entitlement import gone_minor, granted_for, held_minor, released_minor
 from domain.payment.movements import book
 from domain.payment.purposes import rules_of
 from domain.payment.snapshot import (
@@ -236,16 +236,25 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
             and movement.kind not in {BalanceTransactionKind.CHARGE, BalanceTransactionKind.OTHER}
             and payment.received_minor
         ):
-            paid = movement.paid_minor
-            entitlement = (
-                rules_of(payment.terms).taken_for(payment, -paid)
-                if movement.kind is BalanceTransactionKind.REVERSAL
-                else 0
-            )
+            is_reversal = movement.kind is BalanceTransactionKind.REVERSAL
+            entitlement = _taken_by_reversal(payment, movement) if is_reversal else 0
             outcome = book(payment, movement, entitlement=entitlement)
             if outcome is not None:
                 return outcome
     return None
+
+
+def _taken_by_reversal(payment: Payment, movement: BalanceTransaction) -> int:
+    """Return how much of what was bought goes with a receipt that turned out void.
+
+    A chain takes back one deposit, which bought at a price of its own: what it bought goes, as far as it is there. Any
+    other reversal takes its share, and so does the one with which nothing is left.
+    """
+    reversed_minor = -movement.paid_minor
+    deposit = next((item for item in payment.booked if movement.key == f"{item.key}:reorg"), None)
+    if deposit is None or gone_minor(payment) + reversed_minor >= payment.received_minor:
+        return rules_of(payment.terms).taken_for(payment, reversed_minor)
+    return min(deposit.goods_minor, held_minor(payment))
 
 
 def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:

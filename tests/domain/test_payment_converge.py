@@ -15,7 +15,7 @@ from domain.payment.fulfilment import awaits, must_freeze_escrow, readiness
 from domain.payment.purposes.base import Readiness
 from domain.payment.purposes.escrow import escrow_frozen, fulfilled, fulfilment_started
 from domain.payment.purposes.whole import unreserved_minor
-from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, Snapshot
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, ProviderStatus, Snapshot
 from domain.payment.state import Fulfilment, PaymentStatus, RefundState, numbered
 from domain.payment.terms import Purpose, PurposeKind
 from domain.tax.rates import TaxCategory
@@ -285,6 +285,50 @@ def test_a_refund_too_small_for_the_currency_of_the_balance_is_booked():
         world.take(outcome)
     assert not awaits(world.payment)
     assert world.payment.refunds[0].moved_minor == 1
+
+
+class Coins(World):
+    """400 came in time and bought 40 credits; 600 came late, when the coin was worth a tenth, and bought 6."""
+
+    def __init__(self) -> None:
+        super().__init__(replace(TERMS, refundable=False))
+        self.account._move("btc:a:0", BalanceTransactionKind.CHARGE, 400)
+        self.account._move("btc:b:0", BalanceTransactionKind.CHARGE, 600)
+        self.account.status = ProviderStatus.SUCCEEDED
+        self.look_at_prices()
+        assert self.books.of(wallet(TERMS)) == 46_000_000
+
+    def look_at_prices(self) -> None:
+        seen = Observation(snapshot=self.account.snapshot(), at=EPOCH, revalued={"btc:b:0": 6_000_000})
+        for outcome in converge(self.payment, seen):
+            self.take(outcome)
+
+    def take_back(self, key: str, amount: int) -> int:
+        """Return the credits that are left after the chain has taken a deposit back."""
+        self.account._move(key, BalanceTransactionKind.REVERSAL, -amount)
+        self.look_at_prices()
+        return self.books.of(wallet(TERMS)) + self.books.of(debt(TERMS))
+
+
+def test_deposit_that_the_chain_takes_back_takes_what_that_deposit_has_bought():
+    world = Coins()
+    assert world.take_back("btc:a:0:reorg", 400) == 6_000_000
+    assert world.take_back("btc:b:0:reorg", 600) == 0
+    assert Coins().take_back("btc:b:0:reorg", 600) == 40_000_000
+
+
+def test_deposit_that_came_back_and_is_taken_back_again_takes_what_it_has_bought_then():
+    world = Coins()
+    world.take_back("btc:b:0:reorg", 600)
+    world.account._move("btc:b:0:2", BalanceTransactionKind.CHARGE, 600)
+    world.look_at_prices()
+    assert world.books.of(wallet(TERMS)) == 100_000_000
+    assert world.take_back("btc:b:0:2:reorg", 600) == 40_000_000
+    assert world.take_back("btc:a:0:reorg", 400) == 0
+
+
+def test_reversal_that_names_no_deposit_takes_its_share():
+    assert Coins().take_back("btc:a:0:reversal", 500) == 23_000_000
 
 
 def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid():
