@@ -299,7 +299,7 @@ class PaymentActivities:
             booked = next(item for item in after.booked if item.key == event.booked)
             if event.event == "fee_booked":
                 await payment.write_fee(writes, after, booked)
-            else:
+            elif booked.settled:  # before that it is no movement of the provider's balance
                 await payment.write_movement(writes, after, booked, transfer_id)
         for dispute in after.disputes:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):

@@ -80,8 +80,9 @@ class PaymentBalanceTransaction(Base):
     """A change of a provider's balance that is in the books: the other side of the provider's own statement.
 
     Unique by (provider, key), so no movement is booked twice, whatever payment claims it. Only `fee_minor` changes,
-    once, from unknown to known. Amounts are minor units of `currency`, signed as the provider's balance moved.
-    `payment_id` is null for a correction that reconciliation booked.
+    once, from unknown to known. A charge is written when it is settled: until then no balance shows it. Amounts are
+    minor units of `currency`, signed as the provider's balance moved. `payment_id` is null for a correction that
+    reconciliation booked.
     """
 
     __tablename__ = "payment_movements"

@@ -299,6 +299,7 @@ _EVENTS: Mapping[str, str] = {
     "time_over": "The payer's time is over",
     "overdue": "Neither paid nor ended long after its time",
     "fee_booked": "The provider's fee was booked",
+    "settled": "The provider's balance shows the money",
     "refund_requested": "Refund requested",
     "refund_unknown": "The provider's answer to the refund was lost",
     "refund_given_up": "An operator said what became of the refund",

@@ -74,6 +74,10 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
     match move.kind:
         case PaymentPostingKind.RECEIVE:
             return _exchanged(clearing, proceeds(terms, issued=issues), move)
+        case PaymentPostingKind.ADVANCE:
+            return [(accounts.platform("exchange", move.asset), proceeds(terms, issued=issues), amount)]
+        case PaymentPostingKind.SETTLE:
+            return [(clearing, accounts.platform("exchange", move.asset), amount)]
         case PaymentPostingKind.SEND_BACK:
             return _exchanged(proceeds(terms, issued=False), clearing, move)
         case PaymentPostingKind.TAX:

@@ -13,7 +13,7 @@ from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.chargebacks import dispute_changed, new_dispute
 from domain.payment.entitlement import gone_minor, granted_for, held_minor, released_minor
-from domain.payment.movements import book
+from domain.payment.movements import book, settle
 from domain.payment.purposes import rules_of
 from domain.payment.snapshot import (
     BalanceTransaction,
@@ -77,6 +77,7 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         or _new_refund(payment, seen)
         or new_dispute(payment, seen.snapshot.disputes)
         or _moved(payment, seen)
+        or _settled(payment, seen.snapshot)
         or _fee(payment, seen.snapshot)
         or _refund_changed(payment, seen)
         or dispute_changed(payment, seen.snapshot.disputes)
@@ -257,12 +258,31 @@ def _taken_by_reversal(payment: Payment, movement: BalanceTransaction) -> int:
     return min(deposit.goods_minor, held_minor(payment))
 
 
+def _settled(payment: Payment, snapshot: Snapshot) -> Outcome | None:
+    """Book what the provider's balance shows of a charge that was received before."""
+    reported = {movement.key: movement for movement in snapshot.movements if movement.settled}
+    return next(
+        (
+            settle(payment, item, reported[item.key])
+            for item in payment.booked
+            if not item.settled and item.key in reported
+        ),
+        None,
+    )
+
+
 def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Book a fee that the provider reported later than its movement."""
-    reported = {movement.key: movement.fee_minor for movement in snapshot.movements}
+    """Book a fee that the provider reported later than its movement.
+
+    Before charges settled by an event of their own, one that settles in another currency was booked in the payment's.
+    Its fee counts as none, and reconciliation shows the difference in both currencies.
+    """
+    reported = {movement.key: movement for movement in snapshot.movements}
     for item in payment.booked:
-        fee = reported.get(item.key)
-        if item.fee_minor is None and fee is not None:
+        movement = reported.get(item.key)
+        fee = None if movement is None else movement.fee_minor
+        if item.fee_minor is None and movement is not None and fee is not None:
+            fee = fee if movement.currency == item.currency else 0
             booked = tuple(replace(b, fee_minor=fee) if b.key == item.key else b for b in payment.booked)
             after = replace(payment, booked=booked, fee_minor=payment.fee_minor + fee)
             moves = _moves((PaymentPostingKind.FEE, fee, item.currency))

@@ -144,6 +144,34 @@ def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) 
     return _outcome(after, movement, "reversed", moves, entitlement=-entitlement, waiting=waiting)
 
 
+def settle(payment: Payment, item: Booked, movement: BalanceTransaction) -> Outcome:
+    """Return the event that books a charge on the provider's balance, with its fee, once the balance shows it.
+
+    What was bought was given when the charge was received, for money of the exchange: this is what the exchange gets.
+    """
+    fee, asset = movement.fee_minor, movement.currency
+    settled = replace(
+        item,
+        amount_minor=movement.amount_minor,
+        fee_minor=fee,
+        currency=asset,
+        occurred_at=movement.occurred_at,
+        settled=True,
+    )
+    moves = [PaymentPosting(kind=PaymentPostingKind.SETTLE, amount_minor=movement.amount_minor, asset=asset)]
+    if fee:
+        moves.append(PaymentPosting(kind=PaymentPostingKind.FEE, amount_minor=fee, asset=asset))
+    booked = tuple(settled if each.key == item.key else each for each in payment.booked)
+    return Outcome(
+        payment=replace(payment, booked=booked, fee_minor=payment.fee_minor + (fee or 0)),
+        event="settled",
+        actor=f"provider:{payment.terms.provider}",
+        moves=tuple(moves),
+        details=_details(movement),
+        booked=item.key,
+    )
+
+
 def _clawed_back(payment: Payment, entitlement: int) -> list[PaymentPosting]:
     return (
         [PaymentPosting(kind=PaymentPostingKind.CLAW_BACK, amount_minor=entitlement, asset=_goods(payment))]
@@ -154,6 +182,10 @@ def _clawed_back(payment: Payment, entitlement: int) -> list[PaymentPosting]:
 
 def _received(movement: BalanceTransaction) -> PaymentPosting:
     paid = movement.payment_amount_minor
+    if not movement.settled:
+        return PaymentPosting(
+            kind=PaymentPostingKind.ADVANCE, amount_minor=movement.amount_minor, asset=movement.currency
+        )
     return PaymentPosting(
         kind=PaymentPostingKind.RECEIVE, amount_minor=movement.amount_minor, asset=movement.currency, paid_minor=paid
     )
@@ -202,22 +234,24 @@ def _outcome(
         goods_minor=entitlement,
         waiting_minor=waiting,
         tax_minor=tax,
+        settled=movement.settled,
     )
     after = replace(payment, booked=(*payment.booked, item), fee_minor=payment.fee_minor + (fee or 0))
-    details: dict[str, object] = {
-        "movement": movement.key,
-        "amount": format_amount(movement.amount_minor, movement.currency),
-        "currency": movement.currency,
-    }
-    details |= {"fee": format_amount(fee, movement.currency)} if fee is not None else {}
     return Outcome(
         payment=after,
         event=event,
         actor=f"provider:{payment.terms.provider}",
         moves=tuple(moves),
-        details=details,
+        details=_details(movement),
         booked=movement.key,
     )
+
+
+def _details(movement: BalanceTransaction) -> dict[str, object]:
+    fee, currency = movement.fee_minor, movement.currency
+    amount = format_amount(movement.amount_minor, currency)
+    known = {"fee": format_amount(fee, currency)} if fee is not None else {}
+    return {"movement": movement.key, "amount": amount, "currency": currency, **known}
 
 
 def _tax(payment: Payment, movement: BalanceTransaction) -> int:

@@ -56,6 +56,8 @@ class BalanceTransaction:
         payment_amount_minor, payment_currency: set when the balance is kept in another currency than the payment's:
             what the movement is in the payment's own.
         sent_at: when the payer sent it, where that is known and lies before `occurred_at`.
+        settled: false of a charge that the provider has taken and does not show on its balance yet: in which currency
+            it will, and how much, is not known. Until then the amount is in the payment's own currency.
     """
 
     key: str
@@ -70,6 +72,7 @@ class BalanceTransaction:
     payment_amount_minor: int | None = None
     payment_currency: str | None = None
     sent_at: datetime | None = None
+    settled: bool = True
 
     @property
     def paid_minor(self) -> int:
@@ -165,7 +168,8 @@ class Snapshot:
             a digest of it and passes it on to nobody.
         authorized_minor: what can be captured now.
         movements: everything that the payment, its refunds and its disputes did to the provider's balance so far, in
-            the order in which it happened. A charge of a payment that succeeded is always there, its fee perhaps later.
+            the order in which it happened. A charge of a payment that succeeded is always there; it may be settled, and
+            its fee known, later.
         seen_minor: on a chain, what was sent and is not yet final.
         confirmations: on a chain, of the youngest deposit that is not yet final.
     """

@@ -70,7 +70,7 @@ class Booked:
 
     `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
     entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow. `tax_minor` of
-    `paid_minor` is tax, below zero where it goes back.
+    `paid_minor` is tax, below zero where it goes back. `settled` is false until the provider's balance shows a charge.
     """
 
     key: str
@@ -83,6 +83,7 @@ class Booked:
     goods_minor: int = 0
     waiting_minor: int = 0
     tax_minor: int = 0
+    settled: bool = True
 
 
 class RefundState(StrEnum):
@@ -290,6 +291,8 @@ class PaymentPostingKind(StrEnum):
     """What moves between whom; `domain/payment/booking.py` names the accounts."""
 
     RECEIVE = "receive"  # provider → proceeds
+    ADVANCE = "advance"  # exchange → proceeds, of what the provider has taken and its balance does not show yet
+    SETTLE = "settle"  # provider → exchange, once its balance shows it
     SEND_BACK = "send_back"  # proceeds → provider
     TAX = "tax"  # proceeds → tax, of what came in
     TAX_BACK = "tax_back"  # tax → proceeds, of what goes back

@@ -49,7 +49,7 @@ def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Seq
     if not rules_of(event.payment.terms).at_once:
         return () if share is None else share.taxed(event, transfer_id)
     booked = next((item for item in event.payment.booked if item.key == event.booked), None)
-    if booked is None or event.event == "fee_booked" or not booked.paid_minor:
+    if booked is None or event.event in {"fee_booked", "settled"} or not booked.paid_minor:
         return ()
     return [
         TaxedMovement(

@@ -164,6 +164,7 @@ def payout_messages(command: Mapping[str, object]) -> list[Message]:
         payment_amount_minor=-2990,
         payment_currency="USD",
         sent_at=e.T0,
+        settled=False,
     )
     return [
         payout.PayoutInput(payout_id="po_1", resume=False, signals=2),

@@ -331,6 +331,52 @@ def test_reversal_that_names_no_deposit_takes_its_share():
     assert Coins().take_back("btc:a:0:reversal", 500) == 23_000_000
 
 
+@pytest.mark.parametrize(
+    ("settles_as", "balances", "exchanged"),
+    [((920, 52, "EUR"), {"EUR": 868}, {"EUR": -920, "USD": 1000}), ((1000, 59, "USD"), {"USD": 941}, {})],
+)
+def test_charge_that_settles_later_gives_its_goods_at_once_and_is_booked_as_it_settles(settles_as, balances, exchanged):
+    world = World()
+    world.account.pay_unsettled()
+    world.look()
+    assert world.payment.status is PaymentStatus.SUCCEEDED
+    assert world.books.of(wallet(TERMS)) == 100_000_000
+    assert world.clearing == {}
+    assert awaits(world.payment)
+    world.account.settle(*settles_as)
+    world.look()
+    world.check()
+    assert world.clearing == balances
+    exchange = {asset: -held for (path, asset), held in world.books.balances.items() if path == "platform/exchange"}
+    assert {asset: held for asset, held in exchange.items() if held} == exchanged
+    assert not awaits(world.payment)
+
+
+def test_refund_of_a_charge_that_has_not_settled_is_booked():
+    world = World()
+    world.account.pay_unsettled()
+    world.look()
+    world.refund(400, pending=False)
+    world.look()
+    world.account.settle(1000, 59, "USD")
+    world.look()
+    world.check()
+    assert world.clearing == {"USD": 541}
+
+
+def test_fee_in_another_currency_than_its_charge_was_booked_in_is_left_to_reconciliation():
+    """As code of before booked charges that settled later."""
+    world = World()
+    world.account.pay(fee=None)
+    world.look()
+    world.account.movements[0] = replace(world.account.movements[0], settled=False)
+    world.account.settle()
+    world.look()
+    assert world.clearing == {"USD": 1000}
+    assert [(item.currency, item.fee_minor) for item in world.payment.booked] == [("USD", 0)]
+    assert not awaits(world.payment)
+
+
 def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid():
     world = World()
     world.look()

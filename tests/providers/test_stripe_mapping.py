@@ -156,8 +156,9 @@ class TestMovements:
         assert (movement.amount_minor, movement.currency, movement.fee_minor) == (1100, "USD", 50)
         assert (movement.payment_amount_minor, movement.payment_currency) == (1000, "EUR")
 
-    def test_a_charge_without_its_line_is_told_without_a_fee(self):
-        (movement,) = charge_movements(charge(balance_transaction=None))
+    def test_a_charge_without_its_line_is_not_settled_and_has_no_fee(self):
+        (settled,), (movement,) = charge_movements(charge()), charge_movements(charge(balance_transaction=None))
+        assert (settled.settled, movement.settled) == (True, False)
         assert (movement.key, movement.amount_minor, movement.currency) == ("ch_1", 1000, "EUR")
         assert movement.fee_minor is None
         assert movement.statement_ref is None

@@ -118,6 +118,7 @@ def full_payment() -> Payment:
         goods_minor=100_000_000,
         waiting_minor=25_000_000,
         tax_minor=3193,
+        settled=False,
     )
     refund = Refund(
         refund_id="rfd_1",
@@ -202,6 +203,7 @@ def full_snapshot() -> Snapshot:
         payment_amount_minor=1000,
         payment_currency="USD",
         sent_at=EPOCH,
+        settled=False,
     )
     dispute = DisputeSnapshot(
         ref="dp_1",

@@ -31,6 +31,8 @@ STEPS = st.lists(
                 "pay",
                 "pay_without_fee",
                 "tell_fee",
+                "pay_unsettled",
+                "settle",
                 "fail",
                 "refund_here",
                 "refund_here_pending",
@@ -138,6 +140,8 @@ class World:
             "pay": account.pay,
             "pay_without_fee": lambda: account.pay(fee=None),
             "tell_fee": account.tell_fee,
+            "pay_unsettled": account.pay_unsettled,
+            "settle": account.settle,
             "refund_here": lambda: self.refund(number, pending=False),
             "refund_here_pending": lambda: self.refund(number, pending=True),
             "refund_there": lambda: account.refund(number),
@@ -228,10 +232,10 @@ class World:
         self.spent += amount
 
     def check(self) -> None:
-        """The clearing account is the provider's balance, goods are conserved, and the statuses agree."""
+        """The clearing accounts are the provider's balance, goods are conserved, and the statuses agree."""
         account, terms, books = self.account, self.terms, self.books
-        clearing = books.balances.get((f"provider/{terms.provider}/clearing", terms.currency), 0)
-        assert -clearing == account.balance_minor
+        assert self.clearing == account.balances
+        assert {b.key: b.settled for b in self.payment.booked} == {m.key: m.settled for m in account.movements}
         assert {b.key: b.fee_minor for b in self.payment.booked} == {m.key: m.fee_minor for m in account.movements}
         own = books.of(entitlement_account(terms))
         held = sum(
@@ -249,10 +253,16 @@ class World:
             ref: state for ref, state in told.items() if ref in {r.ref for r in self.payment.refunds}
         }
 
+    @property
+    def clearing(self) -> dict[str, int]:
+        """What the books say that the provider has, by currency."""
+        path = f"provider/{self.terms.provider}/clearing"
+        return {asset: -held for (name, asset), held in self.books.balances.items() if name == path and held}
+
     def due(self) -> int:
         """What the organization has had of the goods, less what was taken for good."""
         issued = (f"platform/{'credit_issuance'}", "CREDIT")
         if self.terms.issues_entitlement:
             return -self.books.balances.get(issued, 0)
-        charged = sum(m.amount_minor for m in self.account.movements)
+        charged = sum(m.paid_minor for m in self.account.movements)
         return charged

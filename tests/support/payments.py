@@ -91,8 +91,13 @@ class Account:
         return NextAction(client_secret=f"{self.ref}_secret")
 
     @property
-    def balance_minor(self) -> int:
-        return sum(m.amount_minor - (m.fee_minor or 0) for m in self.movements)
+    def balances(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for each in self.movements:
+            if each.settled:
+                change = each.amount_minor - (each.fee_minor or 0)
+                found[each.currency] = found.get(each.currency, 0) + change
+        return {currency: amount for currency, amount in found.items() if amount}
 
     def _move(
         self, key: str, kind: BalanceTransactionKind, amount: int, fee: int | None = 0, ref: str | None = None
@@ -112,7 +117,7 @@ class Account:
 
     @property
     def received(self) -> int:
-        return sum(m.amount_minor for m in self.movements if m.kind is BalanceTransactionKind.CHARGE)
+        return sum(m.paid_minor for m in self.movements if m.kind is BalanceTransactionKind.CHARGE)
 
     @property
     def gone(self) -> int:
@@ -129,12 +134,36 @@ class Account:
             self.status, self.decline, self.authorized_minor = ProviderStatus.SUCCEEDED, None, 0
             self._move(f"ch_{self.ref}", BalanceTransactionKind.CHARGE, amount or self.asked.amount_minor, fee)
 
+    def pay_unsettled(self) -> None:
+        """Take the money before the balance shows it."""
+        if self.received == 0:
+            self.pay(fee=None)
+            self.movements[-1] = replace(self.movements[-1], settled=False)
+
+    def settle(self, amount: int = 920, fee: int = 52, currency: str = "EUR") -> None:
+        """Have the balance show what was taken, in the currency that it is kept in."""
+        self.movements = [
+            each
+            if each.settled
+            else replace(
+                each,
+                amount_minor=amount,
+                fee_minor=fee,
+                currency=currency,
+                payment_amount_minor=None if currency == each.currency else each.amount_minor,
+                payment_currency=None if currency == each.currency else each.currency,
+                statement_ref=f"txn_{each.key}",
+                settled=True,
+            )
+            for each in self.movements
+        ]
+
     def authorize(self) -> None:
         if self.status is ProviderStatus.REQUIRES_ACTION:
             self.status, self.authorized_minor = ProviderStatus.AUTHORIZED, self.asked.amount_minor
 
     def tell_fee(self, fee: int = 59) -> None:
-        self.movements = [replace(m, fee_minor=fee) if m.fee_minor is None else m for m in self.movements]
+        self.movements = [replace(m, fee_minor=fee) if m.fee_minor is None and m.settled else m for m in self.movements]
 
     def fail(self, code: str = "card_declined") -> None:
         if not self.received:

@@ -4,14 +4,17 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
+from models.payment import PaymentBalanceTransaction
+from repositories.clearing import clearing
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import paid, refused, till
+from tests.workflows.payment_driver import PaymentDriver, paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -60,6 +63,28 @@ async def test_a_fee_that_is_told_later_is_booked_later(stage: Stage):
     made.there.tell_fee(61)
     assert (await made.told()).fee_minor == 61
     assert (await made.kinds())[-1] == "fee_booked"
+
+
+async def booked_of(made: PaymentDriver) -> list[tuple[int, int | None, str]]:
+    row = PaymentBalanceTransaction
+    query = select(row.amount_minor, row.fee_minor, row.currency).where(row.payment_id == made.terms.payment_id)
+    async with made.stage.database.platform() as session:
+        return [(amount, fee, currency) for amount, fee, currency in await session.execute(query)]
+
+
+async def test_money_that_settles_later_in_another_currency_is_booked_in_it(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    made.there.pay_unsettled()
+    assert (await made.told()).status is P.SUCCEEDED
+    assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
+    assert await booked_of(made) == []
+    made.there.settle(amount=920, fee=52, currency="EUR")
+    assert (await made.told()).fee_minor == 52
+    assert await made.kinds() == ["created", "submitted", "received", "settled"]
+    assert await booked_of(made) == [(920, 52, "EUR")]
+    async with stage.database.platform() as session:
+        assert [each.unexplained_minor for each in await clearing(session, "fake") if each.unexplained_minor] == []
 
 
 async def test_pitfall_10_an_unknown_outcome_is_looked_up_and_found(stage: Stage):

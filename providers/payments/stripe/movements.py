@@ -40,7 +40,7 @@ class Role:
 
 
 def charge_movements(charge: stripe.Charge) -> list[BalanceTransaction]:
-    """List what a charge did to the balance. A captured charge is always there, its fee perhaps later."""
+    """List what a charge did to the balance. A captured charge is always there, settled perhaps later."""
     taken, returned = _charge_roles(charge)
     moved = [_movement(line, role) for line, role in zip(_charge_lines(charge), (taken, returned), strict=True)]
     if moved[0] is None and charge.status == "succeeded" and charge.captured:
@@ -197,4 +197,5 @@ def _unreported(role: Role, created: int) -> BalanceTransaction:
         occurred_at=at(created),
         ref=role.ref,
         payment_id=role.payment_id,
+        settled=False,
     )
