@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,8 +25,8 @@ from contracts.usage import (
 )
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
-from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent
-from domain.usage.litellm import SOURCE, event_of, organization_of, started_at
+from domain.usage.event import HeldSpend, InvalidEvent
+from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
 from domain.usage.meter import TooManyReadings
 from providers.usage.litellm import SpendLog
 from repositories import alert, usage
@@ -42,6 +42,8 @@ AHEAD = timedelta(days=62)
 WINDOW, LEAST_WINDOW = timedelta(hours=6), timedelta(seconds=2)
 #: How long calls that could not be counted hold the cursor back, so that they are tried again.
 HELD = timedelta(days=2)
+#: Before anything was counted.
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 ACTOR = Actor(principal="usage-sync", role=Role.OPERATOR)
 #: What became of a call that cannot be stored even without what its caller says of it.
 UNSTORABLE = Outcome(status=Status.INVALID, error=InvalidEvent("The call contains a value that cannot be stored."))
@@ -141,8 +143,10 @@ class UsageActivities:
         if sync.started is None or sync.until is None:
             return
         reached = sync.until if sync.refused_at is None else max(sync.refused_at, sync.until - HELD)
+        # Where it began as far back as calls are counted, what lies before its beginning is no gap any more.
+        since = sync.started if sync.started > sync.until - self._metering.late else EVER
         async with self._database.platform() as session:
-            await usage.move_cursor(session, SOURCE, since=sync.started, until=reached)
+            await usage.move_cursor(session, SOURCE, since=since, until=reached)
             if sync.invalid or sync.unassigned:
                 await alert.raise_alert(
                     session,
@@ -188,6 +192,10 @@ class UsageActivities:
             if not await organizations.exists(session, org_id):
                 return None
             done = await record(session, delivery, [event_of(row, heard=heard) for row in rows])
+            uses = [use for row in rows if heard and (use := use_of(row)) is not None]
+            if uses:
+                # The caller's word alone: one that is not sold, or not there, changes nothing of the call.
+                await record(session, delivery, uses)
             # What a caller says of a call must not keep it from being counted: then it is counted without.
             refused = [place for place, outcome in enumerate(done) if heard and _is_refused(outcome)]
             bare = [event_of(rows[place], heard=False) for place in refused]
@@ -197,8 +205,8 @@ class UsageActivities:
 
 
 def _is_refused(outcome: Outcome) -> bool:
-    """Tell whether an event was refused for good by what it says, and is none that is known."""
-    return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend | OtherEvent)
+    """Tell whether an event was refused by what it says: one that is known otherwise may be known without that."""
+    return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend)
 
 
 def _window(since: datetime, end: datetime) -> SyncPage:

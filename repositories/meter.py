@@ -112,6 +112,7 @@ def as_meter(row: MeterRow) -> Meter:
         dimensions=tuple(row.dimensions),
         is_charged=row.charged_at is not None,
         currency=row.currency,
+        is_own=row.org_id is not None,
     )
 
 
@@ -192,7 +193,7 @@ INVARIANTS = (
                     CASE WHEN d.dimension = '{ALL}' THEN ''
                         ELSE coalesce(jsonb_build_object({_ATTRIBUTES}) ->> d.dimension,
                                       e.data #>> string_to_array(d.dimension, '.'), '') END AS value,
-                    CASE WHEN m.aggregation IN ('sum', 'max', 'latest') THEN {_NUMBER} END AS number,
+                    CASE WHEN m.aggregation IN ('sum', 'max', 'latest') THEN coalesce({_NUMBER}, 0) END AS number,
                     {_VALUE} #>> '{{}}' AS text
                 FROM public.usage_events e JOIN public.meters m ON m.number = ANY (e.meters)
                 CROSS JOIN LATERAL unnest(ARRAY['{ALL}'] || m.dimensions) AS d (dimension)

@@ -38,6 +38,7 @@ from domain.usage.event import (
     digest_of,
     event_from,
 )
+from domain.usage.litellm import has_unread_cost
 from domain.usage.meter import Meter, Reading, check_readings, read
 from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET
 from models.agent import Agent
@@ -267,6 +268,8 @@ async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID,
         each.refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
         if each.refusal is None and not isinstance(rated, Invalid):
             each.cost = rated
+            each.refusal = _unread(each)
+        if each.refusal is None:
             _bill(context, each)
         if each.refusal is not None:
             each.readings, each.charging, each.billed = (), (), ()
@@ -311,6 +314,20 @@ def _unrated(judged: _Judged) -> Invalid | None:
     return UnratedEvent("The event is charged what it costs, and does not report the call of a model.")
 
 
+def _unread(judged: _Judged) -> Invalid | None:
+    """Return the refusal of a call that had a cost at the proxy, and of which nothing has a price here.
+
+    Pictures, speech and the like, whose rows say no more than that a call was made, would cost nothing in silence.
+    """
+    is_free = judged.cost is not None and not judged.cost.cost_pico and has_unread_cost(judged.event.data)
+    if not is_free or any(meter.currency for meter in judged.charging):
+        return None
+    return UnratedEvent(
+        "The proxy's log says that the call cost something, and nothing that it names has a price here. Import a price "
+        "of its model for requests."
+    )
+
+
 def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
     try:
         check_time(event, now=context.delivery.at, late=context.delivery.late)
@@ -323,15 +340,33 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
         meters = context.meters.get(event.type, ())
-        readings = [read(meter, event) for meter in meters]
+        is_collected = event.source.startswith(PLATFORM_SOURCE)
+        readings = _readings(meters, event, is_collected=is_collected)
         _check_agent(context, event)
-        use = reported_use(event, context.sold)
+        # What the platform's collector counts costs what its model costs, whatever its caller says that it was.
+        use = None if is_collected and call is not None else reported_use(event, context.sold)
     except DomainError as refusal:
         return _Judged(event=event, digest=digest, refusal=refusal)
     if use is not None:
         return _Judged(event=event, digest=digest, readings=readings, call=call, use=use, cost=use.cost())
     charging = () if spend_id is not None else [meter for meter in meters if meter.is_charged]
     return _Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
+
+
+def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_collected: bool) -> list[Reading]:
+    """Read an event by its meters.
+
+    An organization's own meter, which nothing is charged by, keeps no event of the platform's collector from being
+    counted by the others.
+    """
+    found = []
+    for meter in meters:
+        try:
+            found.append(read(meter, event))
+        except InvalidEvent:
+            if not (is_collected and meter.is_own and not meter.is_charged):
+                raise
+    return found
 
 
 def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:

@@ -75,7 +75,7 @@ MESSAGES = Place(
         Category.SECRET: "CheckoutPage.url client_secret link pay_url",
         Category.TECHNICAL: (
             "attempt category is_proven rate_e6 gives_up_at lapses_at next_at short tries recovered reversed "
-            "reversing paid settled "
+            "reversing paid BalanceTransaction.settled Booked.settled "
             "NotedCommand.name after applied approved at before chain claimed code commission_on_sum compared "
             "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
             "delivered_at differences due_at escrow_frozen evidence_due_at evidence_per_side evidence_seconds "

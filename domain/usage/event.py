@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from domain.errors import Conflict, Invalid
@@ -193,9 +193,14 @@ def _attributes(data: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _text(field: str, value: object) -> str:
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be an id or another short text of an event, as far as that is told at a glance."""
     # What is printable has neither control characters nor line breaks.
-    if isinstance(value, str) and 0 < len(value) <= MAX_ATTRIBUTE and value.isprintable() and not value.isspace():
+    return isinstance(value, str) and 0 < len(value) <= MAX_ATTRIBUTE and value.isprintable() and not value.isspace()
+
+
+def _text(field: str, value: object) -> str:
+    if is_text(value):
         return value
     if not isinstance(value, str) or not value.strip():
         raise _wrong(field, "must be a string that is not empty")

@@ -8,6 +8,7 @@ the marketplace that was used by the call. What a call cost is rated here, from 
 cost is kept beside it. Nothing that a caller sets reaches the event in a form that PostgreSQL cannot hold.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -18,11 +19,13 @@ from typing import Any
 from domain.ids import is_id
 from domain.money import plain_number
 from domain.text import is_storable, storable
-from domain.usage.event import MAX_ATTRIBUTE, PAYEE
+from domain.usage.event import MAX_ATTRIBUTE, PAYEE, is_text
 from domain.usage.paid_call import SECRET
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"
+#: The type of the event of a use that was paid beside the call.
+USE = "agent.use"
 
 #: Whose the key of the call is, by the proxy.
 _OWNERS = ("organization_id", "team_id", "user")
@@ -73,8 +76,34 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
     if PAYEE not in data:
         # Whoever calls the proxy says how many units only of what is paid by units.
         data.pop("quantity", None)
-    document = {"specversion": "1.0", "id": row.get("request_id"), "source": SOURCE, "type": TYPE, "data": data}
+    return _document(_id(row.get("request_id")), TYPE, data, at)
+
+
+def use_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the event of the use of an agent of the marketplace that the caller says a call was; None without one.
+
+    It stands beside the event of the call, which costs what its model costs, so that no call is cheap for a word.
+    """
+    said, request_id = _attributed(row), row.get("request_id")
+    if PAYEE not in said or not isinstance(request_id, str) or not request_id or not _was_served(row):
+        return None
+    if plain_number(said.get("quantity", 1)) is None:
+        return None
+    for name in ("spend_id", SECRET):
+        said.pop(name, None)
+    return _document(_id(f"{request_id}:use"), USE, said, started_at(row))
+
+
+def _document(event_id: object, kind: str, data: dict[str, Any], at: datetime | None) -> dict[str, Any]:
+    document = {"specversion": "1.0", "id": event_id, "source": SOURCE, "type": kind, "data": data}
     return document if at is None else {**document, "time": at.isoformat()}
+
+
+def _id(request_id: object) -> object:
+    """Return what a call is known by: its id in the log, which callers may choose, or a digest of what can be none."""
+    if not isinstance(request_id, str) or not request_id or is_text(request_id):
+        return request_id
+    return f"sha256:{hashlib.sha256(request_id.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def _attributed(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,24 +154,49 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, int]:
     prompt, answer = _count(row, "prompt_tokens"), _count(row, "completion_tokens")
     cached = _count(prompt_details, "cached_tokens") or _count(seen, "cache_read_input_tokens")
     written = _count(prompt_details, "cache_creation_tokens") or _count(seen, "cache_creation_input_tokens")
-    heard = _count(prompt_details, "audio_tokens")
+    by_time = _mapping(prompt_details.get("cache_creation_token_details")) or _mapping(seen.get("cache_creation"))
+    an_hour = min(written, _count(by_time, "ephemeral_1h_input_tokens"))
+    heard, looked_at = _count(prompt_details, "audio_tokens"), _count(prompt_details, "image_tokens")
     thought, spoken = _count(answer_details, "reasoning_tokens"), _count(answer_details, "audio_tokens")
+    painted = _count(answer_details, "image_tokens")
+    searched = _count(_mapping(seen.get("server_tool_use")), "web_search_requests")
     found = {
-        "input_tokens": max(0, prompt - cached - written - heard),
+        "input_tokens": max(0, prompt - cached - written - heard - looked_at),
         "cached_tokens": cached,
-        "cache_write_tokens": written,
+        "cache_write_tokens": written - an_hour,
+        "cache_write_1h_tokens": an_hour,
         "audio_input_tokens": heard,
-        "output_tokens": max(0, answer - thought - spoken),
+        "image_input_tokens": looked_at,
+        "output_tokens": max(0, answer - thought - spoken - painted),
         "reasoning_tokens": thought,
         "audio_output_tokens": spoken,
+        "image_output_tokens": painted,
+        "searches": searched or _count(prompt_details, "web_search_requests"),
         "requests": 1,
     }
     return {unit: count for unit, count in found.items() if count}
 
 
 def _was_served(row: Mapping[str, Any]) -> bool:
-    """Tell whether a provider served the call: not the proxy's own cache, and not an error."""
-    return str(row.get("cache_hit")).lower() != "true" and row.get("status") != "failure"
+    """Tell whether a provider served the call: not the proxy's own cache, and not an error that has used nothing.
+
+    The proxy takes the status from what the caller wrote into the call's metadata, where that says `failure`.
+    """
+    if str(row.get("cache_hit")).lower() == "true":
+        return False
+    return row.get("status") != "failure" or _has_used(row)
+
+
+def _has_used(row: Mapping[str, Any]) -> bool:
+    spend = row.get("spend")
+    has_cost = isinstance(spend, int | float | Decimal) and not isinstance(spend, bool) and spend > 0
+    return has_cost or any(_count(row, name) for name in ("prompt_tokens", "completion_tokens"))
+
+
+def has_unread_cost(data: Mapping[str, Any]) -> bool:
+    """Tell whether a call cost something at the proxy, of which nothing was read but that it was made."""
+    used, kept = _mapping(data.get("usage")), _mapping(data.get("litellm"))
+    return set(used) == {"requests"} and _has_used({"spend": kept.get("spend")})
 
 
 def _said(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from domain.errors import Invalid
+from domain.metering.usage import UNITS
 from domain.money import plain_number
-from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, REFERENCES, InvalidEvent, UsageEvent
+from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, PLATFORM_SOURCE, REFERENCES, InvalidEvent, UsageEvent
 
 #: The dimension of everything together.
 ALL = "all"
@@ -22,6 +23,8 @@ MAX_READINGS = 100_000
 MAX_WHOLE, MAX_DECIMALS = 10**15, 12
 #: A place in `data`: names with dots between them.
 PROPERTY = re.compile(r"[A-Za-z0-9_-]{1,60}(?:\.[A-Za-z0-9_-]{1,60}){0,4}")
+#: Where the units of a call stand in an event.
+_UNITS = frozenset(f"usage.{unit}" for unit in UNITS)
 
 
 class Aggregation(StrEnum):
@@ -47,6 +50,7 @@ class Meter:
         dimensions: attributes of events, or places in `data`, that it is kept by.
         is_charged: the organization is charged for what it counts, by its own price if it has one.
         currency: of its price; None for a meter without one.
+        is_own: an organization made it, and not the platform.
     """
 
     number: int
@@ -57,6 +61,7 @@ class Meter:
     dimensions: tuple[str, ...] = ()
     is_charged: bool = False
     currency: str | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +139,8 @@ def read(meter: Meter, event: UsageEvent) -> Reading:
         InvalidEvent: it does not have the value that the meter counts, or a dimension is no short text.
     """
     value = None if meter.property is None else _at(event.data, meter.property)
+    if value is None and event.source.startswith(PLATFORM_SOURCE) and meter.property in _UNITS:
+        value = 0  # what its collector leaves out was not used
     quantity, member = Decimal(1), None
     if meter.aggregation is Aggregation.UNIQUE:
         member = UUID(bytes=hashlib.sha256(_text(meter, meter.property or "", value).encode()).digest()[:16])

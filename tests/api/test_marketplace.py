@@ -922,3 +922,25 @@ async def test_creators_share_of_uses_that_cost_a_cent_or_less_adds_up(
         good(await call(buyer.owner, studio), 201)
     paid, worth = before - await cost_of(database, wallet), await cost_of(database, earning)
     assert 0 <= paid * 9 - worth * 10 < 10
+
+
+async def test_call_that_the_platforms_collector_reports_costs_its_model_whomever_its_caller_names(
+    studio: Tenant, buyer: Tenant, operator: Caller, site: httpx2.AsyncClient, database: Database
+) -> None:
+    """What the caller of a proxy writes into its metadata must not take the place of what the call costs."""
+    model, kind = f"dear-{new_key()}"[:40], f"proxied-{new_key()}"[:40]
+    await import_prices(database, model, datetime.now(UTC) - timedelta(days=9), input_tokens="0.001")
+    body = {"name": kind, "event_type": kind, "aggregation": "count"}
+    meter_id = good(await buyer.owner.post("/usage/meters", body), 201)["id"]
+    good(await operator.post(f"/usage/meters/{meter_id}/charge"))
+    await priced(studio, page="0.000001")
+    await bought(buyer.owner, studio)
+    # As `domain.usage.litellm.event_of` makes it of a row whose spend_logs_metadata names the payee: a dollar's worth.
+    said = {"payee_agent_id": studio.agent_id, "action": "page", "quantity": 1}
+    call = {"model": model, "provider": "openai", "usage": {"input_tokens": 1000, "requests": 1}}
+    collected = event(type=kind, source="platform:litellm", data={**call, **said})
+    collector, path = Caller(site, operator.token, None), f"/usage/events?organization_id={buyer.org_id}"
+    assert statuses(await send(collector, collected, path=path)) == ["accepted"]
+    await charged(database)
+    available, _ = await balance(buyer.owner)
+    assert Decimal(available) <= 90

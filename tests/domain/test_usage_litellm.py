@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.usage.litellm import event_of, organization_of, started_at
+from domain.usage.litellm import event_of, organization_of, started_at, use_of
 
 ORG = "org_01kar6h2d8e4wvq3r5s7t9x1zy"
 USE: dict[str, Any] = {"payee_agent_id": "agt_01kar6h2d8e4wvq3r5s7t9x1zy", "action": "page", "quantity": 3}
@@ -62,7 +62,7 @@ def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     ("row", "said"),
     [
         (ROW, {"action": "page", "quantity": 0}),
-        ({**ROW, "status": "failure"}, USE),
+        ({**ROW, "status": "failure", "prompt_tokens": 0, "completion_tokens": 0, "spend": 0}, USE),
         ({**ROW, "cache_hit": "True"}, USE),
     ],
 )
@@ -102,3 +102,22 @@ def test_what_is_kept_of_the_proxy_can_be_stored() -> None:
 def test_metadata_that_cannot_be_read_names_nobody(metadata: object) -> None:
     assert organization_of({**ROW, "metadata": metadata}) is None
     assert "step_id" not in event_of({**ROW, "metadata": metadata})["data"]
+
+
+def test_use_that_a_caller_names_stands_beside_the_call_and_takes_nothing_from_it() -> None:
+    said = {**USE, "spend_id": "spd_01kar6h2d8e4wvq3r5s7t9x1zy", "spend_secret": "s"}
+    row = {**ROW, "metadata": {**METADATA, "spend_logs_metadata": said}}
+    call, use = event_of(row), use_of(row)
+    assert use is not None
+    assert call["data"]["usage"] == event_of({**ROW, "metadata": METADATA})["data"]["usage"]
+    assert (use["id"], use["type"], use["time"]) == (f"{call['id']}:use", "agent.use", call["time"])
+    assert {"payee_agent_id", "action", "quantity"} <= set(use["data"])
+    assert not {"usage", "model", "spend_id", "spend_secret"} & set(use["data"])
+    assert use_of(ROW) is None
+    assert use_of({**row, "cache_hit": "True"}) is None
+
+
+def test_call_is_served_that_has_used_something_whatever_status_its_caller_wrote() -> None:
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "spend": 0}
+    for row, served in (({}, True), ({"prompt_tokens": 0, "completion_tokens": 0}, True), (nothing, False)):
+        assert ("usage" in event_of({**ROW, "status": "failure", **row})["data"]) is served

@@ -655,3 +655,112 @@ async def test_call_that_was_paid_is_not_charged_again_when_whom_it_was_for_chan
         await session.execute(update(Agent).where(Agent.id == agent).values(department_id=second))
     assert await paying.charged() == set()
     assert await paying.balance() == 98_000_000
+
+
+@pytest.mark.db
+async def test_meter_of_the_organization_itself_makes_no_call_free(paying: Paying) -> None:
+    """A tenant's own meter, which reads what rows of the log never have, must not keep calls from being charged."""
+    async with paying.proxy.database.platform() as session:
+        asked = {"event_type": "llm.call", "aggregation": "sum", "property": "never", "dimensions": [], "name": "mine"}
+        row = MeterRow(id=new_id("mtr"), org_id=paying.proxy.org_id, created_by="owner", command_id="mine", **asked)
+        await meter.add(session, row)
+    call = await paying.proxy.call()
+    assert await paying.charged() == {call}
+
+
+@pytest.mark.db
+async def test_picture_that_the_proxy_had_made_is_not_free(proxy: Proxy) -> None:
+    """The row of `aimage_generation`: no tokens, and what the proxy thinks it cost."""
+    await import_prices(proxy.database, "dall-e-3", proxy.now - timedelta(days=60), output_images="0.04")
+    asked = {"call_type": "aimage_generation", "prompt_tokens": 0, "completion_tokens": 0, "spend": 0.04}
+    await proxy.call(model="dall-e-3", **asked)
+    done = await proxy.sync()
+    assert (done.accepted, done.invalid) == (0, 1)
+    assert done.why is not None
+    assert "Import a price" in done.why
+
+
+@pytest.mark.db
+async def test_cache_writes_for_an_hour_and_searches_of_a_call_cost_what_they_cost(proxy: Proxy) -> None:
+    price = {
+        "input_tokens": "0.000003",
+        "output_tokens": "0.000015",
+        "cache_write_tokens": "0.00000375",
+        "cache_write_1h_tokens": "0.000006",
+        "searches": "0.01",
+    }
+    await import_prices(proxy.database, "claude", proxy.now - timedelta(days=60), **price)
+    usage = {
+        "prompt_tokens": 10_000,
+        "completion_tokens": 0,
+        "prompt_tokens_details": {
+            "cached_tokens": 0,
+            "cache_creation_tokens": 10_000,
+            "cache_creation_token_details": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 10_000},
+        },
+        "cache_creation_input_tokens": 10_000,
+        "server_tool_use": {"web_search_requests": 3},
+    }
+    await proxy.call(model="claude", prompt_tokens=10_000, completion_tokens=0, metadata={"usage_object": usage})
+    done = await proxy.sync()
+    # By hand: 10,000 x 0.000006 + 3 x 0.01 = 0.09.
+    assert done.accepted == 1
+    assert [int(cost) for (cost,) in await proxy.events("cost_pico")] == [90_000_000_000]
+
+
+@pytest.mark.db
+async def test_call_that_was_counted_without_its_callers_word_is_known_to_the_next_sync(proxy: Proxy) -> None:
+    await proxy.call(metadata={"spend_logs_metadata": {"agent_id": new_id("agt")}})
+    assert (await proxy.sync()).accepted == 1
+    assert await proxy.reached() == proxy.now
+    later = proxy.now + timedelta(minutes=10)
+    done = await proxy.sync(later, back_seconds=3600)
+    assert (done.accepted, done.duplicates, done.invalid) == (0, 1, 0)
+    assert await proxy.reached() == later
+
+
+@pytest.mark.db
+async def test_call_whose_id_its_caller_made_long_is_charged(paying: Paying) -> None:
+    """The proxy's log has the id of the answer, or the caller's `x-litellm-call-id` where the answer has none."""
+    call = await paying.proxy.call(request_id="x" * 201)
+    assert await paying.charged() == {f"sha256:{hashlib.sha256(call.encode()).hexdigest()}"}
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("row", [{}, {"status": "failure", "prompt_tokens": 0, "completion_tokens": 0}])
+async def test_meter_of_cached_tokens_refuses_no_call_that_has_none(proxy: Proxy, row: dict[str, Any]) -> None:
+    """As docs/metering.md has models sold in another currency: a charged meter for each unit."""
+    async with proxy.database.platform() as session:
+        asked = {"event_type": "llm.call", "aggregation": "sum", "dimensions": [], "currency": "EUR", "name": "cached"}
+        price = {"model": "per_unit", "unit_price": "0.000001"}
+        unit = "usage.cached_tokens"
+        made = MeterRow(id=new_id("mtr"), property=unit, price=price, created_by="op", command_id="cached", **asked)
+        made, _ = await meter.add(session, made)
+        await meter.mark_charged(session, made.id, proxy.now - timedelta(days=1))
+    await proxy.call(**row)
+    done = await proxy.sync()
+    assert (done.accepted, done.invalid) == (1, 0), done.why
+
+
+@pytest.mark.db
+async def test_place_moves_again_after_a_break_that_was_longer_than_events_are_late(proxy: Proxy) -> None:
+    await proxy.sync()
+    assert await proxy.reached() == proxy.now
+    later = proxy.now + timedelta(days=40)
+    await proxy.sync(later, back_seconds=3600)
+    assert await proxy.reached() == later
+
+
+@pytest.mark.db
+async def test_call_with_tokens_and_a_cost_is_charged_whatever_status_its_caller_wrote(paying: Paying) -> None:
+    """LiteLLM reads the row's status from the request's own metadata (`_get_status_for_spend_log`)."""
+    async with paying.proxy.database.platform() as session:
+        # Calls are charged what they cost: no price of the meter's own.
+        await session.execute(text("UPDATE meters SET closed_at = now()"))
+        asked = {"event_type": "llm.call", "aggregation": "count", "dimensions": [], "name": "costs"}
+        made, _ = await meter.add(session, MeterRow(id=new_id("mtr"), created_by="op", command_id="costs", **asked))
+        await meter.mark_charged(session, made.id, paying.proxy.now - timedelta(days=1))
+    await paying.proxy.call(status="failure", spend=0.002)
+    await paying.charged()
+    # By hand: 1,000 x 0.000001 + 100 x 0.00001 = 0.002 dollars are 0.02 credits.
+    assert await paying.balance() == 100_000_000 - 20_000
