@@ -232,9 +232,12 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                     say(f"\n{len(stories) + 6}. {webhook_story.TITLE}")
                     webhooks = webhook_story.WebhookStory(narrator)
                     await webhooks.tell()
-                    await PaymentStory(narrator).tell(first_number=len(stories) + 7)
-                    await webhooks.tell_of_mail()
-                    await alerts.end()
+                    try:
+                        await PaymentStory(narrator).tell(first_number=len(stories) + 7)
+                        await webhooks.tell_of_mail()
+                        await alerts.end()
+                    finally:
+                        await webhooks.end()
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)

@@ -88,7 +88,13 @@ class WebhookStory:
                 await self._follow(receiver)
                 await self._lose(receiver, made["id"])
             finally:
-                await narrator.delete("client", f"/webhook-endpoints/{made['id']}")
+                if self._disabled is None:
+                    await narrator.delete("client", f"/webhook-endpoints/{made['id']}")
+
+    async def end(self) -> None:
+        """Delete the endpoint that was disabled, and with it the alert that stands as long as it does."""
+        if self._disabled is not None:
+            await self._narrator.delete("client", f"/webhook-endpoints/{self._disabled}")
 
     async def _follow(self, receiver: Receiver) -> None:
         narrator = self._narrator
