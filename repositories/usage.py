@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import func, select, text
+from sqlalchemy import BigInteger, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -294,7 +294,7 @@ async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: d
 async def run_parts(session: AsyncSession, org_id: str, run_id: str, limit: int) -> list[RunPart]:
     """Add up the events of a run by agent, step and currency."""
     row = UsageEventRow
-    tokens = [func.coalesce(row.usage[name].as_integer(), 0) for name in _TOKENS]
+    tokens = [func.coalesce(row.usage[name].astext.cast(BigInteger), 0) for name in _TOKENS]
     keys = (row.agent_id, row.step_id, row.parent_id, row.currency)
     query = (
         select(*keys, func.count(), func.sum(row.cost_pico), func.sum(tokens[0] + tokens[1] + tokens[2] + tokens[3]))

@@ -14,6 +14,8 @@ from domain.errors import Invalid
 STANDARD = "standard"
 #: The most of one unit that a call may have used.
 MAX_QUANTITY = 10**12
+#: The most surcharges of a call: each of them makes its price longer by some digits.
+MAX_UPLIFTS = 8
 _MAX_NAME = 64
 
 #: Tokens of the prompt: bands above 128k, 200k or 272k go by their sum.
@@ -109,7 +111,8 @@ class TokenUsage:
         """Refuse what is no quantity.
 
         Raises:
-            Invalid: a quantity is no integer between 0 and 10¹², or the tier or a surcharge is no short name.
+            Invalid: a quantity is no integer between 0 and 10¹², the tier or a surcharge is no short name, or there
+                are too many surcharges, or one twice.
         """
         quantities = _quantities(self)
         # All at once first: it runs for every event.
@@ -120,6 +123,8 @@ class TokenUsage:
         for name in (self.tier, *self.uplifts):
             if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME:
                 raise Invalid(f"tier and uplifts must be names of at most {_MAX_NAME} characters.")
+        if len(self.uplifts) > MAX_UPLIFTS or len(set(self.uplifts)) != len(self.uplifts):
+            raise Invalid(f"uplifts must be at most {MAX_UPLIFTS} names, each once.", extra={"field": "uplifts"})
 
     @property
     def prompt_tokens(self) -> int:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from domain.metering.prices import make_price
+from repositories import model_price
 from runtime.database import Database
+from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import event, import_prices, prove, send, statuses
 from tests.conftest import DatabaseUrls
@@ -179,3 +182,29 @@ async def test_estimate_of_what_cannot_be_rated_says_why(owner: Caller, stranger
     refused(await owner.post("/usage/estimate", {"agent_id": agent}), 404, "not_found")
     # One does not pay oneself.
     refused(await stranger.owner.post("/usage/estimate", {"agent_id": agent}), 422, "request.invalid")
+
+
+async def test_run_of_very_many_tokens_is_shown(owner: Caller) -> None:
+    call = {"model": "rated-1", "usage": {"input_tokens": 3_000_000_000}, "run_id": "huge"}
+    assert statuses(await send(owner, event(data=call))) == ["accepted"]
+    assert good(await owner.get("/usage/runs/huge"))["total"]["tokens"] == 3_000_000_000
+
+
+async def test_estimate_with_a_surcharge_that_is_said_very_often_is_answered(owner: Caller, database: Database) -> None:
+    price = make_price(
+        model="searching",
+        provider="anthropic",
+        currency="USD",
+        version="searching-1",
+        valid_from=LONG_AGO,
+        tiers={"standard": [(0, {"input_tokens": "0.000003", "searches": "0.01"})]},
+        uplifts={"geo:us": "1.1"},
+    )
+    async with database.platform() as session:
+        await model_price.add(
+            session, [price], version="searching-1", sha256=new_id("sha"), valid_from=LONG_AGO, entries=1
+        )
+    for uplifts in (["geo:us"] * 1_200, ["geo:us"] * 2, [f"geo:{number}" for number in range(9)]):
+        body = {"model": "searching", "usage": {"searches": 1, "uplifts": uplifts}}
+        problem = refused(await owner.post("/usage/estimate", body), 422, "request.invalid")
+        assert problem["detail"] == "uplifts must be at most 8 names, each once."

@@ -42,7 +42,17 @@ def test_a_quantity_is_an_integer_in_bounds(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"tokens": 1}, {"tier": ""}, {"tier": 3}, {"tier": "x" * 65}, {"uplifts": "geo:us"}, {"uplifts": [1]}]
+    "wrong",
+    [
+        {"tokens": 1},
+        {"tier": ""},
+        {"tier": 3},
+        {"tier": "x" * 65},
+        {"uplifts": "geo:us"},
+        {"uplifts": [1]},
+        {"uplifts": ["geo:us", "geo:us"]},
+        {"uplifts": [f"geo:{number}" for number in range(9)]},
+    ],
 )
 def test_what_is_no_usage_is_refused(wrong):
     with pytest.raises(Invalid):
