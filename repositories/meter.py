@@ -162,8 +162,18 @@ async def counted(
     return [Counted(each.group, each.events, once[each.group]) for each in found]
 
 
-_ATTRIBUTES = ", ".join(f"'{name}', e.{name}" for name in (*ATTRIBUTES, *REFERENCES))
-_VALUE = "(e.data #> string_to_array(m.property, '.'))"
+_NAMED = (*ATTRIBUTES, *REFERENCES)
+_ATTRIBUTES = ", ".join(f"'{name}', e.{name}" for name in _NAMED)
+_NAMES = ", ".join(f"'{name}'" for name in _NAMED)
+
+
+def _at(place: str) -> str:
+    """Return the SQL of what stands in an event's data at a place: as `domain.usage.meter` walks, by objects only."""
+    path = f"""('strict $."' || replace({place}, '.', '"."') || '"')::jsonpath"""
+    return f"jsonb_path_query_first(e.data, {path}, silent => true)"
+
+
+_VALUE = _at("m.property")
 _NUMBER = f"({_VALUE} #>> '{{}}')::numeric"
 #: What `verify` proves about what meters counted: it is what the events that they counted add up to.
 INVARIANTS = (
@@ -190,9 +200,9 @@ INVARIANTS = (
             FROM (
                 SELECT m.number AS meter, m.aggregation, e.org_id, e.occurred_at, e.id, d.dimension,
                     (e.occurred_at AT TIME ZONE 'UTC')::date AS day,
-                    CASE WHEN d.dimension = '{ALL}' THEN ''
-                        ELSE coalesce(jsonb_build_object({_ATTRIBUTES}) ->> d.dimension,
-                                      e.data #>> string_to_array(d.dimension, '.'), '') END AS value,
+                    coalesce(CASE WHEN d.dimension = '{ALL}' THEN NULL
+                        WHEN d.dimension IN ({_NAMES}) THEN jsonb_build_object({_ATTRIBUTES}) ->> d.dimension
+                        ELSE {_at("d.dimension")} #>> '{{}}' END, '') AS value,
                     CASE WHEN m.aggregation IN ('sum', 'max', 'latest') THEN coalesce({_NUMBER}, 0) END AS number,
                     {_VALUE} #>> '{{}}' AS text
                 FROM public.usage_events e JOIN public.meters m ON m.number = ANY (e.meters)

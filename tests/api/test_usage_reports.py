@@ -14,6 +14,7 @@ from domain.usage.event import MAX_EVENTS
 from domain.usage.meter import read
 from repositories.meter import MOST
 from runtime.database import Database
+from runtime.identity import new_id
 from services import usage
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, prove, send, statuses
@@ -308,3 +309,25 @@ async def test_run_is_shown_by_agent_and_step(owner: Caller, stranger: Tenant) -
     assert (search["parent_id"], search["agents"], search["total"]["events"]) == ("plan", [second], 2)
     refused(await owner.get("/usage/runs/none"), 404, "not_found")
     refused(await stranger.owner.get("/usage/runs/r1"), 404, "not_found")
+
+
+async def test_meter_kept_by_a_place_in_a_list_proves_right(new_tenant: Any, database_urls: DatabaseUrls) -> None:
+    tenant: Tenant = await new_tenant("owner")
+    body = {"name": "m", "event_type": "listed", "aggregation": "count", "dimensions": ["tags.0"]}
+    good(await tenant.owner.post("/usage/meters", body), 201)
+    sent = [event(type="listed", data={"tags": tags}) for tags in (["x"], {"0": "y"}, None)]
+    assert statuses(await send(tenant.owner, *sent)) == ["accepted"] * 3
+    await prove(database_urls)
+
+
+async def test_meter_kept_by_the_spend_proves_right_for_a_call_that_no_spend_has_paid_for(
+    new_tenant: Any, operator: Caller, database_urls: DatabaseUrls
+) -> None:
+    """The spend that the caller of a proxy names stays in the event's data, and is not the event's."""
+    tenant: Tenant = await new_tenant("owner")
+    body = {"name": "m", "event_type": "proxied", "aggregation": "count", "dimensions": ["spend_id"]}
+    good(await tenant.owner.post("/usage/meters", body), 201)
+    collector, path = Caller(operator.http, operator.token, None), f"/usage/events?organization_id={tenant.org_id}"
+    collected = event(type="proxied", source="platform:litellm", data={"spend_id": new_id("spd")})
+    assert statuses(await send(collector, collected, path=path)) == ["accepted"]
+    await prove(database_urls)
