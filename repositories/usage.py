@@ -148,8 +148,8 @@ _RECORD = f"""
         ON CONFLICT (org_id, dimension, day, value, currency) DO UPDATE SET {_ADDED}
     )
     SELECT sent.digest, accepted.id, CASE WHEN accepted.id IS NULL THEN (
-        SELECT sent.content = known.content FROM usage_digests known WHERE known.digest = sent.digest
-    ) END AS same
+        SELECT known.content FROM usage_digests known WHERE known.digest = sent.digest
+    ) END AS known
     FROM sent LEFT JOIN accepted USING (digest)
 """
 #: A number on its way into a document. No text that was sent holds NUL.
@@ -163,11 +163,11 @@ class Recorded:
 
     Attributes:
         id: its own, when it is new and was written; null otherwise.
-        same: what is known under its digest said the same; null where nothing is known.
+        known: the hash of what was known under its digest before; null where nothing was.
     """
 
     id: UUID | None
-    same: bool | None
+    known: int | None
 
 
 async def record(
@@ -189,13 +189,12 @@ async def record(
             `value`, `quantity`, `member`.
     """
     answers = await connection.fetch(_RECORD, org_id, _document(rows), _document(readings))
-    found = {row["digest"]: Recorded(row["id"], row["same"]) for row in answers}
+    found = {row["digest"]: Recorded(row["id"], row["known"]) for row in answers}
     # Accepted by another request while this one waited for it: the statement began before, and does not see it.
-    unseen = [digest for digest, recorded in found.items() if recorded.id is None and recorded.same is None]
+    unseen = [digest for digest, recorded in found.items() if recorded.id is None and recorded.known is None]
     if unseen:
-        asked = {row["digest"]: row["content"] for row in rows}
         for row in await connection.fetch(_KNOWN, unseen):
-            found[row["digest"]] = Recorded(None, row["content"] == asked[row["digest"]])
+            found[row["digest"]] = Recorded(None, row["content"])
     return found
 
 

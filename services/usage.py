@@ -5,7 +5,7 @@ transaction: what was accepted is durable when its answer is sent, and a request
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -38,6 +38,7 @@ from domain.usage.event import (
     digest_of,
     event_from,
 )
+from domain.usage.litellm import SOURCE as LITELLM
 from domain.usage.litellm import has_unread_cost
 from domain.usage.meter import Meter, Reading, check_readings, read
 from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET
@@ -54,6 +55,8 @@ from services.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_
 _OTHER = "An event with this source and id was accepted before, and said something else. Give each event its own id."
 _COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
 _cost_values = attrgetter(*_COST)
+#: What an event is known by, and the hash of what was sent.
+_Said = tuple[UUID, int]
 
 
 class Status(StrEnum):
@@ -135,24 +138,42 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
     digests = [
         digest_of(delivery.org_id, each.source, each.id) if isinstance(each, UsageEvent) else None for each in sent
     ]
-    events: dict[UUID, UsageEvent] = {}
+    first: dict[UUID, UsageEvent] = {}
+    events: dict[_Said, UsageEvent] = {}
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, UsageEvent) and digest is not None:
-            events.setdefault(digest, each)
-    claims = await usage_paid.judge(session, delivery.org_id, events, paying=delivery.paying, now=delivery.at)
-    events = {**events, **claims.charged}
+            first.setdefault(digest, each)
+            # A spend is claimed for a call and not for what is said of it, so calls of a spend log are judged once.
+            if each.source != LITELLM or first[digest] is each:
+                events.setdefault((digest, each.content), each)
+    claims = await usage_paid.judge(session, delivery.org_id, first, paying=delivery.paying, now=delivery.at)
+    events |= {(digest, event.content): event for digest, event in claims.charged.items()}
     context = await _context(session, delivery, list(events.values()), claims)
     judged = await _judge(session, context, events)
-    recorded = await _write(session, delivery, context.arrears, list(judged.values())) if judged else {}
-    outcomes, first = [], set()
+    chosen = _chosen(judged.values())
+    recorded = await _write(session, delivery, context.arrears, list(chosen.values())) if chosen else {}
+    known = {digest: each.known for digest, each in recorded.items() if each.known is not None}
+    outcomes = []
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, DomainError):
             outcomes.append(Outcome(status=Status.INVALID, error=each))
             continue
         assert digest is not None
-        outcomes.append(_outcome(each, judged[digest], recorded[digest], is_first=digest not in first))
-        first.add(digest)
+        own = judged.get((digest, each.content), chosen[digest])
+        number = recorded[digest].id if own is chosen[digest] else None
+        outcomes.append(_outcome(each, own, number, known.get(digest)))
+        if number is not None:
+            known.setdefault(digest, each.content)
     return outcomes
+
+
+def _chosen(judged: Iterable[_Judged]) -> dict[UUID, _Judged]:
+    """Return what is recorded of events that were sent under one id: the first that is right, or else the first."""
+    chosen: dict[UUID, _Judged] = {}
+    for each in judged:
+        if each.digest not in chosen or (chosen[each.digest].refusal is not None and each.refusal is None):
+            chosen[each.digest] = each
+    return chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,8 +281,8 @@ def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:
         return refusal
 
 
-async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID, UsageEvent]) -> dict[UUID, _Judged]:
-    judged = {digest: _judge_one(context, event, digest) for digest, event in events.items()}
+async def _judge(session: AsyncSession, context: _Context, events: Mapping[_Said, UsageEvent]) -> dict[_Said, _Judged]:
+    judged = {said: _judge_one(context, event, said[0]) for said, event in events.items()}
     good = [each for each in judged.values() if each.refusal is None and each.use is None]
     uses = [Use(call=each.call, at=each.event.occurred_at) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
@@ -487,14 +508,12 @@ def _charge(delivery: Delivery, judged: _Judged) -> Mapping[str, object]:
     return charge
 
 
-def _outcome(event: UsageEvent, judged: _Judged, recorded: usage.Recorded, *, is_first: bool) -> Outcome:
-    if is_first and recorded.id is not None:
-        return Outcome(status=Status.ACCEPTED, id=uuid_id("uev", recorded.id), source=event.source, event_id=event.id)
+def _outcome(event: UsageEvent, judged: _Judged, number: UUID | None, known: int | None) -> Outcome:
+    """Return what became of an event, given its number where it was written, and what was known under its id."""
 
-    def of(status: Status, error: DomainError | None = None) -> Outcome:
-        return Outcome(status=status, error=error, source=event.source, event_id=event.id)
+    def of(status: Status, error: DomainError | None = None, id: str | None = None) -> Outcome:
+        return Outcome(status=status, id=id, error=error, source=event.source, event_id=event.id)
 
-    if recorded == usage.Recorded(None, None):
-        return of(Status.INVALID, judged.refusal)
-    same = recorded.same if is_first else event.content == judged.event.content
-    return of(Status.DUPLICATE) if same else of(Status.INVALID, OtherEvent(_OTHER))
+    if known is not None:
+        return of(Status.DUPLICATE) if event.content == known else of(Status.INVALID, OtherEvent(_OTHER))
+    return of(Status.INVALID, judged.refusal) if number is None else of(Status.ACCEPTED, id=uuid_id("uev", number))

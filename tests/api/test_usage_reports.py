@@ -331,3 +331,27 @@ async def test_meter_kept_by_the_spend_proves_right_for_a_call_that_no_spend_has
     collected = event(type="proxied", source="platform:litellm", data={"spend_id": new_id("spd")})
     assert statuses(await send(collector, collected, path=path)) == ["accepted"]
     await prove(database_urls)
+
+
+async def test_event_that_is_sent_right_after_one_that_was_wrong_under_its_id_is_accepted(new_tenant: Any) -> None:
+    tenant: Tenant = await new_tenant("owner")
+    wrong = event(data={"model": "nobody-knows", "usage": {"input_tokens": 1}})
+    right = {**wrong, "data": {}}
+    assert statuses(await send(tenant.owner, wrong, right)) == ["usage.model_unknown", "accepted"]
+    # Both are known by now: the one as what was counted, the other as something else under its id.
+    assert statuses(await send(tenant.owner, wrong, right, right)) == ["usage.id_reused", "duplicate", "duplicate"]
+    assert [each["data"] for each in good(await tenant.owner.get("/usage/logs"))["data"]] == [{}]
+
+
+async def test_each_event_under_an_id_says_why_it_is_wrong_until_one_is_right(new_tenant: Any) -> None:
+    tenant: Tenant = await new_tenant("owner")
+    right = event(data={})
+    unknown = {**right, "data": {"model": "nobody-knows", "usage": {"input_tokens": 1}}}
+    late = {**right, "time": (TODAY - timedelta(days=50)).isoformat()}
+    assert statuses(await send(tenant.owner, unknown, late, unknown)) == [
+        "usage.model_unknown",
+        "usage.too_late",
+        "usage.model_unknown",
+    ]
+    sent = await send(tenant.owner, late, right, late, {**right, "data": {"more": 1}}, right)
+    assert statuses(sent) == ["usage.too_late", "accepted", "usage.id_reused", "usage.id_reused", "duplicate"]
