@@ -127,6 +127,44 @@ class Compared:
         return () if self.listed is None else (self.listed,)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownKey:
+    """What is known of a key before its line is read; only one line of a statement is the key's own.
+
+    Attributes:
+        line: the provider's id of the line that a difference was seen with under the key.
+        others: the ids of lines that differences were seen with under keys of their own beside it.
+        booked: what is booked under the key, the movement first.
+    """
+
+    line: str | None = None
+    others: frozenset[str] = frozenset()
+    booked: tuple[BalanceTransaction, ...] = ()
+
+    def is_another(self, listed: BalanceTransaction) -> bool:
+        """Tell whether a line that is listed under the key is another one than the key's own.
+
+        A line that was told apart stays apart, also where the key's own line is not listed with it. Where no difference
+        says which line is the key's own, one of another amount is not, if it happened so long before or after what is
+        booked that the statement was not read for both.
+        """
+        if listed.statement_ref is None:
+            return False
+        if self.line is not None or listed.statement_ref in self.others:
+            return listed.statement_ref != self.line
+        return len(self.booked) == 1 and self._is_far(listed, self.booked[0])
+
+    def order(self, listed: BalanceTransaction) -> tuple[bool, datetime, str]:
+        """Return what lines under one key are ordered by: the first is its own, in whatever order they are read."""
+        differs = bool(self.booked) and effects(self.booked) != effects((listed,))
+        return differs, listed.occurred_at, listed.statement_ref or ""
+
+    @staticmethod
+    def _is_far(listed: BalanceTransaction, booked: BalanceTransaction) -> bool:
+        differs = listed.currency == booked.currency and listed.amount_minor != booked.amount_minor
+        return differs and abs(listed.occurred_at - booked.occurred_at) > MARGIN
+
+
 def compare(
     key: str, booked: Sequence[BalanceTransaction], listed: BalanceTransaction | None, *, listed_until: datetime
 ) -> Compared:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from domain.reconciliation import Line, MatchStatus, Report, Window
+from domain.reconciliation import KnownKey, Line, MatchStatus, Report, Window
 from models.alert import Alert
 from models.payment import PaymentBalanceTransaction
 from models.reconciliation import (
@@ -218,25 +218,77 @@ async def add_lines(session: AsyncSession, run_id: str, movements: Sequence[Bala
     """Keep lines of the provider's statement. A line that was kept before is kept once.
 
     A second line under a key that another one has is kept under a key of its own, so that it shows as missing here and
-    is not lost.
+    is not lost. Which of them is the second does not depend on which is read first, nor on both being listed.
     """
-    kept = await _kept(session, run_id, movements)
-    again = []
-    for movement in movements:
-        if kept.get(movement.key, movement.statement_ref) != movement.statement_ref:
-            again.append(replace(movement, key=f"{movement.key}#{movement.statement_ref}"))
-    if again:
-        await _kept(session, run_id, again)
+    known = await _known(session, run_id, movements)
+    own = [movement for movement in movements if not known[movement.key].is_another(movement)]
+    apart = [_apart(movement) for movement in movements if known[movement.key].is_another(movement)]
+    kept = await _kept(session, run_id, own)
+    for movement in own:
+        before, key = kept[movement.key], movement.key
+        if before.statement_ref == movement.statement_ref:
+            continue
+        if known[key].order(movement) >= known[key].order(before):
+            apart.append(_apart(movement))
+            continue
+        apart.append(_apart(before))
+        taken = ReconciliationLine.key.in_([key, _apart(movement).key])
+        await session.execute(delete(ReconciliationLine).where(ReconciliationLine.run_id == run_id, taken))
+        kept |= await _kept(session, run_id, [movement])
+    await _kept(session, run_id, apart)
 
 
-async def _kept(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> dict[str, str | None]:
+def _apart(movement: BalanceTransaction) -> BalanceTransaction:
+    return replace(movement, key=f"{movement.key}#{movement.statement_ref}")
+
+
+async def _kept(
+    session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]
+) -> dict[str, BalanceTransaction]:
+    if not movements:
+        return {}
     values = [{"run_id": run_id, "key": movement.key, "movement": dumped(movement)} for movement in movements]
     await session.execute(insert(ReconciliationLine).on_conflict_do_nothing(), values)
-    reference = ReconciliationLine.movement["statement_ref"].astext.label("statement_ref")
-    query = select(ReconciliationLine.key, reference).where(
+    query = select(ReconciliationLine.key, ReconciliationLine.movement).where(
         ReconciliationLine.run_id == run_id, ReconciliationLine.key.in_([movement.key for movement in movements])
     )
-    return {row.key: row.statement_ref for row in await session.execute(query)}
+    return {key: replace(loaded(value), key=key) for key, value in await session.execute(query)}
+
+
+_LINES = text(
+    """
+    SELECT d.key, d.listed ->> 'statement_ref' AS line
+    FROM reconciliation_differences d
+    WHERE d.provider = :provider AND d.key = ANY(:keys) AND NOT EXISTS (
+        SELECT FROM reconciliation_differences other
+        WHERE other.provider = d.provider AND other.key = d.key || '#' || (d.listed ->> 'statement_ref')
+    )
+    ORDER BY d.first_seen_at DESC
+    """
+)
+
+
+async def _known(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> dict[str, KnownKey]:
+    """Return what is known of the keys of lines, from differences that runs have seen and from what is booked."""
+    provider = (
+        await session.execute(select(ReconciliationRun.provider).where(ReconciliationRun.id == run_id))
+    ).scalar_one()
+    keys = sorted({movement.key for movement in movements})
+    # The first that was seen comes last, and stays.
+    values = {"provider": provider, "keys": keys}
+    lines = {row.key: row.line for row in await session.execute(_LINES, values) if row.line is not None}
+    row = ReconciliationDiscrepancy
+    named = {_apart(movement).key for movement in movements if movement.statement_ref is not None}
+    apart = set(await session.scalars(select(row.key).where(row.provider == provider, row.key.in_(named))))
+    others: dict[str, set[str]] = {}
+    for movement in movements:
+        if movement.statement_ref is not None and _apart(movement).key in apart:
+            others.setdefault(movement.key, set()).add(movement.statement_ref)
+    ours = await booked(session, provider, keys)
+    return {
+        key: KnownKey(line=lines.get(key), others=frozenset(others.get(key, ())), booked=tuple(ours.get(key, ())))
+        for key in keys
+    }
 
 
 async def listed_page(session: AsyncSession, run_id: str, *, after: str, limit: int) -> list[BalanceTransaction]:

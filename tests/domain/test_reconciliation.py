@@ -13,6 +13,7 @@ from domain.reconciliation import (
     FARTHEST_BACK,
     MARGIN,
     Compared,
+    KnownKey,
     MatchStatus,
     Report,
     Window,
@@ -168,3 +169,32 @@ def test_correction_moves_the_clearing_account_by_the_gap(pair):
                     moved[account.asset] = moved.get(account.asset, 0) + sign * amount
     # What leaves the clearing account is at the provider.
     assert {currency: held for currency, held in moved.items() if held} == compared(pair).gap_minor
+
+
+@pytest.mark.parametrize(
+    ("booked", "is_another"),
+    [
+        ([], False),
+        ([replace(LINE, amount_minor=5)], True),
+        # The amount is right, and the fee is still unknown or another.
+        ([replace(LINE, fee_minor=None)], False),
+        ([replace(LINE, fee_minor=1)], False),
+        # It is kept in another currency, so amounts do not compare.
+        ([replace(LINE, amount_minor=5, currency="EUR")], False),
+        # Somebody has corrected it, by the line as it was listed then.
+        ([replace(LINE, amount_minor=5), replace(LINE, amount_minor=995)], False),
+    ],
+)
+def test_line_far_from_what_is_booked_is_another_one_only_where_the_amount_differs(booked, is_another):
+    known = KnownKey(booked=tuple(booked))
+    far = replace(LINE, statement_ref="txn_1", occurred_at=NOON + MARGIN + timedelta(seconds=1))
+    assert known.is_another(far) is is_another
+    assert not known.is_another(replace(far, occurred_at=NOON + MARGIN))
+    assert not known.is_another(replace(far, statement_ref=None))
+
+
+def test_line_that_was_told_apart_stays_apart():
+    line = replace(LINE, statement_ref="txn_2")
+    assert KnownKey(line="txn_1").is_another(line)
+    assert KnownKey(others=frozenset({"txn_2"}), booked=(LINE,)).is_another(line)
+    assert not KnownKey(line="txn_2", others=frozenset({"txn_1"})).is_another(line)

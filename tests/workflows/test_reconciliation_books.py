@@ -175,3 +175,62 @@ async def test_clearing_account_explains_itself_by_its_movements(desk: Reconcile
         (account,) = await clearing.clearing(session, desk.provider.name)
     assert (account.held_minor, account.booked_minor) == (744, 744)
     assert account.kinds == {"charge": 941, "refund": -197}
+
+
+async def test_second_line_of_a_key_that_is_listed_without_the_first_is_not_taken_for_it(desk: Reconciler):
+    """The next night's statement begins after the first line; what was booked for it is right all the same."""
+    day = timedelta(days=1)
+    first = movement("ch_1", statement_ref="txn_1")
+    second = movement("ch_1", 5, 0, statement_ref="txn_2", occurred_at=NOON + day)
+    desk.provider.listed = [first, second]
+    await desk.book(first)
+    await desk.reconcile(Window(DAY.since, DAY.until + day), at=NIGHT + day)
+    assert set(await desk.differences("open")) == {"missing_here:ch_1#txn_2"}
+    await desk.reconcile(Window(DAY.until, DAY.until + day), at=NIGHT + day)
+    assert set(await desk.differences("open")) == {"missing_here:ch_1#txn_2"}
+
+
+@pytest.mark.parametrize("page", [1, 500])
+@pytest.mark.parametrize("is_booked", [False, True])
+async def test_which_of_two_lines_has_the_key_does_not_depend_on_which_is_read_first(
+    desk: Reconciler, monkeypatch: pytest.MonkeyPatch, page: int, is_booked: bool
+):
+    monkeypatch.setattr("activities.reconciliation.PAGE", page)
+    first = movement("ch_1", statement_ref="txn_2")
+    second = movement("ch_1", 5, 0, statement_ref="txn_1", occurred_at=NOON + timedelta(minutes=1))
+    if is_booked:
+        await desk.book(first)
+    start = desk.start()
+    await desk.work.begin(BeginReconciliation(start=start, at=NIGHT))
+    step = ReconciliationStep(run_id=start.run_id, at=NIGHT)
+    for listed in ([second, first], [first, second], [second, first]):
+        desk.provider.listed = listed
+        await desk.work.fetch_statement(step)
+    result = await desk.work.conclude(step)
+    expected = {"missing_here:ch_1#txn_1"} if is_booked else {"missing_here:ch_1", "missing_here:ch_1#txn_1"}
+    assert (result.compared, set(await desk.differences())) == (2, expected)
+
+
+async def test_second_line_that_is_listed_days_after_the_first_was_matched_is_not_taken_for_it(desk: Reconciler):
+    first = movement("ch_1", statement_ref="txn_1")
+    second = movement("ch_1", 5, 0, statement_ref="txn_2", occurred_at=NOON + timedelta(days=4))
+    await desk.book(first)
+    desk.provider.listed = [first, second]
+    assert (await desk.reconcile()).differences == 0
+    later = Window(DAY.since + timedelta(days=4), DAY.until + timedelta(days=4))
+    await desk.reconcile(later, at=NIGHT + timedelta(days=4))
+    assert set(await desk.differences()) == {"missing_here:ch_1#txn_2"}
+
+
+async def test_second_line_that_is_listed_alone_does_not_take_the_place_of_what_misses(desk: Reconciler):
+    day = timedelta(days=1)
+    first, second = movement("ch_1", statement_ref="txn_1"), movement("ch_1", 5, 0, statement_ref="txn_2")
+    desk.provider.listed = [first]
+    await desk.reconcile()
+    desk.provider.listed = [replace(second, occurred_at=NOON + day)]
+    await desk.reconcile(Window(DAY.until, DAY.until + day), at=NIGHT + day)
+    found = await desk.differences("open")
+    assert {key: row.movement["amount_minor"] for key, row in found.items()} == {
+        "missing_here:ch_1": 1_000,
+        "missing_here:ch_1#txn_2": 5,
+    }
