@@ -9,7 +9,7 @@ from domain.subscription.commands import UPGRADE_LAPSES
 from domain.subscription.converge import due_month
 from domain.subscription.snapshot import CheckoutPage
 from domain.subscription.state import Subscription, SubscriptionStatus
-from domain.subscription.unpaid import upgrading
+from domain.subscription.unpaid import leaves_trial, upgrading
 
 S = SubscriptionStatus
 #: Pauses between tries of what had no effect: the first, and the longest.
@@ -144,7 +144,7 @@ def _lapses_at(subscription: Subscription) -> datetime | None:
 def _tells_at(subscription: Subscription) -> datetime | None:
     if subscription.status is not S.TRIALING or subscription.trial_told or subscription.cancel_at_period_end:
         return None
-    if upgrading(subscription) is not None:
+    if leaves_trial(subscription):
         return None
     return None if subscription.trial_end is None else subscription.trial_end - TRIAL_NOTICE
 
