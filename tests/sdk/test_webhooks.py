@@ -92,7 +92,7 @@ def test_public_key_verifies_without_a_secret() -> None:
 
 
 @pytest.mark.parametrize("forged", ["v1a,é", "v1a,\udce9", "v1a,A", "v1,é", "v1,\udce9"])
-@pytest.mark.parametrize("key", [SECRET, public_key_of(new_private_key())])
+@pytest.mark.parametrize("key", [SECRET, public_key_of(new_private_key())], ids=["secret", "public key"])
 def test_signature_of_other_letters_is_a_forgery_as_any_other(forged: str, key: str) -> None:
     body, heads = sent(document())
     with pytest.raises(SignatureError):
