@@ -217,7 +217,9 @@ def changing(
         SubscriptionRefused: `subscription.price_changed`, more is due than that.
     """
     if most_minor is not None and ordered.due_minor > most_minor:
-        raise SubscriptionRefused("More is due now than was agreed to. Preview the change again.", code=PRICE_CHANGED)
+        raise SubscriptionRefused(
+            "More is due now than was agreed to. Preview the change again.", code="subscription.price_changed"
+        )
     change = Change(
         kind=ordered.kind,
         terms=ordered.terms,
