@@ -191,8 +191,9 @@ class UsageActivities:
         async with self._database.platform() as session:
             if not await organizations.exists(session, org_id):
                 return None
-            done = await record(session, delivery, [event_of(row, heard=heard) for row in rows])
-            uses = [use for row in rows if heard and (use := use_of(row)) is not None]
+            calls = [event_of(row, heard=heard) for row in rows]
+            done = await record(session, delivery, calls)
+            uses = [use for call in calls if heard and (use := use_of(call)) is not None]
             if uses:
                 # The caller's word alone: one that is not sold, or not there, changes nothing of the call.
                 await record(session, delivery, uses)

@@ -26,7 +26,6 @@ from domain.usage.arrears import Billed, EventCost, Metered, OpenBill, Source, b
 from domain.usage.call import Cost, call_of
 from domain.usage.event import (
     PAYEE,
-    PLATFORM_SOURCE,
     HeldSpend,
     InvalidEvent,
     OtherEvent,
@@ -330,7 +329,7 @@ def _unrated(judged: _Judged) -> Invalid | None:
 
     The platform's own events say that nothing was used: a call that failed, or that a cache answered.
     """
-    if judged.event.source.startswith(PLATFORM_SOURCE) or all(meter.currency for meter in judged.charging):
+    if judged.event.is_collected or all(meter.currency for meter in judged.charging):
         return None
     return UnratedEvent("The event is charged what it costs, and does not report the call of a model.")
 
@@ -340,8 +339,10 @@ def _unread(judged: _Judged) -> Invalid | None:
 
     Pictures, speech and the like, whose rows say no more than that a call was made, would cost nothing in silence.
     """
-    is_free = judged.cost is not None and not judged.cost.cost_pico and has_unread_cost(judged.event.data)
-    if not is_free or any(meter.currency for meter in judged.charging):
+    is_free = judged.cost is not None and not judged.cost.cost_pico
+    if not (is_free and judged.event.is_collected and has_unread_cost(judged.event.data)) or any(
+        meter.currency for meter in judged.charging
+    ):
         return None
     return UnratedEvent(
         "The proxy's log says that the call cost something, and nothing that it names has a price here. Import a price "
@@ -361,11 +362,10 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
         meters = context.meters.get(event.type, ())
-        is_collected = event.source.startswith(PLATFORM_SOURCE)
-        readings = _readings(meters, event, is_collected=is_collected)
+        readings = _readings(meters, event)
         _check_agent(context, event)
         # What the platform's collector counts costs what its model costs, whatever its caller says that it was.
-        use = None if is_collected and call is not None else reported_use(event, context.sold)
+        use = None if event.is_collected and call is not None else reported_use(event, context.sold)
     except DomainError as refusal:
         return _Judged(event=event, digest=digest, refusal=refusal)
     if use is not None:
@@ -374,7 +374,7 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
     return _Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
 
 
-def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_collected: bool) -> list[Reading]:
+def _readings(meters: Sequence[Meter], event: UsageEvent) -> list[Reading]:
     """Read an event by its meters.
 
     An organization's own meter, which nothing is charged by, keeps no event of the platform's collector from being
@@ -385,7 +385,7 @@ def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_collected: bool)
         try:
             found.append(read(meter, event))
         except InvalidEvent:
-            if not (is_collected and meter.is_own and not meter.is_charged):
+            if not (event.is_collected and meter.is_own and not meter.is_charged):
                 raise
     return found
 
@@ -409,7 +409,7 @@ def _check_agent(context: _Context, event: UsageEvent) -> None:
     agent_id = event.get("agent_id")
     is_paid = event.get("spend_id") is not None or event.get(PAYEE) == agent_id
     refusal = context.unpaid.get(agent_id or "")
-    if refusal is not None and not is_paid and not event.source.startswith(PLATFORM_SOURCE):
+    if refusal is not None and not is_paid and not event.is_collected:
         raise refusal
 
 

@@ -108,6 +108,11 @@ class UsageEvent:
         """What was done: the event's `action`, and its type where it has none."""
         return self.attributes.get("action", self.type)
 
+    @property
+    def is_collected(self) -> bool:
+        """Whether it comes from the platform itself, such as from the spend log of a proxy."""
+        return self.source.startswith(PLATFORM_SOURCE)
+
     def get(self, name: str) -> str | None:
         """Return an attribute."""
         return self.attributes.get(name)
@@ -172,7 +177,7 @@ def check_source(event: UsageEvent, *, is_platform: bool) -> None:
     Raises:
         InvalidEvent: it is one.
     """
-    if event.source.startswith(PLATFORM_SOURCE) and not is_platform:
+    if event.is_collected and not is_platform:
         raise _wrong("source", f"must not begin with {PLATFORM_SOURCE}, which is kept for the platform")
 
 
@@ -194,7 +199,7 @@ def _attributes(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Tell whether a value can be an id or another short text of an event, as far as that is told at a glance."""
+    """Tell whether a value is a short printable string, which an id or an attribute of an event can be."""
     # What is printable has neither control characters nor line breaks.
     return isinstance(value, str) and 0 < len(value) <= MAX_ATTRIBUTE and value.isprintable() and not value.isspace()
 

@@ -24,8 +24,9 @@ from domain.usage.paid_call import SECRET
 
 SOURCE = "platform:litellm"
 TYPE = "llm.call"
-#: The type of the event of a use that was paid beside the call.
-USE = "agent.use"
+#: The source and the type of the event of a use that is paid beside the call.
+USES, USE = f"{SOURCE}:uses", "agent.use"
+_DIGEST = "sha256:"
 
 #: Whose the key of the call is, by the proxy.
 _OWNERS = ("organization_id", "team_id", "user")
@@ -76,34 +77,35 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
     if PAYEE not in data:
         # Whoever calls the proxy says how many units only of what is paid by units.
         data.pop("quantity", None)
-    return _document(_id(row.get("request_id")), TYPE, data, at)
-
-
-def use_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the event of the use of an agent of the marketplace that the caller says a call was; None without one.
-
-    It stands beside the event of the call, which costs what its model costs, so that no call is cheap for a word.
-    """
-    said, request_id = _attributed(row), row.get("request_id")
-    if PAYEE not in said or not isinstance(request_id, str) or not request_id or not _was_served(row):
-        return None
-    if plain_number(said.get("quantity", 1)) is None:
-        return None
-    for name in ("spend_id", SECRET):
-        said.pop(name, None)
-    return _document(_id(f"{request_id}:use"), USE, said, started_at(row))
-
-
-def _document(event_id: object, kind: str, data: dict[str, Any], at: datetime | None) -> dict[str, Any]:
-    document = {"specversion": "1.0", "id": event_id, "source": SOURCE, "type": kind, "data": data}
+    document = {"specversion": "1.0", "id": _id(row.get("request_id")), "source": SOURCE, "type": TYPE, "data": data}
     return document if at is None else {**document, "time": at.isoformat()}
 
 
+def use_of(call: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the event of the use of an agent of the marketplace that the caller said a call was; None without one.
+
+    It stands beside the event of the call, which costs what its model costs, so that no call is cheap for a word. Its
+    source is another one, so that no caller who chooses a call's id can give it that of a use.
+
+    Args:
+        call: the event of the row, with what its caller said.
+    """
+    if PAYEE not in call["data"]:
+        return None
+    said = {name: call["data"][name] for name in _NAMED if name in call["data"] and name not in {"spend_id", SECRET}}
+    return {**call, "source": USES, "type": USE, "data": said}
+
+
 def _id(request_id: object) -> object:
-    """Return what a call is known by: its id in the log, which callers may choose, or a digest of what can be none."""
-    if not isinstance(request_id, str) or not request_id or is_text(request_id):
+    """Return what a call is known by: its id in the log, or the digest of one that is too long or not printable.
+
+    Callers may choose the id, so one that looks like a digest is hashed as well: no two calls are known by one.
+    """
+    if not isinstance(request_id, str) or not request_id:
         return request_id
-    return f"sha256:{hashlib.sha256(request_id.encode(errors='surrogatepass')).hexdigest()}"
+    if is_text(request_id) and not request_id.startswith(_DIGEST):
+        return request_id
+    return _DIGEST + hashlib.sha256(request_id.encode(errors="surrogatepass")).hexdigest()
 
 
 def _attributed(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from domain.errors import Invalid
 from domain.metering.usage import UNITS
 from domain.money import plain_number
-from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, PLATFORM_SOURCE, REFERENCES, InvalidEvent, UsageEvent
+from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, REFERENCES, InvalidEvent, UsageEvent
 
 #: The dimension of everything together.
 ALL = "all"
@@ -139,7 +139,7 @@ def read(meter: Meter, event: UsageEvent) -> Reading:
         InvalidEvent: it does not have the value that the meter counts, or a dimension is no short text.
     """
     value = None if meter.property is None else _at(event.data, meter.property)
-    if value is None and event.source.startswith(PLATFORM_SOURCE) and meter.property in _UNITS:
+    if value is None and event.is_collected and meter.property in _UNITS:
         value = 0  # what its collector leaves out was not used
     quantity, member = Decimal(1), None
     if meter.aggregation is Aggregation.UNIQUE:

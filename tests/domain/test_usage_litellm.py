@@ -107,14 +107,22 @@ def test_metadata_that_cannot_be_read_names_nobody(metadata: object) -> None:
 def test_use_that_a_caller_names_stands_beside_the_call_and_takes_nothing_from_it() -> None:
     said = {**USE, "spend_id": "spd_01kar6h2d8e4wvq3r5s7t9x1zy", "spend_secret": "s"}
     row = {**ROW, "metadata": {**METADATA, "spend_logs_metadata": said}}
-    call, use = event_of(row), use_of(row)
+    call = event_of(row)
+    use = use_of(call)
     assert use is not None
     assert call["data"]["usage"] == event_of({**ROW, "metadata": METADATA})["data"]["usage"]
-    assert (use["id"], use["type"], use["time"]) == (f"{call['id']}:use", "agent.use", call["time"])
+    assert (use["id"], use["type"], use["time"]) == (call["id"], "agent.use", call["time"])
+    # A call of that id would otherwise be known already, and free.
+    assert use["source"] != call["source"]
     assert {"payee_agent_id", "action", "quantity"} <= set(use["data"])
     assert not {"usage", "model", "spend_id", "spend_secret"} & set(use["data"])
-    assert use_of(ROW) is None
-    assert use_of({**row, "cache_hit": "True"}) is None
+    assert use_of(event_of(ROW)) is None
+    assert use_of(event_of({**row, "cache_hit": "True"})) is None
+
+
+def test_no_two_calls_are_known_by_one_id_whatever_ids_their_callers_choose() -> None:
+    long = event_of({**ROW, "request_id": "x" * 201})["id"]
+    assert event_of({**ROW, "request_id": long})["id"] not in {long, None}
 
 
 def test_call_is_served_that_has_used_something_whatever_status_its_caller_wrote() -> None:

@@ -1,5 +1,6 @@
 """Contracts: awarded by the client or an operator for it, accepted by the payee, seen by both and the signatories."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
-from api.deps import Deps, DepsDep
+from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
@@ -19,7 +20,15 @@ from api.parties import beside_all
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
-from api.v1.contracts.schemas import ContractCreate, ContractUpdate, ContractView, asked_columns, contract_of, quoted
+from api.v1.contracts.schemas import (
+    ContractCreate,
+    ContractUpdate,
+    ContractView,
+    asked_columns,
+    contract_of,
+    quoted,
+    signing_of,
+)
 from domain.access import Actor, Permission, Role
 from domain.agent import AgentRetired
 from domain.contract import ContractStatus, judge_acceptance
@@ -75,6 +84,7 @@ async def create_contract(
         client_org_id = acting_organization(actor, body.organization_id)
         async with deps.database.platform() as session:
             ladder, rank = await levels.of_agent(session, body.agent_id)
+            await _require_there(session, signing_of(body, actor, client_org_id).org_ids)
         async with deps.session_for(actor) as session:
             await organizations.get(session, client_org_id)
             agent = await agents.get(session, body.agent_id)
@@ -90,7 +100,6 @@ async def create_contract(
                 payee_org_id=agent.org_id,
                 command_id=command.command_id,
             )
-            await _require_signatories(deps, contract)
             usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps)
             require_within_floors(contract, deps.settings)
             if agent.org_id != client_org_id:
@@ -122,18 +131,16 @@ async def _shown(
     return ContractView.of(row, beside if written is None else replace(beside, own=written))
 
 
-async def _require_signatories(deps: Deps, contract: Contract) -> None:
-    """Refuse names of organizations that do not exist: nobody could ever sign for them.
+async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:
+    """Refuse signatories of organizations that do not exist: nobody could ever sign for them.
 
     Raises:
         Invalid: there is such a name.
     """
-    if contract.signatory_org_ids:
-        async with deps.database.platform() as session:
-            for org_id in contract.signatory_org_ids:
-                if not await organizations.exists(session, org_id):
-                    detail = f"There is no organization {org_id}. Name signatories as org_…/principal."
-                    raise Invalid(detail, extra={"field": "signatories"})
+    for org_id in org_ids:
+        if not await organizations.exists(session, org_id):
+            detail = f"There is no organization {org_id}. Name signatories as org_…/principal."
+            raise Invalid(detail, extra={"field": "signatories"})
 
 
 async def _quote(
