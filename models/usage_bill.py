@@ -64,6 +64,7 @@ class UsageBillSum(Base):
         source: `model`, `agent` or `meter`: whose price.
         ref: the model's name, the agent's id, or the meter's number.
         quantity: what a meter counted; zero for the others.
+        charged: what credits had paid of the meter's month when the bill was sealed, which is not priced again.
         pico: what it costs; of a meter it is written when the bill is collected.
         line: the number of the invoice's line that it is part of, from 0; null where it came to nothing.
     """
@@ -77,5 +78,6 @@ class UsageBillSum(Base):
     ref: Mapped[str] = mapped_column(primary_key=True)
     events: Mapped[int]
     quantity: Mapped[Decimal] = mapped_column(Numeric)
+    charged: Mapped[Decimal] = mapped_column(Numeric, server_default=text("0"))
     pico: Mapped[Decimal] = mapped_column(PICO)
     line: Mapped[int | None]

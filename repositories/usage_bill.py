@@ -88,7 +88,7 @@ class BillSum:
     """One sum of a bill.
 
     Attributes:
-        before: what the meter counted on earlier bills of the month.
+        before: what the meter counted of the month on earlier bills, and what credits paid until it was sealed.
     """
 
     month: date
@@ -110,6 +110,16 @@ _SEAL = """
         ORDER BY org_id, month, number FOR UPDATE
     ) due
     WHERE (b.org_id, b.month, b.number) = (due.org_id, due.month, due.number)
+    RETURNING b.org_id, b.month, b.number
+"""
+# Free units and low tiers are given once a month. Whoever comes first has them: what credits paid until the bill was
+# sealed comes before it, and what they pay afterwards after it. A statement of its own, because charges that had the
+# bill locked have committed by now.
+_AFTER_CHARGED = """
+    UPDATE usage_bill_sums s SET charged = m.charged
+    FROM unnest($1::text[], $2::date[], $3::integer[]) AS b (org_id, month, number), meter_months m
+    WHERE (s.org_id, s.month, s.number) = (b.org_id, b.month, b.number) AND s.source = 'meter'
+        AND m.org_id = s.org_id AND m.month = s.month AND m.meter = s.ref::bigint
 """
 # A month that could not be invoiced keeps its bills for its own run, which compares them with its commitment.
 _UNBILLED = """
@@ -117,7 +127,10 @@ _UNBILLED = """
         SELECT coalesce(sum(e.quantity), 0) FROM usage_bill_sums e
         WHERE e.org_id = s.org_id AND e.month = s.month AND e.number < s.number AND e.source = s.source
             AND e.ref = s.ref AND s.source = 'meter'
-    ) AS before
+    ) + CASE WHEN b.sealed_at IS NOT NULL THEN s.charged ELSE coalesce((
+        SELECT m.charged FROM meter_months m
+        WHERE m.org_id = s.org_id AND m.month = s.month AND m.meter::text = s.ref AND s.source = 'meter'
+    ), 0) END AS before
     FROM usage_bills b JOIN usage_bill_sums s USING (org_id, month, number)
     WHERE b.org_id = ANY($1::text[]) AND b.month <= $2 AND b.billed_at IS NULL AND (b.sealed_at IS NOT NULL OR $3)
         AND NOT EXISTS (
@@ -130,7 +143,29 @@ _UNBILLED = """
 
 async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, at: datetime) -> None:
     """Add no event any more to the bills of organizations up to a month: later ones go to the next number."""
-    await connection.execute(_SEAL, org_ids, month, at)
+    sealed = await connection.fetch(_SEAL, org_ids, month, at)
+    if sealed:
+        await connection.execute(_AFTER_CHARGED, *zip(*sealed, strict=True))
+
+
+# Only open bills: an invoice changes sealed ones when it holds the credits already.
+_KEEP_OPEN = """
+    SELECT FROM usage_bills WHERE org_id = $1 AND month = ANY($2::date[]) AND sealed_at IS NULL ORDER BY month FOR SHARE
+"""
+_SEALED = """
+    SELECT s.ref::bigint AS meter, s.month, sum(s.quantity) AS quantity
+    FROM usage_bills b JOIN usage_bill_sums s USING (org_id, month, number)
+    WHERE b.org_id = $1 AND b.month = ANY($2::date[]) AND b.sealed_at IS NOT NULL AND s.source = 'meter' GROUP BY 1, 2
+"""
+
+
+async def sealed_quantities(
+    connection: asyncpg.Connection, org_id: str, months: Collection[date]
+) -> dict[tuple[int, date], Decimal]:
+    """Return what each meter counted on sealed bills of months; no other one is sealed until the transaction ends."""
+    await connection.execute(_KEEP_OPEN, org_id, sorted(months))
+    found = await connection.fetch(_SEALED, org_id, sorted(months))
+    return {(row["meter"], row["month"]): row["quantity"] for row in found}
 
 
 async def unbilled(

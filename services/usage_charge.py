@@ -23,7 +23,7 @@ from domain.usage.paid_call import beyond_key
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
 from models.meter import MeterRow
-from repositories import alert, debt, meter, usage_paid
+from repositories import alert, debt, meter, usage_bill, usage_paid
 from repositories import usage_charge as charges
 from repositories.spend_rate import in_force, rate_of
 from repositories.usage_charge import Due
@@ -60,6 +60,7 @@ class _Charging:
         rates: by currency, how many of it one of the price's currency is worth at that time.
         paid: what spends have paid for calls that they pay in part, and still hold, by the calls' digests.
         months: how much of what each meter counted of a month is charged.
+        billed: how much of it is on sealed bills, which comes before what is charged now.
         changed: those of the months that this changes.
         spent: the spend and the amount of each event that was charged.
         waiting: why the others are not.
@@ -73,6 +74,7 @@ class _Charging:
     meters: Mapping[int, MeterRow]
     paid: Mapping[UUID, usage_paid.Payment]
     months: dict[tuple[int, date], Decimal]
+    billed: Mapping[tuple[int, date], Decimal]
     changed: set[tuple[int, date]] = field(default_factory=set)
     spent: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
     waiting: dict[UUID, Waits] = field(default_factory=dict)
@@ -106,6 +108,7 @@ async def charge_due(
         meters=await meter.numbered(session, numbers),
         paid=await _paid(session, spending, org_id, due, at),
         months=await charges.charged_before(session, org_id, numbers),
+        billed=await usage_bill.sealed_quantities(connection, org_id, {each.month for each in due if each.meters}),
     )
     await _charge(work, due)
     await charges.write_charged(session, org_id, work.spent, at)
@@ -179,11 +182,11 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
         return Waits.EVENT
     parts = []
     for number, quantity in due.meters.items():
-        row = work.meters[number]
+        row, place = work.meters[number], (number, due.month)
         parts.append(
             Part(
                 quantity=quantity,
-                before=months.get((number, due.month), Decimal(0)),
+                before=months.get(place, Decimal(0)) + work.billed.get(place, Decimal(0)),
                 charge=None if row.price is None else parse_charge(row.price),
                 currency=row.currency,
             )

@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
 
 import asyncpg
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
+from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
+from domain.credits import CreditPrice
 from domain.document.content import Document
 from domain.errors import Conflict, Unavailable
 from domain.invoice.rules import InvoiceRules
@@ -27,16 +30,18 @@ from models.alert import Alert
 from models.billing_run import InvoiceItemRow
 from models.document import StoredDocument
 from models.mail import QueuedMail
+from models.usage_charge import UsageChargeRow
 from providers.documents.maker import DocumentMaker, Files
 from providers.documents.typst import WrongTemplate
 from providers.payments.base import ProviderRefused
 from providers.tax.service import TaxQuestion
+from repositories import billing_terms
 from repositories import invoice_collection as collections
 from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import billing_month, billing_profile, billing_run, invoice, invoice_item, outside_tax
+from services import billing_month, billing_profile, billing_run, invoice, invoice_item, outside_tax, usage_charge
 from services.billing_month import Prepared
 from services.billing_run import Basis
 from services.document_files import Documents
@@ -374,6 +379,48 @@ async def test_quantities_that_add_up_to_more_than_one_price_holds_are_invoiced(
     assert await page.issue(prepared, basis)
     # Five units are free.
     assert [row.subtotal_minor for row in await page.market.invoices(org)] == [200_000]
+    await prove_all(page.urls)
+
+
+async def _charge(page: Page, org_id: str, now: datetime) -> int:
+    """Charge usage events that are due, and return what they came to."""
+    price = CreditPrice(price=Decimal(1), currency="USD")
+    async with page.database.platform() as session:
+        await usage_charge.charge_due(session, org_id, due_before=now, at=now, price=price, limit=10)
+        query = select(func.sum(UsageChargeRow.amount)).where(UsageChargeRow.org_id == org_id)
+        return int(await session.scalar(query) or 0)
+
+
+async def test_free_units_of_a_month_are_given_once_whether_credits_pay_first_or_a_bill(page: Page) -> None:
+    org = await page.market.debtor(JANUARY, mode=UsageMode.PREPAID)
+    arrears = TermsVersion(
+        number=2,
+        terms=BillingTerms(mode=UsageMode.ARREARS),
+        starts_at=at(date(2026, 2, 1), 0),
+        from_month=date(2026, 2, 1),
+    )
+    prepaid = replace(
+        arrears, number=3, terms=BillingTerms(), starts_at=at(date(2026, 3, 1), 0), from_month=date(2026, 3, 1)
+    )
+    async with page.database.platform() as session:
+        session.add_all(
+            billing_terms.as_row(org, each, reason=None, created_by="kim", command_id=new_id("cmd"))
+            for each in (arrears, prepaid)
+        )
+    # Five units are free, each further one costs a dollar.
+    metered, happened = await page.market.meter(org, "1", at(JANUARY)), at(date(2026, 1, 25))
+    await page.market.report(org, metered, happened, {"n": 3})
+    assert await _charge(page, org, at(date(2026, 1, 26))) == 0
+    await page.market.report(org, metered, happened, {"n": 6}, received=at(date(2026, 2, 2)))
+    async with page.database.platform() as session:
+        [seen], _ = await billing_month.prepare(session, [org], JANUARY, OVER, preview=True)
+    [prepared], basis = await page.read([org])
+    await page.market.report(org, metered, happened, {"n": 2}, received=at(date(2026, 3, 1)))
+    assert await _charge(page, org, at(date(2026, 3, 2))) == 2 * CREDIT
+    assert await page.issue(prepared, basis)
+    [row] = await page.market.invoices(org)
+    assert [each.pico for each in seen.usage] == [each.pico for each in prepared.usage]
+    assert row.subtotal_minor == 400
     await prove_all(page.urls)
 
 

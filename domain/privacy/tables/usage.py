@@ -113,7 +113,7 @@ TABLES: Mapping[str, Place] = {
     "usage_bill_sums": Place(
         "what usage comes to on an invoice",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "org_id number source ref", FINANCIAL: "quantity pico", TECHNICAL: "month events line"},
+        {IDENTIFIER: "org_id number source ref", FINANCIAL: "quantity charged pico", TECHNICAL: "month events line"},
     ),
     "usage_digests": Place(
         "that an event counts once, for good",
