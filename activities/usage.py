@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,7 +25,7 @@ from contracts.usage import (
 )
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
-from domain.usage.event import HeldSpend, InvalidEvent
+from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
 from domain.usage.meter import TooManyReadings
 from providers.usage.litellm import SpendLog
@@ -34,7 +34,8 @@ from repositories import organization as organizations
 from repositories.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from services.rating import Rates
-from services.usage import Delivery, Outcome, Status, record
+from services.usage import Outcome, Status, record
+from services.usage_judge import Delivery
 
 #: How far ahead months are made. One that is needed sooner is made by the request that needs it.
 AHEAD = timedelta(days=62)
@@ -202,12 +203,17 @@ class UsageActivities:
             bare = [event_of(rows[place], heard=False) for place in refused]
             for place, outcome in zip(refused, await record(session, delivery, bare) if bare else [], strict=True):
                 done[place] = outcome
-            return done
+            # A call has one row. One that is known by more, or by less, was read by another release.
+            return [_known(outcome) if isinstance(outcome.error, OtherEvent) else outcome for outcome in done]
 
 
 def _is_refused(outcome: Outcome) -> bool:
     """Tell whether an event was refused by what it says: one that is known otherwise may be known without that."""
     return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend)
+
+
+def _known(outcome: Outcome) -> Outcome:
+    return replace(outcome, status=Status.DUPLICATE, error=None)
 
 
 def _window(since: datetime, end: datetime) -> SyncPage:

@@ -22,7 +22,8 @@ from repositories import model_price, usage
 from repositories.model_price import PriceBook
 from runtime.database import Database
 from services.rating import Rates
-from services.usage import Delivery, record
+from services.usage import record
+from services.usage_judge import Delivery
 
 ORG = "org_bench"
 EVENTS = 1_000_000

@@ -16,7 +16,8 @@ STANDARD = "standard"
 MAX_QUANTITY = 10**12
 #: The most surcharges of a call: each of them makes its price longer by some digits.
 MAX_UPLIFTS = 8
-_MAX_NAME = 64
+#: The longest name of a tier or a surcharge.
+MAX_NAME = 64
 
 #: Tokens of the prompt: bands above 128k, 200k or 272k go by their sum.
 PROMPT_UNITS = (
@@ -121,8 +122,8 @@ class TokenUsage:
                 if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
                     raise Invalid(f"{unit} must be an integer between 0 and 10^12.", extra={"field": unit})
         for name in (self.tier, *self.uplifts):
-            if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME:
-                raise Invalid(f"tier and uplifts must be names of at most {_MAX_NAME} characters.")
+            if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+                raise Invalid(f"tier and uplifts must be names of at most {MAX_NAME} characters.")
         if len(self.uplifts) > MAX_UPLIFTS or len(set(self.uplifts)) != len(self.uplifts):
             raise Invalid(f"uplifts must be at most {MAX_UPLIFTS} names, each once.", extra={"field": "uplifts"})
 
@@ -165,7 +166,7 @@ class TokenUsage:
             return read
         if not _FIELDS.issuperset(document):
             unknown = sorted(set(document) - _FIELDS)
-            raise Invalid(f"The usage has no unit {unknown[0][:_MAX_NAME]!r}.", extra={"field": unknown[0][:_MAX_NAME]})
+            raise Invalid(f"The usage has no unit {unknown[0][:MAX_NAME]!r}.", extra={"field": unknown[0][:MAX_NAME]})
         uplifts = document.get("uplifts", ())
         if not isinstance(uplifts, list | tuple):
             raise Invalid("uplifts must be a list of names.", extra={"field": "uplifts"})

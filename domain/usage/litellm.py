@@ -17,6 +17,8 @@ from decimal import Decimal
 from typing import Any
 
 from domain.ids import is_id
+from domain.metering.adapters.reading import tier_of, uplifts_of
+from domain.metering.usage import MAX_NAME, STANDARD
 from domain.money import plain_number
 from domain.text import is_storable, storable
 from domain.usage.event import MAX_ATTRIBUTE, PAYEE, is_text
@@ -148,8 +150,11 @@ _CALL = {"model": "model", "provider": "custom_llm_provider"}
 _KEPT = ("call_type", "model_group", "spend", "status", "cache_hit")
 
 
-def usage_of(row: Mapping[str, Any]) -> dict[str, int]:
-    """Return what a call used, in the units of `TokenUsage`: its tokens apart by what they are charged as."""
+def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a call used, as `TokenUsage` has it: its tokens apart by what they are charged as.
+
+    How it was served decides the price too. The proxy keeps that of the provider's answer.
+    """
     seen = _mapping(_metadata(row).get("usage_object"))
     prompt_details = _mapping(seen.get("prompt_tokens_details"))
     answer_details = _mapping(seen.get("completion_tokens_details"))
@@ -176,7 +181,13 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, int]:
         "searches": searched or _count(prompt_details, "web_search_requests"),
         "requests": 1,
     }
-    return {unit: count for unit, count in found.items() if count}
+    units: dict[str, Any] = {unit: count for unit, count in found.items() if count}
+    tier, uplifts = tier_of(seen.get("service_tier")), uplifts_of(seen)
+    if tier != STANDARD and len(tier) <= MAX_NAME:
+        units["tier"] = tier
+    if uplifts:
+        units["uplifts"] = list(uplifts)
+    return units
 
 
 def _was_served(row: Mapping[str, Any]) -> bool:
@@ -198,7 +209,7 @@ def _has_used(row: Mapping[str, Any]) -> bool:
 def has_unread_cost(data: Mapping[str, Any]) -> bool:
     """Tell whether a call cost something at the proxy, of which nothing was read but that it was made."""
     used, kept = _mapping(data.get("usage")), _mapping(data.get("litellm"))
-    return set(used) == {"requests"} and _has_used({"spend": kept.get("spend")})
+    return set(used) - {"tier", "uplifts"} == {"requests"} and _has_used({"spend": kept.get("spend")})
 
 
 def _said(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import usage
 from services.rating import Rates
-from services.usage import Delivery
+from services.usage_judge import Delivery
 from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.metering import BATCH, event, prove, send, statuses
 from tests.conftest import DatabaseUrls

@@ -58,6 +58,20 @@ def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     }
 
 
+def test_call_costs_what_the_way_costs_in_which_it_was_served() -> None:
+    def usage(**said: Any) -> dict[str, Any]:
+        return dict(event_of({**ROW, "metadata": {"usage_object": said}})["data"]["usage"])
+
+    plain = {"input_tokens": 10, "output_tokens": 20, "requests": 1}
+    assert usage(service_tier="priority", speed="fast", inference_geo="us") == {
+        **plain,
+        "tier": "priority",
+        "uplifts": ["geo:us", "speed:fast"],
+    }
+    assert usage(service_tier="default", speed="standard", inference_geo="not_available") == plain
+    assert usage(service_tier="x" * 100, speed=7, inference_geo=["us"]) == plain
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -25,7 +25,8 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services import usage
 from services.rating import Rates
-from services.usage import Delivery, Status
+from services.usage import Status
+from services.usage_judge import Delivery
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NUMBERS = itertools.count(1)

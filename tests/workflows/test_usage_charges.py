@@ -22,7 +22,8 @@ from repositories.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.rating import Rates
-from services.usage import Delivery, record
+from services.usage import record
+from services.usage_judge import Delivery
 from tests.api.metering import event, prove
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin

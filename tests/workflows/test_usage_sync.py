@@ -764,3 +764,14 @@ async def test_call_with_tokens_and_a_cost_is_charged_whatever_status_its_caller
     await paying.charged()
     # By hand: 1,000 x 0.000001 + 100 x 0.00001 = 0.002 dollars are 0.02 credits.
     assert await paying.balance() == 100_000_000 - 20_000
+
+
+@pytest.mark.db
+async def test_call_of_which_another_release_read_more_is_known_and_holds_no_sync_back(proxy: Proxy) -> None:
+    call = await proxy.call()
+    assert (await proxy.sync()).accepted == 1
+    await proxy.call(4, request_id=call, metadata={"usage_object": {"service_tier": "priority"}})
+    later = proxy.now + timedelta(minutes=10)
+    done = await proxy.sync(later, back_seconds=3600)
+    assert (done.accepted, done.duplicates, done.invalid) == (0, 2, 0)
+    assert await proxy.reached() == later

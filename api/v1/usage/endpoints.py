@@ -27,7 +27,8 @@ from repositories import agent as agents
 from runtime import reach
 from services import usage
 from services.rating import Rates, Use, rate_uses
-from services.usage import Delivery, Status
+from services.usage import Status
+from services.usage_judge import Delivery
 from services.usage_of_agents import sold_to, unpaid_agents, use_of
 
 router = Resource(tags=["usage"])

@@ -22,12 +22,11 @@ from domain.metering.adapters.reading import (
     section,
     tier_of,
     unreadable,
+    uplifts_of,
     usage_of,
     used,
 )
 
-#: Where a request is served without a surcharge.
-_ANYWHERE = frozenset({"global", "not_available"})
 _OWN_ITERATIONS = frozenset({"message", "compaction"})
 
 
@@ -45,7 +44,7 @@ def read_message(answer: Answer) -> ModelCall:
             units,
             searches=count(section(usage, "server_tool_use"), "web_search_requests"),
             tier=tier_of(usage.get("service_tier")),
-            uplifts=_uplifts(usage),
+            uplifts=uplifts_of(usage),
         ),
     )
 
@@ -78,13 +77,3 @@ def _tokens(usage: Answer) -> dict[str, int]:
             reasoning=count(section(usage, "output_tokens_details"), "thinking_tokens"),
         ),
     }
-
-
-def _uplifts(usage: Answer) -> tuple[str, ...]:
-    geography, speed = usage.get("inference_geo"), usage.get("speed")
-    uplifts = []
-    if isinstance(geography, str) and geography and geography.lower() not in _ANYWHERE:
-        uplifts.append(f"geo:{geography.lower()[:32]}")
-    if speed == "fast":
-        uplifts.append("speed:fast")
-    return tuple(uplifts)

@@ -11,6 +11,8 @@ from domain.metering.usage import MAX_QUANTITY, STANDARD, TokenUsage
 Answer = Mapping[str, Any]
 #: What vendors call the ordinary way of being served.
 _ORDINARY = frozenset({"", "auto", "default", "on_demand", "scale", "standard"})
+#: Where a request is served without a surcharge.
+_ANYWHERE = frozenset({"global", "not_available"})
 _MAX_MODEL = 200
 
 
@@ -107,6 +109,17 @@ def tier_of(name: object) -> str:
     tier = name.lower() if isinstance(name, str) else ""
     tier = tier.removeprefix("on_demand_")
     return STANDARD if tier in _ORDINARY else tier
+
+
+def uplifts_of(usage: Answer) -> tuple[str, ...]:
+    """Return the surcharges of a call by Anthropic's names: for where it was served, and for how fast."""
+    geography, speed = usage.get("inference_geo"), usage.get("speed")
+    uplifts = []
+    if isinstance(geography, str) and geography and geography.lower() not in _ANYWHERE:
+        uplifts.append(f"geo:{geography.lower()[:32]}")
+    if speed == "fast":
+        uplifts.append("speed:fast")
+    return tuple(uplifts)
 
 
 def prompt_units(

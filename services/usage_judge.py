@@ -1,0 +1,311 @@
+"""Usage events as they are judged: what they name, which meters read them, what they cost, and who pays for them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.billing_terms import BillingTerms, UsageMode
+from domain.errors import DomainError, Invalid
+from domain.metering.adapters import ModelCall
+from domain.spend.scope import Known, Named, SpendingKey, scope_of
+from domain.usage.arrears import Billed, EventCost, Metered, Source, billed_parts
+from domain.usage.call import Cost, call_of
+from domain.usage.event import (
+    PAYEE,
+    HeldSpend,
+    InvalidEvent,
+    UnpaidAgent,
+    UnratedEvent,
+    UsageEvent,
+    check_time,
+)
+from domain.usage.litellm import has_unread_cost
+from domain.usage.meter import Meter, Reading, check_readings, read
+from models.agent import Agent
+from repositories import billing_terms, usage
+from repositories.meter import counting
+from repositories.spend import existing
+from services import usage_paid
+from services.marketplace_use import Priced
+from services.rating import Rates, Use, rate_uses
+from services.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_agents
+
+#: What an event is known by, and the hash of what was sent.
+Said = tuple[UUID, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Who sends events, for which organization, when, and how old they may be.
+
+    Attributes:
+        key: what the sender may name; None for the platform's own, which may name all that is the organization's.
+        paying: the actions whose spends pay for calls of a spend log, see `services.usage_paid.judge`.
+    """
+
+    actor: Actor
+    org_id: str
+    at: datetime
+    late: timedelta
+    rates: Rates
+    key: SpendingKey | None = None
+    paying: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Judged:
+    """An event that could be read, what it is known by, and why it is refused unless it is known.
+
+    `charging` are the meters that charge for it, to credits; `billed` is what goes on a bill in their stead. `use` is
+    the use of an agent of the marketplace that it reports, which is charged in the stead of both.
+    """
+
+    event: UsageEvent
+    digest: UUID
+    readings: Sequence[Reading] = ()
+    charging: Sequence[Meter] = ()
+    billed: Sequence[Billed] = ()
+    use: ReportedUse | None = None
+    call: ModelCall | None = None
+    cost: Cost | None = None
+    refusal: DomainError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What events are judged by: what is known of what they name, and the meters that read them.
+
+    `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
+    department and project, which many events name alike; `arrears` the terms of an organization that is invoiced
+    for its usage, None where it pays with credits. `sold` is what uses cost of the agents of the marketplace that are
+    named, or why they are not sold, and `unpaid` the agents whose work is paid as such a use only.
+    """
+
+    delivery: Delivery
+    agents: Mapping[str, Agent]
+    sold: Mapping[str, Priced | DomainError]
+    unpaid: Mapping[str, UnpaidAgent]
+    known: Known
+    meters: Mapping[str, Sequence[Meter]]
+    spends: Collection[str]
+    claims: usage_paid.Claims
+    arrears: BillingTerms | None = None
+    scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
+
+
+async def context_of(
+    session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
+) -> Context:
+    """Read all that events of one request are judged by, together.
+
+    Raises:
+        TooManyReadings: the meters of the organization would read too much of them.
+    """
+
+    def named(name: str) -> set[str]:
+        return {value for each in events if (value := each.get(name)) is not None}
+
+    own_department = None if delivery.key is None else delivery.key.attribution.department_id
+    departments = named("department_id") | ({own_department} if own_department else set())
+    senders = {delivery.actor.agent_id} if delivery.actor.agent_id else set()
+    agents = await usage.agents(session, named("agent_id") | senders)
+    own = [agent for agent in agents.values() if agent.org_id == delivery.org_id]
+    meters: dict[str, list[Meter]] = defaultdict(list)
+    for meter in await counting(session, delivery.org_id, {each.type for each in events}):
+        meters[meter.event_type].append(meter)
+    check_readings(meters, [each.type for each in events])
+    held = await billing_terms.holding(session, delivery.org_id, delivery.at)
+    return Context(
+        delivery=delivery,
+        arrears=held.terms if held is not None and held.terms.mode is UsageMode.ARREARS else None,
+        agents=agents,
+        sold=await sold_to(session, delivery.org_id, named(PAYEE), terms=delivery.rates.uses, now=delivery.at),
+        unpaid=await unpaid_agents(session, delivery.org_id, agents.values(), now=delivery.at),
+        known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
+        meters=meters,
+        spends=await existing(session, delivery.org_id, named("spend_id")),
+        claims=claims,
+    )
+
+
+async def judge(session: AsyncSession, context: Context, events: Mapping[Said, UsageEvent]) -> dict[Said, Judged]:
+    """Judge events: each with what reads it and what it costs, or with its refusal."""
+    judged = {said: _judge_one(context, event, said[0]) for said, event in events.items()}
+    good = [each for each in judged.values() if each.refusal is None and each.use is None]
+    uses = [Use(call=each.call, at=each.event.occurred_at) for each in good]
+    for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
+        each.refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
+        if each.refusal is None and not isinstance(rated, Invalid):
+            each.cost = rated
+            each.refusal = _unread(each)
+        if each.refusal is None:
+            _bill(context, each)
+        if each.refusal is not None:
+            each.readings, each.charging, each.billed = (), (), ()
+    return judged
+
+
+def _bill(context: Context, judged: Judged) -> None:
+    """Have an event billed and not charged, where its organization is invoiced for what no spend has paid.
+
+    What a spend has paid in part is charged to credits, as that part was.
+    """
+    is_paid = judged.event.get("spend_id") is not None or judged.digest in context.claims.partly
+    if context.arrears is None or is_paid:
+        return
+    counted = {reading.meter: reading.quantity for reading in judged.readings}
+    metered = [
+        Metered(number=meter.number, quantity=counted[meter.number], currency=meter.currency)
+        for meter in judged.charging
+    ]
+    try:
+        judged.billed = billed_parts(metered, _own_cost(judged), context.arrears.currency)
+    except Invalid as refusal:
+        judged.refusal = refusal
+    judged.charging = ()
+
+
+def _own_cost(judged: Judged) -> EventCost | None:
+    cost = judged.cost
+    if cost is None:
+        return None
+    ref = cost.price_ref if cost.rated is None else cost.rated.model
+    return EventCost(source=Source(cost.rated_by), ref=ref, pico=cost.cost_pico, currency=cost.currency)
+
+
+def _unrated(judged: Judged) -> Invalid | None:
+    """Return the refusal of an event without a cost that is charged what it costs.
+
+    The platform's own events say that nothing was used: a call that failed, or that a cache answered.
+    """
+    if judged.event.is_collected or all(meter.currency for meter in judged.charging):
+        return None
+    return UnratedEvent("The event is charged what it costs, and does not report the call of a model.")
+
+
+def _unread(judged: Judged) -> Invalid | None:
+    """Return the refusal of a call that had a cost at the proxy, and of which nothing has a price here.
+
+    Pictures, speech and the like, whose rows say no more than that a call was made, would cost nothing in silence.
+    """
+    is_free = judged.cost is not None and not judged.cost.cost_pico
+    if not (is_free and judged.event.is_collected and has_unread_cost(judged.event.data)) or any(
+        meter.currency for meter in judged.charging
+    ):
+        return None
+    return UnratedEvent(
+        "The proxy's log says that the call cost something, and nothing that it names has a price here. Import a price "
+        "of its model for requests."
+    )
+
+
+def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
+    try:
+        check_time(event, now=context.delivery.at, late=context.delivery.late)
+        event = _attributed(context, event)
+        spend_id = event.get("spend_id")
+        if spend_id is not None and spend_id not in context.spends:
+            raise InvalidEvent("There is no such spend.", extra={"field": "data.spend_id"})
+        if digest in context.claims.later:
+            raise HeldSpend("What is held for the call was not captured yet.", extra={"field": "data.spend_id"})
+        call = call_of(event.data)
+        event = event if call is None else _called(event, call)
+        meters = context.meters.get(event.type, ())
+        readings = _readings(meters, event)
+        _check_agent(context, event)
+        # What the platform's collector counts costs what its model costs, whatever its caller says that it was.
+        use = None if event.is_collected and call is not None else reported_use(event, context.sold)
+    except DomainError as refusal:
+        return Judged(event=event, digest=digest, refusal=refusal)
+    if use is not None:
+        return Judged(event=event, digest=digest, readings=readings, call=call, use=use, cost=use.cost())
+    charging = () if spend_id is not None else [meter for meter in meters if meter.is_charged]
+    return Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
+
+
+def _readings(meters: Sequence[Meter], event: UsageEvent) -> list[Reading]:
+    """Read an event by its meters.
+
+    An organization's own meter, which nothing is charged by, keeps no event of the platform's collector from being
+    counted by the others.
+    """
+    found = []
+    for meter in meters:
+        try:
+            found.append(read(meter, event))
+        except InvalidEvent:
+            if not (event.is_collected and meter.is_own and not meter.is_charged):
+                raise
+    return found
+
+
+def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
+    """Return the event with the model and provider of its call, where its attributes do not say them."""
+    said = (("model", call.model), ("provider", call.provider))
+    return _with(event, {name: value for name, value in said if value and name not in event.attributes})
+
+
+def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
+    return replace(event, attributes={**event.attributes, **attributes}) if attributes else event
+
+
+def _check_agent(context: Context, event: UsageEvent) -> None:
+    """Refuse work of another organization's agent that is paid by use where the event neither pays it nor is paid.
+
+    The platform's own collector is told by its callers whose work a call was. It counts the call, which costs what the
+    model costs: refused, it would cost nothing.
+    """
+    agent_id = event.get("agent_id")
+    is_paid = event.get("spend_id") is not None or event.get(PAYEE) == agent_id
+    refusal = context.unpaid.get(agent_id or "")
+    if refusal is not None and not is_paid and not event.is_collected:
+        raise refusal
+
+
+def _attributed(context: Context, event: UsageEvent) -> UsageEvent:
+    """Return the event with what its sender's key spends for, where it leaves that out.
+
+    Agents of other organizations can be named when they are listed publicly: their work is what is reported.
+
+    Raises:
+        InvalidEvent: it names what is not there, or what the key may not use.
+    """
+    asked = event.get("agent_id"), event.get("department_id"), event.get("project_id")
+    scope = context.scopes.get(asked)
+    if scope is None:
+        scope = context.scopes[asked] = _scope(context, *asked)
+    return _with(event, {name: value for name, value in scope.items() if value != event.get(name)})
+
+
+def _scope(
+    context: Context, agent_id: str | None, department_id: str | None, project_id: str | None
+) -> Mapping[str, str]:
+    agent = None if agent_id is None else context.agents.get(agent_id)
+    if agent_id is not None and (agent is None or not _is_visible(agent, context.delivery.org_id)):
+        raise InvalidEvent("There is no such agent.", extra={"field": "data.agent_id"})
+    key = context.delivery.key or SpendingKey(key_id="")
+    is_foreign = agent is not None and agent.org_id != context.delivery.org_id and key.agent_id is None
+    named = Named(
+        agent_id=None if is_foreign else agent_id,
+        department_id=department_id,
+        project_id=project_id,
+    )
+    try:
+        scope = scope_of(key, named, context.known)
+    except Invalid as refusal:
+        raise InvalidEvent(refusal.detail, extra={"field": f"data.{refusal.extra.get('field')}"}) from None
+    attributes = {
+        "agent_id": agent_id if is_foreign else scope.agent_id,
+        "department_id": scope.department_id,
+        "project_id": scope.project_id,
+    }
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _is_visible(agent: Agent, org_id: str) -> bool:
+    return agent.org_id == org_id or agent.visibility == "public"
