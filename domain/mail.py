@@ -58,6 +58,7 @@ class MailKind(StrEnum):
     SUBSCRIPTION_CHANGED = "subscription_changed"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     SUBSCRIPTION_PAST_DUE = "subscription_past_due"
+    UPGRADE_NOT_PAID = "upgrade_not_paid"
     TRIAL_ENDS = "trial_ends"
     CONTACTS_CHANGED = "contacts_changed"
     SPEND_LIMIT_NEAR = "spend_limit_near"
@@ -347,6 +348,21 @@ _KINDS: Mapping[MailKind, _Kind] = {
             "Ihr Abonnement ist überfällig",
             "Die Zahlung von {amount} für den Tarif {plan} ist nicht eingegangen. "
             "Bitte prüfen Sie Ihr hinterlegtes Zahlungsmittel.",
+        ),
+    ),
+    MailKind.UPGRADE_NOT_PAID: _kind(
+        Purpose.BILLING,
+        "plan amount currency",
+        en=(
+            "Your subscription was not changed",
+            "Your organization ordered the plan {plan} for {amount}, and the payment failed. "
+            "It keeps the plan that it has. Please check your stored payment method, and order the change again.",
+        ),
+        de=(
+            "Ihr Abonnement wurde nicht geändert",
+            "Ihre Organisation hat den Tarif {plan} für {amount} bestellt, und die Zahlung ist fehlgeschlagen. "
+            "Sie behält ihren bisherigen Tarif. Bitte prüfen Sie Ihr hinterlegtes Zahlungsmittel und bestellen Sie "
+            "die Änderung erneut.",
         ),
     ),
     MailKind.AGENT_NOT_RENEWED: _kind(

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.access import Actor, Role
-from domain.alert.rules import FAILED_PAYMENT
 from domain.events.subscription import facts
 from domain.ids import (
     accrual_key,
@@ -25,26 +24,22 @@ from domain.invoice.collection import CollectionMethod
 from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.wording import said
-from domain.mail import MailKind
-from domain.money import format_amount
 from domain.payment.commands import adopted
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.plan import FREE, Plans
 from domain.subscription.accrual import accrues, first_day
 from domain.subscription.converge import plan_held
-from domain.subscription.mails import told_by_mail
-from domain.subscription.state import Billed, Outcome, Settled, Subscription, SubscriptionStatus, Terms
+from domain.subscription.state import Billed, Outcome, Settled, Subscription, SubscriptionStatus
 from ledger.gateway import Ledger, Posting
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill
-from repositories import alert, audit, billing_terms, invoice, organization, payment
+from repositories import audit, invoice, organization, payment
 from repositories import event as outbox
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
-from services import invoice_collection, mail, project, subscription_grant, subscription_seats
-from services.alert_evaluation import raise_built_in
+from services import invoice_collection, project, subscription_grant, subscription_news, subscription_seats
 from services.outside_tax import OutsideTaxes, TaxAnswer
 from services.subscription_refund import REVENUE, deferred_of
 
@@ -96,67 +91,11 @@ async def write(
     if before is None or plan_held(before) != plan_held(after):
         await _follow_tier(session, platform, after, plans, at)
     await subscription_seats.look(session, before, after, plans)
-    await _mail(session, before, after, plans, at)
-    await _alert(session, before, outcome)
+    await subscription_news.tell(session, before, outcome, plans, at)
     if actor is not None:
         await audit.record(
             session, actor, f"subscription.{outcome.event}", after.subscription_id, dict(outcome.details), after.org_id
         )
-
-
-async def _alert(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
-    """Raise that a period was not paid, and resolve that once it is, or nothing is to be paid any more."""
-    after, failing = outcome.subscription, {SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID}
-    was = before is not None and before.status in failing
-    if was and after.status not in failing:
-        await alert.close_cases(session, after.subscription_id, (FAILED_PAYMENT,))
-    # On net terms the invoice is dunned, which tells of it.
-    if was or after.status is not SubscriptionStatus.PAST_DUE or after.terms.net_days:
-        return
-    next_try = outcome.details.get("next_try_at")
-    then = "The provider of the payments tries again." if next_try is None else f"The next try is at {next_try}."
-    await raise_built_in(
-        session,
-        FAILED_PAYMENT,
-        subject=after.subscription_id,
-        detail=f"The subscription to {after.terms.plan} could not be paid. {then}",
-        window=str(after.version),
-        org_id=after.org_id,
-    )
-
-
-async def _mail(
-    session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans, at: datetime
-) -> None:
-    """Queue the mail that says what changed, if anything did that the billing contacts are told of."""
-    # On net terms the invoice is dunned, which tells of it.
-    is_told = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
-    priced, key = _priced(after.terms, plans), f"subscription:{after.subscription_id}"
-    if is_told and (before is None or before.status is not after.status):
-        await _queue(session, after, f"{key}:past_due:{after.version}", MailKind.SUBSCRIPTION_PAST_DUE, priced)
-    if after.trial_told and after.trial_end is not None and before is not None and not before.trial_told:
-        ends_on = await _day(session, after, after.trial_end, at)
-        await _queue(session, after, f"{key}:trial_ends", MailKind.TRIAL_ENDS, {**priced, "ends_on": ends_on})
-    kind = told_by_mail(before, after)
-    if kind is MailKind.SUBSCRIPTION_CANCELLED:
-        ends_on = await _day(session, after, _end_of(after) or at, at)
-        await _queue(session, after, f"{key}:{after.version}", kind, {"plan": priced["plan"], "ends_on": ends_on})
-    elif kind is not None:
-        await _queue(session, after, f"{key}:{after.version}", kind, priced)
-
-
-async def _queue(session: AsyncSession, after: Subscription, key: str, kind: MailKind, data: Mapping[str, str]) -> None:
-    await mail.queue(session, key=key, org_id=after.org_id, kind=kind, data=data)
-
-
-async def _day(session: AsyncSession, after: Subscription, moment: datetime, at: datetime) -> str:
-    return moment.astimezone(await billing_terms.clock(session, after.org_id, at)).date().isoformat()
-
-
-def _end_of(after: Subscription) -> datetime | None:
-    """Return when a subscription that was cancelled ends, or ended."""
-    running = after.period.end if after.period else after.trial_end
-    return after.ended_at if after.status is SubscriptionStatus.ENDED else running
 
 
 async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
@@ -386,9 +325,3 @@ async def _follow_tier(session: AsyncSession, actor: Actor, after: Subscription,
         plans=plans,
     )
     await project.change_tier(session, order, wanted)
-
-
-def _priced(terms: Terms, plans: Plans) -> dict[str, str]:
-    """Return the values of a mail about what a plan costs."""
-    amount = format_amount(terms.amount_minor, terms.currency)
-    return {"plan": plans.of(terms.plan).title, "amount": amount, "currency": terms.currency}

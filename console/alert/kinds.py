@@ -116,6 +116,7 @@ ADVICE: Mapping[str, Advice] = {
     "subscription.seats_exceeded": Advice(
         "More people than seats", "Revoke keys of people who need none, or take a plan with more seats.", *_KEYS
     ),
+    "subscription.upgrade_not_undone": Advice("Upgrade not undone", _PLATFORM),
     "tax.country_unproven": Advice("Country not proven", "Check the country of your billing address."),
     "tax.vat_not_in_force": Advice("VAT number not in force", "Check the VAT number that you are billed with."),
     "usage.not_charged": Advice(

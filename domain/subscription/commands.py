@@ -34,6 +34,8 @@ from domain.text import rfc3339
 S = SubscriptionStatus
 #: The organization has a subscription already.
 EXISTS = "subscription.exists"
+#: The event of an undo that the provider refuses.
+UNDO_DECLINED = "undo_declined"
 #: The organization has not paid what it was invoiced on net terms before.
 UNPAID_BEFORE = "subscription.unpaid"
 #: A change costs more than was agreed to.
@@ -354,7 +356,7 @@ def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
     )
     details = {"order": order.kind.value, "why": why}
     # What declines the order of a caller is the answer to it, and an undo is nobody's.
-    event = "undo_declined" if is_undo else "order_declined"
+    event = UNDO_DECLINED if is_undo else "order_declined"
     return Outcome(subscription=after, event=event, actor=WORKFLOW, details=details)
 
 

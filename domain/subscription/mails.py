@@ -1,7 +1,8 @@
 """Which mail a change of a subscription is told by. Pure."""
 
 from domain.mail import MailKind
-from domain.subscription.state import ENTITLED, Subscription, SubscriptionStatus
+from domain.subscription.state import ENTITLED, Change, Subscription, SubscriptionStatus
+from domain.subscription.unpaid import is_undoing
 
 S = SubscriptionStatus
 
@@ -24,3 +25,10 @@ def told_by_mail(before: Subscription | None, after: Subscription) -> MailKind |
     if resumed or agreed != was:
         return MailKind.SUBSCRIPTION_CHANGED
     return None
+
+
+def undone_upgrade(before: Subscription | None, after: Subscription) -> Change | None:
+    """Return the upgrade that was not paid, once the provider has undone it; its order was answered days before."""
+    if before is None or not is_undoing(before) or after.status is S.ENDED:
+        return None
+    return before.change if after.change is None and after.terms == before.terms else None

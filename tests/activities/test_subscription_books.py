@@ -14,8 +14,9 @@ from domain.invoice.collection import CollectionMethod
 from domain.invoice.state import WrongInvoiceState
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import PaymentStatus
+from domain.subscription.commands import confirmed, declined
 from domain.subscription.converge import monthly_grant
-from domain.subscription.snapshot import ProviderState
+from domain.subscription.snapshot import BillReason, BillState, ProviderState
 from domain.subscription.state import Outcome
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
@@ -214,6 +215,33 @@ async def test_payment_that_fails_is_told_once_in_a_mail(database: Database) -> 
     await one.look(seen(bill(0, 2_900, month(0)), bill(1, 2_900, month(1)), period=month(1)))
     (raised,) = [each for each in await one.rows(Alert) if each.kind == "failed_payment"]
     assert raised.status == "resolved"
+
+
+async def test_upgrade_that_is_undone_is_told_once_and_operators_hear_where_the_provider_refuses(
+    database: Database,
+) -> None:
+    one = await subscribed(database)
+    month_paid, at = bill(0, 2_900, month(0)), START + timedelta(days=14)
+    await one.look(seen(month_paid))
+    await one.write(Outcome(subscription=ordered(one.state, terms("professional"), at), event="changed", actor="kim"))
+    one.state = confirmed(one.state)
+    debit = replace(unpaid(1, 3_500, None), reason=BillReason.UPDATE, created_at=at)
+    await one.look(seen(month_paid, debit), at)
+    failed = seen(month_paid, replace(debit, state=BillState.VOID))
+    for _ in range(2):
+        outcome = await one.look(failed, at)
+        assert outcome is not None
+        assert outcome.event == "upgrade_failed"
+        await one.write(declined(one.state, why="invoice_processing", at=at), at)
+    assert "upgrade_not_paid" not in {each.kind for each in await one.rows(QueuedMail)}
+    (raised,) = [each for each in await one.rows(Alert) if each.kind == "subscription.upgrade_not_undone"]
+    assert (raised.status, raised.shared, "invoice_processing" in raised.detail) == ("firing", False, True)
+    await one.look(failed, at)
+    await one.write(Outcome(subscription=confirmed(one.state, failed), event="confirmed", actor="workflow"), at)
+    (told,) = [each for each in await one.rows(QueuedMail) if each.kind == "upgrade_not_paid"]
+    assert told.data == {"plan": "Professional", "amount": "99.00", "currency": "USD"}
+    (raised,) = [each for each in await one.rows(Alert) if each.kind == "subscription.upgrade_not_undone"]
+    assert (raised.status, one.state.terms.plan) == ("resolved", "starter")
 
 
 async def test_end_of_a_subscription_puts_the_organization_on_what_is_free(database: Database) -> None:
