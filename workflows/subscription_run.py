@@ -1,0 +1,338 @@
+"""What a subscription's run does by itself: it follows what its provider says, and writes what is new."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.subscription import SubscriptionActivities
+    from contracts.queues import local_activity, regular_activity
+    from contracts.subscription import (
+        LoadSubscription,
+        RecordSubscription,
+        SubscriptionInput,
+        SubscriptionRequest,
+        SubscriptionResponse,
+        SubscriptionResult,
+    )
+    from domain.access import Actor
+    from domain.agenda import Wait
+    from domain.ids import subscription_key
+    from domain.subscription import commands, unpaid
+    from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
+    from domain.subscription.converge import converge, has_unknown_card, monthly_grant
+    from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
+    from domain.subscription.snapshot import SubscriptionSnapshot
+    from domain.subscription.state import (
+        Outcome,
+        Request,
+        Subscription,
+        SubscriptionRefused,
+        SubscriptionStatus,
+        numbered,
+    )
+    from workflows.entity import Entity
+    from workflows.errand import CALL_TIMEOUT, ask
+
+#: Since when runs wait for the bill of an upgrade, and undo at the provider what is not paid.
+AWAITS_BILLS = "upgrades-wait-for-their-bills"
+Decision = Callable[[Subscription, datetime], Outcome]
+
+
+class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision, SubscriptionResult]):
+    """What a subscription's run does by itself, and how it writes. What commands do, the workflow declares."""
+
+    def __init__(self, start: SubscriptionInput) -> None:
+        """Restore the state, or prepare the one that is written first."""
+        before = start.subscription
+        if before.version:
+            # Whoever reaches Temporal can start a run with a state of their making, so the books are asked.
+            start = start.model_copy(update={"resume": True})
+            before = replace(before, version=0, status=SubscriptionStatus.CREATED, order=None)
+        super().__init__(start, None, before)
+        self._events: list[str] = list(start.events)
+        self._look_wanted = start.resume
+        self._tried = News()
+        # What the provider said to an order that it declined, by the order's command.
+        self._refusals: dict[str, str] = {}
+        # Since when the provider is known not to have what is to end before it was made.
+        self._missing_since: datetime | None = None
+        # Why it has not begun: the organization has another one, or has had its trial.
+        self._not_begun: SubscriptionRefused | None = None
+
+    async def _advance(self) -> None:
+        """Take the next step of the agenda, or wait until there is one."""
+        await self._turn(self._take_step)
+        item = agenda(self._state, workflow.now(), self._news())
+        if not isinstance(item, Wait) or self._should_continue_as_new():
+            return
+        # Where the provider never had it nobody can be asked; runs of before stayed open until the next poll.
+        if not (self._has_ended() and workflow.patched("ended-runs-do-not-wait")):
+            await self._wait(item)
+
+    async def _take_step(self) -> None:
+        while self._events and self._state.ref is None and self._state.order is None and self._state.checkout is None:
+            # It was never made there, so what the provider says is about something else.
+            marked = tuple(self._events)
+            if self._state.ended_why == GIVEN_UP and workflow.patched("what-was-given-up-ends-at-the-provider"):
+                await self._end_given_up()
+            await self._mark(marked)
+            came = [each for each in self._events if each not in marked]
+            # Runs of before forgot what came meanwhile, and the inbox kept it as not handled.
+            self._events = came if came and workflow.patched("events-that-come-while-others-are-marked") else []
+        item = self._next_step()
+        self._tried = replace(self._tried, looked=False)
+        match item:
+            case Step.LOOK:
+                await self._look()
+            case Step.SUBMIT:
+                await self._submit()
+            case Step.GRANT:
+                granted = monthly_grant(self._state, workflow.now())
+                if granted is not None:
+                    await self._write_own(granted)
+            case Step.LAPSE:
+                if workflow.patched(AWAITS_BILLS):
+                    await self._write_own(unpaid.lapsed(self._state, workflow.now()))
+                else:
+                    await self._write_own(commands.lapsed(self._state))
+            case Step.TELL:
+                await self._write_own(commands.told_of_trial_end(self._state))
+
+    def _next_step(self) -> Step | Wait | None:
+        """Ask the agenda; a run of before looked again before anything else was done."""
+        now, news = workflow.now(), self._news()
+        item, before = agenda(self._state, now, news), agenda(self._state, now, replace(news, looked=False))
+        return item if item == before or workflow.patched("looks-give-way") else before
+
+    async def _wait(self, wait: Wait) -> None:
+        version, told = self._state.version, self._is_told()
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: (
+                    self._state.version != version or (self._is_told() and not told) or self._should_continue_as_new()
+                ),
+                timeout=wait.until - workflow.now(),
+                timeout_summary=f"{self._state.status.value}: {wait.why}",
+            )
+
+    async def _look(self) -> None:
+        """Ask the provider how it stands, and book what is new."""
+        events = tuple(self._events)
+        self._look_wanted = False
+        says = await self._asked(SubscriptionActivities.look, "ask the provider how it stands")
+        if says is None or says.unknown is not None:
+            self._in_vain()
+            self._look_wanted = True
+            return
+        self._tried = News(looked_at=workflow.now(), looked=True)
+        if says.missing and commands.is_cancelled_unmade(self._state):
+            await self._end_unmade()
+            return
+        page = self._state.checkout
+        if says.missing and page is not None and workflow.now() >= page_closes(page):
+            lapsed = commands.ended(self._state, why=commands.PAGE_EXPIRED, actor="workflow", at=workflow.now())
+            await self._write_own(lapsed, handled=events)
+            return
+        if says.snapshot is not None and has_unknown_card(self._state, says.snapshot):
+            await self._write_own(commands.trial_refused(self._state, why=commands.TRIAL_CARD_UNKNOWN), handled=events)
+            self._events = [each for each in self._events if each not in events]
+            return
+        held = commands.looked_up(self._state, made=says.snapshot is not None)
+        outcome = None if says.snapshot is None else self._converged(held, says.snapshot, says.given_up)
+        if outcome is None and held != self._state:
+            outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
+        if outcome is not None:
+            await self._write_own(outcome, handled=events)
+        elif events:
+            await self._mark(events)
+        self._events = [each for each in self._events if each not in events]
+        # Runs of before ended again what had ended, when there was news of it.
+        if commands.is_not_paid(self._state, workflow.now()) and not (
+            self._state.status is SubscriptionStatus.ENDED and workflow.patched("what-has-ended-is-not-ended-again")
+        ):
+            await self._write_own(commands.not_paid(self._state))
+
+    async def _end_unmade(self) -> None:
+        """End what the provider does not have, once a call of a run that is gone can no longer arrive there.
+
+        A page that is closed makes nothing any more.
+        """
+        now = workflow.now()
+        if self._missing_since is None:
+            self._missing_since = now
+        arrives = self._missing_since + CALL_TIMEOUT
+        if now < arrives and self._state.checkout is None:
+            self._look_wanted = True
+            self._tried = replace(self._tried, held_until=arrives)
+            return
+        await self._write_own(commands.ended(self._state, why=commands.CANCELLED, actor="workflow", at=now))
+
+    async def _submit(self) -> None:
+        """Have the provider do what was ordered; what it declines is dropped."""
+        order = self._state.order
+        assert order is not None
+        says = await self._asked(SubscriptionActivities.order, f"{order.kind.value} at the provider")
+        if says is None or says.unknown is not None:
+            self._in_vain()
+            await self._write_own(commands.lost(self._state))
+            return
+        self._tried = News(looked_at=workflow.now())
+        if says.declined is not None:
+            self._refusals[order.command_id] = says.declined.code
+            await self._write_own(commands.declined(self._state, why=says.declined.code, at=workflow.now()))
+            return
+        if says.page is not None:
+            await self._write_own(commands.checked_out(self._state, says.page))
+            return
+        assert says.snapshot is not None
+        done = self._confirmed(says.snapshot)
+        outcome = self._converged(done, says.snapshot, says.given_up)
+        await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
+
+    def _converged(
+        self, held: Subscription, seen: SubscriptionSnapshot, given_up: tuple[Request, ...]
+    ) -> Outcome | None:
+        """Return what is new at the provider; a run of before dropped an upgrade although its bill was open."""
+        now = workflow.now()
+        new, before = (converge(held, seen, now, given_up, awaits_bills=awaits) for awaits in (True, False))
+        return new if new == before or workflow.patched(AWAITS_BILLS) else before
+
+    def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:
+        """Note that the provider has what was ordered; a cancellation of before left it the price of a downgrade."""
+        done, before = (commands.confirmed(self._state, seen, tells_again=tells) for tells in (True, False))
+        return done if done == before or workflow.patched("cancellations-withdraw-downgrades") else before
+
+    async def _end_given_up(self) -> None:
+        """End what the provider made after all; without an end it would be charged for, and there is no run."""
+        key = subscription_key(self._state.subscription_id, "end", GIVEN_UP)
+        await workflow.execute_activity_method(
+            SubscriptionActivities.end_given_up,
+            SubscriptionRequest(subscription=self._state, key=key),
+            **regular_activity("end at the provider what was given up", timeout=CALL_TIMEOUT),
+        )
+
+    async def _asked(
+        self,
+        method: Callable[[SubscriptionActivities, SubscriptionRequest], Awaitable[SubscriptionResponse]],
+        summary: str,
+    ) -> SubscriptionResponse | None:
+        order = self._state.order
+        kind, command = ("look", "look") if order is None else (order.kind.value, order.command_id)
+        key = subscription_key(self._state.subscription_id, kind, command)
+        return await ask(method, SubscriptionRequest(subscription=self._state, key=key), summary)
+
+    def _news(self) -> News:
+        # Runs of before woke at other times while somebody tried.
+        tells = self._state.status is not SubscriptionStatus.TRIALING or workflow.patched("trials-end-with-a-mail")
+        return replace(self._tried, told=self._is_told(), tells=tells)
+
+    def _is_told(self) -> bool:
+        return bool(self._events) or self._look_wanted
+
+    def _in_vain(self) -> None:
+        tries = self._tried.tries + 1
+        self._tried = replace(self._tried, tries=tries, held_until=hold_until(workflow.now(), tries))
+
+    # What the base asks for -------------------------------------------------------------------------------------------
+
+    async def _load(self, why: str) -> Subscription:
+        asked = LoadSubscription(subscription_id=self._start.subscription.subscription_id)
+        return await workflow.execute_local_activity_method(SubscriptionActivities.load, asked, **local_activity(why))
+
+    async def _open(self) -> None:
+        by, command_id = self._start.created_by, self._start.command_id
+        first = commands.opening(self._start.subscription, command_id, actor=by.qualified())
+        await self._write_next(first, command_id, by)
+
+    async def _write_own(self, outcome: Outcome, *, handled: tuple[str, ...] = ()) -> None:
+        await self._write(outcome, f"run:{outcome.event}:{self._state.version + 1}", None, handled)
+
+    async def _write_next(
+        self,
+        event: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        content: str | None = None,  # noqa: ARG002
+    ) -> bool:
+        return await self._write(event, command_id, actor)
+
+    async def _write(self, event: Outcome, command_id: str, actor: Actor | None, handled: tuple[str, ...] = ()) -> bool:
+        following = numbered(event, command_id)
+        message = RecordSubscription(
+            subscription=following.subscription,
+            event=following.event,
+            actor=following.actor,
+            command_id=command_id,
+            at=workflow.now(),
+            actor_detail=actor,
+            settled=following.settled,
+            grants=following.grants,
+            details=dict(following.details),
+            decided_from=self._decided_from(),
+            handled=handled,
+            billed=following.billed,
+        )
+        recorded = await workflow.execute_local_activity_method(
+            SubscriptionActivities.record, message, **local_activity(following.event)
+        )
+        other = recorded.declined
+        if other is not None and other.code == commands.TRIAL_USED and self._state.version:
+            refused = commands.trial_refused(self._state, why=commands.TRIAL_CARD_USED)
+            return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
+        if other is not None and other.code in {commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE}:
+            # The run ends without a failure, and with nothing in the books.
+            self._not_begun = SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
+            self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
+            return False
+        order = self._state.order
+        self._written(recorded, following.subscription)
+        if recorded.applied and order is not None and event.event == ORDER_GIVEN_UP:
+            # Whoever ordered it is answered as after a decline. What the provider has is read once it answers.
+            self._refusals[order.command_id] = GIVEN_UP
+            self._look_wanted = self._state.ref is not None
+        return recorded.applied
+
+    async def _mark(self, handled: tuple[str, ...]) -> None:
+        message = RecordSubscription(
+            subscription=self._state,
+            event=None,
+            actor="workflow",
+            command_id="",
+            at=workflow.now(),
+            handled=handled,
+        )
+        await workflow.execute_local_activity_method(
+            SubscriptionActivities.record, message, **local_activity("nothing new at the provider")
+        )
+
+    def _has_ended(self) -> bool:
+        return self._state.status is SubscriptionStatus.ENDED and self._state.order is None and not self._events
+
+    def _has_more(self) -> bool:
+        return bool(self._events)
+
+    def _carried(self) -> dict[str, object]:
+        return {"events": tuple(self._events)}
+
+    def _details(self) -> str:
+        state, terms = self._state, self._state.terms
+        until = "" if state.period is None else f", until {state.period.end:%Y-%m-%d %H:%M} UTC"
+        waits = "" if state.order is None else f"\n\nWaits for the provider to {state.order.kind.value}."
+        change = "" if state.change is None else f"\n\nChanges to {state.change.terms.plan}."
+        return f"**{state.status}**: {terms.plan} by the {terms.interval.value}{until}{waits}{change}"
+
+    def _result(self) -> SubscriptionResult:
+        state = self._state
+        return SubscriptionResult(
+            subscription_id=state.subscription_id, status=state.status.value, version=state.version
+        )
+
+    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
+        await self._apply(command_id, wish, actor)
+
+    def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
+        return lambda held, _now: commands.refused(held, actor=actor.qualified(), details=note)
