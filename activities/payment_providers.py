@@ -11,10 +11,8 @@ from contracts.escrow import Declined
 from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
 from domain.errors import Invalid
 from domain.ids import bounded
-from domain.payment.quote import Quote, currency_value
+from domain.payment.revaluation import bought, unpromised
 from domain.payment.snapshot import (
-    BalanceTransaction,
-    BalanceTransactionKind,
     CreatePayment,
     DisputeEvidence,
     DisputeStatus,
@@ -302,20 +300,18 @@ class ProviderActivities:
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown))
 
     async def _revalued(self, message: ProviderRequest, snapshot: Snapshot) -> dict[str, int]:
-        """Value deposits that were sent after their quote had run out at what coins cost now.
+        """Value deposits that their quote does not promise at what coins cost now.
 
         Nobody is asked for a rate otherwise: prices that cannot be had keep no payment from being looked at.
         """
         terms, quote = message.terms, message.terms.quote
         if quote is None or not terms.issues_entitlement or self._providers.rates is None:
             return {}
-        known = set(message.booked)
-        late = [each for each in snapshot.movements if each.key not in known and _is_late(each, quote)]
-        if not late:
+        found = unpromised(terms, quote, snapshot.movements, set(message.booked))
+        if not found:
             return {}
         rate = await self._providers.rates.rate(quote.asset, quote.currency)
-        entitlement = terms.purpose.goods_minor
-        return {each.key: entitlement * currency_value(each.amount_minor, rate) // quote.amount_minor for each in late}
+        return {each.key: bought(terms, quote, each, rate) for each in found}
 
 
 def _asked(terms: PaymentTerms, customer_ref: str | None) -> CreatePayment:
@@ -332,12 +328,6 @@ def _asked(terms: PaymentTerms, customer_ref: str | None) -> CreatePayment:
         method_ref=terms.method_ref,
         off_session=terms.off_session,
         manual_capture=terms.manual_capture,
-    )
-
-
-def _is_late(movement: BalanceTransaction, quote: Quote) -> bool:
-    return (
-        movement.kind is BalanceTransactionKind.CHARGE and (movement.sent_at or movement.occurred_at) > quote.expires_at
     )
 
 

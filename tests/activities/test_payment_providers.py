@@ -46,11 +46,11 @@ class RatesInTest:
         return Rate(asset=asset, currency=currency, price=Decimal(self.price), at=ENDS, source="test")
 
 
-def deposit(key: str, final_at: datetime, sent_at: datetime | None) -> BalanceTransaction:
+def deposit(key: str, final_at: datetime, sent_at: datetime | None, amount_minor: int = 20_000) -> BalanceTransaction:
     return BalanceTransaction(
         key=key,
         kind=BalanceTransactionKind.CHARGE,
-        amount_minor=20_000,
+        amount_minor=amount_minor,
         fee_minor=0,
         currency="BTC",
         occurred_at=final_at,
@@ -95,6 +95,32 @@ async def test_what_was_sent_after_the_quote_ended_is_worth_the_new_rate():
 async def test_what_was_sent_nobody_knows_when_counts_from_when_it_was_final():
     found = await look(RatesInTest("100000"), deposit("btc:a:0", ENDS, None), deposit("btc:b:0", ENDS + MINUTE, None))
     assert found.revalued == {"btc:b:0": PAID.purpose.goods_minor * 2}
+
+
+@pytest.mark.parametrize(("price", "share"), [("25000", Decimal("0.5")), ("100000", 1)])
+async def test_what_comes_beyond_the_amount_of_a_quote_buys_no_more_than_it_is_worth(price: str, share: Decimal):
+    goods, rates = PAID.purpose.goods_minor, RatesInTest(price)
+    first, more = deposit("btc:a:0", ENDS, ENDS, 15_000), deposit("btc:b:0", ENDS, ENDS, 45_000)
+    # A quarter of what was asked for is missing. Twice what was asked for is not promised.
+    assert (await look(rates, first, more)).revalued == {"btc:b:0": goods // 4 + int(2 * goods * share)}
+    assert (await look(rates, first, more, booked=("btc:a:0",))).revalued == {
+        "btc:b:0": goods // 4 + int(2 * goods * share)
+    }
+    again = deposit("btc:c:0", ENDS, ENDS)
+    assert (await look(rates, first, more, again, booked=("btc:a:0", "btc:b:0"))).revalued == {
+        "btc:c:0": int(goods * share)
+    }
+
+
+async def test_what_a_wallet_rounds_up_is_worth_the_quote_without_a_price():
+    assert (await look(RatesInTest(None), deposit("btc:a:0", ENDS, ENDS, 20_200))).revalued == {}
+
+
+async def test_what_replaces_a_deposit_that_the_chain_took_back_is_worth_the_quote():
+    first = deposit("btc:a:0", ENDS, ENDS)
+    gone = replace(first, key="btc:a:0:reorg", kind=BalanceTransactionKind.REVERSAL, amount_minor=-20_000)
+    booked = (first.key, gone.key)
+    assert (await look(RatesInTest(None), first, gone, deposit("btc:a:0:2", ENDS, ENDS), booked=booked)).revalued == {}
 
 
 async def test_a_dead_price_service_keeps_no_payment_from_being_looked_at_once_its_deposits_are_booked():
