@@ -160,7 +160,8 @@ async def test_funds_wake_the_oldest_of_their_currency_once_and_creators_balance
     assert [(await each.kinds()).count("funds_available") for each in made] == [1, 1, 0]
     for each in made:
         stage.payouts.modes[each.payout.account_ref] = "ok"
-    await stage.env.fast_forward(made[1].handle, timedelta(minutes=2))
+    for each in made[:2]:
+        await stage.env.fast_forward(each.handle, timedelta(minutes=2))
     assert [(await each.handle.result()).status for each in made[:2]] == ["paid"] * 2
     assert (await made[2].state()).status == "waiting_for_funds"
     await stage.env.fast_forward(made[2].handle, timedelta(hours=1))
