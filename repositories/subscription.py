@@ -14,6 +14,7 @@ from domain import accounts
 from domain.ids import dispute_cause, subscription_return_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
+from domain.payment.state import PaymentStatus
 from domain.subscription.agenda import wakes_at
 from domain.subscription.given_up import ORDER_GIVEN_UP
 from domain.subscription.refund import LostCredits, RestOfLot
@@ -239,6 +240,30 @@ async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
             or_(
                 InvoiceRow.status == InvoiceStatus.UNCOLLECTIBLE.value,
                 and_(SubscriptionBill.settled_at.is_(None), InvoiceRow.status == InvoiceStatus.OPEN.value),
+            ),
+        )
+        .limit(1)
+    )
+    return (await session.scalars(query)).first() is not None
+
+
+async def is_owed_for(session: AsyncSession, subscription_id: str, at: datetime) -> bool:
+    """Tell whether what was paid for the time from a moment on is disputed, or went back, and nothing else has paid it.
+
+    A refund of a part leaves it paid for.
+    """
+    gone = (PaymentStatus.DISPUTED, PaymentStatus.CHARGED_BACK, PaymentStatus.REFUNDED)
+    query = (
+        select(SubscriptionBill.bill_ref)
+        .join(InvoiceRow, InvoiceRow.id == SubscriptionBill.invoice_id)
+        .join(PaymentRow, PaymentRow.id == SubscriptionBill.payment_id)
+        .where(
+            SubscriptionBill.subscription_id == subscription_id,
+            SubscriptionBill.period_end > at,
+            PaymentRow.status.in_(each.value for each in gone),
+            or_(
+                PaymentRow.status == PaymentStatus.DISPUTED.value,
+                InvoiceRow.paid_minor < SubscriptionBill.gross_minor,
             ),
         )
         .limit(1)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -246,3 +246,32 @@ async def note_of(session: AsyncSession, invoice_id: str, amount_minor: int | No
         command_id=new_id("cmd"),
         now=NOW,
     )
+
+
+async def test_period_is_owed_for_while_its_payment_is_disputed_and_once_that_is_lost(database: Database) -> None:
+    one, made = await paid(database)
+    period = month(0)
+
+    async def is_owed_for(at: datetime = period.start) -> bool:
+        async with database.platform() as session:
+            return await subscriptions.is_owed_for(session, one.state.subscription_id, at)
+
+    assert not await is_owed_for()
+    ref = made.there.dispute()
+    await made.look()
+    assert await is_owed_for()
+    assert not await is_owed_for(period.end)
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert await is_owed_for()
+    (issued,) = await one.rows(InvoiceRow)
+    async with database.platform() as session:
+        await note_of(session, issued.id, None)
+    assert await is_owed_for(), "a credit note pays nothing"
+    other, won = await paid(database)
+    ref = won.there.dispute()
+    await won.look()
+    won.there.close_dispute(ref, won=True)
+    await won.look()
+    async with database.platform() as session:
+        assert not await subscriptions.is_owed_for(session, other.state.subscription_id, period.start)

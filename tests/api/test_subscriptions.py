@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from domain.ids import command_id
 from domain.plan import Interval, plans_from
 from domain.subscription.commands import PRICE_CHANGED, changing, declined, preview
+from domain.subscription.converge import converge
 from domain.subscription.period import Anchor, Period
 from domain.subscription.state import Outcome, Terms, numbered
 from domain.subscription.terms import terms_of
@@ -23,7 +25,8 @@ from runtime.identity import new_id
 from services.subscription import write
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
-from tests.domain.subscription.building import PLANS, START, active, terms
+from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import PLANS, START, active, bill, seen, terms
 
 pytestmark = pytest.mark.db
 
@@ -245,3 +248,26 @@ async def test_preview_of_a_subscription_whose_period_is_over_is_refused(tenant:
     path = "/billing/subscription/preview?plan=professional"
     refused(await tenant.owner.get(path), 409, "subscription.wrong_state")
     refused(await tenant.owner.get("/billing/subscription/preview?plan=gold"), 422, "request.invalid")
+
+
+async def test_larger_plan_is_neither_shown_nor_ordered_while_the_bank_has_the_money_of_the_period(
+    tenant: Tenant, database: Database, database_urls: DatabaseUrls, paying: httpx2.AsyncClient
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = await on(database, tenant.org_id, terms("starter"), at=now)
+    async with database.platform() as session:
+        before = await subscriptions.lock(session, made)
+        assert before is not None
+        own = replace(bill(0, 2_900, before.period), ref=made, payment_ref=f"pi_{made}")
+        outcome = converge(before, seen(own, period=before.period), now)
+        assert outcome is not None
+        await write(session, before, numbered(outcome, made), command_id=made, actor=None, at=now, plans=PLANS)
+    owner, path = Caller(paying, tenant.owner.token), "/billing/subscription/preview?plan="
+    good(await owner.get(f"{path}professional"))
+    admin = await asyncpg.connect(database_urls.owner)
+    await admin.execute("UPDATE payments SET status = 'disputed' WHERE org_id = $1", tenant.org_id)
+    await admin.close()
+    refused(await owner.get(f"{path}professional"), 409, "subscription.payment_disputed")
+    answer = await owner.ask("PUT", "/billing/subscription", json={"plan": "professional"}, key=new_key())
+    refused(answer, 409, "subscription.payment_disputed")
+    good(await owner.get(f"{path}premium"))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 from temporalio.client import Client
 
@@ -50,12 +51,13 @@ from domain.subscription.commands import (
     CANCELLED,
     PAGE_EXPIRED,
     PRICE_CHANGED,
+    Preview,
     preview,
     require_contact,
     require_none,
     trial_card,
 )
-from domain.subscription.state import Subscription, SubscriptionRefused, SubscriptionStatus, Terms
+from domain.subscription.state import ChangeKind, Subscription, SubscriptionRefused, SubscriptionStatus, Terms
 from domain.subscription.terms import require_seats, terms_of, terms_of_change
 from providers.subscriptions.base import SubscriptionProvider
 from repositories import api_key, billing_terms, contact
@@ -79,6 +81,7 @@ _REFUSED = (
     (Conflict, "subscription.same_plan"),
     (Conflict, "subscription.seats_in_use"),
     (Conflict, "subscription.change_pending"),
+    (Conflict, "subscription.payment_disputed"),
     (Conflict, "subscription.price_changed"),
     (Conflict, "subscription.trial_used"),
     (Conflict, "subscription.unpaid"),
@@ -137,10 +140,14 @@ async def change_subscription(
         if done is not None and not _awaits(done, once):
             return SubscriptionView.shown(done)
         held = done or await _held(deps, org_id)
-        terms = await _priced(deps, await _wanted(deps, held, body.plan, body.interval, body.seats), once)
+        wanted = await _wanted(deps, held, body.plan, body.interval, body.seats)
         async with deps.database.platform() as session:
             await organizations.refuse_stopped(session, org_id)
             people = await api_key.seats(session, org_id)
+            if done is None:
+                now = datetime.now(UTC).replace(microsecond=0)
+                await _previewed(session, held, preview(held, deps.settings.plan_book, wanted, people, now), now)
+        terms = await _priced(deps, wanted, once)
         most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
         command = ChangeSubscription(
             command_id=once.command_id,
@@ -165,11 +172,12 @@ async def preview_change(
 ) -> ChangePreview:
     """Show what a change would cost and grant now, and when it would act."""
     held = await _held(deps, acting_organization(actor, None))
-    async with deps.database.platform() as session:
-        people = await api_key.seats(session, held.org_id)
     now = datetime.now(UTC).replace(microsecond=0)
     wanted = await _wanted(deps, held, plan, interval, seats)
-    return ChangePreview.shown(preview(held, deps.settings.plan_book, wanted, people, now))
+    async with deps.database.platform() as session:
+        people = await api_key.seats(session, held.org_id)
+        shown = preview(held, deps.settings.plan_book, wanted, people, now)
+        return ChangePreview.shown(await _previewed(session, held, shown, now))
 
 
 @router.delete("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)
@@ -354,6 +362,20 @@ def _provider(deps: Deps) -> SubscriptionProvider:
     if deps.providers.subscriptions is None or deps.providers.customers is None:
         raise NotFound("Stripe is not configured here, so nobody can subscribe.")
     return deps.providers.subscriptions
+
+
+async def _previewed(session: AsyncSession, held: Subscription, shown: Preview, now: datetime) -> Preview:
+    """Return the preview of a change; refuse an upgrade that counts money which is not there any more.
+
+    The provider takes off what was paid for the rest of the period, and knows nothing of what a bank takes back.
+    """
+    if shown.kind is ChangeKind.UPGRADE and await subscriptions.is_owed_for(session, held.subscription_id, now):
+        raise SubscriptionRefused(
+            "The payment of the current period is disputed, or went back. Pay its invoice, or wait for the bank's "
+            "decision, and change the plan then.",
+            code="subscription.payment_disputed",
+        )
+    return shown
 
 
 async def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval | None, seats: int | None) -> Terms:
