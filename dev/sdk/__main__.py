@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from api.app import create_app
-from dev.sdk import document as doc
+from dev.sdk import modules
+from dev.sdk.operations import operations
 from dev.sdk.unasync import derived
 from domain.events.catalogue import CATALOGUE
 from runtime.settings import Settings
@@ -50,13 +51,13 @@ def _ruff(arguments: list[str], source: str) -> str:
 def generated() -> dict[Path, str]:
     """Return what every generated file is to hold."""
     document = openapi()
-    listed = doc.operations(document)
-    resources = formatted(doc.resources(document, listed))
+    listed = operations(document)
+    resources = formatted(modules.resources(document, listed))
     files = {
-        PACKAGE / "models.py": formatted(doc.models(document, listed)),
-        PACKAGE / "params.py": formatted(doc.params(document, listed)),
+        PACKAGE / "models.py": formatted(modules.models(document, listed)),
+        PACKAGE / "params.py": formatted(modules.params(document, listed)),
         PACKAGE / "events.py": formatted(
-            doc.events({name: (each.sentence, each.schema) for name, each in CATALOGUE.items()})
+            modules.events({name: (each.sentence, each.schema) for name, each in CATALOGUE.items()})
         ),
         PACKAGE / "_async" / "resources.py": resources,
     }

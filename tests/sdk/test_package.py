@@ -23,8 +23,8 @@ import pytest
 import bursar
 from bursar._errors import APIError, BursarError, error_class
 from bursar.testing import FakeBursar
-from dev.sdk import document as doc
 from dev.sdk.__main__ import openapi
+from dev.sdk.types import Typing
 
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "sdk"
@@ -234,7 +234,7 @@ def parts_of(schemas: dict[str, Any], schema: dict[str, Any], example: Any, memb
 def decimals_typed_as_text(document: dict[str, Any]) -> set[str]:
     """Find members whose example in the document is a decimal, and whose type in the client is text."""
     schemas = document["components"]["schemas"]
-    typing = doc.Typing(schemas, "", answer=True)
+    typing = Typing(schemas, "", answer=True)
     responses = [
         response.get("content", {}).get("application/json", {})
         for path in document["paths"].values()
