@@ -117,7 +117,7 @@ ADVICE: Mapping[str, Advice] = {
         "More people than seats", "Revoke keys of people who need none, or take a plan with more seats.", *_KEYS
     ),
     "subscription.upgrade_not_undone": Advice("Upgrade not undone", _PLATFORM),
-    "tax.country_unproven": Advice("Country not proven", "Check the country of your billing address."),
+    "tax.country_unproven": Advice("Country not proven", "Check country and region of your billing address."),
     "tax.vat_not_in_force": Advice("VAT number not in force", "Check the VAT number that you are billed with."),
     "usage.not_charged": Advice(
         "Usage not charged", "See what waits, and add credits if they do not suffice.", *_USAGE

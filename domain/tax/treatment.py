@@ -82,7 +82,8 @@ def treat(
     """Decide the tax of products that a seller bills at a time.
 
     Where the country is not proven, tax is charged all the same: the highest of the countries that are in question, the
-    seller's own among them, so nobody pays less by hiding where they are.
+    seller's own among them, so nobody pays less by hiding where they are. So too where a country taxes by region and the
+    region is not known.
 
     Args:
         party: who is billed.
@@ -106,12 +107,27 @@ def treat(
     abroad = country != seller_country and {country, seller_country} <= EU
     if abroad and party.vat_country == country:
         return Treatment(taxes=(REVERSE_CHARGE,) * len(products), is_proven=True)
-    return Treatment(taxes=tuple(_rate(rates, country, party, product, at) for product in products), is_proven=True)
+    taxes = tuple(_rate(rates, country, party, product, at) for product in products)
+    of_country = tuple(_applied(find(rates, country=country, region=None, product=each, at=at)) for each in products)
+    return Treatment(taxes=taxes, is_proven=_region(party, country) is not None or taxes == of_country)
+
+
+def _region(party: TaxParty, country: str) -> str | None:
+    return party.region if country == party.billing_country else None
 
 
 def _rate(rates: Sequence[TaxRate], country: str, party: TaxParty, product: str, at: datetime) -> AppliedTax:
-    region = party.region if country == party.billing_country else None
-    rate = find(rates, country=country, region=region, product=product, at=at)
+    region = _region(party, country)
+    # The country's own first: it stays where no region has more.
+    regions = [None, *sorted({each.region for each in rates if each.region and each.country == country})]
+    found = (
+        _applied(find(rates, country=country, region=each, product=product, at=at))
+        for each in (regions if region is None else [region])
+    )
+    return max(found, key=lambda tax: tax.rate_e6)
+
+
+def _applied(rate: TaxRate | None) -> AppliedTax:
     if rate is None:
         return NO_TAX
     category = TaxCategory.STANDARD if rate.rate_e6 else TaxCategory.ZERO

@@ -104,3 +104,29 @@ def test_rates_that_make_no_sense_are_refused(wrong):
     with pytest.raises(Invalid) as refusal:
         check_rate(TaxRate(**terms))
     assert refusal.value.extra["field"] == next(iter(wrong)).removesuffix("_e6")
+
+
+BY_REGION = [
+    rate("us-ny", "US", 88_750, region="NY"),
+    rate("us-ca", "US", 72_500, region="CA"),
+    rate("es-vat", "ES", 210_000),
+    rate("es-igic", "ES", 70_000, region="CN"),
+]
+
+
+@pytest.mark.parametrize(
+    ("party", "seller", "code", "is_proven"),
+    [
+        (TaxParty(billing_country="US", card_country="US"), "US", "us-ny", False),
+        (TaxParty(billing_country="US", card_country="US", region="CA"), "US", "us-ca", True),
+        (TaxParty(billing_country="US", card_country="US", region="OR"), "US", "none", True),
+        # What gives the region away is put elsewhere.
+        (TaxParty(billing_country="BR", card_country="US", confirmed_country="US", region="NY"), "DE", "us-ny", False),
+        (TaxParty(), "US", "us-ny", False),
+        (TaxParty(billing_country="ES", card_country="ES"), "ES", "es-vat", True),
+        (TaxParty(billing_country="ES", card_country="ES", region="CN"), "ES", "es-igic", True),
+    ],
+)
+def test_nobody_pays_less_by_leaving_the_region_out(party, seller, code, is_proven):
+    found = treat(party, seller, BY_REGION, ["standard"], NOW)
+    assert ([tax.code for tax in found.taxes], found.is_proven) == ([code], is_proven)
