@@ -82,8 +82,8 @@ def treat(
     """Decide the tax of products that a seller bills at a time.
 
     Where the country is not proven, tax is charged all the same: the highest of the countries that are in question, the
-    seller's own among them, so nobody pays less by hiding where they are. So too where a country taxes by region and the
-    region is not known.
+    seller's own among them, so nobody pays less by hiding where they are. So too where a country taxes by region and
+    its region is not known.
 
     Args:
         party: who is billed.
