@@ -1,4 +1,4 @@
-"""Asks a register again for VAT numbers that it has not confirmed."""
+"""Asks a register again for VAT numbers that it has not confirmed, or not for a month."""
 
 from temporalio import activity
 
@@ -19,16 +19,18 @@ class VatNumberActivities:
 
     @activity.defn
     async def confirm_vat_numbers(self, message: ConfirmVatNumbers) -> ConfirmedVatNumbers:
-        """Ask for numbers that are not confirmed, and write what the register says.
+        """Ask for numbers that are not confirmed, or not for a month, and write what the register says.
 
-        Effect: the reference of each that is in force; an alert for each that is not.
-        Idempotent by: the number, which is confirmed once; the alert's key.
+        Effect: the reference of each that is in force; an alert for each that is not, whose reference is forgotten.
+        Idempotent by: the time of the confirmation, which is that of the run; the alert's key.
         Fails with: nothing that is final; where the register does not answer, the next run asks again.
         """
         if self._register is None:
             return ConfirmedVatNumbers(asked=0, confirmed=0, refused=0, last=message.after, done=True)
         async with self._database.platform() as session:
-            found = await profiles.unconfirmed(session, after=message.after, limit=message.limit)
+            found = await profiles.to_ask(
+                session, confirmed_before=message.now - billing_profile.LASTS, after=message.after, limit=message.limit
+            )
         confirmed = refused = 0
         for each in found:
             try:

@@ -1,5 +1,6 @@
 """Whom an organization's invoices are made out to: what it says itself, and what is refused."""
 
+import re
 from dataclasses import asdict, dataclass
 
 from domain.errors import Invalid
@@ -28,6 +29,12 @@ class Profile:
     def fields(self) -> dict[str, str | bool | None]:
         """Return every field by name."""
         return asdict(self)
+
+
+def is_other_name(ours: str | None, registered: str | None) -> bool:
+    """Tell whether a name has no word of three letters in common with that which a register has; False for no name."""
+    words = [set(re.findall(r"\w{3,}", name.casefold())) for name in (ours or "", registered or "")]
+    return bool(words[0] and words[1]) and not words[0] & words[1]
 
 
 def check_profile(profile: Profile) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -25,6 +25,7 @@ class BillingProfile(Base):
     __table_args__ = (
         CheckConstraint("num_nonnulls(vat_reference, vat_confirmed_at) <> 1", name="vat"),
         CheckConstraint("NOT is_exempt OR exempt_reason IS NOT NULL", name="exempt"),
+        Index("ix_billing_profiles_vat_id", "vat_id", postgresql_where=text("vat_id IS NOT NULL")),
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +14,7 @@ from models.billing_profile import BillingProfile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unconfirmed:
-    """A VAT number of the EU that no register has confirmed."""
+    """A VAT number of the EU that no register has confirmed, or none for long."""
 
     org_id: str
     country: str
@@ -31,14 +32,21 @@ async def of(session: AsyncSession, org_ids: Collection[str]) -> dict[str, Billi
     return {row.org_id: row for row in rows}
 
 
-async def unconfirmed(session: AsyncSession, *, after: str, limit: int) -> Sequence[Unconfirmed]:
-    """Return the next VAT numbers of the EU that are not confirmed, by organization."""
+async def to_ask(session: AsyncSession, *, confirmed_before: datetime, after: str, limit: int) -> Sequence[Unconfirmed]:
+    """Return the next VAT numbers of the EU that are not confirmed, or were before a time, by organization."""
     query = select(BillingProfile).where(BillingProfile.org_id > after, BillingProfile.country.in_(sorted(EU)))
-    query = query.where(BillingProfile.vat_id.is_not(None), BillingProfile.vat_reference.is_(None))
+    query = query.where(BillingProfile.vat_id.is_not(None))
+    query = query.where(or_(BillingProfile.vat_reference.is_(None), BillingProfile.vat_confirmed_at < confirmed_before))
     return [
         Unconfirmed(org_id=row.org_id, country=row.country or "", vat_id=row.vat_id or "")
         for row in await session.scalars(query.order_by(BillingProfile.org_id).limit(limit))
     ]
+
+
+async def has_number(session: AsyncSession, vat_id: str, *, besides: str) -> bool:
+    """Tell whether another organization has a VAT number too. Needs the platform's role."""
+    query = select(BillingProfile.org_id).where(BillingProfile.vat_id == vat_id, BillingProfile.org_id != besides)
+    return (await session.scalars(query.limit(1))).first() is not None
 
 
 async def lock(session: AsyncSession, org_id: str, by: str) -> BillingProfile:

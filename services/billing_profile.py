@@ -1,12 +1,12 @@
 """Billing profiles: what an organization says of itself, what a register confirms, and what operators decide."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
-from domain.billing_profile import Profile, check_profile
+from domain.billing_profile import Profile, check_profile, is_other_name
 from domain.errors import Invalid
 from domain.tax.rates import check_place
 from domain.tax.treatment import EU
@@ -19,6 +19,9 @@ from repositories.billing_profile import Unconfirmed
 #: Who writes what the register says later.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
 NOT_IN_FORCE = "tax.vat_not_in_force"
+DOUBTFUL = "tax.vat_doubtful"
+#: After what time a register is asked again for a number that it has confirmed.
+LASTS = timedelta(days=30)
 
 
 def well_formed(profile: Profile) -> Profile:
@@ -32,32 +35,35 @@ def well_formed(profile: Profile) -> Profile:
     return replace(profile, vat_id=number)
 
 
-async def confirmation(register: VatNumbers | None, known: BillingProfile | None, wanted: Profile) -> str | None:
-    """Return the reference under which a register confirms the number; in no transaction, because it calls out.
+async def confirmation(
+    register: VatNumbers | None, known: BillingProfile | None, wanted: Profile
+) -> Confirmation | None:
+    """Return how a register confirms the number; in no transaction, because it calls out.
 
-    None where there is nothing to confirm, the register does not answer now, or it gave no reference: the number is
-    kept unconfirmed then, and asked for again every night. One that is confirmed is not.
+    None where there is nothing to confirm, or the register does not answer now. Without a reference the number is kept
+    unconfirmed, and asked for again every night. One that is confirmed is asked for again with another name alone.
 
     Raises:
         Invalid: the register says that the number is not in force; `vat_id`.
     """
     if wanted.vat_id is None or wanted.country not in EU:
         return None
+    before = None
     if known is not None and (known.vat_id, known.country) == (wanted.vat_id, wanted.country) and known.vat_reference:
-        return known.vat_reference
-    if register is None:
-        return None
+        before = Confirmation(is_valid=True, reference=known.vat_reference)
+    if register is None or (before is not None and known is not None and known.legal_name == wanted.legal_name):
+        return before
     try:
         found = await register.confirm(wanted.country, wanted.vat_id)
     except ProviderUnavailable:
-        return None
+        return before
     if not found.is_valid:
         raise Invalid("The register says that this VAT number is not in force.", extra={"field": "vat_id"})
-    return found.reference
+    return found if found.reference else before
 
 
 async def put(
-    session: AsyncSession, actor: Actor, org_id: str, wanted: Profile, *, vat_reference: str | None, now: datetime
+    session: AsyncSession, actor: Actor, org_id: str, wanted: Profile, *, vat: Confirmation | None, now: datetime
 ) -> BillingProfile:
     """Replace what an organization says of itself; needs the platform's role.
 
@@ -66,10 +72,11 @@ async def put(
         actor: who says so.
         org_id: of whom.
         wanted: as `well_formed` returned it.
-        vat_reference: as `confirmation` returned it for this profile.
+        vat: as `confirmation` returned it for this profile.
         now: when.
     """
     row = await billing_profile.lock(session, org_id, actor.qualified())
+    vat_reference = None if vat is None else vat.reference
     if row.vat_reference != vat_reference or row.vat_id != wanted.vat_id:
         row.vat_confirmed_at = None if vat_reference is None else now
     for name, value in wanted.fields().items():
@@ -77,15 +84,41 @@ async def put(
     row.vat_reference, row.updated_by, row.updated_at = vat_reference, actor.qualified(), now
     await session.flush()
     await audit.record(session, actor, "billing_profile.update", org_id, {"country": wanted.country}, org_id)
+    await _doubt(session, row, vat)
     return row
+
+
+async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation | None) -> None:
+    """Put a number that is confirmed before the operators where it may be somebody else's: companies print theirs."""
+    if vat is None or vat.reference is None or row.vat_id is None:
+        return
+    why = []
+    if is_other_name(row.legal_name, vat.name):
+        why.append("the register has it under another name")
+    if await billing_profile.has_number(session, row.vat_id, besides=row.org_id):
+        why.append("another organization has it too")
+    if why:
+        await alert.raise_alert(
+            session,
+            kind=DOUBTFUL,
+            subject=row.org_id,
+            detail=f"The VAT number of the organization may not be its own: {', and '.join(why)}. No tax is charged "
+            "where it owes the tax itself.",
+            org_id=row.org_id,
+            key=f"{DOUBTFUL}:{row.org_id}:{row.vat_id}",
+        )
 
 
 async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: Confirmation, now: datetime) -> bool:
     """Write what a register said of a number; False where it gave no reference, or the profile has another number now.
 
-    One that is not in force is put before the operators, once; its tax is charged as before.
+    One that is not in force is put before the operators, once, and its tax is charged, also where it was in force.
     """
+    row = await billing_profile.lock(session, asked.org_id, ACTOR.qualified())
+    if (row.vat_id, row.country) != (asked.vat_id, asked.country):
+        return False
     if not answer.is_valid:
+        row.vat_reference = row.vat_confirmed_at = None
         await alert.raise_alert(
             session,
             kind=NOT_IN_FORCE,
@@ -95,13 +128,13 @@ async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: C
             key=f"{NOT_IN_FORCE}:{asked.org_id}:{asked.vat_id}",
         )
         return False
-    row = await billing_profile.lock(session, asked.org_id, ACTOR.qualified())
-    if (row.vat_id, row.country) != (asked.vat_id, asked.country) or row.vat_reference or not answer.reference:
+    if not answer.reference:
         return False
     row.vat_reference, row.vat_confirmed_at = answer.reference, now
     row.updated_by, row.updated_at = ACTOR.qualified(), now
     await session.flush()
     await audit.record(session, ACTOR, "billing_profile.confirm", asked.org_id, org_id=asked.org_id)
+    await _doubt(session, row, answer)
     return True
 
 

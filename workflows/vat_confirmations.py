@@ -1,4 +1,4 @@
-"""VatConfirmationsWorkflow: asks for VAT numbers again that are not confirmed, every night."""
+"""VatConfirmationsWorkflow: asks for VAT numbers again that are not confirmed, or not for a month, every night."""
 
 from datetime import timedelta
 
@@ -19,9 +19,9 @@ class VatConfirmationsWorkflow:
     """Asks the register for numbers that it did not confirm when they were written: until then their tax is charged.
 
     Messages: none; a schedule starts it.
-    Ends when: every number that was not confirmed was asked for once.
+    Ends when: every number that was not confirmed for a month was asked for once.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a number that was confirmed stays so.
+    Compensates: nothing; a number stays confirmed until the register says that it is not in force.
     """
 
     @workflow.run

@@ -118,6 +118,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "subscription.upgrade_not_undone": Advice("Upgrade not undone", _PLATFORM),
     "tax.country_unproven": Advice("Country not proven", "Check country and region of your billing address."),
+    "tax.vat_doubtful": Advice("VAT number may be somebody else's", "Check whose the VAT number is."),
     "tax.vat_not_in_force": Advice("VAT number not in force", "Check the VAT number that you are billed with."),
     "usage.not_charged": Advice(
         "Usage not charged", "See what waits, and add credits if they do not suffice.", *_USAGE

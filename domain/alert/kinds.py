@@ -115,6 +115,7 @@ KINDS: Mapping[str, Kind] = {
     "subscription.seats_exceeded": Kind(closed_by="people and seats, when they fit", ladder=OWNERS),
     "subscription.upgrade_not_undone": Kind(closed_by="the undo, when the provider takes it", ladder=OPERATORS),
     "tax.country_unproven": Kind(closed_by=OPERATOR),
+    "tax.vat_doubtful": Kind(closed_by=OPERATOR),
     "tax.vat_not_in_force": Kind(closed_by=OPERATOR),
     "usage.not_charged": Kind(closed_by=OPERATOR),
     "usage.not_counted": Kind(closed_by=OPERATOR),

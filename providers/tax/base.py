@@ -14,10 +14,14 @@ _PREFIXES = {"GR": "EL"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
-    """What a register says of a number: whether it is in force, and the reference of this answer, where it gave one."""
+    """What a register says of a number: whether it is in force, the reference of this answer, where it gave one.
+
+    `name` is whose number it is, where the register says so: not every country does.
+    """
 
     is_valid: bool
     reference: str | None
+    name: str | None = None
 
 
 class VatNumbers(Protocol):

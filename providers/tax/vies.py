@@ -1,9 +1,9 @@
 """Confirms VAT numbers by VIES, the register of the EU, over its REST interface.
 
 `POST {base}/check-vat-number` with `{"countryCode", "vatNumber", "requesterMemberStateCode", "requesterNumber"}`
-answers `{"countryCode", "vatNumber", "valid", "requestIdentifier", …}`, or, with a status of 200 as well,
+answers `{"countryCode", "vatNumber", "valid", "requestIdentifier", "name", …}`, or, with a status of 200 as well,
 `{"actionSucceed": false, "errorWrappers": [{"error"}]}`. There is a `requestIdentifier`, the proof that was asked, only
-where the requester is named.
+where the requester is named, and `---` for a name that the member state does not give.
 """
 
 from datetime import timedelta
@@ -48,4 +48,9 @@ class Vies:
             raise ProviderUnavailable("VIES answered for another number.", code="tax.unavailable")
         reference = answer.get("requestIdentifier")
         is_named = isinstance(reference, str) and 0 < len(reference) <= 100
-        return Confirmation(is_valid=answer["valid"], reference=reference if is_named else None)
+        name = answer.get("name") or answer.get("traderName")
+        return Confirmation(
+            is_valid=answer["valid"],
+            reference=reference if is_named else None,
+            name=name if isinstance(name, str) and any(letter.isalnum() for letter in name) else None,
+        )

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from domain.billing_profile import Profile
 from domain.errors import Invalid
+from models.alert import Alert
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation
 from repositories import billing_profile as profiles
@@ -83,9 +85,9 @@ async def test_a_number_is_confirmed_once_and_forgotten_when_it_changes(database
     async def put(profile: Profile, answers: Register) -> tuple[str | None, bool]:
         async with database.platform() as session:
             known = await profiles.find(session, customer.org_id)
-        reference = await billing_profile.confirmation(answers, known, profile)
+        vat = await billing_profile.confirmation(answers, known, profile)
         async with database.platform() as session:
-            row = await billing_profile.put(session, KIM, customer.org_id, profile, vat_reference=reference, now=NOW)
+            row = await billing_profile.put(session, KIM, customer.org_id, profile, vat=vat, now=NOW)
             return row.vat_reference, row.vat_confirmed_at is not None
 
     assert [await put(wanted, register) for _ in range(2)] == [("WAPI1", True)] * 2
@@ -95,6 +97,29 @@ async def test_a_number_is_confirmed_once_and_forgotten_when_it_changes(database
         assert await put(other, answers) == (None, False)
     with pytest.raises(Invalid, match="not in force"):
         await put(other, Register(Confirmation(is_valid=False, reference="WAPI2")))
+
+
+async def test_number_of_another_name_or_of_two_organizations_is_put_before_an_operator(
+    database: Database, new_tenant: Any
+) -> None:
+    async def put(name: str | None, registered: str | None, org_id: str | None = None) -> tuple[str, list[str]]:
+        org_id = org_id or (await new_tenant("owner")).org_id
+        wanted = billing_profile.well_formed(Profile(country="IT", vat_id="IT00743110157", legal_name=name))
+        register = Register(Confirmation(is_valid=True, reference="WAPI1", name=registered))
+        async with database.platform() as session:
+            known = await profiles.find(session, org_id)
+        vat = await billing_profile.confirmation(register, known, wanted)
+        async with database.platform() as session:
+            await billing_profile.put(session, KIM, org_id, wanted, vat=vat, now=NOW)
+            alerts = await session.scalars(select(Alert.detail).where(Alert.subject == org_id))
+            return org_id, list(alerts)
+
+    first, told = await put("Acme S.r.l.", "ACME SRL")
+    assert told == []
+    _, (told_of_second,) = await put(None, None)
+    assert "another organization has it too" in told_of_second
+    _, (told_of_name,) = await put("Jean Dupont", "ACME SRL", first)
+    assert "the register has it under another name" in told_of_name
 
 
 async def test_rates_are_added_once_listed_and_never_two_for_one_time(operator: Caller) -> None:

@@ -1,6 +1,6 @@
 """The batch that asks again for VAT numbers that are not confirmed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -14,12 +14,13 @@ from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
 from dev.sandbox.vies.app import Register, create_app
 from models.alert import Alert
 from models.billing_profile import BillingProfile
+from providers.tax.base import Confirmation
 from providers.tax.vies import Vies
 from repositories import billing_profile
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
-from tests.support.billing import located, organization
+from tests.support.billing import draft, finalise, located, organization, rate
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
 from workflows.vat_confirmations import VatConfirmationsWorkflow
@@ -104,3 +105,26 @@ async def test_an_answer_for_a_number_that_was_changed_meanwhile_is_dropped(fres
 def test_numbers_are_asked_for_every_night() -> None:
     (job,) = [job for job in SCHEDULES if job.id == "vat-confirmations"]
     assert (job.workflow, len(job.spec.calendars)) == ("vat-confirmations", 1)
+
+
+async def test_number_that_is_not_in_force_any_more_ends_reverse_charge_after_a_month(fresh_database_urls: Any) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org = await organization(database)
+    await rate(database, "fr-vat", "FR", 200_000)
+    await located(database, org, "FR", vat_id="FR40303265045", vat_reference="WAPI1", vat_confirmed_at=NOW)
+    answers = [Confirmation(is_valid=True, reference="WAPI2"), Confirmation(is_valid=False, reference="WAPI3")]
+
+    class Answering:
+        async def confirm(self, country: str, number: str) -> Confirmation:
+            return answers.pop(0)
+
+    async def asked(days: int) -> tuple[int, int]:
+        message = ConfirmVatNumbers(now=NOW + timedelta(days=days), after="", limit=2)
+        page = await VatNumberActivities(database, Answering()).confirm_vat_numbers(message)
+        return page.asked, (await finalise(database, await draft(database, org))).tax_minor
+
+    assert [await asked(days) for days in (29, 31, 60, 62)] == [(0, 0), (1, 0), (0, 0), (1, 2_000)]
+    async with database.platform() as session:
+        told = (await session.scalars(select(Alert.kind).where(Alert.subject == org))).all()
+    assert told == ["tax.vat_not_in_force"]
+    await database.close()

@@ -53,11 +53,9 @@ async def put_billing_profile(
         wanted = billing_profile.well_formed(body.profile())
         async with deps.session_for(actor) as session:
             known = await profiles.find(session, org_id)
-        reference = await billing_profile.confirmation(deps.providers.vat_numbers, known, wanted)
+        vat = await billing_profile.confirmation(deps.providers.vat_numbers, known, wanted)
         async with deps.database.platform() as session:
-            row = await billing_profile.put(
-                session, actor, org_id, wanted, vat_reference=reference, now=datetime.now(UTC)
-            )
+            row = await billing_profile.put(session, actor, org_id, wanted, vat=vat, now=datetime.now(UTC))
             return view(org_id, row)
 
     return await command.run(act)

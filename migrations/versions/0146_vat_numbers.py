@@ -1,0 +1,23 @@
+"""Organizations are found by their VAT number.
+
+Revision ID: 0146_vat_numbers
+Revises: 0140_charged_before_bills
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0146_vat_numbers"
+down_revision: str | None = "0140_charged_before_bills"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    op.create_index(
+        "ix_billing_profiles_vat_id", "billing_profiles", ["vat_id"], postgresql_where=sa.text("vat_id IS NOT NULL")
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_billing_profiles_vat_id", table_name="billing_profiles")
