@@ -111,7 +111,7 @@ _MANAGEMENT = _TENANT_WORK | {
 
 #: The whole permission table. A role that is not named for a permission does not have it.
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    # Where money leaves to is for owners and finance alone: an admin issues keys, and would issue one for itself.
+    # Where money leaves to is for owners and finance alone, and an admin issues keys of neither.
     Role.OWNER: _MANAGEMENT | {Permission.PAY_OUT},
     Role.ADMIN: _MANAGEMENT,
     Role.FINANCE: _TENANT_WORK
@@ -198,12 +198,16 @@ _TENANT_ROLES = frozenset(Role) - PLATFORM_ROLES
 #: Roles that may issue a second key to a principal that has one. Everybody else revokes the first, so that it shows.
 SECOND_KEYS = frozenset({Role.OWNER, Role.OPERATOR})
 
-#: Whose keys a role may issue and revoke: nobody reaches above their own role. Asked after `MANAGE_KEYS`.
+#: Whose keys and links a role may issue: nobody but an operator gives a permission that they lack. Asked after
+#: `MANAGE_KEYS`.
 GRANTABLE: dict[Role, frozenset[Role]] = {
     Role.OWNER: _TENANT_ROLES,
-    Role.ADMIN: _TENANT_ROLES - {Role.OWNER},
+    Role.ADMIN: _TENANT_ROLES - {Role.OWNER, Role.FINANCE},
     Role.OPERATOR: frozenset(Role),
 }
+
+#: Whose keys a role may revoke, and whose links and sessions it may end. Asked after `MANAGE_KEYS`.
+REVOCABLE: dict[Role, frozenset[Role]] = {**GRANTABLE, Role.ADMIN: _TENANT_ROLES - {Role.OWNER}}
 
 
 #: What a session that a link opened may not do, whatever its role: whoever made the link would act unseen, or keep its
@@ -255,8 +259,12 @@ class Actor:
         return permission in PERMISSIONS[self.role] and (self.made_by is None or permission not in NOT_BY_LINK)
 
     def may_grant(self, role: Role) -> bool:
-        """Tell whether the actor may issue and revoke keys of that role."""
+        """Tell whether the actor may issue keys of that role, and make links for it."""
         return role in GRANTABLE.get(self.role, frozenset())
+
+    def may_revoke(self, role: Role) -> bool:
+        """Tell whether the actor may revoke keys of that role, and end its links and sessions."""
+        return role in REVOCABLE.get(self.role, frozenset())
 
     def qualified(self) -> str:
         """Write the principal with its organization, `org_…/principal`; platform principals stand alone."""

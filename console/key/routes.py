@@ -32,7 +32,7 @@ async def show(visit: Visit) -> Response:
         found,
         visit.choices.prefs,
         tabs(visit, "/settings/keys"),
-        grantable=view.grantable_by(visit.me.role) if manages else (),
+        revocable=view.revocable_by(visit.me.role) if manages else (),
         issue=f"{_listed(visit)}/new" if manages else "",
         now=datetime.now(UTC),
     )

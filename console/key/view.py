@@ -12,7 +12,7 @@ from console.lists import Found, Listed
 from console.status import Status, status_of
 from console.who import role_named
 from console.widgets import Asking, Link, Tab, address
-from domain.access import GRANTABLE, PLATFORM_ROLES, Role
+from domain.access import GRANTABLE, PLATFORM_ROLES, REVOCABLE, Role
 
 FILTERS = ("q", "role", "active")
 LABELS = {"q": "Principal", "role": "Role", "from": "From", "to": "To"}
@@ -88,7 +88,7 @@ def page(
     prefs: Prefs,
     tabs: tuple[Tab, ...],
     *,
-    grantable: Collection[Role],
+    revocable: Collection[Role],
     issue: str,
     now: datetime,
 ) -> Keys:
@@ -98,7 +98,7 @@ def page(
         found: of `GET /api-keys`.
         prefs: how the reader reads.
         tabs: the parts of the settings.
-        grantable: the roles whose keys the reader may revoke.
+        revocable: the roles whose keys the reader may revoke.
         issue: where a key is issued; empty where the reader may not.
         now: what has expired is before it.
     """
@@ -115,7 +115,7 @@ def page(
         roles=(("", "Any"), *((role.value, role_named(role.value).capitalize()) for role in ROLES)),
         active=active,
         issue=issue,
-        rows=tuple(row(each, prefs, asked.path, grantable, now) for each in found.rows),
+        rows=tuple(row(each, prefs, asked.path, revocable, now) for each in found.rows),
     )
 
 
@@ -126,10 +126,10 @@ def state_of(key: Mapping[str, Any], now: datetime) -> str:
     return "expired" if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= now else "active"
 
 
-def row(key: Mapping[str, Any], prefs: Prefs, path: str, grantable: Collection[Role], now: datetime) -> Row:
+def row(key: Mapping[str, Any], prefs: Prefs, path: str, revocable: Collection[Role], now: datetime) -> Row:
     """Return one key of the API as it is shown."""
     state = state_of(key, now)
-    may_revoke = state == "active" and key["role"] in {role.value for role in grantable}
+    may_revoke = state == "active" and key["role"] in {role.value for role in revocable}
     asks = address(f"{path}/{key['id']}/revoke", [("q", key["principal"])])
     return Row(
         id=ident(key["id"]),
@@ -146,8 +146,13 @@ def row(key: Mapping[str, Any], prefs: Prefs, path: str, grantable: Collection[R
 
 
 def grantable_by(role: str) -> frozenset[Role]:
-    """Return the roles of an organization whose keys a role may issue and revoke."""
+    """Return the roles of an organization whose keys and links a role may issue."""
     return GRANTABLE.get(Role(role), frozenset()) - PLATFORM_ROLES
+
+
+def revocable_by(role: str) -> frozenset[Role]:
+    """Return the roles of an organization whose keys a role may revoke, and whose links and sessions it may end."""
+    return REVOCABLE.get(Role(role), frozenset()) - PLATFORM_ROLES
 
 
 def issue(form: Shown, grantable: Collection[Role], agents: Answer, listed: str) -> Issue:

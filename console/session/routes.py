@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from console import lists
 from console.forms import Shown, blank, read_form
 from console.gateway import Refused
-from console.key.view import grantable_by
+from console.key.view import grantable_by, revocable_by
 from console.routing import COMMAND, tenant
 from console.session import view
 from console.settings.view import tabs
@@ -22,8 +22,8 @@ def _at(visit: Visit, path: str) -> str:
     return visit.base + path
 
 
-def _grantable(visit: Visit) -> frozenset[Role]:
-    return grantable_by(visit.me.role) if visit.may(Permission.MANAGE_KEYS) else frozenset()
+def _endable(visit: Visit) -> frozenset[Role]:
+    return revocable_by(visit.me.role) if visit.may(Permission.MANAGE_KEYS) else frozenset()
 
 
 async def show(visit: Visit) -> Response:
@@ -34,7 +34,7 @@ async def show(visit: Visit) -> Response:
         visit.choices.prefs,
         tabs(visit, "/settings/sessions"),
         principal=visit.me.principal,
-        endable=_grantable(visit),
+        endable=_endable(visit),
     )
     return await visit.render("session/list.html", page, found.status)
 
@@ -54,17 +54,17 @@ async def _found(visit: Visit, path: str) -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
-def _need_to_grant(visit: Visit, found: Mapping[str, Any]) -> None:
-    """Refuse a page about a session or link of a role that whoever asks may not grant, as the API would."""
-    if found["role"] not in _grantable(visit):
+def _need_to_end(visit: Visit, found: Mapping[str, Any]) -> None:
+    """Refuse a page about a session or link of a role whose sessions whoever asks may not end, as the API would."""
+    if found["role"] not in _endable(visit):
         raise Refused(forbidden(visit.request))
 
 
 async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a session is ended; those of roles that whoever asks may not issue keys for are not theirs to end."""
+    """Ask before a session is ended; those of roles whose keys whoever asks may not revoke are not theirs to end."""
     found = await _found(visit, _SESSIONS)
     if found["principal"] != visit.me.principal:
-        _need_to_grant(visit, found)
+        _need_to_end(visit, found)
     page = view.ending(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/sessions"))
     return await visit.render("parts/asking.html", page, status)
 
@@ -83,7 +83,7 @@ async def end(visit: Visit) -> Response:
 async def show_links(visit: Visit) -> Response:
     """Show the links that open something still."""
     found = await lists.find(visit, _LINKS, *view.FILTERS)
-    shown = view.links(found, visit.choices.prefs, tabs(visit, "/settings/links"), _grantable(visit))
+    shown = view.links(found, visit.choices.prefs, tabs(visit, "/settings/links"), _endable(visit))
     return await visit.render("session/links.html", shown, found.status)
 
 
@@ -91,7 +91,7 @@ async def ask_to_make(visit: Visit, form: Shown | None = None, status: int = 200
     """Show the form that makes a link."""
     visit.need(Permission.MANAGE_KEYS)
     shown = form or blank(role="member", expires_in="PT15M", path=visit.base)
-    page = view.make(shown, _grantable(visit), _at(visit, "/settings/links"), visit.base)
+    page = view.make(shown, grantable_by(visit.me.role), _at(visit, "/settings/links"), visit.base)
     return await visit.render("session/make.html", page, status)
 
 
@@ -110,7 +110,7 @@ async def make(visit: Visit) -> Response:
 async def ask_to_end_link(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a link is ended."""
     found = await _found(visit, _LINKS)
-    _need_to_grant(visit, found)
+    _need_to_end(visit, found)
     page = view.ending_link(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/links"))
     return await visit.render("parts/asking.html", page, status)
 

@@ -178,6 +178,13 @@ async def test_nobody_issues_a_key_above_their_own_role(granter: Role, role: Rol
         refused(response, 403, "auth.forbidden")
 
 
+async def test_admin_revokes_keys_of_finance_and_issues_none(tenant: Tenant) -> None:
+    body = {"principal": "treasurer", "role": "finance"}
+    made = good(await tenant.owner.post("/api-keys", body), 201)
+    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
+    refused(await tenant.admin.post("/api-keys", body), 403, "auth.forbidden")
+
+
 @pytest.mark.parametrize("role", sorted(PLATFORM_ROLES))
 async def test_tenants_never_issue_platform_keys(role: str, tenant: Tenant) -> None:
     refused(await tenant.owner.post("/api-keys", {"principal": "mole", "role": role}), 403, "auth.forbidden")

@@ -124,7 +124,7 @@ async def test_link_and_its_session_end_when_it_is_ended(company: Tenant) -> Non
 async def test_link_and_its_session_end_with_the_key_of_its_maker(company: Tenant, platform: Caller) -> None:
     key = good(await company.owner.post("/api-keys", {"principal": "leaving", "role": "admin"}), 201)
     leaving = Caller(company.owner.http, key["secret"], company.org_id)
-    unused, used = await linked(leaving), await linked(leaving, "pia")
+    unused, used = await linked(leaving, role="member"), await linked(leaving, "pia", "member")
     browser = await redeemed(leaving, used)
     assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
     gone = await Caller(company.owner.http, None).post("/sessions/redeem", {"token": token_in(unused)})
@@ -237,8 +237,8 @@ async def test_links_of_another_organization_do_not_exist(company: Tenant, stran
 
 
 async def test_admin_opens_no_session_beside_the_holder_of_a_key(company: Tenant) -> None:
-    good(await company.owner.post("/api-keys", {"principal": "maria", "role": "finance"}), 201)
-    body = {"principal": "Maria", "role": "finance"}
+    good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
+    body = {"principal": "Maria", "role": "member"}
     refused(await company.admin.post("/sessions/links", body), 409, "principal.exists")
     good(await company.owner.post("/sessions/links", body), 201)
 

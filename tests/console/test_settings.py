@@ -43,8 +43,8 @@ def test_state_of_a_key_is_told_from_its_moments(changes: dict[str, str], state:
 
 
 def test_only_active_keys_of_roles_within_reach_can_be_revoked() -> None:
-    def revoke(grantable: set[Role], **changes: str) -> str:
-        return row(KEY | changes, Prefs(), "/keys", grantable, NOW).revoke
+    def revoke(revocable: set[Role], **changes: str) -> str:
+        return row(KEY | changes, Prefs(), "/keys", revocable, NOW).revoke
 
     assert revoke({Role.OWNER}) == f"/keys/{KEY['id']}/revoke?q=kim"
     assert revoke({Role.MEMBER}) == ""

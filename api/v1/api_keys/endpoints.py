@@ -218,7 +218,7 @@ async def revoke_api_key(key_id: str, deps: DepsDep, actor: ActorDep) -> None:
     async with deps.session_for(actor) as session:
         row = await keys.get(session, key_id)
         permit(actor, Permission.MANAGE_KEYS)
-        if not actor.may_grant(Role(row.role)):
+        if not actor.may_revoke(Role(row.role)):
             raise Forbidden(f"The role {actor.role.value} may not revoke keys of the role {row.role}.")
         if await keys.revoke(session, row.id):
             await audit.record(session, actor, "api_key.revoke", row.id, {"principal": row.principal}, row.org_id)

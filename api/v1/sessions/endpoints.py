@@ -170,7 +170,7 @@ def _is_own(actor: Actor, row: Session) -> bool:
 async def end_session(session_id: str, deps: DepsDep, actor: ActorDep) -> None:
     """End a session at once, wherever it is used; ending it again changes nothing.
 
-    Everybody ends their own. Owners and admins end those of their organization, of roles that they may issue keys for;
+    Everybody ends their own. Owners and admins end those of their organization, of roles whose keys they may revoke;
     operators end any.
     """
     async with deps.session_for(actor) as session:
@@ -178,7 +178,7 @@ async def end_session(session_id: str, deps: DepsDep, actor: ActorDep) -> None:
         if not _is_own(actor, row):
             if not actor.may(Permission.MANAGE_KEYS):
                 raise NotFound(sessions.MISSING)
-            if not actor.may_grant(Role(row.role)):
+            if not actor.may_revoke(Role(row.role)):
                 raise Forbidden(f"The role {actor.role.value} may not end sessions of the role {row.role}.")
         if await sessions.end(session, row.id, actor.qualified()):
             await audit.record(session, actor, "session.end", row.id, {"principal": row.principal}, row.org_id)

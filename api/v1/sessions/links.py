@@ -140,7 +140,7 @@ async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None
     async with deps.session_for(actor) as session:
         row = await sessions.get_link(session, link_id)
         permit(actor, Permission.MANAGE_KEYS)
-        if not actor.may_grant(Role(row.role)):
+        if not actor.may_revoke(Role(row.role)):
             raise Forbidden(f"The role {actor.role.value} may not end links for the role {row.role}.")
         if await sessions.end_link(session, row.id, actor.qualified()):
             details = {"principal": row.principal}

@@ -5107,7 +5107,7 @@ class AsyncSessions:
     async def end(self, session_id: str) -> None:
         """End a session at once, wherever it is used; ending it again changes nothing.
 
-        Everybody ends their own. Owners and admins end those of their organization, of roles that they may issue keys for; operators end any.
+        Everybody ends their own. Owners and admins end those of their organization, of roles whose keys they may revoke; operators end any.
         """
         await self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
 

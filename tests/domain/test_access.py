@@ -1,0 +1,24 @@
+"""Who may do what: the tables of roles against each other."""
+
+import pytest
+
+from domain.access import GRANTABLE, PERMISSIONS, REVOCABLE, Permission, Role
+
+#: Operators set organizations up, and issue their first keys.
+_EXCEPT = {Role.OPERATOR}
+
+
+@pytest.mark.parametrize("granter", sorted(GRANTABLE.keys() - _EXCEPT))
+def test_nobody_grants_a_role_with_a_permission_that_they_lack(granter: Role) -> None:
+    beyond = {role: PERMISSIONS[role] - PERMISSIONS[granter] for role in GRANTABLE[granter]}
+    assert not {role: more for role, more in beyond.items() if more}
+
+
+def test_only_who_manages_keys_issues_and_revokes_them() -> None:
+    managing = {role for role in Role if Permission.MANAGE_KEYS in PERMISSIONS[role]}
+    assert GRANTABLE.keys() == REVOCABLE.keys() == managing
+
+
+@pytest.mark.parametrize("granter", sorted(GRANTABLE))
+def test_whoever_issues_keys_of_a_role_may_revoke_them(granter: Role) -> None:
+    assert GRANTABLE[granter] <= REVOCABLE[granter]
