@@ -64,6 +64,7 @@ REACTIONS = _table(
     escrow.already_signed escrow.payment_mismatch escrow.evidence_closed escrow.delivery_changed
     escrow.evidence_full escrow.deliveries_full escrow.refunds_full escrow.milestone_released
     subscription.exists subscription.same_plan subscription.change_pending subscription.price_changed
+    subscription.payment_disputed
     subscription.trial_used subscription.contact_missing subscription.unpaid subscription.wrong_state
     approval.same_operator approval.decided payout.debt_open payout.frozen payout.wrong_state payout.no_funds
     payout.given_up payout.destination_changed payout.no_account payout.account_not_ready
@@ -86,7 +87,7 @@ REACTIONS = _table(
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
     tax.service_unavailable service.unavailable internal {SILENCE} {UNREADABLE}
     """,
-    wait="rate_limited escrow.too_many_waiting notification.codes_exhausted",
+    wait="rate_limited escrow.too_many_waiting notification.codes_exhausted organization.contacts_exhausted",
     approval="approval.required",
     other_content="idempotency.conflict",
     sign_in="auth.missing auth.invalid session.ended",

@@ -31,6 +31,7 @@ class QueuedMail(Base):
         CheckConstraint("(sent_at IS NOT NULL) = (status = 'sent')", name="sent"),
         Index("ix_mails_due", "next_attempt_at", "id", postgresql_where=text("status = 'queued'")),
         Index("ix_mails_org_id_id", "org_id", "id"),
+        Index("ix_mails_contacts_changed", "queued_at", postgresql_where=text("kind = 'contacts_changed'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

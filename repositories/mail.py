@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.mail import MailKind, MailStatus
 from models.mail import QueuedMail
+from repositories.command import lock_command
 
 _CLAIM = text("""
     UPDATE mails SET attempts = attempts + 1,
@@ -19,6 +20,14 @@ _CLAIM = text("""
         ORDER BY next_attempt_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
     RETURNING id
+""")
+# The kind is literal, by which the partial index is found.
+_CHANGES_OF = text("""
+    SELECT queued_at FROM mails WHERE kind = 'contacts_changed' AND queued_at > :since AND org_id = :org_id
+""")
+_CHANGES_TO = text("""
+    SELECT DISTINCT lower(recipient), queued_at, id FROM mails, unnest(recipients) recipient
+    WHERE kind = 'contacts_changed' AND queued_at > :since AND lower(recipient) = ANY (:addresses)
 """)
 _OVERDUE = text("""
     UPDATE mails SET status = 'failed', problem = coalesce(problem, :problem)
@@ -56,6 +65,23 @@ async def add(
         # No conflict is named: a tenant may not read the column that it would be about.
         .on_conflict_do_nothing()
     )
+
+
+async def contact_changes(
+    session: AsyncSession, org_id: str, addresses: Sequence[str], *, since: datetime
+) -> tuple[list[datetime], dict[str, list[datetime]]]:
+    """Return when mails about changed contacts were queued: by an organization, and to each address by whichever.
+
+    Nobody else changes contacts at these addresses until the transaction ends. Addresses are one whatever their case.
+    """
+    wanted = sorted({address.casefold() for address in addresses})
+    for address in wanted:
+        await lock_command(session, f"contact-changes:{address}")
+    own = await session.scalars(_CHANGES_OF, {"org_id": org_id, "since": since})
+    by_address: dict[str, list[datetime]] = {}
+    for address, queued_at, _ in await session.execute(_CHANGES_TO, {"addresses": wanted, "since": since}):
+        by_address.setdefault(address, []).append(queued_at)
+    return list(own), by_address
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[QueuedMail]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
+from domain.contact import DAY, check_change
 from domain.errors import other_request
 from domain.mail import LANGUAGES, Contact, MailKind, Purpose, checked_values, purpose_of
 from domain.metadata import Precondition
@@ -66,12 +67,14 @@ async def set_contacts(
     command_id: str,
     now: datetime,
 ) -> OrganizationContacts:
-    """Set an organization's contacts, and tell those that it had about security until then.
+    """Set an organization's contacts, and write to those that it had about security until then.
+
+    A language alone is set without a mail. There are so many mails a day, because nobody has verified the addresses.
 
     What the command has set before is not set again, whatever version it was for.
 
     Args:
-        session: of the organization, or the platform's.
+        session: of the platform, because the mails of all organizations to an address count.
         actor: who sets them, and may.
         org_id: the organization.
         language: of its mails; None leaves it.
@@ -86,6 +89,7 @@ async def set_contacts(
     Raises:
         PreconditionFailed: the contacts are of another version.
         IdempotencyConflict: the command has set others.
+        RateLimited: `organization.contacts_exhausted`.
     """
     row = await contact.lock(session, org_id)
     if row is not None and row.command_id == command_id:
@@ -102,7 +106,8 @@ async def set_contacts(
         contacts = contact.contacts_of(row)
     if row is not None and (row.language, contact.contacts_of(row)) == (language, tuple(contacts)):
         return row
-    if row is not None:
+    if row is not None and contact.contacts_of(row) != tuple(contacts):
+        await _check_change(session, row, now)
         data = {"changed_by": actor.principal}
         # A command may come again after others, and change contacts again: each change is told of, so its version is
         # the mail's key.
@@ -113,3 +118,11 @@ async def set_contacts(
     counts = {purpose.value: sum(purpose in each.purposes for each in contacts) for purpose in Purpose}
     await audit.record(session, actor, "organization.contacts", org_id, {"language": language, **counts}, org_id)
     return row
+
+
+async def _check_change(session: AsyncSession, row: OrganizationContacts, now: datetime) -> None:
+    """Refuse another change of contacts where as many of these mails went out within a day."""
+    written_to = [each.address for each in contact.contacts_of(row) if Purpose.SECURITY in each.purposes]
+    own, to_address = await mails.contact_changes(session, row.org_id, written_to, since=now - DAY)
+    for queued in ([], *to_address.values()):
+        check_change(of_organization=own, to_address=queued, now=now)

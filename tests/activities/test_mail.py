@@ -40,7 +40,7 @@ class World:
 
     async def set(self, *contacts: Contact, language: str = "en") -> None:
         actor = Actor(principal="kim", role=Role.OWNER, org_id=self.org)
-        async with self.database.tenant(self.org) as session:
+        async with self.database.platform() as session:
             await mail.set_contacts(
                 session,
                 actor,

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import delete, func, select, text
 
 from domain.access import Actor, Role
+from domain.contact import CHANGES_A_DAY
 from domain.mail import Contact, MailKind, Purpose
 from domain.metadata import Precondition
 from models.idempotency import IdempotencyKey
@@ -16,6 +18,7 @@ from models.mail import QueuedMail
 from runtime.database import Database
 from services import mail
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
@@ -162,6 +165,57 @@ async def test_every_replacement_is_told_of_also_one_by_a_key_that_was_forgotten
         told.append(await warnings(database, tenant.org_id))
         await forget(database, key)
     assert told == [1, 2, 3]
+
+
+async def changed(by: Caller, org_id: str, *emails: str, language: str = "en") -> Any:
+    contacts = [{"email": each, "purposes": ["security"]} for each in emails]
+    body = {"language": language, "contacts": contacts}
+    return await by.ask("PUT", f"/organizations/{org_id}/contacts", json=body)
+
+
+async def test_another_language_is_set_without_a_mail(new_tenant: MakeTenant, database: Database) -> None:
+    tenant = await new_tenant()
+    for language in ("en", "de", "en", "de"):
+        good(await changed(tenant.owner, tenant.org_id, "o@acme.example", language=language))
+    assert await warnings(database, tenant.org_id) == 0
+
+
+async def test_contacts_are_changed_ten_times_a_day(
+    new_tenant: MakeTenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    tenant = await new_tenant()
+    for number in range(1 + CHANGES_A_DAY):
+        good(await changed(tenant.owner, tenant.org_id, f"o{number}@acme.example"))
+    late = await changed(tenant.owner, tenant.org_id, "late@acme.example")
+    refused(late, 429, "organization.contacts_exhausted")
+    assert 80_000 < int(late.headers["retry-after"]) <= 86_400
+    assert await warnings(database, tenant.org_id) == CHANGES_A_DAY
+    good(await changed(tenant.owner, tenant.org_id, f"o{CHANGES_A_DAY}@acme.example", language="de"))
+    connection = await asyncpg.connect(database_urls.owner)
+    try:
+        yesterday = "UPDATE mails SET queued_at = queued_at - interval '1 day' WHERE org_id = $1"
+        await connection.execute(yesterday, tenant.org_id)
+    finally:
+        await connection.close()
+    good(await changed(tenant.owner, tenant.org_id, "late@acme.example"))
+
+
+async def test_ten_changes_a_day_are_mailed_to_an_address_by_whichever_organization(
+    new_tenant: MakeTenant, database: Database
+) -> None:
+    address, sent = f"Victim-{new_key()}@elsewhere.example", 0
+    while sent < CHANGES_A_DAY:
+        tenant = await new_tenant()
+        good(await changed(tenant.owner, tenant.org_id, address))
+        for _ in range(min(4, CHANGES_A_DAY - sent)):
+            other = f"{new_key()}@acme.example"
+            good(await changed(tenant.owner, tenant.org_id, address.lower(), other))
+            sent += 1
+    last = await new_tenant()
+    good(await changed(last.owner, last.org_id, address))
+    refused(await changed(last.owner, last.org_id, "o@acme.example"), 429, "organization.contacts_exhausted")
+    good(await changed(last.owner, last.org_id, address, language="de"))
+    assert await warnings(database, last.org_id) == 0
 
 
 async def test_forgotten_key_that_set_contacts_sets_no_others(new_tenant: MakeTenant, database: Database) -> None:

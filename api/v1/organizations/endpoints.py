@@ -30,7 +30,7 @@ from api.v1.organizations.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
 from domain.metadata import ExternalIdTaken, Precondition
 from domain.organization import OrganizationStatus
 from domain.plan import FREE
@@ -41,6 +41,8 @@ from runtime.identity import new_id
 from services import credit_lot, mail, project, referral
 from services.metadata import Change, change
 from services.project import Order
+
+_CONTACTS_EXHAUSTED = (RateLimited, "organization.contacts_exhausted")
 
 router = Resource(tags=["organizations"])
 
@@ -228,7 +230,9 @@ async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, res
 
 
 @router.put(
-    "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
+    "/organizations/{organization_id}/contacts",
+    response_model=ContactsView,
+    responses=errors(NotFound, Forbidden, _CONTACTS_EXHAUSTED),
 )
 async def set_contacts(
     organization_id: str,
@@ -241,7 +245,7 @@ async def set_contacts(
     """Set at which addresses an organization is written to, in place of those that it had.
 
     Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert
-    money. Those that were written to about security until now get a mail.
+    money. Those that were written to about security until now get a mail, at most ten times a day.
 
     `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
     """
@@ -249,7 +253,9 @@ async def set_contacts(
 
 
 @router.patch(
-    "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
+    "/organizations/{organization_id}/contacts",
+    response_model=ContactsView,
+    responses=errors(NotFound, Forbidden, _CONTACTS_EXHAUSTED),
 )
 async def update_contacts(
     organization_id: str,
@@ -261,8 +267,8 @@ async def update_contacts(
 ) -> Response:
     """Change at which addresses an organization is written to, or in which language.
 
-    Those that were written to about security until now get a mail. `If-Match` says for which version, `"0"` that none
-    were ever set; the answer has the new one as its `ETag`.
+    Those that were written to about security until now get a mail where addresses change, at most ten times a day.
+    `If-Match` says for which version, `"0"` that none were ever set; the answer has the new one as its `ETag`.
     """
     return await _write_contacts(
         deps, actor, organization_id, body.language, body.contacts, expected, command, is_matched=True
@@ -290,7 +296,8 @@ async def _write_contacts(
         raise Invalid("An e-mail address must be listed once, with all of its purposes.", extra={"field": "contacts"})
 
     async def act() -> ContactsView:
-        async with deps.session_for(actor) as session:
+        # The platform's role: what other organizations sent to an address counts too.
+        async with deps.database.platform() as session:
             row = await mail.set_contacts(
                 session,
                 actor,

@@ -2685,7 +2685,7 @@ class Organizations:
     ) -> models.ContactsView:
         """Set at which addresses an organization is written to, in place of those that it had.
 
-        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now get a mail.
+        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now get a mail, at most ten times a day.
 
         `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
         """
@@ -2711,7 +2711,7 @@ class Organizations:
     ) -> models.ContactsView:
         """Change at which addresses an organization is written to, or in which language.
 
-        Those that were written to about security until now get a mail. `If-Match` says for which version, `"0"` that none were ever set; the answer has the new one as its `ETag`.
+        Those that were written to about security until now get a mail where addresses change, at most ten times a day. `If-Match` says for which version, `"0"` that none were ever set; the answer has the new one as its `ETag`.
         """
         return self._caller.ask(
             models.ContactsView,
