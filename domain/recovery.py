@@ -35,8 +35,8 @@ class Use:
         agent_id: who earned it; None for the platform's commission and charges.
         org_id: the organization of the agent.
         at: when it was earned.
-        used_minor: what was used by it.
-        kept_minor: what of it is still there, was converted or paid out: no more can be taken for it.
+        used_minor: what was used by it, less what went back to the payer: so much its creator answers for, whatever
+            became of it since.
     """
 
     transfer_id: UUID
@@ -45,12 +45,10 @@ class Use:
     agent_id: str | None = None
     org_id: str | None = None
     at: datetime | None = None
-    kept_minor: int = 0
 
     def without(self, minor: int) -> "Use":
         """Return what is left of it when its creator has answered for so much because of another loss."""
-        used = max(0, self.used_minor - minor)
-        return replace(self, used_minor=used, kept_minor=min(self.kept_minor, used))
+        return replace(self, used_minor=max(0, self.used_minor - minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +133,7 @@ def answered_for(
         part = min(left, total)
         left -= part
         for use in by_transfer[transfer_id]:
-            due = min(use.kept_minor, part * use.used_minor // total) if total else 0
+            due = part * use.used_minor // total if total else 0
             if due and use.agent_id is not None and use.at is not None and use.at > since[use.agent_id]:
                 found.append((use, due))
     return found

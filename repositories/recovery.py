@@ -49,8 +49,8 @@ def _moved(condition: str) -> str:
     """
 
 
-#: What arrived at agents of others, less what they gave back to the payer, and what of it is still theirs: there,
-#: converted, or paid out.
+#: What arrived at agents of others, less what they gave back to the payer. The rest they had, whatever became of it:
+#: what paid a debt of theirs or was taken for another loss as much as what was converted or paid out.
 _EARNED_CREDITS = text(
     f"""
     WITH {_FAMILY}, returned AS (
@@ -60,13 +60,7 @@ _EARNED_CREDITS = text(
         GROUP BY u.lot_id
     )
     SELECT f.transfer_id, f.id::text AS source, split_part(f.path, '/', 2) AS agent_id, f.org_id, f.opened_at AS at,
-        f.amount - coalesce(r.amount, 0) AS used, f.remaining - f.held + coalesce((
-            SELECT sum(c.amount) FROM family c
-            LEFT JOIN payouts p ON c.path LIKE 'org/%/payouts/%' AND p.id = split_part(c.path, '/', 4)
-            WHERE c.parent_id = f.id AND c.org_id = f.org_id AND (c.path LIKE 'org/%/credits' OR p.status <> 'failed')
-        ), 0)::bigint - coalesce((
-            SELECT sum(s.taken_minor - s.own_minor + s.owed_minor) FROM recovery_shares s WHERE s.source = f.id::text
-        ), 0)::bigint AS kept
+        f.amount - coalesce(r.amount, 0) AS used
     FROM family f LEFT JOIN family p ON p.id = f.parent_id LEFT JOIN returned r ON r.lot_id = f.id
     WHERE f.path LIKE 'agent/%/earnings/CREDIT' AND f.org_id <> :payer
       AND coalesce(p.path, '') NOT LIKE 'org/%/payouts/%'
@@ -301,7 +295,6 @@ async def _uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
                 agent_id=row.path.split("/")[1] if row.path.endswith(earnings) else None,
                 org_id=row.org_id,
                 at=row.at,
-                kept_minor=row.used,
             )
             for row in await session.execute(_EARNED_MONEY, values)
         ]
@@ -314,7 +307,6 @@ async def _uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
             agent_id=row.agent_id,
             org_id=row.org_id,
             at=row.at,
-            kept_minor=max(0, row.kept),
         )
         for row in await session.execute(_EARNED_CREDITS, values)
     ]

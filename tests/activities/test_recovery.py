@@ -34,7 +34,7 @@ from models.creator_account import CreatorAccountRow
 from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.recovery import Recovery
-from repositories import marketplace
+from repositories import debt, marketplace
 from repositories import payout as payouts
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -42,6 +42,7 @@ from services import earnings
 from services import marketplace as selling
 from services import payout as service
 from services import recovery as recovering
+from services.debt import settle_debt
 from services.payable import shares_of
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
@@ -93,6 +94,15 @@ class World:
                 )
             )
         return self
+
+    async def another_payer(self) -> "World":
+        """Return hands for another organization that pays the same creator."""
+        other = World(self.database)
+        other.org, other.agent, other.actor, other.ref = self.org, self.agent, self.actor, self.ref
+        async with self.database.platform() as session:
+            values = {"id": other.payer, "name": "h", "command_id": other.payer, "created_by": "t"}
+            await session.execute(insert(Organization).values(**values))
+        return other
 
     async def bought(self, **terms: Any) -> Written:
         """Pay by card, for 100 credits unless told otherwise."""
@@ -337,16 +347,61 @@ async def test_what_was_converted_comes_from_other_earnings_then_is_owed_by_late
     await world.converts()
     await world.lost(paid)
     # Earned from somebody else, so that it is not what the payment paid.
-    honest = World(world.database)
-    honest.org, honest.agent = world.org, world.agent
-    async with world.database.platform() as session:
-        await session.execute(
-            insert(Organization).values(id=honest.payer, name="h", command_id=honest.payer, created_by="t")
-        )
+    honest = await world.another_payer()
     await honest.bought()
     await honest.works(30)
     assert (await world.recover())[0] == 1
     assert await world.balances() == {"earned": 0, "owes": -70, "payer": 0}
+
+
+async def test_creator_answers_for_each_of_two_lost_payments_although_one_was_taken_for_the_other(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    """It has converted the first 100 and used them up, so the second 100 are taken for them."""
+    first = await world.bought()
+    await world.works(100)
+    await world.converts()
+    other = await world.another_payer()
+    second = await other.bought()
+    await other.works(100)
+    await world.lost(first)
+    await world.recover()
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    await other.lost(second)
+    await other.recover()
+    assert await other.balances() == {"earned": 0, "owes": -100, "payer": 0}
+    await proves(database_urls)
+
+
+async def test_creator_answers_for_what_has_paid_its_debt(world: World) -> None:
+    owes = accounts.org_debt(world.org, CREDIT)
+    await world.move(Posting(owes, accounts.platform("credit_issuance", CREDIT), 100 * ONE))
+    paid = await world.bought()
+    await world.works(100)
+    async with world.database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        await debt.lock(session, world.org)
+        await ledger.lock_balances([world.earned()], if_open=[owes])
+        await settle_debt(ledger, org_id=world.org, source=world.earned(), key=new_id("k"), reference="t", at=NOW)
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    await world.lost(paid)
+    await world.recover()
+    assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
+
+
+async def test_creator_answers_for_what_was_taken_for_its_own_lost_payment(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    own = await Written(world.database, world.org).begin()
+    own.there.pay(fee=0)
+    await own.look()
+    used = accounts.platform("credit_redemption", CREDIT)
+    await world.move(Posting(accounts.org_credits(world.org), used, 100 * ONE))
+    await world.lost(own)
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    await world.lost(paid)
+    await world.recover()
+    assert await world.balances() == {"earned": 0, "owes": -100, "payer": 0}
 
 
 async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(

@@ -103,9 +103,7 @@ def charge_then_payout(answers_for: timedelta) -> int:
     """Top up by a stolen card, work for it, be paid out on the day after the hold-back of a level, and charge back."""
     received, share = 10_000, shares_of(10_000, 9_000).creator_minor
     transfer = UUID(int=2)
-    use = Use(
-        transfer_id=transfer, source=str(transfer), used_minor=share, agent_id="a", org_id="o", at=NOW, kept_minor=share
-    )
+    use = Use(transfer_id=transfer, source=str(transfer), used_minor=share, agent_id="a", org_id="o", at=NOW)
     commission = Use(transfer_id=transfer, source="", used_minor=received - share)
     disputed_at = NOW + timedelta(days=10)
     taken = answered_for([use, commission], 0, received, {"a": disputed_at - answers_for})
