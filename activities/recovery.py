@@ -110,7 +110,7 @@ class RecoveryActivities:
     async def _made(self, row: TransferReversal, transfer_ref: str) -> ReversalSnapshot:
         if self._payouts is None:
             raise RuntimeError("Stripe is not configured in this worker. Reversals wait for its settings.")
-        known = await self._payouts.find_reversal(transfer_ref, reversal_id=row.id) if row.tries > 1 else None
+        known = await self._found(self._payouts, row, transfer_ref) if row.tries > 1 else None
         return known or await self._payouts.reverse(
             transfer_ref,
             reversal_id=row.id,
@@ -118,3 +118,14 @@ class RecoveryActivities:
             currency=row.currency,
             idempotency_key=recovery_key(row.id, "reversal"),
         )
+
+    async def _found(
+        self, provider: PayoutProvider, row: TransferReversal, transfer_ref: str
+    ) -> ReversalSnapshot | None:
+        try:
+            return await provider.find_reversal(transfer_ref, reversal_id=row.id)
+        except ProviderRefused as refused:
+            if refused.code in ABOUT_US:
+                raise
+            # A look that is refused says nothing of what an earlier try has made.
+            raise OutcomeUnknown(refused.detail, code=refused.code) from refused

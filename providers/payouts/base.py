@@ -2,7 +2,8 @@
 
 As with payments nothing is inferred from the order of calls or webhooks: whoever wants to know asks again. The errors
 are those of `providers.payments.base`. A transfer is refused because the balance of the platform there is short, which
-passes (`BalanceShort`), or because the destination cannot take it, which is final (`ProviderRefused`).
+passes (`BalanceShort`), or because the destination cannot take it, which is final (`ProviderRefused`). What was made
+and cannot be read is `OutcomeUnknown`, and no refusal: it would be sent twice.
 """
 
 from dataclasses import dataclass

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 import stripe
 
+from domain.errors import Invalid
 from domain.payment.snapshot import BalanceTransaction
-from providers.payments.base import ProviderRefused
+from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.stripe.amounts import from_stripe, to_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
@@ -151,31 +152,42 @@ def _account(account: stripe.Account) -> AccountSnapshot:
     )
 
 
+@contextmanager
+def _made() -> Iterator[None]:
+    """Read what Stripe has made: what cannot be read was made all the same, and is looked for again."""
+    try:
+        yield
+    except (ProviderRefused, Invalid) as error:
+        raise OutcomeUnknown(error.detail, code="stripe.unreadable") from error
+
+
 def _transfer(transfer: stripe.Transfer) -> TransferSnapshot:
-    return TransferSnapshot(
-        ref=transfer.id,
-        payout_id=metadata_of(transfer, "payout_id"),
-        account_ref=id_of(transfer.destination) or "",
-        amount_minor=from_stripe(transfer.amount, transfer.currency),
-        reversed_minor=from_stripe(transfer.amount_reversed, transfer.currency),
-        currency=transfer.currency.upper(),
-        movement=_moved(transfer_movement(transfer)),
-    )
+    with _made():
+        return TransferSnapshot(
+            ref=transfer.id,
+            payout_id=metadata_of(transfer, "payout_id"),
+            account_ref=id_of(transfer.destination) or "",
+            amount_minor=from_stripe(transfer.amount, transfer.currency),
+            reversed_minor=from_stripe(transfer.amount_reversed, transfer.currency),
+            currency=transfer.currency.upper(),
+            movement=_moved(transfer_movement(transfer)),
+        )
 
 
 def _reversal(reversal: stripe.TransferReversal) -> ReversalSnapshot:
-    return ReversalSnapshot(
-        ref=reversal.id,
-        transfer_ref=id_of(reversal.transfer) or "",
-        amount_minor=from_stripe(reversal.amount, reversal.currency),
-        currency=reversal.currency.upper(),
-        movement=_moved(reversal_movement(reversal)),
-    )
+    with _made():
+        return ReversalSnapshot(
+            ref=reversal.id,
+            transfer_ref=id_of(reversal.transfer) or "",
+            amount_minor=from_stripe(reversal.amount, reversal.currency),
+            currency=reversal.currency.upper(),
+            movement=_moved(reversal_movement(reversal)),
+        )
 
 
 def _moved(movement: BalanceTransaction | None) -> BalanceTransaction:
     if movement is None:
-        raise ProviderRefused(
-            "Stripe says nothing of what it did to the balance.", code="stripe.no_balance_transaction"
+        raise OutcomeUnknown(
+            "Stripe does not show yet what it did to the balance.", code="stripe.no_balance_transaction"
         )
     return movement

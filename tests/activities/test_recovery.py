@@ -34,6 +34,7 @@ from models.creator_account import CreatorAccountRow
 from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.recovery import Recovery
+from providers.payments.base import ProviderRefused
 from repositories import debt, marketplace
 from repositories import payout as payouts
 from runtime.database import Database, driver_connection
@@ -504,6 +505,24 @@ async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_
     assert await world.recover() == (0, 1)
     assert [back.amount_minor for back in world.fake.back.values()] == [1000]
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
+async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    world.fake.modes[world.ref] = "lost"
+    await world.lost(paid)
+    await world.recover()
+
+    async def refuse(transfer_ref: str, *, reversal_id: str) -> Any:
+        raise ProviderRefused("Not now.", code="lookup_refused")
+
+    monkeypatch.setattr(world.fake, "find_reversal", refuse)
+    async with world.database.platform() as session:
+        await session.execute(text("UPDATE transfer_reversals SET next_at = now() WHERE org_id = :o"), {"o": world.org})
+    assert await world.recover() == (0, 0)
+    assert await world.reversals() == [("requested", 1000)]
 
 
 async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_comes(world: World) -> None:

@@ -2,8 +2,11 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import stripe
 
 from domain.payment.snapshot import BalanceTransactionKind
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
@@ -86,6 +89,30 @@ async def test_transfer_whose_answer_was_lost_is_found(sandbox, connect):
     found = await connect.find_transfer(wanted)
     assert found is not None
     assert found.amount_minor == 1000
+
+
+@pytest.mark.parametrize("says", [{}, {"currency": "bgn"}, {"currency": "isk", "amount": 1001}])
+async def test_what_was_made_and_cannot_be_read_is_unknown_and_not_refused(says: dict[str, Any]) -> None:
+    """Stripe may not show yet what it did to the balance; what is refused is sent anew."""
+
+    async def transfer(params: Any, options: Any) -> Any:
+        known = {name: params[name] for name in ("amount", "currency", "destination", "metadata")}
+        values = {"id": "tr_1", "object": "transfer", "amount_reversed": 0, "balance_transaction": None}
+        return stripe.Transfer.construct_from(known | values | says, "sk_test_1")
+
+    async def reverse(ref: str, params: Any, options: Any) -> Any:
+        known = {"amount": params["amount"], "currency": "usd", "metadata": params["metadata"]}
+        values = {"id": "trr_1", "object": "transfer_reversal", "transfer": ref, "balance_transaction": None}
+        return stripe.TransferReversal.construct_from(known | values | says, "sk_test_1")
+
+    transfers = SimpleNamespace(create_async=transfer, reversals=SimpleNamespace(create_async=reverse))
+    client: Any = SimpleNamespace(v1=SimpleNamespace(transfers=transfers))
+    connect, options = StripeConnect(client), {"idempotency_key": key()}
+    wanted = NewTransfer(payout_id="po_1", account_ref="acct_1", amount_minor=1000, currency="USD")
+    with pytest.raises(OutcomeUnknown):
+        await connect.transfer(wanted, **options)
+    with pytest.raises(OutcomeUnknown):
+        await connect.reverse("tr_1", reversal_id="rev_1", amount_minor=400, currency="USD", **options)
 
 
 async def test_short_balance_is_told_from_a_destination_that_takes_nothing(sandbox, connect):
