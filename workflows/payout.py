@@ -240,5 +240,7 @@ def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tu
         return rules.short(sending, now), None
     if answer.transfer_ref is not None:
         return rules.sent(sending, transfer_ref=answer.transfer_ref), answer.movement
-    code = answer.refused or "provider.refused"
-    return rules.failed(sending, code=code, detail=answer.detail or "The provider refused it."), None
+    code, detail = answer.refused or "provider.refused", answer.detail or "The provider refused it."
+    if sending.status is PayoutStatus.UNKNOWN and workflow.patched("refusals-wait-for-tries-without-an-answer"):
+        return rules.refused(sending, now, code=code, detail=detail), None
+    return rules.failed(sending, code=code, detail=detail), None

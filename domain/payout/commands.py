@@ -12,6 +12,8 @@ S = PayoutStatus
 #: these come with the days on which providers make money available.
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
 TRIES = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
+#: How long a provider may still be working on a try that had no answer: nothing is given back before.
+WORKS_AT_MOST = timedelta(hours=1)
 #: How long the platform's money is waited for at its provider before the payout comes back.
 WAITS_FOR_FUNDS = timedelta(days=30)
 #: How long after the provider's balance has grown a payout is tried: such events come in bursts, and one try is enough
@@ -61,14 +63,28 @@ def short(payout: Payout, now: datetime) -> Outcome:
     if payout.gives_up_at is not None and now >= payout.gives_up_at:
         return failed(payout, code="payout.no_funds", detail="The platform's balance at the provider stayed short.")
     # The provider remembers its refusal under the key of this attempt.
-    again = replace(payout, attempt=payout.attempt + 1)
+    again = replace(payout, attempt=payout.attempt + 1, unanswered_at=None)
     return _later(again, S.WAITING_FOR_FUNDS, now, payout.gives_up_at or now + WAITS_FOR_FUNDS)
 
 
 def unanswered(payout: Payout, now: datetime) -> Outcome:
     """Look for it later: it may have been sent."""
     _demand_open(payout)
-    return _later(payout, S.UNKNOWN, now, payout.gives_up_at)
+    return _later(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
+
+
+def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome:
+    """Give it back because it is not to be sent, unless an earlier try that had no answer may still arrive.
+
+    Who refuses it may be ourselves, without asking the provider: that says nothing of what it is still working on.
+    """
+    if payout.status is not S.UNKNOWN:
+        return failed(payout, code=code, detail=detail)
+    since = payout.unanswered_at or now
+    if now >= since + WORKS_AT_MOST:
+        return failed(payout, code=code, detail=detail)
+    later = _later(replace(payout, unanswered_at=since), S.UNKNOWN, now, payout.gives_up_at)
+    return replace(later, details={**later.details, "code": code, "detail": detail})
 
 
 def failed(payout: Payout, *, code: str, detail: str, actor: str = WORKFLOW) -> Outcome:

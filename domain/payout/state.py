@@ -48,6 +48,7 @@ class Payout:
         attempt: which try at the provider is under way: what was refused for want of funds is asked for anew.
         next_at: when it is tried or looked for again.
         gives_up_at: until when funds are waited for.
+        unanswered_at: when the provider was last asked and gave no answer; None once it has said what became of it.
     """
 
     payout_id: str
@@ -67,6 +68,7 @@ class Payout:
     attempt: int = 1
     next_at: datetime | None = None
     gives_up_at: datetime | None = None
+    unanswered_at: datetime | None = None
     receipts: tuple[str, ...] = ()
 
     def has_done(self, command_id: str) -> bool:

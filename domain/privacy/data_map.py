@@ -102,7 +102,7 @@ MESSAGES = Place(
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
-            "alerts notifications digests dropped digest messages"
+            "alerts notifications digests dropped digest messages unanswered_at"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

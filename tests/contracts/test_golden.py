@@ -149,6 +149,7 @@ def payout_messages(command: Mapping[str, object]) -> list[Message]:
         attempt=2,
         next_at=e.T0,
         gives_up_at=e.T0,
+        unanswered_at=e.T0,
         receipts=("cmd_1",),
     )
     movement = BalanceTransaction(

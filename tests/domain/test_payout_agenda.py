@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.agenda import Wait
 from domain.payout import commands
 from domain.payout.agenda import Step, agenda
-from domain.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WrongPayoutState
+from domain.payout.commands import LOOKS, SOON, TRIES, WAITS_FOR_FUNDS, WORKS_AT_MOST, WrongPayoutState
 from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from tests.domain.test_payout_funds import ASKED, NOW
 
@@ -19,6 +19,8 @@ S = PayoutStatus
 NOISE = ("funds", "funds for others", "look", "give up")
 #: What the provider answers to a try or a look that moves no money.
 ANSWERS = ("short", "unanswered")
+#: What ends a payout, unless a try without an answer may still arrive.
+REFUSAL = "refused"
 #: The longest that nothing is tried.
 LONGEST = max(*LOOKS, *TRIES) + SOON
 
@@ -36,6 +38,8 @@ def outcome(payout: Payout, name: str, now: datetime) -> Outcome:
             return commands.short(payout, now)
         case "unanswered":
             return commands.unanswered(payout, now)
+        case "refused":
+            return commands.refused(payout, now, code="c", detail="d")
         case "funds":
             return commands.funds_available(payout, now, place=0, event_id="evt_1")
         case "funds for others":
@@ -51,7 +55,7 @@ def reachable(draw: st.DrawFn) -> tuple[Payout, datetime]:
     """A payout after any answers and any commands, and the time of the last one."""
     payout, now = ASKED, NOW
     for name, minutes in draw(
-        st.lists(st.tuples(st.sampled_from([*ANSWERS, *NOISE]), st.integers(0, 3 * 24 * 60)), max_size=8)
+        st.lists(st.tuples(st.sampled_from([*ANSWERS, *NOISE, REFUSAL]), st.integers(0, 3 * 24 * 60)), max_size=8)
     ):
         now += timedelta(minutes=minutes)
         payout = happens(payout, name, now)
@@ -112,6 +116,27 @@ def test_payout_that_is_never_answered_with_money_comes_back_and_one_that_may_be
         now = item.until
         assert agenda(unknown, now) is Step.LOOK
         unknown = happens(unknown, "unanswered", now)
+
+
+@given(reachable(), st.lists(st.integers(0, 90), max_size=8))
+def test_what_may_still_arrive_is_not_given_back_whatever_refuses_the_next_try(found, minutes):
+    payout, now = found
+    if payout.status in FINAL:
+        return
+    payout, since = happens(payout, "unanswered", now), now
+    for each in minutes:
+        now += timedelta(minutes=each)
+        payout = happens(payout, REFUSAL, now)
+        assert (payout.status is S.FAILED) == (now - since >= WORKS_AT_MOST)
+        if payout.status is S.FAILED:
+            return
+
+
+def test_payout_that_was_unknown_before_this_was_noted_counts_from_its_next_refusal():
+    older = replace(ASKED, status=S.UNKNOWN, tries=3, next_at=NOW)
+    refused = happens(older, REFUSAL, NOW)
+    assert (refused.status, refused.unanswered_at) == (S.UNKNOWN, NOW)
+    assert happens(refused, REFUSAL, NOW + WORKS_AT_MOST).status is S.FAILED
 
 
 @given(reachable())

@@ -17,6 +17,7 @@ from domain.payment.event_types import handling_of
 from domain.payment.snapshot import ProviderEvent
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Ledger
+from providers.payments.base import OutcomeUnknown
 from repositories import payout as payouts
 from repositories import payout_schedule, provider_event
 from repositories.listing import Wanted
@@ -178,6 +179,45 @@ async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage
     assert (await made.handle.result()).status == "paid"
     assert stage.payouts.keys.count(f"payout:{made.payout.payout_id}:transfer:1") <= 1
     await replay_and_keep(await made.handle.fetch_history(), "payout_looked_for")
+
+
+async def test_transfer_that_is_still_under_way_is_not_given_back_because_the_next_try_is_refused(stage, monkeypatch):
+    """The provider works on a request that we gave up waiting for, and shows it later than the bank was changed."""
+    made = await taken_out(stage)
+    transfer, late = stage.payouts.transfer, []
+
+    async def slow(asked, *, idempotency_key):
+        if asked.payout_id != made.payout.payout_id:
+            return await transfer(asked, idempotency_key=idempotency_key)
+        late.append((asked, idempotency_key))
+        raise OutcomeUnknown("timed out")
+
+    monkeypatch.setattr(stage.payouts, "transfer", slow)
+    await made.reaches("unknown")
+    stage.payouts.banks[made.payout.account_ref] = "another bank"
+    await stage.env.fast_forward(made.handle, timedelta(minutes=5))
+    assert ((await made.state()).status, len(late)) == ("unknown", 1)
+    assert (await made.timeline())[-1].details["code"] == "payout.destination_held"
+    asked, key = late[0]
+    await transfer(asked, idempotency_key=key)
+    await stage.env.fast_forward(made.handle, timedelta(days=1))
+    assert (await made.handle.result()).status == "paid"
+    await replay_and_keep(await made.handle.fetch_history(), "payout_refused_while_unknown")
+
+
+async def test_payout_that_never_arrived_is_given_back_an_hour_after_the_last_try(stage):
+    made = await taken_out(stage)
+    stage.payouts.modes[made.payout.account_ref] = "lost"
+    await made.reaches("unknown")
+    stage.payouts.modes[made.payout.account_ref] = "ok"
+    stage.payouts.banks[made.payout.account_ref] = "another bank"
+    await stage.env.fast_forward(made.handle, timedelta(days=1))
+    assert (await made.handle.result()).status == "failed"
+    state, timeline = await made.state(), await made.timeline()
+    assert state.failure_code == "payout.destination_held"
+    assert state.unanswered_at is not None
+    assert timeline[-1].at - state.unanswered_at >= timedelta(hours=1)
+    assert await made.earnings() == ALL
 
 
 async def test_operator_gives_up_what_was_not_sent(stage):
