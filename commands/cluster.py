@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from commands.failure import CommandFailed
 
@@ -67,9 +67,17 @@ def run_program(name: str, *arguments: str, env: Mapping[str, str] | None = None
 def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
     """Return a database's address without its password, and the environment that tells PostgreSQL's programs of it."""
     url = make_url(database_url)
-    password = {"PGPASSWORD": str(url.password)} if url.password else {}
-    shown = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-    return shown, password
+    password = url.password or url.query.get("password")
+    # `URL.set` leaves what is set to None as it was.
+    shown = URL.create(
+        "postgresql",
+        username=url.username,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query={name: value for name, value in url.query.items() if name not in {"password", "sslpassword"}},
+    )
+    return shown.render_as_string(hide_password=False), {"PGPASSWORD": str(password)} if password else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
+from models.sealed import SealedJSONB
 
 
 class PaymentRow(Base):
@@ -50,7 +51,7 @@ class PaymentRow(Base):
     refunded_minor: Mapped[int]
     fee_minor: Mapped[int]
     wake_at: Mapped[datetime | None]
-    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[dict[str, Any]] = mapped_column(SealedJSONB)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

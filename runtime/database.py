@@ -50,7 +50,8 @@ def make_engine(url: str, *, statement_timeout: timedelta | None = None, **optio
 
     # An engine shows its URL, with all that stands in the query.
     shown = make_url(url).set(drivername="postgresql+asyncpg").difference_update_query(["password", "sslpassword"])
-    return create_async_engine(shown, async_creator=connect, **options)
+    # What a statement that failed was given are names, addresses and texts of people, and its error goes into logs.
+    return create_async_engine(shown, async_creator=connect, hide_parameters=True, **options)
 
 
 def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> None:
@@ -116,7 +117,7 @@ class Database:
 
         With `pre_ping` a connection is tried before it is lent, so that no request meets one that died in the pool; it
         costs a round trip, which a caller that repeats its transactions anyway can spare. The `sealer` seals the client
-        secrets in every JSON column.
+        secrets in the columns that hold those of providers.
         """
         sealing = sealer or Sealer()
 
@@ -129,9 +130,8 @@ class Database:
                 pool_size=2 * pool_size,
                 max_overflow=0,
                 pool_timeout=CONNECT_SECONDS,
-                json_serializer=sealing.dumps,
-                json_deserializer=sealing.loads,
             )
+            made.dialect.sealer = sealing  # type: ignore[attr-defined]  # see `models.sealed`
             if pre_ping:
                 event.listen(made.sync_engine, "checkout", _ping)
             return made

@@ -64,6 +64,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(bs[ksl])_[A-Za-z0-9_-]+"), rf"\1_{MASK}"),
     # The password of a URL, up to the last @ before its host; bounded, or `://:` again and again takes quadratic time.
     (re.compile(r"(://[^\s:/@\"'\\]{0,256}):[^\s\"'\\]{0,512}@"), rf"\1:{MASK}@"),
+    # The row or the key that PostgreSQL refused, as it repeats it.
+    (re.compile(r'(DETAIL: +(?:Failing row contains|Key) )\((?:(?!\\n)[^"])*'), rf"\1{MASK}"),
     # Encryption keys as they stand in the setting: id and 32 bytes in base64.
     (re.compile(r"\b([A-Za-z0-9._-]{1,64}):[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/_=-])"), rf"\1:{MASK}"),
 )
@@ -72,7 +74,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 _SUSPECT_WORDS = (
     *("bsk_", "bss_", "bsl_", "bearer", "basic", "authorization", "passw", "secret", "cookie", "token"),
     *("apikey", "api_key", "api-key", "encryptionkey", "encryption_key", "encryption-key"),
-    *("privatekey", "private_key", "private-key"),
+    *("privatekey", "private_key", "private-key", "detail: "),
 )
 _LONG_VALUE = re.compile(r":[A-Za-z0-9+/_-]{43}")
 

@@ -39,7 +39,7 @@ def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) 
 
 
 class Sealer:
-    """Writes JSON with its client secrets sealed, and reads it with them opened."""
+    """Seals secrets, and opens them: one by one, or the client secrets of a document."""
 
     def __init__(self, keys: SecretStr | None = None, *, bound: bytes = _BOUND) -> None:
         """Take the setting `encryption_keys`; without keys nothing is sealed.
@@ -58,16 +58,20 @@ class Sealer:
         """Whether there is a key to seal with."""
         return bool(self._ciphers)
 
-    def dumps(self, value: Any) -> str:
-        """Write a document."""
-        text = json.dumps(value)
-        return json.dumps(each_secret(value, lambda _, secret: self.seal(secret))) if self._applies(text) else text
+    def sealed(self, value: Any) -> Any:
+        """Return a document with its client secrets sealed."""
+        return each_secret(value, lambda _, secret: self.seal(secret)) if self._ciphers else value
+
+    def opened(self, value: Any) -> Any:
+        """Return a document with its client secrets opened; one whose key is missing is null, and stops nothing else.
+
+        Only for what we have sealed ourselves: somebody else's document may have a sealed secret of others in it.
+        """
+        return each_secret(value, lambda _, secret: self.open(secret))
 
     def loads(self, text: str | bytes) -> Any:
-        """Read a document; a secret whose key is missing is null, so that nothing else stops for it."""
-        value = json.loads(text)
-        marked = _SEALED if isinstance(text, str) else _SEALED.encode()
-        return each_secret(value, lambda _, secret: self.open(secret)) if marked in text else value  # type: ignore[operator]
+        """Read a document as `opened` returns it."""
+        return self.opened(json.loads(text))
 
     def seal(self, secret: str) -> str:
         """Return a secret as it is stored."""
@@ -91,6 +95,3 @@ class Sealer:
             return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._bound).decode()
         except (InvalidTag, ValueError, binascii.Error):
             return None
-
-    def _applies(self, text: str) -> bool:
-        return bool(self._ciphers) and f'"{SECRET}": "' in text

@@ -8,6 +8,7 @@ they end and never again in a replay; the span of a whole run (`RunWorkflow:escr
 `OTEL_TRACES_SAMPLER` and the other standard variables hold; by default everything is traced.
 """
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 
 #: How the paths of probes and scrapes end; tracing them tells nothing.
+#: Keys, and the tokens of sessions and links, and those of links that end mails.
+_SECRET = re.compile(r"\bbs[ksl]_|(?:^|&)token=")
 UNTRACED = ("/healthz", "/readyz", "/metrics")
 
 
@@ -72,9 +75,13 @@ class Telemetry:
 
 
 def _is_not_traced(scope: Mapping[str, Any]) -> bool:
-    """Tell whether a request has no span: a probe's, and one whose address, which a span repeats, has a card number."""
-    path = str(scope.get("path", ""))
-    return path.endswith(UNTRACED) or found_in_address(path, scope.get("query_string", b""))
+    """Tell whether a request has no span: a probe's, and one whose address, which a span repeats, is not to be read.
+
+    That is one with a card number, or with the secret of a link.
+    """
+    path, query = str(scope.get("path", "")), bytes(scope.get("query_string", b""))
+    has_secret = _SECRET.search(path) is not None or _SECRET.search(query.decode("latin-1")) is not None
+    return path.endswith(UNTRACED) or has_secret or found_in_address(path, query)
 
 
 def _start(endpoint: str, part: str) -> "ReplaySafeTracerProvider":

@@ -160,6 +160,8 @@ async def rotate(
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
     """Give an endpoint new keys; all that it had within a day sign as well for a day. Once for its command.
 
+    Keys that cannot be opened any more do not: the new ones are how such an endpoint is mended.
+
     Raises:
         NotFound: there is none.
         SecretMissing: there is nothing to seal its keys with.
@@ -170,11 +172,12 @@ async def rotate(
         return await _get(session, endpoint_id), None
     row = await _get(session, endpoint_id)
     secrets = webhook_keys.made(sealer, asymmetric=row.private_key is not None)
+    opens = webhook_keys.opens(row, sealer)
     columns = {
         **secrets.columns,
-        "previous_secret": row.secret,
-        "previous_private_key": row.private_key,
-        "previous_until": now + ROTATION,
+        "previous_secret": row.secret if opens else None,
+        "previous_private_key": row.private_key if opens else None,
+        "previous_until": now + ROTATION if opens else None,
         "older_keys": webhook_keys.older(row, now),
     }
     outcome = rules.noted(held, "secret_rotated", actor=actor.qualified())

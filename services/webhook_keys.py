@@ -53,17 +53,26 @@ def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
 
 
 def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
-    """Open what an endpoint's webhooks are signed with: its keys, and for a day those from before.
+    """Open what an endpoint's webhooks are signed with: its keys, and for a day those from before that still open.
 
     Raises:
         SecretMissing: the keys that it was sealed with are not there.
     """
-    held = [(row.secret, row.private_key), *((each["secret"], each["private_key"]) for each in older(row, now))]
-    found = []
-    for sealed, sealed_private in held:
-        secret = None if sealed is None else sealer.open(sealed)
-        private_key = None if sealed_private is None else sealer.open(sealed_private)
-        if secret is None or (private_key is None) != (sealed_private is None):
-            raise SecretMissing
-        found.append(SigningKeys(secret=secret, private_key=private_key))
-    return tuple(found)
+    current = _opened(row.secret, row.private_key, sealer)
+    if current is None:
+        raise SecretMissing
+    before = (_opened(each["secret"], each["private_key"], sealer) for each in older(row, now))
+    return (current, *(keys for keys in before if keys is not None))
+
+
+def opens(row: WebhookEndpointRow, sealer: Sealer) -> bool:
+    """Tell whether an endpoint's own keys can be opened."""
+    return _opened(row.secret, row.private_key, sealer) is not None
+
+
+def _opened(sealed: str | None, sealed_private: str | None, sealer: Sealer) -> SigningKeys | None:
+    secret = None if sealed is None else sealer.open(sealed)
+    private_key = None if sealed_private is None else sealer.open(sealed_private)
+    if secret is None or (private_key is None) != (sealed_private is None):
+        return None
+    return SigningKeys(secret=secret, private_key=private_key)

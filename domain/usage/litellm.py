@@ -20,6 +20,7 @@ from domain.ids import is_id
 from domain.metering.adapters.reading import tier_of, uplifts_of
 from domain.metering.usage import MAX_NAME, STANDARD
 from domain.money import plain_number
+from domain.privacy.card_numbers import redacted, without_card_numbers
 from domain.text import is_storable, storable
 from domain.usage.event import MAX_ATTRIBUTE, PAYEE, is_text
 from domain.usage.paid_call import SECRET
@@ -79,7 +80,14 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
     if PAYEE not in data:
         # Whoever calls the proxy says how many units only of what is paid by units.
         data.pop("quantity", None)
-    document = {"specversion": "1.0", "id": _id(row.get("request_id")), "source": SOURCE, "type": TYPE, "data": data}
+    # Whoever calls the proxy chooses most of it, and no body of ours was judged. Refused, the call would be free.
+    document = {
+        "specversion": "1.0",
+        "id": _id(row.get("request_id")),
+        "source": SOURCE,
+        "type": TYPE,
+        "data": without_card_numbers(data),
+    }
     return document if at is None else {**document, "time": at.isoformat()}
 
 
@@ -99,13 +107,16 @@ def use_of(call: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _id(request_id: object) -> object:
-    """Return what a call is known by: its id in the log, or the digest of one that is too long or not printable.
+    """Return what a call is known by: its id in the log, or the digest of one that cannot be kept.
+
+    That is one that is too long, not printable, or a card number.
 
     Callers may choose the id, so one that looks like a digest is hashed as well: no two calls are known by one.
     """
     if not isinstance(request_id, str) or not request_id:
         return request_id
-    if is_text(request_id) and not request_id.startswith(_DIGEST):
+    is_fit = is_text(request_id) and redacted(request_id) == request_id
+    if is_fit and not request_id.startswith(_DIGEST):
         return request_id
     return _DIGEST + hashlib.sha256(request_id.encode(errors="surrogatepass")).hexdigest()
 

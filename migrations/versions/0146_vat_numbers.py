@@ -1,14 +1,14 @@
 """Organizations are found by their VAT number.
 
 Revision ID: 0146_vat_numbers
-Revises: 0140_charged_before_bills
+Revises: 0141_contact_changes
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0146_vat_numbers"
-down_revision: str | None = "0140_charged_before_bills"
+down_revision: str | None = "0141_contact_changes"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -10,8 +10,10 @@ from sqlalchemy import text
 from api.app import create_app
 from runtime.database import Database
 from runtime.sealing import Sealer
-from tests.api.conftest import Caller, Tenant, good, settings_for
+from tests.api.conftest import Caller, Tenant, good, new_key, settings_for
+from tests.api.metering import event, send, statuses
 from tests.api.paying import Written
+from tests.api.spending import grant
 from tests.api.test_idempotency import Bench, keyed, post, serving
 from tests.conftest import DatabaseUrls
 from tests.runtime.conftest import KEY_ONE
@@ -135,3 +137,39 @@ async def test_answer_that_names_a_payment_of_somebody_else_tells_nothing_of_it(
     key = f"foreign-{theirs.terms.payment_id}"
     await answered(bench, tenant, key, {"id": theirs.terms.payment_id, "client_secret": "mine"})
     assert (await answered(bench, tenant, key, {}))["client_secret"] is None
+
+
+@pytest.mark.parametrize("way", ["spend", "event"])
+async def test_what_is_sealed_is_opened_for_nobody_who_sends_it_as_their_own(
+    way: str, operator: Caller, new_tenant: Any, sealing: Database, database_urls: DatabaseUrls
+) -> None:
+    # Whoever reads a backup has no key, and finds what is sealed in it.
+    tenant, stolen = await new_tenant("owner", "agent"), Sealer(KEYS).seal("pi_3Victim_secret_7Xy")
+    await grant(operator, tenant.org_id)
+    app = create_app(settings_for(database_urls, encryption_keys=KEYS), database=sealing)
+    async with app.router.lifespan_context(app), serving(app) as http:
+        caller = Caller(http, tenant.owner.token)
+        if way == "spend":
+            body = {"amount": "1", "metadata": {"client_secret": stolen}}
+            made = good(await caller.post("/credits/use", body, key=new_key()), 201)
+            shown = good(await caller.get(f"/credits/spends/{made['id']}"))
+        else:
+            sent = event(data={"client_secret": stolen})
+            assert statuses(await send(caller, sent)) == ["accepted"]
+            shown = good(await caller.get("/billing/usage/logs"))
+    assert stolen in str(shown)
+    assert "pi_3Victim_secret_7Xy" not in str(shown)
+
+
+async def test_metadata_of_a_tenant_is_text_by_whatever_name(
+    operator: Caller, tenant: Tenant, sealing: Database, database_urls: DatabaseUrls
+) -> None:
+    app, pair = create_app(settings_for(database_urls, encryption_keys=KEYS), database=sealing), "sealed:k9:mine"
+    async with app.router.lifespan_context(app), serving(app) as http:
+        caller, there = Caller(http, tenant.owner.token), f"/agents/{tenant.agent_id}"
+        body = {"metadata": {"client_secret": pair}}
+        made = good(await caller.ask("PATCH", there, json=body, headers={"If-Match": "*"}))
+        assert made["metadata"] == body["metadata"]
+        found = good(await caller.get("/agents", params={"metadata[client_secret]": pair}))["data"]
+        assert [each["id"] for each in found] == [tenant.agent_id]
+        good(await Caller(http, operator.token).get("/agents"))

@@ -11,13 +11,15 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from api.app import create_app
+from domain.access import Actor, Role
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.webhook.delivery import Answer, DeliveryStatus, Next
-from domain.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering
+from domain.webhook.endpoint import GIVEN_UP_ALERT, MOST, Ordering, SecretMissing
 from providers.notify.webhook import Receivers
 from repositories import alert, event
 from repositories import webhook_delivery as deliveries
@@ -25,11 +27,12 @@ from repositories import webhook_endpoint as endpoints
 from repositories.webhook_delivery import Tried
 from runtime.database import Database
 from runtime.identity import new_id
-from services import webhook_keys
+from runtime.sealing import OF_WEBHOOKS, Sealer
+from services import webhook_endpoint, webhook_keys
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
-from tests.support.webhooks import SEALER, WEBHOOK_KEYS
+from tests.support.webhooks import SEALER, WEBHOOK_KEYS, stored_endpoint
 
 pytestmark = pytest.mark.db
 
@@ -355,3 +358,17 @@ async def test_contracts_of_strangers_keep_no_older_webhook_waiting(
         good(await stranger.owner.post("/contracts", body), 201)
     await past_others(database)
     assert subject in await due(page)
+
+
+async def test_new_secret_signs_at_once_where_the_key_of_the_old_one_is_lost(own: Tenant, database: Database):
+    endpoint_id = await stored_endpoint(database, own.org_id)
+    other = Sealer(SecretStr("next:" + base64.b64encode(b"n" * 32).decode()), bound=OF_WEBHOOKS)
+    actor, now = Actor(principal="owner", role=Role.OWNER, org_id=own.org_id), datetime.now(UTC)
+    async with database.platform() as session:
+        row = await endpoints.get(session, endpoint_id)
+        assert row is not None
+        with pytest.raises(SecretMissing):
+            webhook_keys.of_endpoint(row, other, now)
+        row, keys = await webhook_endpoint.rotate(session, actor, endpoint_id, other, command_id=new_id("cmd"), now=now)
+    assert keys is not None
+    assert [each.secret for each in webhook_keys.of_endpoint(row, other, now)] == [keys.secret]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from commands.backup_folder import BackupFolder, archive_command, missing_segment, restore_command
-from commands.cluster import require_readable
+from commands.cluster import connection_arguments, require_readable
 from commands.failure import CommandFailed
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -126,3 +126,10 @@ def test_archive_that_the_server_cannot_read_is_not_taken_for_empty(folder: Back
         require_readable(folder.wal, None)
     folder.wal.mkdir(parents=True)
     require_readable(folder.wal, None)
+
+
+@pytest.mark.parametrize("address", ["bursar:hunter2hunter2@db/bursar?", "bursar@db/bursar?password=hunter2hunter2&"])
+def test_password_of_an_address_is_on_no_command_line(address: str) -> None:
+    shown, environment = connection_arguments(f"postgresql://{address}sslmode=require&sslpassword=hunter3hunter3")
+    assert shown == "postgresql://bursar@db/bursar?sslmode=require"
+    assert environment == {"PGPASSWORD": "hunter2hunter2"}

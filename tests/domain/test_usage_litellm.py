@@ -143,3 +143,16 @@ def test_call_is_served_that_has_used_something_whatever_status_its_caller_wrote
     nothing = {"prompt_tokens": 0, "completion_tokens": 0, "spend": 0}
     for row, served in (({}, True), ({"prompt_tokens": 0, "completion_tokens": 0}, True), (nothing, False)):
         assert ("usage" in event_of({**ROW, "status": "failure", **row})["data"]) is served
+
+
+def test_card_number_that_a_caller_wrote_is_not_in_the_event_and_its_call_is_known_apart() -> None:
+    card = "4242 4242 4242 4242"
+    rows = [
+        {**ROW, "session_id": card},
+        {**ROW, "metadata": {"spend_logs_metadata": {"step_id": card}}},
+        *({**ROW, "request_id": each} for each in (card, "5555 5555 5555 4444")),
+    ]
+    events = [event_of(row) for row in rows]
+    assert [card in str(event) for event in events] == [False] * 4
+    assert len({event["id"] for event in events}) == 3
+    assert events[0]["data"]["usage"] == {"input_tokens": 10, "output_tokens": 20, "requests": 1}

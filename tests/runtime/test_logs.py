@@ -5,14 +5,19 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
 from pydantic import SecretStr
+from sqlalchemy.exc import IntegrityError
 
+from models.contact import OrganizationContacts
 from runtime import logs
+from runtime.database import Database
 from runtime.settings import Settings
+from tests.conftest import DatabaseUrls
 from tests.runtime.conftest import KEY_ONE, KEY_TWO
 
 Line = dict[str, object]
@@ -184,6 +189,28 @@ def test_value_that_json_cannot_hold_is_written_as_text(written: Callable[[], li
     structlog.get_logger("bursar").info("odd", value={1, 2}, raw=b"x", event_id=object)
     [line] = written()
     assert line["value"] == "{1, 2}"
+
+
+@pytest.mark.db
+async def test_statement_that_failed_is_logged_without_what_it_was_given(
+    database_urls: DatabaseUrls, written: Callable[[], list[Line]]
+) -> None:
+    database = Database(database_urls.tenant, database_urls.platform)
+    address, at = "kim.possible@example.com", datetime(2026, 1, 5, tzinfo=UTC)
+    contacts = OrganizationContacts(
+        org_id="org_nobody", language="en", contacts=[{"email": address}], updated_by="kim", updated_at=at
+    )
+    with pytest.raises(IntegrityError) as unknown:
+        async with database.platform() as session:
+            session.add(contacts)
+    await database.close()
+    assert address not in str(unknown.value)
+    said = f"duplicate key value\nDETAIL:  Key (address)=({address}) already exists.\nCONTEXT:  a function"
+    log = logging.getLogger("temporalio.activity")
+    log.warning("Completing activity as failed", exc_info=unknown.value)
+    log.warning(said)
+    first, second = map(str, written())
+    assert (address in first, address in second, "CONTEXT:  a function" in second) == (False, False, True)
 
 
 def test_process_that_dies_leaves_a_line(tmp_path: Path) -> None:

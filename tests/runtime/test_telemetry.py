@@ -131,9 +131,11 @@ def test_disabled_telemetry_does_nothing() -> None:
     telemetry.close()
 
 
-def test_request_whose_address_holds_a_card_number_is_not_traced() -> None:
+def test_request_whose_address_holds_a_secret_or_a_card_number_is_not_traced() -> None:
     excluded = Telemetry(Settings(), "api").fastapi()["exclude"]
     assert excluded is not None
     assert excluded({"path": "/api/v1/payments/4242424242424242", "query_string": b""})
     assert excluded({"path": "/api/v1/payments", "query_string": b"q=4242+4242+4242+4242"})
+    assert excluded({"path": "/console/enter/bsl_1.secret", "query_string": b""})
+    assert excluded({"path": "/notifications/unsubscribe", "query_string": b"a=b&token=x.y"})
     assert not excluded({"path": "/api/v1/payments", "query_string": b"limit=50"})
