@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
 from domain.errors import Unavailable
+from domain.privacy.card_numbers import redacted
 from domain.webhook.address import HTTPS_PORT, IPAddress, Target, UrlRefused, check_addresses, target_of
 from domain.webhook.delivery import Answer
 from providers.tls import trusted
@@ -378,14 +379,14 @@ def _unanswered(*, code: str, body: str = "") -> Answer:
 
 
 async def _beginning(response: httpcore2.Response) -> str:
-    """Read what is read of an answer, and return what is kept: text that the database takes."""
+    """Read what is read of an answer, and return what is kept: text that the database takes, without card numbers."""
     kept, size = b"", 0
     async for part in response.aiter_stream():
         kept = (kept + part)[:KEPT_BYTES]
         size += len(part)
         if size >= READ_BYTES:
             break
-    return kept.decode(errors="replace").replace("\x00", "�")
+    return redacted(kept.decode(errors="replace").replace("\x00", "�"))
 
 
 def _header(given: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

@@ -159,6 +159,7 @@ async def test_an_answer_is_returned_with_its_beginning_as_text_that_can_be_stor
     assert answer.status_code == 500
     assert answer.body.startswith("a\ufffdb\ufffdü")
     assert len(answer.body.encode()) <= KEPT_BYTES + 10
+    assert "4242" not in (await sent_to(answers(500, b"No customer 4242 4242 4242 4242"))).body
 
 
 async def test_retry_after_is_returned_as_it_stands():
