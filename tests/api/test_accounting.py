@@ -13,7 +13,7 @@ from beancount import loader
 from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, good, refused
+from tests.api.conftest import Caller, Tenant, good, refused
 from tests.support.books import fresh, settle_uses
 
 pytestmark = pytest.mark.db
@@ -200,10 +200,14 @@ async def test_bad_questions_are_refused(operator: Caller, params: dict[str, str
     refused(await operator.get("/accounting/journal", params=params), 422, "request.invalid")
 
 
-async def test_accountants_read_the_books_and_nothing_else(issue_key: Callable[..., Awaitable[Caller]]) -> None:
-    accountant = await issue_key("accountant")
+async def test_accountants_read_the_books_and_nothing_else(
+    issue_key: Callable[..., Awaitable[Caller]], new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    accountant, tenant = await issue_key("accountant"), await new_tenant("owner", "agent")
     good(await accountant.get("/accounting/profit-and-loss"))
-    refused(await accountant.get("/organizations"), 403, "auth.forbidden")
+    own = (f"/organizations/{tenant.org_id}", f"/agents/{tenant.agent_id}", f"/reputation/score/{tenant.agent_id}")
+    for path in ("/organizations", *own):
+        refused(await accountant.get(path), 403, "auth.forbidden")
 
 
 async def test_sums_of_a_page_read_what_is_new_and_not_history(post: Post, database: Database) -> None:

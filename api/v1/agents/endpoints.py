@@ -104,11 +104,12 @@ async def list_agents(
     return await asked.answer(read)
 
 
-@router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound))
+@router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound, Forbidden))
 async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> AgentView:
     """Read one agent."""
     async with deps.session_for(actor) as session:
         row = await agents.get(session, agent_id)
+        permit(actor, Permission.READ)
         response.headers.update(etag(row.version))
         return AgentView.of(row, (await seen(session, actor, {row.id: row.org_id})).get(row.id))
 

@@ -125,13 +125,14 @@ async def list_organizations(
     return await asked.answer(read)
 
 
-@router.get("/organizations/{organization_id}", response_model=OrganizationView, responses=errors(NotFound))
+@router.get("/organizations/{organization_id}", response_model=OrganizationView, responses=errors(NotFound, Forbidden))
 async def get_organization(
     organization_id: str, deps: DepsDep, actor: ActorDep, response: Response
 ) -> OrganizationView:
     """Read one organization."""
     async with deps.session_for(actor) as session:
         row = await organizations.get(session, organization_id)
+        permit(actor, Permission.READ)
         response.headers.update(etag(row.version))
         return OrganizationView.of(row, (await seen(session, actor, {row.id: row.id})).get(row.id))
 

@@ -123,6 +123,7 @@ async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep
         row = await pricing.get_quote(session, quote_id)
         if row.agent_id != agent_id:
             raise NotFound(pricing.NO_QUOTE)
+        permit(actor, Permission.READ)
         return PriceQuoteView.show(row)
 
 

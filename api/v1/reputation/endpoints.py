@@ -74,6 +74,7 @@ async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
         found = await deps.standings.ask((agent_id, actor.org_id))
     if found is None:
         raise NotFound(agents.MISSING)
+    permit(actor, Permission.READ)
     return found
 
 
