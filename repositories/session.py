@@ -8,7 +8,7 @@ import asyncpg
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor, Role
+from domain.access import SECOND_KEYS, Actor, Role
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
@@ -178,11 +178,19 @@ async def end_all(session: AsyncSession, org_id: str, by: str) -> None:
 
 
 async def end_beside(session: AsyncSession, key: ApiKey) -> None:
-    """End the links of a key's principal, and the sessions that links opened, that are of another role or agent."""
+    """End the links of a key's principal, and the sessions that links opened, that could not be made beside the key.
+
+    They are of another role or agent, or somebody else made them who issues no second keys.
+    """
+    makers = select(ApiKey.id).where(
+        ApiKey.role.not_in(SECOND_KEYS), func.lower(ApiKey.principal) != key.principal.lower()
+    )
     for row, opened in ((SessionLink, ()), (Session, (Session.link_id.is_not(None),))):
         whose = (row.org_id == key.org_id, func.lower(row.principal) == key.principal.lower(), row.ended_at.is_(None))
         other = or_(row.role != key.role, row.agent_id.is_distinct_from(key.agent_id))
-        await session.execute(update(row).where(*whose, *opened, other).values(ended_at=func.now(), ended_by="key"))
+        beside = row.key_id.in_(makers.where(ApiKey.id == row.key_id))
+        gone = update(row).where(*whose, *opened, or_(other, beside)).values(ended_at=func.now(), ended_by="key")
+        await session.execute(gone)
 
 
 async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[SessionLink]:

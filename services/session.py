@@ -52,6 +52,8 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     """
     organization = await organizations.get(session, link.org_id)
     await organizations.refuse_closed(session, link.org_id)
+    # Between the look and the link, its principal could get a key, which ends the links that are there.
+    await keys.lock(session, link.org_id)
     if link.agent_id is not None and (await agents.get(session, link.agent_id)).org_id != link.org_id:
         raise NotFound(agents.MISSING)
     held = await _held(session, link)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,12 +15,15 @@ from sqlalchemy import text
 from api.app import create_app
 from api.deps import Deps
 from api.keyring import split_token
-from domain.access import GRANTABLE, PLATFORM_ROLES, Role
+from domain.access import GRANTABLE, PLATFORM_ROLES, Actor, Role
 from models.api_key import ApiKey
+from models.session import SessionLink
 from repositories import api_key as api_keys
 from runtime.identity import new_id
+from services import session as links
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.locks import somebody_waits
 
 pytestmark = pytest.mark.db
 
@@ -241,6 +245,56 @@ async def test_admin_opens_no_session_beside_the_holder_of_a_key(company: Tenant
     body = {"principal": "Maria", "role": "member"}
     refused(await company.admin.post("/sessions/links", body), 409, "principal.exists")
     good(await company.owner.post("/sessions/links", body), 201)
+
+
+@pytest.mark.parametrize(("maker", "stays"), [("admin", False), ("owner", True)])
+@pytest.mark.parametrize("used", [True, False], ids=["used", "unused"])
+async def test_key_of_a_principal_ends_what_an_admin_linked_to_it_before(
+    maker: str, stays: bool, used: bool, company: Tenant
+) -> None:
+    made = await linked(company.callers[maker], role="member")
+    browser = await redeemed(company.owner, made) if used else None
+    good(await company.owner.post("/api-keys", {"principal": "Maria", "role": "member"}), 201)
+    if browser is None and stays:
+        browser = await redeemed(company.owner, made)
+    if browser is None:
+        gone = await Caller(company.owner.http, None).post("/sessions/redeem", {"token": token_in(made)})
+        assert refused(gone, 410, "session.link_gone")["reason"] == "ended"
+    elif stays:
+        good(await browser.get("/me"))
+    else:
+        refused(await browser.get("/me"), 401, "session.ended")
+
+
+async def test_second_key_of_a_principal_leaves_the_links_that_it_made_itself(company: Tenant) -> None:
+    me = good(await company.admin.get("/me"))["principal"]
+    made = await linked(company.admin, me, "admin")
+    good(await company.admin.post("/api-keys", {"principal": me, "role": "admin"}), 201)
+    good(await (await redeemed(company.admin, made)).get("/me"))
+
+
+async def test_key_that_is_issued_while_an_admin_makes_a_link_ends_it(company: Tenant, reached: FastAPI) -> None:
+    deps: Deps = reached.state.deps
+    parts = split_token(company.admin.token or "")
+    assert parts is not None
+    actor = Actor(principal="it", role=Role.ADMIN, org_id=company.org_id, key_id=parts[0])
+    link = SessionLink(
+        id=new_id("lnk"),
+        secret_hash=b"0" * 32,
+        key_id=parts[0],
+        org_id=company.org_id,
+        principal="maria",
+        role="member",
+        path="/console",
+        made_by=actor.qualified(),
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+    )
+    async with deps.database.tenant(company.org_id) as session:
+        await links.make_link(session, actor, link, None)
+        issuing = asyncio.create_task(company.owner.post("/api-keys", {"principal": "maria", "role": "member"}))
+        await somebody_waits(deps.database)
+    good(await issuing, 201)
+    assert good(await company.owner.get("/sessions/links"))["data"] == []
 
 
 async def test_link_gives_a_principal_no_other_role_than_its_key(company: Tenant) -> None:
