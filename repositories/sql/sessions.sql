@@ -1,4 +1,4 @@
--- Looking up, ending and announcing sessions. Run by migration 0103; running it again replaces everything.
+-- Looking up, ending and announcing sessions. Run by migrations 0103 and 0142; running it again replaces everything.
 
 SELECT pg_temp.row_security('sessions', 'session_links');
 CREATE POLICY tenant ON sessions TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
@@ -9,7 +9,8 @@ GRANT UPDATE (used_at) ON session_links TO bursar_platform;
 GRANT DELETE ON sessions, session_links TO bursar_platform;
 
 -- The one way a request finds its session: before it, nobody knows which organization is asking. It answers for one
--- exact id only. A session spends as its key does; one that a link opened, as the key of its principal if there is one.
+-- exact id only. A session spends as its key does; one that a link opened, as the key of its principal if there is one,
+-- also one that has expired: its limits would else end before the session.
 CREATE OR REPLACE FUNCTION session_lookup(p_id text)
 RETURNS TABLE (secret_hash bytea, key_id text, org_id text, principal text, role text, agent_id text, made_by text,
                idle_seconds integer, last_used_at timestamptz, expires_at timestamptz, ended_at timestamptz,
@@ -24,8 +25,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     LEFT JOIN public.api_keys w ON w.id = CASE WHEN s.link_id IS NULL THEN s.key_id ELSE (
         SELECT p.id FROM public.api_keys p
         WHERE p.org_id = s.org_id AND lower(p.principal) = lower(s.principal) AND p.revoked_at IS NULL
-            AND (p.expires_at IS NULL OR p.expires_at > now())
-        ORDER BY p.id LIMIT 1
+        ORDER BY coalesce(p.expires_at <= now(), false), p.id LIMIT 1
     ) END
     LEFT JOIN public.agents a ON a.id = s.agent_id
     WHERE s.id = p_id
@@ -58,17 +58,18 @@ CREATE OR REPLACE TRIGGER session_link_stays_ended BEFORE UPDATE ON session_link
     EXECUTE FUNCTION session_stays_ended();
 
 -- A key that is revoked ends the sessions that it opened, the links that it made with theirs, and those links and
--- sessions by which others act for its principal: whoever lost the key would go on in one of these.
+-- sessions by which others act for its principal: whoever lost the key would go on in one of these. Links come first: who
+-- redeems one holds its row, and once that is let go, the session is there to be ended.
 CREATE OR REPLACE FUNCTION api_key_ends_sessions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE public.sessions SET ended_at = now(), ended_by = 'key' WHERE key_id = NEW.id AND ended_at IS NULL;
     UPDATE public.session_links SET ended_at = now(), ended_by = 'key' WHERE key_id = NEW.id AND ended_at IS NULL;
+    UPDATE public.session_links SET ended_at = now(), ended_by = 'key'
+        WHERE org_id = NEW.org_id AND lower(principal) = lower(NEW.principal) AND ended_at IS NULL;
+    UPDATE public.sessions SET ended_at = now(), ended_by = 'key' WHERE key_id = NEW.id AND ended_at IS NULL;
     UPDATE public.sessions SET ended_at = now(), ended_by = 'key'
         WHERE org_id = NEW.org_id AND lower(principal) = lower(NEW.principal) AND link_id IS NOT NULL
             AND ended_at IS NULL;
-    UPDATE public.session_links SET ended_at = now(), ended_by = 'key'
-        WHERE org_id = NEW.org_id AND lower(principal) = lower(NEW.principal) AND ended_at IS NULL;
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION api_key_ends_sessions() FROM PUBLIC;

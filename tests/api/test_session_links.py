@@ -17,7 +17,7 @@ from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PLATFORM_ROLES, Actor, Role
 from models.api_key import ApiKey
-from models.session import SessionLink
+from models.session import Session, SessionLink
 from repositories import api_key as api_keys
 from runtime.identity import new_id
 from services import session as links
@@ -141,6 +141,41 @@ async def test_revoking_a_principals_key_ends_what_others_opened_for_it(company:
     browser = await redeemed(company.owner, await linked(company.owner))
     assert (await company.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
     refused(await browser.get("/me"), 401, "session.ended")
+
+
+async def test_link_that_is_redeemed_while_its_principals_key_is_revoked_opens_nothing_that_lasts(
+    company: Tenant, reached: FastAPI
+) -> None:
+    key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "finance"}), 201)
+    link_id, deps = (await linked(company.owner))["id"], reached.state.deps
+    visit = links.Visit(secret_hash=b"0" * 32, browser="x", address=None, request_id=None)
+
+    async def revoke() -> None:
+        async with deps.database.platform() as session:
+            assert await api_keys.revoke(session, key["id"])
+
+    async with deps.database.platform() as session:
+        _, opened = await links.redeem(session, link_id, visit, datetime.now(UTC))
+        revoking = asyncio.create_task(revoke())
+        await somebody_waits(deps.database)
+    await revoking
+    async with deps.database.platform() as session:
+        assert (await session.get_one(SessionLink, link_id)).ended_at is not None
+        assert (await session.get_one(Session, opened.id)).ended_at is not None
+
+
+async def test_session_by_link_spends_as_a_key_of_its_principal_that_has_expired(
+    company: Tenant, reached: FastAPI, database_urls: DatabaseUrls
+) -> None:
+    key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
+    browser = await redeemed(company.owner, await linked(company.owner, role="member"))
+    connection = await asyncpg.connect(database_urls.owner)
+    try:
+        await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", key["id"])
+    finally:
+        await connection.close()
+    deps: Deps = reached.state.deps
+    assert (await deps.keyring.identify(browser.token or "")).key_id == key["id"]
 
 
 async def test_links_of_operators_and_their_sessions_end_when_the_organization_is_closed(
