@@ -1,5 +1,6 @@
 """What agents earn in credits, by what became of the price: what is converted into credits, and on which terms."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -41,11 +42,12 @@ def sold_until(now: datetime, refunds: timedelta) -> datetime:
     return now - refunds
 
 
-def terms_of(kind: EarningsKind, days: int, until: datetime) -> LotTerms:
+def terms_of(kind: EarningsKind, days: int, until: datetime, frozen: Mapping[str, datetime]) -> LotTerms:
     """Return the terms on which earnings of a kind become credits.
 
     What others paid opens lots of its own, with the price and the payment that it came with. What the organization paid
-    to its own agent goes back into the lots that paid. What an agent was sold for after `until` stays.
+    to its own agent goes back into the lots that paid. What an agent was sold for after `until` stays, and so does what
+    `frozen` payments brought, each after its time: who may have to give it back does not spend it before.
     """
     source = None if kind is EarningsKind.OWN_WORK else LotSource.EARNINGS
-    return LotTerms(source=source, lasting=True, sold_until=until, renew_days=renew_days_of(kind, days))
+    return LotTerms(source=source, lasting=True, sold_until=until, frozen=frozen, renew_days=renew_days_of(kind, days))

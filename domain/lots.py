@@ -4,8 +4,8 @@ Credits are kept in lots on accounts with `lots`: each has a source, an expiry a
 move from one such account to another take their lots along. Those that come from elsewhere open one, or come back.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -45,6 +45,7 @@ class LotTerms:
             `returns` to give no others back.
         lasting: takes no lots that would have ended when they arrive.
         sold_until: takes no lots of what an agent was sold for since.
+        frozen: takes no lots that these payments brought after the time of each.
         is_reversal: what leaves for good was taken back, and not used.
         is_paid_out: what leaves for good was paid out in money, and not used.
         slices: how much of which lots is taken or held, and nothing else; chosen under the account's lock.
@@ -64,6 +65,7 @@ class LotTerms:
     only: str | None = None
     lasting: bool = False
     sold_until: datetime | None = None
+    frozen: Mapping[str, datetime] = field(default_factory=dict)
     is_reversal: bool = False
     is_paid_out: bool = False
     slices: tuple[tuple[UUID, int], ...] = ()
@@ -85,6 +87,7 @@ class LotTerms:
             "only": self.only,
             "lasting": self.lasting or None,
             "sold_until": self.sold_until and self.sold_until.isoformat(),
+            "frozen": {payment_id: since.isoformat() for payment_id, since in self.frozen.items()} or None,
             "outcome": "reversed" if self.is_reversal else "paid_out" if self.is_paid_out else None,
             "slices": [{"id": str(id), "amount": amount} for id, amount in self.slices] or None,
             "renew_days": self.renew_days,

@@ -1,8 +1,9 @@
 """What the agents of an organization have, as the books have it."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,8 @@ from domain import accounts
 from domain.accounts import Account
 from domain.earnings import EarningsKind, renew_days_of
 from domain.money import CREDIT
+from domain.payable import Window
+from repositories.payable import DISPUTED
 
 #: From so many accounts at most a clawback takes: it is one transaction, and whoever makes agents and pays each of them
 #: next to nothing must not make it one that never ends.
@@ -54,30 +57,55 @@ async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_min
 
 #: The last part of the path of the account that has earnings of a kind.
 _NAMED = {EarningsKind.GRANTED: "granted_earnings", EarningsKind.OWN_WORK: "own_work", EarningsKind.PAID: "earnings"}
-_PAGE = text(
+_AGENTS = text(
     """
+    SELECT id FROM agents WHERE org_id = :org_id AND (CAST(:before AS text) IS NULL OR id < :before)
+        AND (CAST(:agent_id AS text) IS NULL OR id = :agent_id)
+    ORDER BY id DESC LIMIT :limit
+    """
+)
+
+
+def _frozen(account_id: str, answers: str) -> str:
+    """Return the payments that are charged back of what an account has, each with since when its creator answers."""
+    return f"""
+        SELECT jsonb_object_agg(d.payment_id, d.since) AS payments FROM (
+            SELECT d.payment_id, min(d.opened_at) - {answers} AS since FROM {DISPUTED} d
+            WHERE d.payment_id IN (
+                SELECT l.payment_id FROM ledger.lots l WHERE l.account_id = {account_id} AND l.is_open
+            )
+            GROUP BY d.payment_id
+        ) d
+    """
+
+
+_FROZEN = text(
+    f"""
+    SELECT f.payments FROM ledger.accounts a, LATERAL ({_frozen("a.id", "CAST(:answers AS interval)")}) f
+    WHERE a.path = :path AND a.asset = :asset
+    """
+)
+_PAGE = text(
+    f"""
     SELECT g.id, k.kind, coalesce(b.posted - b.pending_out, 0)::bigint AS amount,
-        CASE WHEN b.posted > b.pending_out THEN ledger.convertible(a.id, k.days, :at, :sold_until) ELSE 0 END
-            AS convertible,
+        CASE WHEN b.posted > b.pending_out THEN ledger.convertible(a.id, k.days, :at, :sold_until, f.payments)
+            ELSE 0 END AS convertible,
         (
             SELECT min(l.opened_at) FROM ledger.lots l JOIN ledger.transfers t ON t.id = l.transfer_id
             WHERE l.account_id = a.id AND l.is_open AND l.remaining > l.held AND l.opened_at > :sold_until
                 AND t.kind = 'marketplace.sold'
         ) AS sold_at
-    FROM (
-        SELECT id FROM agents WHERE org_id = :org_id AND (CAST(:before AS text) IS NULL OR id < :before)
-            AND (CAST(:agent_id AS text) IS NULL OR id = :agent_id)
-        ORDER BY id DESC LIMIT :limit
-    ) g
+    FROM unnest(CAST(:agents AS text[]), CAST(:answers AS interval[])) AS g (id, answers)
     CROSS JOIN unnest(CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:days AS integer[])) AS k (kind, name, days)
     LEFT JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || k.name || '/' || :asset AND a.asset = :asset
     LEFT JOIN ledger.balances b ON b.account_id = a.id
+    LEFT JOIN LATERAL ({_frozen("a.id", "g.answers")}) f ON k.kind = 'paid'
     ORDER BY g.id DESC
     """
 )
 _CONVERTIBLE = text(
     """
-    SELECT ledger.convertible(a.id, :days, :at, :sold_until) FROM ledger.accounts a
+    SELECT ledger.convertible(a.id, :days, :at, :sold_until, CAST(:frozen AS jsonb)) FROM ledger.accounts a
     WHERE a.path = :path AND a.asset = :asset
     """
 )
@@ -103,32 +131,31 @@ class AgentEarnings:
     earned: Mapping[EarningsKind, Earned]
 
 
-async def page(
-    session: AsyncSession,
-    *,
-    org_id: str,
-    days: int,
-    at: datetime,
-    sold_until: datetime,
-    agent_id: str | None = None,
-    before: str | None,
-    limit: int,
+async def agents_page(
+    session: AsyncSession, *, org_id: str, agent_id: str | None = None, before: str | None, limit: int
+) -> Sequence[str]:
+    """Return up to `limit` agents of an organization, the newest first, those before the id `before`.
+
+    With `agent_id`, it is this one.
+    """
+    values = {"org_id": org_id, "agent_id": agent_id, "before": before, "limit": limit}
+    return (await session.scalars(_AGENTS, values)).all()
+
+
+async def of_agents(
+    session: AsyncSession, windows: Mapping[str, Window], *, days: int, at: datetime, sold_until: datetime
 ) -> list[AgentEarnings]:
-    """Return what up to `limit` agents of an organization have, newest agents first, those before the id `before`.
+    """Return what agents have, the newest first; `windows` says for how long each answers for what it earned.
 
-    With `agent_id`, it is what this one has.
-
-    `days` is what earnings get that would end sooner, and what was sold after `sold_until` waits. Needs the platform's
-    session.
+    `days` is what earnings get that would end sooner. What was sold after `sold_until` waits, and so does what is being
+    charged back. Needs the platform's session.
     """
     values = {
-        "org_id": org_id,
+        "agents": list(windows),
+        "answers": [window.answers_for for window in windows.values()],
         "asset": CREDIT,
         "at": at,
         "sold_until": sold_until,
-        "before": before,
-        "agent_id": agent_id,
-        "limit": limit,
         "kinds": [kind.value for kind in _NAMED],
         "names": list(_NAMED.values()),
         "days": [renew_days_of(kind, days) for kind in _NAMED],
@@ -140,8 +167,25 @@ async def page(
 
 
 async def convertible(
-    session: AsyncSession, account: Account, *, days: int | None, at: datetime, sold_until: datetime
+    session: AsyncSession,
+    account: Account,
+    *,
+    days: int | None,
+    at: datetime,
+    sold_until: datetime,
+    frozen: Mapping[str, datetime] | None = None,
 ) -> int:
-    """Return how much of an account of earnings can become credits; 0 for one that was never opened."""
+    """Return how much of an account of earnings can become credits; 0 for one that was never opened.
+
+    What `frozen` payments brought, each after its time, cannot.
+    """
+    without = {payment_id: since.isoformat() for payment_id, since in (frozen or {}).items()}
     values = {"path": account.path, "asset": account.asset, "days": days, "at": at, "sold_until": sold_until}
-    return int(await session.scalar(_CONVERTIBLE, values) or 0)
+    return int(await session.scalar(_CONVERTIBLE, {**values, "frozen": json.dumps(without) if without else None}) or 0)
+
+
+async def frozen(session: AsyncSession, account: Account, answers_for: timedelta) -> dict[str, datetime]:
+    """Return the payments of what an account has that are charged back, each with since when its creator answers."""
+    values = {"path": account.path, "asset": account.asset, "answers": answers_for}
+    found: Mapping[str, str] = await session.scalar(_FROZEN, values) or {}
+    return {payment_id: datetime.fromisoformat(since) for payment_id, since in found.items()}

@@ -1,7 +1,7 @@
 """Converts what agents have earned in credits into credits that their organization spends."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,12 +12,15 @@ from domain.earnings import EarningsKind, account_of, renew_days_of, sold_until,
 from domain.errors import InsufficientFunds, NotFound, other_request
 from domain.ids import earnings_key
 from domain.money import CREDIT, format_amount
+from domain.payable import HoldBack
 from ledger.gateway import Ledger
 from ledger.transfers import Transfers
 from repositories import agent as agents
 from repositories import audit, debt, earnings
+from repositories.earnings import AgentEarnings
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, settle_debt
+from services.payable import windows
 
 KIND = "earnings.converted"
 
@@ -43,15 +46,16 @@ async def convert(
     kind: EarningsKind,
     amount_minor: int | None,
     renew_days: int,
-    refunds: timedelta,
+    hold_back: HoldBack,
     command_id: str,
     now: datetime,
 ) -> Conversion:
     """Convert an amount of an agent's earnings, or all that can be, or return what the command converted.
 
     Credits that would end sooner get `renew_days`; those that would have ended all the same stay where they are, and so
-    does what the agent was sold for within `refunds`, the time in which it can be given back. What the organization
-    owes is paid from its credits then. Needs the platform's session.
+    does what the agent was sold for within `hold_back.refunds`, the time in which it can be given back, and what the
+    organization answers for that is being charged back. What it owes is paid from its credits then. Needs the
+    platform's session.
 
     Raises:
         NotFound: the organization has no such agent.
@@ -72,11 +76,16 @@ async def convert(
         if done.metadata != asked:
             raise other_request()
         return _conversion(done.transfer_id, org_id, agent.id, kind, done.amount_minor, done.effective_at)
-    until = sold_until(now, refunds)
-    there = await earnings.convertible(session, source, days=renew_days_of(kind, renew_days), at=now, sold_until=until)
+    until, frozen = sold_until(now, hold_back.refunds), dict[str, datetime]()
+    if kind is EarningsKind.PAID:
+        answers = (await windows(session, [agent.id], hold_back, now=now))[agent.id].answers_for
+        frozen = await earnings.frozen(session, source, answers)
+    there = await earnings.convertible(
+        session, source, days=renew_days_of(kind, renew_days), at=now, sold_until=until, frozen=frozen
+    )
     amount = there if amount_minor is None else amount_minor
     if not 0 < amount <= there:
-        raise _too_little(amount_minor, there)
+        raise _too_little(amount_minor, there, is_frozen=bool(frozen))
     await ledger.lock_balances([source, wallet], if_open=[accounts.org_debt(org_id, CREDIT)])
     posted = await ledger.post(
         key=key,
@@ -88,7 +97,7 @@ async def convert(
         reference=agent.id,
         org_id=org_id,
         metadata=asked,
-        lots=terms_of(kind, renew_days, until),
+        lots=terms_of(kind, renew_days, until, frozen),
     )
     await settle_debt(
         ledger,
@@ -104,6 +113,27 @@ async def convert(
     return _conversion(posted.transfer_id, org_id, agent.id, kind, amount, now)
 
 
+async def page(
+    session: AsyncSession,
+    *,
+    org_id: str,
+    days: int,
+    hold_back: HoldBack,
+    agent_id: str | None = None,
+    before: str | None,
+    limit: int,
+    now: datetime,
+) -> list[AgentEarnings]:
+    """Return what up to `limit` agents of an organization have, newest agents first, those before the id `before`.
+
+    With `agent_id`, it is what this one has. `days` is what earnings get that would end sooner. Needs the platform's
+    session.
+    """
+    found = await earnings.agents_page(session, org_id=org_id, agent_id=agent_id, before=before, limit=limit)
+    until = await windows(session, found, hold_back, now=now)
+    return await earnings.of_agents(session, until, days=days, at=now, sold_until=sold_until(now, hold_back.refunds))
+
+
 def _conversion(
     transfer_id: UUID, org_id: str, agent_id: str, kind: EarningsKind, amount_minor: int, at: datetime
 ) -> Conversion:
@@ -117,15 +147,16 @@ def _conversion(
     )
 
 
-def _too_little(needed_minor: int | None, there_minor: int) -> InsufficientFunds:
+def _too_little(needed_minor: int | None, there_minor: int, *, is_frozen: bool) -> InsufficientFunds:
     available = format_amount(there_minor, CREDIT)
+    why = " What is being charged back is not converted until its bank has decided." if is_frozen else ""
     if needed_minor is None:
         return InsufficientFunds(
-            "The agent has no earnings of this kind that can be converted.",
+            f"The agent has no earnings of this kind that can be converted.{why}",
             extra={"available": available, "currency": CREDIT},
         )
     needed = format_amount(needed_minor, CREDIT)
     return InsufficientFunds(
-        f"{needed} {CREDIT} are required, but only {available} {CREDIT} of these earnings can be converted.",
+        f"{needed} {CREDIT} are required, but only {available} {CREDIT} of these earnings can be converted.{why}",
         extra={"needed": needed, "available": available, "currency": CREDIT},
     )

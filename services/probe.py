@@ -18,6 +18,7 @@ from domain.earnings import EarningsKind, account_of, renew_days_of
 from domain.escrow.state import Terms
 from domain.ids import probe_command_id
 from domain.money import CREDIT, parse_amount
+from domain.payable import HoldBack
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from models.agent import Agent
@@ -178,8 +179,8 @@ async def convert(session: AsyncSession, party: Party, key: str, *, now: datetim
             kind=kind,
             amount_minor=None,
             renew_days=RENEW_DAYS,
-            # The probe sells no agents.
-            refunds=timedelta(0),
+            # The probe sells no agents, and nobody charges its payments back.
+            hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
             command_id=probe_command_id(f"{key} {party.org_id} {kind.value}"),
             now=now,
         )

@@ -236,6 +236,11 @@ BEGIN
 END
 $$;
 
+-- Whether a lot is of a payment of p_frozen, and came after the time that is given there.
+CREATE OR REPLACE FUNCTION ledger.is_frozen(p_payment_id text, p_opened_at timestamptz, p_frozen jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN coalesce(p_opened_at > (p_frozen ->> p_payment_id)::timestamptz, false);
+
 -- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
 -- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
 --   source, expires_at, paid, paid_asset, payment_id, id, priority, taxed: the lot that credits from outside open; the
@@ -246,6 +251,7 @@ $$;
 --     give no others back
 --   lasting: to take none that would have ended when it arrives
 --   sold_until: to take none of what an agent was sold for since
+--   frozen: payments, each with a time, to take nothing of what they brought since
 --   share: to take the share of what the lots cost, see `ledger.shared_cost`
 --   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
 --   slices: how much of which lots is taken, and nothing else
@@ -317,6 +323,7 @@ BEGIN
                   OR ledger.outlives(l.root_id, l.expires_at, l.extended, (p_terms ->> 'renew_days')::integer, p_at))
               AND (p_terms ->> 'sold_until' IS NULL
                   OR NOT ledger.is_returnable(l.transfer_id, l.opened_at, (p_terms ->> 'sold_until')::timestamptz))
+              AND (p_terms -> 'frozen' IS NULL OR NOT ledger.is_frozen(l.payment_id, l.opened_at, p_terms -> 'frozen'))
             ORDER BY (l.payment_id = p_terms ->> 'first') IS NOT TRUE, l.priority, l.expires_at, l.paid > 0, l.id;
     END IF;
     LOOP
@@ -508,9 +515,10 @@ AS $$
 $$;
 
 -- How much of what an agent has earned can become credits that its organization spends; what it was sold for since
--- p_sold_until cannot.
+-- p_sold_until cannot, nor can what is frozen, see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.convertible(
-    p_account bigint, p_days integer, p_at timestamptz, p_sold_until timestamptz DEFAULT NULL
+    p_account bigint, p_days integer, p_at timestamptz, p_sold_until timestamptz DEFAULT NULL,
+    p_frozen jsonb DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -518,4 +526,5 @@ AS $$
     WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
       AND ledger.outlives(l.root_id, l.expires_at, l.extended, p_days, p_at)
       AND (p_sold_until IS NULL OR NOT ledger.is_returnable(l.transfer_id, l.opened_at, p_sold_until))
+      AND (p_frozen IS NULL OR NOT ledger.is_frozen(l.payment_id, l.opened_at, p_frozen))
 $$;

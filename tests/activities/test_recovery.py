@@ -17,7 +17,7 @@ from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
 from domain.earnings import EarningsKind
-from domain.errors import Conflict
+from domain.errors import Conflict, InsufficientFunds
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payable import HoldBack, PayableState
@@ -152,10 +152,18 @@ class World:
                 kind=EarningsKind.PAID,
                 amount_minor=None,
                 renew_days=30,
-                refunds=timedelta(0),
+                hold_back=HOLD_BACK,
                 command_id=new_id("cmd"),
                 now=NOW,
             )
+
+    async def convertible(self) -> int:
+        """Return how many of the credits that the agent has earned from others can be converted."""
+        async with self.database.platform() as session:
+            (row,) = await earnings.page(
+                session, org_id=self.org, days=30, hold_back=HOLD_BACK, before=None, limit=2, now=NOW
+            )
+        return row.earned[EarningsKind.PAID].convertible // ONE
 
     def earned(self, asset: str = CREDIT) -> Any:
         return accounts.agent_earnings(self.agent, asset, self.org)
@@ -285,6 +293,39 @@ async def test_lost_chargeback_takes_the_creators_share_and_is_frozen_before(wor
     assert (await world.recover())[0] == 1
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
     assert await world.recover() == (0, 0)
+
+
+async def test_frozen_earnings_are_converted_once_the_dispute_is_won(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    other = await world.another_payer()
+    await other.bought()
+    await other.works(30)
+    assert await world.states() == {PayableState.FROZEN: 1000, PayableState.PENDING: 300}
+    assert await world.convertible() == 30
+    await world.converts()
+    assert (await world.balances())["earned"] == 100
+    with pytest.raises(InsufficientFunds, match="being charged back"):
+        await world.converts()
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert await world.convertible() == 100
+    await world.converts()
+    assert (await world.balances())["earned"] == 0
+
+
+async def test_earnings_that_their_creator_does_not_answer_for_are_converted_while_they_are_charged_back(
+    world: World,
+) -> None:
+    paid = await world.bought()
+    await world.works(100, at=EARNED - timedelta(days=30))
+    paid.there.dispute(fee=0)
+    await paid.look()
+    assert await world.convertible() == 100
+    await world.converts()
+    assert (await world.balances())["earned"] == 0
 
 
 async def test_dispute_that_is_won_releases_what_was_frozen(world: World) -> None:

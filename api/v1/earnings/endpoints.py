@@ -16,10 +16,8 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView
 from domain.access import Actor, Permission
-from domain.earnings import sold_until
 from domain.errors import InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
-from repositories import earnings
 from services import earnings as service
 
 router = Resource(tags=["earnings"])
@@ -42,12 +40,12 @@ async def list_earnings(
         # When credits end is in the lots of who paid them, which the tenant does not see.
         now, refunds = datetime.now(UTC), deps.settings.hold_back.refunds
         async with deps.database.platform() as session:
-            rows = await earnings.page(
+            rows = await service.page(
                 session,
                 org_id=org_id,
                 days=deps.settings.earned_credits_days,
-                at=now,
-                sold_until=sold_until(now, refunds),
+                hold_back=deps.settings.hold_back,
+                now=now,
                 agent_id=asked.get("agent_id"),
                 before=None if after is None else after[0],
                 limit=limit + 1,
@@ -71,8 +69,8 @@ async def convert_earnings(
 ) -> Response:
     """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-    They keep what was paid for them. What an agent was sold for waits until it cannot be refunded. Those that have
-    ended meanwhile, or would soon, get some days more.
+    They keep what was paid for them. What an agent was sold for waits until it cannot be refunded, and what is being
+    charged back until its bank has decided. Those that have ended meanwhile, or would soon, get some days more.
     """
     org_id = acting_organization(actor, None)
 
@@ -87,7 +85,7 @@ async def convert_earnings(
                 kind=body.kind,
                 amount_minor=amount_minor,
                 renew_days=deps.settings.earned_credits_days,
-                refunds=deps.settings.hold_back.refunds,
+                hold_back=deps.settings.hold_back,
                 command_id=command.command_id,
                 now=datetime.now(UTC),
             )

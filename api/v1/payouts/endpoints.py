@@ -39,7 +39,7 @@ from contracts.runs import payout_run
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import payable_to
-from domain.earnings import EarningsKind, sold_until
+from domain.earnings import EarningsKind
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id
 from domain.money import CREDIT, parse_amount
@@ -49,14 +49,14 @@ from domain.payout.commands import WrongPayoutState, given_up
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
 from models.payout import PayoutRow
-from repositories import creator_account, earnings, payable, payout_schedule, recovery
+from repositories import creator_account, payable, payout_schedule, recovery
 from repositories import organization as organizations
 from repositories import payout as payouts
 from repositories.payable import Flow
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.database import driver_connection
-from services import creator
+from services import creator, earnings
 from services import payout as service
 from services import payout_schedule as schedules
 from services.payable import shares_of, windows
@@ -114,8 +114,8 @@ async def get_earnings(
                 session,
                 org_id=org_id,
                 days=deps.settings.earned_credits_days,
-                at=now,
-                sold_until=sold_until(now, deps.settings.hold_back.refunds),
+                hold_back=deps.settings.hold_back,
+                now=now,
                 agent_id=asked.get("agent_id"),
                 before=None if after is None else after[0],
                 limit=limit + 1,

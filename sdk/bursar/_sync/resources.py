@@ -2527,7 +2527,7 @@ class Earnings:
     ) -> models.ConversionView:
         """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-        They keep what was paid for them. What an agent was sold for waits until it cannot be refunded. Those that have ended meanwhile, or would soon, get some days more.
+        They keep what was paid for them. What an agent was sold for waits until it cannot be refunded, and what is being charged back until its bank has decided. Those that have ended meanwhile, or would soon, get some days more.
         """
         return self._caller.ask(
             models.ConversionView,
