@@ -77,9 +77,8 @@ async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: Account
         session,
         kind="payout.destination_changed",
         subject=row.org_id,
-        detail=f"Payouts of {row.org_id} now go to an account that ends in {snapshot.destination_last4}, and no longer "
-        f"to the one that ends in {row.destination_last4}. Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If "
-        "no owner wanted this, change it back and replace the organization's keys.",
+        detail=f"{_moved(row, snapshot)} Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If no owner "
+        "wanted this, change it back and replace the organization's keys.",
         org_id=row.org_id,
         key=f"payout.destination_changed:{row.org_id}:{row.destination_changed_at.isoformat()}",
         shared=True,
@@ -93,6 +92,15 @@ async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: Account
         data={"held_until_on": until.astimezone(zone).date().isoformat()},
         # Whoever took one owner's key may have changed the contacts, and what that owner wants to be told.
         also=await notification.mail_addresses(session, row.org_id, Role.OWNER),
+    )
+
+
+def _moved(row: CreatorAccountRow, snapshot: AccountSnapshot) -> str:
+    if snapshot.destination_last4 == row.destination_last4:
+        return f"Another one of the bank accounts that payouts of {row.org_id} go to was added, changed or removed."
+    return (
+        f"Payouts of {row.org_id} now go to an account that ends in {snapshot.destination_last4}, and no longer to the "
+        f"one that ends in {row.destination_last4}."
     )
 
 

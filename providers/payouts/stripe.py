@@ -4,7 +4,9 @@ Nothing is charged on a creator's behalf: the platform sells in its own name (me
 owes. Sources: docs.stripe.com/connect/separate-charges-and-transfers, /connect/express-accounts, /api/transfers.
 """
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import stripe
@@ -134,8 +136,9 @@ def _shortage() -> Iterator[None]:
 
 
 def _account(account: stripe.Account) -> AccountSnapshot:
-    banks = account.external_accounts.data if account.external_accounts else []
-    bank = next((each for each in banks if field(each, "default_for_currency")), banks[0] if banks else None)
+    listed = account.external_accounts.data if account.external_accounts else []
+    banks = [each for each in listed if field(each, "default_for_currency")] or list(listed[:1])
+    bank = banks[0] if banks else None
     requirements = account.requirements
     return AccountSnapshot(
         ref=account.id,
@@ -146,10 +149,18 @@ def _account(account: stripe.Account) -> AccountSnapshot:
         payouts_enabled=bool(account.payouts_enabled),
         requirements_due=tuple(field(requirements, "currently_due") or ()),
         disabled_reason=field(requirements, "disabled_reason"),
-        destination=field(bank, "fingerprint") or id_of(bank),
+        destination=_destination(banks),
         destination_last4=field(bank, "last4"),
         currency=str(field(bank, "currency")).upper() if bank else None,
     )
+
+
+def _destination(banks: Sequence[object]) -> str | None:
+    """Return a fingerprint of where money goes: each currency has a bank of its own, and a payout is in any of them."""
+    prints = sorted((str(field(each, "currency")), str(field(each, "fingerprint") or id_of(each))) for each in banks)
+    if len(prints) < 2:
+        return prints[0][1] if prints else None
+    return hashlib.sha256(json.dumps(prints).encode()).hexdigest()
 
 
 @contextmanager

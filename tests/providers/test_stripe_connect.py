@@ -11,7 +11,7 @@ import stripe
 from domain.payment.snapshot import BalanceTransactionKind
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewAccount, NewTransfer
-from providers.payouts.stripe import StripeConnect
+from providers.payouts.stripe import StripeConnect, _account
 from runtime.identity import new_id
 from tests.providers.harness import key
 from tests.providers.stripe_harness import SandboxHarness
@@ -68,6 +68,37 @@ async def test_account_tells_what_it_lacks_and_where_its_money_goes(sandbox, con
     assert moved.destination != ready.destination
     with pytest.raises(ProviderRefused):
         await connect.retrieve_account("acct_none")
+
+
+def bank(id: str, currency: str, *, default: bool = True) -> dict[str, Any]:
+    known = {"currency": currency, "default_for_currency": default, "fingerprint": f"print of {id}", "last4": id[-4:]}
+    return {"id": id, "object": "bank_account", **known}
+
+
+def destination(*banks: dict[str, Any]) -> str | None:
+    account = {
+        "id": "acct_1",
+        "object": "account",
+        "country": "DE",
+        "details_submitted": True,
+        "payouts_enabled": True,
+        "capabilities": {"transfers": "active"},
+        "requirements": {"currently_due": []},
+        "metadata": {},
+        "external_accounts": {"object": "list", "data": list(banks), "has_more": False, "url": "/"},
+    }
+    return _account(stripe.Account.construct_from(account, "sk_test_1")).destination
+
+
+def test_other_bank_of_any_currency_is_another_destination() -> None:
+    """Each currency has a bank account of its own, and a payout names any currency."""
+    usd, eur = bank("ba_usd_1111", "usd"), bank("ba_eur_2222", "eur")
+    assert destination() is None
+    assert destination(usd) == destination(bank("ba_usd_1111", "usd", default=False)) == "print of ba_usd_1111"
+    both = destination(usd, eur)
+    assert both == destination(eur, usd)
+    assert both != destination(bank("ba_eur_9999", "eur"), usd, bank("ba_eur_2222", "eur", default=False))
+    assert both != destination(usd)
 
 
 async def test_transfer_is_made_once_and_found_without_its_key(sandbox, connect):
