@@ -84,8 +84,8 @@ def cash_shares(
 ) -> str:
     """Return the statement of what agents have in money, from which `shares_in_cash` makes shares.
 
-    Money has no lots: what came last is what is left, so what came since the cutoff is young. What comes back from a
-    payout was old enough before.
+    Money has no lots: what came last is what is left, so what came since the cutoff is young, less what has gone back
+    of it since by the same payment, or was taken for it. What comes back from a payout was old enough before.
 
     Args:
         given: as for `credit_shares`, and so is `disputed`.
@@ -102,12 +102,27 @@ def cash_shares(
     JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/' || m.asset AND a.asset = m.asset
     JOIN ledger.balances b ON b.account_id = a.id
     LEFT JOIN LATERAL (
-        SELECT sum(e.amount) AS young, min(e.effective_at - h.cutoff) AS first_in
-        FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
-        CROSS JOIN LATERAL (
-            SELECT CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END AS cutoff
-        ) h
-        WHERE e.account_id = a.id AND e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > h.cutoff
+        SELECT sum(n.came - n.gone)::bigint AS young, min(n.first_in) AS first_in
+        FROM (
+            SELECT coalesce(sum(e.amount - h.answered) FILTER (WHERE h.is_young), 0) AS came,
+                coalesce(-sum(e.amount) FILTER (WHERE h.is_gone), 0) AS gone,
+                min(e.effective_at - h.cutoff) FILTER (WHERE h.is_young) AS first_in
+            FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
+            CROSS JOIN LATERAL (
+                SELECT CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END AS cutoff
+            ) c
+            CROSS JOIN LATERAL (
+                SELECT c.cutoff, e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > c.cutoff AS is_young,
+                    e.amount < 0 AND t.kind NOT IN ('payout.requested', 'earnings.recovered') AS is_gone,
+                    coalesce((
+                        SELECT sum(r.taken_minor + r.owed_minor) FROM recovery_shares r
+                        WHERE e.amount > 0 AND r.source = t.id::text AND r.agent_id = g.agent_id
+                    ), 0) AS answered
+            ) h
+            WHERE e.account_id = a.id AND e.effective_at > g.sales_cutoff
+            GROUP BY coalesce(t.reference, t.id::text)
+        ) n
+        WHERE n.came > n.gone
     ) y ON true
     LEFT JOIN LATERAL (
         SELECT sum(e.amount) AS amount, sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff) AS young

@@ -14,6 +14,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.errors import Conflict
+from domain.payable import HoldBack, PayableState
 from domain.payment import commands
 from domain.payment.purposes.purchase import agent_bought
 from domain.payment.state import Fulfilment, PaymentStatus
@@ -30,6 +31,7 @@ from repositories import debt, marketplace, marketplace_proof, organization_trai
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import marketplace_renewal
+from services.payable import shares_of
 from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
@@ -303,6 +305,36 @@ async def test_chargeback_suspends_access_and_freezes_the_shares_until_it_is_dec
     await made.look()
     assert await sold.stands(made) == ("suspended", 1000)
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (0, 0, 0)
+
+
+async def test_sale_that_went_back_or_is_charged_back_holds_no_older_earnings_back(sold: Sold) -> None:
+    hold_back = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7), refunds=timedelta(days=30))
+
+    async def states() -> dict[PayableState, int]:
+        async with sold.database.platform() as session:
+            shares = await shares_of(session, sold.studio, hold_back, now=NOW + timedelta(days=1))
+        return {share.state: share.worth_minor for share in shares}
+
+    async with sold.database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test",
+            source=accounts.platform("exchange", "USD"),
+            destination=accounts.agent_earnings(sold.agent, "USD", sold.studio),
+            amount_minor=900,
+            effective_at=NOW - timedelta(days=60),
+        )
+    made = await sold.bought()
+    assert await states() == {PayableState.AVAILABLE: 900, PayableState.PENDING: 900}
+    await refunded(sold, made)
+    assert await states() == {PayableState.AVAILABLE: 900}
+    again = await sold.bought()
+    ref = again.there.dispute()
+    await again.look()
+    assert await states() == {PayableState.AVAILABLE: 900}
+    again.there.close_dispute(ref, won=True)
+    await again.look()
+    assert await states() == {PayableState.AVAILABLE: 900, PayableState.PENDING: 900}
 
 
 async def test_share_that_was_paid_out_is_owed_by_the_creator_and_paid_by_the_next_sale(

@@ -581,6 +581,21 @@ async def test_what_later_earnings_have_paid_is_earned_again_when_the_reversal_c
     assert await world.balances() == {"earned": 30, "owes": 0, "payer": 0}
 
 
+async def test_money_that_was_taken_back_holds_no_older_earnings_back(world: World) -> None:
+    money = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
+    paid = await world.bought(purpose=money)
+    exchange = accounts.platform("exchange", "USD")
+    await world.move(Posting(exchange, world.earned("USD"), 400), at=NOW - timedelta(days=60))
+    held = accounts.escrow(new_id("esc"), "USD", world.payer)
+    await world.move(Posting(accounts.org_cash(world.payer, "USD"), held, 1000), at=NOW)
+    await world.move(Posting(held, world.earned("USD"), 1000), at=NOW)
+    paid.there.at = NOW
+    assert await world.states() == {PayableState.AVAILABLE: 400, PayableState.PENDING: 1000}
+    await world.lost(paid)
+    assert (await world.recover())[0] == 1
+    assert await world.states() == {PayableState.AVAILABLE: 400}
+
+
 async def test_payout_that_was_asked_for_before_its_chargeback_is_not_sent(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
