@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import structlog
 from temporalio import activity
 from temporalio.client import Client
 
@@ -10,11 +11,13 @@ from contracts.runs import payout_run
 from domain.payable import HoldBack
 from providers.payments.base import ProviderError
 from providers.payouts.base import PayoutProvider
-from repositories import creator_account, payout_schedule
+from repositories import alert, creator_account, payout_schedule
 from runtime import reach
 from runtime.database import Database
 from services import creator
 from services import payout_schedule as service
+
+log = structlog.get_logger("bursar.payouts")
 
 
 class PayoutScheduleActivities:
@@ -31,9 +34,10 @@ class PayoutScheduleActivities:
     async def pay(self, message: PayScheduled) -> ScheduledPayouts:
         """Pay out the next page of organizations that are due.
 
-        Effect: for each a payout with its run, or the reason why there is none; and the next day of its schedule.
+        Effect: for each a payout with its run, or the reason why there is none; the next day of its schedule; an alert.
         Idempotent by: the payout's id, which is made of the organization and the day; the schedule's row.
-        Fails with: nothing that is final. Whose account cannot be read is left for the next run.
+        Fails with: nothing that is final. Whose account cannot be read is left for the next run. One that fails keeps
+            no other, and an operator is alerted once.
         """
         async with self._database.platform() as session:
             found = await payout_schedule.due(
@@ -41,8 +45,12 @@ class PayoutScheduleActivities:
             )
         paid = 0
         for org_id in found:
-            if await self._account_is_known(org_id):
-                paid += await self._pay(org_id, message.now)
+            try:
+                if await self._account_is_known(org_id):
+                    paid += await self._pay(org_id, message.now)
+            except Exception as error:
+                log.exception("payout_schedule.failed", org_id=org_id, error=str(error))
+                await self._alert(org_id, error)
             activity.heartbeat(org_id)
         return ScheduledPayouts(found=len(found), paid=paid, last=found[-1] if found else message.after)
 
@@ -56,6 +64,17 @@ class PayoutScheduleActivities:
         except ProviderError:
             return False
         return True
+
+    async def _alert(self, org_id: str, error: Exception) -> None:
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="payout.schedule_failed",
+                subject=org_id,
+                detail=f"The payout of {org_id} by schedule cannot be made: {type(error).__name__}. It is tried again "
+                "every hour. The worker's log says more.",
+                org_id=org_id,
+            )
 
     async def _pay(self, org_id: str, now: datetime) -> bool:
         async with self._database.platform() as session:

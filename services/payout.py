@@ -68,7 +68,8 @@ async def request(
     Raises:
         OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
         Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing`,
-            `payout.destination_held`, `payout.debt_open`, `payout.above_available` or `payout.below_minimum`.
+            `payout.destination_held`, `payout.currency_unsupported`, `payout.debt_open`, `payout.above_available` or
+            `payout.below_minimum`.
         IdempotencyConflict: the command asked for something else.
         Invalid: the currency is no money.
     """
@@ -126,14 +127,26 @@ async def request(
 
 
 def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, amount_minor: int) -> Payout:
-    """Return a payout to an account before anything is taken out; by default in the currency of its destination."""
+    """Return a payout to an account before anything is taken out; by default in the currency of its destination.
+
+    Raises:
+        Conflict: `payout.currency_unsupported`.
+    """
+    currency = currency or account.destination_currency or "USD"
+    if currency not in MONEY:
+        raise CannotPayOut(
+            f"The bank account is in {currency}, in which nothing is paid out. Name the currency of the earnings, or "
+            "add a bank account in it.",
+            code="payout.currency_unsupported",
+            extra={"currency": currency},
+        )
     return Payout(
         payout_id=payout_id,
         org_id=account.org_id,
         provider=account.provider,
         account_ref=account.ref,
         destination=account.destination,
-        currency=currency or account.destination_currency or "USD",
+        currency=currency,
         amount_minor=amount_minor,
     )
 

@@ -24,6 +24,7 @@ WAITS = frozenset(
         "payout.account_not_ready",
         "payout.tax_profile_missing",
         "payout.destination_held",
+        "payout.currency_unsupported",
         "payout.debt_open",
         OrganizationSuspended.code,
     }

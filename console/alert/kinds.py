@@ -98,6 +98,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "payout.failed": Advice("Payout failed", "What was to be paid out is yours again. Check the account.", *_EARNINGS),
     "payout.reversal_refused": Advice("Payout not taken back", _PLATFORM),
+    "payout.schedule_failed": Advice("Payout by schedule not made", _PLATFORM),
     "payout.unknown": Advice("Payout not known yet", _PLATFORM),
     "payout.waiting_for_funds": Advice("Payout waits", "It is sent when the platform's money is there.", *_EARNINGS),
     "probe_failed": Advice("Probe failed", _PLATFORM),

@@ -98,6 +98,7 @@ KINDS: Mapping[str, Kind] = {
     "payout.destination_changed": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "payout.failed": Kind(closed_by=OPERATOR),
     "payout.reversal_refused": Kind(closed_by=OPERATOR),
+    "payout.schedule_failed": Kind(closed_by=OPERATOR),
     "payout.unknown": Kind(closed_by=_SENT),
     "payout.waiting_for_funds": Kind(closed_by=_SENT),
     "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),

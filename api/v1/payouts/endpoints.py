@@ -70,6 +70,7 @@ _REFUSALS = (
     "payout.account_not_ready",
     "payout.tax_profile_missing",
     "payout.destination_held",
+    "payout.currency_unsupported",
     "payout.debt_open",
     "payout.above_available",
     "payout.below_minimum",

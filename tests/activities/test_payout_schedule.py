@@ -1,0 +1,95 @@
+"""Payouts by schedule: whoever cannot be paid out keeps no other, and operators hear of it once."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from temporalio.testing import ActivityEnvironment
+
+from activities.payout_schedule import PayoutScheduleActivities
+from contracts.payout import PayScheduled
+from domain.payable import HoldBack
+from domain.payout.schedule import PayoutInterval, PayoutSchedule
+from models.alert import Alert
+from models.payout import PayoutScheduleRow
+from providers.payouts.base import AccountSnapshot
+from repositories import payout_schedule
+from runtime.database import Database
+from services import payout_schedule as service
+from tests.activities.test_recovery import World
+from tests.api.paying import NOW
+from tests.support.payouts import FakePayouts
+from tests.support.starts import Starts
+
+pytestmark = pytest.mark.db
+
+NO_HOLD_BACK = HoldBack(usual=timedelta(0), floor=timedelta(0))
+
+
+class Abroad(FakePayouts):
+    """Has accounts with a bank in another currency."""
+
+    def __init__(self, **currencies: str) -> None:
+        super().__init__()
+        self.currencies = currencies
+
+    async def retrieve_account(self, ref: str) -> AccountSnapshot:
+        found = await super().retrieve_account(ref)
+        return replace(found, currency=self.currencies.get(ref, found.currency))
+
+
+async def due(database: Database) -> World:
+    """Return a creator with earnings who is due today."""
+    world = await World(database).begin()
+    await world.bought()
+    await world.works(100, at=NOW - timedelta(days=30))
+    now = datetime.now(UTC)
+    async with database.platform() as session:
+        schedule, yesterday = PayoutSchedule(interval=PayoutInterval.DAILY), now.date() - timedelta(days=1)
+        await payout_schedule.put(session, world.org, schedule, next_on=yesterday, by="test", at=now)
+    return world
+
+
+async def pay(database: Database, fake: FakePayouts) -> None:
+    client: Any = Starts()
+    acts = PayoutScheduleActivities(database, client, fake, hold_back=NO_HOLD_BACK, minimum="1.00")
+    await ActivityEnvironment().run(acts.pay, PayScheduled(now=datetime.now(UTC), limit=500))
+
+
+async def row_of(world: World) -> PayoutScheduleRow:
+    async with world.database.platform() as session:
+        found = await payout_schedule.find(session, world.org)
+    assert found is not None
+    return found
+
+
+async def test_bank_in_a_currency_that_nothing_is_paid_out_in_is_said_and_stops_nobody(database: Database) -> None:
+    abroad, honest = await due(database), await due(database)
+    await pay(database, Abroad(**{abroad.ref: "BGN"}))
+    assert (await row_of(honest)).last_payout_id is not None
+    refused = await row_of(abroad)
+    assert (refused.last_payout_id, refused.last_refusal) == (None, "payout.currency_unsupported")
+    assert refused.next_on == refused.last_on
+
+
+async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_it_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, honest = await due(database), await due(database)
+    pay_out = service.pay_out
+
+    async def fail(session: Any, org_id: str, **options: Any) -> Any:
+        if org_id == broken.org:
+            raise RuntimeError("by the test")
+        return await pay_out(session, org_id, **options)
+
+    monkeypatch.setattr(service, "pay_out", fail)
+    for _ in range(2):
+        await pay(database, FakePayouts())
+    assert (await row_of(honest)).last_payout_id is not None
+    async with database.platform() as session:
+        query = select(Alert.detail).where(Alert.kind == "payout.schedule_failed", Alert.subject == broken.org)
+        (detail,) = (await session.scalars(query)).all()
+    assert "RuntimeError" in detail
