@@ -20,7 +20,7 @@ from domain.events.payout import facts
 from domain.ids import payout_id_of, payout_key
 from domain.lots import LotTerms
 from domain.money import CREDIT, cut_minor, format_amount
-from domain.payable import HoldBack, PayableState, Share, Taken, take
+from domain.payable import HoldBack, PayableState, Share, Taken, available, take
 from domain.payment.snapshot import BalanceTransaction
 from domain.payout.commands import asked_for, numbered, requested
 from domain.payout.state import Payout, PayoutLine
@@ -89,15 +89,15 @@ async def request(
     ledger = Ledger(await driver_connection(session))
     await refuse_debtor(ledger, org_id)
     until = await windows(session, await payable.earners(session, org_id), hold_back, now=now)
-    cash = [
-        share
-        for share in await payable.shares(session, until)
-        if share.asset == asked.currency and share.state is PayableState.AVAILABLE
-    ]
+    shares = await payable.shares(session, until)
+    cash = [share for share in shares if share.asset == asked.currency and share.state is PayableState.AVAILABLE]
     slices = await payable.slices(session, until, asked.currency)
     there = sum(share.worth_minor for share in cash) + sum(each.worth(each.free_minor) for each in slices)
     wanted = there if amount_minor is None else amount_minor
-    refuse_amount(wanted, there, asked.currency, minimum)
+    # What one transaction cannot take of many small lots leaves in parts, of which each may be below the minimum.
+    is_part = amount_minor is None and len(slices) >= payable.MOST_SLICES
+    judged = available(shares).get(asked.currency, 0) if is_part else None
+    refuse_amount(wanted, there, asked.currency, minimum, judged_minor=judged)
     money, left = _of_cash(cash, wanted)
     credits = take(slices, left)
     lines = (
@@ -110,7 +110,7 @@ async def request(
         ),
     )
     payout = replace(asked, lines=lines, amount_minor=sum(line.money_minor for line in lines))
-    refuse_amount(payout.amount_minor, there, payout.currency, minimum)
+    refuse_amount(payout.amount_minor, there, payout.currency, minimum, judged_minor=judged)
     opened = numbered(requested(payout, actor=actor.qualified(), asked=said), command_id)
     transfer_id = await _take_out(ledger, opened.payout, credits, now)
     if {line.asset for line in lines} & {CREDIT}:
@@ -178,8 +178,12 @@ async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBa
         raise CannotPayOut("What paid for these earnings is being charged back.", code="payout.frozen")
 
 
-def refuse_amount(amount_minor: int, there_minor: int, currency: str, minimum: str) -> None:
+def refuse_amount(
+    amount_minor: int, there_minor: int, currency: str, minimum: str, *, judged_minor: int | None = None
+) -> None:
     """Refuse more than can be paid out, and less than is worth a transfer.
+
+    `judged_minor` is what the minimum is compared with where the amount is a part of that.
 
     Raises:
         Conflict: `payout.above_available` or `payout.below_minimum`.
@@ -191,7 +195,8 @@ def refuse_amount(amount_minor: int, there_minor: int, currency: str, minimum: s
             "can be paid out now.",
             extra=shown,
         )
-    if amount_minor <= 0 or amount_minor < cut_minor(minimum, currency):
+    judged = amount_minor if judged_minor is None else judged_minor
+    if amount_minor <= 0 or judged < cut_minor(minimum, currency):
         raise CannotPayOut(
             f"A payout is at least {minimum} {currency}, and {shown['available']} {currency} can be paid out now.",
             code="payout.below_minimum",

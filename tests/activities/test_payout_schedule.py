@@ -10,15 +10,21 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.payout_schedule import PayoutScheduleActivities
 from contracts.payout import PayScheduled
+from domain import accounts
+from domain.errors import Conflict
+from domain.money import CREDIT
 from domain.payable import HoldBack
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
+from ledger.gateway import Posting
 from models.alert import Alert
 from models.payout import PayoutScheduleRow
 from providers.payouts.base import AccountSnapshot
-from repositories import payout_schedule
+from repositories import payable, payout_schedule
 from runtime.database import Database
+from runtime.identity import new_id
+from services import payout as payouts
 from services import payout_schedule as service
-from tests.activities.test_recovery import World
+from tests.activities.test_recovery import ONE, World
 from tests.api.paying import NOW
 from tests.support.payouts import FakePayouts
 from tests.support.starts import Starts
@@ -72,6 +78,32 @@ async def test_bank_in_a_currency_that_nothing_is_paid_out_in_is_said_and_stops_
     refused = await row_of(abroad)
     assert (refused.last_payout_id, refused.last_refusal) == (None, "payout.currency_unsupported")
     assert refused.next_on == refused.last_on
+
+
+async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payable, "MOST_SLICES", 20)
+    world = await World(database).begin()
+    await world.bought()
+    held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
+    await world.move(Posting(accounts.org_credits(world.payer), held, 3 * ONE), at=NOW)
+    await world.move(*[Posting(held, world.earned(), ONE // 10) for _ in range(26)], at=NOW)
+    asking: dict[str, Any] = {"org_id": world.org, "currency": None, "hold_back": NO_HOLD_BACK}
+    asking |= {"now": NOW + timedelta(seconds=1)}
+
+    async def asked(amount_minor: int | None, minimum: str) -> int:
+        async with database.platform() as session:
+            values = {**asking, "amount_minor": amount_minor, "minimum": minimum, "command_id": new_id("cmd")}
+            return (await payouts.request(session, world.actor, **values)).amount_minor
+
+    with pytest.raises(Conflict, match=r"at least 0\.27"):
+        await asked(None, "0.27")
+    with pytest.raises(Conflict, match=r"at least 0\.25"):
+        await asked(20, "0.25")
+    assert await asked(None, "0.25") == 20
+    with pytest.raises(Conflict, match=r"at least 0\.25"):
+        await asked(None, "0.25")
 
 
 async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_it_once(
