@@ -7,6 +7,7 @@ come from the caller (`runtime/identity.py`).
 """
 
 import hashlib
+import json
 import re
 from datetime import date
 from uuid import UUID
@@ -170,6 +171,21 @@ def recovery_key(scope_id: str, step: str, part: str | None = None) -> str:
 def creator_key(org_id: str, step: str, command: str | None = None) -> str:
     """Key of a provider call for an organization's account for payouts: the account itself, or a link to its page."""
     return bounded(f"creator:{org_id}:{step}" + (f":{command}" if command else ""))
+
+
+def creator_account_key(org_id: str, country: str, email: str | None, replaces: str | None) -> str:
+    """Key of the call that makes an organization's account for payouts, of all that is asked for.
+
+    What a provider refused is corrected under another key, and so is an account made for one that is gone.
+
+    Args:
+        org_id: the organization.
+        country: where it is.
+        email: of its owner, where the account has one.
+        replaces: the provider's id of the account that is gone; None for the first one.
+    """
+    asked = hashlib.sha256(json.dumps([country, email, replaces]).encode()).hexdigest()[:32]
+    return creator_key(org_id, "account", asked)
 
 
 def reconciliation_run_id(scope: str) -> str:

@@ -1,18 +1,22 @@
 """Keeps where organizations are paid out: their accounts are made at the provider, and read again when they change."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Role
 from domain.creator import DESTINATION_HOLD, CreatorAccount, has_tax_profile, is_redirected
-from domain.ids import creator_key
+from domain.ids import creator_account_key
 from domain.mail import MailKind
 from models.creator_account import CreatorAccountRow
+from providers.payments.base import ProviderNotFound
 from providers.payouts.base import AccountSnapshot, NewAccount, PayoutProvider
 from repositories import alert, billing_terms, creator_account, notification
 from runtime.database import Database
 from services import mail
+
+#: Accounts that are older than this are not looked through for one whose making was lost.
+LOOKS_BACK = timedelta(days=30)
 
 
 async def ensure_account(
@@ -20,19 +24,53 @@ async def ensure_account(
 ) -> CreatorAccount:
     """Return the organization's account as it stands at the provider now, made if there is none.
 
+    One that is gone there is replaced. That is a change of the destination, and holds payouts for a while.
+
     Raises:
         ProviderError: see `providers.payments.base`; trying again is safe.
     """
     async with database.platform() as session:
         known = await creator_account.find(session, account.org_id)
     if known is not None:
-        return await refresh(database, provider, known.ref, asked_at=asked_at) or known
-    made = await provider.create_account(account, idempotency_key=creator_key(account.org_id, "account"))
+        try:
+            return await refresh(database, provider, known.ref, asked_at=asked_at) or known
+        except ProviderNotFound:
+            pass
+    replaces = None if known is None else known.ref
+    made = await _made(provider, account, replaces, asked_at)
     async with database.platform() as session:
-        await creator_account.add(session, _row(account.org_id, provider.name, made, created_by, asked_at))
+        if replaces is None:
+            await creator_account.add(session, _row(account.org_id, provider.name, made, created_by, asked_at))
+        else:
+            await _replace(session, provider.name, replaces, made, created_by, asked_at)
         found = await creator_account.find(session, account.org_id)
     assert found is not None
     return found
+
+
+async def _made(
+    provider: PayoutProvider, account: NewAccount, replaces: str | None, asked_at: datetime
+) -> AccountSnapshot:
+    """Return the account that an earlier call has made and nobody noted, or make it."""
+    found = await provider.find_account(account.org_id, since=asked_at - LOOKS_BACK)
+    if found is not None and found.ref != replaces:
+        return found
+    key = creator_account_key(account.org_id, account.country, account.email, replaces)
+    return await provider.create_account(account, idempotency_key=key)
+
+
+async def _replace(
+    session: AsyncSession, provider: str, ref: str, made: AccountSnapshot, created_by: str, asked_at: datetime
+) -> None:
+    row = await creator_account.locked(session, provider, ref)
+    if row is None:
+        return  # somebody else has replaced it meanwhile
+    if row.destination is not None:
+        row.destination_changed_at = asked_at
+        await _tell(session, row, made)
+    row.ref, row.created_by = made.ref, created_by
+    _note(row, made, asked_at)
+    await session.flush()
 
 
 async def refresh(
@@ -61,13 +99,17 @@ async def write(
     if is_redirected(row.destination, snapshot.destination):
         row.destination_changed_at = asked_at
         await _tell(session, row, snapshot)
+    _note(row, snapshot, asked_at)
+    await session.flush()
+    return creator_account.account_of(row)
+
+
+def _note(row: CreatorAccountRow, snapshot: AccountSnapshot, asked_at: datetime) -> None:
     for name, value in _said(snapshot).items():
         setattr(row, name, value)
     if snapshot.destination is not None:
         row.destination = snapshot.destination
     row.seen_at = asked_at
-    await session.flush()
-    return creator_account.account_of(row)
 
 
 async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: AccountSnapshot) -> None:
@@ -96,6 +138,8 @@ async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: Account
 
 
 def _moved(row: CreatorAccountRow, snapshot: AccountSnapshot) -> str:
+    if snapshot.ref != row.ref:
+        return f"The account for payouts of {row.org_id} is gone at its provider, and was replaced by {snapshot.ref}."
     if snapshot.destination_last4 == row.destination_last4:
         return f"Another one of the bank accounts that payouts of {row.org_id} go to was added, changed or removed."
     return (

@@ -107,8 +107,11 @@ class PayoutProvider(Protocol):
     async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
         """Make an account. The same key gives the same account."""
 
+    async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:
+        """Find the newest account that an earlier `create_account` has made for an organization since a time."""
+
     async def retrieve_account(self, ref: str) -> AccountSnapshot:
-        """Return an account as it stands there now."""
+        """Return an account as it stands there now; `ProviderNotFound` where it is gone, or has left the platform."""
 
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
         """Make a link to the page on which the owner of an account tells who they are and where the money goes."""

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import stripe
 
@@ -55,6 +56,17 @@ class StripeConnect:
         with translated(changes=True):
             made = await self._client.v1.accounts.create_async(params, {"idempotency_key": idempotency_key})
         return _account(made)
+
+    async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:
+        """Look through the accounts that were made since; Stripe cannot search them by what they carry."""
+        with translated(changes=False):
+            listed = await self._client.v1.accounts.list_async(
+                {"limit": 100, "created": {"gte": int(since.timestamp())}}
+            )
+            async for each in listed.auto_paging_iter():
+                if metadata_of(each, "org_id") == org_id:
+                    return _account(each)
+        return None
 
     async def retrieve_account(self, ref: str) -> AccountSnapshot:
         """Return an account."""

@@ -22,8 +22,10 @@ from domain.creator import DESTINATION_HOLD, CreatorAccount, payable_to
 from domain.errors import Conflict
 from domain.payment.snapshot import ProviderEvent
 from models.session import Session, SessionLink
+from providers.payments.base import OutcomeUnknown
 from providers.payments.registry import Providers
 from providers.payments.stripe import make_client
+from providers.payouts.base import AccountSnapshot, NewAccount
 from providers.payouts.stripe import StripeConnect
 from repositories import creator_account, provider_event
 from runtime.identity import new_id
@@ -51,6 +53,11 @@ class Bureau:
     async def control(self, path: str, **body: Any) -> Any:
         async with httpx2.AsyncClient() as http:
             return good(await http.post(f"{self.url}/_control/{path}", json=body))
+
+    async def delete(self, ref: str) -> None:
+        client = make_client(STRIPE_KEY, api_base=self.url, timeout_seconds=5)
+        await client.v1.accounts.delete_async(ref)
+        await client.aclose()
 
     async def connected(self, tenant: Tenant) -> str:
         """Onboards an organization, and returns the id of its account."""
@@ -167,6 +174,60 @@ async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, stu
     with pytest.raises(Conflict):
         payable_to(account, account.destination_changed_at + DESTINATION_HOLD - timedelta(seconds=1))
     assert payable_to(account, account.destination_changed_at + DESTINATION_HOLD)
+
+
+async def test_account_that_is_gone_is_replaced_and_held_like_another_bank(bureau: Bureau, studio: Tenant) -> None:
+    gone, owner = await bureau.connected(studio), bureau.at(studio.owner)
+    await bureau.delete(gone)
+    ref = good(await owner.post("/billing/connect", ASKED))["account"]["account_id"]
+    assert ref != gone
+    (alert,) = good(await owner.get("/alerts"))["data"]
+    assert (alert["kind"], ref in alert["detail"]) == ("payout.destination_changed", True)
+    held = await bureau.account(studio)
+    assert (held.status, held.destination_last4) == ("onboarding", None)
+    # The bank of before, at another account, is no further change.
+    assert await bureau.connected(studio) == ref
+    ready = await bureau.account(studio)
+    assert ready.destination_changed_at is not None
+    assert ready.destination_changed_at == held.destination_changed_at
+    with pytest.raises(Conflict) as refusal:
+        payable_to(ready, datetime.now(UTC))
+    assert refusal.value.error_code == "payout.destination_held"
+    assert payable_to(ready, ready.destination_changed_at + DESTINATION_HOLD).ref == ref
+    # Once more, and the books remember neither of them.
+    await bureau.delete(ref)
+    assert good(await owner.post("/billing/connect", ASKED))["account"]["account_id"] not in (gone, ref)
+
+
+async def test_country_that_was_refused_is_corrected_at_once(bureau: Bureau, studio: Tenant) -> None:
+    owner = bureau.at(studio.owner)
+    refused(await owner.post("/billing/connect", ASKED | {"country": "BR"}), 422, "provider.refused")
+    good(await owner.post("/billing/connect", ASKED))
+
+
+async def test_account_whose_making_was_lost_is_found_whatever_is_asked_for_then(
+    bureau: Bureau, studio: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, made = bureau.payouts.create_account, list[str]()
+
+    async def crash(account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
+        made.append((await make(account, idempotency_key=idempotency_key)).ref)
+        raise OutcomeUnknown("cut off")
+
+    owner = bureau.at(studio.owner)
+    monkeypatch.setattr(bureau.payouts, "create_account", crash)
+    refused(await owner.post("/billing/connect", ASKED), 503, "provider.unavailable")
+    monkeypatch.undo()
+    found = good(await owner.post("/billing/connect", ASKED | {"country": "DE"}))["account"]
+    assert [found["account_id"]] == made
+
+
+async def test_account_that_never_had_a_bank_is_replaced_without_a_hold(bureau: Bureau, studio: Tenant) -> None:
+    owner = bureau.at(studio.owner)
+    gone = good(await owner.post("/billing/connect", ASKED))["account"]["account_id"]
+    await bureau.delete(gone)
+    assert await bureau.connected(studio) != gone
+    assert payable_to(await bureau.account(studio), datetime.now(UTC)).destination_changed_at is None
 
 
 async def test_account_that_is_asked_for_more_cannot_be_paid_out_to(bureau: Bureau, studio: Tenant) -> None:

@@ -35,6 +35,9 @@ class FakePayouts:
     async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
         raise NotImplementedError("Accounts are made at the Stripe sandbox alone.")
 
+    async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:
+        raise NotImplementedError("Accounts are made at the Stripe sandbox alone.")
+
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
         raise NotImplementedError("Accounts are made at the Stripe sandbox alone.")
 
