@@ -1,15 +1,15 @@
 """What an agent has earned of a payment that is being charged back is not converted.
 
-Revision ID: 0142_frozen_conversions
-Revises: 0140_charged_before_bills
+Revision ID: 0143_frozen_conversions
+Revises: 0142_links_end_first
 """
 
 from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0142_frozen_conversions"
-down_revision: str | None = "0140_charged_before_bills"
+revision: str = "0143_frozen_conversions"
+down_revision: str | None = "0142_links_end_first"
 branch_labels: str | None = None
 depends_on: str | None = None
 

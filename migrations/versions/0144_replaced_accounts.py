@@ -1,13 +1,13 @@
 """An account for payouts that is gone at its provider is replaced.
 
-Revision ID: 0143_replaced_accounts
-Revises: 0142_frozen_conversions
+Revision ID: 0144_replaced_accounts
+Revises: 0143_frozen_conversions
 """
 
 from alembic import op
 
-revision: str = "0143_replaced_accounts"
-down_revision: str | None = "0142_frozen_conversions"
+revision: str = "0144_replaced_accounts"
+down_revision: str | None = "0143_frozen_conversions"
 branch_labels: str | None = None
 depends_on: str | None = None
 

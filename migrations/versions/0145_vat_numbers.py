@@ -1,14 +1,14 @@
 """Organizations are found by their VAT number.
 
-Revision ID: 0146_vat_numbers
-Revises: 0141_contact_changes
+Revision ID: 0145_vat_numbers
+Revises: 0144_replaced_accounts
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "0146_vat_numbers"
-down_revision: str | None = "0141_contact_changes"
+revision: str = "0145_vat_numbers"
+down_revision: str | None = "0144_replaced_accounts"
 branch_labels: str | None = None
 depends_on: str | None = None
 
