@@ -19,14 +19,13 @@ from domain.ids import transfer_id
 #: one that was stamped later. The place of a moment is then the same for the statement before it and the one after.
 _MEETING = 100
 
-#: The version that an account had at a moment, for statements of others too: the search ends where its bounds meet.
-VERSION_AT = f"""
+_VERSION_AT = f"""
     WITH RECURSIVE search (lo, hi) AS (
         SELECT 0::bigint, b.version FROM ledger.balances b WHERE b.account_id = {{account}} AND b.stripe = 0
         UNION ALL
         SELECT CASE WHEN m.is_before THEN m.middle ELSE s.lo END, CASE WHEN m.is_before THEN s.hi ELSE m.middle - 1 END
         FROM search s CROSS JOIN LATERAL (
-            SELECT e.version AS middle, t.recorded_at < {{at}} AS is_before
+            SELECT e.version AS middle, {{moment}} < {{at}} AS is_before
             FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
             WHERE e.account_id = {{account}} AND e.stripe = 0 AND e.version = (s.lo + s.hi + 1) / 2
         ) m
@@ -35,10 +34,25 @@ VERSION_AT = f"""
     SELECT coalesce((
         SELECT min(e.version) - 1 FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
         WHERE e.account_id = {{account}} AND e.stripe = 0 AND e.version > search.lo - {_MEETING}
-            AND e.version <= search.lo AND t.recorded_at >= {{at}}
+            AND e.version <= search.lo AND {{moment}} >= {{at}}
     ), search.lo)
     FROM search WHERE search.lo >= search.hi
 """
+
+
+def version_at(account: str, at: str, *, moment: str = "t.recorded_at") -> str:
+    """Return the query of the version that an account had at a time, for statements of others too.
+
+    It ends where the bounds of its search meet.
+
+    Args:
+        account: the account's id in that statement, and `at` the time.
+        at: see above.
+        moment: of a transfer `t`, which the versions of an account are in the order of.
+    """
+    return _VERSION_AT.format(account=account, at=at, moment=moment)
+
+
 _BALANCE = """
     coalesce((
         SELECT e.balance_after FROM ledger.entries e
@@ -52,8 +66,8 @@ WHERE path = :path AND org_id = :org_id AND (CAST(:asset AS text) IS NULL OR ass
 _BOUNDS = f"""
 SELECT f.version AS first, l.version AS last, {_BALANCE.format(account=":account", version="f.version")} AS opening,
     {_BALANCE.format(account=":account", version="l.version")} AS closing
-FROM ({VERSION_AT.format(account=":account", at=":since")}) f (version),
-    ({VERSION_AT.format(account=":account", at=":until")}) l (version)
+FROM ({version_at(":account", ":since")}) f (version),
+    ({version_at(":account", ":until")}) l (version)
 """
 #: A transfer whose entries the page cuts is whole on it: its entries of an account follow each other.
 _LINES = """
@@ -127,7 +141,7 @@ FROM (
         AND (CAST(:path AS text) IS NULL OR path = :path)
     ORDER BY id LIMIT :limit
 ) a
-LEFT JOIN LATERAL ({VERSION_AT.format(account="a.id", at=":at")}) v (version) ON true
+LEFT JOIN LATERAL ({version_at("a.id", ":at")}) v (version) ON true
 ORDER BY a.id
 """
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Invalid
 from domain.ids import make_id, uuid_of
-from repositories.account_statement import VERSION_AT
+from repositories.account_statement import version_at
 from repositories.listing import MARGIN
 
 #: How many rows a series counts one by one.
@@ -24,7 +24,7 @@ _BALANCES = text(f"""
     ), 0) END AS balance
     FROM unnest(CAST(:moments AS timestamptz[])) WITH ORDINALITY p (at, place)
     JOIN ledger.accounts a ON a.path = :path AND a.asset = :asset AND a.org_id = :org_id
-    LEFT JOIN LATERAL ({VERSION_AT.format(account="a.id", at="p.at")}) v (version) ON a.created_at < p.at
+    LEFT JOIN LATERAL ({version_at("a.id", "p.at")}) v (version) ON a.created_at < p.at
     ORDER BY p.place
 """)
 _PAYMENTS = """

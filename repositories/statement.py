@@ -1,8 +1,8 @@
 """What earnings were worth in money, month by month, by the books. Needs the platform's session."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,64 +11,179 @@ from domain.errors import NotFound
 from domain.ids import is_id
 from ledger.invariants import Invariant
 from models.creator_statement import CreatorCorrection, CreatorStatement
+from repositories.account_statement import version_at
 
-#: Postings of earnings, each with what it was worth: money itself, and credits for what was paid for these very ones.
+#: Kinds of transfers that leave earnings and take nothing back.
+_KEPT = "('payout.requested', 'payout.returned', 'earnings.converted')"
+#: Times of business may be out of the order of booking. An entry is booked when its time has come, or later, but for
+#: clocks that differ; so what was booked a day before a month began is not of it.
+_BEGIN = version_at(
+    "a.id", "CAST(:since AS timestamptz) - interval '1 day'", moment="greatest(t.recorded_at, t.effective_at)"
+)
+
+
+def _booked(assets: str) -> str:
+    """Return the accounts `owned` of an organization's earnings, and what each transfer `booked` on them since a time.
+
+    Where the time is found by halving, so what was booked before costs nothing.
+    """
+    return f"""
+    owned AS MATERIALIZED (
+        SELECT g.id AS agent_id, g.name, a.id AS account_id, a.asset, v.version
+        FROM agents g
+        JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || a.asset {assets}
+        CROSS JOIN LATERAL ({_BEGIN}) v (version)
+        WHERE g.org_id = :org_id
+    ), booked AS MATERIALIZED (
+        SELECT o.account_id, o.asset, e.transfer_id, e.effective_at, sum(e.amount)::bigint AS amount
+        FROM owned o CROSS JOIN LATERAL (
+            SELECT n.* FROM ledger.entries n
+            WHERE n.account_id = o.account_id AND n.stripe = 0 AND n.version > o.version AND n.effective_at >= :since
+            OFFSET 0
+        ) e
+        GROUP BY o.account_id, o.asset, e.transfer_id, e.effective_at
+    )"""
+
+
+#: Lots that a posting `p` has moved credits of from and to an account, each with its part of what was paid for them.
 #: What comes back into a lot comes with what had left with it.
-_WORTH = """
-    SELECT g.id AS agent_id, g.name, t.kind, t.reference, a.asset, e.transfer_id, e.effective_at,
-        sum(e.amount)::bigint AS amount, CASE
-        WHEN a.asset = :currency THEN sum(e.amount)::bigint
-        ELSE coalesce((
-            SELECT sum(u.cost) FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.to_lot
-            WHERE u.transfer_id = e.transfer_id AND l.account_id = a.id AND l.paid_asset = :currency
-        ), 0)::bigint - coalesce((
-            SELECT sum(u.cost) FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
-            WHERE u.transfer_id = e.transfer_id AND l.account_id = a.id AND l.paid_asset = :currency
-        ), 0)::bigint + coalesce((
-            SELECT sum(l.paid) FROM ledger.lots l
-            WHERE l.transfer_id = e.transfer_id AND l.account_id = a.id AND l.parent_id IS NULL
-              AND l.paid_asset = :currency
-        ), 0)::bigint END AS worth
-    FROM agents g
-    JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || a.asset AND a.asset IN ('CREDIT', :currency)
-    JOIN ledger.entries e ON e.account_id = a.id
-    JOIN ledger.transfers t ON t.id = e.transfer_id
-    WHERE g.org_id = :org_id AND e.effective_at < :until
-    GROUP BY g.id, g.name, t.kind, t.reference, a.id, a.asset, e.transfer_id, e.effective_at
+_LOTS = """
+    SELECT l.paid_asset, u.cost FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.to_lot
+    WHERE u.transfer_id = p.transfer_id AND l.account_id = p.account_id
+    UNION ALL
+    SELECT l.paid_asset, -u.cost FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+    WHERE u.transfer_id = p.transfer_id AND l.account_id = p.account_id
+    UNION ALL
+    SELECT l.paid_asset, r.cost FROM ledger.lot_returns r JOIN ledger.lots l ON l.id = r.lot_id
+    WHERE r.transfer_id = p.transfer_id AND r.account_id = p.account_id
 """
-#: What leaves earnings was earned with the same reference; what is taken back of a payer's payment says which share.
+#: Lots of an organization that came from nowhere else, since the first of what was `booked`. The id of a lot is of the
+#: time of its transfer, so they are found without an index of transfers.
+_BROUGHT = """
+    brought AS MATERIALIZED (
+        SELECT l.account_id, l.transfer_id, l.paid_asset, sum(l.paid)::bigint AS cost FROM ledger.lots l
+        WHERE l.org_id = :org_id AND l.id > (SELECT b.transfer_id FROM booked b ORDER BY b.transfer_id LIMIT 1)
+          AND l.parent_id IS NULL AND l.paid > 0
+        GROUP BY l.account_id, l.transfer_id, l.paid_asset
+    )"""
+
+
+def _worth(brought: str) -> str:
+    """Return what a posting `p` was worth: money itself, and credits what was paid for these very ones.
+
+    Args:
+        brought: how many of its lots came from nowhere else, as a query of their costs.
+    """
+    return f"""CASE WHEN p.asset = :currency THEN p.amount ELSE coalesce((
+        SELECT sum(x.cost) FROM ({_LOTS}) x WHERE x.paid_asset = :currency
+    ), 0)::bigint + coalesce(({brought}), 0)::bigint END"""
+
+
+_OF_BOOKED = """
+    SELECT b.cost FROM brought b
+    WHERE b.transfer_id = p.transfer_id AND b.account_id = p.account_id AND b.paid_asset = :currency
+"""
+#: Of what was booked long ago: as many lots are looked at as one transfer opens.
+_OF_OLD = """
+    SELECT sum(n.paid) FROM (
+        SELECT l.* FROM ledger.lots l WHERE l.org_id = :org_id AND l.id > p.transfer_id ORDER BY l.id LIMIT 20
+    ) n
+    WHERE n.transfer_id = p.transfer_id AND n.account_id = p.account_id AND n.parent_id IS NULL
+      AND n.paid_asset = :currency
+"""
+#: What moved in a month, and what there was before: what there is now, less what has moved since. What leaves earnings
+#: and is not paid out or converted is listed by transfer, because somebody has to say what it takes back.
 _MONTH = text(
     f"""
-    WITH w AS MATERIALIZED ({_WORTH})
-    SELECT w.agent_id, w.name, w.asset, w.kind, w.effective_at >= :since AS is_new, w.amount > 0 AS is_in,
-        date_trunc('month', o.at AT TIME ZONE 'UTC')::date AS earned_in,
-        sum(w.amount)::bigint AS amount, sum(w.worth)::bigint AS worth
-    FROM w LEFT JOIN LATERAL (
-        SELECT CASE WHEN w.kind = 'earnings.recovered' THEN (
-            SELECT t.effective_at FROM recovery_shares s LEFT JOIN ledger.lots l ON l.id = s.source::uuid
-            JOIN ledger.transfers t ON t.id = coalesce(l.transfer_id, s.source::uuid)
-            WHERE s.transfer_id = w.transfer_id
-        ) ELSE (
-            SELECT max(e.effective_at) FROM w e
-            WHERE e.agent_id = w.agent_id AND e.asset = w.asset AND e.reference = w.reference AND e.amount > 0
-              AND e.effective_at <= w.effective_at
-        ) END AS at
-    ) o ON w.amount < 0 AND w.effective_at >= :since
-    GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY w.agent_id, w.asset, w.kind
+    WITH {_booked("AND a.asset IN ('CREDIT', :currency)")}, {_BROUGHT}, moved AS MATERIALIZED (
+        SELECT p.*, t.kind, t.reference, {_worth(_OF_BOOKED)} AS worth
+        FROM booked p CROSS JOIN LATERAL (
+            SELECT n.kind, n.reference FROM ledger.transfers n WHERE n.id = p.transfer_id OFFSET 0
+        ) t
+    )
+    SELECT o.account_id, o.agent_id, o.name, o.asset, m.* FROM owned o CROSS JOIN LATERAL (
+        SELECT '' AS kind, false AS is_new, true AS is_in, NULL AS reference, NULL::timestamptz AS at,
+            NULL::timestamptz AS earned_at,
+            (SELECT sum(b.posted) FROM ledger.balances b WHERE b.account_id = o.account_id)::bigint
+                - coalesce(sum(m.amount), 0)::bigint AS amount,
+            CASE WHEN o.asset = :currency THEN
+                (SELECT sum(b.posted) FROM ledger.balances b WHERE b.account_id = o.account_id)
+            ELSE coalesce((
+                SELECT sum(l.paid - l.costed) FROM ledger.lots l
+                WHERE l.account_id = o.account_id AND l.is_open AND l.paid_asset = :currency
+            ), 0) END::bigint - coalesce(sum(m.worth), 0)::bigint AS worth
+        FROM moved m WHERE m.account_id = o.account_id
+    ) m
+    UNION ALL
+    SELECT o.account_id, o.agent_id, o.name, o.asset, m.kind, true, m.amount > 0, NULL, NULL, NULL,
+        sum(m.amount)::bigint, sum(m.worth)::bigint
+    FROM moved m JOIN owned o ON o.account_id = m.account_id
+    WHERE m.effective_at < :until AND (m.amount > 0 OR m.kind IN {_KEPT})
+    GROUP BY o.account_id, o.agent_id, o.name, o.asset, m.kind, m.amount > 0
+    UNION ALL
+    SELECT o.account_id, o.agent_id, o.name, o.asset, m.kind, true, false, m.reference, m.effective_at,
+        CASE WHEN m.kind = 'earnings.recovered' THEN (
+            -- What is taken back of a payer's payment says which share.
+            SELECT e.effective_at FROM recoveries r JOIN recovery_shares s ON s.recovery_id = r.id
+            LEFT JOIN ledger.lots l ON l.id = s.source::uuid
+            JOIN ledger.transfers e ON e.id = coalesce(l.transfer_id, s.source::uuid)
+            WHERE r.payment_id = m.reference AND s.transfer_id = m.transfer_id
+        ) END, m.amount, m.worth
+    FROM moved m JOIN owned o ON o.account_id = m.account_id
+    WHERE m.effective_at < :until AND m.amount < 0 AND m.kind NOT IN {_KEPT}
+    ORDER BY agent_id, asset, kind, at
     """
 )
-_CURRENCIES = text(
+#: All that was ever earned with some references, and taken back of it. What leaves earnings was earned with the same
+#: reference, so a few are looked up by their keys, whatever else was sold.
+_REFERRED = text(
+    f"""
+    WITH asked AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:accounts AS bigint[]), CAST(:references AS text[])) AS a (account_id, reference)
+    ), referred AS MATERIALIZED (
+        SELECT a.account_id, a.reference, x.asset, e.transfer_id, e.effective_at, sum(e.amount)::bigint AS amount
+        FROM asked a JOIN ledger.accounts x ON x.id = a.account_id
+        CROSS JOIN LATERAL (
+            SELECT n.id FROM ledger.transfers n
+            WHERE n.reference = a.reference AND n.kind NOT IN {_KEPT} AND n.kind <> 'earnings.recovered' OFFSET 0
+        ) t
+        CROSS JOIN LATERAL (
+            SELECT n.* FROM ledger.entries n WHERE n.transfer_id = t.id AND n.account_id = a.account_id OFFSET 0
+        ) e
+        WHERE e.effective_at < :until
+        GROUP BY a.account_id, a.reference, x.asset, e.transfer_id, e.effective_at
+    )
+    SELECT p.account_id, p.reference, p.effective_at AS at, p.amount FROM referred p
+    ORDER BY p.effective_at, p.amount < 0, p.transfer_id
     """
+)
+#: The currencies that what was booked since a time is worth something in.
+_CURRENCIES = text(
+    f"""
+    WITH {_booked("")}, {_BROUGHT}
     SELECT DISTINCT currency FROM (
-        SELECT a.asset AS currency FROM agents g
-        JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || a.asset AND a.asset <> 'CREDIT'
-        WHERE g.org_id = :org_id
+        SELECT b.asset AS currency FROM booked b WHERE b.asset <> 'CREDIT'
         UNION ALL
-        SELECT l.paid_asset FROM agents g
-        JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
-        JOIN ledger.lots l ON l.account_id = a.id AND l.paid_asset IS NOT NULL
-        WHERE g.org_id = :org_id
-    ) c ORDER BY currency
+        SELECT x.paid_asset FROM booked p CROSS JOIN LATERAL ({_LOTS}) x WHERE p.asset = 'CREDIT'
+        UNION ALL
+        SELECT b.paid_asset FROM brought b JOIN owned o ON o.account_id = b.account_id
+    ) c WHERE currency IS NOT NULL ORDER BY currency
+    """
+)
+#: Whether earnings of an organization moved, by the days that are added up and what they have not reached.
+_HAS_MOVED = text(
+    """
+    WITH owned AS MATERIALIZED (
+        SELECT id FROM ledger.accounts WHERE org_id = :org_id AND path LIKE 'agent/%/earnings/%'
+    )
+    SELECT EXISTS (
+        SELECT FROM owned o JOIN ledger.earning_days d ON d.account_id = o.id
+        WHERE d.day >= (CAST(:since AS timestamptz) AT TIME ZONE 'UTC')::date
+          AND d.day < (CAST(:until AS timestamptz) AT TIME ZONE 'UTC')::date
+    ) OR EXISTS (
+        SELECT FROM ledger.entries_not_added_up(:org_id) e JOIN owned o ON o.id = e.account_id
+        WHERE e.effective_at >= :since AND e.effective_at < :until
+    )
     """
 )
 #: Organizations that a month moved earnings of, and that have no statement of it.
@@ -131,27 +246,57 @@ class QuarterTotal:
 async def moved(
     session: AsyncSession, org_id: str, currency: str, *, since: datetime, until: datetime
 ) -> Sequence[Moved]:
-    """Return what moved on the earnings of an organization up to a time; `is_new`: not before `since`."""
+    """Return what moved on the earnings of an organization up to a time; `is_new`: not before `since`.
+
+    It reads what was booked since then, and what was ever booked with the references of what was taken back.
+    """
     values = {"org_id": org_id, "currency": currency, "since": since, "until": until}
-    return [
-        Moved(
+    rows = (await session.execute(_MONTH, values)).all()
+    earned = await _earned(session, {(row.account_id, row.reference) for row in rows if row.reference}, values)
+    found: dict[Moved, tuple[int, int]] = {}
+    for row in rows:
+        at = row.earned_at
+        if row.reference is not None and at is None:
+            before = (each for each in earned.get((row.account_id, row.reference), ()) if each <= row.at)
+            at = max(before, default=None)
+        place = Moved(
             agent_id=row.agent_id,
             name=row.name,
             asset=row.asset,
             kind=row.kind,
             is_new=row.is_new,
             is_in=row.is_in,
-            amount_minor=row.amount,
-            worth_minor=row.worth,
-            earned_in=row.earned_in,
+            amount_minor=0,
+            worth_minor=0,
+            earned_in=None if at is None else at.astimezone(UTC).date().replace(day=1),
         )
-        for row in await session.execute(_MONTH, values)
-    ]
+        amount, worth = found.get(place, (0, 0))
+        found[place] = amount + row.amount, worth + row.worth
+    return [replace(place, amount_minor=amount, worth_minor=worth) for place, (amount, worth) in found.items()]
 
 
-async def currencies(session: AsyncSession, org_id: str) -> Sequence[str]:
-    """Return the currencies that the earnings of an organization are worth something in."""
-    return (await session.scalars(_CURRENCIES, {"org_id": org_id})).all()
+async def _earned(
+    session: AsyncSession, asked: Collection[tuple[int, str]], values: Mapping[str, object]
+) -> dict[tuple[int, str], list[datetime]]:
+    """Return when something was earned with references on accounts."""
+    found: dict[tuple[int, str], list[datetime]] = {}
+    if asked:
+        accounts, references = zip(*sorted(asked), strict=True)
+        values = {**values, "accounts": list(accounts), "references": list(references)}
+        for row in await session.execute(_REFERRED, values):
+            if row.amount > 0:
+                found.setdefault((row.account_id, row.reference), []).append(row.at)
+    return found
+
+
+async def currencies(session: AsyncSession, org_id: str, *, since: datetime) -> Sequence[str]:
+    """Return the currencies that what moved on the earnings of an organization since a time is worth something in."""
+    return (await session.scalars(_CURRENCIES, {"org_id": org_id, "since": since})).all()
+
+
+async def has_moved(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> bool:
+    """Tell whether a month of days in UTC moved anything on the earnings of an organization."""
+    return bool(await session.scalar(_HAS_MOVED, {"org_id": org_id, "since": since, "until": until}))
 
 
 async def due(
@@ -162,10 +307,17 @@ async def due(
     return (await session.scalars(_DUE, values)).all()
 
 
-async def lock(session: AsyncSession, org_id: str) -> None:
-    """Let nobody else make statements of an organization, or corrections of them, until the transaction ends."""
-    name = f"statements:{org_id}"
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+async def lock(session: AsyncSession, org_id: str, *, waits: bool) -> bool:
+    """Let nobody else make statements of an organization, or corrections of them, until the transaction ends.
+
+    Returns:
+        False where somebody else does, and this one does not wait for it.
+    """
+    name = func.hashtextextended(f"statements:{org_id}", 0)
+    if waits:
+        await session.execute(select(func.pg_advisory_xact_lock(name)))
+        return True
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(name))))
 
 
 async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[CreatorStatement]:

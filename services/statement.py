@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_run.period import month_text, next_month
 from domain.document.content import Balance, BalanceKind, Document, DocumentKind, Line, Party, Tax, TaxSum
-from domain.errors import Conflict
+from domain.errors import Conflict, Unavailable
 from domain.invoice.arithmetic import part_of
 from domain.invoice.lines import STANDARD
 from domain.invoice.series import DocumentType, entity_of, number_text, series_of
@@ -35,6 +35,12 @@ _PAYOUTS = frozenset({"payout.requested", "payout.returned"})
 _CONVERTED = "earnings.converted"
 
 
+class BeingMade(Unavailable):
+    """Somebody else makes statements of the organization."""
+
+    code = "statement.being_made"
+
+
 def subject_of(org_id: str, month: date, currency: str) -> str:
     """Name what a document of before statements were numbered is about."""
     return f"statement:{org_id}:{month_text(month)}:{currency}"
@@ -46,7 +52,7 @@ def begin(day: date) -> datetime:
 
 
 async def issue(
-    session: AsyncSession, org_id: str, month: date, entities: LegalEntities, *, now: datetime
+    session: AsyncSession, org_id: str, month: date, entities: LegalEntities, *, now: datetime, waits: bool = True
 ) -> Sequence[CreatorStatement]:
     """Return an organization's statements of a month, one for each currency that moved; made now where there are none.
 
@@ -60,8 +66,10 @@ async def issue(
         month: its first day.
         entities: of which the one issues them, in the creator's name, that sells to it.
         now: when they are issued.
+        waits: for whoever makes statements of this organization already.
 
     Raises:
+        BeingMade: somebody else makes them, and this one does not wait.
         Conflict: `statement.not_over`, the month has not ended for an hour, in which the last of it is written;
             `document.no_seller`, nobody said who the platform is.
     """
@@ -71,7 +79,11 @@ async def issue(
         )
     entity = entities.of(await selling_to(session, org_id))
     issuer = known(entity.seller)
-    await statement.lock(session, org_id)
+    there = await statement.of_month(session, org_id, month)
+    if there:
+        return there
+    if not await statement.lock(session, org_id, waits=waits):
+        raise BeingMade("Statements of this organization are being made. Ask again in a few seconds.")
     there = await statement.of_month(session, org_id, month)
     if there:
         return there
@@ -113,9 +125,12 @@ async def issue(
 
 async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, Sequence[Moved]]:
     """Return what moved up to the end of a month, by each currency that moved in it and was not stated yet."""
-    found = {}
-    for currency in await statement.currencies(session, org_id):
-        moved = await statement.moved(session, org_id, currency, since=begin(month), until=begin(next_month(month)))
+    found: dict[str, Sequence[Moved]] = {}
+    since, until = begin(month), begin(next_month(month))
+    if not await statement.has_moved(session, org_id, since=since, until=until):
+        return found
+    for currency in await statement.currencies(session, org_id, since=since):
+        moved = await statement.moved(session, org_id, currency, since=since, until=until)
         # Stated before statements were numbered.
         is_stated = await document.latest(session, subject_of(org_id, month, currency)) is not None
         if any(each.is_new and each.worth_minor for each in moved) and not is_stated:

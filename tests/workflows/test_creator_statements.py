@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -16,8 +18,9 @@ from contracts.statement import CreatorStatements
 from domain import accounts
 from domain.billing_run.period import previous_month
 from domain.document.content import Document
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, Unavailable
 from domain.legal_entity import LegalEntities, LegalEntity
+from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.agent import Agent
 from models.billing_profile import BillingProfile, TaxRateRow
@@ -30,8 +33,10 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import statement as service
 from services.document_files import Documents
+from tests.conftest import DatabaseUrls
 from tests.support.documents import SELLER, selling
 from tests.support.histories import replay_and_keep
+from tests.support.plans import blocks_read, vacuum
 from tests.support.proving import prove_all
 from tests.workflows.conftest import with_plugin
 from workflows.creator_statements import CreatorStatementsWorkflow
@@ -237,3 +242,131 @@ async def test_a_correction_is_numbered_by_the_entity_that_issued_the_statement(
         ("ZETA-STC-000002", "statement_correction/ZETA", "ZETA-STM-000001"),
     ]
     await prove_all(fresh_database_urls)
+
+
+#: As the books would have them; only the other side of each transfer is left out, which no statement reads.
+_BOOKED = """
+    WITH made AS (
+        INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, effective_at, recorded_at)
+        SELECT 'sale-' || $2::timestamptz || n, '\\x00', 't', 'sale ' || n, $2, $2 FROM generate_series(1, $1) n
+        RETURNING id
+    ), moved AS (
+        UPDATE ledger.balances b SET posted = b.posted + $1 * $4::bigint, version = b.version + $1
+        FROM ledger.accounts a WHERE a.id = b.account_id AND a.path = $3
+        RETURNING b.account_id, b.version - $1 AS version, b.asset, b.org_id
+    )
+    INSERT INTO ledger.entries
+        (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset, org_id)
+    SELECT b.account_id, b.version + row_number() OVER (ORDER BY m.id), $4, 0, $2, m.id, 0, b.asset, b.org_id
+    FROM made m, moved b
+"""
+
+
+async def sold(owner: asyncpg.Connection, agent: str, asset: str, number: int, at: datetime, minor: int) -> None:
+    """Book that an agent made a number of sales at a time, or that as many were taken back."""
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        await owner.execute(_BOOKED, number, at, f"agent/{agent}/earnings/{asset}", minor)
+    # The batch adds them up.
+    last = "SELECT id FROM ledger.transfers ORDER BY id DESC LIMIT 1"
+    await owner.execute(f"UPDATE ledger.accounting_place SET summed = ({last})")
+    await vacuum(owner, "ledger.entries", "ledger.transfers", "ledger.balances")
+
+
+async def read(database: Database, org: str) -> int:
+    """Return how many blocks the statement of November reads."""
+    since, until = FIRST, FIRST.replace(month=12)
+
+    async def reading(session: AsyncSession) -> object:
+        assert await statements.has_moved(session, org, since=since, until=until)
+        assert list(await statements.currencies(session, org, since=since)) == ["EUR"]
+        return await statements.moved(session, org, "EUR", since=since, until=until)
+
+    return await blocks_read(database, None, reading)
+
+
+async def agent_of(database: Database, org: str) -> str:
+    async with database.platform() as session:
+        return (await session.scalars(select(Agent.id).where(Agent.org_id == org))).one()
+
+
+async def test_a_statement_reads_its_month_and_the_sales_that_were_refunded(
+    fresh_database_urls: DatabaseUrls, database: Database, creator: Any
+) -> None:
+    org = await creator(OCTOBER, country="FR")
+    agent, owner = await agent_of(database, org), await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await sold(owner, agent, "EUR", 300, OCTOBER.replace(year=2025), 100)
+        await sold(owner, agent, "EUR", 10, FIRST.replace(day=9), -100)
+        small = await read(database, org)
+        other = await creator(OCTOBER, country="FR")
+        late = await agent_of(database, other)
+        await sold(owner, late, "EUR", 20_000, OCTOBER.replace(year=2024), 100)
+        await sold(owner, late, "EUR", 10, FIRST.replace(day=10), -100)
+        large = await read(database, other)
+    finally:
+        await owner.close()
+    assert large <= small * 1.4 + 60
+    async with database.platform() as session:
+        now = datetime(2026, 12, 1, 4, tzinfo=UTC)
+        [row] = await service.issue(session, other, FIRST.date(), selling(SELLER), now=now)
+    shown = {each.kind.value: each.amount_minor for each in Document.restored(row.content).balances}
+    assert shown == {"opening": 2_001_250, "earned": 0, "taken_back": -1_000, "closing": 2_000_250}
+
+
+async def test_a_statement_of_credits_reads_no_lots_of_others(
+    fresh_database_urls: DatabaseUrls, database: Database, creator: Any
+) -> None:
+    org = await creator(None, country="FR")
+    agent = await agent_of(database, org)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key="first",
+            kind="t",
+            source=accounts.platform("credit_issuance", "CREDIT"),
+            destination=accounts.agent_earnings(agent, "CREDIT", org),
+            amount_minor=1_000_000,
+            effective_at=FIRST,
+            lots=LotTerms(source=LotSource.PURCHASE, paid_minor=10, paid_asset="EUR"),
+        )
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await sold(owner, agent, "CREDIT", 100, FIRST, 1)
+        small = await read(database, org)
+        async with owner.transaction():
+            await owner.execute("SET LOCAL session_replication_role = replica")
+            await owner.execute(
+                """
+                INSERT INTO ledger.lots (id, account_id, org_id, source, priority, opened_at, lapses, amount, remaining,
+                    paid, paid_asset, costed, root_id, transfer_id, is_open)
+                SELECT uuidv7(), 1, 'org_' || n, 'purchase', 1, now(), true, 1, 0, 1, 'EUR', 1, uuidv7(), uuidv7(),
+                    false
+                FROM generate_series(1, 20000) n
+                """
+            )
+        await vacuum(owner, "ledger.lots")
+        large = await read(database, org)
+    finally:
+        await owner.close()
+    assert large <= small * 1.4 + 60
+    async with database.platform() as session:
+        now = datetime(2026, 12, 1, 4, tzinfo=UTC)
+        [row] = await service.issue(session, org, FIRST.date(), selling(SELLER), now=now)
+    assert row.total_minor == 10
+
+
+async def test_who_asks_for_a_statement_that_is_being_made_does_not_wait(database: Database, creator: Any) -> None:
+    org, month, now = await creator(OCTOBER, country="FR"), date(2026, 10, 1), FIRST.replace(hour=4)
+
+    async def ask(session: AsyncSession) -> str:
+        [row] = await service.issue(session, org, month, selling(SELLER), now=now, waits=False)
+        return row.number
+
+    async with database.platform() as session:
+        number = await ask(session)
+        async with database.platform() as other:
+            with pytest.raises(Unavailable, match="being made") as refused:
+                await ask(other)
+    assert refused.value.code == "statement.being_made"
+    async with database.platform() as session:
+        assert await ask(session) == number

@@ -31,7 +31,9 @@ router = Resource(tags=["statements"])
 Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month in UTC that has ended, `2026-10`.")]
 InCurrency = Annotated[Currency, Query(description="What earnings are worth something in.")]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
-_REFUSALS = errors(NotFound, Invalid, (Conflict, "statement.not_over"), (Conflict, "document.no_seller"))
+_REFUSALS = errors(
+    NotFound, Invalid, statement.BeingMade, (Conflict, "statement.not_over"), (Conflict, "document.no_seller")
+)
 
 
 @router.get("/billing/statements/{period}", response_model=StatementView, responses=_REFUSALS | CSV)
@@ -127,7 +129,7 @@ async def _made(deps: Deps, actor: Actor, organization_id: str | None, month: st
         kept = await documents.latest(session, statement.subject_of(org_id, first, currency))
         if kept is not None:
             return kept
-        issued = await statement.issue(session, org_id, first, deps.documents.entities, now=now)
+        issued = await statement.issue(session, org_id, first, deps.documents.entities, now=now, waits=False)
         row = next((each for each in issued if each.currency == currency), None)
         if row is None:
             raise NotFound("Nothing moved on the earnings in this month and currency.")
