@@ -171,32 +171,28 @@ _CURRENCIES = text(
     """
 )
 #: Whether earnings of an organization moved, by the days that are added up and what they have not reached.
-_HAS_MOVED = text(
-    """
-    WITH owned AS MATERIALIZED (
-        SELECT id FROM ledger.accounts WHERE org_id = :org_id AND path LIKE 'agent/%/earnings/%'
-    )
-    SELECT EXISTS (
-        SELECT FROM owned o JOIN ledger.earning_days d ON d.account_id = o.id
-        WHERE d.day >= (CAST(:since AS timestamptz) AT TIME ZONE 'UTC')::date
+_MOVED_IN = """
+    (EXISTS (
+        SELECT FROM ledger.accounts a JOIN ledger.earning_days d ON d.account_id = a.id
+        WHERE a.org_id = {org} AND a.path LIKE 'agent/%/earnings/%'
+          AND d.day >= (CAST(:since AS timestamptz) AT TIME ZONE 'UTC')::date
           AND d.day < (CAST(:until AS timestamptz) AT TIME ZONE 'UTC')::date
     ) OR EXISTS (
-        SELECT FROM ledger.entries_not_added_up(:org_id) e JOIN owned o ON o.id = e.account_id
-        WHERE e.effective_at >= :since AND e.effective_at < :until
-    )
-    """
-)
+        SELECT FROM ledger.accounts a CROSS JOIN LATERAL (
+            SELECT FROM ledger.entries_not_added_up({org}) e
+            WHERE e.account_id = a.id AND e.effective_at >= :since AND e.effective_at < :until
+        ) e
+        WHERE a.org_id = {org} AND a.path LIKE 'agent/%/earnings/%'
+    ))
+"""
+_HAS_MOVED = text(f"SELECT {_MOVED_IN.format(org=':org_id')}")
 #: Organizations that a month moved earnings of, and that have no statement of it.
 _DUE = text(
-    """
-    SELECT DISTINCT a.org_id FROM ledger.accounts a
-    WHERE a.path LIKE 'agent/%/earnings/%' AND a.org_id > :after
-      AND EXISTS (
-        SELECT FROM ledger.entries e
-        WHERE e.account_id = a.id AND e.effective_at >= :since AND e.effective_at < :until
-      )
-      AND NOT EXISTS (SELECT FROM creator_statements s WHERE s.org_id = a.org_id AND s.month = :month)
-    ORDER BY a.org_id LIMIT :limit
+    f"""
+    SELECT o.id FROM organizations o
+    WHERE o.id > :after AND NOT EXISTS (SELECT FROM creator_statements s WHERE s.org_id = o.id AND s.month = :month)
+      AND {_MOVED_IN.format(org="o.id")}
+    ORDER BY o.id LIMIT :limit
     """
 )
 _TOTALS = text(

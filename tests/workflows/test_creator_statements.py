@@ -370,3 +370,31 @@ async def test_who_asks_for_a_statement_that_is_being_made_does_not_wait(databas
     assert refused.value.code == "statement.being_made"
     async with database.platform() as session:
         assert await ask(session) == number
+
+
+async def test_whose_statement_is_due_is_found_without_reading_what_was_earned_before(
+    fresh_database_urls: DatabaseUrls, database: Database, creator: Any
+) -> None:
+    orgs = sorted([await creator(OCTOBER) for _ in range(3)])
+    since, until = FIRST, FIRST.replace(month=12)
+
+    async def due(session: AsyncSession) -> object:
+        return await statements.due(session, FIRST.date(), since=since, until=until, after="", limit=50)
+
+    async def found() -> object:
+        async with database.platform() as session:
+            return await due(session)
+
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await sold(owner, await agent_of(database, orgs[0]), "EUR", 300, OCTOBER.replace(year=2025), 1)
+        small = await blocks_read(database, None, due)
+        await sold(owner, await agent_of(database, orgs[0]), "EUR", 20_000, OCTOBER, 1)
+        large = await blocks_read(database, None, due)
+        assert (await found(), large <= small * 1.4 + 40) == ([], True)
+        await sold(owner, await agent_of(database, orgs[1]), "EUR", 1, FIRST, 1)
+    finally:
+        await owner.close()
+    # What is not added up yet counts as well.
+    await earns(database, orgs[2], await agent_of(database, orgs[2]), FIRST)
+    assert await found() == orgs[1:]
