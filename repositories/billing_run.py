@@ -31,7 +31,8 @@ from repositories.spend_place import first_id
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
 
 # Whether there may be something to invoice: terms, an item, or credits that were used in the month, which is one probe
-# of the key of days that are added up. An organization that was closed before the month has nothing.
+# of the key of days that are added up. An organization that was closed before the month has nothing but usage that was
+# reported late, or is of a month that had begun in its own time zone.
 _MAY_BE_DUE = """(
     EXISTS (SELECT FROM billing_terms t WHERE t.org_id = o.id AND t.version = 1)
     OR EXISTS (SELECT FROM invoice_items i WHERE i.org_id = o.id AND i.invoice_id IS NULL AND i.removed_at IS NULL)
@@ -40,7 +41,10 @@ _MAY_BE_DUE = """(
         WHERE r.org_id = o.id AND r.day >= $1 AND r.day < ($1 + interval '1 month')::date
     )
 ) AND (p.status IS NULL OR p.status = 'failed')
-    AND (o.status <> 'closed' OR (o.status_at AT TIME ZONE 'UTC')::date >= $1)"""
+    AND (
+        o.status <> 'closed' OR (o.status_at AT TIME ZONE 'UTC')::date >= $1
+        OR EXISTS (SELECT FROM usage_bills b WHERE b.org_id = o.id AND b.month <= $1 AND b.billed_at IS NULL)
+    )"""
 # The cursor moves over every organization, so that a run reads each once, whoever is due, and one that begins again is
 # soon where it was.
 _CANDIDATES = f"""
@@ -77,6 +81,19 @@ async def candidates(connection: asyncpg.Connection, month: date, *, after: str,
     rows = await connection.fetch(_CANDIDATES, month, after, limit)
     due = [row["org_id"] for row in rows if row["due"]]
     return Candidates(due, rows[-1]["org_id"] if rows else None, len(rows))
+
+
+async def closed_before(connection: asyncpg.Connection, org_ids: Collection[str], month: date) -> set[str]:
+    """Return which organizations were closed before a month began: nothing of it binds them."""
+    rows = await connection.fetch(
+        """
+        SELECT id FROM organizations
+        WHERE id = ANY($1) AND status = 'closed' AND (status_at AT TIME ZONE 'UTC')::date < $2
+        """,
+        list(org_ids),
+        month,
+    )
+    return {row["id"] for row in rows}
 
 
 async def prepaid(connection: asyncpg.Connection, org_ids: Collection[str], month: date) -> dict[str, list[Prepaid]]:

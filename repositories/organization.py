@@ -191,6 +191,9 @@ _UNDER_WAY = text(f"""
         (SELECT 'invoice_item', id FROM invoice_items WHERE org_id = :org AND invoice_id IS NULL AND removed_at IS NULL
          ORDER BY id LIMIT {LISTED})
         UNION ALL
+        (SELECT DISTINCT 'unbilled_usage', to_char(month, 'YYYY-MM') FROM usage_bills
+         WHERE org_id = :org AND billed_at IS NULL ORDER BY 2 LIMIT {LISTED})
+        UNION ALL
         (SELECT 'subscription', id FROM subscriptions WHERE org_id = :org AND status <> 'ended')
         UNION ALL
         (SELECT 'project', id FROM projects WHERE org_id = :org AND deployed_at IS NOT NULL ORDER BY id LIMIT {LISTED})

@@ -80,6 +80,7 @@ async def prepare(
     sums = await usage_bill.unbilled(connection, paying, month, also_open=preview)
     items = await billing_run.open_items(session, paying)
     prepaid = await billing_run.prepaid(connection, org_ids, month)
+    closed = await billing_run.closed_before(connection, org_ids, month)
     # Only a step of a discount asks what was charged besides.
     by_volume = {
         org_id: (version.terms.currency, periods[org_id])
@@ -101,7 +102,15 @@ async def prepare(
         besides_minor = besides.get(org_id, 0)
         try:
             used = [named.of(each) for each in own]
-            found = collect(period, version, used, one_offs, prepaid.get(org_id, ()), besides_minor=besides_minor)
+            found = collect(
+                period,
+                version,
+                used,
+                one_offs,
+                prepaid.get(org_id, ()),
+                besides_minor=besides_minor,
+                is_bound=org_id not in closed,
+            )
         except DomainError as refusal:
             refused.append(Refused(org_id=org_id, period=period, version=version, refusal=refusal))
             continue

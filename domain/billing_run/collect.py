@@ -119,6 +119,7 @@ def collect(
     prepaid: Sequence[Prepaid] = (),
     *,
     besides_minor: int = 0,
+    is_bound: bool = True,
 ) -> Collected:
     """Return what an organization is invoiced for a period.
 
@@ -129,6 +130,7 @@ def collect(
         one_offs: what else is charged.
         prepaid: what was paid with credits, and is charged no more.
         besides_minor: what the platform has charged in the period besides, after discounts and refunds and before tax.
+        is_bound: to its commitment; not where the organization was closed before.
     """
     currency, shown = version.terms.currency, _shown(period, prepaid)
     groups = _grouped(period, usage, MAX_LINES - 1 - len(shown) - len(one_offs))
@@ -151,7 +153,7 @@ def collect(
                 )
             )
     used = sum(line.amount_minor for line in lines)
-    committed = committed_minor(version, period) if version.terms.mode is UsageMode.ARREARS else 0
+    committed = committed_minor(version, period) if is_bound and version.terms.mode is UsageMode.ARREARS else 0
     shortfall = max(0, committed - used)
     if shortfall:
         lines.append(_line((("commitment", month_text(period.month)),), unit_minor=shortfall))

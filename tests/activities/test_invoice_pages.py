@@ -41,7 +41,16 @@ from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import billing_month, billing_profile, billing_run, invoice, invoice_item, outside_tax, usage_charge
+from services import (
+    billing_month,
+    billing_profile,
+    billing_run,
+    invoice,
+    invoice_item,
+    organization,
+    outside_tax,
+    usage_charge,
+)
 from services.billing_month import Prepared
 from services.billing_run import Basis
 from services.document_files import Documents
@@ -566,3 +575,31 @@ async def test_credits_that_are_spent_meanwhile_are_counted_again_inside_of_a_tr
         await billing_run.collect_later(session, prepared, days=(3,), now=OVER)
     [row] = await page.market.invoices(org)
     assert row.granted_minor == 1_000
+
+
+async def _run(page: Page, month: date, now: datetime) -> None:
+    run = BillingRunActivities(page.database, GERMAN)
+    await run.plan(PlanBillingRun(now=now, month=month))
+    await run.invoice(InvoicePage(now=now, month=month, after="", limit=10, pages=1))
+    await run.conclude(ConcludeBillingRun(now=now, month=month))
+
+
+async def test_usage_that_is_reported_late_is_invoiced_of_a_closed_organization_and_its_commitment_is_not(
+    page: Page,
+) -> None:
+    org = await page.user(commitment_minor=5_000)
+    with pytest.raises(organization.OrganizationNotEmpty) as refused:
+        async with page.database.platform() as session:
+            await organization.close(session, KIM, org, reason="gone", now=at(date(2026, 1, 31)))
+    assert refused.value.extra == {"left": [{"kind": "unbilled_usage", "ids": ["2026-01"]}]}
+    # It was closed when nothing was known of it yet.
+    closed = "UPDATE organizations SET status = 'closed', status_by = 'kim', status_at = :at WHERE id = :org"
+    async with page.database.platform() as session:
+        await session.execute(text(closed), {"at": at(date(2026, 1, 31)), "org": org})
+    await _run(page, JANUARY, OVER)
+    # A spend log is pulled late: what it says of January is on the next invoice.
+    await page.market.use(org, at(date(2026, 1, 30)), 5, received=at(date(2026, 2, 10)))
+    await _run(page, date(2026, 2, 1), at(date(2026, 3, 3)))
+    await _run(page, date(2026, 3, 1), at(date(2026, 4, 3)))
+    assert [row.subtotal_minor for row in await page.market.invoices(org)] == [5_000, 500]
+    await prove_all(page.urls)
