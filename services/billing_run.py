@@ -81,7 +81,8 @@ async def treated(service: TaxService, prepared: Prepared, page: Basis, now: dat
         seller_country=page.taxes.rules_of(prepared.org_id).seller_country,
         currency=prepared.version.terms.currency,
         lines=outside_tax.taxed(prepared.found.lines),
-        at=now,
+        # A question has one time for all of its lines, and usage is what they are.
+        at=min(now, prepared.period.ends_at - timedelta.resolution),
     )
     return await outside_tax.ask(service, question)
 
@@ -157,7 +158,7 @@ def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: da
         command_id=command_id,
         now=now,
     )
-    assessed, party = page.taxes.assess(org_id, [line.tax_code for line in lines], now, rules=rules)
+    assessed, party = page.taxes.assess(org_id, tax.dated(lines, now), rules=rules)
     return row, invoice_finalise.worked_out(
         row,
         lines,

@@ -45,7 +45,7 @@ async def carry_out(
     if answer is None and rules.needs_answer:
         raise TaxUnavailable("The tax of this invoice was not asked for. No tax is guessed, so it is not issued.")
     assessor = await tax.assessor(session, [row.org_id], rules=rules)
-    assessed, party = assessor.assess(row.org_id, [line.tax_code for line in lines], now, rules=rules)
+    assessed, party = assessor.assess(row.org_id, tax.dated(lines, now), rules=rules)
     end = worked_out(
         row,
         lines,

@@ -108,8 +108,10 @@ class OutsideTaxes:
             TaxUnavailable, TaxRefused: nothing may be issued.
         """
         asked = taxed(lines)
+        # A question has one time for all of its lines: that of the last one.
+        at = max((at for _, at in tax.dated(lines, now)), default=now)
         treatment = await self.of(
-            org_id, currency, asked, key=key, now=now, includes_tax=includes_tax, rules=rules, within=within
+            org_id, currency, asked, key=key, now=at, includes_tax=includes_tax, rules=rules, within=within
         )
         return None if treatment is None else TaxAnswer(asked, treatment)
 

@@ -46,5 +46,5 @@ class SaleTaxes:
         if treatment is None:
             async with self._database.platform() as session:
                 found = await tax.assessor(session, [org_id], rules=self._rules)
-            treatment, _ = found.assess(org_id, [STANDARD], now)
+            treatment, _ = found.assess(org_id, [(STANDARD, now)])
         return Taxation(tax=treatment.taxes[0], is_proven=treatment.is_proven, includes_tax=includes_tax)

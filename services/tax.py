@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.invoice.lines import InvoiceLine
 from domain.invoice.rules import InvoiceRules
 from domain.tax.rates import TaxRate
-from domain.tax.treatment import TaxParty, Treatment, treat
+from domain.tax.treatment import TaxParty, Treatment, treat_dated
 from models.billing_profile import BillingProfile
 from repositories import billing_profile, tax_rate
 
@@ -42,17 +43,18 @@ class Assessor:
         return rules_of(self.profiles.get(org_id), self.rules)
 
     def assess(
-        self, org_id: str, products: Sequence[str], at: datetime, *, rules: InvoiceRules | None = None
+        self, org_id: str, lines: Sequence[tuple[str, datetime]], *, rules: InvoiceRules | None = None
     ) -> tuple[Treatment, dict[str, str] | None]:
-        """Return the tax of each product, and whom the invoice is made out to; None where nothing is known of them.
+        """Return the tax of each line, and whom the invoice is made out to; None where nothing is known of them.
 
-        `rules` are those of who issues it, where that is settled: a draft keeps its legal entity.
+        Lines are product codes, and when the tax of each becomes due, as `dated` has them. `rules` are those of who
+        issues it, where that is settled: a draft keeps its legal entity.
         """
         seller_country = (rules or self.rules_of(org_id)).seller_country
         profile = self.profiles.get(org_id)
         party = party_of(profile)
         rates = [rate for country in _countries(party, seller_country) for rate in self.rates.get(country, ())]
-        return treat(party, seller_country, rates, products, at), frozen(profile)
+        return treat_dated(party, seller_country, rates, lines), frozen(profile)
 
 
 async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: InvoiceRules) -> Assessor:
@@ -65,6 +67,18 @@ async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: In
         for rate in await tax_rate.of(session, known | sellers):
             rates.setdefault(rate.country, []).append(rate)
     return Assessor(rules, profiles, rates)
+
+
+def dated(lines: Sequence[InvoiceLine], now: datetime) -> list[tuple[str, datetime]]:
+    """Return the product of each line, and when its tax becomes due.
+
+    That is when its period has ended: what was served in a month is taxed at the rate of that month, whenever it is
+    invoiced. What has no period, or one that goes on, is taxed now.
+    """
+    return [
+        (line.tax_code, now if line.period_end is None else min(now, line.period_end - timedelta.resolution))
+        for line in lines
+    ]
 
 
 def rules_of(profile: BillingProfile | None, rules: InvoiceRules) -> InvoiceRules:

@@ -112,6 +112,16 @@ def treat(
     return Treatment(taxes=taxes, is_proven=_region(party, country) is not None or taxes == of_country)
 
 
+def treat_dated(
+    party: TaxParty, seller_country: str | None, rates: Sequence[TaxRate], lines: Sequence[tuple[str, datetime]]
+) -> Treatment:
+    """Decide the tax of products, each by the rate of the time at which its own tax becomes due; see `treat`."""
+    found = [treat(party, seller_country, rates, [product], at) for product, at in lines]
+    return Treatment(
+        taxes=tuple(tax for each in found for tax in each.taxes), is_proven=all(e.is_proven for e in found)
+    )
+
+
 def _region(party: TaxParty, country: str) -> str | None:
     return party.region if country == party.billing_country else None
 

@@ -27,6 +27,7 @@ from domain.tax.treatment import Treatment
 from ledger.spending import Spending
 from ledger.spends import NewSpend
 from models.alert import Alert
+from models.billing_profile import TaxRateRow
 from models.billing_run import InvoiceItemRow
 from models.document import StoredDocument
 from models.mail import QueuedMail
@@ -182,8 +183,10 @@ class Taxing:
 
     def __init__(self, **does: str) -> None:
         self.does = does
+        self.asked: list[TaxQuestion] = []
 
     async def treat(self, question: TaxQuestion) -> Treatment:
+        self.asked.append(question)
         match self.does.get(question.org_id):
             case "silent":
                 await asyncio.Event().wait()
@@ -207,6 +210,8 @@ async def test_an_invoice_without_an_answer_of_the_tax_service_waits_and_is_issu
     assert (done.invoiced, done.failed) == (1, 3)
     [row] = await page.market.invoices(told)
     assert (row.tax_minor, row.taxes[0]["code"]) == (200, "said")
+    # January is over when its last moment is.
+    assert {each.at for each in service.asked} == {datetime(2026, 2, 1, tzinfo=UTC) - timedelta.resolution}
     with pytest.raises(ApplicationError, match="Invoices wait for the tax service"):
         await run.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
     assert [await page.market.invoices(org) for org in (silent, refuses, other)] == [[], [], []]
@@ -603,3 +608,20 @@ async def test_usage_that_is_reported_late_is_invoiced_of_a_closed_organization_
     await _run(page, date(2026, 3, 1), at(date(2026, 4, 3)))
     assert [row.subtotal_minor for row in await page.market.invoices(org)] == [5_000, 500]
     await prove_all(page.urls)
+
+
+@pytest.mark.parametrize("later_e6", [250_000, 70_000])
+async def test_usage_is_taxed_at_the_rate_of_the_month_in_which_it_was_served(page: Page, later_e6: int) -> None:
+    org = await page.user()
+    await page.item(org, 100)
+    await located(page.database, org)
+    await rate(page.database, "de-vat", "DE", 190_000)
+    later = {"code": "de-new", "country": "DE", "region": "", "product": "", "created_by": "kim", "command_id": "new"}
+    async with page.database.platform() as session:
+        since = datetime(2026, 2, 1, tzinfo=UTC)
+        await session.execute(insert(TaxRateRow).values(id="txr", rate_e6=later_e6, valid_from=since, **later))
+    await _run(page, JANUARY, OVER)
+    [row] = await page.market.invoices(org)
+    # What has no period is taxed on the day of the invoice.
+    assert [(line["net_minor"], line["tax"]) for line in row.lines] == [(2_000, "de-vat"), (100, "de-new")]
+    assert row.tax_minor == 380 + later_e6 // 10_000
