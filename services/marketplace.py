@@ -312,13 +312,17 @@ async def refund(
     return purchase
 
 
-async def deduct_used(session: AsyncSession, purchase: MarketplacePurchase, left_minor: int) -> int:
+async def deduct_used(
+    session: AsyncSession, purchase: MarketplacePurchase, left_minor: int, *, refund_id: str | None = None
+) -> int:
     """Write what was used of a purchase and return how much comes back of what is left of its price.
+
+    `refund_id` is the refund of its payment that it counts for: where that is refused, it counts for no other one.
 
     Raises:
         UsedUp: nothing does.
     """
-    purchase.used_minor = await used_now(session, purchase, left_minor)
+    purchase.used_minor, purchase.used_for = await used_now(session, purchase, left_minor), refund_id
     await session.flush()
     return left_minor - purchase.used_minor
 

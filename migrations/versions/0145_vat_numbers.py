@@ -1,14 +1,14 @@
 """Organizations are found by their VAT number.
 
 Revision ID: 0145_vat_numbers
-Revises: 0144_replaced_accounts
+Revises: 0144_accounts_and_refunds
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0145_vat_numbers"
-down_revision: str | None = "0144_replaced_accounts"
+down_revision: str | None = "0144_accounts_and_refunds"
 branch_labels: str | None = None
 depends_on: str | None = None
 

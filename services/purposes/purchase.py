@@ -17,7 +17,7 @@ from domain.money import format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.purposes.purchase import KINDS, borne_minor, gone_of_price, is_disputed, without_tax
-from domain.payment.state import Fulfilment, PaymentPosting, PaymentPostingKind
+from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind, RefundState
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from models.marketplace import MarketplacePurchase
@@ -152,7 +152,7 @@ class PurchaseShare:
             if not self.stays_refunded:
                 assert row.price_minor is not None
                 # What was used of the price stays with the shares; what has taken nothing has not refunded it.
-                gone = self.taken > 0 and self.taken >= row.price_minor - row.used_minor
+                gone = self.taken > 0 and self.taken >= row.price_minor - _used(row, event.payment)
                 status = status_after(status, gone=gone, disputed=is_disputed(event.payment))
             if status.value != row.status:
                 refunded = status is PurchaseStatus.REFUNDED
@@ -177,6 +177,12 @@ class PurchaseShare:
             )
         else:
             await close_paid_debts(session, Ledger(await driver_connection(session)), payee, asset)
+
+
+def _used(row: MarketplacePurchase, payment: Payment) -> int:
+    """Return what was used of a purchase by its refund; one that was refused or has failed leaves all of it."""
+    made = {refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED}
+    return row.used_minor if row.used_for is None or row.used_for in made else 0
 
 
 async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -> None:

@@ -276,6 +276,16 @@ async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it
     assert (await sold.earned(), await sold.cash()) == (810, 0)
 
 
+async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_another_one(sold: Sold) -> None:
+    """It is written before two operators, the payment's run and the provider have said whether there is a refund."""
+    made = await sold.bought()
+    async with sold.database.platform() as session:
+        used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
+        await session.execute(used.values(used_minor=900, used_for="re_that_was_refused"))
+    await refunded(sold, made, 100)
+    assert await sold.stands(made) == ("active", 100)
+
+
 async def test_refund_that_fails_after_the_agent_was_bought_anew_is_the_buyers_cash(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
