@@ -20,12 +20,12 @@ from domain.events.payout import facts
 from domain.ids import payout_id_of, payout_key
 from domain.lots import LotTerms
 from domain.money import CREDIT, cut_minor, format_amount
-from domain.payable import HoldBack, PayableState, Share, Taken, available, take
+from domain.payable import HoldBack, PayableState, Share, Slice, Taken, available, take
 from domain.payment.snapshot import BalanceTransaction
 from domain.payout.commands import asked_for, numbered, requested
 from domain.payout.state import Payout, PayoutLine
 from ledger.gateway import Ledger, Posting
-from providers.payments.limits import MONEY
+from providers.payments.limits import MONEY, transferable
 from repositories import audit, creator_account, debt, payable
 from repositories import event as outbox
 from repositories import organization as organizations
@@ -71,7 +71,7 @@ async def request(
             `payout.destination_held`, `payout.currency_unsupported`, `payout.debt_open`, `payout.above_available` or
             `payout.below_minimum`.
         IdempotencyConflict: the command asked for something else.
-        Invalid: the currency is no money.
+        Invalid: the currency is no money, or the amount has more decimals than can be paid out.
     """
     payout_id, said = payout_id_of(command_id), asked_for(currency, amount_minor)
     await debt.lock(session, org_id)
@@ -93,13 +93,18 @@ async def request(
     cash = [share for share in shares if share.asset == asked.currency and share.state is PayableState.AVAILABLE]
     slices = await payable.slices(session, until, asked.currency)
     there = sum(share.worth_minor for share in cash) + sum(each.worth(each.free_minor) for each in slices)
-    wanted = there if amount_minor is None else amount_minor
+    wanted = transferable(there, asked.currency) if amount_minor is None else amount_minor
+    if transferable(wanted, asked.currency) != wanted:
+        raise Invalid(
+            f"{format_amount(wanted, asked.currency)} {asked.currency} has more decimals than can be paid out. Ask for "
+            f"{format_amount(transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
+            extra={"field": "amount"},
+        )
     # What one transaction cannot take of many small lots leaves in parts, of which each may be below the minimum.
     is_part = amount_minor is None and len(slices) >= payable.MOST_SLICES
     judged = available(shares).get(asked.currency, 0) if is_part else None
     refuse_amount(wanted, there, asked.currency, minimum, judged_minor=judged)
-    money, left = _of_cash(cash, wanted)
-    credits = take(slices, left)
+    money, credits = _taken(cash, slices, wanted, asked.currency)
     lines = (
         *money,
         *(
@@ -202,6 +207,19 @@ def refuse_amount(
             code="payout.below_minimum",
             extra=shown,
         )
+
+
+def _taken(
+    cash: Sequence[Share], slices: Sequence[Slice], wanted_minor: int, currency: str
+) -> tuple[list[PayoutLine], list[Taken]]:
+    """Take so much, or the most below it that lots are worth and that can be transferred."""
+    while True:
+        money, left = _of_cash(cash, wanted_minor)
+        credits = take(slices, left)
+        amount = sum(line.money_minor for line in money) + sum(each.worth_minor for each in credits)
+        if transferable(amount, currency) == amount:
+            return money, credits
+        wanted_minor = transferable(amount, currency)
 
 
 def _of_cash(cash: Sequence[Share], wanted_minor: int) -> tuple[list[PayoutLine], int]:

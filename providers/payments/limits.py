@@ -18,6 +18,13 @@ def currencies(provider: str) -> frozenset[str]:
     return {"stripe": MONEY, "crypto": COINS, "credits": frozenset({CREDIT})}.get(provider, frozenset())
 
 
+def transferable(amount_minor: int, currency: str) -> int:
+    """Return the most of an amount that can be transferred to a creator: its last decimals may be too small for it."""
+    from providers.payments.stripe.amounts import countable
+
+    return countable(amount_minor, currency)
+
+
 def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
     """Refuse an amount that the provider would refuse, before a payment is made of it.
 

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.payout_schedule import PayoutScheduleActivities
 from contracts.payout import PayScheduled
 from domain import accounts
-from domain.errors import Conflict
+from domain.errors import Conflict, Invalid
 from domain.money import CREDIT
 from domain.payable import HoldBack
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
@@ -87,7 +87,7 @@ async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum
     world = await World(database).begin()
     await world.bought()
     held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
-    await world.move(Posting(accounts.org_credits(world.payer), held, 3 * ONE), at=NOW)
+    await world.move(Posting(accounts.org_credits(world.payer), held, 26 * ONE // 10), at=NOW)
     await world.move(*[Posting(held, world.earned(), ONE // 10) for _ in range(26)], at=NOW)
     asking: dict[str, Any] = {"org_id": world.org, "currency": None, "hold_back": NO_HOLD_BACK}
     asking |= {"now": NOW + timedelta(seconds=1)}
@@ -104,6 +104,23 @@ async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum
     assert await asked(None, "0.25") == 20
     with pytest.raises(Conflict, match=r"at least 0\.25"):
         await asked(None, "0.25")
+
+
+async def test_last_decimal_that_cannot_be_transferred_stays_in_the_earnings(database: Database) -> None:
+    world, old = await World(database).begin(), NOW - timedelta(days=60)
+    await world.move(Posting(accounts.platform("exchange", "KWD"), world.earned("KWD"), 12_345), at=old)
+    asking: dict[str, Any] = {"org_id": world.org, "currency": "KWD", "hold_back": NO_HOLD_BACK, "minimum": "1.00"}
+
+    async def asked(amount_minor: int | None) -> int:
+        async with database.platform() as session:
+            values = {**asking, "amount_minor": amount_minor, "command_id": new_id("cmd"), "now": NOW}
+            return (await payouts.request(session, world.actor, **values)).amount_minor
+
+    with pytest.raises(Invalid, match=r"Ask for 2\.22 KWD"):
+        await asked(2_225)
+    assert await asked(None) == 12_340
+    with pytest.raises(Conflict, match=r"0\.005 KWD can be paid out now"):
+        await asked(None)
 
 
 async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_it_once(

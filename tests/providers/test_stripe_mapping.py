@@ -19,7 +19,7 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from providers.payments.base import ProviderRefused
-from providers.payments.stripe.amounts import chargeable, from_stripe, settled, to_stripe
+from providers.payments.stripe.amounts import chargeable, countable, from_stripe, settled, to_stripe
 from providers.payments.stripe.fields import at
 from providers.payments.stripe.movements import charge_movements, dispute_movements, statement_movement
 from providers.payments.stripe.snapshots import dispute_snapshot, intent_snapshot, refund_snapshot, session_snapshot
@@ -128,6 +128,21 @@ class TestAmounts:
     def test_special_currencies(self, amount: int, currency: str, minor: int):
         assert from_stripe(amount, currency) == minor
         assert to_stripe(minor, currency.upper()) == amount
+
+    @pytest.mark.parametrize(
+        ("minor", "currency", "most"),
+        [
+            (12_345, "KWD", 12_340),
+            (9, "KWD", 0),
+            (1_299, "USD", 1_299),
+            (7, "JPY", 7),
+            (150, "MGA", 100),
+            (7, "ISK", 7),
+        ],
+    )
+    def test_most_of_an_amount_that_can_be_counted_is_counted(self, minor: int, currency: str, most: int) -> None:
+        assert countable(minor, currency) == most
+        to_stripe(most, currency)
 
     @pytest.mark.parametrize(("amount", "whole"), [(149, 1), (150, 2), (-149, -1), (-151, -2), (0, 0)])
     def test_fractions_of_a_whole_currency_are_settled_to_the_nearest(self, amount: int, whole: int):

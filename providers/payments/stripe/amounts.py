@@ -58,6 +58,13 @@ def to_stripe(amount_minor: int, currency: str) -> int:
     return amount
 
 
+def countable(amount_minor: int, currency: str) -> int:
+    """Return the most of an amount that Stripe can count: all of it but the decimals that it does not take."""
+    ours, theirs = scale_of(currency), _stripe_scale(currency)
+    unit: int = 10 ** max(0, ours - theirs) * (10 if theirs == 3 else 1)
+    return amount_minor - amount_minor % unit
+
+
 def chargeable(amount_minor: int, currency: str) -> int:
     """Write what is to be charged in Stripe's minor unit; `ProviderRefused` below its minimum or above its maximum."""
     amount = to_stripe(amount_minor, currency)
