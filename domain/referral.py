@@ -26,7 +26,7 @@ class ReferralStatus(StrEnum):
     Attributes:
         WAITING: its payment is not there, can still be taken back, or has not earned enough.
         REWARDED: both sides were granted their credits.
-        REFUSED: nothing is granted: the two are related, or nothing was paid or earned in time.
+        REFUSED: nothing is granted: the two are related, one is closed, or nothing was paid or earned in time.
         TAKEN_BACK: its payment went back, and so did the credits.
     """
 

@@ -20,6 +20,7 @@ async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> Invoi
 
     Raises:
         NotFound: there is no such organization.
+        OrganizationClosed: it has been closed.
         Conflict: `invoice_item.limit_reached`.
         IdempotencyConflict: the command added another one.
     """
@@ -29,6 +30,7 @@ async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> Invoi
     )
     if done is not None:
         return done
+    await organization.refuse_closed(session, row.org_id)
     waiting = await runs.open_items(session, [row.org_id])
     if sum(len(each) for each in waiting.values()) >= MOST_ITEMS:
         raise Conflict(

@@ -292,6 +292,7 @@ async def refund(
     Raises:
         NotFound: there is no such purchase.
         Conflict: see `check_refundable` and `domain.marketplace.metered.UsedUp`.
+        OrganizationClosed: nothing is given to the buyer any more.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     if seen.price_minor is not None:
@@ -301,6 +302,7 @@ async def refund(
     purchase = await marketplace.get_purchase(session, purchase_id, lock=True)
     await require_refundable(session, purchase, window=window, now=now)
     if purchase.price_minor is not None:
+        await organizations.refuse_closed(session, purchase.org_id)
         amount_minor = await deduct_used(session, purchase, purchase.price_minor)
         await give_back(session, purchase, amount_minor=amount_minor, key=f"purchase:{purchase.id}", now=now)
         purchase.taken_minor = amount_minor

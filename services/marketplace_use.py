@@ -341,6 +341,7 @@ async def refund(
         Invalid: a part is asked for.
         Conflict: `spend.refunded`, or `marketplace.suspended`, see `refuse_recovered`.
         IdempotencyConflict: the command made another refund.
+        OrganizationClosed: nothing is given to the buyer any more.
     """
     seen = await marketplace.use_of(session, spend.id)
     assert seen is not None
@@ -358,6 +359,7 @@ async def refund(
     if amount_minor not in {None, row.price_minor}:
         raise Invalid("The use of an agent is refunded whole.", extra={"field": "amount"})
     await refuse_recovered(session, row)
+    await organizations.refuse_closed(session, row.org_id)
     await give_back(session, row, amount_minor=row.price_minor, key=command_id, now=now)
     row.taken_minor, row.refunded_at, row.refunded_by = row.price_minor, now, actor.qualified()
     await session.flush()

@@ -99,11 +99,15 @@ async def _look_at_referral(
     )
     decision = decide(seen, rewards, price, window=window, now=now)
     if decision.rewards is not None and paid is not None:
-        row.status, row.payment_id, row.decided_at = ReferralStatus.REWARDED.value, paid[0], now
-        given = decision.rewards
-        wallets = [accounts.org_credits(org_id) for org_id in (row.referrer_org_id, row.org_id)]
+        given, sides = decision.rewards, (row.referrer_org_id, row.org_id)
         ledger = Ledger(await driver_connection(session))
+        wallets = [accounts.org_credits(org_id) for org_id in sides]
         await ledger.lock_balances([*wallets, accounts.platform("promotions", CREDIT)])
+        # Closing locks wallets first, so what is read now stays so.
+        if any([await organization.is_closed(session, org_id) for org_id in sides]):
+            row.status, row.reason, row.decided_at = ReferralStatus.REFUSED.value, "closed", now
+            return
+        row.status, row.payment_id, row.decided_at = ReferralStatus.REWARDED.value, paid[0], now
         row.referrer_minor, row.referrer_lot = (
             given.referrer_minor,
             await _grant(session, row, row.referrer_org_id, given.referrer_minor, now),

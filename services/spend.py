@@ -15,7 +15,7 @@ from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
 from models.spend import Spend, SpendChange
-from repositories import audit, marketplace
+from repositories import audit, marketplace, organization
 from repositories import spend as spends
 from runtime.database import driver_connection
 from services.debt import close_paid_debts
@@ -112,6 +112,7 @@ async def refund(
         Conflict: `spend.refunded`, less than the amount is left to be refunded; `spend.purchase`, it paid for an agent
             on the marketplace, and comes back with the purchase only.
         IdempotencyConflict: the command made another refund.
+        OrganizationClosed: nothing is given to the organization any more.
     """
     spend = await spends.get(session, spend_id)
     if await marketplace.is_paid_by_spend(session, spend.id):
@@ -121,6 +122,7 @@ async def refund(
         key=command_id, spend_id=spend.id, amount_minor=amount_minor, renew_days=renew_days or None, at=now
     )
     if not changed.replayed:
+        await organization.refuse_closed(session, spend.org_id)
         await close_paid_debts(session, Ledger(connection), spend.org_id, CREDIT)
         details = {"amount": format_amount(changed.amount_minor, CREDIT), "reason": reason}
         await audit.record(session, actor, "credits.refund", spends.public_id(spend), details, spend.org_id)

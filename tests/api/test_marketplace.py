@@ -456,6 +456,26 @@ async def call(caller: Caller, studio: Tenant, key: str | None = None, **more: A
     return await caller.post("/credits/use", body, key=key or new_key())
 
 
+@pytest.mark.parametrize("model", ["one_time", "usage"])
+async def test_closed_buyer_is_given_back_no_credits(
+    model: str, studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    if model == "usage":
+        await priced(studio, page="100")
+        await bought(buyer.owner, studio)
+        used = good(await call(buyer.owner, studio), 201)
+        path = f"/credits/spends/{used['id']}/refunds"
+    else:
+        await offer(studio, price="100")
+        purchase = await bought(buyer.owner, studio)
+        path = f"/marketplace/purchases/{purchase['id']}/refund"
+    good(await operator.post(f"/organizations/{buyer.org_id}/close", {"reason": "left"}))
+    refused(await operator.post(path, {}, key=new_key()), 409, "organization.closed")
+    if model == "one_time":
+        assert (await actions(operator, purchase))["refund"] == "organization.closed"
+    assert await earned(studio) == {"granted": "0.00", "paid": "90.00"}
+
+
 async def test_each_use_is_charged_once_and_shared_when_it_is_charged(
     studio: Tenant, buyer: Tenant, operator: Caller
 ) -> None:

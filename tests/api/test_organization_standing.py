@@ -28,6 +28,7 @@ from services.credit_lot import grant_signup_bonus
 from services.payout import request as request_payout
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, contract_between, escrow_between, funded_escrow, state
+from tests.api.invoicing import body as invoiced
 from tests.api.invoicing import issue
 from tests.api.paying import Written as Kept
 from tests.api.test_subscriptions import on as subscribed
@@ -430,6 +431,27 @@ async def test_closed_organization_has_no_keys_and_no_way_back(operator: Caller,
     refused(await operator.post("/credits/grants", given, key=new_key()), 409, "organization.closed")
     issued = {"organization_id": customer.org_id, "principal": "back", "role": "owner"}
     refused(await operator.post("/api-keys", issued), 409, "organization.closed")
+
+
+async def test_closed_organization_is_given_back_no_credits_that_it_used(operator: Caller, customer: Tenant) -> None:
+    await grant(operator, customer.org_id, "5")
+    used = good(await customer.owner.post("/credits/use", {"action": "call", "amount": "5"}, key=new_key()), 201)
+    good(await close(operator, customer.org_id))
+    answer = await operator.post(f"/credits/spends/{used['id']}/refunds", None, key=new_key())
+    assert refused(answer, 409, "organization.closed")["organization_id"] == customer.org_id
+    assert good(await operator.get(f"/credits/spends/{used['id']}"))["refunded"] == "0.00"
+
+
+async def test_closed_organization_is_invoiced_nothing_by_hand(operator: Caller, customer: Tenant) -> None:
+    drafted = await issue(operator, customer, draft=True)
+    good(await close(operator, customer.org_id))
+    for more in ({}, {"draft": True}):
+        answer = await operator.post("/billing/invoices", invoiced(customer, **more), key=new_key())
+        refused(answer, 409, "organization.closed")
+    done = await operator.post(f"/billing/invoices/{drafted['id']}/finalize", {}, key=new_key())
+    refused(done, 409, "organization.closed")
+    item = {"organization_id": customer.org_id, "currency": "USD", "description": "Work", "unit_amount": "10"}
+    refused(await operator.post("/billing/invoice-items", item, key=new_key()), 409, "organization.closed")
 
 
 async def test_closing_waits_for_credits_that_arrive_and_finds_them(

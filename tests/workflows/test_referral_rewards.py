@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.referral import ReferralActivities
-from contracts.referral import ReferralRewards
+from contracts.referral import LookAtReferrals, ReferralRewards
 from domain import accounts
 from domain.access import Actor, Role
 from domain.credits import credit_price
@@ -29,6 +29,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from services import marketplace as selling
+from services import organization as organizations
 from services import referral as service
 from tests.api.paying import NOW, Written
 from tests.support.histories import replay_and_keep
@@ -164,6 +165,24 @@ async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
         assert after[1][1] - before[1][1] >= 3
         assert await sweep(LATER + timedelta(days=5)) == (0, 0, 0)
     await prove_all(urls)
+    await database.close()
+
+
+async def test_referral_of_a_closed_organization_is_refused(fresh_database_urls: Any) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    two = await friends(database)
+    await two.pays()
+    await two.buys()
+    closer = Actor(principal="op", role=Role.OPERATOR)
+    rewards = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
+    work = ReferralActivities(database, rewards, credit_price("0.10", "USD"), window=WINDOW)
+    async with database.platform() as session:
+        await organizations.close(session, closer, two.referrer, reason="left", now=LATER)
+    look = LookAtReferrals(now=LATER, after="", limit=2)
+    done = await ActivityEnvironment().run(work.look_at_referrals, look)
+    assert (done.refused, done.failed) == (1, 0)
+    assert await two.stands() == ("refused", "closed")
+    assert [await two.has(org) for org in (two.referrer, two.referred)] == [(0, 0), (0, 0)]
     await database.close()
 
 

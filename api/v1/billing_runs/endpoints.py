@@ -31,6 +31,7 @@ from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.lines import InvoiceLine, check_lines
 from domain.legal_entity import UnknownEntity
 from domain.money import parse_amount
+from domain.organization import OrganizationClosed
 from models.billing_run import InvoiceItemRow
 from repositories import billing_run as runs
 from runtime import reach
@@ -130,7 +131,7 @@ async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Per
     tags=["invoice_items"],
     status_code=201,
     response_model=InvoiceItemView,
-    responses=errors(NotFound, (Conflict, "invoice_item.limit_reached")),
+    responses=errors(NotFound, OrganizationClosed, (Conflict, "invoice_item.limit_reached")),
 )
 async def add_invoice_item(
     body: InvoiceItemCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)

@@ -42,12 +42,14 @@ from domain.invoice.state import WrongInvoiceState
 from domain.legal_entity import UnknownEntity
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount
+from domain.organization import OrganizationClosed
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow
 from models.metadata import ObjectMetadata
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
 from repositories import metadata
+from repositories import organization as organizations
 from services import credit_note, invoice, invoice_end
 from services.metadata import version_of
 from services.outside_tax import TaxRefused, TaxUnavailable
@@ -70,7 +72,7 @@ _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
     "/billing/invoices",
     status_code=201,
     response_model=InvoiceView,
-    responses=errors(NotFound, ExternalIdTaken, UnknownEntity, TaxRefused, TaxUnavailable),
+    responses=errors(NotFound, ExternalIdTaken, UnknownEntity, TaxRefused, TaxUnavailable, OrganizationClosed),
 )
 async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
@@ -93,6 +95,7 @@ async def issue_invoice(
                 includes_tax=body.includes_tax,
             )
         async with deps.session_for(actor) as session:
+            await organizations.refuse_closed(session, body.organization_id)
             terms: dict[str, Any] = {
                 "org_id": body.organization_id,
                 "currency": body.currency,
@@ -166,7 +169,9 @@ async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> In
 @router.post(
     "/billing/invoices/{invoice_id}/finalize",
     response_model=InvoiceView,
-    responses=errors(NotFound, Forbidden, UnknownEntity, WrongInvoiceState, TaxRefused, TaxUnavailable),
+    responses=errors(
+        NotFound, Forbidden, UnknownEntity, WrongInvoiceState, TaxRefused, TaxUnavailable, OrganizationClosed
+    ),
 )
 async def finalize_invoice(
     invoice_id: str,
@@ -183,6 +188,7 @@ async def finalize_invoice(
         now, rules = datetime.now(UTC), deps.settings.invoice_rules
         answer = await commands.taxed(deps, drafted, once.command_id, now)
         async with deps.session_for(actor) as session:
+            await organizations.refuse_closed(session, drafted.org_id)
             done = await invoice.finalise(
                 session, actor, invoice_id, rules=rules, answer=answer, command_id=once.command_id, now=now
             )

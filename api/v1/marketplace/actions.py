@@ -21,6 +21,7 @@ from domain.marketplace.sale import PurchaseStatus
 from domain.money import format_amount
 from models.marketplace import MarketplacePurchase
 from repositories import marketplace
+from repositories import organization as organizations
 from services import marketplace as service
 from services.marketplace_renewal import status_when_cancelled
 
@@ -89,6 +90,8 @@ async def _refund(deps: Deps, actor: Actor, row: MarketplacePurchase) -> Purchas
         left = row.price_minor if payment is None else payment.refundable_minor
         async with deps.database.platform() as session:
             await service.require_refundable(session, row, window=window_of(deps), now=datetime.now(UTC))
+            if payment is None and left is not None:
+                await organizations.refuse_closed(session, row.org_id)
             used = 0 if left is None else await service.used_now(session, row, left)
         if payment is not None:
             unapproved = await refund_not_approved(

@@ -45,7 +45,7 @@ from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, format_ratio, parse_amount
-from domain.organization import STOPPED
+from domain.organization import STOPPED, OrganizationClosed
 from domain.payment.commands import NotYet
 from domain.payment.purposes.purchase import Wanted as Buying
 from domain.payment.terms import PaymentTerms, PurposeKind
@@ -114,6 +114,7 @@ _REFUNDING = errors(
     (Conflict, "marketplace.suspended"),
     (Conflict, "marketplace.refund_window_closed"),
     (Conflict, "marketplace.refunded_before"),
+    OrganizationClosed,
     (NotYet, "payment.refund_in_flight"),
 )
 

@@ -20,6 +20,7 @@ from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
+from domain.organization import OrganizationClosed
 from repositories import spend as spends
 from services import spend_refund
 from services.credit_lot import ByHand
@@ -38,6 +39,7 @@ router = Resource(tags=["credits"])
         (Conflict, "approval.same_operator"),
         (Conflict, "spend.refunded"),
         (Conflict, "marketplace.suspended"),
+        OrganizationClosed,
     ),
 )
 async def refund_spend(
