@@ -22,6 +22,7 @@ from domain.document.content import Document
 from domain.errors import Conflict, Unavailable
 from domain.invoice.rules import InvoiceRules
 from domain.legal_entity import LegalEntities, LegalEntity
+from domain.organization import OrganizationNotEmpty
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
 from ledger.spending import Spending
@@ -593,7 +594,7 @@ async def test_usage_that_is_reported_late_is_invoiced_of_a_closed_organization_
     page: Page,
 ) -> None:
     org = await page.user(commitment_minor=5_000)
-    with pytest.raises(organization.OrganizationNotEmpty) as refused:
+    with pytest.raises(OrganizationNotEmpty) as refused:
         async with page.database.platform() as session:
             await organization.close(session, KIM, org, reason="gone", now=at(date(2026, 1, 31)))
     assert refused.value.extra == {"left": [{"kind": "unbilled_usage", "ids": ["2026-01"]}]}
