@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from domain.errors import Conflict, Unavailable
 from domain.invoice.lines import InvoiceLine
 from domain.invoice.rules import InvoiceRules
-from domain.tax.treatment import Treatment
+from domain.tax.treatment import TaxParty, Treatment
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.tax.service import REFUSED, UNAVAILABLE, TaxedLine, TaxQuestion, TaxService
 from repositories import billing_profile
@@ -125,20 +125,25 @@ class OutsideTaxes:
         now: datetime,
         includes_tax: bool,
         rules: InvoiceRules | None = None,
+        party: TaxParty | None = None,
         within: timedelta | None = None,
     ) -> Treatment | None:
-        """Return the tax of each line; None where there is no service. Arguments and errors as for `of_invoice`."""
+        """Return the tax of each line; None where there is no service. Arguments and errors as for `of_invoice`.
+
+        `party` is the buyer where somebody has read that already.
+        """
         if self.service is None:
             return None
-        async with self.database.platform() as session:
-            profile = await billing_profile.find(session, org_id)
-            party = tax.party_of(profile)
-            seller_country = (rules or tax.rules_of(profile, self.rules)).seller_country
+        if rules is None or party is None:
+            async with self.database.platform() as session:
+                profile = await billing_profile.find(session, org_id)
+            party = party or tax.party_of(profile)
+            rules = rules or tax.rules_of(profile, self.rules)
         question = TaxQuestion(
             key=key,
             org_id=org_id,
             party=party,
-            seller_country=seller_country,
+            seller_country=rules.seller_country,
             currency=currency,
             lines=lines,
             at=now,

@@ -35,16 +35,25 @@ class SaleTaxes:
         if includes_tax is None:
             return None
         currency = charge.currency if charge.quote is None else charge.quote.currency
-        treatment = await self._outside.of(
+        async with self._database.platform() as session:
+            found = await tax.assessor(session, [org_id], rules=self._rules)
+        rules, profile = found.rules_of(org_id), found.profiles.get(org_id)
+        treatment, party = found.assess(org_id, [(STANDARD, now)], rules=rules)
+        said = await self._outside.of(
             org_id,
             currency,
             [TaxedLine(product=STANDARD, amount_minor=charge.worth_minor)],
             key=key,
             now=now,
             includes_tax=includes_tax,
+            rules=rules,
+            party=tax.party_of(profile),
         )
-        if treatment is None:
-            async with self._database.platform() as session:
-                found = await tax.assessor(session, [org_id], rules=self._rules)
-            treatment, _ = found.assess(org_id, [(STANDARD, now)])
-        return Taxation(tax=treatment.taxes[0], is_proven=treatment.is_proven, includes_tax=includes_tax)
+        treatment = said or treatment
+        return Taxation(
+            tax=treatment.taxes[0],
+            is_proven=treatment.is_proven,
+            includes_tax=includes_tax,
+            entity=None if profile is None else profile.legal_entity,
+            party=tuple((party or {}).items()),
+        )

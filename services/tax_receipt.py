@@ -62,11 +62,15 @@ async def issue(
     tax = terms.tax
     if tax is None or not movements:
         return
-    profile = await billing_profile.find(session, terms.org_id)
-    party = frozen(profile)
-    # Whoever issued the receipt of a sale issues its notes too, whatever was assigned since.
+    if tax.keeps_parties:
+        # Whose tax it is and whom it is for was settled with the tax, whatever was assigned or written since.
+        party, assigned = dict(tax.party) or None, tax.entity
+    else:
+        profile = await billing_profile.find(session, terms.org_id)
+        party, assigned = frozen(profile), None if profile is None else profile.legal_entity
+    # Whoever issued the receipt of a sale issues its notes too.
     earlier = await tax_receipt.of_payment(session, terms.payment_id)
-    entity = entity_of(earlier[0].series) if earlier else (profile and profile.legal_entity) or entity
+    entity = entity_of(earlier[0].series) if earlier else assigned or entity
     if not tax.is_proven:
         await alert.raise_alert(
             session,

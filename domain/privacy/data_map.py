@@ -40,7 +40,7 @@ MESSAGES = Place(
         Category.CONTACT: (
             "recipient CustomerInput.name actor actor_detail agent_name cancel_requested_by cancelled_by created_by "
             "made_by on_behalf opened_by operator payer_name principal requested_by resolved_by seal signatories "
-            "signatory signed_by submitted_by"
+            "signatory signed_by submitted_by SaleTax.party"
         ),
         Category.IDENTIFIER: (
             "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
@@ -102,7 +102,8 @@ MESSAGES = Place(
             "delivered forgotten found_behind more seconds stopped told tried "
             "called ladder org_snoozed_until raised_at seen_by_organization severity shared snoozed_until taken "
             "conversions escrows evidence_offered_at has_gap knocks ms parties pays raised step run "
-            "alerts notifications digests dropped digest messages unanswered_at"
+            "alerts notifications digests dropped digest messages unanswered_at "
+            "SaleTax.entity keeps_parties"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -18,6 +18,9 @@ class SaleTax:
         code, category, rate_e6: see `AppliedTax`.
         amount_minor: the tax in the whole amount of the payment, in its currency.
         is_proven: false where the country of the buyer has no two pieces of evidence.
+        keeps_parties: whether the following two are known: those of who paid before they were kept are not.
+        entity: the code of the legal entity that sells; None for the deployment's first one.
+        party: whom it was decided for, by name of what a document keeps of a buyer.
     """
 
     code: str
@@ -25,6 +28,9 @@ class SaleTax:
     rate_e6: int
     amount_minor: int
     is_proven: bool = True
+    keeps_parties: bool = False
+    entity: str | None = None
+    party: tuple[tuple[str, str], ...] = ()
 
     def part_of(self, kept_minor: int, whole_minor: int) -> int:
         """Return the tax in what came of the whole amount and did not go back, rounded down.
@@ -53,11 +59,13 @@ class SaleRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taxation:
-    """The tax that a buyer is charged with a sale, before the amount is known."""
+    """The tax that a buyer is charged with a sale, before the amount is known; `entity` and `party` as in `SaleTax`."""
 
     tax: AppliedTax
     is_proven: bool
     includes_tax: bool
+    entity: str | None = None
+    party: tuple[tuple[str, str], ...] = ()
 
     def charged(self, price_minor: int) -> int:
         """Return what is charged for a price."""
@@ -71,6 +79,9 @@ class Taxation:
             rate_e6=self.tax.rate_e6,
             amount_minor=tax_in(charged_minor, self.tax),
             is_proven=self.is_proven,
+            keeps_parties=True,
+            entity=self.entity,
+            party=self.party,
         )
 
 

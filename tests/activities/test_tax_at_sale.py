@@ -1,5 +1,6 @@
 """Credits and slots that are taxed when they are sold: tax once, on what was kept, and never again on what they pay."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from unittest.mock import AsyncMock, Mock
 
@@ -27,8 +28,8 @@ from repositories.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.settings import Settings
+from services import billing_profile, invoice_end
 from services import credit_note as credit_notes
-from services import invoice_end
 from services.document import of_tax_receipt
 from services.outside_tax import TaxRefused, TaxUnavailable
 from services.payment_terms import TermsMaker
@@ -47,6 +48,7 @@ from tests.support.billing import (
     line,
     located,
     organization,
+    rate,
 )
 from tests.support.documents import SELLER
 from tests.support.payments import FakeProvider
@@ -66,13 +68,14 @@ async def terms(
     includes_tax: bool = False,
     service: TaxService | None = None,
     bought: Purpose = CREDITS,
+    others: Mapping[str, str] | None = None,
 ) -> PaymentTerms:
     """Ask for 100 credits, or for what else is bought, at $10.00 where sales are taxed."""
     maker = TermsMaker.of(
         Settings().payment_rules,
         Providers({"stripe": FakeProvider()}, taxes=service),
         database,
-        SaleRules(seller_country="DE", includes_tax={bought.kind.value: includes_tax}),
+        SaleRules(seller_country="DE", includes_tax={bought.kind.value: includes_tax}, others=others or {}),
     )
     options = Options(payment_method="pm_1", return_url="https://client.test")
     return await maker.sold(org_id, options, 1_000, "USD", bought, key="sale:cmd_1", now=PAID)
@@ -308,3 +311,39 @@ async def test_what_an_agent_earned_was_not_sold_to_its_organization(database: D
             )
         found = await credits_at_hand(await driver_connection(session), [org, other], NOW)
     assert found == {org: CreditsAtHand(taxed=50 * CREDIT), other: CreditsAtHand(untaxed=50 * CREDIT)}
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_who_taxed_a_sale_issues_its_receipt_and_to_whom_it_was_taxed(database: Database, is_old: bool) -> None:
+    org = await organization(database)
+    await rate(database, "fr-vat", "FR", 200_000)
+    proven = {"vat_id": "FR40303265045", "vat_reference": "WAPI1", "vat_confirmed_at": PAID}
+    await located(database, org, "FR", legal_name="Acme SARL", **proven)
+    asked = await terms(database, org, others={"ACME": "FR"})
+    assert asked.tax is not None
+    if is_old:
+        asked = replace(asked, tax=replace(asked.tax, keeps_parties=False, entity=None, party=()))
+    named = {name: getattr(asked, name) for name in ("amount_minor", "purpose", "tax", "description")}
+    paid = await Written(database, org, **named).begin()
+    # While the money is under way, as that of a bank transfer is for days.
+    gone = {"vat_id": None, "vat_reference": None, "vat_confirmed_at": None}
+    await located(database, org, "FR", legal_name="Somebody Else", **gone)
+    async with database.platform() as session:
+        decided = {"confirmed_country": None, "exempt_reason": None, "legal_entity": "ACME"}
+        await billing_profile.decide(session, KIM, org, **decided, now=PAID)
+    paid.there.pay()
+    await paid.look()
+    async with database.platform() as session:
+        made = (await session.scalars(select(TaxReceipt).where(TaxReceipt.org_id == org))).one()
+    assert (made.category, made.tax_minor) == ("AE", 0)
+    if is_old:
+        # Nobody kept it.
+        assert (made.series, (made.party or {}).get("legal_name")) == ("receipt/ACME", "Somebody Else")
+    else:
+        # Reverse charge names the number of whoever owes the tax (BR-AE-02).
+        assert made.party is not None
+        assert (made.series, made.party["vat_id"], made.party["legal_name"]) == (
+            "receipt",
+            "FR40303265045",
+            "Acme SARL",
+        )

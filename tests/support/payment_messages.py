@@ -101,7 +101,16 @@ def full_terms() -> PaymentTerms:
         named_operators=True,
         takes_waiting_first=True,
         looks_at_once=True,
-        tax=SaleTax(code="de-vat", category=TaxCategory.STANDARD, rate_e6=190_000, amount_minor=3193, is_proven=False),
+        tax=SaleTax(
+            code="de-vat",
+            category=TaxCategory.STANDARD,
+            rate_e6=190_000,
+            amount_minor=3193,
+            is_proven=False,
+            keeps_parties=True,
+            entity="ACME",
+            party=(("legal_name", "Buyer"), ("country", "DE")),
+        ),
     )
 
 
