@@ -3,12 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from uuid import UUID
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
+from domain.money import allocate
+from domain.statement import Part, divided
 from ledger.invariants import Invariant
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.account_statement import version_at
@@ -102,7 +105,7 @@ _MONTH = text(
         ) t
     )
     SELECT o.account_id, o.agent_id, o.name, o.asset, m.* FROM owned o CROSS JOIN LATERAL (
-        SELECT '' AS kind, false AS is_new, true AS is_in, NULL AS reference, NULL::timestamptz AS at,
+        SELECT '' AS kind, false AS is_new, true AS is_in, NULL AS reference, NULL::uuid AS transfer_id,
             NULL::timestamptz AS earned_at,
             (SELECT sum(b.posted) FROM ledger.balances b WHERE b.account_id = o.account_id)::bigint
                 - coalesce(sum(m.amount), 0)::bigint AS amount,
@@ -121,7 +124,7 @@ _MONTH = text(
     WHERE m.effective_at < :until AND (m.amount > 0 OR m.kind IN {_KEPT})
     GROUP BY o.account_id, o.agent_id, o.name, o.asset, m.kind, m.amount > 0
     UNION ALL
-    SELECT o.account_id, o.agent_id, o.name, o.asset, m.kind, true, false, m.reference, m.effective_at,
+    SELECT o.account_id, o.agent_id, o.name, o.asset, m.kind, true, false, m.reference, m.transfer_id,
         CASE WHEN m.kind = 'earnings.recovered' THEN (
             -- What is taken back of a payer's payment says which share.
             SELECT e.effective_at FROM recoveries r JOIN recovery_shares s ON s.recovery_id = r.id
@@ -131,7 +134,7 @@ _MONTH = text(
         ) END, m.amount, m.worth
     FROM moved m JOIN owned o ON o.account_id = m.account_id
     WHERE m.effective_at < :until AND m.amount < 0 AND m.kind NOT IN {_KEPT}
-    ORDER BY agent_id, asset, kind, at
+    ORDER BY agent_id, asset, kind, transfer_id
     """
 )
 #: All that was ever earned with some references, and taken back of it. What leaves earnings was earned with the same
@@ -153,7 +156,7 @@ _REFERRED = text(
         WHERE e.effective_at < :until
         GROUP BY a.account_id, a.reference, x.asset, e.transfer_id, e.effective_at
     )
-    SELECT p.account_id, p.reference, p.effective_at AS at, p.amount FROM referred p
+    SELECT p.account_id, p.reference, p.transfer_id, p.effective_at AS at, {_worth(_OF_OLD)} AS worth FROM referred p
     ORDER BY p.effective_at, p.amount < 0, p.transfer_id
     """
 )
@@ -248,40 +251,44 @@ async def moved(
     """
     values = {"org_id": org_id, "currency": currency, "since": since, "until": until}
     rows = (await session.execute(_MONTH, values)).all()
-    earned = await _earned(session, {(row.account_id, row.reference) for row in rows if row.reference}, values)
+    taken = await _taken(session, {(row.account_id, row.reference) for row in rows if row.reference}, values)
     found: dict[Moved, tuple[int, int]] = {}
     for row in rows:
-        at = row.earned_at
-        if row.reference is not None and at is None:
-            before = (each for each in earned.get((row.account_id, row.reference), ()) if each <= row.at)
-            at = max(before, default=None)
-        place = Moved(
-            agent_id=row.agent_id,
-            name=row.name,
-            asset=row.asset,
-            kind=row.kind,
-            is_new=row.is_new,
-            is_in=row.is_in,
-            amount_minor=0,
-            worth_minor=0,
-            earned_in=None if at is None else at.astimezone(UTC).date().replace(day=1),
-        )
-        amount, worth = found.get(place, (0, 0))
-        found[place] = amount + row.amount, worth + row.worth
+        parts = taken.get((row.account_id, row.transfer_id)) or [Part(-row.worth, row.earned_at)]
+        gone = allocate(-row.amount, [part.amount_minor for part in parts]) if len(parts) > 1 else [-row.amount]
+        for part, part_gone in zip(parts, gone, strict=True):
+            at = part.earned_at
+            place = Moved(
+                agent_id=row.agent_id,
+                name=row.name,
+                asset=row.asset,
+                kind=row.kind,
+                is_new=row.is_new,
+                is_in=row.is_in,
+                amount_minor=0,
+                worth_minor=0,
+                earned_in=None if at is None else at.astimezone(UTC).date().replace(day=1),
+            )
+            amount, worth = found.get(place, (0, 0))
+            found[place] = amount - part_gone, worth - part.amount_minor
     return [replace(place, amount_minor=amount, worth_minor=worth) for place, (amount, worth) in found.items()]
 
 
-async def _earned(
+async def _taken(
     session: AsyncSession, asked: Collection[tuple[int, str]], values: Mapping[str, object]
-) -> dict[tuple[int, str], list[datetime]]:
-    """Return when something was earned with references on accounts."""
-    found: dict[tuple[int, str], list[datetime]] = {}
-    if asked:
-        accounts, references = zip(*sorted(asked), strict=True)
-        values = {**values, "accounts": list(accounts), "references": list(references)}
-        for row in await session.execute(_REFERRED, values):
-            if row.amount > 0:
-                found.setdefault((row.account_id, row.reference), []).append(row.at)
+) -> dict[tuple[int, UUID], list[Part]]:
+    """Return what transfers took back of what was earned with references on accounts, by account and transfer."""
+    found: dict[tuple[int, UUID], list[Part]] = {}
+    if not asked:
+        return found
+    accounts, references = zip(*sorted(asked), strict=True)
+    values = {**values, "accounts": list(accounts), "references": list(references)}
+    moves: dict[tuple[int, str], list[tuple[UUID, datetime, int]]] = {}
+    for row in await session.execute(_REFERRED, values):
+        moves.setdefault((row.account_id, row.reference), []).append((row.transfer_id, row.at, row.worth))
+    for (account_id, _), each in moves.items():
+        parts = divided([(at, worth) for _, at, worth in each])
+        found |= {(account_id, each[index][0]): part for index, part in enumerate(parts) if part}
     return found
 
 
@@ -314,6 +321,13 @@ async def lock(session: AsyncSession, org_id: str, *, waits: bool) -> bool:
         await session.execute(select(func.pg_advisory_xact_lock(name)))
         return True
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(name))))
+
+
+async def months_after(session: AsyncSession, org_id: str, month: date, currency: str) -> Sequence[date]:
+    """Return the months after one of which there are statements in a currency."""
+    row = CreatorStatement
+    query = select(row.month).where(row.org_id == org_id, row.month > month, row.currency == currency)
+    return (await session.scalars(query.order_by(row.month))).all()
 
 
 async def of_month(session: AsyncSession, org_id: str, month: date) -> Sequence[CreatorStatement]:

@@ -56,9 +56,9 @@ async def issue(
 ) -> Sequence[CreatorStatement]:
     """Return an organization's statements of a month, one for each currency that moved; made now where there are none.
 
-    They are numbered and written together, with the mail that tells of them, and with corrections of older statements
-    of which the month has taken something back. Whoever has a number holds up everybody else who wants one, so this is
-    the last thing of a transaction.
+    They are numbered and written together, with the mail that tells of them, with corrections of older statements of
+    which the month has taken something back, and of their own by months that were stated before them. Whoever has a
+    number holds up everybody else who wants one, so this is the last thing of a transaction.
 
     Args:
         session: of the platform: what was paid for earnings is in the lots of others.
@@ -109,8 +109,8 @@ async def issue(
         )
         await statement.add(session, row)
         made.append(row)
-    for row, moved in await _to_correct(session, org_id, month, months):
-        await _correct(session, row, month, moved, now=now)
+    for row, taken_in, moved in await _to_correct(session, org_id, month, months, made):
+        await _correct(session, row, taken_in, moved, now=now)
     if made:
         told = month_text(month)
         await mail.queue(
@@ -178,19 +178,28 @@ async def _content(
 
 
 async def _to_correct(
-    session: AsyncSession, org_id: str, month: date, months: Mapping[str, Sequence[Moved]]
-) -> Sequence[tuple[CreatorStatement, Sequence[Moved]]]:
-    """Return the older statements of which a month may have taken something back, each with what moved in its currency.
+    session: AsyncSession,
+    org_id: str,
+    month: date,
+    months: Mapping[str, Sequence[Moved]],
+    made: Sequence[CreatorStatement],
+) -> Sequence[tuple[CreatorStatement, date, Sequence[Moved]]]:
+    """Return statements of which a later month may have taken something back, with that month and what moved in it.
 
-    They are in the order of their series, so that no two transactions wait for numbers of each other's.
+    They are older ones, of which this month has; and this month's own, where later ones were stated before it. They are
+    in the order of their series, so that no two transactions wait for numbers of each other's.
     """
-    found = []
+    found = list[tuple[CreatorStatement, date, Sequence[Moved]]]()
     for currency, moved in months.items():
         for earned_in in {each.earned_in for each in moved if each.earned_in and each.earned_in < month}:
             # Of some months nothing was stated.
             of_month = await statement.of_month(session, org_id, earned_in)
-            found += [(row, moved) for row in of_month if row.currency == currency]
-    return sorted(found, key=lambda each: (each[0].series, each[0].month, each[0].currency))
+            found += [(row, month, moved) for row in of_month if row.currency == currency]
+    for row in made:
+        for later in await statement.months_after(session, org_id, month, row.currency):
+            since, until = begin(later), begin(next_month(later))
+            found.append((row, later, await statement.moved(session, org_id, row.currency, since=since, until=until)))
+    return sorted(found, key=lambda each: (each[0].series, each[0].month, each[0].currency, each[1]))
 
 
 async def _correct(

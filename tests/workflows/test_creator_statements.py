@@ -206,6 +206,36 @@ async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent
     await prove_all(fresh_database_urls)
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_what_was_taken_back_again_and_again_is_billed_and_taxed_nowhere(
+    fresh_database_urls: DatabaseUrls, database: Database, creator: Any, is_late: bool
+) -> None:
+    rate = {"code": "de-vat", "country": "DE", "region": "", "product": "", "rate_e6": 190_000, "created_by": "x"}
+    proven = {"country": "DE", "vat_id": "DE136695976", "vat_reference": "ref", "vat_confirmed_at": OCTOBER}
+    org = await creator(None, charges_vat=True, **proven)
+    agent = await agent_of(database, org)
+    async with database.platform() as session:
+        await session.execute(
+            insert(TaxRateRow).values(id="txr", command_id="txr", valid_from=OCTOBER.replace(year=2020), **rate)
+        )
+    await earns(database, org, agent, OCTOBER, 11_900, "one")
+    # A refund of a tenth fails at the provider and comes again, then all of the sale is refunded.
+    for day, minor in ((2, -1_190), (5, 1_190), (20, -11_900)):
+        await earns(database, org, agent, FIRST.replace(day=day), minor, "one")
+    # October may be stated after November: nobody had said who sells, or the batch met an error.
+    stated = [OCTOBER.date().replace(day=1), FIRST.date()]
+    for month in stated[::-1] if is_late else stated:
+        async with database.platform() as session:
+            now = datetime(2026, 12, 2, tzinfo=UTC)
+            await service.issue(session, org, month, selling(replace(SELLER, country="DE")), now=now)
+    async with database.platform() as session:
+        rows = (await session.scalars(select(CreatorStatement).order_by(CreatorStatement.month))).all()
+        [note] = (await session.scalars(select(CreatorCorrection))).all()
+    assert [(row.total_minor, row.tax_minor) for row in rows] == [(11_900, 1_900), (0, 0)]
+    assert (note.statement_id, note.month, note.total_minor, note.tax_minor) == (rows[0].id, stated[1], 11_900, 1_900)
+    await prove_all(fresh_database_urls)
+
+
 async def test_a_correction_is_numbered_by_the_entity_that_issued_the_statement(
     fresh_database_urls: Any, database: Database, creator: Any
 ) -> None:

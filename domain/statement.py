@@ -1,0 +1,42 @@
+"""Where what was taken back of a sale had been earned. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of what was taken back, in minor units, and when it was earned; None where no earnings are left for it."""
+
+    amount_minor: int
+    earned_at: datetime | None
+
+
+def divided(moves: Sequence[tuple[datetime, int]]) -> list[list[Part]]:
+    """Divide what was taken back of a sale over what the sale had brought, the youngest of it first.
+
+    Nothing that the sale brought is taken back for more than it was, so parts of what was earned at a time add up to
+    that at most.
+
+    Args:
+        moves: all earnings with one reference and, below zero, all that was taken back of them, in their order.
+
+    Returns:
+        The parts of each move; none of what was earned.
+    """
+    left = list[Part]()
+    found = list[list[Part]]()
+    for at, minor in moves:
+        if minor > 0:
+            left.append(Part(minor, at))
+        parts, missing = list[Part](), -minor
+        while missing > 0:
+            last = left.pop() if left else Part(missing, None)
+            taken = min(missing, last.amount_minor)
+            parts.append(Part(taken, last.earned_at))
+            missing -= taken
+            if taken < last.amount_minor:
+                left.append(Part(last.amount_minor - taken, last.earned_at))
+        found.append(parts)
+    return found

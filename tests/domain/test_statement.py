@@ -1,0 +1,29 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.statement import Part, divided
+
+DAYS = [datetime(2026, 10, day, tzinfo=UTC) for day in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("moves", "parts"),
+    [
+        ([], []),
+        ([10, -4], [[], [(4, 0)]]),
+        ([10, -4, -6], [[], [(4, 0)], [(6, 0)]]),
+        # What came again is younger than the sale itself.
+        ([10, -1, 1, -10], [[], [(1, 0)], [], [(1, 2), (9, 0)]]),
+        ([10, 5, -15], [[], [], [(5, 1), (10, 0)]]),
+        # More than there was, or nothing before.
+        ([10, -15, 5], [[], [(10, 0), (5, None)], []]),
+        ([-3, 3], [[(3, None)], []]),
+        ([0, 2, -2], [[], [], [(2, 1)]]),
+    ],
+)
+def test_what_is_taken_back_is_the_youngest_that_was_earned(
+    moves: list[int], parts: list[list[tuple[int, int | None]]]
+) -> None:
+    found = divided(list(zip(DAYS, moves, strict=False)))
+    assert found == [[Part(minor, None if day is None else DAYS[day]) for minor, day in each] for each in parts]
