@@ -10,13 +10,17 @@ from contracts.recovery import Recovered, RecoveryPage
 from domain.ids import recovery_key
 from domain.payable import HoldBack
 from models.recovery import TransferReversal
-from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
+from providers.payments.base import OutcomeUnknown, ProviderError, ProviderNotFound, ProviderRefused
 from providers.payouts.base import PayoutProvider, ReversalSnapshot
 from repositories import alert, payout, recovery
 from runtime.database import Database
 from services import recovery as service
 
 log = structlog.get_logger("bursar.recovery")
+
+
+class NotSetUp(RuntimeError):
+    """This worker has nobody who pays out."""
 
 
 class RecoveryActivities:
@@ -57,21 +61,22 @@ class RecoveryActivities:
             activity.heartbeat(recovery_id)
         return done
 
-    async def _alert(self, recovery_id: str, error: Exception) -> None:
+    async def _alert(self, subject: str, error: Exception) -> None:
         async with self._database.platform() as session:
             await alert.raise_alert(
                 session,
                 kind="earnings.not_recovered",
-                subject=recovery_id,
-                detail=f"Earnings cannot be taken back for {recovery_id}: {type(error).__name__}. It is tried again "
-                "every five minutes. The worker's log says more.",
+                subject=subject,
+                detail=f"Earnings cannot be taken back for {subject}: {type(error).__name__}. It is tried again. The "
+                "worker's log says more.",
             )
 
     @activity.defn(name="reverse_transfers")
     async def reverse(self, message: RecoveryPage) -> Recovered:
         """Take back what has left in payouts; the next page of reversals that are due.
 
-        Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that stays.
+        Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that stays. One
+            that fails keeps no other: it is looked for again later, and an operator is alerted.
         Idempotent by: the provider's key and our id on the reversal, which is looked for before each try; the row.
         Fails with: an outage of the provider, which is retried.
         """
@@ -81,7 +86,13 @@ class RecoveryActivities:
             )
         done = 0
         for reversal_id in found:
-            done += await self._reverse(reversal_id)
+            try:
+                done += await self._reverse(reversal_id)
+            except (ProviderError, NotSetUp):
+                raise  # it is the same for all of them
+            except Exception as error:
+                log.exception("recovery.not_reversed", reversal_id=reversal_id, error=str(error))
+                await self._alert(reversal_id, error)
             activity.heartbeat(reversal_id)
         return Recovered(found=len(found), done=done, last=found[-1] if found else message.after)
 
@@ -109,7 +120,7 @@ class RecoveryActivities:
 
     async def _made(self, row: TransferReversal, transfer_ref: str) -> ReversalSnapshot:
         if self._payouts is None:
-            raise RuntimeError("Stripe is not configured in this worker. Reversals wait for its settings.")
+            raise NotSetUp("Stripe is not configured in this worker. Reversals wait for its settings.")
         known = await self._found(self._payouts, row, transfer_ref) if row.tries > 1 else None
         return known or await self._payouts.reverse(
             transfer_ref,

@@ -37,6 +37,7 @@ from models.recovery import Recovery
 from providers.payments.base import ProviderRefused
 from repositories import debt, marketplace
 from repositories import payout as payouts
+from repositories import recovery as recoveries
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import earnings
@@ -871,12 +872,40 @@ async def test_recovery_that_fails_keeps_no_other(world: World, monkeypatch: pyt
     await world.recover()
     assert ((await world.balances())["earned"], (await other.balances())["earned"]) == (100, 0)
     async with world.database.platform() as session:
-        alerted = await session.scalars(select(Alert.subject).where(Alert.kind == "earnings.not_recovered"))
         failed = await session.scalar(select(Recovery.id).where(Recovery.org_id == world.payer))
-        assert list(alerted) == [failed]
+        query = select(Alert.subject).where(Alert.kind == "earnings.not_recovered", Alert.subject == failed)
+        assert list(await session.scalars(query)) == [failed]
     monkeypatch.undo()
     await world.recover()
     assert (await world.balances())["earned"] == 0
+
+
+async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = await World(world.database).begin()
+    for each in (world, other):
+        paid = await each.bought()
+        await each.works(100)
+        await each.paid_out(at=NOW + timedelta(seconds=1))
+        await each.lost(paid)
+    world.fake.sent |= other.fake.sent
+    book = recovering.book_reversal
+
+    async def fail(session: Any, reversal_id: str, made: Any, **options: Any) -> None:
+        if (await recoveries.reversal(session, reversal_id)).org_id == world.org:
+            raise AssertionError("by the test")
+        await book(session, reversal_id, made, **options)
+
+    monkeypatch.setattr(recovering, "book_reversal", fail)
+    assert await world.recover() == (2, 1)
+    assert (await world.reversals(), await other.reversals()) == ([("requested", 1000)], [("reversed", 1000)])
+    async with world.database.platform() as session:
+        query = select(Alert.detail).where(Alert.kind == "earnings.not_recovered", Alert.subject.like("trr_%"))
+        (detail,) = (await session.scalars(query)).all()
+    assert "AssertionError" in detail
+    monkeypatch.undo()
+    async with world.database.platform() as session:
+        await session.execute(text("UPDATE transfer_reversals SET next_at = now() WHERE org_id = :o"), {"o": world.org})
+    assert await world.recover() == (0, 1)
 
 
 @pytest.mark.parametrize("is_recovered", [True, False])
