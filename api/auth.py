@@ -14,6 +14,7 @@ from starlette.requests import Request
 from api.deps import Deps, get_deps
 from api.errors import request_id_of
 from api.keyring import Identity
+from api.limits import share_of
 from domain.access import Actor, Permission
 from domain.access import permit as permit
 from domain.errors import Unauthenticated
@@ -32,7 +33,7 @@ def is_use(request: Request, token: str) -> bool:
     return not (token.startswith("bss_") and request.headers.get(BACKGROUND) == "1")
 
 
-async def _look_up(deps: Deps, token: str, address: str, *, is_use: bool) -> Identity:
+async def _look_up(deps: Deps, token: str, unknown: str, *, is_use: bool) -> Identity:
     """Look a key up. Failures count against the address, and are answered 429 in the end.
 
     What has the form of a key is looked up all the same: behind one address there are others, whose keys are good.
@@ -40,7 +41,7 @@ async def _look_up(deps: Deps, token: str, address: str, *, is_use: bool) -> Ide
     try:
         return await deps.keyring.identify(token, is_use=is_use)
     except Unauthenticated:
-        await deps.address_limiter.hit(address)
+        await deps.address_limiter.hit(unknown)
         raise
 
 
@@ -68,14 +69,15 @@ async def _authenticate(request: Request) -> Actor:
         return known[1]
     deps: Deps = await get_deps(request)
     address = _client_address(request)
-    limits = request.scope["state"]["limits"] = [(deps.address_limiter, f"address/{address}")]
+    unknown = share_of(address)
+    limits = request.scope["state"]["limits"] = [(deps.address_limiter, unknown)]
     if not token or scheme.lower() != "bearer":
-        await deps.address_limiter.hit(f"address/{address}")
+        await deps.address_limiter.hit(unknown)
         raise Unauthenticated("Send an API key: Authorization: Bearer bsk_….", code="auth.missing")
     used = is_use(request, token)
     identity = deps.keyring.cached(token, is_use=used)
     if identity is None:
-        identity = await _look_up(deps, token, f"address/{address}", is_use=used)
+        identity = await _look_up(deps, token, unknown, is_use=used)
     caller = identity.share
     limits[:] = [(deps.limiter, caller)]
     if not deps.limiter.try_fast(caller):

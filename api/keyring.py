@@ -92,8 +92,9 @@ class Identity:
     Attributes:
         key_id: what is spent under: the key; where a link opened the session, the key of its principal, or else the
             session itself.
-        share: what the limit of requests is counted by. An agent has one, however many keys it has: it makes its own
-            second one. What a link opened has its own, and not that of whoever made it.
+        share: what the limit of requests is counted by. A principal has one within its organization, and so has an
+            agent, however many keys and sessions: it makes its own second key. What a link opened has its own, and not
+            that of whoever made it.
         session: None for a key.
         names: the keys and the session with whose change this is doubted.
     """
@@ -128,6 +129,10 @@ class _Cached:
     identity: Identity
     until: float
     touch_after: float
+
+
+def _share_of(org_id: str | None, principal: str) -> str:
+    return f"{org_id or 'platform'}/{principal.lower()}"
 
 
 class KeyRing:
@@ -226,7 +231,7 @@ class KeyRing:
             agent_id=record.agent_id,
             department_id=record.department_id,
             project_id=record.project_id,
-            share=record.agent_id or key_id,
+            share=record.agent_id or _share_of(record.org_id, record.principal),
             names=(key_id,),
         )
         return identity, record.expires_at
@@ -253,7 +258,8 @@ class KeyRing:
             agent_id=record.agent_id,
             department_id=record.department_id,
             project_id=record.project_id,
-            share=record.agent_id or (record.key_id if record.made_by is None else session_id),
+            share=record.agent_id
+            or (_share_of(record.org_id, record.principal) if record.made_by is None else session_id),
             names=tuple({record.key_id, record.spends_as, session_id}),
             session=SessionOf(session_id, record.made_by, span, now if is_use else last_used_at),
         )

@@ -1,7 +1,8 @@
-"""Rate limits: so many requests a key, so many an organization, and so many an address for those who have no key.
+"""Rate limits: so many requests a principal, so many an organization, and so many an address for those without a key.
 
-An organization makes keys as it likes, so its own limit is the one that holds; that of a key keeps one client of an
-organization from using up what the others need. The keys of one agent count as one.
+An organization makes keys as it likes, so its own limit is the one that holds; that of a principal keeps one of an
+organization from using up what the others need. The keys of one principal count as one, and those of one agent. So do
+the IPv6 addresses of one network, because whoever has one address has 2^64.
 
 The count is kept by the `limits` library, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). A process takes
 requests from it in small slices and spends a slice from its own memory, so that the count costs next to nothing: the
@@ -16,6 +17,7 @@ When the store does not answer, requests pass: a limiter that is down must not s
 its log and asks the store again after some seconds.
 """
 
+import ipaddress
 import math
 import time
 from dataclasses import dataclass
@@ -52,6 +54,19 @@ def storage_at(uri: str) -> Storage:
     storage = storage_from_string(uri, implementation="redispy")
     assert isinstance(storage, Storage), "the rate limit's storage must be an async one (async+…)"
     return storage
+
+
+def share_of(address: str | None) -> str:
+    """Return what the limit of an address is counted by: an IPv4 address, or the /64 network of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return f"address/{address}"
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return f"address/{parsed}"
+    if parsed.ipv4_mapped is not None:
+        return f"address/{parsed.ipv4_mapped}"
+    return f"address/{ipaddress.ip_network((int(parsed), 64), strict=False)}"
 
 
 class Limiter:
@@ -106,15 +121,20 @@ class Limiter:
             self._silent_until = now + STORE_PAUSE_SECONDS
             log.warning("rate_limit.store_unavailable", error=f"{type(exc).__name__}: {exc}"[:300])
             return
-        if len(self._slices) >= MAX_SLICES:
-            self._slices = {key: value for key, value in self._slices.items() if value.until > now}
         if not granted:
-            self._slices[name] = _Slice(-1, resets_at)
+            self._keep(name, _Slice(-1, resets_at))
             raise self._refusal(resets_at - now)
         # Two requests may take a slice at once: what is left of the other one is kept.
         held = self._slices.get(name)
         rest = held.left if held is not None and held.left > 0 and held.until > now else 0
-        self._slices[name] = _Slice(rest + self._size - 1, resets_at, beyond)
+        self._keep(name, _Slice(rest + self._size - 1, resets_at, beyond))
+
+    def _keep(self, name: str, of: _Slice) -> None:
+        """Remember a slice as the newest one; of too many, the oldest is lost, and the store knows of it still."""
+        self._slices.pop(name, None)
+        self._slices[name] = of
+        if len(self._slices) > MAX_SLICES:
+            del self._slices[next(iter(self._slices))]
 
     def left(self, name: str) -> str:
         """Return what is left of the limit, as `RateLimit` has it; all of it where nothing is known."""

@@ -376,6 +376,26 @@ async def test_keys_of_an_agent_share_the_limit_of_one(
         good(await Caller(client, tenant.owner.token).get("/agents"))
 
 
+async def test_keys_and_sessions_of_a_principal_share_the_limit_of_one(
+    database_urls: DatabaseUrls, new_tenant: MakeTenant
+) -> None:
+    tenant = await new_tenant("owner", "member")
+    principal = good(await tenant.member.get("/me"))["principal"]
+    second = good(await tenant.member.post("/api-keys", {"principal": principal, "role": "member"}), 201)["secret"]
+    session = good(await tenant.member.post("/sessions"), 201)["token"]
+    settings = settings_for(database_urls, rate_limit="5/minute", organization_rate_limit="10/minute")
+    application = create_app(settings)
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        tokens = (tenant.member.token, second, session)
+        answers = [await Caller(client, token).get("/agents") for token in tokens for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 4
+        for _ in range(5):
+            good(await Caller(client, tenant.owner.token).get("/agents"))
+
+
 async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls, tenant: Tenant) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with (

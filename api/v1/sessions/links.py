@@ -13,6 +13,7 @@ from api.errors import errors, request_id_of
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.keyring import hash_of, is_secret, new_secret, split_token, token_of
+from api.limits import share_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import acting_organization, visible_organization
@@ -149,7 +150,7 @@ async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None
 
 async def _known(deps: Deps, request: Request, token: str) -> str:
     """Return the id of the link that a token is of. Wrong ones count against the address, as wrong keys do."""
-    name = f"address/{request.client.host if request.client else None}"
+    name = share_of(request.client.host if request.client else None)
     request.scope["state"]["limits"] = [(deps.address_limiter, name)]
     parts = split_token(token, "lnk")
     async with deps.database.platform() as session:
