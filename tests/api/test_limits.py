@@ -4,6 +4,7 @@ import pytest
 
 from api import limits
 from api.limits import Limiter, share_of, storage_at
+from domain.errors import RateLimited
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,6 @@ async def test_limit_holds_for_a_name_whose_count_the_process_has_lost(monkeypat
     for name in ("a", "b", "a"):
         await limiter.hit(name)
     await limiter.hit("b")
-    with pytest.raises(limits.RateLimited):
+    with pytest.raises(RateLimited):
         await limiter.hit("a")
     assert len(limiter._slices) == 1
