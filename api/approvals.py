@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import Deps
 from api.idempotency import Command
-from domain.access import Actor, Role
+from domain.access import Actor
 from domain.approval import ApprovalAction, ApprovalRequired, content_above
 from domain.payment.state import Payment
 from services import approval, payment_refund
@@ -63,7 +63,7 @@ async def refund_not_approved(
     deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None
 ) -> ApprovalRequired | None:
     """Return how `refund_by_two` would refuse a refund; it asks nobody for anything."""
-    if deps.settings.two_operators_above is None or actor.role is not Role.OPERATOR:
+    if deps.settings.two_operators_above is None or not actor.is_operators:
         return None
     async with deps.database.platform() as session:
         content = await _refund_for_two(deps, session, actor, payment, "", amount_minor)

@@ -254,6 +254,11 @@ class Actor:
         """Whether a signature of the actor is given for somebody else: by an operator, or by whoever made a link."""
         return self.is_platform or self.made_by is not None
 
+    @property
+    def is_operators(self) -> bool:
+        """Whether an operator acts: with a key of the platform, or in a session of a link that an operator made."""
+        return self.role is Role.OPERATOR or (self.made_by is not None and "/" not in self.made_by)
+
     def may(self, permission: Permission) -> bool:
         """Tell whether the actor's role has the permission, and the session does; tenancy is checked apart."""
         return permission in PERMISSIONS[self.role] and (self.made_by is None or permission not in NOT_BY_LINK)
@@ -269,6 +274,10 @@ class Actor:
     def qualified(self) -> str:
         """Write the principal with its organization, `org_…/principal`; platform principals stand alone."""
         return f"{self.org_id}/{self.principal}" if self.org_id else self.principal
+
+    def answerable(self) -> str:
+        """Write who answers for a command: whoever made the link of the session, or the qualified principal."""
+        return self.made_by or self.qualified()
 
 
 def refuse_by_link(actor: Actor, what: str) -> None:

@@ -75,7 +75,7 @@ async def lacking(
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is None or _status(row, now) is ApprovalStatus.EXPIRED:
         return _required(None)
-    waits = row.status == ApprovalStatus.REQUESTED and row.requested_by == actor.qualified()
+    waits = row.status == ApprovalStatus.REQUESTED and row.requested_by == actor.answerable()
     return _required(row) if waits else None
 
 
@@ -104,7 +104,7 @@ async def _require(
     if row is None:
         return await _request(session, actor, action, subject, content, now)
     if row.status == ApprovalStatus.REQUESTED:
-        if row.requested_by == actor.qualified():
+        if row.requested_by == actor.answerable():
             return row
         await _approve(session, actor, row, now)
     await _used(session, row, command_id, now)
@@ -190,7 +190,7 @@ async def _request(
         content=dict(content),
         digest=digest(content),
         status=ApprovalStatus.REQUESTED.value,
-        requested_by=actor.qualified(),
+        requested_by=actor.answerable(),
         requested_key=actor.key_id,
         requested_at=now,
         expires_at=now + LASTS,
@@ -213,7 +213,7 @@ async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: date
         requested_by=row.requested_by,
         requested_at=row.requested_at,
         issued_by=None if theirs is None else theirs.created_by,
-        by=actor.qualified(),
+        by=actor.answerable(),
         key_issued_by="" if mine is None else mine.created_by,
         key_at=row.requested_at if mine is None else mine.created_at,
     )

@@ -1,5 +1,7 @@
 """Refunds of payments that an operator asks for: above a setting they take two.
 
+What is asked for in a session of a link that an operator made is the operator's.
+
 What goes back counts together: all of the payment, and all that its organization was given back within a day, whoever
 asked for it. So nothing is divided into small refunds, and no refund is too small to be counted.
 """
@@ -9,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
-from domain.access import Actor, Role
+from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
 from domain.money import format_amount
 from domain.payment.terms import PaymentTerms
@@ -44,7 +46,7 @@ async def content_for_two(
         is_all: no amount was asked for.
         now: the time.
     """
-    if two_above is None or actor is None or actor.role is not Role.OPERATOR:
+    if two_above is None or actor is None or not actor.is_operators:
         return None
     before = await payment.refunded_since(session, terms, now - DAY, besides=refund_id)
     if content_above(two_above, before + amount_minor, terms.currency) is None:

@@ -23,6 +23,9 @@ _EVIDENCE = "Send evidence before the deadline, or the money stays with the paye
 _RULE = Advice("One of your rules", "A figure that a rule of yours watches is out of bounds. Look at what it is about.")
 
 ADVICE: Mapping[str, Advice] = {
+    "api_key.made_by_operator": Advice(
+        "Key made by an operator", "Revoke the key if you did not ask the platform for it.", *_KEYS
+    ),
     "api_key.made_for_signatory": Advice(
         "Key made for a signatory", "Ask who made it. Revoke the key if it was not agreed.", *_KEYS
     ),

@@ -16,7 +16,7 @@ from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import PATH, issue, pay
-from tests.api.paying import paying_app
+from tests.api.paying import Written, paying_app
 from tests.api.spending import use
 from tests.conftest import DatabaseUrls
 
@@ -29,7 +29,7 @@ async def two(database_urls: DatabaseUrls, database: Database) -> AsyncIterator[
     """Two operators of an app where billing terms take both."""
     async with database.platform() as session:
         tokens = [await operator_key(session, f"operator-{next(NUMBERS)}-approvals") for _ in range(2)]
-    async with paying_app(database_urls, two_operators_above="100.00") as http:
+    async with paying_app(database_urls, two_operators_above="100.00", public_url="https://pay.example.com") as http:
         yield Caller(http, tokens[0]), Caller(http, tokens[1])
 
 
@@ -246,6 +246,41 @@ async def test_refunds_of_spends_and_grants_count_together_and_take_two(
     refused(await refund(asking, large, "0.01"), 403, "approval.required")
     # Each organization has a day of its own.
     good(await refund(asking, away), 201)
+
+
+async def test_refund_by_an_operators_link_is_the_operators_and_takes_two(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+) -> None:
+    (asking, other), tenant = two, await new_tenant("owner")
+    paid = await Written(database, tenant.org_id).begin()
+    paid.there.pay()
+    await paid.look()
+    for maker, takes_two in ((asking, True), (Caller(asking.http, tenant.owner.token), False)):
+        wanted = {"principal": f"maria-{takes_two}", "role": "owner", "organization_id": tenant.org_id}
+        made = good(await maker.post("/sessions/links", wanted), 201)
+        token = made["url"].rpartition("/")[2]
+        by_link = Caller(asking.http, good(await asking.post("/sessions/redeem", {"token": token}), 201)["token"])
+        path, body = f"/payments/{paid.terms.payment_id}/refunds", {"amount": "150"}
+        answer = await by_link.post(path, body, key=new_key())
+        if takes_two:
+            approval = refused(answer, 403, "approval.required")["approval_id"]
+            refused(await asking.post(f"/approvals/{approval}/approve"), 409, "approval.same_operator")
+            assert good(await other.post(f"/approvals/{approval}/approve"))["requested_by"] == made["made_by"]
+        # Nobody holds it up any more but the run, which is not there.
+        refused(await by_link.post(path, body, key=new_key()), 503, "service.unavailable")
+
+
+async def test_key_that_refunds_and_that_an_operator_issued_is_an_alert(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    (asking, _), tenant = two, await new_tenant("owner")
+    for role in ("owner", "admin", "finance", "member", "auditor"):
+        body = {"principal": f"by-operator-{role}", "role": role}
+        good(await asking.post("/api-keys", {**body, "organization_id": tenant.org_id}), 201)
+    good(await Caller(asking.http, tenant.owner.token).post("/api-keys", {"principal": "own", "role": "admin"}), 201)
+    raised = good(await tenant.owner.get("/alerts?kind=api_key.made_by_operator"))["data"]
+    listed = {key["id"]: key["role"] for key in good(await tenant.owner.get("/api-keys"))["data"]}
+    assert sorted(listed[alert["subject"]] for alert in raised) == ["admin", "finance", "owner"]
 
 
 async def test_refund_of_a_large_payment_is_sent_to_its_run_once_two_agree(

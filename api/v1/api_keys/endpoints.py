@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
@@ -17,7 +17,7 @@ from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
-from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role, refuse_by_link
+from domain.access import PERMISSIONS, PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role, refuse_by_link
 from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed
@@ -110,6 +110,23 @@ async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -
     return True
 
 
+async def _tell_of_operator(session: AsyncSession, deps: Deps, actor: Actor, key: ApiKey) -> None:
+    """Alert where an operator made a key with which one could refund alone what takes two operators."""
+    refunds = Permission.REFUND_PAYMENT in PERMISSIONS[Role(key.role)]
+    if deps.settings.two_operators_above is None or not (actor.is_platform and key.org_id and refunds):
+        return
+    await alert.raise_alert(
+        session,
+        kind="api_key.made_by_operator",
+        subject=key.id,
+        detail=f"The operator {actor.qualified()} issued the key {key.id} of the role {key.role} to {key.principal}. "
+        "It refunds payments without a second operator. If the organization did not request it, revoke it and check "
+        "the audit trail for what it has refunded.",
+        org_id=key.org_id,
+        shared=True,
+    )
+
+
 @router.post(
     "/api-keys",
     status_code=201,
@@ -172,6 +189,7 @@ async def create_api_key(
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
             if not own and await _tell_of_signatory(session, actor, row):
                 details["signatory"] = True
+            await _tell_of_operator(session, deps, actor, row)
             await audit.record(session, actor, "api_key.create", row.id, details, org_id)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
 
