@@ -274,6 +274,9 @@ async def test_key_that_refunds_and_that_an_operator_issued_is_an_alert(
     two: tuple[Caller, Caller], new_tenant: MakeTenant
 ) -> None:
     (asking, _), tenant = two, await new_tenant("owner")
+    first = {"principal": "first", "role": "owner", "organization_id": (await new_tenant()).org_id}
+    good(await asking.post("/api-keys", first, key=new_key()), 201)
+    assert good(await asking.get(f"/alerts?organization_id={first['organization_id']}"))["data"] == []
     for role in ("owner", "admin", "finance", "member", "auditor"):
         body = {"principal": f"by-operator-{role}", "role": role}
         good(await asking.post("/api-keys", {**body, "organization_id": tenant.org_id}), 201)

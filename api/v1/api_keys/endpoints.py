@@ -189,7 +189,9 @@ async def create_api_key(
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
             if not own and await _tell_of_signatory(session, actor, row):
                 details["signatory"] = True
-            await _tell_of_operator(session, deps, actor, row)
+            # Somebody has to issue the first one, to whom nothing was paid for yet.
+            if people:
+                await _tell_of_operator(session, deps, actor, row)
             await audit.record(session, actor, "api_key.create", row.id, details, org_id)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
 
