@@ -124,5 +124,8 @@ async def _check_change(session: AsyncSession, row: OrganizationContacts, now: d
     """Refuse another change of contacts where as many of these mails went out within a day."""
     written_to = [each.address for each in contact.contacts_of(row) if Purpose.SECURITY in each.purposes]
     own, to_address = await mails.contact_changes(session, row.org_id, written_to, since=now - DAY)
-    for queued in ([], *to_address.values()):
+    check_change(of_organization=own, to_address=(), now=now)
+    # Its first change of a day is nobody else's to use up: who puts its addresses into contacts of theirs would keep
+    # them there.
+    for queued in to_address.values() if own else ():
         check_change(of_organization=own, to_address=queued, now=now)
