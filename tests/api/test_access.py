@@ -568,6 +568,29 @@ async def test_object_of_somebody_else_is_404_before_it_is_403(
         refused(answer, 404, "not_found")
 
 
+#: What every role with READ reads, wherever it may see the organization or the agent.
+READ_BY_ID = (
+    "/organizations/{organization_id}",
+    "/agents/{agent_id}",
+    "/payments/pricing/{agent_id}/quotes/{quote_id}",
+    "/reputation/score/{agent_id}",
+    "/reputation/history/{agent_id}",
+    "/reputation/peers/{agent_id}",
+)
+
+
+@pytest.mark.parametrize("path", READ_BY_ID)
+async def test_role_of_the_platform_without_read_reads_no_organization_and_no_agent(
+    path: str, foreign: dict[str, str], issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    for role in sorted(PLATFORM_ROLES):
+        answer = await (await issue_key(role)).get(path.format(**foreign))
+        if Permission.READ in PERMISSIONS[role]:
+            good(answer)
+        else:
+            refused(answer, 403, "auth.forbidden")
+
+
 @pytest.mark.parametrize(("method", "path"), sorted(OBJECTS))
 async def test_id_of_no_form_is_404(method: str, path: str, operator: Caller) -> None:
     names, body = re.findall(r"{(\w+)}", path), body_for(method, path)

@@ -7,6 +7,8 @@ PLATFORM = ("operator", "arbiter", "validator", "accountant", "platform_auditor"
 #: Who may begin and end payments.
 PAYERS = ("owner", "admin", "finance", "member")
 EVERYBODY = (*TENANTS, *PLATFORM)
+#: Who reads organizations: accountants read the books.
+AROUND = tuple(role for role in EVERYBODY if role != "accountant")
 MANAGERS = ("owner", "admin", "operator")
 #: Who ends what an owner has begun.
 OWNERS = ("owner", "operator")
@@ -147,12 +149,12 @@ PAGES = (
     Page("/console/{org}/projects/room", ("owner", "admin", "member")),
     Page("/console/{org}/projects/slots", PAYERS),
     Page("/console/{org}/projects/{project}/undeploy", ("owner", "admin", "member")),
-    Page("/console/{org}/settings", EVERYBODY),
+    Page("/console/{org}/settings", AROUND),
     Page("/console/{org}/settings/keys", TRUSTED),
     Page("/console/{org}/settings/keys?q=own&role=owner&active=true", TRUSTED),
     Page("/console/{org}/settings/keys/new", MANAGERS),
     Page("/console/{org}/settings/keys/{key}/revoke", MANAGERS),
-    Page("/console/{org}/settings/sessions", EVERYBODY),
+    Page("/console/{org}/settings/sessions", AROUND),
     # The owner's, which an admin does not end.
     Page("/console/{org}/settings/sessions/{session}/end", OWNERS),
     Page("/console/{org}/settings/links", MANAGERS),

@@ -116,7 +116,11 @@ async def create_quote(
     return await command.run(create, status_code=201)
 
 
-@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}", response_model=PriceQuoteView, responses=errors(NotFound))
+@router.get(
+    "/payments/pricing/{agent_id}/quotes/{quote_id}",
+    response_model=PriceQuoteView,
+    responses=errors(NotFound, Forbidden),
+)
 async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep) -> PriceQuoteView:
     """Read a quote of the organization."""
     async with deps.session_for(actor) as session:

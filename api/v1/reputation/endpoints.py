@@ -78,7 +78,7 @@ async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
     return found
 
 
-@router.get("/reputation/score/{agent_id}", response_model=AgentScoreView, responses=errors(NotFound))
+@router.get("/reputation/score/{agent_id}", response_model=AgentScoreView, responses=errors(NotFound, Forbidden))
 @called_directly
 async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Read what is known of an agent that the caller can see."""
@@ -138,7 +138,9 @@ async def explain_score(
     return await asked.answer(read, within=within)
 
 
-@router.get("/reputation/history/{agent_id}", response_model=Page[HistoryView], responses=errors(NotFound) | CSV)
+@router.get(
+    "/reputation/history/{agent_id}", response_model=Page[HistoryView], responses=errors(NotFound, Forbidden) | CSV
+)
 async def get_history(
     agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _HISTORY.asked]
 ) -> Response:
@@ -158,6 +160,7 @@ async def get_history(
             )
         if found is None:
             raise NotFound(agents.MISSING)
+        permit(actor, Permission.READ)
         return items_up_to(found, limit, HistoryView.of, lambda row: (row["day"],))
 
     return await asked.answer(read)
@@ -230,7 +233,7 @@ async def get_distribution(
     return DistributionView.of(rows, dimension, category)
 
 
-@router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound))
+@router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound, Forbidden))
 @called_directly
 async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Read an agent's place among all agents with evidence, and among those of its category."""
@@ -239,6 +242,7 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
         found = await deps.platform_pool.read(lambda pool: store.peers(pool, agent_id, actor.org_id))
     if found is None:
         raise NotFound(agents.MISSING)
+    permit(actor, Permission.READ)
     rows = [row for row in found if row["day"] is not None]
     category = max((row["category"] for row in rows), default="") or None
     return answer(
