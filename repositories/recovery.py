@@ -50,18 +50,44 @@ def _moved(condition: str) -> str:
 
 
 #: What arrived at agents of others, less what they gave back to the payer. The rest they had, whatever became of it:
-#: what paid a debt of theirs or was taken for another loss as much as what was converted or paid out.
+#: what paid a debt of theirs or was taken for another loss as much as what was converted or paid out. What a sale gave
+#: back out of other credits, or as a debt, because its own were gone, counts for its lots by their parts.
 _EARNED_CREDITS = text(
     f"""
-    WITH {_FAMILY}, returned AS (
+    WITH {_FAMILY}, refunds AS (
+        SELECT t.id AS refund, s.transfer_id AS sale, s.creator_minor * s.taken_minor / s.price_minor AS back
+        FROM ({_moved("n.amount > 0")}) m
+        JOIN ledger.transfers t ON t.id = m.transfer_id AND t.kind = 'marketplace.refunded'
+        JOIN LATERAL (
+            SELECT p.transfer_id, p.creator_minor, p.taken_minor, p.price_minor FROM marketplace_purchases p
+            WHERE p.id = t.reference AND p.taken_minor > 0
+            UNION ALL
+            SELECT u.transfer_id, u.creator_minor, u.taken_minor, u.price_minor FROM marketplace_uses u
+            WHERE u.id = t.reference AND u.taken_minor > 0
+        ) s ON true
+    ), sold AS (
+        SELECT r.sale, r.back, u.to_lot AS lot_id, sum(u.amount) AS amount, coalesce((
+            SELECT sum(b.amount) FROM ledger.lot_uses b WHERE b.transfer_id = r.refund AND b.lot_id = u.to_lot
+        ), 0) AS own
+        FROM refunds r JOIN ledger.lot_uses u ON u.transfer_id = r.sale
+        JOIN ledger.lots l ON l.id = u.to_lot JOIN ledger.accounts a ON a.id = l.account_id
+        WHERE a.path LIKE 'agent/%/earnings/%'
+        GROUP BY r.refund, r.sale, r.back, u.to_lot
+    ), elsewhere AS (
+        SELECT lot_id, sum(floor(rest * (amount - own) / nullif(left_over, 0)))::bigint AS amount FROM (
+            SELECT *, back - sum(own) OVER w AS rest, sum(amount - own) OVER w AS left_over FROM sold
+            WINDOW w AS (PARTITION BY sale)
+        ) s WHERE rest > 0 GROUP BY lot_id
+    ), returned AS (
         SELECT u.lot_id, sum(u.amount)::bigint AS amount FROM ({_moved("n.amount > 0")}) t
         JOIN ledger.lot_uses u ON u.transfer_id = t.transfer_id
         WHERE u.to_lot IN (SELECT id FROM payers) AND u.lot_id IN (SELECT id FROM family WHERE org_id <> :payer)
         GROUP BY u.lot_id
     )
     SELECT f.transfer_id, f.id::text AS source, split_part(f.path, '/', 2) AS agent_id, f.org_id, f.opened_at AS at,
-        f.amount - coalesce(r.amount, 0) AS used
+        greatest(0, f.amount - coalesce(r.amount, 0) - coalesce(x.amount, 0)) AS used
     FROM family f LEFT JOIN family p ON p.id = f.parent_id LEFT JOIN returned r ON r.lot_id = f.id
+    LEFT JOIN elsewhere x ON x.lot_id = f.id
     WHERE f.path LIKE 'agent/%/earnings/CREDIT' AND f.org_id <> :payer
       AND coalesce(p.path, '') NOT LIKE 'org/%/payouts/%'
     """

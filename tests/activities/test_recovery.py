@@ -908,45 +908,75 @@ async def test_reversal_that_fails_keeps_no_other(world: World, monkeypatch: pyt
     assert await world.recover() == (0, 1)
 
 
+class Sale:
+    """An agent that is sold for 100 credits, of which its creator has 90, and can be given back."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.buyer = world, Actor(principal="kim", role=Role.OWNER, org_id=world.payer)
+        self.purchase_id = ""
+
+    async def make(self) -> "Sale":
+        who = {"changed_by": "t", "changed_at": NOW, "created_at": NOW, "currency": CREDIT, "summary": "", "words": []}
+        offer = {"agent_id": self.world.agent, "org_id": self.world.org, "model": "one_time", "status": "listed"}
+        async with self.world.database.platform() as session:
+            await session.execute(insert(MarketplaceOffer).values(**offer, price_minor=100 * ONE, **who))
+        async with self.world.database.platform() as session:
+            bought = await selling.buy(
+                session,
+                self.buyer,
+                (await marketplace.get(session, self.world.agent)).as_offer(),
+                creator_bps=9000,
+                spender=Spender(principal="kim"),
+                pays_out_granted=False,
+                seen_minor=None,
+                command_id=new_id("cmd"),
+                now=NOW,
+            )
+        assert bought.purchase is not None
+        self.purchase_id = bought.purchase.id
+        return self
+
+    async def refund(self) -> None:
+        later, window = NOW + timedelta(days=10), timedelta(days=14)
+        async with self.world.database.platform() as session:
+            await selling.refund(session, self.buyer, self.purchase_id, window=window, now=later)
+
+
 @pytest.mark.parametrize("is_recovered", [True, False])
 async def test_creator_gives_back_what_it_sold_once(
     world: World, database_urls: DatabaseUrls, is_recovered: bool
 ) -> None:
-    paid, buyer = await world.bought(), Actor(principal="kim", role=Role.OWNER, org_id=world.payer)
-    who = {"changed_by": "t", "changed_at": NOW, "created_at": NOW}
-    offer = {"agent_id": world.agent, "org_id": world.org, "model": "one_time", "status": "listed", "currency": CREDIT}
-    async with world.database.platform() as session:
-        await session.execute(
-            insert(MarketplaceOffer).values(**offer, price_minor=100 * ONE, summary="", words=[], **who)
-        )
-    async with world.database.platform() as session:
-        bought = await selling.buy(
-            session,
-            buyer,
-            (await marketplace.get(session, world.agent)).as_offer(),
-            creator_bps=9000,
-            spender=Spender(principal="kim"),
-            pays_out_granted=False,
-            seen_minor=None,
-            command_id=new_id("cmd"),
-            now=NOW,
-        )
-    assert bought.purchase is not None
-
-    async def refund(purchase_id: str) -> None:
-        async with world.database.platform() as session:
-            await selling.refund(session, buyer, purchase_id, window=timedelta(days=14), now=NOW + timedelta(days=10))
-
+    paid = await world.bought()
+    sale = await Sale(world).make()
     await world.lost(paid)
     if is_recovered:
         assert (await world.recover())[0] == 1
         with pytest.raises(Conflict) as refused:
-            await refund(bought.purchase.id)
+            await sale.refund()
         assert refused.value.error_code == "marketplace.suspended"
         assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
     else:
         # What comes back pays the debt itself, and there is nothing left to recover.
-        await refund(bought.purchase.id)
+        await sale.refund()
         assert (await world.recover())[0] == 0
         assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    await proves(database_urls)
+
+
+async def test_creator_does_not_answer_for_a_sale_that_it_gave_back_out_of_other_credits(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    owes, issued = accounts.org_debt(world.org, CREDIT), accounts.platform("credit_issuance", CREDIT)
+    await world.move(Posting(owes, issued, 90 * ONE))
+    paid = await world.bought()
+    # Its part pays the creator's debt at once, so that the refund makes another one.
+    sale = await Sale(world).make()
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    await sale.refund()
+    assert (await world.balances())["owes"] == -90
+    used = accounts.platform("credit_redemption", CREDIT)
+    await world.move(Posting(accounts.org_credits(world.payer), used, 100 * ONE))
+    await world.lost(paid)
+    await world.recover()
+    assert (await world.balances())["owes"] == -90
     await proves(database_urls)
