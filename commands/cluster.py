@@ -68,6 +68,11 @@ def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
     """Return a database's address without its password, and the environment that tells PostgreSQL's programs of it."""
     url = make_url(database_url)
     password = url.password or url.query.get("password")
+    if "sslpassword" in url.query:
+        raise CommandFailed(
+            "PostgreSQL's programs are told the password of a client key on their command line alone, where everybody",
+            "of this machine reads it. Name a key without a password, as sslkey, in the address for backups.",
+        )
     # `URL.set` leaves what is set to None as it was.
     shown = URL.create(
         "postgresql",
@@ -75,7 +80,7 @@ def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
         host=url.host,
         port=url.port,
         database=url.database,
-        query={name: value for name, value in url.query.items() if name not in {"password", "sslpassword"}},
+        query={name: value for name, value in url.query.items() if name != "password"},
     )
     return shown.render_as_string(hide_password=False), {"PGPASSWORD": str(password)} if password else {}
 

@@ -275,10 +275,6 @@ class Actor:
         """Write the principal with its organization, `org_…/principal`; platform principals stand alone."""
         return f"{self.org_id}/{self.principal}" if self.org_id else self.principal
 
-    def answerable(self) -> str:
-        """Write who answers for a command: whoever made the link of the session, or the qualified principal."""
-        return self.made_by or self.qualified()
-
 
 def refuse_by_link(actor: Actor, what: str) -> None:
     """Refuse what a session that a link opened may not do: whoever made the link would do it in another's name.

@@ -31,9 +31,23 @@ class Profile:
         return asdict(self)
 
 
+#: Words of many companies' names, which say nothing of whose they are.
+_COMMON = re.compile(
+    "aktiengesellschaft|and|aps|bvba|company|corp|corporation|doo|eood|gesellschaft|gmbh|group|holding|inc|kft|limited|"
+    "llc|llp|ltd|mbh|oyj|plc|sarl|sas|sasu|sia|societa|società|societe|société|sociedad|spa|spol|spółka|sprl|sro|srl|"
+    "the|uab|und|unlimited"
+)
+
+
 def is_other_name(ours: str | None, registered: str | None) -> bool:
-    """Tell whether a name has no word of three letters in common with that which a register has; False for no name."""
-    words = [set(re.findall(r"\w{3,}", name.casefold())) for name in (ours or "", registered or "")]
+    """Tell whether a name has no word of three letters in common with that which a register has; False for no name.
+
+    Legal forms are not counted: a company would pass for any other of its form.
+    """
+    words = [
+        {word for word in re.findall(r"\w{3,}", name.casefold()) if not _COMMON.fullmatch(word)}
+        for name in (ours or "", registered or "")
+    ]
     return bool(words[0] and words[1]) and not words[0] & words[1]
 
 

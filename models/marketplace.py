@@ -79,7 +79,7 @@ class MarketplacePurchase(Base):
         taken_minor: what went back of the price.
         included_uses: for how many uses the price is, of an agent that is sold once; null for any number.
         used_minor: what was used of the price when a refund was asked for, and does not come back.
-        used_for: the refund of the payment that it was noted for: it counts where that is made; null for credits.
+        used_by: what was noted for refunds of the payment, by their ids: it counts for the one that is made.
         payment_id: the payment that paid it; null for credits, which `spend_id` took, and for a free agent.
         transfer_id: what shared it.
         command_id: what it was bought by, once.
@@ -138,7 +138,7 @@ class MarketplacePurchase(Base):
     taken_minor: Mapped[int]
     included_uses: Mapped[int | None]
     used_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    used_for: Mapped[str | None]
+    used_by: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
     tax_minor: Mapped[int] = mapped_column(server_default=text("0"))
     payment_id: Mapped[str | None] = mapped_column(unique=True)
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)

@@ -13,6 +13,7 @@ from domain.access import Role
 from domain.errors import Conflict, IdempotencyConflict, NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
+from models.payment import PaymentRow
 from repositories.command import lock_command, refuse_other
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
@@ -175,6 +176,12 @@ async def seats(session: AsyncSession, org_id: str) -> int:
         ApiKey.org_id == org_id, ApiKey.role != Role.AGENT.value, *active
     )
     return (await session.scalars(people)).one()
+
+
+async def has_had_any(session: AsyncSession, org_id: str) -> bool:
+    """Tell whether an organization has, or had, a key, or has a payment, which somebody without one began."""
+    key, paid = (select(row.id).where(row.org_id == org_id).exists() for row in (ApiKey, PaymentRow))
+    return bool(await session.scalar(select(or_(key, paid))))
 
 
 async def get(session: AsyncSession, key_id: str) -> ApiKey:

@@ -23,7 +23,8 @@ _CLAIM = text("""
 """)
 # The kind is literal, by which the partial index is found.
 _CHANGES_OF = text("""
-    SELECT queued_at FROM mails WHERE kind = 'contacts_changed' AND queued_at > :since AND org_id = :org_id
+    SELECT queued_at, data ->> 'changed_by' FROM mails
+    WHERE kind = 'contacts_changed' AND queued_at > :since AND org_id = :org_id
 """)
 _CHANGES_TO = text("""
     SELECT DISTINCT lower(recipient), queued_at, id FROM mails, unnest(recipients) recipient
@@ -69,19 +70,19 @@ async def add(
 
 async def contact_changes(
     session: AsyncSession, org_id: str, addresses: Sequence[str], *, since: datetime
-) -> tuple[list[datetime], dict[str, list[datetime]]]:
-    """Return when mails about changed contacts were queued: by an organization, and to each address by whichever.
+) -> tuple[list[tuple[datetime, str]], dict[str, list[datetime]]]:
+    """Return when mails about changed contacts were queued: of an organization by whom, and to each address.
 
     Nobody else changes contacts at these addresses until the transaction ends. Addresses are one whatever their case.
     """
     wanted = sorted({address.casefold() for address in addresses})
     for address in wanted:
         await lock_command(session, f"contact-changes:{address}")
-    own = await session.scalars(_CHANGES_OF, {"org_id": org_id, "since": since})
+    own = await session.execute(_CHANGES_OF, {"org_id": org_id, "since": since})
     by_address: dict[str, list[datetime]] = {}
     for address, queued_at, _ in await session.execute(_CHANGES_TO, {"addresses": wanted, "since": since}):
         by_address.setdefault(address, []).append(queued_at)
-    return list(own), by_address
+    return [(queued_at, by) for queued_at, by in own], by_address
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[QueuedMail]:

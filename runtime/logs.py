@@ -65,7 +65,13 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # The password of a URL, up to the last @ before its host; bounded, or `://:` again and again takes quadratic time.
     (re.compile(r"(://[^\s:/@\"'\\]{0,256}):[^\s\"'\\]{0,512}@"), rf"\1:{MASK}@"),
     # The row or the key that PostgreSQL refused, as it repeats it.
-    (re.compile(r'(DETAIL: +(?:Failing row contains|Key) )\((?:(?!\\n)[^"])*'), rf"\1{MASK}"),
+    (
+        re.compile(
+            r"(DETAIL: +(?:Failing row contains|Key) )\("
+            r'(?:(?!\\n(?:HINT|CONTEXT|QUERY|LOCATION|SCHEMA|TABLE)\b)(?:\\.|[^"\\]))*'
+        ),
+        rf"\1{MASK}",
+    ),
     # Encryption keys as they stand in the setting: id and 32 bytes in base64.
     (re.compile(r"\b([A-Za-z0-9._-]{1,64}):[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/_=-])"), rf"\1:{MASK}"),
 )

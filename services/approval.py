@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.access import Actor, refuse_by_link
 from domain.approval import (
     LASTS,
     ApprovalAction,
@@ -75,7 +75,7 @@ async def lacking(
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is None or _status(row, now) is ApprovalStatus.EXPIRED:
         return _required(None)
-    waits = row.status == ApprovalStatus.REQUESTED and row.requested_by == actor.answerable()
+    waits = row.status == ApprovalStatus.REQUESTED and row.requested_by == actor.qualified()
     return _required(row) if waits else None
 
 
@@ -96,6 +96,8 @@ async def _require(
     command_id: str,
     now: datetime,
 ) -> Approval | None:
+    # Whose it would be is not said by a session's key: a link of a name that one has made would pass for another.
+    refuse_by_link(actor, "ask for what two operators approve")
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is not None and _status(row, now) is ApprovalStatus.EXPIRED:
         row.status = ApprovalStatus.EXPIRED.value
@@ -104,7 +106,7 @@ async def _require(
     if row is None:
         return await _request(session, actor, action, subject, content, now)
     if row.status == ApprovalStatus.REQUESTED:
-        if row.requested_by == actor.answerable():
+        if row.requested_by == actor.qualified():
             return row
         await _approve(session, actor, row, now)
     await _used(session, row, command_id, now)
@@ -190,7 +192,7 @@ async def _request(
         content=dict(content),
         digest=digest(content),
         status=ApprovalStatus.REQUESTED.value,
-        requested_by=actor.answerable(),
+        requested_by=actor.qualified(),
         requested_key=actor.key_id,
         requested_at=now,
         expires_at=now + LASTS,
@@ -213,7 +215,7 @@ async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: date
         requested_by=row.requested_by,
         requested_at=row.requested_at,
         issued_by=None if theirs is None else theirs.created_by,
-        by=actor.answerable(),
+        by=actor.qualified(),
         key_issued_by="" if mine is None else mine.created_by,
         key_at=row.requested_at if mine is None else mine.created_at,
     )

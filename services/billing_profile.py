@@ -1,5 +1,6 @@
 """Billing profiles: what an organization says of itself, what a register confirms, and what operators decide."""
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from domain.billing_profile import Profile, check_profile, is_other_name
 from domain.errors import Invalid
 from domain.tax.rates import check_place
 from domain.tax.treatment import EU
+from domain.text import rfc3339
 from models.billing_profile import BillingProfile
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation, VatNumbers, checked
@@ -105,8 +107,13 @@ async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation |
             detail=f"The VAT number of the organization may not be its own: {', and '.join(why)}. No tax is charged "
             "where it owes the tax itself.",
             org_id=row.org_id,
-            key=f"{DOUBTFUL}:{row.org_id}:{row.vat_id}",
+            # A name that comes later is another case, and so is another reason.
+            key=f"{DOUBTFUL}:{row.org_id}:{row.vat_id}:{len(why)}:{_digest(why[0], row.legal_name or '')}",
         )
+
+
+def _digest(*said: str) -> str:
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
 async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: Confirmation, now: datetime) -> bool:
@@ -118,14 +125,19 @@ async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: C
     if (row.vat_id, row.country) != (asked.vat_id, asked.country):
         return False
     if not answer.is_valid:
-        row.vat_reference = row.vat_confirmed_at = None
+        since = row.vat_confirmed_at
+        if row.vat_reference is not None:
+            row.vat_reference = row.vat_confirmed_at = None
+            row.updated_by, row.updated_at = ACTOR.qualified(), now
+            await audit.record(session, ACTOR, "billing_profile.unconfirm", asked.org_id, org_id=asked.org_id)
         await alert.raise_alert(
             session,
             kind=NOT_IN_FORCE,
             subject=asked.org_id,
             detail="The register says that the VAT number of the organization is not in force. Tax is charged.",
             org_id=asked.org_id,
-            key=f"{NOT_IN_FORCE}:{asked.org_id}:{asked.vat_id}",
+            # Once for each time that it was in force.
+            key=f"{NOT_IN_FORCE}:{asked.org_id}:{asked.vat_id}" + ("" if since is None else f":{rfc3339(since)}"),
         )
         return False
     if not answer.reference:

@@ -16,7 +16,7 @@ from runtime.database import Database
 from services import mail
 
 #: Accounts that are older than this are not looked through for one whose making was lost.
-LOOKS_BACK = timedelta(days=30)
+LOOKS_BACK = timedelta(days=1)
 
 
 async def ensure_account(

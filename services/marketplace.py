@@ -324,7 +324,10 @@ async def deduct_used(
     Raises:
         UsedUp: nothing does.
     """
-    purchase.used_minor, purchase.used_for = await used_now(session, purchase, left_minor), refund_id
+    purchase.used_minor = await used_now(session, purchase, left_minor)
+    if refund_id is not None:
+        # Two may be asked for at once, and who writes last need not be the one whose refund is made.
+        purchase.used_by = {**purchase.used_by, refund_id: purchase.used_minor}
     await session.flush()
     return left_minor - purchase.used_minor
 

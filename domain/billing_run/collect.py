@@ -156,7 +156,7 @@ def collect(
     committed = committed_minor(version, period) if is_bound and version.terms.mode is UsageMode.ARREARS else 0
     shortfall = max(0, committed - used)
     if shortfall:
-        lines.append(_line((("commitment", month_text(period.month)),), unit_minor=shortfall))
+        lines.append(_line((("commitment", month_text(period.month)),), unit_minor=shortfall, period=period))
     lines += [
         InvoiceLine(description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
         for each in one_offs

@@ -46,7 +46,12 @@ def unpromised(
         booked: the keys of those that are in the books.
     """
     kinds = {BalanceTransactionKind.CHARGE, BalanceTransactionKind.REVERSAL}
-    came = sum(each.amount_minor for each in movements if each.key in booked and each.kind in kinds)
+    # What the chain has taken back makes room for what replaces it, also where both are seen at once.
+    came = sum(
+        each.amount_minor
+        for each in movements
+        if each.kind in kinds and (each.key in booked or each.kind is BalanceTransactionKind.REVERSAL)
+    )
     found = []
     for each in movements:
         if each.key in booked or each.kind is not BalanceTransactionKind.CHARGE:

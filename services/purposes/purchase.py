@@ -180,9 +180,10 @@ class PurchaseShare:
 
 
 def _used(row: MarketplacePurchase, payment: Payment) -> int:
-    """Return what was used of a purchase by its refund; one that was refused or has failed leaves all of it."""
-    made = {refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED}
-    return row.used_minor if row.used_for is None or row.used_for in made else 0
+    """Return what was used of a purchase by its last refund; those that were refused or have failed leave all of it."""
+    made = [refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED]
+    noted = [row.used_by[refund_id] for refund_id in made if refund_id in row.used_by]
+    return noted[-1] if noted else 0 if row.used_by else row.used_minor
 
 
 async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -> None:

@@ -281,9 +281,24 @@ async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_a
     made = await sold.bought()
     async with sold.database.platform() as session:
         used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
-        await session.execute(used.values(used_minor=900, used_for="re_that_was_refused"))
+        await session.execute(used.values(used_minor=900, used_by={"re_that_was_refused": 900}))
     await refunded(sold, made, 100)
     assert await sold.stands(made) == ("active", 100)
+
+
+async def test_what_was_used_for_a_refund_counts_although_another_one_was_asked_for_at_once(sold: Sold) -> None:
+    made = await sold.bought()
+    assert made.payment is not None
+    asked = commands.refund(
+        made.payment, refund_id=new_id("rfd"), amount_minor=990, reason=None, requested_by="kim", at=NOW
+    )
+    async with sold.database.platform() as session:
+        used = update(MarketplacePurchase).where(MarketplacePurchase.payment_id == made.terms.payment_id)
+        noted = {asked.payment.refunds[0].refund_id: 10, "re_that_is_refused": 10}
+        await session.execute(used.values(used_minor=10, used_by=noted))
+    recorded = await record(sold.database, asked)
+    assert recorded.applied
+    assert await sold.stands(made) == ("refunded", 990)
 
 
 async def test_refund_that_fails_after_the_agent_was_bought_anew_is_the_buyers_cash(sold: Sold) -> None:

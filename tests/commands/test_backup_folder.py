@@ -130,6 +130,8 @@ def test_archive_that_the_server_cannot_read_is_not_taken_for_empty(folder: Back
 
 @pytest.mark.parametrize("address", ["bursar:hunter2hunter2@db/bursar?", "bursar@db/bursar?password=hunter2hunter2&"])
 def test_password_of_an_address_is_on_no_command_line(address: str) -> None:
-    shown, environment = connection_arguments(f"postgresql://{address}sslmode=require&sslpassword=hunter3hunter3")
+    shown, environment = connection_arguments(f"postgresql://{address}sslmode=require")
     assert shown == "postgresql://bursar@db/bursar?sslmode=require"
     assert environment == {"PGPASSWORD": "hunter2hunter2"}
+    with pytest.raises(CommandFailed, match="on their command line"):
+        connection_arguments("postgresql://bursar@db/bursar?sslpassword=hunter3hunter3")

@@ -10,13 +10,7 @@ import stripe
 
 from domain.ids import make_id
 from domain.payment.snapshot import CreatePayment
-from providers.payments.base import (
-    OutcomeUnknown,
-    ProviderError,
-    ProviderNotFound,
-    ProviderRefused,
-    ProviderUnavailable,
-)
+from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
 from providers.payments.stripe import StripeProvider, make_client
 
 PAYMENT = CreatePayment(
@@ -78,7 +72,7 @@ class TestErrors:
             (refusal(400, "parameter_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
             (refusal(401, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
             (refusal(403, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(403, "account_invalid", "invalid_request_error"), ProviderNotFound, ProviderNotFound),
+            (refusal(403, "account_invalid", "invalid_request_error"), ProviderRefused, ProviderRefused),
             (refusal(404, "resource_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
             (Pretended(lambda _: httpx2.Response(502, text="<html>")), OutcomeUnknown, ProviderUnavailable),
             (Pretended(lambda _: httpx2.Response(200, text="<html>")), OutcomeUnknown, ProviderUnavailable),

@@ -372,7 +372,7 @@ async def _previewed(session: AsyncSession, held: Subscription, shown: Preview, 
     if shown.kind is ChangeKind.UPGRADE and await subscriptions.is_owed_for(session, held.subscription_id, now):
         raise SubscriptionRefused(
             "The payment of the current period is disputed, or went back. Pay its invoice, or wait for the bank's "
-            "decision, and change the plan then.",
+            "decision. Where nothing is due any more, cancel the subscription and subscribe anew.",
             code="subscription.payment_disputed",
         )
     return shown

@@ -10,7 +10,7 @@ OutcomeUnknown
 └── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
 ProviderRefused
 ├── 400, 401, 403, with Stripe's own code
-├── ProviderNotFound: 404, and 403 `account_invalid`: a connected account that is gone
+├── ProviderNotFound: 404
 ├── Declined: 402, a card or bank refused to pay
 └── KeyReused: the key was used before, with other parameters
 """
@@ -98,9 +98,8 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
             status == 503 and (error.headers or {}).get("stripe-should-retry") == "true"
         )
         return OutcomeUnknown(detail, code=code) if changes and not asked_to_wait else ProviderUnavailable(detail)
-    if status == 403 and code == "account_invalid":
-        # Of a connected account that was deleted or left the platform. Its words name a part of the key.
-        return ProviderNotFound("The account does not exist, or the platform has no access to it any more.")
+    # 403 `account_invalid` is among them, although a connected account that has left the platform is answered so too:
+    # by a key of another platform every account is, and what was sent under the right one would be sent again.
     if status in {401, 403}:
         # Its words name a part of the key.
         return ProviderRefused("Stripe rejected this system's API key for this request.", code=KEY_REFUSED)
