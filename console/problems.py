@@ -68,7 +68,7 @@ REACTIONS = _table(
     subscription.trial_used subscription.contact_missing subscription.unpaid subscription.wrong_state
     approval.same_operator approval.decided payout.debt_open payout.frozen payout.wrong_state payout.no_funds
     payout.given_up payout.destination_changed payout.no_account payout.account_not_ready
-    payout.tax_profile_missing payout.destination_held customer.missing payment.wrong_state payment.refused
+    payout.tax_profile_missing payout.destination_held payout.currency_unsupported customer.missing payment.wrong_state payment.refused
     payment.already_refunded payment.fulfilment_under_way payment.refund_not_unknown payment.refund_known
     payment.too_many_refunds payment.not_refundable payment.not_paid payment.exists payment.evidence_closed
     payment.failed payment.cancelled payment.expired invoice.wrong_state invoice.charge_under_way
@@ -85,7 +85,7 @@ REACTIONS = _table(
     limit="deployment.limit_reached entitlement.missing subscription.seats_in_use",
     unknown=f"""
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
-    tax.service_unavailable service.unavailable internal {SILENCE} {UNREADABLE}
+    tax.service_unavailable service.unavailable statement.being_made internal {SILENCE} {UNREADABLE}
     """,
     wait="rate_limited escrow.too_many_waiting notification.codes_exhausted organization.contacts_exhausted",
     approval="approval.required",

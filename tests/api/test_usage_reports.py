@@ -15,7 +15,7 @@ from domain.usage.meter import read
 from repositories.meter import MOST
 from runtime.database import Database
 from runtime.identity import new_id
-from services import usage
+from services import usage_judge
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, prove, send, statuses
 from tests.conftest import DatabaseUrls
@@ -222,7 +222,7 @@ async def test_events_that_many_meters_would_read_too_much_of_are_refused_before
         reads += 1
         return read(*asked)
 
-    monkeypatch.setattr(usage, "read", counting_read)
+    monkeypatch.setattr(usage_judge, "read", counting_read)
     events = [event(type=kind, time=None) for _ in range(MAX_EVENTS)]
     body = refused(await owner.post("/usage/events", events), 422, "request.invalid")
     assert "would read 1,500,000 values of these events" in body["detail"]
