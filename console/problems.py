@@ -68,7 +68,8 @@ REACTIONS = _table(
     subscription.trial_used subscription.contact_missing subscription.unpaid subscription.wrong_state
     approval.same_operator approval.decided payout.debt_open payout.frozen payout.wrong_state payout.no_funds
     payout.given_up payout.destination_changed payout.no_account payout.account_not_ready
-    payout.tax_profile_missing payout.destination_held payout.currency_unsupported customer.missing payment.wrong_state payment.refused
+    payout.tax_profile_missing payout.destination_held payout.currency_unsupported
+    customer.missing payment.wrong_state payment.refused
     payment.already_refunded payment.fulfilment_under_way payment.refund_not_unknown payment.refund_known
     payment.too_many_refunds payment.not_refundable payment.not_paid payment.exists payment.evidence_closed
     payment.failed payment.cancelled payment.expired invoice.wrong_state invoice.charge_under_way
