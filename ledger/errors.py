@@ -102,5 +102,8 @@ class translated:
             refusal = _refusal(error, self._org_id)
             if refusal is not None:
                 raise refusal from error
-        elif isinstance(error, OSError) or (isinstance(error, asyncpg.InterfaceError) and self._connection.is_closed()):
+        # A connection that is lost between two steps of the driver leaves it out of step.
+        elif isinstance(error, OSError | asyncpg.InternalClientError) or (
+            isinstance(error, asyncpg.InterfaceError) and self._connection.is_closed()
+        ):
             raise Unavailable("The database cannot be reached. Repeat the request with the same key.") from error

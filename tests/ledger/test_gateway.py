@@ -1,4 +1,5 @@
 import asyncio
+from unittest.mock import Mock
 
 import asyncpg
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from domain.accounts import org_credits
 from domain.errors import InsufficientFunds, Unavailable
 from ledger.account_ids import AccountIds
+from ledger.errors import translated
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
@@ -149,6 +151,11 @@ async def test_lost_connection_surfaces_as_unavailable(database_urls: DatabaseUr
             await issue(books.ledger, account)
         with pytest.raises(Unavailable):
             await issue(books.ledger, account)
+
+
+def test_connection_that_is_lost_between_two_steps_of_the_driver_surfaces_as_unavailable() -> None:
+    with pytest.raises(Unavailable), translated(Mock(), Mock()):
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 
 
 async def test_call_that_was_cancelled_while_it_waited_is_settled_by_repeating_its_key(
