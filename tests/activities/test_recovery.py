@@ -27,7 +27,6 @@ from domain.payout.commands import numbered, sent
 from domain.payout.state import Payout
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Posting
-from ledger.spends import Spender
 from models.agent import Agent
 from models.alert import Alert
 from models.creator_account import CreatorAccountRow
@@ -35,7 +34,7 @@ from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.recovery import Recovery
 from providers.payments.base import ProviderRefused
-from repositories import debt, marketplace
+from repositories import debt
 from repositories import payout as payouts
 from repositories import recovery as recoveries
 from runtime.database import Database, driver_connection
@@ -50,6 +49,7 @@ from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support import mirrored_bills
 from tests.support.payouts import FakePayouts
+from tests.support.purchases import buy
 
 pytestmark = pytest.mark.db
 
@@ -921,19 +921,7 @@ class Sale:
         async with self.world.database.platform() as session:
             await session.execute(insert(MarketplaceOffer).values(**offer, price_minor=100 * ONE, **who))
         async with self.world.database.platform() as session:
-            bought = await selling.buy(
-                session,
-                self.buyer,
-                (await marketplace.get(session, self.world.agent)).as_offer(),
-                creator_bps=9000,
-                spender=Spender(principal="kim"),
-                pays_out_granted=False,
-                seen_minor=None,
-                command_id=new_id("cmd"),
-                now=NOW,
-            )
-        assert bought.purchase is not None
-        self.purchase_id = bought.purchase.id
+            self.purchase_id = (await buy(session, self.world.payer, self.world.agent, NOW)).id
         return self
 
     async def refund(self) -> None:

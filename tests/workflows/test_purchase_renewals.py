@@ -11,24 +11,21 @@ from temporalio.worker import Worker
 from activities.marketplace import MarketplaceActivities
 from contracts.marketplace import PurchaseRenewals
 from domain import accounts
-from domain.access import Actor, Role
 from domain.lots import LotSource, LotTerms
 from domain.marketplace.renewal import MOST_TRIES
 from ledger.gateway import Ledger
-from ledger.spends import Spender
 from models.agent import Agent
 from models.mail import QueuedMail
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from models.organization import Organization
 from providers.payments.registry import Providers
-from repositories import marketplace
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
 from runtime.settings import Settings
-from services import marketplace as service
 from services.payment_terms import TermsMaker
 from tests.support.histories import replay_and_keep
+from tests.support.purchases import buy
 from tests.workflows.conftest import with_plugin
 from workflows.purchase_renewals import PurchaseRenewalsWorkflow
 
@@ -72,20 +69,7 @@ async def buyer_of(database: Database, agent: str, *, credits: int) -> Marketpla
             effective_at=BOUGHT,
             lots=LotTerms(source=LotSource.PROMOTION),
         )
-        offer = (await marketplace.get(session, agent)).as_offer()
-        bought = await service.buy(
-            session,
-            Actor(principal="kim", role=Role.OWNER, org_id=org),
-            offer,
-            creator_bps=9000,
-            spender=Spender(principal="kim"),
-            pays_out_granted=False,
-            seen_minor=None,
-            command_id=new_id("cmd"),
-            now=BOUGHT,
-        )
-    assert bought.purchase is not None
-    return bought.purchase
+        return await buy(session, org, agent, BOUGHT)
 
 
 async def test_months_are_renewed_once_each_while_they_are_paid(

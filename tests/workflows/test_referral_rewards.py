@@ -19,21 +19,21 @@ from domain.referral import Rewards
 from domain.reputation.traits import TraitKind
 from ledger.gateway import Ledger
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Spender
+from ledger.spends import NewSpend
 from models.agent import Agent
 from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.referral import Referral
-from repositories import marketplace, organization_trait
+from repositories import organization_trait
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.jobs import SCHEDULES
-from services import marketplace as selling
 from services import organization as organizations
 from services import referral as service
 from tests.api.paying import NOW, Written
 from tests.support.histories import replay_and_keep
 from tests.support.proving import prove_all
+from tests.support.purchases import buy
 from tests.workflows.conftest import with_plugin
 from workflows.referral_rewards import ReferralRewardsWorkflow
 
@@ -62,18 +62,7 @@ class Friends:
     async def buys(self) -> None:
         """Have it buy the agent for all of them: one dollar is the platform's."""
         async with self.database.platform() as session:
-            bought = await selling.buy(
-                session,
-                Actor(principal="kim", role=Role.OWNER, org_id=self.referred),
-                (await marketplace.get(session, self.agent)).as_offer(),
-                creator_bps=9000,
-                spender=Spender(principal="kim"),
-                pays_out_granted=False,
-                seen_minor=None,
-                command_id=new_id("cmd"),
-                now=NOW,
-            )
-        assert bought.purchase is not None
+            await buy(session, self.referred, self.agent, NOW)
 
     async def uses(self, amount: int) -> None:
         async with self.database.platform() as session:

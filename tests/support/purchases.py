@@ -1,0 +1,29 @@
+"""Agents that are bought with credits, of which their creators have nine tenths."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor, Role
+from ledger.spends import Spender
+from models.marketplace import MarketplacePurchase
+from repositories import marketplace
+from runtime.identity import new_id
+from services import marketplace as selling
+
+
+async def buy(session: AsyncSession, org_id: str, agent_id: str, now: datetime) -> MarketplacePurchase:
+    """Have an organization buy an agent that is offered."""
+    bought = await selling.buy(
+        session,
+        Actor(principal="kim", role=Role.OWNER, org_id=org_id),
+        (await marketplace.get(session, agent_id)).as_offer(),
+        creator_bps=9000,
+        spender=Spender(principal="kim"),
+        pays_out_granted=False,
+        seen_minor=None,
+        command_id=new_id("cmd"),
+        now=now,
+    )
+    assert bought.purchase is not None
+    return bought.purchase
