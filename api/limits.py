@@ -21,6 +21,7 @@ import ipaddress
 import math
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 from limits import RateLimitItem, parse
@@ -56,6 +57,7 @@ def storage_at(uri: str) -> Storage:
     return storage
 
 
+@lru_cache(maxsize=4096)
 def share_of(address: str | None) -> str:
     """Return what the limit of an address is counted by: an IPv4 address, or the /64 network of an IPv6 one."""
     try:

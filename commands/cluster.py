@@ -70,8 +70,8 @@ def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
     password = url.password or url.query.get("password")
     if "sslpassword" in url.query:
         raise CommandFailed(
-            "PostgreSQL's programs are told the password of a client key on their command line alone, where everybody",
-            "of this machine reads it. Name a key without a password, as sslkey, in the address for backups.",
+            "The database URL has sslpassword. PostgreSQL's programs take it only on their command line, where every",
+            "user of this machine can read it. Use a client key without a password (sslkey) in the URL for backups.",
         )
     # `URL.set` leaves what is set to None as it was.
     shown = URL.create(

@@ -12,35 +12,24 @@ OF_ALL_A_DAY = 30
 DAY = timedelta(days=1)
 
 
-def check_change(
-    *,
-    of_principal: Sequence[datetime],
-    of_organization: Sequence[datetime],
-    to_address: Sequence[datetime],
-    now: datetime,
-) -> None:
+def check_change(queued: Sequence[datetime], *, most: int, what: str, now: datetime) -> None:
     """Refuse to change contacts where as many changes were mailed already: nobody has verified the addresses.
 
     Args:
-        of_principal: when mails about changes by this principal were queued.
-        of_organization: when those about all changes of this organization's contacts were.
-        to_address: when such mails were queued to one of its addresses, by whichever organization.
+        queued: when mails about changes were queued.
+        most: how many there may be within a day.
+        what: which contacts they were of, for the refusal.
         now: of the request.
 
     Raises:
         RateLimited: `organization.contacts_exhausted`; says when they can be changed again.
     """
-    for queued, most, what in (
-        (of_principal, CHANGES_A_DAY, "of this organization"),
-        (of_organization, OF_ALL_A_DAY, "of this organization"),
-        (to_address, CHANGES_A_DAY, "that one of its addresses is in"),
-    ):
-        recent = sorted(each for each in queued if each > now - DAY)
-        if len(recent) >= most:
-            wait = recent[-most] + DAY - now
-            raise RateLimited(
-                f"The contacts {what} were changed {most} times within a day. Change them again after the time in "
-                "Retry-After, or have somebody else of the organization do so, or an operator.",
-                code="organization.contacts_exhausted",
-                extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
-            )
+    recent = sorted(each for each in queued if each > now - DAY)
+    if len(recent) >= most:
+        wait = recent[-most] + DAY - now
+        raise RateLimited(
+            f"The contacts {what} were changed {most} times within a day. Change them again after the time in "
+            "Retry-After, or have somebody else of the organization do so, or an operator.",
+            code="organization.contacts_exhausted",
+            extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
+        )

@@ -178,9 +178,10 @@ async def seats(session: AsyncSession, org_id: str) -> int:
     return (await session.scalars(people)).one()
 
 
-async def has_had_any(session: AsyncSession, org_id: str) -> bool:
-    """Tell whether an organization has, or had, a key, or has a payment, which somebody without one began."""
-    key, paid = (select(row.id).where(row.org_id == org_id).exists() for row in (ApiKey, PaymentRow))
+async def has_had_any(session: AsyncSession, org_id: str, *, besides: str) -> bool:
+    """Tell whether an organization has, or had, another key, or has a payment, which somebody without one began."""
+    key = select(ApiKey.id).where(ApiKey.org_id == org_id, ApiKey.id != besides).exists()
+    paid = select(PaymentRow.id).where(PaymentRow.org_id == org_id).exists()
     return bool(await session.scalar(select(or_(key, paid))))
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from fastapi.telemetry import TelemetryConfig
     from temporalio.contrib.opentelemetry import ReplaySafeTracerProvider
 
-#: How the paths of probes and scrapes end; tracing them tells nothing.
 #: Keys, and the tokens of sessions and links, and those of links that end mails.
 _SECRET = re.compile(r"\bbs[ksl]_|(?:^|&)token=")
+#: How the paths of probes and scrapes end; tracing them tells nothing.
 UNTRACED = ("/healthz", "/readyz", "/metrics")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.contact import DAY, check_change
+from domain.contact import CHANGES_A_DAY, DAY, OF_ALL_A_DAY, check_change
 from domain.errors import other_request
 from domain.mail import LANGUAGES, Contact, MailKind, Purpose, checked_values, purpose_of
 from domain.metadata import Precondition
@@ -131,8 +131,9 @@ async def _check_change(session: AsyncSession, actor: Actor, row: OrganizationCo
     written_to = [each.address for each in contact.contacts_of(row) if Purpose.SECURITY in each.purposes]
     changes, to_address = await mails.contact_changes(session, row.org_id, written_to, since=now - DAY)
     own = [queued_at for queued_at, by in changes if by == actor.principal]
-    check_change(of_principal=own, of_organization=[queued_at for queued_at, _ in changes], to_address=(), now=now)
+    check_change(own, most=CHANGES_A_DAY, what="of this organization", now=now)
+    check_change([each for each, _ in changes], most=OF_ALL_A_DAY, what="of this organization", now=now)
     # The first change of a day is nobody else's to use up: who puts these addresses into contacts of theirs would keep
     # them there.
     for queued in to_address.values() if own else ():
-        check_change(of_principal=(), of_organization=(), to_address=queued, now=now)
+        check_change(queued, most=CHANGES_A_DAY, what="that one of its addresses is in", now=now)

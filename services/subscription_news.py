@@ -22,7 +22,7 @@ UPGRADE_NOT_UNDONE = "subscription.upgrade_not_undone"
 async def tell(
     session: AsyncSession, before: Subscription | None, outcome: Outcome, plans: Plans, at: datetime
 ) -> None:
-    """Queue the mails that an event is told by, and raise and resolve its alerts; the caller holds the row's lock."""
+    """Queue the mails about an event, and raise or resolve its alerts; the caller has locked the subscription's row."""
     await _mail(session, before, outcome.subscription, plans, at)
     await _alert(session, before, outcome)
 
@@ -74,7 +74,7 @@ async def _alert_of_undo(session: AsyncSession, outcome: Outcome) -> None:
 async def _mail(
     session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans, at: datetime
 ) -> None:
-    """Queue the mail that says what changed, if anything did that the billing contacts are told of."""
+    """Queue the mails to the billing contacts about what has changed."""
     # On net terms the invoice is dunned, which tells of it.
     is_told = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
     priced, key = _priced(after.terms, plans), f"subscription:{after.subscription_id}"

@@ -75,9 +75,5 @@ def bought(terms: PaymentTerms, quote: Quote, each: Unpromised, rate: Rate) -> i
     now = goods * currency_value(each.beyond_minor, rate) // quote.amount_minor
     if each.is_late:
         return now
-    promised = (
-        goods * (each.before_minor + each.promised_minor) // amount - goods * each.before_minor // amount
-        if each.promised_minor
-        else 0
-    )
+    promised = goods * (each.before_minor + each.promised_minor) // amount - goods * each.before_minor // amount
     return promised + min(now, goods * each.beyond_minor // amount)

@@ -170,6 +170,8 @@ def test_lines_are_usage_then_the_shortfall_after_the_discount_then_one_off_item
         "",
     ]
     assert (found.charges_minor, found.usage_minor, found.shortfall_minor) == (70_00, 63_00, 37_00)
+    # Its tax is that of its month, as that of the usage is.
+    assert (found.lines[2].period_start, found.lines[2].period_end) == (JANUARY.starts_at, JANUARY.ends_at)
     assert found.places == (1, 0, None)
     assert found.total_minor == 110_00
 

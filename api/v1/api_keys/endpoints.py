@@ -115,6 +115,9 @@ async def _tell_of_operator(session: AsyncSession, deps: Deps, actor: Actor, key
     refunds = Permission.REFUND_PAYMENT in PERMISSIONS[Role(key.role)]
     if deps.settings.two_operators_above is None or not (actor.is_platform and key.org_id and refunds):
         return
+    # Somebody has to issue the first one ever, where nothing can have been paid yet.
+    if not await keys.has_had_any(session, key.org_id, besides=key.id):
+        return
     await alert.raise_alert(
         session,
         kind="api_key.made_by_operator",
@@ -182,8 +185,6 @@ async def create_api_key(
             quota = None if org_id is None else deps.settings.api_keys_per_organization
             most = keys.KEYS_OF_A_PRINCIPAL if own or actor.role in SECOND_KEYS else 1
             people = 0 if org_id is None else await keys.seats(session, org_id)
-            # Somebody has to issue the first one ever, where nothing can have been paid yet.
-            is_first = org_id is not None and not await keys.has_had_any(session, org_id)
             row = await keys.add(session, key, most=most, quota=quota)
             await sessions.end_beside(session, row)
             if org_id is not None and deps.settings.limit_seats:
@@ -191,8 +192,7 @@ async def create_api_key(
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
             if not own and await _tell_of_signatory(session, actor, row):
                 details["signatory"] = True
-            if not is_first:
-                await _tell_of_operator(session, deps, actor, row)
+            await _tell_of_operator(session, deps, actor, row)
             await audit.record(session, actor, "api_key.create", row.id, details, org_id)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
 
