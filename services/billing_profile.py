@@ -24,6 +24,8 @@ NOT_IN_FORCE = "tax.vat_not_in_force"
 DOUBTFUL = "tax.vat_doubtful"
 #: After what time a register is asked again for a number that it has confirmed.
 LASTS = timedelta(days=30)
+#: Nothing new was said of a number: it is as confirmed as its row says once that is locked.
+KEPT = Confirmation(is_valid=True, reference=None)
 
 
 def well_formed(profile: Profile) -> Profile:
@@ -43,16 +45,15 @@ async def confirmation(
     """Return how a register confirms the number; in no transaction, because it calls out.
 
     None where there is nothing to confirm, or the register does not answer now. Without a reference the number is kept
-    unconfirmed, and asked for again every night. One that is confirmed is asked for again with another name alone.
+    unconfirmed, and asked for again every night. One that is confirmed is asked for again with another name alone, and
+    `KEPT` where that says nothing new.
 
     Raises:
         Invalid: the register says that the number is not in force; `vat_id`.
     """
     if wanted.vat_id is None or wanted.country not in EU:
         return None
-    before = None
-    if known is not None and (known.vat_id, known.country) == (wanted.vat_id, wanted.country) and known.vat_reference:
-        before = Confirmation(is_valid=True, reference=known.vat_reference)
+    before = KEPT if known is not None and known.vat_reference and _has_number_of(known, wanted) else None
     if register is None or (before is not None and known is not None and known.legal_name == wanted.legal_name):
         return before
     try:
@@ -79,6 +80,8 @@ async def put(
     """
     row = await billing_profile.lock(session, org_id, actor.qualified())
     vat_reference = None if vat is None else vat.reference
+    if vat is KEPT and _has_number_of(row, wanted):
+        vat_reference = row.vat_reference
     if row.vat_reference != vat_reference or row.vat_id != wanted.vat_id:
         row.vat_confirmed_at = None if vat_reference is None else now
     for name, value in wanted.fields().items():
@@ -90,9 +93,13 @@ async def put(
     return row
 
 
+def _has_number_of(row: BillingProfile, wanted: Profile) -> bool:
+    return (row.vat_id, row.country) == (wanted.vat_id, wanted.country)
+
+
 async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation | None) -> None:
     """Put a number that is confirmed before the operators where it may be somebody else's: companies print theirs."""
-    if vat is None or vat.reference is None or row.vat_id is None:
+    if vat is None or row.vat_reference is None or row.vat_id is None:
         return
     why = []
     if is_other_name(row.legal_name, vat.name):

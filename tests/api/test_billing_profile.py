@@ -11,6 +11,7 @@ from models.alert import Alert
 from providers.payments.base import ProviderUnavailable
 from providers.tax.base import Confirmation
 from repositories import billing_profile as profiles
+from repositories.billing_profile import Unconfirmed
 from runtime.database import Database
 from services import billing_profile
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -97,6 +98,25 @@ async def test_a_number_is_confirmed_once_and_forgotten_when_it_changes(database
         assert await put(other, answers) == (None, False)
     with pytest.raises(Invalid, match="not in force"):
         await put(other, Register(Confirmation(is_valid=False, reference="WAPI2")))
+
+
+async def test_number_that_lapses_while_its_profile_is_replaced_stays_unconfirmed(
+    database: Database, customer: Tenant
+) -> None:
+    wanted = billing_profile.well_formed(Profile(country="DE", vat_id="DE136695976"))
+    register = Register(Confirmation(is_valid=True, reference="WAPI1"))
+    async with database.platform() as session:
+        await billing_profile.put(session, KIM, customer.org_id, wanted, vat=register.answer, now=NOW)
+    async with database.platform() as session:
+        known = await profiles.find(session, customer.org_id)
+    vat = await billing_profile.confirmation(register, known, wanted)
+    async with database.platform() as session:
+        asked = Unconfirmed(org_id=customer.org_id, country="DE", vat_id="DE136695976")
+        lapsed = Confirmation(is_valid=False, reference="WAPI2")
+        assert not await billing_profile.note_confirmation(session, asked, lapsed, NOW)
+    async with database.platform() as session:
+        row = await billing_profile.put(session, KIM, customer.org_id, wanted, vat=vat, now=NOW)
+    assert (register.asked, row.vat_reference, row.vat_confirmed_at) == (0, None, None)
 
 
 async def test_number_of_another_name_or_of_two_organizations_is_put_before_an_operator(
