@@ -55,7 +55,7 @@ class StripeConnect:
             params["email"] = account.email
         with translated(changes=True):
             made = await self._client.v1.accounts.create_async(params, {"idempotency_key": idempotency_key})
-        return _account(made)
+            return await self._account(made)
 
     async def find_account(self, org_id: str, *, since: datetime) -> AccountSnapshot | None:
         """Look through the accounts that were made since; Stripe cannot search them by what they carry."""
@@ -65,13 +65,22 @@ class StripeConnect:
             )
             async for each in listed.auto_paging_iter():
                 if metadata_of(each, "org_id") == org_id:
-                    return _account(each)
+                    return await self._account(each)
         return None
 
     async def retrieve_account(self, ref: str) -> AccountSnapshot:
         """Return an account."""
         with translated(changes=False):
-            return _account(await self._client.v1.accounts.retrieve_async(ref))
+            return await self._account(await self._client.v1.accounts.retrieve_async(ref))
+
+    async def _account(self, account: stripe.Account) -> AccountSnapshot:
+        listed = account.external_accounts
+        banks = list(listed.data) if listed else []
+        if listed and listed.has_more:
+            # The account holds the first page alone, and whoever adds banks would choose what is on it.
+            pages = await self._client.v1.accounts.external_accounts.list_async(account.id, {"limit": 100})
+            banks = [each async for each in pages.auto_paging_iter()]
+        return _snapshot(account, banks)
 
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
         """Make a link to Stripe's onboarding."""
@@ -147,8 +156,7 @@ def _shortage() -> Iterator[None]:
         raise
 
 
-def _account(account: stripe.Account) -> AccountSnapshot:
-    listed = account.external_accounts.data if account.external_accounts else []
+def _snapshot(account: stripe.Account, listed: Sequence[object]) -> AccountSnapshot:
     banks = [each for each in listed if field(each, "default_for_currency")] or list(listed[:1])
     bank = banks[0] if banks else None
     requirements = account.requirements

@@ -1,6 +1,7 @@
 """The adapter of Stripe Connect against the sandbox: accounts, transfers that are found again, reversals."""
 
 import dataclasses
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import stripe
 from domain.payment.snapshot import BalanceTransactionKind
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payouts.base import BalanceShort, NewAccount, NewTransfer
-from providers.payouts.stripe import StripeConnect, _account
+from providers.payouts.stripe import StripeConnect
 from runtime.identity import new_id
 from tests.providers.harness import key
 from tests.providers.stripe_harness import SandboxHarness
@@ -75,7 +76,18 @@ def bank(id: str, currency: str, *, default: bool = True) -> dict[str, Any]:
     return {"id": id, "object": "bank_account", **known}
 
 
-def destination(*banks: dict[str, Any]) -> str | None:
+class Pages:
+    """What a list that goes on answers."""
+
+    def __init__(self, banks: Sequence[dict[str, Any]]) -> None:
+        self.banks = banks
+
+    async def auto_paging_iter(self) -> AsyncIterator[stripe.BankAccount]:
+        for each in self.banks:
+            yield stripe.BankAccount.construct_from(each, "sk_test_1")
+
+
+async def destination(*banks: dict[str, Any], first: int = 10) -> str | None:
     account = {
         "id": "acct_1",
         "object": "account",
@@ -85,20 +97,36 @@ def destination(*banks: dict[str, Any]) -> str | None:
         "capabilities": {"transfers": "active"},
         "requirements": {"currently_due": []},
         "metadata": {},
-        "external_accounts": {"object": "list", "data": list(banks), "has_more": False, "url": "/"},
+        "external_accounts": {
+            "object": "list",
+            "data": list(banks[:first]),
+            "has_more": first < len(banks),
+            "url": "/",
+        },
     }
-    return _account(stripe.Account.construct_from(account, "sk_test_1")).destination
+
+    async def retrieve(ref: str) -> Any:
+        return stripe.Account.construct_from(account, "sk_test_1")
+
+    async def list_banks(ref: str, params: Any) -> Any:
+        return Pages(banks)
+
+    accounts = SimpleNamespace(retrieve_async=retrieve, external_accounts=SimpleNamespace(list_async=list_banks))
+    client: Any = SimpleNamespace(v1=SimpleNamespace(accounts=accounts))
+    return (await StripeConnect(client).retrieve_account("acct_1")).destination
 
 
-def test_other_bank_of_any_currency_is_another_destination() -> None:
+async def test_other_bank_of_any_currency_is_another_destination() -> None:
     """Each currency has a bank account of its own, and a payout names any currency."""
     usd, eur = bank("ba_usd_1111", "usd"), bank("ba_eur_2222", "eur")
-    assert destination() is None
-    assert destination(usd) == destination(bank("ba_usd_1111", "usd", default=False)) == "print of ba_usd_1111"
-    both = destination(usd, eur)
-    assert both == destination(eur, usd)
-    assert both != destination(bank("ba_eur_9999", "eur"), usd, bank("ba_eur_2222", "eur", default=False))
-    assert both != destination(usd)
+    assert await destination() is None
+    assert await destination(usd) == "print of ba_usd_1111"
+    assert await destination(bank("ba_usd_1111", "usd", default=False)) == "print of ba_usd_1111"
+    both = await destination(usd, eur)
+    assert both == await destination(eur, usd)
+    assert both != await destination(bank("ba_eur_9999", "eur"), usd, bank("ba_eur_2222", "eur", default=False))
+    assert both != await destination(usd)
+    assert both == await destination(usd, eur, first=1)
 
 
 async def test_transfer_is_made_once_and_found_without_its_key(sandbox, connect):
