@@ -58,7 +58,8 @@ async def issue(
 
     They are numbered and written together, with the mail that tells of them, with corrections of older statements of
     which the month has taken something back, and of their own by months that were stated before them. Whoever has a
-    number holds up everybody else who wants one, so this is the last thing of a transaction.
+    number holds up everybody else who wants one, so all that takes long is read before, and this is the last thing of a
+    transaction.
 
     Args:
         session: of the platform: what was paid for earnings is in the lots of others.
@@ -88,6 +89,8 @@ async def issue(
     if there:
         return there
     months = await _moved(session, org_id, month)
+    to_correct = await _older(session, org_id, month, months)
+    later = {currency: await _later(session, org_id, month, currency) for currency in months}
     said = [
         await _content(session, org_id, month, currency, moved, issuer, now=now) for currency, moved in months.items()
     ]
@@ -109,7 +112,9 @@ async def issue(
         )
         await statement.add(session, row)
         made.append(row)
-    for row, taken_in, moved in await _to_correct(session, org_id, month, months, made):
+    to_correct += [(row, *each) for row in made for each in later[row.currency]]
+    # In the order of their series, so that no two transactions wait for numbers of each other's.
+    for row, taken_in, moved in sorted(to_correct, key=lambda e: (e[0].series, e[0].month, e[0].currency, e[1])):
         await _correct(session, row, taken_in, moved, now=now)
     if made:
         told = month_text(month)
@@ -177,29 +182,28 @@ async def _content(
     )
 
 
-async def _to_correct(
-    session: AsyncSession,
-    org_id: str,
-    month: date,
-    months: Mapping[str, Sequence[Moved]],
-    made: Sequence[CreatorStatement],
-) -> Sequence[tuple[CreatorStatement, date, Sequence[Moved]]]:
-    """Return statements of which a later month may have taken something back, with that month and what moved in it.
-
-    They are older ones, of which this month has; and this month's own, where later ones were stated before it. They are
-    in the order of their series, so that no two transactions wait for numbers of each other's.
-    """
+async def _older(
+    session: AsyncSession, org_id: str, month: date, months: Mapping[str, Sequence[Moved]]
+) -> list[tuple[CreatorStatement, date, Sequence[Moved]]]:
+    """Return statements of which a month may have taken something back, with that month and what moved in it."""
     found = list[tuple[CreatorStatement, date, Sequence[Moved]]]()
     for currency, moved in months.items():
         for earned_in in {each.earned_in for each in moved if each.earned_in and each.earned_in < month}:
             # Of some months nothing was stated.
             of_month = await statement.of_month(session, org_id, earned_in)
             found += [(row, month, moved) for row in of_month if row.currency == currency]
-    for row in made:
-        for later in await statement.months_after(session, org_id, month, row.currency):
-            since, until = begin(later), begin(next_month(later))
-            found.append((row, later, await statement.moved(session, org_id, row.currency, since=since, until=until)))
-    return sorted(found, key=lambda each: (each[0].series, each[0].month, each[0].currency, each[1]))
+    return found
+
+
+async def _later(
+    session: AsyncSession, org_id: str, month: date, currency: str
+) -> Sequence[tuple[date, Sequence[Moved]]]:
+    """Return the months that were stated before this one and are after it, each with what moved in it."""
+    found = list[tuple[date, Sequence[Moved]]]()
+    for later in await statement.months_after(session, org_id, month, currency):
+        since, until = begin(later), begin(next_month(later))
+        found.append((later, await statement.moved(session, org_id, currency, since=since, until=until)))
+    return found
 
 
 async def _correct(
