@@ -6,6 +6,7 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.one_by_one import one_by_one
 from contracts.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payment import PaymentInput
 from contracts.runs import payment_run
@@ -51,16 +52,21 @@ class MarketplaceActivities:
         """
         async with self._database.platform() as session:
             ids = await marketplace.due(session, now=message.now, after=message.after, limit=message.limit)
-        counts = {"renewed": 0, "asked": 0, "failed": 0}
-        for purchase_id in ids:
-            try:
-                became = await self._renew(purchase_id, message.now)
-            except Exception as error:
-                log.exception("marketplace.not_renewed", purchase_id=purchase_id, error=str(error))
-                became = "failed"
-            if became is not None:
-                counts[became] += 1
-        return RenewedPurchases(found=len(ids), last=ids[-1] if ids else message.after, **counts)
+
+        async def renew(purchase_id: str) -> str | None:
+            return await self._renew(purchase_id, message.now)
+
+        done = await one_by_one(ids, renew, self._failed)
+        return RenewedPurchases(
+            found=len(ids),
+            last=ids[-1] if ids else message.after,
+            renewed=done.count("renewed"),
+            asked=done.count("asked"),
+            failed=len(ids) - len(done),
+        )
+
+    async def _failed(self, purchase_id: str, error: Exception) -> None:
+        log.exception("marketplace.not_renewed", purchase_id=purchase_id, error=str(error))
 
     async def _renew(self, purchase_id: str, now: datetime) -> str | None:
         async with self._database.platform() as session:

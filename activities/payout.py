@@ -27,7 +27,7 @@ from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, Tr
 from repositories import alert, audit, debt, payout
 from repositories import event as outbox
 from runtime.database import Database, driver_connection
-from services import approval, creator, mail, recovery
+from services import approval, creator, mail, transfer_reversal
 from services import payout as service
 
 #: What an operator should look at, by the event; closed when the payout ends.
@@ -173,7 +173,7 @@ class PayoutActivities:
         outcome = Outcome(payout=after, event=message.event, actor=message.actor, details=dict(message.details))
         await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
         if after.status is PayoutStatus.PAID and held.status is not after.status:
-            await recovery.reverse_what_is_owed(session, after.org_id, now=message.at)
+            await transfer_reversal.plan_owed(session, after.org_id, now=message.at)
         await outbox.record(session, facts(held, after, message.at))
         await self._tell(session, held, message)
         return RecordedPayout(applied=True, stored=after)

@@ -6,10 +6,12 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.one_by_one import one_by_one
+from activities.payout import ABOUT_US
 from contracts.payout import PayoutInput, PayScheduled, ScheduledPayouts
 from contracts.runs import payout_run
 from domain.payable import HoldBack
-from providers.payments.base import ProviderError
+from providers.payments.base import ProviderError, ProviderRefused
 from providers.payouts.base import PayoutProvider
 from repositories import alert, creator_account, payout_schedule
 from runtime import reach
@@ -36,22 +38,18 @@ class PayoutScheduleActivities:
 
         Effect: for each a payout with its run, or the reason why there is none; the next day of its schedule; an alert.
         Idempotent by: the payout's id, which is made of the organization and the day; the schedule's row.
-        Fails with: nothing that is final. Whose account cannot be read is left for the next run. One that fails keeps
-            no other, and an operator is alerted once.
+        Fails with: nothing that is final. Whose account cannot be read now is left for the next run. One that fails, as
+            where its account is gone, keeps no other, and an operator is alerted once.
         """
         async with self._database.platform() as session:
             found = await payout_schedule.due(
                 session, today=message.now.date(), after=message.after, limit=message.limit
             )
-        paid = 0
-        for org_id in found:
-            try:
-                if await self._account_is_known(org_id):
-                    paid += await self._pay(org_id, message.now)
-            except Exception as error:
-                log.exception("payout_schedule.failed", org_id=org_id, error=str(error))
-                await self._alert(org_id, error)
-            activity.heartbeat(org_id)
+
+        async def pay(org_id: str) -> bool:
+            return await self._account_is_known(org_id) and await self._pay(org_id, message.now)
+
+        paid = sum(await one_by_one(found, pay, self._failed))
         return ScheduledPayouts(found=len(found), paid=paid, last=found[-1] if found else message.after)
 
     async def _account_is_known(self, org_id: str) -> bool:
@@ -61,18 +59,22 @@ class PayoutScheduleActivities:
             return True
         try:
             await creator.refresh(self._database, self._payouts, account.ref, asked_at=datetime.now(UTC))
-        except ProviderError:
+        except ProviderError as error:
+            if isinstance(error, ProviderRefused) and error.code not in ABOUT_US:
+                raise
             return False
         return True
 
-    async def _alert(self, org_id: str, error: Exception) -> None:
+    async def _failed(self, org_id: str, error: Exception) -> None:
+        log.exception("payout_schedule.failed", org_id=org_id, error=str(error))
+        why = error.detail.rstrip(".") if isinstance(error, ProviderError) else type(error).__name__
         async with self._database.platform() as session:
             await alert.raise_alert(
                 session,
                 kind="payout.schedule_failed",
                 subject=org_id,
-                detail=f"The payout of {org_id} by schedule cannot be made: {type(error).__name__}. It is tried again "
-                "every hour. The worker's log says more.",
+                detail=f"The payout of {org_id} by schedule cannot be made: {why}. It is tried again every hour. The "
+                "worker's log says more.",
                 org_id=org_id,
             )
 

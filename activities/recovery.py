@@ -5,16 +5,19 @@ from datetime import UTC, datetime
 import structlog
 from temporalio import activity
 
+from activities.one_by_one import one_by_one
 from activities.payout import ABOUT_US
 from contracts.recovery import Recovered, RecoveryPage
 from domain.ids import recovery_key
 from domain.payable import HoldBack
+from domain.recovery import LOOKS
 from models.recovery import TransferReversal
 from providers.payments.base import OutcomeUnknown, ProviderError, ProviderNotFound, ProviderRefused
 from providers.payouts.base import PayoutProvider, ReversalSnapshot
-from repositories import alert, payout, recovery
+from repositories import alert, payout, recovery, transfer_reversal
 from runtime.database import Database
-from services import recovery as service
+from services import recovery as recovering
+from services import transfer_reversal as reversing
 
 log = structlog.get_logger("bursar.recovery")
 
@@ -43,32 +46,29 @@ class RecoveryActivities:
         """
         async with self._database.platform() as session:
             found = await recovery.open_page(session, after=message.after, limit=message.limit)
-        done = 0
-        for recovery_id in found:
-            try:
-                done += await self._recover(recovery_id)
-            except Exception as error:
-                log.exception("recovery.failed", recovery_id=recovery_id, error=str(error))
-                await self._alert(recovery_id, error)
-        return Recovered(found=len(found), done=done, last=found[-1] if found else message.after)
+        done = await one_by_one(found, self._recover, self._not_recovered)
+        return Recovered(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+
+    async def _not_recovered(self, recovery_id: str, error: Exception) -> None:
+        log.exception("recovery.failed", recovery_id=recovery_id, error=str(error))
+        await self._alert(recovery_id, f"{type(error).__name__}. It is tried again. The worker's log says more.")
 
     async def _recover(self, recovery_id: str) -> int:
-        done, count = 0, service.MOST_AT_ONCE
-        while count == service.MOST_AT_ONCE:
+        done, count = 0, recovering.MOST_AT_ONCE
+        while count == recovering.MOST_AT_ONCE:
             async with self._database.platform() as session:
-                count = await service.recover(session, recovery_id, self._hold_back, now=datetime.now(UTC))
+                count = await recovering.recover(session, recovery_id, self._hold_back, now=datetime.now(UTC))
             done += count
             activity.heartbeat(recovery_id)
         return done
 
-    async def _alert(self, subject: str, error: Exception) -> None:
+    async def _alert(self, subject: str, why: str) -> None:
         async with self._database.platform() as session:
             await alert.raise_alert(
                 session,
                 kind="earnings.not_recovered",
                 subject=subject,
-                detail=f"Earnings cannot be taken back for {subject}: {type(error).__name__}. It is tried again. The "
-                "worker's log says more.",
+                detail=f"Earnings cannot be taken back for {subject}: {why}",
             )
 
     @activity.defn(name="reverse_transfers")
@@ -81,41 +81,39 @@ class RecoveryActivities:
         Fails with: an outage of the provider, which is retried.
         """
         async with self._database.platform() as session:
-            found = await recovery.due_reversals(
+            found = await transfer_reversal.due_reversals(
                 session, now=datetime.now(UTC), after=message.after, limit=message.limit
             )
-        done = 0
-        for reversal_id in found:
-            try:
-                done += await self._reverse(reversal_id)
-            except (ProviderError, NotSetUp):
-                raise  # it is the same for all of them
-            except Exception as error:
-                log.exception("recovery.not_reversed", reversal_id=reversal_id, error=str(error))
-                await self._alert(reversal_id, error)
-            activity.heartbeat(reversal_id)
-        return Recovered(found=len(found), done=done, last=found[-1] if found else message.after)
+        done = await one_by_one(found, self._reverse, self._not_reversed, final=(ProviderError, NotSetUp))
+        return Recovered(found=len(found), done=sum(done), last=found[-1] if found else message.after)
+
+    async def _not_reversed(self, reversal_id: str, error: Exception) -> None:
+        log.exception("recovery.not_reversed", reversal_id=reversal_id, error=str(error))
+        await self._alert(reversal_id, f"{type(error).__name__}. It is tried again. The worker's log says more.")
 
     async def _reverse(self, reversal_id: str) -> bool:
         async with self._database.platform() as session:
-            row = await service.begin_reversal(session, reversal_id, now=datetime.now(UTC))
+            row = await reversing.begin(session, reversal_id, now=datetime.now(UTC))
             sent = None if row is None else await payout.get(session, row.payout_id)
         if row is None or sent is None or sent.transfer_ref is None:
             return False
         try:
             made = await self._made(row, sent.transfer_ref)
-        except OutcomeUnknown:
-            return False  # it is looked for again
+        except OutcomeUnknown as unknown:
+            if row.tries > len(LOOKS):
+                why = unknown.detail.rstrip(".")
+                await self._alert(row.id, f"what became of it is not known: {why}. It is looked for once a day.")
+            return False
         except (ProviderRefused, ProviderNotFound) as refused:
             if refused.code in ABOUT_US:
                 raise
             async with self._database.platform() as session:
-                await service.refuse_reversal(
+                await reversing.refuse(
                     session, reversal_id, code=refused.code, detail=refused.detail, now=datetime.now(UTC)
                 )
             return False
         async with self._database.platform() as session:
-            await service.book_reversal(session, reversal_id, made, now=datetime.now(UTC))
+            await reversing.book(session, reversal_id, made, now=datetime.now(UTC))
         return True
 
     async def _made(self, row: TransferReversal, transfer_ref: str) -> ReversalSnapshot:

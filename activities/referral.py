@@ -5,9 +5,10 @@ from datetime import timedelta
 import structlog
 from temporalio import activity
 
+from activities.one_by_one import one_by_one
 from contracts.referral import LookAtReferrals, LookedAtReferrals
 from domain.credits import CreditPrice
-from domain.referral import Rewards
+from domain.referral import ReferralStatus, Rewards
 from repositories import referral
 from runtime.database import Database
 from services import referral as service
@@ -44,24 +45,28 @@ class ReferralActivities:
         """
         async with self._database.platform() as session:
             found = await referral.due(session, now=message.now, after=message.after, limit=message.limit)
-        counts = {"rewarded": 0, "refused": 0, "taken_back": 0, "failed": 0}
-        for org_id in found:
-            try:
-                async with self._database.platform() as session:
-                    became = await service.look(
-                        session,
-                        org_id,
-                        self._rewards,
-                        self._price,
-                        window=self._window,
-                        exempt=self._exempt,
-                        now=message.now,
-                    )
-            except Exception as error:
-                log.exception("referral.not_decided", org_id=org_id, error=str(error))
-                counts["failed"] += 1
-            else:
-                if became is not None and became.value in counts:
-                    counts[became.value] += 1
-            activity.heartbeat(org_id)
-        return LookedAtReferrals(found=len(found), last=found[-1] if found else message.after, **counts)
+
+        async def look(org_id: str) -> ReferralStatus | None:
+            async with self._database.platform() as session:
+                return await service.look(
+                    session,
+                    org_id,
+                    self._rewards,
+                    self._price,
+                    window=self._window,
+                    exempt=self._exempt,
+                    now=message.now,
+                )
+
+        done = await one_by_one(found, look, self._failed)
+        return LookedAtReferrals(
+            found=len(found),
+            last=found[-1] if found else message.after,
+            rewarded=done.count(ReferralStatus.REWARDED),
+            refused=done.count(ReferralStatus.REFUSED),
+            taken_back=done.count(ReferralStatus.TAKEN_BACK),
+            failed=len(found) - len(done),
+        )
+
+    async def _failed(self, org_id: str, error: Exception) -> None:
+        log.exception("referral.not_decided", org_id=org_id, error=str(error))

@@ -3,6 +3,7 @@
 import structlog
 from temporalio import activity
 
+from activities.one_by_one import one_by_one
 from contracts.statement import MadeStatements, MakeStatements
 from domain.billing_run.period import next_month, previous_month
 from domain.legal_entity import LegalEntities
@@ -39,15 +40,18 @@ class StatementActivities:
             found = await statement.due(
                 session, month, since=since, until=until, after=message.after, limit=message.limit
             )
-        made = failed = 0
-        for org_id in found:
-            try:
-                async with self._database.platform() as session:
-                    rows = await service.issue(session, org_id, month, self._entities, now=message.now)
-            except Exception as error:
-                log.exception("statement.not_made", org_id=org_id, error=str(error))
-                failed += 1
-            else:
-                made += bool(rows)
-            activity.heartbeat(org_id)
-        return MadeStatements(found=len(found), last=found[-1] if found else message.after, made=made, failed=failed)
+
+        async def make(org_id: str) -> bool:
+            async with self._database.platform() as session:
+                return bool(await service.issue(session, org_id, month, self._entities, now=message.now))
+
+        done = await one_by_one(found, make, self._failed)
+        return MadeStatements(
+            found=len(found),
+            last=found[-1] if found else message.after,
+            made=sum(done),
+            failed=len(found) - len(done),
+        )
+
+    async def _failed(self, org_id: str, error: Exception) -> None:
+        log.exception("statement.not_made", org_id=org_id, error=str(error))

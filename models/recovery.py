@@ -1,7 +1,7 @@
 """What creators give back of payments that were taken back.
 
-`services/payment_loss.py` opens a recovery with the event that loses its payment; `services/recovery.py` writes the
-rest.
+`services/payment_loss.py` opens a recovery with the event that loses its payment, `services/recovery.py` writes shares
+and `services/transfer_reversal.py` reversals.
 """
 
 from datetime import datetime

@@ -12,7 +12,7 @@ from domain import accounts
 from domain.money import CREDIT, SCALES
 from domain.payable import PayableState, Share, Slice, Window
 from domain.payout.state import Payout
-from repositories.recovery import CASH_ESCROWS
+from repositories.recovery_uses import CASH_ESCROWS
 
 _MONEY = sorted(set(SCALES) - {CREDIT})
 #: So many lots at most are paid out at once: it is one transaction.
@@ -79,6 +79,10 @@ _SLICES = text(
 )
 
 
+#: Until when money of a transfer `t` is held back: what an agent was bought for, and everything else.
+_CUTOFF = "CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END"
+
+
 def cash_shares(
     given: str = _GIVEN, assets: str = "unnest(CAST(:assets AS text[])) AS m (asset)", disputed: str = DISPUTED
 ) -> str:
@@ -108,9 +112,7 @@ def cash_shares(
                 coalesce(-sum(e.amount) FILTER (WHERE h.is_gone), 0) AS gone,
                 min(e.effective_at - h.cutoff) FILTER (WHERE h.is_young) AS first_in
             FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
-            CROSS JOIN LATERAL (
-                SELECT CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END AS cutoff
-            ) c
+            CROSS JOIN LATERAL (SELECT {_CUTOFF} AS cutoff) c
             CROSS JOIN LATERAL (
                 SELECT c.cutoff, e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > c.cutoff AS is_young,
                     e.amount < 0 AND t.kind NOT IN ('payout.requested', 'earnings.recovered') AS is_gone,
@@ -125,7 +127,7 @@ def cash_shares(
         WHERE n.came > n.gone
     ) y ON true
     LEFT JOIN LATERAL (
-        SELECT sum(e.amount) AS amount, sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff) AS young
+        SELECT sum(e.amount) AS amount, sum(e.amount) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
         FROM {disputed} d
         JOIN payments p ON p.id = d.payment_id
         JOIN ledger.accounts s ON s.asset = a.asset
@@ -135,6 +137,7 @@ def cash_shares(
             SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id
         ) o ON true
         JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id
+        JOIN ledger.transfers t ON t.id = e.transfer_id
         WHERE e.effective_at > d.opened_at - g.answers AND NOT EXISTS (
             SELECT FROM recovery_shares r WHERE r.source = e.transfer_id::text AND r.agent_id = g.agent_id
         )

@@ -1,8 +1,8 @@
 """Takes from creators what a payment had paid them that was taken back itself; each step is one transaction.
 
 A creator gives back from its earnings. What is not there any more it owes, as the payer does until then; what has left
-in a payout is taken back at the provider, which pays that debt. Whoever takes earnings holds the lock of the
-organization's debts.
+in a payout is taken back at the provider, which pays that debt (`services.transfer_reversal`). Whoever takes earnings
+holds the lock of the organization's debts.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
-from domain.ids import recovery_key, reversal_id_of
-from domain.lots import LotSource, LotTerms
+from domain.ids import recovery_key
+from domain.lots import LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
-from domain.recovery import LOOKS, Loss, Priced, ReversalStatus, Use, answered_for, reversals, still_lost
+from domain.recovery import Loss, Priced, Use, answered_for, still_lost
 from ledger.gateway import Ledger, Posting
-from models.recovery import Recovery, RecoveryShare, TransferReversal
-from providers.payouts.base import ReversalSnapshot
-from repositories import alert, debt, level, recovery
-from repositories import payout as payouts
+from models.recovery import Recovery, RecoveryShare
+from repositories import alert, debt, level, recovery, recovery_uses
 from runtime.database import driver_connection
-from services import mail
+from services import mail, transfer_reversal
 from services.debt import close_paid_debts, owed_minor
 
 #: For how many uses of a payment something is taken at once: creators' earnings are locked for as long as it takes.
@@ -42,14 +40,14 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     case = await session.get(Recovery, recovery_id)
     if case is None or case.closed_at is not None:
         return 0
-    seen, _ = await recovery.uses(session, case)
+    seen, _ = await recovery_uses.uses(session, case)
     for org_id in sorted({case.org_id, *(use.org_id for use in seen if use.org_id is not None)}):
         await debt.lock(session, org_id)
     locked = await recovery.locked(session, recovery_id)
     if locked is None:
         return 0
     known = {use.source for use in seen}
-    uses, in_transit = await recovery.uses(session, locked)
+    uses, in_transit = await recovery_uses.uses(session, locked)
     since = {
         agent_id: locked.disputed_at - await answers_for(session, hold_back, agent_id) for agent_id in _agents(uses)
     }
@@ -212,57 +210,21 @@ async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _
         org_id=taking.org_id,
         effective_at=now,
     )
-    session.add(
-        RecoveryShare(
-            recovery_id=case.id,
-            source=taking.use.source,
-            agent_id=taking.agent_id,
-            org_id=taking.org_id,
-            taken_minor=taking.taken_minor,
-            own_minor=taking.own_minor,
-            owed_minor=taking.owed_minor,
-            transfer_id=posted.transfer_id,
-            at=now,
-        )
+    share = RecoveryShare(
+        recovery_id=case.id,
+        source=taking.use.source,
+        agent_id=taking.agent_id,
+        org_id=taking.org_id,
+        taken_minor=taking.taken_minor,
+        own_minor=taking.own_minor,
+        owed_minor=taking.owed_minor,
+        transfer_id=posted.transfer_id,
+        at=now,
     )
+    session.add(share)
     if taking.owed_minor:
-        await _plan_reversals(session, case, taking.use.source, taking.agent_id, taking.org_id, taking.owed_minor, now)
+        await transfer_reversal.plan(session, case, share, taking.owed_minor, now=now)
     await session.flush()
-
-
-async def reverse_what_is_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
-    """Plan reversals of what an organization owes of its shares, after a payout turned out to be paid."""
-    for case, share, left in await recovery.owed_shares(session, org_id):
-        await _plan_reversals(session, case, share.source, share.agent_id, org_id, left, now)
-    await session.flush()
-
-
-async def _plan_reversals(
-    session: AsyncSession, case: Recovery, source: str, agent_id: str, org_id: str, owed_minor: int, now: datetime
-) -> None:
-    sent = await recovery.sent(session, case, org_id, source)
-    for payout_id, goods_minor, money_minor in reversals(sent, owed_minor):
-        row = await payouts.get(session, payout_id)
-        assert row is not None
-        session.add(
-            TransferReversal(
-                id=reversal_id_of(case.id, source, payout_id),
-                recovery_id=case.id,
-                source=source,
-                payout_id=payout_id,
-                org_id=org_id,
-                agent_id=agent_id,
-                asset=case.asset,
-                currency=row.currency,
-                amount_minor=money_minor,
-                goods_minor=goods_minor,
-                status=ReversalStatus.REQUESTED.value,
-                tries=0,
-                next_at=now,
-                created_at=now,
-                updated_at=now,
-            )
-        )
 
 
 async def _tell(session: AsyncSession, case: Recovery, takings: Sequence[_Taking]) -> None:
@@ -293,98 +255,3 @@ async def _tell(session: AsyncSession, case: Recovery, takings: Sequence[_Taking
             kind=MailKind.EARNINGS_RECOVERED,
             data={"amount": amount, "currency": case.asset},
         )
-
-
-# Transfers that are taken back --------------------------------------------------------------------------------------
-
-
-async def begin_reversal(session: AsyncSession, reversal_id: str, *, now: datetime) -> TransferReversal | None:
-    """Return what is to be taken back at the provider, or None where the creator owes nothing of it any more.
-
-    The first try takes no more than is owed by then; what may have been sent keeps its amount.
-    """
-    seen = await recovery.reversal(session, reversal_id)
-    await debt.lock(session, seen.org_id)
-    row = await recovery.reversal(session, reversal_id, lock=True)
-    if row.status != ReversalStatus.REQUESTED:
-        return None
-    if not row.tries:
-        owed = await owed_minor(Ledger(await driver_connection(session)), row.org_id, row.asset)
-        goods = min(row.goods_minor, owed)
-        money = row.amount_minor * goods // row.goods_minor
-        if not money:
-            row.status, row.next_at, row.updated_at = ReversalStatus.NOT_NEEDED.value, None, now
-            await session.flush()
-            return None
-        row.goods_minor, row.amount_minor = goods, money
-    row.next_at = now + LOOKS[min(row.tries, len(LOOKS) - 1)]
-    row.tries, row.updated_at = row.tries + 1, now
-    await session.flush()
-    return row
-
-
-async def refuse_reversal(session: AsyncSession, reversal_id: str, *, code: str, detail: str, now: datetime) -> None:
-    """Note that the provider does not take it back: the creator goes on owing it."""
-    row = await recovery.reversal(session, reversal_id, lock=True)
-    if row.status != ReversalStatus.REQUESTED:
-        return
-    row.status, row.failure, row.next_at, row.updated_at = ReversalStatus.REFUSED.value, code, None, now
-    await session.flush()
-    amount = format_amount(row.amount_minor, row.currency)
-    await alert.raise_alert(
-        session,
-        kind="payout.reversal_refused",
-        subject=row.payout_id,
-        detail=f"{amount} {row.currency} of {row.payout_id} cannot be taken back from {row.org_id}, which owes it now: "
-        f"{detail} ({code})",
-        org_id=row.org_id,
-        key=f"payout.reversal_refused:{row.id}",
-    )
-
-
-async def book_reversal(session: AsyncSession, reversal_id: str, made: ReversalSnapshot, *, now: datetime) -> None:
-    """Book money that came back of a payout: it pays what the creator owes, and the rest is earned again."""
-    seen = await recovery.reversal(session, reversal_id)
-    await debt.lock(session, seen.org_id)
-    row = await recovery.reversal(session, reversal_id, lock=True)
-    if row.status != ReversalStatus.REQUESTED:
-        return
-    if (made.amount_minor, made.movement.amount_minor) != (row.amount_minor, row.amount_minor):
-        raise AssertionError(f"{row.id}: {made.amount_minor} came back, and not {row.amount_minor}")
-    sent = await payouts.get(session, row.payout_id)
-    assert sent is not None
-    ledger = Ledger(await driver_connection(session))
-    owed = min(row.goods_minor, await owed_minor(ledger, row.org_id, row.asset))
-    over = row.goods_minor - owed
-    owes = accounts.org_debt(row.org_id, row.asset)
-    earned = accounts.agent_earnings(row.agent_id, row.asset, row.org_id)
-    clearing = accounts.provider_clearing(sent.provider, row.currency)
-    if row.asset == CREDIT:
-        redeemed = accounts.platform("credit_redemption", CREDIT)
-        back = row.amount_minor * over // row.goods_minor
-        again = LotTerms(source=LotSource.EARNINGS, paid_minor=back, paid_asset=row.currency if back else None)
-        postings = [
-            Posting(redeemed, owes, owed),
-            Posting(redeemed, earned, over, again),
-            # The refund of the payment has taken its money from revenue, and what the creator owed was not revenue.
-            Posting(clearing, accounts.platform("revenue/credits", row.currency), row.amount_minor - back),
-            Posting(clearing, accounts.platform("payable", row.currency), back),
-        ]
-    else:
-        postings = [Posting(clearing, owes, owed), Posting(clearing, earned, over)]
-    postings = [posting for posting in postings if posting.amount_minor]
-    touched = dict.fromkeys(account for posting in postings for account in (posting.source, posting.destination))
-    await ledger.lock_balances(touched)
-    posted = await ledger.post_compound(
-        key=recovery_key(row.id, "reversed"),
-        kind="payout.reversed",
-        postings=postings,
-        reference=row.payout_id,
-        org_id=row.org_id,
-        effective_at=now,
-    )
-    await payouts.write_movement(session, payouts.state_of(sent), made.movement, posted.transfer_id)
-    row.status, row.reversal_ref, row.next_at = ReversalStatus.REVERSED.value, made.ref, None
-    row.transfer_id, row.updated_at = posted.transfer_id, now
-    await session.flush()
-    await close_paid_debts(session, ledger, row.org_id, row.asset)

@@ -142,3 +142,19 @@ async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_i
         query = select(Alert.detail).where(Alert.kind == "payout.schedule_failed", Alert.subject == broken.org)
         (detail,) = (await session.scalars(query)).all()
     assert "RuntimeError" in detail
+
+
+async def test_organization_whose_account_is_gone_is_told_to_operators(database: Database) -> None:
+    lost, unread, honest = await due(database), await due(database), await due(database)
+    fake = FakePayouts()
+    fake.modes |= {lost.ref: "gone", unread.ref: "key_refused"}
+    await pay(database, fake)
+    assert (await row_of(honest)).last_payout_id is not None
+    assert [(await row_of(each)).last_payout_id for each in (lost, unread)] == [None, None]
+    async with database.platform() as session:
+        query = select(Alert.subject, Alert.detail).where(
+            Alert.kind == "payout.schedule_failed", Alert.subject.in_([lost.org, unread.org])
+        )
+        ((subject, detail),) = (await session.execute(query)).all()
+    assert subject == lost.org
+    assert "There is no such account." in detail

@@ -55,7 +55,8 @@ class Renewing:
 
     async def at(self, row: MarketplacePurchase, now: datetime) -> RenewedPurchases:
         before = row.id[:-1] + chr(ord(row.id[-1]) - 1)
-        return await self.work.renew_purchases(RenewPurchases(now=now, after=before, limit=1))
+        message = RenewPurchases(now=now, after=before, limit=1)
+        return await ActivityEnvironment().run(self.work.renew_purchases, message)
 
     async def mails(self, org_id: str) -> int:
         query = select(QueuedMail.id).where(QueuedMail.org_id == org_id, QueuedMail.kind == "agent_not_renewed")

@@ -44,6 +44,8 @@ class FakePayouts:
     async def retrieve_account(self, ref: str) -> AccountSnapshot:
         if self.mode(ref) == "gone":
             raise ProviderNotFound("There is no such account.")
+        if self.mode(ref) == "key_refused":
+            raise ProviderRefused("Stripe does not take the key.", code="stripe.key_refused")
         return AccountSnapshot(
             ref=ref,
             org_id=None,

@@ -49,7 +49,7 @@ from domain.payout.commands import WrongPayoutState, given_up
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
 from models.payout import PayoutRow
-from repositories import creator_account, payable, payout_schedule, recovery
+from repositories import creator_account, payable, payout_schedule, transfer_reversal
 from repositories import organization as organizations
 from repositories import payout as payouts
 from repositories.payable import Flow
@@ -337,7 +337,7 @@ async def list_payouts(
     async def read(after: After, limit: int) -> Items:
         async with deps.database.at_one_moment(actor.org_id) as session:
             found = await payouts.page(session, wanted, after=after, limit=limit)
-            taken_back = await recovery.reversed_of(session, [row.id for row in found.rows])
+            taken_back = await transfer_reversal.reversed_of(session, [row.id for row in found.rows])
         return items_of(found, lambda row: PayoutView.of(row, taken_back.get(row.id, 0)))
 
     return await asked.answer(read)
@@ -350,7 +350,7 @@ async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutVi
     async with deps.database.at_one_moment(actor.org_id) as session:
         row = await _seen(session, payout_id)
         permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
-        taken_back = await recovery.reversed_of(session, [payout_id])
+        taken_back = await transfer_reversal.reversed_of(session, [payout_id])
     return PayoutView.of(row, taken_back.get(payout_id, 0))
 
 

@@ -1,0 +1,147 @@
+"""Transfers of payouts that are taken back at the provider, to pay what creators owe of a recovery.
+
+Each step is one transaction, with the lock of the organization's debts.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.ids import recovery_key, reversal_id_of
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT, format_amount
+from domain.recovery import LOOKS, ReversalStatus, reversals
+from ledger.gateway import Ledger, Posting
+from models.recovery import Recovery, RecoveryShare, TransferReversal
+from providers.payouts.base import ReversalSnapshot
+from repositories import alert, debt, transfer_reversal
+from repositories import payout as payouts
+from runtime.database import driver_connection
+from services.debt import close_paid_debts, owed_minor
+
+
+async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
+    """Plan reversals of what an organization owes of its shares, after a payout turned out to be paid."""
+    for case, share, left in await transfer_reversal.owed_shares(session, org_id):
+        await plan(session, case, share, left, now=now)
+    await session.flush()
+
+
+async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed_minor: int, *, now: datetime) -> None:
+    """Plan reversals of the payouts that have sent what a share is about, for so much of what is owed of it."""
+    sent = await transfer_reversal.sent(session, case, share.org_id, share.source)
+    for payout_id, goods_minor, money_minor in reversals(sent, owed_minor):
+        row = await payouts.get(session, payout_id)
+        assert row is not None
+        session.add(
+            TransferReversal(
+                id=reversal_id_of(case.id, share.source, payout_id),
+                recovery_id=case.id,
+                source=share.source,
+                payout_id=payout_id,
+                org_id=share.org_id,
+                agent_id=share.agent_id,
+                asset=case.asset,
+                currency=row.currency,
+                amount_minor=money_minor,
+                goods_minor=goods_minor,
+                status=ReversalStatus.REQUESTED.value,
+                tries=0,
+                next_at=now,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+
+
+async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> TransferReversal | None:
+    """Return what is to be taken back at the provider, or None where the creator owes nothing of it any more.
+
+    The first try takes no more than is owed by then; what may have been sent keeps its amount.
+    """
+    seen = await transfer_reversal.reversal(session, reversal_id)
+    await debt.lock(session, seen.org_id)
+    row = await transfer_reversal.reversal(session, reversal_id, lock=True)
+    if row.status != ReversalStatus.REQUESTED:
+        return None
+    if not row.tries:
+        owed = await owed_minor(Ledger(await driver_connection(session)), row.org_id, row.asset)
+        goods = min(row.goods_minor, owed)
+        money = row.amount_minor * goods // row.goods_minor
+        if not money:
+            row.status, row.next_at, row.updated_at = ReversalStatus.NOT_NEEDED.value, None, now
+            await session.flush()
+            return None
+        row.goods_minor, row.amount_minor = goods, money
+    row.next_at = now + LOOKS[min(row.tries, len(LOOKS) - 1)]
+    row.tries, row.updated_at = row.tries + 1, now
+    await session.flush()
+    return row
+
+
+async def refuse(session: AsyncSession, reversal_id: str, *, code: str, detail: str, now: datetime) -> None:
+    """Note that the provider does not take it back: the creator goes on owing it."""
+    row = await transfer_reversal.reversal(session, reversal_id, lock=True)
+    if row.status != ReversalStatus.REQUESTED:
+        return
+    row.status, row.failure, row.next_at, row.updated_at = ReversalStatus.REFUSED.value, code, None, now
+    await session.flush()
+    amount = format_amount(row.amount_minor, row.currency)
+    await alert.raise_alert(
+        session,
+        kind="payout.reversal_refused",
+        subject=row.payout_id,
+        detail=f"{amount} {row.currency} of {row.payout_id} cannot be taken back from {row.org_id}, which owes it now: "
+        f"{detail} ({code})",
+        org_id=row.org_id,
+        key=f"payout.reversal_refused:{row.id}",
+    )
+
+
+async def book(session: AsyncSession, reversal_id: str, made: ReversalSnapshot, *, now: datetime) -> None:
+    """Book money that came back of a payout: it pays what the creator owes, and the rest is earned again."""
+    seen = await transfer_reversal.reversal(session, reversal_id)
+    await debt.lock(session, seen.org_id)
+    row = await transfer_reversal.reversal(session, reversal_id, lock=True)
+    if row.status != ReversalStatus.REQUESTED:
+        return
+    if (made.amount_minor, made.movement.amount_minor) != (row.amount_minor, row.amount_minor):
+        raise AssertionError(f"{row.id}: {made.amount_minor} came back, and not {row.amount_minor}")
+    sent = await payouts.get(session, row.payout_id)
+    assert sent is not None
+    ledger = Ledger(await driver_connection(session))
+    owed = min(row.goods_minor, await owed_minor(ledger, row.org_id, row.asset))
+    over = row.goods_minor - owed
+    owes = accounts.org_debt(row.org_id, row.asset)
+    earned = accounts.agent_earnings(row.agent_id, row.asset, row.org_id)
+    clearing = accounts.provider_clearing(sent.provider, row.currency)
+    if row.asset == CREDIT:
+        redeemed = accounts.platform("credit_redemption", CREDIT)
+        back = row.amount_minor * over // row.goods_minor
+        again = LotTerms(source=LotSource.EARNINGS, paid_minor=back, paid_asset=row.currency if back else None)
+        postings = [
+            Posting(redeemed, owes, owed),
+            Posting(redeemed, earned, over, again),
+            # The refund of the payment has taken its money from revenue, and what the creator owed was not revenue.
+            Posting(clearing, accounts.platform("revenue/credits", row.currency), row.amount_minor - back),
+            Posting(clearing, accounts.platform("payable", row.currency), back),
+        ]
+    else:
+        postings = [Posting(clearing, owes, owed), Posting(clearing, earned, over)]
+    postings = [posting for posting in postings if posting.amount_minor]
+    touched = dict.fromkeys(account for posting in postings for account in (posting.source, posting.destination))
+    await ledger.lock_balances(touched)
+    posted = await ledger.post_compound(
+        key=recovery_key(row.id, "reversed"),
+        kind="payout.reversed",
+        postings=postings,
+        reference=row.payout_id,
+        org_id=row.org_id,
+        effective_at=now,
+    )
+    await payouts.write_movement(session, payouts.state_of(sent), made.movement, posted.transfer_id)
+    row.status, row.reversal_ref, row.next_at = ReversalStatus.REVERSED.value, made.ref, None
+    row.transfer_id, row.updated_at = posted.transfer_id, now
+    await session.flush()
+    await close_paid_debts(session, ledger, row.org_id, row.asset)
