@@ -35,12 +35,8 @@ class LedgerLot(Base):
         # lots here for the first ones of one account.
         Index("ix_lots_due", "expires_at", postgresql_where=_SWEPT),
         Index("ix_lots_org_id", "org_id", "id"),
-        # What became of a payment's credits, once they have left where they came in.
-        Index(
-            "ix_lots_payment_id",
-            "payment_id",
-            postgresql_where=text("payment_id IS NOT NULL AND parent_id IS NOT NULL"),
-        ),
+        # A payment's credits, where they came in and what became of them.
+        Index("ix_lots_payment_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "70"}},
     )
 

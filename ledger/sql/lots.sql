@@ -241,6 +241,24 @@ CREATE OR REPLACE FUNCTION ledger.is_frozen(p_payment_id text, p_opened_at times
 LANGUAGE sql STABLE
 RETURN coalesce(p_opened_at > (p_frozen ->> p_payment_id)::timestamptz, false);
 
+-- Whether the terms of a posting let it take of a lot, see `ledger.move_lots`. What is due is not taken.
+CREATE OR REPLACE FUNCTION ledger.may_take(p_lot ledger.lots, p_terms jsonb, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN (p_lot.expires_at IS NULL OR p_lot.expires_at > p_at OR NOT p_lot.lapses)
+        AND CASE p_terms ->> 'only' WHEN 'paid' THEN p_lot.paid > 0 WHEN 'granted' THEN p_lot.paid = 0
+            WHEN 'taxed' THEN p_lot.paid > 0 AND p_lot.taxed WHEN 'untaxed' THEN p_lot.paid > 0 AND NOT p_lot.taxed
+            ELSE true END
+        AND (p_terms ->> 'lasting' IS NULL OR ledger.outlives(p_lot.root_id, p_lot.expires_at, p_lot.extended,
+            (p_terms ->> 'renew_days')::integer, p_at))
+        AND (p_terms ->> 'sold_until' IS NULL OR NOT ledger.is_returnable(p_lot.transfer_id, p_lot.opened_at,
+            (p_terms ->> 'sold_until')::timestamptz))
+        AND (p_terms -> 'frozen' IS NULL
+            OR NOT ledger.is_frozen(p_lot.payment_id, p_lot.opened_at, p_terms -> 'frozen'));
+END
+$$;
+
 -- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
 -- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
 --   source, expires_at, paid, paid_asset, payment_id, id, priority, taxed: the lot that credits from outside open; the
@@ -311,20 +329,24 @@ BEGIN
             FROM jsonb_to_recordset(p_terms -> 'slices') AS n (id uuid, amount bigint)
             JOIN ledger.lots l ON l.id = n.id
             WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held ORDER BY l.id;
-    ELSE
+    ELSIF p_terms ->> 'outcome' = 'expired' THEN
+        OPEN slices FOR
+            SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_source AND l.is_open AND l.lapses AND l.expires_at <= p_at AND l.remaining > l.held
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSIF p_terms ? 'first' THEN
         OPEN slices FOR
             SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
             WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
-              AND CASE WHEN p_terms ->> 'outcome' = 'expired' THEN l.lapses AND l.expires_at <= p_at
-                  ELSE l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses END
-              AND CASE p_terms ->> 'only' WHEN 'paid' THEN l.paid > 0 WHEN 'granted' THEN l.paid = 0
-                  WHEN 'taxed' THEN l.paid > 0 AND l.taxed WHEN 'untaxed' THEN l.paid > 0 AND NOT l.taxed ELSE true END
-              AND (p_terms ->> 'lasting' IS NULL
-                  OR ledger.outlives(l.root_id, l.expires_at, l.extended, (p_terms ->> 'renew_days')::integer, p_at))
-              AND (p_terms ->> 'sold_until' IS NULL
-                  OR NOT ledger.is_returnable(l.transfer_id, l.opened_at, (p_terms ->> 'sold_until')::timestamptz))
-              AND (p_terms -> 'frozen' IS NULL OR NOT ledger.is_frozen(l.payment_id, l.opened_at, p_terms -> 'frozen'))
-            ORDER BY (l.payment_id = p_terms ->> 'first') IS NOT TRUE, l.priority, l.expires_at, l.paid > 0, l.id;
+              AND l.payment_id = p_terms ->> 'first' AND ledger.may_take(l, p_terms, p_at)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSE
+        -- In the order of the index and of nothing else, so that no more is read than is taken.
+        OPEN slices FOR
+            SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
+              AND ledger.may_take(l, p_terms, p_at)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     END IF;
     LOOP
         FETCH slices INTO slice;
@@ -353,7 +375,11 @@ BEGIN
         EXIT WHEN missing = 0;
     END LOOP;
     CLOSE slices;
-    IF missing > 0 THEN
+    IF missing > 0 AND p_terms ? 'first' THEN
+        -- Nothing of the payment's own can be taken any more.
+        PERFORM ledger.move_lots(p_transfer, p_leg, p_source, p_from, p_destination, p_into, missing, p_at,
+            p_terms - 'first', p_hold);
+    ELSIF missing > 0 THEN
         PERFORM ledger.refuse_funds(p_source, p_amount, p_transfer::text, p_at);
     END IF;
 END

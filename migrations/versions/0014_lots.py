@@ -20,6 +20,7 @@ _FUNCTIONS = (
     "open_lot(bigint, bigint, bigint, uuid, timestamptz, jsonb, timestamptz, uuid, uuid)",
     "arrive(ledger.lots, bigint, bigint, bigint, uuid, timestamptz, integer)",
     "bring_lots(uuid, bigint, bigint, timestamptz, jsonb)",
+    "may_take(ledger.lots, jsonb, timestamptz)",
     "move_lots(uuid, integer, bigint, boolean, bigint, boolean, bigint, timestamptz, jsonb, uuid)",
     "move_leg_lots(uuid[], bigint[], bigint[], bigint[], timestamptz, jsonb, uuid)",
     "pin_lots(uuid, bigint, bigint, timestamptz, jsonb, text)",

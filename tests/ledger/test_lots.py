@@ -1,9 +1,11 @@
 """Lots follow credits: which are spent first, what they cost, when they end and how they come back."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from domain.accounts import (
@@ -371,6 +373,44 @@ async def test_clawback_takes_the_payments_own_free_lots_first_and_leaves_pinned
     await wallet.move(wallet.account, own, 8, lots=LotTerms(first="pay_x"))
     assert await wallet.lots(own) == [(2, 0, 2), (6, 60, None)]
     assert await wallet.lots() == [(10, 0, 1), (8, 0, 2), (4, 40, None)]
+
+
+FETCHED = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'ledger.lots'::regclass"
+TAKE = """
+SELECT ledger.move_lots(uuidv7(), 1, a.id, true, NULL, false, $2, $3, $4) FROM ledger.accounts a WHERE a.path = $1
+"""
+LEFT = "SELECT sum(remaining) FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id WHERE a.path = $1"
+#: What is taken of many lots that do not end soon, and of how many lots.
+TAKEN: dict[str, tuple[dict[str, object], int]] = {
+    "a payment's own": ({"first": "pay_y"}, 8),
+    "a payment's own and others": ({"first": "pay_y"}, 22),
+    "only what is granted": ({"only": "granted"}, 8),
+    "what will last": ({"lasting": True, "renew_days": 1}, 8),
+    "what is due": ({"outcome": "expired"}, 10),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+async def test_no_more_lots_are_read_than_are_taken(books: Books, owner: asyncpg.Connection, case: str) -> None:
+    wallet, ends = Wallet(books), NOW + 30 * DAY
+    many = [
+        NewTransfer(fresh("k"), ISSUANCE, wallet.account, 10, lots=LotTerms(source=PROMOTION, expires_at=ends))
+        for _ in range(2_000)
+    ]
+    await books.ledger.post_batch(kind="t", transfers=many, effective_at=NOW)
+    await wallet.get(10, paid_minor=100, payment_id="pay_y")
+    await wallet.get(10, days=2)
+    await owner.execute("ANALYZE ledger.lots")
+    terms, amount = TAKEN[case]
+    transaction = owner.transaction()
+    await transaction.start()
+    try:
+        before = await owner.fetchval(FETCHED)
+        await owner.execute(TAKE, wallet.account.path, amount, NOW + 2 * DAY, json.dumps(terms))
+        assert await owner.fetchval(FETCHED) - before < 50
+        assert await owner.fetchval(LEFT, wallet.account.path) == 2_002 * 10 - amount
+    finally:
+        await transaction.rollback()
 
 
 async def test_same_key_moves_no_lot_twice(wallet: Wallet) -> None:
