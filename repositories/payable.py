@@ -58,6 +58,8 @@ def _lots(given: str, disputed: str) -> str:
 def credit_shares(given: str = _GIVEN, disputed: str = DISPUTED) -> str:
     """Return the statement of what agents have in credits.
 
+    `OFFSET 0` keeps the planner from working out the state of each lot twice, for its group and for its sum.
+
     Args:
         given: whose, as `g` with the columns of `_GIVEN`.
         disputed: what is charged back, with the columns of `DISPUTED`.
@@ -66,7 +68,8 @@ def credit_shares(given: str = _GIVEN, disputed: str = DISPUTED) -> str:
     SELECT agent_id, state, paid_asset AS currency, sum(free)::bigint AS amount,
         sum(ledger.slice_cost(paid, costed, amount, amount - remaining + free))::bigint AS worth,
         min(held_back) FILTER (WHERE state = 'pending') AS first_in
-    FROM ({_lots(given, disputed)}) lots GROUP BY agent_id, state, paid_asset ORDER BY agent_id, state, paid_asset
+    FROM ({_lots(given, disputed)} OFFSET 0) lots
+    GROUP BY agent_id, state, paid_asset ORDER BY agent_id, state, paid_asset
     """
 
 
