@@ -27,6 +27,7 @@ from repositories import escrow as escrows
 from repositories import reputation
 from repositories import reputation_client as clients
 from repositories import reputation_recalls as recalls
+from repositories.command import lock_command
 from repositories.reputation import About, Fact
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -172,6 +173,8 @@ async def give_feedback(
         raise NotFound(NO_CONTRACT)
     if actor.org_id == contract.payee_org_id:
         raise Conflict("Nobody rates an agent of the own organization.", code="reputation.own_agent")
+    # Who gives it at the same time waits here, and finds it given.
+    await lock_command(session, f"feedback:{contract_id}")
     row = ReputationFeedbackRow
     made = await session.scalar(select(row).where(row.command_id == command_id))
     if made is not None:

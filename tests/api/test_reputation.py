@@ -1,5 +1,6 @@
 """Reputation over HTTP: scores that follow settled work, and who may say what of whom."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -64,7 +65,15 @@ async def settle(operator: Caller, database: Database, payer: Tenant, payee: Ten
 
 
 async def work(
-    operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, at: datetime, score=10_000, **more
+    operator: Caller,
+    database: Database,
+    payer: Tenant,
+    payee: Tenant,
+    *,
+    at: datetime,
+    score=10_000,
+    source=commands.CREDITS,
+    **more,
 ):
     terms = {"price": "50", "signatories": ["procurement"], "validation_threshold": "0.80", **more}
     contract_id = await escrowing.contract_between(operator, payer, payee, **terms)
@@ -76,7 +85,7 @@ async def work(
     async def held():
         return await escrowing.state(database, agreed.escrow_id)
 
-    funding = commands.fund(await held(), actor=buyer, source=commands.CREDITS, now=at)
+    funding = commands.fund(await held(), actor=buyer, source=source, now=at)
     await escrowing.write(database, funding, at=at)
     if score is not None:
         await deliver(database, contract_id, payee, at=at, score=score)
@@ -247,6 +256,15 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
         listed = good(await reader.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
         await check_range(reader, f"/reputation/feedback?agent_id={studio.agent_id}", "created_at")
         assert [row["id"] for row in listed] == [made["id"]]
+
+
+async def test_feedback_that_is_given_twice_at_once_is_given_once(operator, database, parties) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    given = {"contract_id": contract_id, "ratings": {"quality": 5}}
+    answers = await asyncio.gather(*(client.owner.post("/reputation/feedback", given, key=new_key()) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"reputation.already_given"}
 
 
 async def test_forgotten_key_of_feedback_gives_no_other_one(operator, database, parties) -> None:
