@@ -10,8 +10,14 @@ import asyncpg
 
 
 async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tuple[str, int]]:
-    """Return the escrows that a payment's credits went to, with how many, the one that was funded last first."""
-    rows = await connection.fetch("SELECT escrow_id, goods_minor FROM reputation_funded($1)", payment_id)
+    """Return the escrows that a payment's credits, or the payer's money, went to, with how many stayed there.
+
+    The one that was funded last comes first; with money the escrow that the payment was made for does.
+    """
+    # Credits have lots and money has none, so that one of both is empty.
+    rows = await connection.fetch(
+        "SELECT * FROM reputation_funded($1) UNION ALL SELECT * FROM reputation_purse($1)", payment_id
+    )
     return [(row["escrow_id"], row["goods_minor"]) for row in rows]
 
 

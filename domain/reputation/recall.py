@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from domain.money import CREDIT
 from domain.payment.entitlement import held_minor, taken
 from domain.payment.state import Fulfilment, Payment
 
@@ -16,25 +17,35 @@ def recalled(payment: Payment, funded: Sequence[tuple[str, int]]) -> list[str]:
 
     A payment for an escrow stands behind it with the whole amount. Credits that were bought are taken first where no
     escrow has them, and then from the escrows, the one that was funded last first. Where nothing is left of the
-    payment, it has paid for none of them, also where its credits came back and went on to another.
+    payment, it has paid for none of them, also where its credits came back and went on to another. What a payer has
+    in money is one purse: what it could give back no escrow has had, and what is owed instead is that of the escrows
+    which it funded last.
 
     Args:
         payment: where the payment stands. A dispute counts from its opening until it is won.
-        funded: which escrows the credits that it bought went to, with how many did not come back, the one that was
-            funded last first.
+        funded: which escrows the credits that it bought, or the balance, went to, with how many did not come back: that
+            which it was made for, and then the one that was funded last first.
     """
     purpose = payment.terms.purpose
-    if purpose.escrow_id is not None:
-        lacks = payment.fulfilment is Fulfilment.DONE and held_minor(payment) < purpose.goods_minor
-        return [purpose.escrow_id] if lacks else []
-    if not held_minor(payment):
-        return [escrow_id for escrow_id, _ in funded]
-    left = taken(payment) - max(0, payment.granted_minor - sum(amount for _, amount in funded))
-    found = []
+    lacks = payment.fulfilment is Fulfilment.DONE and held_minor(payment) < purpose.goods_minor
+    found = dict.fromkeys([purpose.escrow_id] if purpose.escrow_id is not None and lacks else [])
+    if purpose.goods_asset != CREDIT:
+        left = _owed_minor(payment)
+    elif not held_minor(payment):
+        return list(found | dict.fromkeys(escrow_id for escrow_id, _ in funded))
+    else:
+        left = taken(payment) - max(0, payment.granted_minor - sum(amount for _, amount in funded))
     for escrow_id, amount in funded:
         if left <= 0:
             break
         if amount:
-            found.append(escrow_id)
+            found[escrow_id] = None
         left -= amount
-    return found
+    return list(found)
+
+
+def _owed_minor(payment: Payment) -> int:
+    """Return what the payer came to owe, but for what came back since."""
+    refunds = sum(refund.debt_minor for refund in payment.refunds if refund.counts)
+    disputes = sum(dispute.debt_minor for dispute in payment.disputes if dispute.counts)
+    return payment.reversal_debt_minor + refunds + disputes

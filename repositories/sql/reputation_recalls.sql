@@ -14,6 +14,32 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
     GROUP BY e.id ORDER BY (array_agg(l.id ORDER BY l.id DESC))[1] DESC
 $$;
 
+-- The same of a payment in money, without lots. What the payer has in a currency is one purse: the escrow that the payment was
+-- made for comes first, then those that the purse funded last and no other payment recalls.
+CREATE OR REPLACE FUNCTION reputation_purse(p_payment text) RETURNS TABLE (escrow_id text, goods_minor bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT e.id, div(sum(f.amount) * (e.funded_minor - e.refunded_minor), e.funded_minor)::bigint
+    FROM payments p
+    JOIN ledger.accounts c ON c.asset = p.currency AND c.path IN (
+        'org/' || p.org_id || '/cash/' || p.currency, 'org/' || p.org_id || '/payments/' || p.id)
+    CROSS JOIN LATERAL (
+        SELECT transfer_id, version FROM ledger.entries
+        WHERE account_id = c.id AND amount < 0 ORDER BY version DESC LIMIT 10000
+    ) n
+    JOIN ledger.entries f ON f.transfer_id = n.transfer_id AND f.amount > 0
+    JOIN ledger.accounts a ON a.id = f.account_id AND a.path LIKE 'escrow/%'
+    JOIN escrows e ON e.id = substr(a.path, 8) AND e.org_id = p.org_id AND e.funded_minor > 0
+    WHERE p.id = p_payment
+        -- Credits that were bought for an escrow have lots.
+        AND (p.purpose = 'balance' OR p.purpose = 'escrow' AND EXISTS (
+            SELECT FROM escrows o WHERE o.id = p.escrow_id AND o.currency = p.currency))
+        AND NOT EXISTS (
+            SELECT FROM reputation_recalls r
+            WHERE r.escrow_id = e.id AND r.payment_id <> p.id AND r.restored_at IS NULL)
+    GROUP BY e.id, p.escrow_id
+    ORDER BY e.id IS NOT DISTINCT FROM p.escrow_id DESC, max(n.version) DESC
+$$;
+
 -- Has exactly these escrows recalled for a payment. What they said is voided and its agents are marked as stale, for
 -- `reputation_refresh`. Returns the other escrows, whose money is all there again: what they said is given again.
 CREATE OR REPLACE FUNCTION reputation_recall(p_payment text, p_escrows text[]) RETURNS text[]
@@ -138,7 +164,7 @@ SELECT pg_temp.row_security('reputation_recalls');
 SELECT pg_temp.refuse_deletes('reputation_recalls');
 GRANT SELECT, INSERT, UPDATE (recalled_at, restored_at) ON reputation_recalls TO bursar_platform;
 
-REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_recall, reputation_recalled, reputation_give_again,
+REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_purse, reputation_recall, reputation_recalled, reputation_give_again,
     reputation_refresh FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reputation_funded, reputation_recall, reputation_recalled, reputation_give_again,
+GRANT EXECUTE ON FUNCTION reputation_funded, reputation_purse, reputation_recall, reputation_recalled, reputation_give_again,
     reputation_refresh TO bursar_platform;

@@ -8,10 +8,13 @@ import pytest
 from api.v1.escrows.commands import terms_of
 from domain.access import Actor, Role
 from domain.escrow import commands
+from domain.payment.purposes.escrow import fulfilled, fulfilment_started
+from domain.payment.terms import Purpose, PurposeKind
 from repositories import contract as contracts
 from runtime.database import Database, driver_connection
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import Written
 from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
 from tests.conftest import DatabaseUrls
@@ -24,8 +27,10 @@ FIVE = dict.fromkeys(("task_success", "quality", "reliability", "response_time",
 Parties = tuple[Tenant, Tenant]
 
 
-async def given_back(database: Database, contract_id: str, studio: Tenant, *, cancels: bool = False) -> None:
-    """Have the payee give back what the escrow holds."""
+async def given_back(
+    database: Database, contract_id: str, studio: Tenant, *, cancels: bool = False, amount: int | None = None
+) -> None:
+    """Have the payee give back what the escrow holds, or an amount of it."""
     worker, now = Actor(principal="studio", role=Role.OWNER, org_id=studio.org_id), datetime.now(UTC)
     async with database.platform() as session:
         escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
@@ -33,7 +38,7 @@ async def given_back(database: Database, contract_id: str, studio: Tenant, *, ca
     done = (
         commands.cancel(held, actor=worker, reason=None)
         if cancels
-        else commands.refund(held, actor=worker, amount_minor=None)
+        else commands.refund(held, actor=worker, amount_minor=amount)
     )
     await escrowing.write(database, done, at=now)
 
@@ -146,3 +151,92 @@ async def test_client_that_states_one_tax_id_after_the_other_stays_one_counterpa
             "SELECT counterparty FROM reputation_given WHERE agent_id = $1 AND dimension = 'quality'", studio.agent_id
         )
     assert [row["counterparty"] for row in found] == [client.org_id]
+
+
+async def into_balance(database: Database, payer: Tenant) -> Written:
+    """Pay 50 dollars into the payer's balance."""
+    money = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=5_000)
+    paid = await Written(database, payer.org_id, amount_minor=5_000, purpose=money).begin()
+    paid.there.pay()
+    return await paid.look()
+
+
+async def work_for_cash(operator: Caller, database: Database, payer: Tenant, payee: Tenant) -> None:
+    now = datetime.now(UTC)
+    await work(operator, database, payer, payee, at=now, source=commands.BALANCE, currency="USD")
+
+
+async def test_chargeback_of_money_in_a_balance_takes_what_the_balance_said_until_it_is_won(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    paid = await into_balance(database, client)
+    await work_for_cash(operator, database, client, studio)
+    assert await evidence_of(client.owner, studio) == 3
+    ref = paid.there.dispute()
+    await paid.look()
+    assert await evidence_of(client.owner, studio) == 0
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert await evidence_of(client.owner, studio) == 3
+
+
+async def test_chargebacks_of_a_balance_take_what_is_owed_wherever_its_money_came_from(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    first = await into_balance(database, client)
+    await work_for_cash(operator, database, client, studio)
+    second, third = await into_balance(database, client), await into_balance(database, client)
+    # What the balance can give back stands behind no work.
+    first.there.dispute()
+    await first.look()
+    assert await evidence_of(client.owner, studio) == 3
+    await work_for_cash(operator, database, client, studio)
+    assert await evidence_of(client.owner, studio) == 6
+    for each, left in ((second, 3), (third, 0)):
+        each.there.dispute()
+        await each.look()
+        assert await evidence_of(client.owner, studio) == left
+
+
+@pytest.mark.parametrize("currency", ["USD", "CREDIT"])
+async def test_chargeback_follows_money_that_an_escrow_gave_back_to_the_next_one(
+    operator: Caller, database: Database, parties: Parties, currency: str
+) -> None:
+    client, studio = parties
+    now = datetime.now(UTC)
+    contract_id = await escrowing.contract_between(
+        operator, client, studio, price="50", currency=currency, signatories=["procurement"]
+    )
+    async with database.platform() as session:
+        agreed = terms_of(await contracts.get(session, contract_id))
+    buyer = Actor(principal="procurement", role=Role.OWNER, org_id=client.org_id)
+    await escrowing.write(database, commands.opened(agreed, actor=buyer, now=now), at=now)
+    money = Purpose(
+        kind=PurposeKind.ESCROW,
+        goods_asset=currency,
+        goods_minor=agreed.amount_minor,
+        escrow_id=agreed.escrow_id,
+        contract_id=contract_id,
+    )
+    paid = await Written(database, client.org_id, amount_minor=5_000, purpose=money).begin()
+    paid.there.pay()
+    await paid.look()
+    assert paid.payment is not None
+    await paid._write(fulfilment_started(paid.payment, at=now))
+    platform = Actor(principal="payments", role=Role.OPERATOR)
+    source = commands.payment_source(paid.terms.payment_id)
+    held = await escrowing.state(database, agreed.escrow_id)
+    funding = commands.fund(held, actor=platform, source=source, now=now, amount_minor=agreed.amount_minor)
+    await escrowing.write(database, funding, at=now)
+    await paid._write(fulfilled(paid.payment, at=now))
+    await given_back(database, contract_id, studio, cancels=True)
+    if currency == "USD":
+        await work_for_cash(operator, database, client, studio)
+    else:
+        await work(operator, database, client, studio, at=now)
+    assert await evidence_of(client.owner, studio) == 3
+    paid.there.dispute()
+    await paid.look()
+    assert await evidence_of(client.owner, studio) == 0
