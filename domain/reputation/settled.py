@@ -14,7 +14,7 @@ from domain.reputation.weights import Stakes
 _COMPARED = frozenset({CREDIT, "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "USDC"})
 #: What a typical contract is in coins, in ten-thousandths of a coin.
 _COINS_E4 = {"BTC": 5, "ETH": 150, "TON": 150_000}
-_VALIDATED, _RESOLVED = "validated", "resolved"
+_VALIDATED, _RESOLVED, _PARTLY_REFUNDED = "validated", "resolved", "partially_refunded"
 #: The number of the event that a first delivery makes: the escrow was opened and funded before.
 _FIRST_DELIVERY = 3
 
@@ -76,9 +76,9 @@ def stakes_of(currency: str) -> Stakes | None:
 def settled(before: Escrow, escrow: Escrow, event: str, score_e4: int | None = None) -> Settled | None:
     """Return what an event says; None for most of them.
 
-    A milestone that was accepted says so for its part, a delivery that a validator found faults with says these at
-    once, and the end speaks for the rest. An escrow that was cancelled, or whose money went back before anything was
-    delivered or disputed, says nothing.
+    A milestone that was accepted says so for its part, and so does a part of a delivery that was given back; what a
+    validator found wrong says so at once, and the end speaks for what was still held. An escrow that was cancelled, or
+    whose money went back before anything was delivered or disputed, says nothing.
 
     Args:
         before: the state before the event.
@@ -90,27 +90,33 @@ def settled(before: Escrow, escrow: Escrow, event: str, score_e4: int | None = N
     if escrow.is_final and escrow.funded_minor:
         facts = _ended(before, escrow, event, paid, score_e4)
         if escrow.status is not EscrowStatus.RELEASED:
-            return _unpaid(facts, escrow, escrow.funded_minor - before.paid_minor)
-        whole = escrow.paid_minor
+            return _unpaid(facts, escrow, before.held_minor)
     elif paid:
-        facts, whole = _accepted(before, escrow, event, score_e4), escrow.funded_minor
+        facts = _accepted(before, escrow, event, score_e4)
+    elif event == _PARTLY_REFUNDED and before.status is not EscrowStatus.FUNDED:
+        back = escrow.refunded_minor - before.refunded_minor
+        return _unpaid((_given_back(is_rated=True),), escrow, back)
     elif event == _VALIDATED and score_e4 is not None:
         return _unpaid(_scored(score_e4, good=False), escrow, _under_review_minor(escrow))
     else:
         return None
     commission = escrow.commission_minor - before.commission_minor
-    return Settled(facts=facts, value_minor=paid, commission_minor=commission, whole_minor=whole)
+    return Settled(facts=facts, value_minor=paid, commission_minor=commission, whole_minor=escrow.funded_minor)
 
 
 def at_stake(escrow: Escrow) -> Settled | None:
-    """Return what was at stake in a whole contract, without a fact: for feedback. None where nothing was settled."""
+    """Return what was at stake in a whole contract, without a fact: for feedback. None where nothing was settled.
+
+    That is all that was funded, also where most of it was given back before the rest was released: else nobody could
+    say that the work was worth nothing. What is no bad news then weighs by the part that was paid (`facts.as_paid`).
+    """
     match escrow.status:
-        case EscrowStatus.RELEASED:
+        case EscrowStatus.RELEASED if not escrow.refunded_minor:
             paid = escrow.paid_minor
             return Settled(facts=(), value_minor=paid, commission_minor=escrow.commission_minor, whole_minor=paid)
         case EscrowStatus.REFUNDED if escrow.delivery is None and escrow.dispute is None:
             return None
-        case EscrowStatus.SPLIT | EscrowStatus.REFUNDED | EscrowStatus.EXPIRED:
+        case EscrowStatus.RELEASED | EscrowStatus.SPLIT | EscrowStatus.REFUNDED | EscrowStatus.EXPIRED:
             funded = escrow.funded_minor
             return Settled(facts=(), value_minor=funded, commission_minor=_due(escrow, funded), whole_minor=funded)
     return None
@@ -153,17 +159,21 @@ def _ended(
         kind = FactKind.UNDELIVERED
         return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=True),)
     if paid_minor:
-        share = paid_minor * WHOLE_E4 // (escrow.funded_minor - before.paid_minor)
+        share = paid_minor * WHOLE_E4 // before.held_minor
         split = says(FactKind.SPLIT, share)
         found.append(SettledFact(kind=FactKind.SPLIT, says=split, is_rated=by_client, is_end=True))
         found += _scored(before.validation_score_e4, bad=False, share_e4=share)
     elif before.status is not EscrowStatus.FUNDED:
-        kind = FactKind.REFUNDED
-        found.append(SettledFact(kind=kind, says=says(kind), is_rated=by_client, is_end=True))
+        found.append(_given_back(is_rated=by_client, is_end=True))
     lost = dispute is not None and event == _RESOLVED and (dispute.payee_share_e4 or 0) < WHOLE_E4 // 2
     if found and lost:
         found.append(SettledFact(kind=FactKind.DISPUTE_LOST, says=says(FactKind.DISPUTE_LOST)))
     return tuple(found)
+
+
+def _given_back(*, is_rated: bool, is_end: bool = False) -> SettledFact:
+    kind = FactKind.REFUNDED
+    return SettledFact(kind=kind, says=says(kind), is_rated=is_rated, is_end=is_end)
 
 
 def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) -> tuple[SettledFact, ...]:

@@ -43,6 +43,16 @@ async def given_back(
     await escrowing.write(database, done, at=now)
 
 
+async def judged(database: Database, contract_id: str) -> None:
+    """Have a validator find the delivery good, which pays for what is held."""
+    async with database.platform() as session:
+        escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
+    judge = Actor(principal="validator", role=Role.VALIDATOR)
+    held = await escrowing.state(database, escrow_id)
+    done = commands.validate(held, actor=judge, score_e4=10_000, note=None, now=datetime.now(UTC))
+    await escrowing.write(database, done, at=datetime.now(UTC))
+
+
 async def evidence_of(caller: Caller, tenant: Tenant) -> int:
     return int((await score_of(caller, tenant.agent_id))["evidence_count"])
 
@@ -110,6 +120,22 @@ async def test_praise_of_work_that_was_given_back_weighs_by_what_was_paid(
     # What is bad news weighs in full: it keeps nobody from saying that the work was worth nothing.
     blame = {"ratings": dict.fromkeys(FIVE, 1)}
     good(await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json=blame))
+    assert (await score_of(client.owner, studio.agent_id))["overall_score"] < before - 0.1
+
+
+async def test_blame_of_work_that_was_nearly_given_back_before_its_release_weighs_in_full(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    await buy(database, client)
+    now = datetime.now(UTC)
+    contract_id = await work(operator, database, client, studio, at=now, score=None)
+    await deliver(database, contract_id, studio, at=now, score=0)
+    await given_back(database, contract_id, studio, amount=49_990_000)
+    await judged(database, contract_id)
+    before = (await score_of(client.owner, studio.agent_id))["overall_score"]
+    blame = {"contract_id": contract_id, "ratings": dict.fromkeys(FIVE, 1)}
+    good(await client.owner.post("/reputation/feedback", blame), 201)
     assert (await score_of(client.owner, studio.agent_id))["overall_score"] < before - 0.1
 
 
