@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION reputation_judge_traits(p_limit integer) RETURNS inte
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     t organization_traits;
+    v_others text[];
     v_events text[] := '{}';
     v_org text;
     v_judged integer := 0;
@@ -17,19 +18,25 @@ BEGIN
         v_judged := v_judged + 1;
         UPDATE organization_traits SET judged_at = clock_timestamp()
         WHERE org_id = t.org_id AND kind = t.kind AND digest = t.digest;
-        CONTINUE WHEN t.ended_at IS NOT NULL;
+        v_others := ARRAY(SELECT org_id FROM organization_traits
+                          WHERE kind = t.kind AND digest = t.digest AND org_id <> t.org_id AND ended_at IS NULL);
+        -- Most share theirs with nobody: no event is read for them, however many there are.
+        CONTINUE WHEN t.ended_at IS NOT NULL OR (t.kind <> 'probe' AND v_others = '{}');
         v_events := v_events || ARRAY(
-            SELECT e.id FROM reputation_events e
-            WHERE (e.counterparty_org_id = t.org_id OR (e.counterparty_org_id IS NOT NULL AND e.agent_id IN (
-                      SELECT id FROM agents WHERE org_id = t.org_id)))
-              AND e.voided_at IS NULL AND e.excluded IS NULL
+            -- As a client and as a payee, each by an index: no plan finds both of one condition but by reading every event.
+            SELECT e.id FROM (
+                SELECT *, agent_org_id AS other FROM reputation_events WHERE counterparty_org_id = t.org_id
+                UNION ALL
+                SELECT r.*, r.counterparty_org_id FROM agents a JOIN reputation_events r ON r.agent_id = a.id
+                WHERE a.org_id = t.org_id AND r.counterparty_org_id IS NOT NULL
+            ) e
+            WHERE e.voided_at IS NULL AND e.excluded IS NULL AND (t.kind = 'probe' OR e.other = ANY (v_others))
               -- Of one tax id bad news stays: see `reputation_declared`.
-              AND (t.kind <> 'tax_id' OR NOT reputation_was_bad(e.says, e.client_bad_e6))
-              AND (t.kind = 'probe' OR EXISTS (
-                  SELECT FROM organization_traits o
-                  WHERE o.kind = t.kind AND o.digest = t.digest AND o.ended_at IS NULL AND o.org_id =
-                      CASE e.counterparty_org_id WHEN t.org_id THEN e.agent_org_id ELSE e.counterparty_org_id END)));
+              AND (t.kind <> 'tax_id' OR NOT reputation_was_bad(e.says, e.client_bad_e6)));
     END LOOP;
+    IF v_events = '{}' THEN
+        RETURN v_judged;
+    END IF;
     PERFORM FROM reputation_agents
     WHERE agent_id IN (SELECT agent_id FROM reputation_events WHERE id = ANY (v_events)) ORDER BY agent_id FOR UPDATE;
     UPDATE reputation_events

@@ -659,9 +659,10 @@ CREATE OR REPLACE FUNCTION reputation_void(p_event text, p_by text, p_reason tex
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     e reputation_events;
+    v_is_stale boolean;
 BEGIN
     SELECT * INTO STRICT e FROM reputation_events WHERE id = p_event;
-    PERFORM FROM reputation_agents WHERE agent_id = e.agent_id FOR UPDATE;
+    SELECT stale_at IS NOT NULL INTO v_is_stale FROM reputation_agents WHERE agent_id = e.agent_id FOR UPDATE;
     -- What a recall has voided would be given again: this decision is to hold whatever becomes of the money.
     UPDATE reputation_events SET voided_at = p_at, voided_by = p_by, void_reason = p_reason
     WHERE id = p_event AND (voided_at IS NULL OR voided_by LIKE 'payment:%' AND NOT EXISTS (
@@ -671,7 +672,8 @@ BEGIN
     END IF;
     IF e.excluded IS NULL THEN
         PERFORM reputation_remake(e.agent_id);
-        PERFORM reputation_reseason(e.agent_id, e.seasoned_on);
+        -- After it nothing says that the agent was stale, so what was voided before is left out of both rows here.
+        PERFORM reputation_reseason(e.agent_id, CASE WHEN v_is_stale THEN '-infinity' ELSE e.seasoned_on END);
         IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
             PERFORM reputation_remake_client(e.counterparty_org_id);
         END IF;

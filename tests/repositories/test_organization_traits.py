@@ -4,18 +4,21 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from activities.payment_providers import ProviderActivities
 from contracts.payment import ProviderRequest
 from dev.stack.postgres import Postgres
 from domain.payment.snapshot import CreatePayment, Snapshot
+from domain.reputation.evidence import ONE_E6, Dimension
+from domain.reputation.facts import Says
 from domain.reputation.traits import TraitKind, digest
 from providers.payments.registry import Providers
 from repositories import organization_trait as traits
-from repositories.reputation import are_related, take, void
+from repositories.reputation import are_related, seasoned, take, void
 from repositories.reputation_recalls import give_again, recall, refresh, stale
-from runtime.database import Database, driver_connection
+from runtime.database import Database, driver_connection, plain_url
 from services.reputation import judge_traits
 from tests.conftest import new_database
 from tests.repositories import test_reputation as known
@@ -289,3 +292,60 @@ async def test_what_was_recalled_comes_back_unless_they_are_related_or_an_operat
         counting = "SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NULL"
         there = [row[0] for row in await connection.fetch(counting, agent_id)]
     assert there == ([f"{said.id}_again"] if meanwhile == "nothing" else [])
+
+
+async def test_new_trait_reads_the_events_of_who_has_it_where_others_share_it_and_else_none(
+    books,  # noqa: F811
+    database,
+    urls,
+) -> None:
+    await made(books, "org_q1", "org_q2", "org_q3", "org_q4")
+    agents = {payee: await new_agent(books, payee) for payee in ("org_q1", "org_q3")}
+    # Of others there are many; the planner knows it.
+    for _ in range(300):
+        await deal(books, agents["org_q3"], "org_q3", "org_q4")
+    mine = [await deal(books, agents["org_q1"], "org_q1", "org_q2") for _ in range(2)]
+    async with books.acquire() as connection:
+        await judge_traits(database)
+        owner = await asyncpg.connect(plain_url(urls.owner))
+        await owner.execute("ANALYZE reputation_events")
+        await owner.close()
+
+        async def read() -> int:
+            counted = (
+                "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+                " WHERE relname = 'reputation_events'"
+            )
+            async with connection.transaction():
+                before = await connection.fetchval(counted)
+                assert await connection.fetchval("SELECT reputation_judge_traits(100)") > 0
+                return int(await connection.fetchval(counted)) - int(before)
+
+        await have(database, TraitKind.CARD, "fp_q_alone", "org_q1", "org_q4")
+        await have(database, TraitKind.CARD, "fp_q_alone", "org_q4", holds=False)
+        assert await read() == 0
+        await have(database, TraitKind.CARD, "fp_q_both", "org_q1", "org_q2")
+        assert await read() < 50
+        voided = await connection.fetch(
+            "SELECT id FROM reputation_events WHERE agent_id = $1 AND voided_at IS NOT NULL", agents["org_q1"]
+        )
+        assert {row[0] for row in voided} == set(mine)
+
+
+async def test_void_of_a_stale_agent_leaves_what_was_recalled_out_of_its_terms(books, database) -> None:  # noqa: F811
+    await made(books, "org_v1", "org_v2")
+    agent_id, later = await new_agent(books, "org_v1"), DAY + 30 * NIGHT
+    bought = replace(about(agent_id, "org_v2"), agent_org_id="org_v1")
+    said, rated = fact(), fact(says=(Says(Dimension.QUALITY, 5_000, 10_000),))
+    async with books.acquire() as connection:
+        await take(connection, bought, [said])
+        # The first event of a later day counts the seasoned one in.
+        await take(connection, replace(about(agent_id, "org_a", day=later), agent_org_id="org_v1"), [rated])
+        before = await seasoned(connection, agent_id, later)
+        await recall(connection, "pay_v", [said.subject])
+        # Its scores are made again by the next step, or the night; meanwhile a client changes its feedback.
+        assert await void(connection, rated.id, by="client", reason="Changed.", at=bought.at + 30 * NIGHT)
+        await refresh(connection, agent_id)
+        after = await seasoned(connection, agent_id, later)
+    assert (before.evidence_count, after.evidence_count) == (1, 0)
+    assert after.stars_e6 == ONE_E6 // 2 < before.stars_e6
