@@ -104,11 +104,21 @@ WITH known AS (
 SELECT agent_id, before, stars_e6 FROM taken WHERE is_sudden ORDER BY agent_id
 """
 
+# Events do this for an agent that has some. Of one that has none any more, each reader would add up all that has come
+# to count since: prices, levels and payouts.
+_SEASONED = """
+SELECT count(reputation_season(a.agent_id, $1::date - 1)) FROM reputation_agents a
+WHERE a.agent_id > $2 AND a.agent_id <= $3 AND a.night_on = $1 AND EXISTS (
+    SELECT FROM reputation_events e WHERE e.agent_id = a.agent_id AND e.seasoned_on < $1 AND e.seasoned_on > coalesce(
+        (SELECT through FROM reputation_seasoned s WHERE s.agent_id = a.agent_id), '-infinity'))
+"""
+
 
 async def take(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> Page:
     """Take the night of a day for the next agents by id, each once; what was missed before it is taken with it.
 
-    Effect: their rows as of the day, one row of history for each that changed. Nothing for who had its night.
+    Effect: their rows as of the day, those for terms as of the day before, one row of history for each that changed.
+    Nothing for who had its night.
     """
     [page] = await connection.fetch(_LOCK, after, limit, day)
     if not page["agents"]:
@@ -124,6 +134,7 @@ async def take(connection: asyncpg.Connection, day: date, *, after: str, limit: 
     sudden = await connection.fetch(
         _AGENTS, powers, day, after, page["last"], NEWCOMER.mean_e6, NEWCOMER.low_e6, NEWCOMER.high_e6
     )
+    await connection.execute(_SEASONED, day, after, page["last"])
     return Page(page["agents"], page["last"], [Sudden(*row) for row in sudden])
 
 

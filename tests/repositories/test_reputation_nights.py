@@ -249,6 +249,46 @@ async def test_missed_nights_are_taken_with_the_next(world: World) -> None:
     await world.equals_the_rules(later)
 
 
+async def test_night_counts_what_has_come_to_count_for_terms_so_that_no_reader_adds_it_up(world: World) -> None:
+    await world.owner.execute(
+        "INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id)"
+        " VALUES ('agt_idle', 'org_a', 'Agent', 'public', 'free', 'test', 'agt_idle')"
+    )
+    began = NIGHT - 20 * ONE
+    what = About(
+        agent_id="agt_idle",
+        agent_org_id="org_a",
+        counterparty_org_id="org_b",
+        source="escrow",
+        actor="test",
+        at=datetime(began.year, began.month, began.day, tzinfo=UTC),
+        value_minor=50_00,
+        commission_minor=2_50,
+        exempt=["x"],
+        seasons_days=5,
+    )
+    said = (Says(Dimension.QUALITY, 10_000, 10_000),)
+    facts = [Fact(id=f"rev_{each}", kind="validated", key=str(each), subject="s", says=said) for each in range(40)]
+    await take_facts(world.owner, what, facts)
+
+    async def read() -> tuple[int, tuple[int, ...]]:
+        """Count the events that a reader reads, and return what they come to."""
+        counted = (
+            "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+            " WHERE relname = 'reputation_events'"
+        )
+        async with world.owner.transaction():
+            await world.owner.execute("SET LOCAL enable_seqscan = off")
+            before = await world.owner.fetchval(counted)
+            [found] = await world.owner.fetch("SELECT * FROM reputation_seasoned_score('agt_idle', $1)", NIGHT)
+            return await world.owner.fetchval(counted) - before, (found["stars_e6"], found["evidence_count"])
+
+    rows, score = await read()
+    assert rows >= len(facts)
+    await world.night()
+    assert await read() == (0, score)
+
+
 async def test_an_event_that_comes_first_takes_the_night_itself(world: World) -> None:
     agent_id = "agt_007"
     about = About(
