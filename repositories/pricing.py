@@ -137,6 +137,8 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
                SELECT e.payee_org_id, sum(e.released_minor + e.commission_minor) AS paid FROM escrows e
                WHERE e.org_id = q.org_id AND e.status IN ('released', 'split')
                  AND e.updated_at > now() - interval '30 days' AND e.currency = coalesce(q.currency, a.price_currency)
+                 AND NOT EXISTS (
+                     SELECT FROM reputation_recalls r WHERE r.escrow_id = e.id AND r.restored_at IS NULL)
                GROUP BY e.payee_org_id {_ONCE_EACH}) AS each
            WHERE reputation_excluded(q.org_id, payee_org_id, $8) IS NULL)
        ELSE 0 END AS volume_minor

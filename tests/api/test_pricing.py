@@ -434,6 +434,20 @@ async def test_volume_counts_what_was_paid_to_unrelated_organizations(
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
 
 
+async def test_volume_leaves_out_work_whose_money_went_back_to_its_payer(
+    shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    await shop.add(type="volume", steps=[{"amount": "1.00", "multiplier": "0.96"}])
+    await fund(database, shop, client.owner, 1, "released")
+    assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
+    recalled = "INSERT INTO reputation_recalls (escrow_id, payment_id) SELECT id, $1 FROM escrows WHERE org_id = $1"
+    await as_owner(database_urls, recalled, client.org_id)
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    restored = "UPDATE reputation_recalls SET restored_at = now() WHERE payment_id = $1"
+    await as_owner(database_urls, restored, client.org_id)
+    assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
+
+
 async def test_discount_is_paid_from_the_commission_until_the_agent_bears_it(shop: Shop, client: Tenant) -> None:
     await shop.add(type="tier", tier="free", multiplier="0.80")
     cut = await shop.price(client.owner)
