@@ -24,10 +24,10 @@ class Adjustment(NamedTuple):
     """One line of a price.
 
     Attributes:
-        rule_id: the rule; None for the line that protects the payee's share.
+        rule_id: the rule; None for the lines that protect the payee's share and limit the multiplier.
         rule: its name.
         type: its kind; `commission` for the line that protects the payee's share.
-        bps: by how much it multiplied the price, in basis points.
+        bps: by how much it multiplied the price so far, in basis points; what a rule adds is shown so as well.
         why: a sentence.
     """
 
@@ -109,6 +109,7 @@ class Book:
         for rule, phase, kind in self._steps:
             if rule.holds(facts):
                 run.take(rule, phase, kind)
+        run.limit()
         if commission_bps is not None:
             run.keep_payee_whole(commission_bps)
         return run.price()
@@ -129,7 +130,7 @@ class _Run:
         self.over = self.under = 1
         self.least_minor = 1
         self.closed_by: str | None = None
-        self.is_bounded = False
+        self.is_limited = False
         self.lines: list[Adjustment] = []
         self.considered: list[Considered] = []
 
@@ -142,16 +143,30 @@ class _Run:
         self.considered.append(Considered(rule, bps is not None, why))
         if bps is None:
             return
-        self.lines.append(Adjustment(rule.id, rule.name, kind, bps, why))
+        before = (self.over, self.under)
         if phase is Phase.ADJUST:
             if rule.stacking is Stacking.ADD:
                 self.over = max(self.over * WHOLE_BPS + (bps - WHOLE_BPS) * self.under, 0)
+                self.under *= WHOLE_BPS
+                bps = self._changed_by(before)
             else:
                 self.over *= bps
+                self.under *= WHOLE_BPS
                 self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
-            self.under *= WHOLE_BPS
         elif isinstance(rule.terms, ContractPrice):
             self.start_minor = rule.terms.unit_minor * self.facts.quantity
+        self.lines.append(Adjustment(rule.id, rule.name, kind, bps, why))
+
+    def limit(self) -> None:
+        """Keep the multiplier within what one may be at all, once, before bounds say what the price may be."""
+        if self.is_limited:
+            return
+        self.is_limited = True
+        before = (self.over, self.under)
+        self.over, self.under = self._between((LEAST_BPS, WHOLE_BPS), (MOST_BPS, WHOLE_BPS))
+        if (self.over, self.under) != before:
+            why = f"All rules together make it {format_ratio(LEAST_BPS)} to {format_ratio(MOST_BPS)} times the price"
+            self.lines.append(Adjustment(None, "multiplier_limits", "bounds", self._changed_by(before), why))
 
     def keep_payee_whole(self, commission_bps: int) -> None:
         """Let a discount be no more than the commission on the base price."""
@@ -178,12 +193,14 @@ class _Run:
         )
 
     def adjusted_minor(self) -> int:
-        """Round the one time, within what a multiplier may be at all, unless bounds have said what the price may be."""
-        over, under = (self.over, self.under) if self.is_bounded else self._within(LEAST_BPS, MOST_BPS)
-        return max(self.least_minor, round_half_even(self.start_minor * over, under))
+        """Round the one time."""
+        return max(self.least_minor, round_half_even(self.start_minor * self.over, self.under))
 
-    def _within(self, least_bps: int, most_bps: int) -> tuple[int, int]:
-        return self._between((least_bps, WHOLE_BPS), (most_bps, WHOLE_BPS))
+    def _changed_by(self, before: tuple[int, int]) -> int:
+        """Return by how much the multiplier is another than before, in basis points."""
+        # From nothing there is no ratio, so the new multiplier itself.
+        over, under = before if before[0] else (1, 1)
+        return round_half_even(self.over * under * WHOLE_BPS, self.under * over)
 
     def _between(self, least: tuple[int, int], most: tuple[int, int]) -> tuple[int, int]:
         """Return the multiplier within two others; where they leave nothing, the upper one."""
@@ -193,9 +210,7 @@ class _Run:
 
     def _bound(self, bounds: Bounds) -> Verdict:
         """Keep the multiplier within bounds, and say by how much that changed it."""
-        if not self.is_bounded:
-            self.over, self.under = self._within(LEAST_BPS, MOST_BPS)
-            self.is_bounded = True
+        self.limit()
         before, least = (self.over, self.under), bounds.least(self.start_minor, self.facts)
         self.over, self.under = self._between(least, bounds.most(self.start_minor, self.facts))
         if (self.over, self.under) == before:
@@ -206,6 +221,4 @@ class _Run:
         else:
             amount = format_amount(self.over // self.facts.quantity, self.facts.currency)
             why = f"The price of one is kept at {side} {amount} {self.facts.currency}"
-        # From nothing there is no ratio, so the new multiplier itself.
-        over, under = before if before[0] else (WHOLE_BPS, WHOLE_BPS)
-        return Verdict(round_half_even(self.over * under * WHOLE_BPS, self.under * over), why)
+        return Verdict(self._changed_by(before), why)

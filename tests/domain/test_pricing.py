@@ -148,6 +148,23 @@ def test_added_parts_are_of_the_base_price():
     assert Book([always(9_000, 1), always(8_000, 2)]).price(FACTS).adjusted_minor == 720
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [always(15_000, 1), always(8_000, 2, stacking=Stacking.ADD)],
+        [always(5_000, number) for number in range(1, 6)],
+        [*(always(30_000, number) for number in range(1, 4)), rule(Bounds(ceiling_bps=20_000), 4)],
+    ],
+    ids=["added", "below the least", "above the most and bounded"],
+)
+def test_lines_of_a_price_multiply_to_its_multiplier(rules):
+    price = Book(rules).price(FACTS)
+    shown = Decimal(1)
+    for line in price.adjustments:
+        shown *= Decimal(line.bps) / 10_000
+    assert abs(shown * 10_000 - price.multiplier_bps) < 2
+
+
 def test_money_is_rounded_once_and_half_to_even():
     twice = [always(10_500, 1), always(10_500, 2)]
     assert Book(twice).price(replace(FACTS, unit_minor=10)).adjusted_minor == 11  # 11.025, and 10.5 would be 10

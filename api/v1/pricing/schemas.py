@@ -32,9 +32,12 @@ Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 class AdjustmentView(ResponseModel):
     """What changed a price."""
 
-    rule: str = Field(description="The name of the rule; `platform_commission` where the payee's share is protected.")
+    rule: str = Field(
+        description="The name of the rule; `platform_commission` where the payee's share is protected, and "
+        "`multiplier_limits` where all rules together would pass a tenth or ten times the price."
+    )
     type: str
-    multiplier: Multiplier
+    multiplier: Multiplier = Field(description="By how much it changed the price so far.")
     description: str
 
 
