@@ -1,7 +1,7 @@
 """Levels by reputation: which ones hold, what ranks agents, and what an organization has unsettled."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -80,6 +80,18 @@ async def newest(session: AsyncSession) -> ReputationLadderRow | None:
     """Return the levels that hold; None before the first version."""
     row = ReputationLadderRow
     return (await session.scalars(select(row).order_by(row.version.desc()).limit(1))).one_or_none()
+
+
+async def commissions(session: AsyncSession, versions: Collection[int]) -> dict[tuple[int | None, str | None], int]:
+    """Return the commissions of levels, by version and name; those at the usual one are left out."""
+    row = ReputationLadderRow
+    rows = (await session.scalars(select(row).where(row.version.in_(versions)))).all()
+    return {
+        (kept.version, level.name): level.commission_bps
+        for kept in rows
+        for level in ladder_of({"version": kept.version, "levels": kept.levels}).levels
+        if level.commission_bps is not None
+    }
 
 
 async def of_agent(session: AsyncSession, agent_id: str) -> tuple[Ladder, Rank]:

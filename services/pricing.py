@@ -21,6 +21,7 @@ from models.pricing import PricingQuote, PricingRule
 from providers.expressions import compile_expression
 from repositories import agent as agents
 from repositories import audit
+from repositories import level as levels
 from repositories import organization as organizations
 from repositories import pricing as rows
 from repositories.command import lock_command, made_before
@@ -140,11 +141,13 @@ async def try_rule(
 ) -> list[Tried]:
     """Price the newest quotes again by the rules of now, without and with a rule. Nothing is kept.
 
+    A discount is cut at the commission that the quote had: its level's, or the platform's usual one.
+
     Args:
         session: of the platform.
         rule: the rule; its validity is left aside, because the quotes are past.
         replaces: the rule in whose place it would stand.
-        commission_bps: the platform's.
+        commission_bps: the platform's usual one.
         since: how old a quote may be.
         limit: how many, `MAX_TRIED` at most.
 
@@ -166,10 +169,13 @@ async def try_rule(
         agent_id: (it := await rows.terms_of_agent(session, agent_id)) is not None and it.bears_discounts
         for agent_id in {quote.agent_id for quote in quotes}
     }
+    commissions = await levels.commissions(
+        session, {quote.level_version for quote in quotes if quote.level_version is not None}
+    )
 
     def tried(quote: PricingQuote) -> Tried:
-        facts = Facts.from_json(quote.facts)
-        borne = None if bearing[quote.agent_id] else commission_bps
+        facts, of_level = Facts.from_json(quote.facts), commissions.get((quote.level_version, quote.level_name))
+        borne = None if bearing[quote.agent_id] else commission_bps if of_level is None else of_level
         old, new = (book.price(facts, commission_bps=borne).adjusted_minor for book in (before, after))
         return Tried(quote.id, quote.currency, quote.base_minor, old, new)
 

@@ -120,6 +120,18 @@ async def test_contract_takes_the_commission_of_the_agents_level_and_says_so(
     assert (made["commission_bps"], made["commission_rule"]) == (100, "What an operator set for this contract.")
 
 
+async def test_rule_is_tried_with_the_commission_of_the_level_that_each_quote_had(
+    levels: dict[str, Any], seller: Tenant, new_tenant: Any, operator: Caller
+) -> None:
+    client: Tenant = await new_tenant("owner")
+    good(await client.owner.post(f"/payments/pricing/{seller.agent_id}/quotes", {}), 201)
+    terms = {"type": "tier", "tier": "free", "multiplier": "0.80"}
+    rule = {"name": "cheap", "priority": 3, "terms": terms, "agent_id": seller.agent_id}
+    tried = good(await operator.post("/pricing/rules/dry-run", {"rule": rule}))
+    # The level takes 8 %, which is what a discount can be.
+    assert tried["totals"] == [{"currency": "CREDIT", "quotes": 1, "before": "10.00", "after": "9.20"}]
+
+
 async def test_contract_above_the_limit_of_the_level_is_refused(
     levels: dict[str, Any], seller: Tenant, new_tenant: Any
 ) -> None:
