@@ -28,7 +28,7 @@ async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUI
     after, terms = event.payment, event.payment.terms
     dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
     asset = terms.purpose.goods_asset
-    if event.event == "dispute_reinstated":
+    if event.event in {"dispute_reinstated", "refund_failed"}:
         found = booking.comes_back(after, event.event, event.booked, event.debtor)
         if found is not None:
             await _found_again(session, event, str(found.ref))
@@ -109,11 +109,13 @@ async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID |
 async def _found_again(session: AsyncSession, event: PaymentEvent, cause: str) -> None:
     terms = event.payment.terms
     if await recovery.close_of(session, terms.payment_id, (cause, _credits_of(cause)), at=event.at):
+        what = "refund" if event.event == "refund_failed" else "chargeback"
+        became = "has failed" if event.event == "refund_failed" else "was lost and then won"
         await alert.raise_alert(
             session,
             kind="earnings.recovered_in_vain",
             subject=terms.payment_id,
-            detail=f"The chargeback of {terms.payment_id} was lost and then won. What creators gave back for it has "
-            "paid for it. Decide what they get for it.",
+            detail=f"The {what} of {terms.payment_id} {became}. What creators gave back for it has paid for it. Decide "
+            "what they get for it.",
             org_id=terms.org_id,
         )

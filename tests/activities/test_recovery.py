@@ -866,6 +866,38 @@ async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_
     assert ("earnings.recovered_in_vain" in kinds, still) == (True, 0)
 
 
+@pytest.mark.parametrize("is_granted", [False, True])
+async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: World, *, is_granted: bool) -> None:
+    """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
+    paid = await world.bought()
+    await world.works(100)
+    if is_granted:
+        wallet, promotions = accounts.org_credits(world.payer), accounts.platform("promotions", CREDIT)
+        await world.move(Posting(promotions, wallet, 100 * ONE, LotTerms(source=LotSource.PROMOTION)))
+    ref = paid.there.refund(1000)
+    await paid.look()
+    assert await world.states() == {PayableState.FROZEN: 1000}
+    paid.there.fail_refund(ref)
+    await paid.look()
+    assert await world.states() == {PayableState.PENDING: 1000}
+    assert await world.recover() == (0, 0)
+    assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
+
+
+async def test_refund_that_fails_after_creators_gave_back_asks_an_operator(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    ref = paid.there.refund(1000)
+    await paid.look()
+    assert (await world.recover())[0] == 1
+    paid.there.fail_refund(ref)
+    await paid.look()
+    query = select(Alert.detail).where(Alert.kind == "earnings.recovered_in_vain", Alert.org_id == world.payer)
+    async with world.database.platform() as session:
+        (told,) = (await session.scalars(query)).all()
+    assert told.startswith(f"The refund of {paid.terms.payment_id} has failed")
+
+
 async def test_many_uses_are_taken_in_parts_of_which_each_is_told_once(
     world: World, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
