@@ -18,7 +18,8 @@ class Recovery(Base):
     """One loss of a payment: a chargeback, or a refund of what was used. Written once, and closed.
 
     Attributes:
-        cause: the dispute or refund at the provider, or `reversal`; unique for the payment.
+        cause: the refund at the provider, the dispute there with the number of the event that has lost it, or
+            `reversal`; unique for the payment.
         org_id: who paid, and owes.
         amount_minor: what the payer came to owe by it, in minor units of `asset`, with `short_minor`.
         short_minor: what was taken for it at once in credits for which less had been paid.

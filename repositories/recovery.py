@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -125,9 +125,13 @@ async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
-async def close_of(session: AsyncSession, payment_id: str, causes: Sequence[str], *, at: datetime) -> bool:
-    """Close recoveries because their money came back after all; tells whether creators gave something back for them."""
-    ids = [recovery_id_of(payment_id, cause) for cause in causes]
+async def close_of(session: AsyncSession, payment_id: str, ref: str, *, at: datetime) -> bool:
+    """Close recoveries because their money came back after all; tells whether creators gave something back for them.
+
+    `ref` is the dispute or the refund that had lost it, with which their causes begin.
+    """
+    is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
+    ids = (await session.scalars(select(Recovery.id).where(Recovery.payment_id == payment_id, is_of_it))).all()
     await session.execute(
         update(Recovery).where(Recovery.id.in_(ids), Recovery.closed_at.is_(None)).values(closed_at=at)
     )

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.money import CREDIT
 from domain.payment import booking
+from domain.payment.state import Dispute
 from domain.payment.terms import PaymentTerms
 from domain.recovery import shortfall
 from repositories import alert, recovery
@@ -34,7 +35,7 @@ async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUI
             await _found_again(session, event, str(found.ref))
     elif event.event == "dispute_lost" and dispute is not None:
         short = await _short(session, terms, transfer_id, outcome="reversed")
-        await _begin(session, event, dispute.ref, asset, dispute.debt_minor, short, dispute.opened_at)
+        await _begin(session, event, _lost_by(dispute, event), asset, dispute.debt_minor, short, dispute.opened_at)
     elif event.event in {"reversed", "refund_taken_over"}:
         # A refund retires what it has taken when its money is booked.
         outcome = "reversed" if event.event == "reversed" else "moved"
@@ -58,13 +59,18 @@ async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_
     dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
     refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
     if dispute is not None:
-        cause, disputed_at, lost = dispute.ref, dispute.opened_at, dispute.amount_minor
+        cause, disputed_at, lost = _lost_by(dispute, event), dispute.opened_at, dispute.amount_minor
     elif refund is not None:
         cause, disputed_at, lost = str(refund.ref), event.at, refund.amount_minor
     else:
         cause, disputed_at, lost = f"reversal:{payment.version}", event.at, -payment.booked[-1].paid_minor
     part = granted_minor * min(lost, payment.received_minor) // max(1, payment.received_minor)
     await _begin(session, event, _credits_of(cause), CREDIT, 0, max(0, part - left_minor), disputed_at)
+
+
+def _lost_by(dispute: Dispute, event: PaymentEvent) -> str:
+    """Return the cause of a loss by a chargeback: one that was won after all may be lost once more."""
+    return f"{dispute.ref}:{event.payment.version}"
 
 
 def _credits_of(cause: str) -> str:
@@ -106,9 +112,9 @@ async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID |
     return shortfall(await recovery.taken_by(session, terms.payment_id, transfer_id, currency, outcome=outcome), sale)
 
 
-async def _found_again(session: AsyncSession, event: PaymentEvent, cause: str) -> None:
+async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> None:
     terms = event.payment.terms
-    if await recovery.close_of(session, terms.payment_id, (cause, _credits_of(cause)), at=event.at):
+    if await recovery.close_of(session, terms.payment_id, ref, at=event.at):
         what = "refund" if event.event == "refund_failed" else "chargeback"
         became = "has failed" if event.event == "refund_failed" else "was lost and then won"
         await alert.raise_alert(

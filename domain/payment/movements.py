@@ -116,6 +116,8 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransac
         waiting_minor=waiting,
         moved_minor=paid,
         released=False,
+        # What was owed for it before was paid by what came back.
+        debt_minor=0,
     )
     moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
     outcome = _outcome(payment.with_dispute(reopened), movement, "dispute_reopened", moves)

@@ -866,6 +866,31 @@ async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_
     assert ("earnings.recovered_in_vain" in kinds, still) == (True, 0)
 
 
+async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_creators(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    paid = await world.bought()
+    await world.works(60)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    paid.there.appeal(ref)
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert await world.balances() == {"earned": 60, "owes": 0, "payer": 0}
+    # It has used 10 more by then.
+    await world.works(10)
+    paid.there.dispute_again(ref)
+    await paid.look()
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    assert (await world.balances())["payer"] == -70
+    assert (await world.recover())[0] == 2
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+    await proves(database_urls)
+
+
 @pytest.mark.parametrize("is_granted", [False, True])
 async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: World, *, is_granted: bool) -> None:
     """Where credits that nobody paid for were taken for it, the payer owes nothing, and still they would answer."""
