@@ -82,6 +82,11 @@ _SLICES = text(
 )
 
 
+#: What an agent has answered for already of an entry `e`.
+_ANSWERED = """coalesce((
+    SELECT sum(r.taken_minor + r.owed_minor) FROM recovery_shares r
+    WHERE e.amount > 0 AND r.source = e.transfer_id::text AND r.agent_id = g.agent_id
+), 0)::bigint"""
 #: Until when money of a transfer `t` is held back: what an agent was bought for, and everything else.
 _CUTOFF = "CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END"
 
@@ -99,6 +104,8 @@ def cash_shares(
         assets: the currencies, as `m`.
         disputed: what is charged back.
     """
+    # Several chargebacks of a payment freeze what it has paid once.
+    payments = f"(SELECT payment_id, min(opened_at) AS opened_at FROM {disputed} d GROUP BY payment_id)"
     return f"""
     SELECT g.agent_id, a.asset, b.posted - b.pending_out AS free,
         coalesce(y.young, 0)::bigint AS young, y.first_in,
@@ -119,10 +126,7 @@ def cash_shares(
             CROSS JOIN LATERAL (
                 SELECT c.cutoff, e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > c.cutoff AS is_young,
                     e.amount < 0 AND t.kind NOT IN ('payout.requested', 'earnings.recovered') AS is_gone,
-                    coalesce((
-                        SELECT sum(r.taken_minor + r.owed_minor) FROM recovery_shares r
-                        WHERE e.amount > 0 AND r.source = t.id::text AND r.agent_id = g.agent_id
-                    ), 0) AS answered
+                    {_ANSWERED} AS answered
             ) h
             WHERE e.account_id = a.id AND e.effective_at > g.sales_cutoff
             GROUP BY coalesce(t.reference, t.id::text)
@@ -130,8 +134,9 @@ def cash_shares(
         WHERE n.came > n.gone
     ) y ON true
     LEFT JOIN LATERAL (
-        SELECT sum(e.amount) AS amount, sum(e.amount) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
-        FROM {disputed} d
+        SELECT sum(e.amount - h.answered) AS amount,
+            sum(e.amount - h.answered) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
+        FROM {payments} d
         JOIN payments p ON p.id = d.payment_id
         JOIN ledger.accounts s ON s.asset = a.asset
             AND s.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
@@ -141,24 +146,22 @@ def cash_shares(
         ) o ON true
         JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id
         JOIN ledger.transfers t ON t.id = e.transfer_id
-        WHERE e.effective_at > d.opened_at - g.answers AND NOT EXISTS (
-            SELECT FROM recovery_shares r WHERE r.source = e.transfer_id::text AND r.agent_id = g.agent_id
-        )
+        CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
+        WHERE e.effective_at > d.opened_at - g.answers
     ) z ON true
     -- Of a balance that was topped up nobody knows which escrow it paid, so no more is frozen than was paid in.
     LEFT JOIN LATERAL (
         SELECT sum(least(u.amount, u.paid))::bigint AS amount, sum(least(u.young, u.paid))::bigint AS young
         FROM (
-            SELECT p.amount_minor AS paid, sum(e.amount) AS amount,
-                coalesce(sum(e.amount) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
-            FROM {disputed} d
+            SELECT p.amount_minor AS paid, sum(e.amount - h.answered) AS amount,
+                coalesce(sum(e.amount - h.answered) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
+            FROM {payments} d
             JOIN payments p ON p.id = d.payment_id AND p.purpose = 'balance' AND p.currency = a.asset
             CROSS JOIN LATERAL ({CASH_ESCROWS}) s
             JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id) o ON true
             JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id
-            WHERE e.effective_at > d.opened_at - g.answers AND NOT EXISTS (
-                SELECT FROM recovery_shares r WHERE r.source = e.transfer_id::text AND r.agent_id = g.agent_id
-            )
+            CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
+            WHERE e.effective_at > d.opened_at - g.answers
             GROUP BY p.id, p.amount_minor
         ) u
     ) c ON true

@@ -671,6 +671,52 @@ async def test_money_of_an_escrow_by_card_is_taken_as_well(world: World) -> None
     assert await world.balances("USD") == {"earned": 300, "owes": 0, "payer": -50}
 
 
+async def test_second_chargeback_freezes_the_money_that_the_first_one_has_left(world: World) -> None:
+    escrow_id = new_id("esc")
+    money = Purpose(kind=PurposeKind.ESCROW, goods_asset="USD", goods_minor=1000, escrow_id=escrow_id)
+    paid = await world.bought(purpose=money, description="work")
+    held = accounts.escrow(escrow_id, "USD", world.payer)
+    await world.move(Posting(accounts.payment(paid.terms.payment_id, "USD", world.payer), held, 1000))
+    assert paid.payment is not None
+    await paid._write(fulfilled(paid.payment, at=NOW))
+    await world.move(Posting(held, world.earned("USD"), 1000))
+    paid.there.at = NOW
+    await world.lost(paid, amount=100)
+    assert (await world.recover())[0] == 1
+    assert await world.states() == {PayableState.PENDING: 900}
+    paid.there.dispute(fee=0)
+    await paid.look()
+    assert await world.states() == {PayableState.FROZEN: 900}
+
+
+async def test_two_chargebacks_of_a_payment_freeze_its_money_once(world: World) -> None:
+    purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
+    paid = await world.bought(purpose=purpose)
+    held, exchange = accounts.escrow(new_id("esc"), "USD", world.payer), accounts.platform("exchange", "USD")
+    await world.move(Posting(exchange, world.earned("USD"), 300), at=EARNED - timedelta(days=90))
+    await world.move(Posting(accounts.org_cash(world.payer, "USD"), held, 700))
+    await world.move(Posting(held, world.earned("USD"), 700))
+    paid.there.at = NOW
+    for _ in range(2):
+        paid.there.dispute(500, fee=0)
+        await paid.look()
+    assert await world.states() == {PayableState.AVAILABLE: 300, PayableState.FROZEN: 700}
+
+
+async def test_second_chargeback_of_a_balance_freezes_what_the_first_one_has_left(world: World) -> None:
+    purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
+    paid = await world.bought(purpose=purpose)
+    held = accounts.escrow(new_id("esc"), "USD", world.payer)
+    await world.move(Posting(accounts.org_cash(world.payer, "USD"), held, 1000))
+    await world.move(Posting(held, world.earned("USD"), 1000))
+    paid.there.at = NOW
+    await world.lost(paid, amount=100)
+    assert (await world.recover())[0] == 1
+    paid.there.dispute(fee=0)
+    await paid.look()
+    assert await world.states() == {PayableState.FROZEN: 900}
+
+
 async def test_what_an_escrow_still_had_is_frozen_when_it_is_released_and_taken_then(world: World) -> None:
     """Charge, fund, lose the chargeback, release, pay out: the money of a stolen card never leaves."""
     paid = await world.bought()
