@@ -281,7 +281,8 @@ class PaymentActivities:
             tells = facts(before, after)
             await outbox.record(writes, tells, new_ids("evt", len(tells)))
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
-        await payment_loss.note_loss(session, event, transfer_id, owed)
+        is_followed = BOOKS[terms.purpose.kind].is_followed
+        await payment_loss.note_loss(session, event, transfer_id, owed, is_followed=is_followed)
         if resolved.share is not None:
             await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:

@@ -17,7 +17,9 @@ from domain.recovery import shortfall
 from repositories import alert, recovery
 
 
-async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int) -> None:
+async def note_loss(
+    session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int, *, is_followed: bool
+) -> None:
     """Have creators give back what the payment had paid them, where it is lost for good and nobody has paid for it.
 
     Args:
@@ -25,6 +27,7 @@ async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUI
         event: any of a payment.
         transfer_id: its transfer; None where it moves nothing.
         owed_minor: what the payer came to owe by it.
+        is_followed: see `services.purposes.base.PurposeBooks`.
     """
     after, terms = event.payment, event.payment.terms
     dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
@@ -33,6 +36,8 @@ async def note_loss(session: AsyncSession, event: PaymentEvent, transfer_id: UUI
         found = booking.comes_back(after, event.event, event.booked, event.debtor)
         if found is not None:
             await _found_again(session, event, str(found.ref))
+    elif not is_followed:
+        return
     elif event.event == "dispute_lost" and dispute is not None:
         short = await _short(session, terms, transfer_id, outcome="reversed")
         await _begin(session, event, _lost_by(dispute, event), asset, dispute.debt_minor, short, dispute.opened_at)

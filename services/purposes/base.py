@@ -69,6 +69,10 @@ class PurposeBooks(Protocol):
     def shares(self) -> bool:
         """Whether an event's moves can be shared out, so that what was counted before them may change."""
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether creators give back what it had paid them once it is lost. Otherwise its share takes that."""
+
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
         """Return what a request names, as the actor sees it, while it can be paid."""
 
@@ -95,6 +99,7 @@ class Alone:
     """A purpose that nothing but the payment itself takes part in."""
 
     shares = False
+    is_followed = True
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:  # noqa: ARG002
         """Return what the request says."""

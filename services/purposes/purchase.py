@@ -221,6 +221,8 @@ class PurchaseBooks(Alone):
     """An agent of the marketplace."""
 
     shares = True
+    # What the creator answers for of a sale goes back with the price. What the payer owes then is the payer's alone.
+    is_followed = False
 
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> PurchaseShare | None:
         """Lock the sale that the event makes or changes.

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
+from temporalio.testing import ActivityEnvironment
 
+from activities.recovery import RecoveryActivities
 from contracts.payment import RecordedPayment
+from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
@@ -238,6 +241,12 @@ async def refunded(sold: Sold, made: Written, amount_minor: int | None = None) -
     return recorded
 
 
+async def recovered(sold: Sold) -> None:
+    """Take from creators what they answer for of payments that are lost."""
+    acts = RecoveryActivities(sold.database, None, hold_back=HoldBack.default())
+    await ActivityEnvironment().run(acts.recover, RecoveryPage(now=NOW, after="", limit=500))
+
+
 async def test_refund_takes_access_and_both_shares_and_one_that_fails_gives_them_back(sold: Sold) -> None:
     made = await sold.bought()
     await refunded(sold, made)
@@ -392,6 +401,51 @@ async def test_chargeback_after_the_hold_back_leaves_the_creator_its_share(sold:
     await made.look()
     made.there.close_dispute(ref, won=False)
     await made.look()
+    assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
+
+
+async def test_sale_whose_chargeback_was_won_is_no_younger_for_the_next_one(sold: Sold) -> None:
+    """The share has come back by the bank's decision, and was earned with the sale."""
+    made = await sold.bought(at=NOW - timedelta(days=10))
+    made.there.at = NOW
+    first = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(first, won=True)
+    await made.look()
+    made.there.at = NOW + timedelta(days=5)
+    second = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(second, won=False)
+    await made.look()
+    await recovered(sold)
+    assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
+
+
+async def test_share_of_a_refunded_sale_is_not_given_back_a_second_time(sold: Sold) -> None:
+    """Its refund failed after the agent was bought anew, so the money was the buyer's, and is charged back."""
+    made = await sold.bought()
+    await refunded(sold, made)
+    assert made.payment is not None
+    ref = made.there.refund(1000, refund_id=made.payment.refunds[0].refund_id)
+    await made.look()
+    await sold.bought()
+    made.there.fail_refund(ref)
+    await made.look()
+    async with sold.database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test",
+            source=accounts.org_cash(sold.buyer, "USD"),
+            destination=accounts.platform("exchange", "USD"),
+            amount_minor=1000,
+            effective_at=NOW,
+        )
+    made.there.at = NOW
+    dispute = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(dispute, won=False)
+    await made.look()
+    await recovered(sold)
     assert (await sold.earned(), await sold.owed(sold.studio), await sold.owed(sold.buyer)) == (900, 0, 1000)
 
 
