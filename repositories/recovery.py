@@ -1,6 +1,7 @@
 """Statements about what creators give back of payments that were taken back. Needs the platform's session."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -51,14 +52,24 @@ _REPAID_BY_OTHERS = text(
     f"{_TAKEN} AND u.to_lot IS NULL AND u.outcome = 'used' "
     f"AND u.transfer_id IN (SELECT transfer_id FROM ({_REPAID}) p WHERE NOT by_creator)"
 )
-#: What can be taken from a creator: what the payment paid first, then the agent's youngest earnings, then the others'.
+#: What can be taken from a creator: what the payment paid first, then the agent's youngest earnings, then the others',
+#: and in the end what was sold for less than what the payment paid, or for another currency; see
+#: `domain.recovery.shortfall`.
 _LOTS = text(
     f"""
-    SELECT l.id, g.id AS agent_id, l.remaining - l.held AS free
+    SELECT l.id, g.id AS agent_id, l.remaining - l.held AS free, c.is_cheaper
     FROM agents g JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/CREDIT' AND a.asset = 'CREDIT'
     JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
+    JOIN ledger.lots r ON r.id = l.root_id
+    JOIN ledger.lots o ON o.id = CAST(:source AS uuid) JOIN ledger.lots s ON s.id = o.root_id
+    CROSS JOIN LATERAL (
+        SELECT s.paid > 0 AND (
+            r.paid_asset IS DISTINCT FROM s.paid_asset
+            OR (r.amount - div(r.paid::numeric * s.amount, s.paid)) * s.paid >= s.amount
+        ) AS is_cheaper
+    ) c
     WHERE g.org_id = :org_id
-    ORDER BY l.id::text = :source DESC, g.id = :agent_id DESC, l.opened_at DESC, l.id DESC LIMIT {MOST_TAKEN}
+    ORDER BY l.id = o.id DESC, c.is_cheaper, g.id = :agent_id DESC, l.opened_at DESC, l.id DESC LIMIT {MOST_TAKEN}
     """
 )
 _ACCOUNTS = text(
@@ -194,15 +205,29 @@ async def has_taken(session: AsyncSession, transfer_id: UUID) -> bool:
     return bool(await session.scalar(_TAKEN_OF_SALE, {"transfer": transfer_id}))
 
 
-async def free(
-    session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str
-) -> list[tuple[str, UUID | None, int]]:
-    """Return what can be taken of a creator's earnings, in the order in which it is: agent, lot, amount."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Free:
+    """What can be taken of a creator's earnings: of which agent and lot; money has no lots.
+
+    `is_cheaper`: nobody paid as much for it as for what is taken back.
+    """
+
+    agent_id: str
+    lot_id: UUID | None
+    free_minor: int
+    is_cheaper: bool
+
+
+async def free(session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str) -> list[Free]:
+    """Return what can be taken of a creator's earnings for what came as `source`, in the order in which it is."""
     values = {"org_id": org_id, "agent_id": agent_id}
     if asset == CREDIT:
-        return [(row.agent_id, row.id, row.free) for row in await session.execute(_LOTS, {**values, "source": source})]
+        return [
+            Free(agent_id=row.agent_id, lot_id=row.id, free_minor=row.free, is_cheaper=row.is_cheaper)
+            for row in await session.execute(_LOTS, {**values, "source": source})
+        ]
     rows = await session.execute(_ACCOUNTS, {**values, "asset": asset})
-    return [(row.agent_id, None, row.free) for row in rows]
+    return [Free(agent_id=row.agent_id, lot_id=None, free_minor=row.free, is_cheaper=False) for row in rows]
 
 
 #: What `verify` proves about these rows.

@@ -136,13 +136,17 @@ async def _plan(
         if not wanted:
             continue
         own, taken, missing = 0, list[_Part](), dict(wanted)
-        for agent_id, lot_id, free in await recovery.free(session, use.org_id, use.agent_id, case.asset, use.source):
-            place = lot_id or agent_id
-            there = free - gone.get(place, 0)
-            for to, part in _divided(missing, min(there, sum(missing.values()))).items():
-                taken.append(_Part(accounts.agent_earnings(agent_id, case.asset, use.org_id), to, lot_id, part))
+        there = await recovery.free(session, use.org_id, use.agent_id, case.asset, use.source)
+        sent = await transfer_reversal.sent_minor(session, case, use) if any(one.is_cheaper for one in there) else 0
+        for one in there:
+            place = one.lot_id or one.agent_id
+            # What has left for a higher price comes back for that: as many cheap credits would make up for less.
+            most = sum(missing.values()) - (sent if one.is_cheaper else 0)
+            for to, part in _divided(missing, min(one.free_minor - gone.get(place, 0), most)).items():
+                source = accounts.agent_earnings(one.agent_id, case.asset, use.org_id)
+                taken.append(_Part(source, to, one.lot_id, part))
                 gone[place] = gone.get(place, 0) + part
-                own += part if str(lot_id) == use.source else 0
+                own += part if str(one.lot_id) == use.source else 0
         owes = {to: part for to, part in missing.items() if part}
         planned.append(
             _Taking(

@@ -11,7 +11,7 @@ from domain import accounts
 from domain.ids import recovery_key, reversal_id_of
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
-from domain.recovery import LOOKS, ReversalStatus, reversals
+from domain.recovery import LOOKS, ReversalStatus, Use, reversals
 from ledger.gateway import Ledger, Posting
 from models.recovery import Recovery, RecoveryShare, TransferReversal
 from providers.payouts.base import ReversalSnapshot
@@ -26,6 +26,13 @@ async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> Non
     for case, share, left in await transfer_reversal.owed_shares(session, org_id):
         await plan(session, case, share, left, now=now)
     await session.flush()
+
+
+async def sent_minor(session: AsyncSession, case: Recovery, use: Use) -> int:
+    """Return how much of what a use brought has left in payouts, and can be taken back there."""
+    if use.org_id is None:
+        return 0
+    return sum(each.goods_minor for each in await transfer_reversal.sent(session, case, use.org_id, use.source))
 
 
 async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed_minor: int, *, now: datetime) -> None:

@@ -759,6 +759,36 @@ async def test_credits_of_a_package_make_up_for_what_was_paid_for_them(world: Wo
     assert await world.recover() == (0, 0)
 
 
+async def test_what_was_paid_out_for_dear_credits_is_not_given_back_in_cheap_ones(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    """The accomplice was paid 9.00 for the lost credits, and has as many of half their price."""
+    paid = await world.bought()
+    await world.works(100, commission=10)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    other = await world.another_payer()
+    await other.bought(purpose=CHEAP)
+    await other.works(90)
+    await world.lost(paid)
+    assert await world.recover() == (1, 1)
+    assert [back.amount_minor for back in world.fake.back.values()] == [900]
+    assert await world.balances() == {"earned": 90, "owes": 0, "payer": -10}
+    await proves(database_urls)
+
+
+async def test_what_was_used_of_dear_credits_is_given_back_in_cheap_ones(world: World) -> None:
+    """A credit is spent like any other, whatever was paid for it."""
+    paid = await world.bought()
+    await world.works(100)
+    await world.converts()
+    other = await world.another_payer()
+    await other.bought(purpose=CHEAP)
+    await other.works(120)
+    await world.lost(paid)
+    assert await world.recover() == (1, 0)
+    assert await world.balances() == {"earned": 20, "owes": 0, "payer": 0}
+
+
 async def test_package_that_is_bought_while_the_bank_decides_makes_up_for_its_price_too(world: World) -> None:
     paid = await world.bought()
     await world.works(100, commission=10)
