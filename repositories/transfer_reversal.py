@@ -1,6 +1,6 @@
 """Statements about transfers of payouts that are taken back at the provider. Needs the platform's session."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, text
@@ -64,8 +64,10 @@ async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) 
     ]
 
 
-async def owed_shares(session: AsyncSession, org_id: str) -> list[tuple[Recovery, RecoveryShare, int]]:
-    """Return the shares that a creator owed, each with what no reversal is to pay of it."""
+async def owed_shares(
+    session: AsyncSession, org_id: str, assets: Collection[str]
+) -> list[tuple[Recovery, RecoveryShare, int]]:
+    """Return the shares in some assets that a creator owed, each with what no reversal is to pay of it."""
     planned = (
         select(func.coalesce(func.sum(TransferReversal.goods_minor), 0))
         .where(
@@ -79,7 +81,7 @@ async def owed_shares(session: AsyncSession, org_id: str) -> list[tuple[Recovery
     found = await session.execute(
         select(Recovery, RecoveryShare, left)
         .join(Recovery, Recovery.id == RecoveryShare.recovery_id)
-        .where(RecoveryShare.org_id == org_id, RecoveryShare.owed_minor > 0, left > 0)
+        .where(RecoveryShare.org_id == org_id, RecoveryShare.owed_minor > 0, left > 0, Recovery.asset.in_(assets))
     )
     return [(case, share, int(rest)) for case, share, rest in found]
 

@@ -18,12 +18,18 @@ from providers.payouts.base import ReversalSnapshot
 from repositories import alert, debt, transfer_reversal
 from repositories import payout as payouts
 from runtime.database import driver_connection
-from services.debt import close_paid_debts, owed_minor
+from services.debt import close_paid_debts, owed_in_all, owed_minor
 
 
 async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
-    """Plan reversals of what an organization owes of its shares, after a payout turned out to be paid."""
-    for case, share, left in await transfer_reversal.owed_shares(session, org_id):
+    """Plan reversals of what an organization owes of its shares, after a payout turned out to be paid.
+
+    Hardly any owes something then. What was owed once is as much as was ever taken back, and is not looked through.
+    """
+    owed = await owed_in_all(Ledger(await driver_connection(session)), org_id)
+    if not owed:
+        return
+    for case, share, left in await transfer_reversal.owed_shares(session, org_id, list(owed)):
         await plan(session, case, share, left, now=now)
     await session.flush()
 

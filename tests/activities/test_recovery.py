@@ -540,6 +540,22 @@ async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent
     await proves(database_urls)
 
 
+async def test_what_was_owed_once_and_is_paid_plans_no_reversal_of_later_payouts(world: World) -> None:
+    paid = await world.bought(purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000))
+    paid.there.at = NOW
+    held, exchange = accounts.escrow(new_id("esc"), "USD", world.payer), accounts.platform("exchange", "USD")
+    await world.move(Posting(accounts.org_cash(world.payer, "USD"), held, 1000), at=NOW)
+    await world.move(Posting(held, world.earned("USD"), 1000), at=NOW)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    world.fake.modes[world.ref] = "spent"
+    await world.lost(paid)
+    await world.recover()
+    await world.move(Posting(exchange, accounts.org_debt(world.org, "USD"), 1000))
+    await world.move(Posting(exchange, world.earned("USD"), 500))
+    await world.paid_out(at=NOW + timedelta(days=1))
+    assert await world.reversals() == [("refused", 1000)]
+
+
 async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_twice(world: World) -> None:
     paid = await world.bought()
     await world.works(100)
