@@ -14,6 +14,7 @@ from domain.money import CREDIT, format_amount
 from domain.recovery import LOOKS, ReversalStatus, Use, reversals
 from ledger.gateway import Ledger, Posting
 from models.recovery import Recovery, RecoveryShare, TransferReversal
+from providers.payments.limits import transferable
 from providers.payouts.base import ReversalSnapshot
 from repositories import alert, debt, transfer_reversal
 from repositories import payout as payouts
@@ -44,9 +45,12 @@ async def sent_minor(session: AsyncSession, case: Recovery, use: Use) -> int:
 async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed_minor: int, *, now: datetime) -> None:
     """Plan reversals of the payouts that have sent what a share is about, for so much of what is owed of it."""
     sent = await transfer_reversal.sent(session, case, share.org_id, share.source)
-    for payout_id, goods_minor, money_minor in reversals(sent, owed_minor):
+    for payout_id, goods, money in reversals(sent, owed_minor):
         row = await payouts.get(session, payout_id)
         assert row is not None
+        goods_minor, money_minor = _reversible(goods, money, case.asset, row.currency)
+        if not money_minor:
+            continue
         session.add(
             TransferReversal(
                 id=reversal_id_of(case.id, share.source, payout_id),
@@ -68,6 +72,15 @@ async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed
         )
 
 
+def _reversible(goods_minor: int, money_minor: int, asset: str, currency: str) -> tuple[int, int]:
+    """Return what can be taken back of an amount, and what it pays: some last decimals cannot be transferred.
+
+    Money pays as much of the debt as comes back. Credits are paid for whole, as they were when the payout was sent.
+    """
+    money = transferable(money_minor, currency)
+    return (money if asset == currency else goods_minor), money
+
+
 async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> TransferReversal | None:
     """Return what is to be taken back at the provider, or None where the creator owes nothing of it any more.
 
@@ -80,8 +93,8 @@ async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> Tr
         return None
     if not row.tries:
         owed = await owed_minor(Ledger(await driver_connection(session)), row.org_id, row.asset)
-        goods = min(row.goods_minor, owed)
-        money = row.amount_minor * goods // row.goods_minor
+        part = min(row.goods_minor, owed)
+        goods, money = _reversible(part, row.amount_minor * part // row.goods_minor, row.asset, row.currency)
         if not money:
             row.status, row.next_at, row.updated_at = ReversalStatus.NOT_NEEDED.value, None, now
             await session.flush()

@@ -221,14 +221,14 @@ class World:
             shares = await shares_of(session, self.org, HOLD_BACK, now=NOW + timedelta(days=1))
         return {share.state: share.worth_minor for share in shares}
 
-    async def asked_for(self, cents: int | None = None, *, at: datetime) -> Payout:
+    async def asked_for(self, cents: int | None = None, *, at: datetime, currency: str | None = None) -> Payout:
         """Ask for so much, or for everything that is old enough to be paid out."""
         async with self.database.platform() as session:
             return await service.request(
                 session,
                 self.actor,
                 org_id=self.org,
-                currency=None,
+                currency=currency,
                 amount_minor=cents,
                 hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
                 minimum="0.01",
@@ -517,6 +517,24 @@ async def test_next_payout_is_booked_whatever_became_of_a_reversal_before(
         assert row is not None
     assert (row.status, row.amount_minor) == ("paid", 500)
     assert await world.reversals() == [ended]
+
+
+async def test_last_decimal_that_cannot_be_reversed_stays_the_creators_debt(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="KWD", goods_minor=10_000)
+    paid = await world.bought(purpose=purpose, currency="KWD", amount_minor=10_000)
+    paid.there.at = NOW
+    held = accounts.escrow(new_id("esc"), "KWD", world.payer)
+    await world.move(Posting(accounts.org_cash(world.payer, "KWD"), held, 10_000), at=NOW)
+    await world.move(Posting(held, world.earned("KWD"), 10_000), at=NOW)
+    asked = await world.asked_for(at=NOW + timedelta(seconds=1), currency="KWD")
+    await world.sends(asked, at=NOW + timedelta(seconds=2))
+    await world.lost(paid, amount=5_005)
+    await world.recover()
+    assert await world.reversals() == [("reversed", 5_000)]
+    assert await world.balances("KWD") == {"earned": 0, "owes": -5, "payer": 0}
+    await proves(database_urls)
 
 
 async def test_debt_of_a_refused_reversal_is_taken_back_of_a_payout_that_is_sent_later(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
+from providers.payments.stripe.amounts import to_stripe
 from providers.payouts.base import (
     AccountSnapshot,
     BalanceShort,
@@ -81,6 +82,7 @@ class FakePayouts:
     async def reverse(
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
     ) -> ReversalSnapshot:
+        to_stripe(amount_minor, currency)
         sent = next(each for each in self.sent.values() if each.ref == transfer_ref)
         mode = self.mode(sent.account_ref)
         if mode == "spent":
