@@ -87,6 +87,11 @@ _ANSWERED = """coalesce((
     SELECT sum(r.taken_minor + r.owed_minor) FROM recovery_shares r
     WHERE e.amount > 0 AND r.source = e.transfer_id::text AND r.agent_id = g.agent_id
 ), 0)::bigint"""
+#: What agents `g` have earned, as entries `e`, by transfers that moved an account `s`. One that also pays commission
+#: has two entries on it.
+_EARNED_OF = """CROSS JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id) o
+        CROSS JOIN LATERAL (SELECT n.* FROM ledger.entries n WHERE n.transfer_id = o.transfer_id OFFSET 0) e
+        JOIN earning g ON g.account_id = e.account_id"""
 #: Until when money of a transfer `t` is held back: what an agent was bought for, and everything else.
 _CUTOFF = "CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END"
 
@@ -97,24 +102,62 @@ def cash_shares(
     """Return the statement of what agents have in money, from which `shares_in_cash` makes shares.
 
     Money has no lots: what came last is what is left, so what came since the cutoff is young, less what has gone back
-    of it since by the same payment, or was taken for it. What comes back from a payout was old enough before.
+    of it since by the same payment, or was taken for it. What comes back from a payout was old enough before. What is
+    charged back is looked through once, for all agents together.
 
     Args:
         given: as for `credit_shares`, and so is `disputed`.
         assets: the currencies, as `m`.
         disputed: what is charged back.
     """
-    # Several chargebacks of a payment freeze what it has paid once.
-    payments = f"(SELECT payment_id, min(opened_at) AS opened_at FROM {disputed} d GROUP BY payment_id)"
     return f"""
-    SELECT g.agent_id, a.asset, b.posted - b.pending_out AS free,
+    WITH earning AS MATERIALIZED (
+        SELECT g.*, a.id AS account_id, a.asset
+        FROM {given}
+        CROSS JOIN {assets}
+        JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/' || m.asset AND a.asset = m.asset
+    ), charged AS MATERIALIZED (
+        -- Several chargebacks of a payment freeze what it has paid once. Whoever earned no money looks at none.
+        SELECT payment_id, min(opened_at) AS opened_at FROM {disputed} d
+        WHERE EXISTS (SELECT FROM earning) GROUP BY payment_id
+    ), frozen AS (
+        SELECT g.account_id, sum(e.amount - h.answered) AS amount,
+            sum(e.amount - h.answered) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
+        FROM charged d
+        JOIN payments p ON p.id = d.payment_id
+        CROSS JOIN LATERAL (
+            SELECT a.id FROM ledger.accounts a
+            WHERE a.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
+              AND a.asset <> 'CREDIT' OFFSET 0
+        ) s
+        {_EARNED_OF}
+        JOIN ledger.transfers t ON t.id = e.transfer_id
+        CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
+        WHERE e.effective_at > d.opened_at - g.answers
+        GROUP BY g.account_id
+    ), topped_up AS (
+        -- Of a balance that was topped up nobody knows which escrow it paid, so no more is frozen than was paid in.
+        SELECT u.account_id, sum(least(u.amount, u.paid)) AS amount, sum(least(u.young, u.paid)) AS young
+        FROM (
+            SELECT g.account_id, p.amount_minor AS paid, sum(e.amount - h.answered) AS amount,
+                coalesce(sum(e.amount - h.answered) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
+            FROM charged d
+            JOIN payments p ON p.id = d.payment_id AND p.purpose = 'balance'
+            CROSS JOIN LATERAL ({CASH_ESCROWS}) s
+            {_EARNED_OF}
+            CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
+            WHERE e.effective_at > d.opened_at - g.answers AND g.asset = p.currency
+            GROUP BY g.account_id, p.id, p.amount_minor
+        ) u GROUP BY u.account_id
+    )
+    SELECT g.agent_id, g.asset, b.posted - b.pending_out AS free,
         coalesce(y.young, 0)::bigint AS young, y.first_in,
         (coalesce(z.amount, 0) + coalesce(c.amount, 0))::bigint AS frozen,
         (coalesce(z.young, 0) + coalesce(c.young, 0))::bigint AS young_frozen
-    FROM {given}
-    CROSS JOIN {assets}
-    JOIN ledger.accounts a ON a.path = 'agent/' || g.agent_id || '/earnings/' || m.asset AND a.asset = m.asset
-    JOIN ledger.balances b ON b.account_id = a.id
+    FROM earning g
+    JOIN ledger.balances b ON b.account_id = g.account_id
+    LEFT JOIN frozen z ON z.account_id = g.account_id
+    LEFT JOIN topped_up c ON c.account_id = g.account_id
     LEFT JOIN LATERAL (
         SELECT sum(n.came - n.gone)::bigint AS young, min(n.first_in) AS first_in
         FROM (
@@ -128,44 +171,12 @@ def cash_shares(
                     e.amount < 0 AND t.kind NOT IN ('payout.requested', 'earnings.recovered') AS is_gone,
                     {_ANSWERED} AS answered
             ) h
-            WHERE e.account_id = a.id AND e.effective_at > g.sales_cutoff
+            WHERE e.account_id = g.account_id AND e.effective_at > g.sales_cutoff
             GROUP BY coalesce(t.reference, t.id::text)
         ) n
         WHERE n.came > n.gone
     ) y ON true
-    LEFT JOIN LATERAL (
-        SELECT sum(e.amount - h.answered) AS amount,
-            sum(e.amount - h.answered) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
-        FROM {payments} d
-        JOIN payments p ON p.id = d.payment_id
-        JOIN ledger.accounts s ON s.asset = a.asset
-            AND s.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
-        -- A transfer that also pays commission has two entries on the escrow.
-        JOIN LATERAL (
-            SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id
-        ) o ON true
-        JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id
-        JOIN ledger.transfers t ON t.id = e.transfer_id
-        CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
-        WHERE e.effective_at > d.opened_at - g.answers
-    ) z ON true
-    -- Of a balance that was topped up nobody knows which escrow it paid, so no more is frozen than was paid in.
-    LEFT JOIN LATERAL (
-        SELECT sum(least(u.amount, u.paid))::bigint AS amount, sum(least(u.young, u.paid))::bigint AS young
-        FROM (
-            SELECT p.amount_minor AS paid, sum(e.amount - h.answered) AS amount,
-                coalesce(sum(e.amount - h.answered) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
-            FROM {payments} d
-            JOIN payments p ON p.id = d.payment_id AND p.purpose = 'balance' AND p.currency = a.asset
-            CROSS JOIN LATERAL ({CASH_ESCROWS}) s
-            JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id) o ON true
-            JOIN ledger.entries e ON e.transfer_id = o.transfer_id AND e.account_id = a.id
-            CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
-            WHERE e.effective_at > d.opened_at - g.answers
-            GROUP BY p.id, p.amount_minor
-        ) u
-    ) c ON true
-    ORDER BY g.agent_id, a.asset
+    ORDER BY g.agent_id, g.asset
     """
 
 

@@ -1,6 +1,7 @@
 """What can be paid out is found by what paid for it, however many payments of others are charged back."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.db
 
 FEW, MANY = 100, 4_000
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+WINDOWS = {"agt_busy": HoldBack(usual=timedelta(days=14), floor=timedelta(days=7)).window(None, NOW)}
 #: An agent with 200 lots of earnings, each of a payment of its own.
 LOTS = """
 INSERT INTO ledger.accounts (id, path, asset, org_id, kind, lots)
@@ -36,7 +38,6 @@ FROM generate_series($1::bigint, $2::bigint) i
 
 
 async def test_earnings_are_read_as_fast_however_many_payments_of_others_are_charged_back(cluster: Postgres) -> None:
-    windows = {"agt_busy": HoldBack(usual=timedelta(days=14), floor=timedelta(days=7)).window(None, NOW)}
     with new_database(cluster, "bursar_disputed") as urls:
         database, owner = Database(urls.tenant, urls.platform), await asyncpg.connect(urls.owner)
         await owner.execute("SET session_replication_role = replica")
@@ -45,9 +46,9 @@ async def test_earnings_are_read_as_fast_however_many_payments_of_others_are_cha
         for first, last in ((200, FEW + 200), (FEW + 201, MANY)):
             await owner.execute(DISPUTES, first, last)
             await vacuum(owner, "payment_disputes", "ledger.lots", "ledger.accounts")
-            read.append(await blocks_read(database, None, lambda session: payable.shares(session, windows, {"CREDIT"})))
+            read.append(await blocks_read(database, None, lambda session: payable.shares(session, WINDOWS, {"CREDIT"})))
         async with database.platform() as session:
-            found = await payable.shares(session, windows, {"CREDIT"})
+            found = await payable.shares(session, WINDOWS, {"CREDIT"})
         await database.close()
         await owner.close()
     # Of its own payments one is charged back.
@@ -56,3 +57,45 @@ async def test_earnings_are_read_as_fast_however_many_payments_of_others_are_cha
         PayableState.PENDING: 19_900,
     }
     assert read[1] < 1.5 * read[0], read
+
+
+#: Agents with money of their own.
+MONEY = """
+WITH account AS (
+    INSERT INTO ledger.accounts (id, path, asset, org_id, kind)
+    SELECT i * 256, 'agent/agt_' || i || '/earnings/USD', 'USD', 'org_busy', 'liability' FROM generate_series(1, 20) i
+)
+INSERT INTO ledger.balances (account_id, stripe, floor, asset, org_id, posted, version)
+SELECT i * 256, 0, 0, 'USD', 'org_busy', 10, 1 FROM generate_series(1, 20) i
+"""
+#: A payment for each chargeback, and where its money came in.
+PAID = """
+WITH made AS (
+    INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency, amount_minor,
+        received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
+    SELECT 'pay_' || i, 'org_other', 'stripe', 'payment/' || i, 'disputed', 1, 'credits', 'USD', 10, 10, 0, 0, '{}',
+        '2026-02-01', '2026-02-01'
+    FROM generate_series(1, $1::bigint) i
+)
+INSERT INTO ledger.accounts (id, path, asset, org_id, kind)
+SELECT 1024000 + i * 256, 'org/org_other/payments/pay_' || i, 'USD', 'org_other', 'liability'
+FROM generate_series(1, $1::bigint) i
+"""
+
+
+async def test_chargebacks_are_looked_through_once_for_all_agents(cluster: Postgres) -> None:
+    window = WINDOWS["agt_busy"]
+    with new_database(cluster, "bursar_charged") as urls:
+        database, owner = Database(urls.tenant, urls.platform), await asyncpg.connect(urls.owner)
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(MONEY)
+        await owner.execute(PAID, 1_000)
+        await owner.execute(DISPUTES, 1, 1_000)
+        await vacuum(owner, "payment_disputes", "payments", "ledger.accounts", "ledger.balances")
+        read = []
+        for number in (1, 20):
+            windows = {f"agt_{i}": window for i in range(1, number + 1)}
+            read.append(await blocks_read(database, None, partial(payable.shares, windows=windows, assets={"USD"})))
+        await database.close()
+        await owner.close()
+    assert read[1] < 2 * read[0], read
