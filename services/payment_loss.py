@@ -129,4 +129,6 @@ async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> 
             detail=f"The {what} of {terms.payment_id} {became}. What creators gave back for it has paid for it. Decide "
             "what they get for it.",
             org_id=terms.org_id,
+            # It may happen to a payment more than once.
+            key=f"earnings.recovered_in_vain:{terms.payment_id}:{event.payment.version}",
         )
