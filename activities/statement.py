@@ -1,5 +1,8 @@
 """Makes the monthly statements of creators."""
 
+from datetime import date
+from functools import partial
+
 import structlog
 from temporalio import activity
 
@@ -7,7 +10,7 @@ from activities.one_by_one import one_by_one
 from contracts.statement import MadeStatements, MakeStatements
 from domain.billing_run.period import next_month, previous_month
 from domain.legal_entity import LegalEntities
-from repositories import statement
+from repositories import alert, statement
 from runtime.database import Database
 from services import statement as service
 
@@ -25,7 +28,7 @@ class StatementActivities:
     async def make_statements(self, message: MakeStatements) -> MadeStatements:
         """Make the statements of the next page of organizations, each in a transaction of its own.
 
-        Effect: for each its statements of the month with their numbers, and a mail.
+        Effect: for each its statements of the month with their numbers, and a mail; an alert where they cannot be made.
         Idempotent by: organization, month and currency of a statement, and the mail's key.
         Fails with: nothing that is final. One that meets an error is due still, and stops no other. Where nobody said
             who issues statements, none are made.
@@ -45,7 +48,7 @@ class StatementActivities:
             async with self._database.platform() as session:
                 return bool(await service.issue(session, org_id, month, self._entities, now=message.now))
 
-        done = await one_by_one(found, make, self._failed)
+        done = await one_by_one(found, make, partial(self._failed, month))
         return MadeStatements(
             found=len(found),
             last=found[-1] if found else message.after,
@@ -53,5 +56,15 @@ class StatementActivities:
             failed=len(found) - len(done),
         )
 
-    async def _failed(self, org_id: str, error: Exception) -> None:
+    async def _failed(self, month: date, org_id: str, error: Exception) -> None:
         log.exception("statement.not_made", org_id=org_id, error=str(error))
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="statement.not_made",
+                subject=org_id,
+                detail=f"The statements of {org_id} for {month:%Y-%m} cannot be made: {type(error).__name__}. They are "
+                "tried again every day until the next month, and when they are asked for. The worker's log says more.",
+                org_id=org_id,
+                key=f"statement.not_made:{org_id}:{month:%Y-%m}",
+            )

@@ -115,6 +115,7 @@ ADVICE: Mapping[str, Advice] = {
     "spend.no_rate": Advice("No exchange rate", _PLATFORM),
     "spend.refused": Advice("Spending refused", "See what was refused, and raise the limit if it is wanted.", *_LIMITS),
     "spend.threshold": Advice("Limit nearly used", "Raise the limit, or let it refuse what is beyond.", *_LIMITS),
+    "statement.not_made": Advice("Statement not made", _PLATFORM),
     "subscription.books_refused": Advice("Subscription stopped", _PLATFORM),
     "subscription.made_after_all": Advice("Subscription made after all", _PLATFORM),
     "subscription.seats_exceeded": Advice(

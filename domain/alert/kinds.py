@@ -112,6 +112,7 @@ KINDS: Mapping[str, Kind] = {
     "spend.no_rate": Kind(closed_by=OPERATOR),
     "spend.refused": Kind(closed_by=_WINDOW),
     "spend.threshold": Kind(closed_by=_WINDOW),
+    "statement.not_made": Kind(closed_by=OPERATOR),
     "subscription.books_refused": _REFUSED,
     "subscription.made_after_all": Kind(closed_by=OPERATOR),
     "subscription.seats_exceeded": Kind(closed_by="people and seats, when they fit", ladder=OWNERS),

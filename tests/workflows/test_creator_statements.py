@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.statement import StatementActivities
-from contracts.statement import CreatorStatements
+from contracts.statement import CreatorStatements, MakeStatements
 from domain import accounts
 from domain.billing_run.period import previous_month
 from domain.document.content import Document
@@ -23,6 +23,7 @@ from domain.legal_entity import LegalEntities, LegalEntity
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.agent import Agent
+from models.alert import Alert
 from models.billing_profile import BillingProfile, TaxRateRow
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from models.mail import QueuedMail
@@ -147,6 +148,28 @@ async def test_statements_of_a_month_are_made_once_with_number_tax_and_mail(
     first, second = await asyncio.gather(ask(), ask())
     assert first == second == ["STM-000003"]
     await prove_all(fresh_database_urls)
+
+
+async def test_statement_that_cannot_be_made_keeps_no_other_and_is_told_once(
+    database: Database, creator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, other = await creator(OCTOBER), await creator(OCTOBER)
+    issue, work = service.issue, StatementActivities(database, selling(SELLER))
+
+    async def fail(session: AsyncSession, org_id: str, *given: Any, **named: Any) -> Any:
+        if org_id == broken:
+            raise RuntimeError("by the test")
+        return await issue(session, org_id, *given, **named)
+
+    monkeypatch.setattr(service, "issue", fail)
+    for made in (1, 0):
+        message = MakeStatements(now=FIRST.replace(hour=4), after="", limit=10)
+        done = await ActivityEnvironment().run(work.make_statements, message)
+        assert (done.made, done.failed) == (made, 1)
+    async with database.platform() as session:
+        told = (await session.execute(select(Alert.subject, Alert.kind, Alert.org_id))).all()
+        stated = (await session.scalars(select(CreatorStatement.org_id))).all()
+    assert (told, stated) == ([(broken, "statement.not_made", broken)], [other])
 
 
 async def test_what_is_taken_back_after_a_statement_corrects_it_to_the_last_cent_of_its_tax(
