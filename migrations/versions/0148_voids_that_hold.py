@@ -1,7 +1,7 @@
 """A chargeback of money voids what its purse paid for, a void is one for terms, and new traits read their own events.
 
 Revision ID: 0148_voids_that_hold
-Revises: 0146_lots_of_payments
+Revises: 0147_disputes_of_a_payment
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0148_voids_that_hold"
-down_revision: str | None = "0146_lots_of_payments"
+down_revision: str | None = "0147_disputes_of_a_payment"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,13 +1,13 @@
 """Chargebacks are found by their payment.
 
-Revision ID: 0146_disputes_of_a_payment
-Revises: 0145_vat_numbers
+Revision ID: 0147_disputes_of_a_payment
+Revises: 0146_lots_of_payments
 """
 
 from alembic import op
 
-revision: str = "0146_disputes_of_a_payment"
-down_revision: str | None = "0145_vat_numbers"
+revision: str = "0147_disputes_of_a_payment"
+down_revision: str | None = "0146_lots_of_payments"
 branch_labels: str | None = None
 depends_on: str | None = None
 
