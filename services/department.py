@@ -112,7 +112,9 @@ async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wa
 
 
 async def attribute_key(session: AsyncSession, actor: Actor, key_id: str, wanted: Attribution) -> ApiKey:
-    """Say for which department and project a key spends from now on, whatever its agent does.
+    """Say for which department and project the active keys of a key's principal spend from now on.
+
+    Their agent's own attribution does not count then.
 
     Raises:
         NotFound: there is no such key.
@@ -124,9 +126,13 @@ async def attribute_key(session: AsyncSession, actor: Actor, key_id: str, wanted
         raise Invalid("A key of the platform belongs to no department or project.")
     if row.revoked_at is not None:
         raise Conflict("The key is revoked.", code="api_key.revoked")
+    # A key that is issued meanwhile would spend for what this one did before.
+    await keys.lock(session, row.org_id)
     await _check(session, row.org_id, wanted)
-    await departments.attribute(session, ApiKey, key_id, wanted)
-    await audit.record(session, actor, "api_key.attribute", key_id, _shown(wanted), row.org_id)
+    active = await keys.active_of(session, row.org_id, row.principal)
+    for each in sorted({key_id, *(other.id for other in active)}):
+        await departments.attribute(session, ApiKey, each, wanted)
+        await audit.record(session, actor, "api_key.attribute", each, _shown(wanted), row.org_id)
     await session.refresh(row)
     return row
 

@@ -148,6 +148,20 @@ async def test_a_second_key_of_a_principal_spends_for_what_its_first_one_does(
     assert second["department_id"] == made["id"]
 
 
+async def test_keys_of_a_principal_spend_for_the_same_whichever_is_attributed(
+    tenant: Tenant, deps: Deps, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    made, principal = await department(tenant.owner), new_key()
+    first = await issue_key("member", tenant.org_id, principal=principal)
+    secret = good(await first.post("/api-keys", {"principal": principal, "role": "member"}), 201)["secret"]
+    second, other = Caller(first.http, secret, tenant.org_id), await issue_key("member", tenant.org_id)
+    good(await attribute(tenant.owner, f"/api-keys/{_key_id(first)}", department_id=made["id"]))
+    assert [await own_scope(deps, each) for each in (first, second, other)] == [
+        *[(made["id"], None)] * 2,
+        (None, None),
+    ]
+
+
 async def test_other_organizations_agents_keys_and_departments_cannot_be_named(
     tenant: Tenant, stranger: Tenant, operator: Caller
 ) -> None:
