@@ -39,6 +39,7 @@ from domain.reputation.policy import EvidencePolicy
 from ledger.controls import frozen
 from ledger.gateway import Ledger, Posting
 from repositories import alert, api_key, audit, contract, debt, escrow, escrow_notice, organization, payment
+from repositories import session as sessions
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
@@ -190,7 +191,11 @@ class EscrowActivities:
         """Refuse credits for an escrow while spending is frozen of whoever funds it."""
         actor = message.actor_detail
         key_id = None if actor is None else actor.key_id
-        department_id, project_id = await api_key.attribution_of(driver, key_id)
+        if actor is not None and key_id is None and actor.session_id is not None:
+            # A link opened it: it spends as the key of its principal.
+            key_id, department_id, project_id = await sessions.spends_as(driver, actor.session_id)
+        else:
+            department_id, project_id = await api_key.attribution_of(driver, key_id)
         refusal = await frozen(
             driver,
             message.escrow.terms.payer_org_id,

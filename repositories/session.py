@@ -48,6 +48,13 @@ async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", session_id: str) -> Sessi
     return SessionRecord(**dict(row)) if row else None
 
 
+async def spends_as(connection: asyncpg.Connection, session_id: str) -> tuple[str | None, str | None, str | None]:
+    """Return the key that the spends of a session count for, and the department and the project of it."""
+    query = "SELECT spends_as, department_id, project_id FROM session_lookup($1)"
+    row = await connection.fetchrow(query, session_id)
+    return (None, None, None) if row is None else (row["spends_as"], row["department_id"], row["project_id"])
+
+
 async def touch(session: AsyncSession, used: Mapping[str, datetime]) -> None:
     """Set the time of last use of several sessions; needs a platform session."""
     await session.execute(

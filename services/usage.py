@@ -200,7 +200,8 @@ def _row(delivery: Delivery, sent_by: str, judged: Judged) -> dict[str, object]:
         "subject": event.subject,
         "action": event.action,
         "sent_by": sent_by,
-        "key_id": delivery.actor.key_id,
+        # A link's session has no key of its own, and spends as one of its principal.
+        "key_id": delivery.actor.key_id if delivery.key is None else delivery.key.key_id,
         "data": event.data,
         "usage": None if judged.call is None else judged.call.usage.to_json(),
         **({} if judged.cost is None else dict(zip(_COST, _cost_values(judged.cost), strict=True))),

@@ -16,12 +16,17 @@ from api.app import create_app
 from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PLATFORM_ROLES, Actor, Role
+from domain.escrow import commands
 from models.api_key import ApiKey
 from models.session import Session, SessionLink
 from repositories import api_key as api_keys
+from runtime.database import Database
 from runtime.identity import new_id
 from services import session as links
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.api.escrowing import NOW, escrow_between, record, state
+from tests.api.metering import event, send, statuses
+from tests.api.spending import grant
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
 
@@ -176,6 +181,50 @@ async def test_session_by_link_spends_as_a_key_of_its_principal_that_has_expired
         await connection.close()
     deps: Deps = reached.state.deps
     assert (await deps.keyring.identify(browser.token or "")).key_id == key["id"]
+
+
+@pytest.mark.parametrize("kind", ["key", "department"])
+async def test_session_by_link_funds_no_escrow_while_spending_of_its_principal_is_frozen(
+    company: Tenant, platform: Caller, reached: FastAPI, database: Database, new_tenant: Any, kind: str
+) -> None:
+    await grant(platform, company.org_id)
+    made = await escrow_between(platform, database, company, await new_tenant("owner"))
+    key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
+    department = good(await company.owner.post("/departments", {"name": "Research"}), 201)
+    body = {"department_id": department["id"]}
+    good(await company.owner.ask("PUT", f"/api-keys/{key['id']}/attribution", json=body))
+    subject = {"type": kind, "id": {"key": key, "department": department}[kind]["id"]}
+    control = good(await company.owner.post("/spend-controls", {"subject": subject, "limits": []}), 201)["id"]
+    good(await company.owner.post(f"/spend-controls/{control}/freeze"))
+    browser = await redeemed(company.owner, await linked(company.owner, role="member"))
+    identity = await reached.state.deps.keyring.identify(browser.token or "")
+    assert identity.session is not None
+    actor = Actor(
+        principal="maria",
+        role=Role.MEMBER,
+        org_id=company.org_id,
+        session_id=identity.session.session_id,
+        made_by=identity.session.made_by,
+    )
+    funding = commands.fund(await state(database, made), actor=actor, source=commands.CREDITS, now=NOW)
+    recorded = await record(database, funding, actor=actor)
+    assert recorded.declined is not None
+    assert (recorded.declined.code, recorded.declined.extra["control_id"]) == ("spend.limit_exceeded", control)
+
+
+async def test_usage_that_a_session_by_link_reports_counts_for_a_key_of_its_principal(
+    company: Tenant, database: Database
+) -> None:
+    key = good(await company.owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
+    browser = await redeemed(company.owner, await linked(company.owner, role="member"))
+    sent = event()
+    assert statuses(await send(browser, sent)) == ["accepted"]
+    async with database.platform() as session:
+        rows = await session.execute(
+            text("SELECT key_id FROM usage_events WHERE org_id = :org AND event_id = :event"),
+            {"org": company.org_id, "event": sent["id"]},
+        )
+    assert rows.scalars().all() == [key["id"]]
 
 
 async def test_links_of_operators_and_their_sessions_end_when_the_organization_is_closed(
