@@ -136,6 +136,9 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
         done = None if is_reserved else await marketplace.use_of(session, spend.id)
         _require_same(wanted, spend, done)
         return Used(use=done, spend=spend, replayed=True)
+    refusal = await _refused_before(session, org_id, wanted, now)
+    if refusal is not None:
+        return Used(refusal=refusal, replayed=True)
     agreed = await _agree(session, org_id, wanted, offer, terms, now)
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(wanted.spend, agreed), pays_out_granted=terms.pays_out_granted, now=now)
@@ -160,6 +163,9 @@ async def reserve(
         done = await marketplace.reserved_use(session, spend.id)
         _require_same(wanted, spend, done)
         return Reserved(agreed=done, spend=spend, replayed=True)
+    refusal = await _refused_before(session, org_id, wanted, now)
+    if refusal is not None:
+        return Reserved(refusal=refusal, replayed=True)
     agreed = await _agree(session, org_id, wanted, offer, terms, now)
     books = Spending(await driver_connection(session), org_id)
     spent = await books.authorize(_of_agent(wanted.spend, agreed), expires_at=expires_at, at=now)
@@ -252,6 +258,20 @@ def _agreed(org_id: str, wanted: NewUse, sold: Priced, now: datetime) -> Marketp
         tries=0,
         agreed_at=now,
     )
+
+
+async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, now: datetime) -> DomainError | None:
+    """Return the refusal that a key was answered with before, whatever the use costs by now; None for a new key.
+
+    Raises:
+        IdempotencyConflict: the key was refused something else.
+    """
+    first = await spends.find_by_key(session, org_id, wanted.spend.key)
+    if first is None:
+        return None
+    books = Spending(await driver_connection(session), org_id)
+    again = replace(wanted.spend, action=ACTION, amount_minor=first.amount_minor)
+    return refusal_of(await books.authorize(again, expires_at=now + RESERVED, at=now))
 
 
 async def charge_agreed(

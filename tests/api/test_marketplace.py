@@ -661,6 +661,49 @@ async def test_reserved_use_is_charged_once_by_its_units_as_it_was_agreed(
     assert await balance(buyer.owner) == ("100.00", "0.00")
 
 
+async def test_repeated_use_has_its_first_answer_whomever_it_would_be_for_by_now_and_whatever_it_costs(
+    studio: Tenant, buyer: Tenant, database: Database
+) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.owner, studio)
+    key_id = str(good(await buyer.member.get("/me"))["key_id"])
+
+    async def department(name: str) -> str:
+        return str(good(await buyer.owner.post("/departments", {"name": name}), 201)["id"])
+
+    async def attribute(department_id: str) -> None:
+        good(await buyer.owner.ask("PUT", f"/api-keys/{key_id}/attribution", json={"department_id": department_id}))
+
+    before, after = await department("before"), await department("after")
+    await attribute(before)
+    await limit(database, buyer.org_id, ("department", before), day=60 * ONE)
+    asked = [
+        (call, new_key(), {"department_id": before}),
+        (reserved, new_key(), {"department_id": before}),
+        (call, new_key(), {"department_id": before, "quantity": 2}),
+        (call, new_key(), {"quantity": 2}),
+        (reserved, new_key(), {}),
+    ]
+    first = [await ask(buyer.member, studio, key, **body) for ask, key, body in asked]
+    assert [answer.status_code for answer in first] == [201, 201, 402, 402, 402]
+    await attribute(after)
+    await priced(studio, page="1")
+    body = {"prices": {"page": "1"}}
+    good(await buyer.owner.post(f"/marketplace/agents/{studio.agent_id}/purchase", body, key=new_key()), 201)
+    again = [await ask(buyer.member, studio, key, **body) for ask, key, body in asked]
+    assert [answer.status_code for answer in again] == [201, 201, 402, 402, 402]
+    shown = [{name: value for name, value in answer.json().items() if name != "request_id"} for answer in again]
+    assert shown == [{name: value for name, value in it.json().items() if name != "request_id"} for it in first]
+    items = [{"key": asked[0][1], "action": "page", "payee_agent_id": studio.agent_id, "department_id": before}]
+    (item,) = good(await buyer.member.post("/credits/use/batch", {"items": items}, key=None))["data"]
+    assert (item["replayed"], item["id"]) == (True, first[0].json()["id"])
+    assert await balance(buyer.owner) == ("50.00", "40.00")
+    for other in ({"department_id": before, "quantity": 3}, {"department_id": before, "run_id": "another"}):
+        refused(await call(buyer.member, studio, asked[0][1], **other), 422, "idempotency.conflict")
+    refused(await call(buyer.member, studio, asked[0][1], amount="1"), 422, "request.invalid")
+    refused(await call(buyer.member, studio, asked[3][1], quantity=3), 422, "idempotency.conflict")
+
+
 async def test_pitfall_33_refund_of_a_reserved_use_locks_its_hold_before_any_balance(
     studio: Tenant, buyer: Tenant, operator: Caller, database: Database
 ) -> None:

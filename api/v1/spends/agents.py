@@ -1,9 +1,10 @@
 """Using an agent of the marketplace that is priced by usage."""
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
@@ -12,7 +13,15 @@ from api.errors import errors
 from api.v1.spends.asking import Completing, asked_by
 from api.v1.spends.schemas import CaptureReservation, ReserveCreate, UseCreate, used_document
 from domain.access import Actor
-from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
+from domain.errors import (
+    Conflict,
+    Forbidden,
+    IdempotencyConflict,
+    InsufficientFunds,
+    Invalid,
+    NotFound,
+    SpendLimitExceeded,
+)
 from domain.marketplace.offer import NotForSale
 from domain.organization import STOPPED
 from domain.spend.scope import SpendingKey
@@ -21,7 +30,10 @@ from models.marketplace import MarketplaceAgreedUse
 from repositories import agent as agents
 from repositories.spend import Asked
 from services import marketplace_use as service
-from services.marketplace_use import NewUse
+from services import spend as spends
+from services.marketplace_use import NewUse, Reserved, Used
+
+Done = TypeVar("Done")
 
 #: What using credits is refused with, of the marketplace's agents too.
 USING = errors(
@@ -55,14 +67,19 @@ async def used(
     deps: Deps, actor: Actor, completing: Completing, agent_id: str | None, asked: Asked
 ) -> tuple[dict[str, Any], bool]:
     """Do what `use_agent` does; return the answer, and whether the key had it before."""
-    assert actor.org_id is not None
-    wanted, terms, now = await _wanted(completing, agent_id, asked), deps.settings.use_terms, datetime.now(UTC)
-    async with deps.database.platform_statement() as connection:
-        done = await service.use_plainly(connection, actor.org_id, wanted, terms=terms, now=now)
-    if done is None:
-        await _require_seen(deps, actor, wanted)
-        async with deps.database.platform() as session:
-            done = await service.use(session, actor.org_id, wanted, terms=terms, now=now)
+    org_id, terms, now = actor.org_id, deps.settings.use_terms, datetime.now(UTC)
+    assert org_id is not None
+
+    async def use(wanted: NewUse) -> Used:
+        async with deps.database.platform_statement() as connection:
+            done = await service.use_plainly(connection, org_id, wanted, terms=terms, now=now)
+        if done is None:
+            await _require_seen(deps, actor, wanted)
+            async with deps.database.platform() as session:
+                done = await service.use(session, org_id, wanted, terms=terms, now=now)
+        return done
+
+    done = await _asked(deps, actor, completing, agent_id, asked, use)
     # A control's refusal is on record, so it was committed.
     if done.refusal is not None:
         raise done.refusal
@@ -75,15 +92,18 @@ async def reserve_for_agent(
     deps: Deps, actor: Actor, key: SpendingKey, body: ReserveCreate, spend_key: str
 ) -> Response:
     """Set the price of a use of an agent aside, or answer what the key has set aside already; raises as `use_agent`."""
-    assert actor.org_id is not None
-    now = datetime.now(UTC)
+    org_id, terms, now = actor.org_id, deps.settings.use_terms, datetime.now(UTC)
+    assert org_id is not None
+
+    async def reserve(wanted: NewUse) -> Reserved:
+        await _require_seen(deps, actor, wanted)
+        async with deps.database.platform() as session:
+            return await service.reserve(
+                session, org_id, wanted, terms=terms, expires_at=now + body.expires_in, now=now
+            )
+
     asked = asked_by(actor, key, body, spend_key)
-    wanted = await _wanted(Completing(deps, actor, key), body.payee_agent_id, asked)
-    await _require_seen(deps, actor, wanted)
-    async with deps.database.platform() as session:
-        done = await service.reserve(
-            session, actor.org_id, wanted, terms=deps.settings.use_terms, expires_at=now + body.expires_in, now=now
-        )
+    done = await _asked(deps, actor, Completing(deps, actor, key), body.payee_agent_id, asked, reserve)
     if done.refusal is not None:
         raise done.refusal
     assert done.agreed is not None
@@ -113,13 +133,30 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
         )
 
 
-async def _wanted(completing: Completing, agent_id: str | None, asked: Asked) -> NewUse:
+async def _asked(
+    deps: Deps,
+    actor: Actor,
+    completing: Completing,
+    agent_id: str | None,
+    asked: Asked,
+    act: Callable[[NewUse], Awaitable[Done]],
+) -> Done:
+    """Do what is asked for, for whom it was first where the key has been used before; see `asking.answered`."""
     assert agent_id is not None
+    assert actor.org_id is not None
     if asked.amount_minor is not None:
         raise Invalid("The use of an agent costs what its offer says. Leave the amount out.", extra={"field": "amount"})
     # Whom it is for is the key's, as for every spend; what it costs, the purchase says.
-    spend = await completing.complete(replace(asked, amount_minor=0))
-    return NewUse(agent_id=agent_id, meter=asked.action, spend=spend)
+    asked = replace(asked, amount_minor=0)
+    try:
+        spend = await completing.complete(asked)
+        return await act(NewUse(agent_id=agent_id, meter=asked.action, spend=spend))
+    except (Invalid, IdempotencyConflict):
+        async with deps.session_for(actor) as session:
+            first = await spends.repeated(session, actor.org_id, asked)
+        if first is None:
+            raise
+    return await act(NewUse(agent_id=agent_id, meter=asked.action, spend=first))
 
 
 async def _require_seen(deps: Deps, actor: Actor, wanted: NewUse) -> None:
