@@ -36,17 +36,13 @@ AS $$
     WHERE c.org_id = p_org AND c.status <> 'closed'
       AND (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at)
       AND c.id IN (
-        SELECT unnest(n.path) FROM ledger.controls n
-        WHERE n.org_id = p_org AND n.status <> 'closed' AND CASE n.subject_kind
-            WHEN 'organization' THEN n.subject_id = p_org
-            WHEN 'agent' THEN n.subject_id = p_agent
-            WHEN 'project' THEN n.subject_id = p_project
-            WHEN 'run' THEN n.subject_id = p_run
-            WHEN 'key' THEN n.subject_id = p_key
-            WHEN 'department' THEN n.subject_id = ANY (
-                ARRAY(SELECT unnest(d.path) FROM public.departments d WHERE d.id = p_department AND d.org_id = p_org)
-            )
-        END
+        -- Each subject is looked up: an organization may have as many controls as it has keys, agents and runs.
+        SELECT unnest(n.path) FROM (
+            VALUES ('organization', p_org), ('agent', p_agent), ('project', p_project), ('run', p_run), ('key', p_key)
+            UNION ALL
+            SELECT 'department', unnest(d.path) FROM public.departments d WHERE d.id = p_department AND d.org_id = p_org
+        ) s (kind, id), ledger.controls n
+        WHERE n.org_id = p_org AND n.status <> 'closed' AND n.subject_kind = s.kind AND n.subject_id = s.id
       )
     ORDER BY c.id
 $$;

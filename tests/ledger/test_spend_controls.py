@@ -1,6 +1,7 @@
 """`ledger.write_control`: one version for each change, a tree of six levels, and one writer at a time."""
 
 import asyncio
+import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,9 @@ from domain.spend.calendar import Window
 from domain.spend.control import MAX_LEVELS, Allowance, Limit, NewControl, SubjectKind
 from ledger.controls import Controls, Written
 from tests.conftest import DatabaseUrls
-from tests.support.books import NOW, Books, fresh
+from tests.support.books import NOW, Books, fresh, open_books
+from tests.support.plans import vacuum
+from tests.support.spends import Tenant, department, limits
 
 pytestmark = pytest.mark.db
 
@@ -275,3 +278,45 @@ async def test_a_spend_has_to_fit_into_what_stands_above_each_of_its_subjects(
     assert await found(None, None, None, None, None) == {whole}
     assert later in await found(None, None, "prj_1", None, None, at=NOW + timedelta(days=1))
     assert over in await found(None, None, None, "run", None, at=NOW - timedelta(seconds=1))
+
+
+async def test_spend_reads_as_little_of_many_controls_as_of_few(fresh_database_urls: DatabaseUrls) -> None:
+    """Runs may have a control each, and nobody closes it."""
+    acts = {
+        "charge": "ledger.charge_at($1, $2, 'a', 1, 1, 'agt_1', $3, NULL, 'run_1', 'key_1', NULL, NULL, $4)",
+        "reserve": "ledger.authorize_at($1, $2, 'a', 1, 1, 'agt_1', $3, NULL, 'run_1', 'key_1', NULL, NULL, $5, $4)",
+    }
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    async with open_books(fresh_database_urls.platform, clients=1) as books:
+        tenant = await Tenant.opened(books)
+        within = await department(owner, tenant.org_id, "team", await department(owner, tenant.org_id, "department"))
+        for subject in (("organization", tenant.org_id), ("department", within), ("agent", "agt_1"), ("run", "run_1")):
+            await tenant.control(limits(lifetime=1_000), subject=subject)
+        await tenant.charge(1, agent_id="agt_1", department_id=within, run_id="run_1")
+        read: dict[str, list[int]] = {name: [] for name in acts}
+        for size in (100, 20_000):
+            await owner.execute(
+                "INSERT INTO ledger.controls (id, org_id, kind, subject_kind, subject_id, asset, path, zone, week_starts,"
+                " status, version, windows, amounts, uses, hard, thresholds_e4, created_at) SELECT n.id, c.org_id, c.kind,"
+                " 'run', n.id::text, c.asset, ARRAY[n.id], c.zone, c.week_starts, c.status, 1, c.windows, c.amounts,"
+                " c.uses, c.hard, c.thresholds_e4, c.created_at FROM ledger.controls c,"
+                " (SELECT uuidv7() AS id FROM generate_series(1, $2::int)) n"
+                " WHERE c.org_id = $1 AND c.subject_kind = 'organization'",
+                tenant.org_id,
+                size,
+            )
+            await vacuum(owner, "ledger.controls")
+            for name, act in acts.items():
+                blocks = []
+                for _ in range(3):
+                    explained = await books.connections[0].fetchval(
+                        f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT {act}",
+                        *(tenant.org_id, fresh("use"), within, NOW),
+                        *([NOW + timedelta(hours=1)] if name == "reserve" else []),
+                    )
+                    plan = json.loads(explained)[0]["Plan"]
+                    blocks.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+                read[name].append(min(blocks))
+        await books.assert_proven()
+    await owner.close()
+    assert all(many <= few + 40 for few, many in read.values()), read

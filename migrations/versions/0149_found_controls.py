@@ -1,0 +1,20 @@
+"""The spend controls of a spend are looked up by its subjects, and not among all of its organization's.
+
+Revision ID: 0149_found_controls
+Revises: 0145_vat_numbers
+"""
+
+from migrations.scripts import run
+
+revision: str = "0149_found_controls"
+down_revision: str | None = "0145_vat_numbers"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    run("ledger/sql/controls.sql")
+
+
+def downgrade() -> None:
+    """Leave the function: it finds the same controls."""
