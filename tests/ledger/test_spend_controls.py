@@ -296,10 +296,8 @@ async def test_spend_reads_as_little_of_many_controls_as_of_few(fresh_database_u
         read: dict[str, list[int]] = {name: [] for name in acts}
         for size in (100, 20_000):
             await owner.execute(
-                "INSERT INTO ledger.controls (id, org_id, kind, subject_kind, subject_id, asset, path, zone, week_starts,"
-                " status, version, windows, amounts, uses, hard, thresholds_e4, created_at) SELECT n.id, c.org_id, c.kind,"
-                " 'run', n.id::text, c.asset, ARRAY[n.id], c.zone, c.week_starts, c.status, 1, c.windows, c.amounts,"
-                " c.uses, c.hard, c.thresholds_e4, c.created_at FROM ledger.controls c,"
+                "INSERT INTO ledger.controls SELECT (jsonb_populate_record(c, jsonb_build_object('id', n.id,"
+                " 'subject_kind', 'run', 'subject_id', n.id, 'path', ARRAY[n.id]))).* FROM ledger.controls c,"
                 " (SELECT uuidv7() AS id FROM generate_series(1, $2::int)) n"
                 " WHERE c.org_id = $1 AND c.subject_kind = 'organization'",
                 tenant.org_id,

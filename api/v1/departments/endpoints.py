@@ -139,7 +139,7 @@ async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsD
     responses=errors(NotFound, Forbidden, (Conflict, "api_key.revoked")),
 )
 async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
-    """Set for which department and project a key spends; `GET /api-keys` shows it."""
+    """Set for which department and project the keys of a key's principal spend; `GET /api-keys` shows it."""
     async with deps.session_for(actor) as session:
         await keys.get(session, key_id)
     permit(actor, Permission.MANAGE_SPENDING)

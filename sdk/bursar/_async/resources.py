@@ -3518,7 +3518,7 @@ class AsyncApiKeys:
     async def set_attribution(
         self, key_id: str, *, department_id: str | None | Omitted = OMITTED, project_id: str | None | Omitted = OMITTED
     ) -> models.AttributionView:
-        """Set for which department and project a key spends; `GET /api-keys` shows it."""
+        """Set for which department and project the keys of a key's principal spend; `GET /api-keys` shows it."""
         return await self._caller.ask(
             models.AttributionView,
             "api_keys.set_attribution",

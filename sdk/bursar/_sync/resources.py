@@ -3507,7 +3507,7 @@ class ApiKeys:
     def set_attribution(
         self, key_id: str, *, department_id: str | None | Omitted = OMITTED, project_id: str | None | Omitted = OMITTED
     ) -> models.AttributionView:
-        """Set for which department and project a key spends; `GET /api-keys` shows it."""
+        """Set for which department and project the keys of a key's principal spend; `GET /api-keys` shows it."""
         return self._caller.ask(
             models.AttributionView,
             "api_keys.set_attribution",
