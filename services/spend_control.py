@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.errors import Invalid, NotFound
+from domain.errors import Conflict, Invalid, NotFound
 from domain.events import Event
 from domain.events.spend_control import fact
 from domain.ids import uuid_id
@@ -96,12 +96,13 @@ async def limit_department(
 ) -> SpendControl | None:
     """Set the limits of a department on a day and a month in credits; None takes one away.
 
-    The department's control is changed, or opened in UTC; what else it limits stays. Returns None where there is none
-    and none is needed.
+    The department's control is changed, or opened in UTC; what else it limits stays. A limit that is set refuses, also
+    where the control only alerted. Returns None where there is none and none is needed.
 
     Raises:
         NotFound: the organization has no such open department.
-        Conflict: `spend_control.version`, somebody else changed it meanwhile.
+        Conflict: `spend_control.version`, somebody else changed it meanwhile; `spend_control.exists`, the control does
+            not apply at this time, and nor would these limits.
         IdempotencyConflict: the command stands for something else.
     """
     short = {Window.DAY: daily_minor, Window.MONTH: monthly_minor}
@@ -112,12 +113,18 @@ async def limit_department(
     if row is None or row.closed_at is not None:
         raise NotFound(departments.MISSING)
     found = await controls.of_subject(session, order.org_id, SubjectKind.DEPARTMENT, department_id, CREDIT)
+    if found is not None and not applies(found, order.at):
+        raise Conflict(
+            "The control of this department does not apply at this time. Change or close it first.",
+            code="spend_control.exists",
+        )
     stored = () if found is None else limits_of(found.windows, found.amounts, found.uses, found.hard)
     there = {limit.window: limit for limit in stored}
     for window, amount in short.items():
         before = there.pop(window, Limit(window=window, amount_minor=amount))
         if amount is not None or before.uses is not None:
-            there[window] = Limit(window=window, amount_minor=amount, uses=before.uses, hard=before.hard)
+            hard = before.hard or amount is not None
+            there[window] = Limit(window=window, amount_minor=amount, uses=before.uses, hard=hard)
     limits = tuple(there.values())
     if found is None:
         if not limits:
@@ -129,6 +136,12 @@ async def limit_department(
     return await _write(
         session, replace(order, expected_version=found.version), found.id, changes, "spend_control.change"
     )
+
+
+def applies(control: SpendControl, at: datetime) -> bool:
+    """Tell whether a control holds at a time, as far as its term goes."""
+    begun = control.starts_at is None or control.starts_at <= at
+    return begun and (control.ends_at is None or at < control.ends_at)
 
 
 async def _made_before(

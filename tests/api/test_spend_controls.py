@@ -330,6 +330,31 @@ async def test_the_short_form_leaves_what_else_a_control_limits(tenant: Tenant) 
     assert (after["per_spend"], after["version"]) == ("2.00", 2)
 
 
+@pytest.mark.parametrize("term", [{"ends_at": "2020-01-01T00:00:00Z"}, {"starts_at": "2090-01-01T00:00:00Z"}], ids=str)
+async def test_the_short_form_sets_no_limit_that_does_not_apply(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]], term: dict[str, str]
+) -> None:
+    department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
+    subject, limits = {"type": "department", "id": department}, [{"window": "day", "amount": "3"}]
+    control = await opened(tenant.owner, subject=subject, limits=limits, **term)
+    assert (await limits_of(tenant.owner, department))["daily"] is None
+    path = f"/credits/departments/{department}/limits"
+    refused(await tenant.owner.ask("PUT", path, json={"daily": "1"}), 409, "spend_control.exists")
+    good(await tenant.owner.post(f"/spend-controls/{control['id']}/close"))
+    await limited(tenant.owner, department, daily="1")
+    assert (await spend(tenant.org_id, 2, department_id=department)).outcome is Outcome.REFUSED
+
+
+async def test_a_limit_of_the_short_form_refuses_where_the_control_only_alerted(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+) -> None:
+    department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
+    subject, limits = {"type": "department", "id": department}, [{"window": "day", "amount": "3", "hard": False}]
+    await opened(tenant.owner, subject=subject, limits=limits)
+    assert (await limited(tenant.owner, department, daily="1"))["daily"]["remaining"] == "1.00"
+    assert (await spend(tenant.org_id, 2, department_id=department)).outcome is Outcome.REFUSED
+
+
 async def test_limits_of_a_closed_department_are_read_and_not_set(tenant: Tenant) -> None:
     department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
     good(await tenant.owner.post(f"/departments/{department}/close"))

@@ -47,6 +47,7 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _VERSION = (Conflict, "spend_control.version")
 _CLOSED = (Conflict, "spend_control.closed")
+_EXISTS = (Conflict, "spend_control.exists")
 _CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
 
 
@@ -54,7 +55,7 @@ _CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
     "/spend-controls",
     status_code=201,
     response_model=ControlView,
-    responses=errors(NotFound, (Conflict, "spend_control.exists")),
+    responses=errors(NotFound, _EXISTS),
 )
 async def create_spend_control(
     body: ControlCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_SPENDING)
@@ -269,7 +270,7 @@ async def get_department_limits(department_id: str, deps: DepsDep, actor: ActorD
     "/credits/departments/{department_id}/limits",
     tags=["departments"],
     response_model=DepartmentLimitsView,
-    responses=errors(NotFound, Forbidden, _VERSION),
+    responses=errors(NotFound, Forbidden, _VERSION, _EXISTS),
 )
 async def set_department_limits(
     department_id: str, body: DepartmentLimitsSet, deps: DepsDep, once: MayRepeat, actor: ActorDep
@@ -335,6 +336,8 @@ async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> lis
 
 async def _limits_shown(session: AsyncSession, department_id: str, row: SpendControl | None) -> DepartmentLimitsView:
     now = datetime.now(UTC)
+    if row is not None and not spend_control.applies(row, now):
+        row = None
     counters = {} if row is None else (await controls.counted(session, [row], now)).get(row.id, {})
     return DepartmentLimitsView.of(department_id, row, counters, now)
 
