@@ -690,10 +690,20 @@ async def test_repeated_use_has_its_first_answer_whomever_it_would_be_for_by_now
     await priced(studio, page="1")
     body = {"prices": {"page": "1"}}
     good(await buyer.owner.post(f"/marketplace/agents/{studio.agent_id}/purchase", body, key=new_key()), 201)
-    again = [await ask(buyer.member, studio, key, **body) for ask, key, body in asked]
-    assert [answer.status_code for answer in again] == [201, 201, 402, 402, 402]
-    shown = [{name: value for name, value in answer.json().items() if name != "request_id"} for answer in again]
-    assert shown == [{name: value for name, value in it.json().items() if name != "request_id"} for it in first]
+
+    def shown(answers: list[httpx2.Response]) -> list[dict[str, Any]]:
+        return [{name: value for name, value in it.json().items() if name != "request_id"} for it in answers]
+
+    for hidden in (False, True):
+        if hidden:
+            gone = {"model": "usage", "prices": {"page": "1"}, "status": "retired"}
+            good(await studio.owner.ask("PUT", f"/marketplace/agents/{studio.agent_id}", json=gone))
+            private = {"json": {"visibility": "private"}, "headers": {"If-Match": "*"}}
+            good(await studio.owner.ask("PATCH", f"/agents/{studio.agent_id}", **private))
+        again = [await ask(buyer.member, studio, key, **body) for ask, key, body in asked]
+        assert [answer.status_code for answer in again] == [201, 201, 402, 402, 402]
+        assert shown(again) == shown(first)
+    refused(await call(buyer.member, studio), 404, "not_found")
     items = [{"key": asked[0][1], "action": "page", "payee_agent_id": studio.agent_id, "department_id": before}]
     (item,) = good(await buyer.member.post("/credits/use/batch", {"items": items}, key=None))["data"]
     assert (item["replayed"], item["id"]) == (True, first[0].json()["id"])

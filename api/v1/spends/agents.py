@@ -28,7 +28,7 @@ from domain.spend.scope import SpendingKey
 from ledger.spends import Changed
 from models.marketplace import MarketplaceAgreedUse
 from repositories import agent as agents
-from repositories.spend import Asked
+from repositories.spend import Asked, find_by_key
 from services import marketplace_use as service
 from services import spend as spends
 from services.marketplace_use import NewUse, Reserved, Used
@@ -160,8 +160,11 @@ async def _asked(
 
 
 async def _require_seen(deps: Deps, actor: Actor, wanted: NewUse) -> None:
+    """Refuse an agent that the organization does not see, unless the key was used when it did."""
+    assert actor.org_id is not None
     async with deps.session_for(actor) as session:
-        await agents.get(session, wanted.agent_id)
+        if await find_by_key(session, actor.org_id, wanted.spend.key) is None:
+            await agents.get(session, wanted.agent_id)
 
 
 def _answer(document: dict[str, Any], *, replayed: bool) -> Response:
