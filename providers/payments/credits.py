@@ -61,11 +61,14 @@ class CreditsProvider:
             )
         try:
             async with self._books(changes=True) as connection:
+                ledger = Ledger(connection)
+                # A freeze is written under the balance: one that is under way is waited for, and seen.
+                await ledger.lock_balances([org_credits(payment.org_id)])
                 done = await self._transfers(connection).by_key(idempotency_key)
                 if done is None and await frozen(connection, payment.org_id, at=self._clock()) is not None:
                     detail = "The organization has frozen the spending of its credits."
                     return _declined(payment, code="spending_frozen", detail=detail)
-                posted = await Ledger(connection).post(
+                posted = await ledger.post(
                     key=idempotency_key,
                     kind=PAYMENT,
                     source=org_credits(payment.org_id),

@@ -8,16 +8,21 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from domain.access import Actor, Role
 from domain.accounts import Account, org_credits, platform, provider_clearing
 from domain.lots import LotSource, LotTerms
 from domain.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
+from domain.spend.control import Allowance, ControlStatus, NewControl, SubjectKind
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.credits import CreditsProvider
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services import spend_control
+from services.spend_control import Order
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, key
+from tests.support.locks import somebody_waits
 from tests.support.spend_world import World
 
 pytestmark = pytest.mark.db
@@ -181,3 +186,21 @@ async def test_frozen_credits_pay_nothing_and_what_was_paid_before_stays(db: Dat
     assert (declined.status, declined.decline and declined.decline.code) == (ProviderStatus.FAILED, "spending_frozen")
     # A try whose answer was lost finds what it has done.
     assert (await harness.provider.create(before, idempotency_key=kept)).status is ProviderStatus.SUCCEEDED
+
+
+async def test_payment_that_waits_for_a_freeze_is_declined(db: Database) -> None:
+    world = await World(db).begin()
+    harness = CreditsHarness(db, world.org, new_id("org"))
+    new = NewControl(subject_kind=SubjectKind.ORGANIZATION, subject_id=world.org, asset="CREDIT")
+    owner = Actor(principal="owner", role=Role.OWNER, org_id=world.org)
+
+    def order() -> Order:
+        return Order(actor=owner, org_id=world.org, command_id=new_id("cmd"), at=datetime.now(UTC))
+
+    async with db.platform() as session:
+        control = await spend_control.create(session, order(), new, Allowance(), None)
+        await spend_control.set_status(session, order(), control.id, ControlStatus.FROZEN)
+        paying = asyncio.create_task(harness.provider.create(harness.payment(), idempotency_key=key()))
+        await somebody_waits(db)
+    declined = await paying
+    assert (declined.status, declined.decline and declined.decline.code) == (ProviderStatus.FAILED, "spending_frozen")
