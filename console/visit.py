@@ -114,6 +114,19 @@ class Visit:
         if not self.may(permission):
             raise Refused(forbidden(self.request))
 
+    def theirs(self, body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+        """Return an object that is of the organization in the address, if there is one; raises `Refused` for others.
+
+        Tenants see no others, but the platform's roles would see them as this organization's.
+
+        Args:
+            body: the object, as the API shows it.
+            names: the fields that say whose it is; `organization_id` where none is named.
+        """
+        if self.org_id and self.org_id not in {body[name] for name in names or ("organization_id",)}:
+            raise Refused(not_found(self.request))
+        return body
+
     def address_of(self, path: str) -> str | None:
         """Return a page of these as others reach it, for the way back from a provider's page.
 

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from console import lists
 from console.agent import selling, view
 from console.forms import Form, Shown, blank, read_form, with_summary
-from console.gateway import Answer, Refused
+from console.gateway import Answer
 from console.routing import COMMAND, tenant
-from console.visit import Visit, not_found
+from console.visit import Visit
 from domain.access import Permission
 from domain.money import CREDIT
 
@@ -62,8 +62,7 @@ async def create(visit: Visit) -> Response:
 
 def _own(visit: Visit, answer: Answer) -> Answer:
     """Refuse an agent of somebody else: what it offers is in the marketplace."""
-    if answer.need()["organization_id"] != visit.org_id:
-        raise Refused(not_found(visit.request))
+    visit.theirs(answer.need())
     return answer
 
 

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from console.alert_rule import terms, view
 from console.forms import Shown, blank, read_form
-from console.gateway import Answer, Refused, Wanted
+from console.gateway import Wanted
 from console.routing import COMMAND, tenant
-from console.visit import Visit, not_found
+from console.visit import Visit
 from domain.access import Permission
 
 _PATH = "/alert-rules"
@@ -51,14 +51,7 @@ async def create(visit: Visit) -> Response:
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    return _theirs(visit, await visit.ask(f"{_PATH}/{visit.path('id')}", **visit.scope))
-
-
-def _theirs(visit: Visit, answer: Answer) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = answer.need()
-    if found["organization_id"] != visit.org_id:
-        raise Refused(not_found(visit.request))
-    return found
+    return visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}", **visit.scope)).need())
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -66,7 +59,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     answers = await visit.ask_all(
         rule=(f"{_PATH}/{visit.path('id')}", visit.scope), metrics=(f"{_PATH}/metrics", {}), channels=_MINE
     )
-    found, metrics = _theirs(visit, answers["rule"]), answers["metrics"]
+    found, metrics = visit.theirs(answers["rule"].need()), answers["metrics"]
     # A box that is not ticked is not sent, and is no empty field.
     sent = form if form is None or "enabled" in form.values else _without_tick(form)
     shown = sent or terms.typed(found)

@@ -39,7 +39,7 @@ async def download(visit: Visit) -> Response:
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one chargeback."""
-    dispute = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    dispute = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     may = visit.may(Permission.CONTEST)
     now = datetime.now(UTC)
     prefs, run = visit.choices.prefs, _run(visit, dispute)
@@ -52,7 +52,7 @@ async def write(visit: Visit, form: Shown | None = None, status: int = 200, text
     visit.need(Permission.CONTEST)
     if status == 409:
         return await show_one(visit, form, status)
-    dispute = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    dispute = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     if not view.is_open(dispute):
         return await show_one(visit, with_summary(blank(), "No evidence is taken any more. Nothing was done."), 409)
     now = datetime.now(UTC)

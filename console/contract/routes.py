@@ -44,7 +44,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     answers = await visit.ask_all(
         contract=(f"/contracts/{contract_id}", {}), escrow=(f"/escrows/{escrow_id_of(contract_id)}", {})
     )
-    contract = answers["contract"].need()
+    contract = visit.theirs(answers["contract"].need(), "organization_id", "payee_org_id")
     is_payee = visit.org_id == contract["payee_org_id"] and not visit.me.is_platform
     accepts = visit.may(Permission.ACCEPT) and is_payee and visit.me.agent_id in {None, contract["agent_id"]}
     opens = visit.may(Permission.AWARD) and visit.org_id == contract["organization_id"]

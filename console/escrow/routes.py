@@ -29,6 +29,8 @@ A = EscrowAction
 _PREVIEWS = {A.RESOLVE: "payee_share", A.REFUND: "amount"}
 #: The most that the API lists at once: the events of a timeline, which are seldom more, and a queue.
 _EVENTS = 200
+#: The fields of an escrow that say whose it is: that of both sides.
+_SIDES = ("payer_org_id", "payee_org_id")
 #: What an escrow is funded from that is there already; everything else is paid from outside.
 _OWN_MONEY = frozenset({"", "credits", "balance"})
 
@@ -73,13 +75,14 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         timeline=(f"/escrows/{escrow_id}/timeline", {"limit": _EVENTS}),
         contract=(f"/contracts/{contract_id}", {}),
     )
+    visit.theirs(answers["escrow"].need(), *_SIDES)
     around = one.Around(
         prefs=visit.choices.prefs,
         now=datetime.now(UTC),
         list=_base(visit),
         contract=_linked(visit, "contracts/{id}").replace("{id}", contract_id),
         transfers=_linked(visit, "transactions/{id}"),
-        run=run_of(visit, answers["escrow"].body["workflow_id"]) if answers["escrow"].ok else "",
+        run=run_of(visit, answers["escrow"].body["workflow_id"]),
     )
     return await visit.render(
         "escrow/page.html", one.page(answers, form or blank(), {name: blank() for name in A}, around), status
@@ -108,7 +111,7 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
         **({"usual": (path, {})} if parameter else {}),
         **(_money(visit) if funds else {}),
     )
-    escrow, actions = answers["escrow"].need(), answers["actions"]
+    escrow, actions = visit.theirs(answers["escrow"].need(), *_SIDES), answers["actions"]
     answers.setdefault("usual", actions)
     preview = Shown(key="", values={parameter: chosen} if parameter else {})
     if actions.problem is not None and reaction_to(actions.problem) is Reaction.FIELDS and parameter:

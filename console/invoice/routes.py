@@ -36,7 +36,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     """Show one invoice."""
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
     page = view.one(
-        answer.need(),
+        visit.theirs(answer.need()),
         form or blank(),
         visit.choices.prefs,
         visit.base,
@@ -62,7 +62,7 @@ async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200)
         config=("/billing/config", {}),
         methods=("/billing/payment-methods", visit.scope),
     )
-    invoice = answers["invoice"].need()
+    invoice = visit.theirs(answers["invoice"].need())
     if invoice["status"] != InvoiceStatus.OPEN:
         return await show_one(visit, with_summary(blank(), "Nothing is due. Nothing was done."), 409)
     ways = means(answers)
@@ -85,7 +85,7 @@ async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200
     visit.need(Permission.OPERATE)
     if status == 409:
         return await show_one(visit, form, status)
-    invoice = (await visit.ask(f"{_PATH}/{visit.path('id')}")).need()
+    invoice = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
     page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, means=(), voids=True)
     return await visit.render("invoice/ask.html", page, status)
 

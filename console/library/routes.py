@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form
-from console.gateway import Answer, Refused
+from console.gateway import Answer
 from console.library import view
 from console.problems import Reaction
 from console.routing import COMMAND, tenant
-from console.visit import Visit, not_allowed, not_found
+from console.visit import Visit, not_allowed
 
 _PATH = "/marketplace/purchases"
 
@@ -30,8 +30,7 @@ async def download(visit: Visit) -> Response:
 async def _purchase(visit: Visit) -> dict[str, Answer]:
     path = f"{_PATH}/{visit.path('id')}"
     answers = await visit.ask_all(purchase=(path, {}), actions=(f"{path}/actions", {}))
-    if answers["purchase"].need()["organization_id"] != visit.org_id:
-        raise Refused(not_found(visit.request))
+    visit.theirs(answers["purchase"].need())
     return answers
 
 

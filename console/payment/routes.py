@@ -85,7 +85,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         disputes=("/disputes", {"payment_id": payment_id, **visit.scope}),
     )
     # What is not there is said of the payment, not of a part of its page.
-    answers["payment"].need()
+    visit.theirs(answers["payment"].need())
     page = one.page(answers, form or blank(), _around(visit, answers["payment"]))
     return await visit.render("payment/page.html", page, status)
 
@@ -99,13 +99,14 @@ async def receipt(visit: Visit) -> Response:
 async def go(visit: Visit) -> Response:
     """Lead to the provider's page."""
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
-    page = way.go(answer.need(), _around(visit, answer))
+    page = way.go(visit.theirs(answer.need()), _around(visit, answer))
     return await visit.render("payment/go.html", page)
 
 
 async def come_back(visit: Visit) -> Response:
     """Show whoever comes back what the books hold; what the address says is not read."""
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
+    visit.theirs(answer.need())
     return await visit.render("payment/return.html", way.back(answer, visit.base, visit.choices.prefs))
 
 
@@ -121,7 +122,7 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
         all=(f"{_PATH}/{payment_id}/actions", {}),
         **({"part": (f"{_PATH}/{payment_id}/actions", {"amount": chosen})} if chosen else {}),
     )
-    payment, usual = answers["payment"].need(), _named(answers["all"], name)
+    payment, usual = visit.theirs(answers["payment"].need()), _named(answers["all"], name)
     if not usual["allowed"]:
         return await show_one(visit, not_allowed(visit.request, usual["reason"]), 409)
     preview, found = Shown(key="", values={"amount": chosen}), usual

@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Form, Shown, blank, read_form
-from console.gateway import Query, Refused, Wanted
+from console.gateway import Query, Wanted
 from console.routing import COMMAND, tenant
 from console.spend_control import terms, view
-from console.visit import Visit, not_found
+from console.visit import Visit
 from domain.access import Permission
 from domain.money import CREDIT
 
@@ -52,15 +52,7 @@ async def download(visit: Visit) -> Response:
 
 
 async def _found(visit: Visit) -> Mapping[str, Any]:
-    answer = await visit.ask(_own(visit))
-    return _checked(visit, answer.need())
-
-
-def _checked(visit: Visit, control: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Refuse what is of another organization than the address says: operators read all of them."""
-    if control["organization_id"] != visit.org_id:
-        raise Refused(not_found(visit.request))
-    return control
+    return visit.theirs((await visit.ask(_own(visit))).need())
 
 
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -71,7 +63,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         versions=(f"{_own(visit)}/versions", {"limit": _LATEST}),
         **_named(visit),
     )
-    _checked(visit, answers["control"].need())
+    visit.theirs(answers["control"].need())
     page = view.one(
         answers,
         form or blank(),

@@ -1,15 +1,11 @@
 """Webhook endpoints: made with the secret shown once, paused, rotated, tested, deleted; and what was sent there."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from starlette.responses import Response
 
 from console import lists
 from console.forms import Form, FormRefused, Shown, blank, read_form
-from console.gateway import Answer, Refused
 from console.routing import COMMAND, tenant
-from console.visit import Visit, not_found
+from console.visit import Visit
 from console.webhook_endpoint import view
 from domain.access import Permission
 from domain.ids import is_id
@@ -29,14 +25,6 @@ def _own(visit: Visit) -> str:
     return f"{_PATH}/{visit.path('id')}"
 
 
-def _checked(visit: Visit, answer: Answer) -> Mapping[str, Any]:
-    """Refuse what is of another organization than the address says: operators read all of them."""
-    endpoint: Mapping[str, Any] = answer.need()
-    if endpoint["organization_id"] != visit.org_id:
-        raise Refused(not_found(visit.request))
-    return endpoint
-
-
 async def show(visit: Visit) -> Response:
     """Show the endpoints."""
     found = await lists.find(visit, _PATH, days=False)
@@ -52,7 +40,7 @@ async def download(visit: Visit) -> Response:
 
 async def download_log(visit: Visit) -> Response:
     """Answer with all deliveries to one endpoint as CSV."""
-    _checked(visit, await visit.ask(_own(visit)))
+    visit.theirs((await visit.ask(_own(visit))).need())
     return await lists.csv(visit, f"{_own(visit)}/deliveries", "deliveries", "status", days=False, organization_id=None)
 
 
@@ -91,7 +79,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         fixed={"organization_id": None},
         beside={"it": (_own(visit), {})},
     )
-    endpoint = _checked(visit, found.beside["it"])
+    endpoint = visit.theirs(found.beside["it"].need())
     manages = visit.may(Permission.MANAGE_WEBHOOKS)
     page = view.one(endpoint, found, form or blank(), visit.choices.prefs, _listed(visit), manages=manages)
     return await visit.render("webhook_endpoint/page.html", page, found.status if status == 200 else status)
@@ -134,7 +122,7 @@ async def resume(visit: Visit) -> Response:
 async def ask_to_rotate(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a new secret is made."""
     visit.need(Permission.MANAGE_WEBHOOKS)
-    endpoint = _checked(visit, await visit.ask(_own(visit)))
+    endpoint = visit.theirs((await visit.ask(_own(visit))).need())
     return await visit.render("parts/asking.html", view.rotating(endpoint, form or blank(), _page(visit)), status)
 
 
@@ -151,7 +139,7 @@ async def rotate(visit: Visit) -> Response:
 async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before an endpoint is deleted."""
     visit.need(Permission.MANAGE_WEBHOOKS)
-    endpoint = _checked(visit, await visit.ask(_own(visit)))
+    endpoint = visit.theirs((await visit.ask(_own(visit))).need())
     return await visit.render("parts/asking.html", view.deleting(endpoint, form or blank(), _page(visit)), status)
 
 

@@ -223,13 +223,6 @@ async def test_agent_is_bought_for_credits_used_in_part_and_given_back(
 
 
 @pytest.mark.db
-async def test_purchase_of_others_is_not_there(visitors: dict[str, Visitor], objects: dict[str, str], stranger: Tenant):
-    for org in (objects["org"], stranger.org_id):
-        answer = await visitors["operator"].get(f"/console/{org}/library/{objects['purchase']}")
-        assert answer.status_code == (200 if org == objects["org"] else 404)
-
-
-@pytest.mark.db
 async def test_listing_is_changed_of_the_version_that_was_shown(
     visitors: dict[str, Visitor], tenant: Tenant, objects: dict[str, str]
 ):

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
@@ -263,3 +264,23 @@ async def test_command_that_a_role_is_offered_is_not_refused_for_the_role(role: 
         if answer.status_code in {400, 401, 403, 404, 413}:
             wrong.append(f"{route}: {answer.status_code} {re.sub('<[^>]*>', '', answer.text)[-300:]}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"payments/{{payment}}{each}" for each in ("", "/go", "/return", "/refund")),
+        *(f"invoices/{{invoice}}{each}" for each in ("", "/void")),
+        *(f"disputes/{{chargeback}}{each}" for each in ("", "/evidence")),
+        *("escrows/{escrow}", "escrows/{funded}/cancel", "contracts/{contract}", "library/{purchase}"),
+    ],
+)
+async def test_operator_is_shown_nothing_of_one_organization_as_anothers(
+    path: str, visitors: dict[str, Visitor], objects: dict[str, str], new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    other = await new_tenant("owner")
+    found = [
+        (await visitors["operator"].get(f"/console/{org}/{path.format(**objects)}")).status_code
+        for org in (objects["org"], other.org_id)
+    ]
+    assert found == [200, 404]
