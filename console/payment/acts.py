@@ -68,7 +68,7 @@ class Asking:
 
     Attributes:
         preview: the form that asks for another amount, sent to the same address by GET; None where there is none.
-        chosen: the amount that the effect is of, as it was typed; empty for all.
+        sent: the amount that the effect is of; empty where two operators approve all.
         unit: of the amount.
         credits_note: whether a refund may come with a credit note of its invoice.
         refund: the refund whose outcome is said; empty for every other command.
@@ -80,7 +80,7 @@ class Asking:
     act: Act
     form: Shown
     preview: Shown | None
-    chosen: str
+    sent: str
     unit: str
     back: str
     credits_note: bool
@@ -153,7 +153,7 @@ def asking(
     prefs: Prefs,
     here: str,
     *,
-    chosen: str,
+    sent: str,
     preview: Shown,
 ) -> Asking:
     """Return the page of a command that is allowed; see `Asking`."""
@@ -164,7 +164,7 @@ def asking(
         act=given,
         form=form,
         preview=preview if action["action"] in PREVIEWED else None,
-        chosen=chosen,
+        sent=sent,
         unit=payment["currency"],
         back=here,
         credits_note=action["action"] == A.REFUND and payment["invoice_id"] is not None,

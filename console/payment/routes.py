@@ -1,6 +1,6 @@
 """The pages of payments, below their organization and for the platform."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -122,26 +122,35 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
         all=(f"{_PATH}/{payment_id}/actions", {}),
         **({"part": (f"{_PATH}/{payment_id}/actions", {"amount": chosen})} if chosen else {}),
     )
-    payment, usual = visit.theirs(answers["payment"].need()), _named(answers["all"], name)
-    if not usual["allowed"]:
-        return await show_one(visit, not_allowed(visit.request, usual["reason"]), 409)
-    preview, found = Shown(key="", values={"amount": chosen}), usual
-    if "part" in answers:
-        wrong = _wrong(answers["part"], name)
-        if wrong:
-            # What was typed is no amount of this payment: everything is shown, and the message at the field.
-            preview, status, chosen = replace(preview, errors={"amount": wrong}, summary=(("amount", wrong),)), 422, ""
-        else:
-            found = _named(answers["part"], name)
+    payment, found = visit.theirs(answers["payment"].need()), _named(answers["all"], name)
+    preview, wrong = Shown(key="", values={"amount": chosen}), _wrong(answers["part"], name) if chosen else ""
+    if chosen and not wrong:
+        # Whoever may not give all may give a part: two operators approve an amount.
+        found = _named(answers["part"], name)
+    if not found["allowed"]:
+        return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
+    if wrong:
+        # What was typed is no amount of this payment: everything is shown, and the message at the field.
+        preview, status, chosen = replace(preview, errors={"amount": wrong}, summary=(("amount", wrong),)), 422, ""
     here = f"{visit.base}{_PATH}/{payment_id}"
     shown = form or blank()
-    page = commands.asking(found, payment, shown, visit.choices.prefs, here, chosen=chosen, preview=preview)
+    sent = chosen or _all(visit, found, name)
+    page = commands.asking(found, payment, shown, visit.choices.prefs, here, sent=sent, preview=preview)
     return await visit.render("payment/ask.html", page, status)
 
 
 def _named(answer: Answer, name: PaymentAction) -> dict[str, Any]:
     found: dict[str, Any] = {each["action"]: each for each in answer.need()["actions"]}[name]
     return found
+
+
+def _all(visit: Visit, action: Mapping[str, Any], name: PaymentAction) -> str:
+    """Return all of an amount as it is sent: what is shown, as it is more once a refund before it has failed.
+
+    Two operators approve all as such, so theirs is sent as that.
+    """
+    by_two = visit.me.is_platform and console_of(visit.request).settings.two_operators_above is not None
+    return "" if by_two or name not in PREVIEWED else str(action["effect"][_MOVED[name]])
 
 
 def _wrong(answer: Answer, name: PaymentAction) -> str:
@@ -155,6 +164,7 @@ def _wrong(answer: Answer, name: PaymentAction) -> str:
     return reason["detail"] if reason else ""
 
 
+_MOVED = {A.CAPTURE: "captured", A.REFUND: "to_payer"}
 _FIELDS = {
     A.CAPTURE: ("amount",),
     A.REFUND: ("amount", "reason", "credit_note"),

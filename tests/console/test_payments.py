@@ -1,5 +1,6 @@
 """Payments are shown as the API tells them, with its commands alone; who comes back reads the books."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from console.forms import blank
 from console.gateway import Answer, Problem, Refused
 from console.payment import one, way
 from console.payment.acts import acts
-from tests.console.fake import ORG, OWN, PAGE, FakeApi, browser, problem
+from tests.console.fake import ME, ORG, OWN, PAGE, FakeApi, browser, problem
 
 PAY = "pay_01kar6h2d8e4wvq3r5s7t9x1zc"
 BASE = f"/console/{ORG}"
@@ -187,6 +188,74 @@ async def test_refund_of_a_part_is_previewed_and_then_sent_as_it_was_typed() -> 
     assert "Refund 4.00" in asked.text
     assert done.headers["location"] == f"{HERE}?notice=payment.refunded"
     assert [body for name, _, body in api.asked if name.endswith("/refunds")] == [{"amount": "4.00"}]
+
+
+SUCCEEDED = {**PAYMENT, "status": "succeeded"}
+
+
+def hidden(text: str, name: str) -> str | None:
+    found = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)">', text)
+    return found and found.group(1)
+
+
+@pytest.mark.parametrize(("command", "part"), [("refund", "to_payer"), ("capture", "captured")])
+async def test_all_of_an_amount_is_sent_as_it_was_shown(command: str, part: str) -> None:
+    action = {**REFUND, "action": command, "effect": {**EFFECT, "to_payer": "0.00", part: "4.00"}}
+    api = FakeApi(
+        answers={
+            f"GET /payments/{PAY}": (200, SUCCEEDED),
+            f"GET /payments/{PAY}/actions": (200, {"actions": [action]}),
+        }
+    )
+    async with browser(api, signed_in=True) as client:
+        page = (await client.get(f"{HERE}/{command}")).text
+    assert f"{command.capitalize()} 4.00" in page
+    assert hidden(page, "amount") == "4.00"
+
+
+OPERATOR = {
+    **ME,
+    "principal": "ada",
+    "role": "operator",
+    "permissions": ["read", "inspect", "operate", "refund_payment"],
+    "organization": None,
+}
+
+
+def by_two(*allowed: str) -> FakeApi:
+    """Return an API in which an operator may refund what another one has approved: all, or an amount."""
+    unapproved = {**REFUND, "allowed": False, "reason": {"code": "approval.required", "detail": "It takes two."}}
+
+    class Api(FakeApi):
+        def _answer(self, request: Any, name: str) -> Any:
+            if name.endswith("/actions"):
+                action = REFUND if request.query_params.get("amount", "all") in allowed else unapproved
+                self.answers = {**self.answers, name: (200, {"actions": [action]})}
+            return super()._answer(request, name)
+
+    organization = {"id": ORG, "name": "Acme", "tier": "free"}
+    known = {"GET /me": (200, OPERATOR), f"GET /organizations/{ORG}": (200, organization)}
+    return Api(
+        answers={
+            **known,
+            f"GET /payments/{PAY}": (200, SUCCEEDED),
+            f"GET /payments/{PAY}/timeline": (200, PAGE),
+            "GET /disputes": (200, PAGE),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("allowed", "query", "status", "sent"),
+    [("4.00", "?amount=4.00", 200, "4.00"), ("4.00", "", 409, None), ("all", "", 200, "")],
+)
+async def test_operator_is_asked_for_what_another_one_has_approved(
+    allowed: str, query: str, status: int, sent: str | None
+) -> None:
+    async with browser(by_two(allowed), signed_in=True, two_operators_above="1.00") as client:
+        page = await client.get(f"{HERE}/refund{query}")
+    assert page.status_code == status
+    assert hidden(page.text, "amount") == sent
 
 
 async def test_amount_that_is_none_is_said_at_its_field_and_nothing_is_sent() -> None:
