@@ -110,3 +110,5 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "usage.syncing": ("busy", "Usage is being pulled. It shows here as it comes in."),
     "webhook.retried": ("busy", "Its handling was started again."),
 }
+#: What is said to those whom another site leads here; it claims nothing.
+FROM_ELSEWHERE = frozenset({"payment_method.returned"})

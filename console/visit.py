@@ -23,6 +23,7 @@ from console.cookies import Site, is_loopback, own_path
 from console.forms import Form, Shown
 from console.frame import Frame, anonymous, frame
 from console.gateway import BACKGROUND, SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
+from console.notices import FROM_ELSEWHERE
 from console.objects import named
 from console.pages import html
 from console.problems import WORDS, Reaction, reaction_to
@@ -211,7 +212,7 @@ class Visit:
             organization=self._organization,
             balance=self._balance,
             marks=self._marks,
-            notice=query.get("notice", ""),
+            notice=query.get("notice", "") if self._is_led else "",
             back=self._console.site.read(self.request, "back"),
         )
 
@@ -289,6 +290,15 @@ class Visit:
             silent=answer.problem is not None and answer.problem.code == SILENCE,
         )
         return await self.render("parts/not_known_yet.html", page, 503)
+
+    @property
+    def _is_led(self) -> bool:
+        """Whether a page of ours has led here, so that its notice is of what was done and no claim of somebody's link.
+
+        Who comes from a provider's page is led through an address of its own, which proves nothing.
+        """
+        site = self.request.headers.get("sec-fetch-site", "same-origin")
+        return site == "same-origin" or self.request.query_params.get("notice") in FROM_ELSEWHERE
 
     def _way_on(self, problem: Problem) -> tuple[str, str]:
         """Return what one can do about missing money or a limit: a label and an address; empty where nothing."""

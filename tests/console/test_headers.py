@@ -160,3 +160,14 @@ async def test_without_the_setting_there_is_no_such_form_and_the_provider_s_page
     assert f'action="{methods}/add"' in listed.text
     assert f'action="{methods}/new"' not in listed.text
     assert opened.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("site", "said"),
+    [("same-origin", True), (None, True), ("cross-site", False), ("same-site", False), ("none", False)],
+)
+async def test_address_that_somebody_else_sends_says_nothing_was_done(site: str | None, said: bool) -> None:
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    async with browser(FakeApi(), signed_in=True) as client:
+        page = (await client.get(f"/console/{ORG}?notice=escrow.funded", headers=headers)).text
+    assert ("The money is in escrow." in page, "data-done" in page) == (said, said)
