@@ -16,12 +16,14 @@ from starlette.responses import Response
 
 from console.format import Prefs, count
 from console.forms import Shown, at_fields
-from console.gateway import Answer, Query, Wanted
+from console.gateway import Answer, Problem, Query, Refused, Wanted
 from console.problems import Reaction, reaction_to
-from console.visit import Visit, came_from
+from console.visit import Visit, came_from, not_found, request_id_of
 from console.widgets import Chip, Failed, Pager
 
 ROWS = 50
+#: The most that the API lists at once, and how many of these one row is looked for in.
+_MOST, _PAGES = 200, 20
 #: The filters by day. `to` is the last day that counts, as people say it; the API takes the moment after it.
 DAYS = ("from", "to")
 
@@ -220,12 +222,34 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
         fixed: what the page itself asks for; None leaves a parameter out, such as the organization for operators.
     """
     of = asked(visit, *names, days=days)
+    if not of.ok:
+        # The list says at its fields what is wrong; a file of everything would pass for one of the choice.
+        raise Refused(_wrong(visit, of))
     await visit.frame()
     parts = [visit.organization.name if visit.organization else "platform", noun]
-    parts += [of.given[name] for name in DAYS if name in of.given and name not in of.form.errors]
+    parts += [of.given[name] for name in DAYS if name in of.given]
     name = "-".join(filter(None, (_plain(part) for part in (*parts, of.zone)))) + ".csv"
     query = {name: value for name, value in of.query.items() if name not in {"limit", "cursor"}}
     return visit.stream(path, {**query, **fixed}, accept="text/csv", name=name)
+
+
+async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
+    """Return the row that the address names, of those that `q` finds: its principal, or whatever it is found by.
+
+    Raises:
+        Refused: there is none among the first few thousand.
+    """
+    cursor: str | None = None
+    for _ in range(_PAGES):
+        body = (await visit.ask(path, limit=_MOST, cursor=cursor, **visit.chosen("q"), **visit.scope)).need()
+        for row in body["data"]:
+            if row["id"] == visit.path("id"):
+                found: Mapping[str, Any] = row
+                return found
+        cursor = body["next_cursor"]
+        if cursor is None:
+            break
+    raise Refused(not_found(visit.request))
 
 
 def counted(summary: Answer, statuses: Collection[str], prefs: Prefs) -> str:
@@ -263,6 +287,12 @@ def moment_of(day: str, zone: str, *, following: bool) -> str:
         raise ValueError(day)
     begins += timedelta(days=1) if following else timedelta()
     return datetime.combine(begins, time(), ZoneInfo(zone)).isoformat()
+
+
+def _wrong(visit: Visit, of: Asked) -> Answer:
+    detail = next(iter(of.form.errors.values()))
+    problem = Problem(status=422, code="request.invalid", title="", detail=detail)
+    return Answer(status=422, request_id=request_id_of(visit.request), problem=problem)
 
 
 def _plain(text: str) -> str:

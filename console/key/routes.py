@@ -1,6 +1,5 @@
 """API keys of an organization."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,11 +7,10 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Shown, blank, read_form
-from console.gateway import Refused
 from console.key import view
 from console.routing import COMMAND, tenant
 from console.settings.view import tabs
-from console.visit import Visit, not_found
+from console.visit import Visit
 from domain.access import Permission
 
 _PATH = "/api-keys"
@@ -68,20 +66,10 @@ async def issue(visit: Visit) -> Response:
     return await visit.refused(form, answer, ask_to_issue)
 
 
-async def _found(visit: Visit) -> Mapping[str, Any]:
-    """Return the key of the address; `q` is its principal, by which it is found among many."""
-    answer = await visit.ask(_PATH, limit=100, **visit.chosen("q"), **visit.scope)
-    for key in answer.need()["data"]:
-        if key["id"] == visit.path("id"):
-            found: Mapping[str, Any] = key
-            return found
-    raise Refused(not_found(visit.request))
-
-
 async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a key is revoked."""
     visit.need(Permission.MANAGE_KEYS)
-    page = view.revoking(await _found(visit), form or blank(), visit.choices.prefs, _listed(visit))
+    page = view.revoking(await lists.row_of(visit, _PATH), form or blank(), visit.choices.prefs, _listed(visit))
     return await visit.render("parts/asking.html", page, status)
 
 

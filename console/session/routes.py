@@ -12,7 +12,7 @@ from console.key.view import grantable_by, revocable_by
 from console.routing import COMMAND, tenant
 from console.session import view
 from console.settings.view import tabs
-from console.visit import Visit, forbidden, not_found
+from console.visit import Visit, forbidden
 from domain.access import Permission, Role
 
 _SESSIONS, _LINKS = "/sessions", "/sessions/links"
@@ -44,16 +44,6 @@ async def download(visit: Visit) -> Response:
     return await lists.csv(visit, _SESSIONS, "sessions", *view.FILTERS)
 
 
-async def _found(visit: Visit, path: str) -> Mapping[str, Any]:
-    """Return the session or link of the address; `q` is its principal, by which it is found among many."""
-    answer = await visit.ask(path, limit=100, **visit.chosen("q"), **visit.scope)
-    for each in answer.need()["data"]:
-        if each["id"] == visit.path("id"):
-            found: Mapping[str, Any] = each
-            return found
-    raise Refused(not_found(visit.request))
-
-
 def _need_to_end(visit: Visit, found: Mapping[str, Any]) -> None:
     """Refuse a page about a session or link of a role whose sessions whoever asks may not end, as the API would."""
     if found["role"] not in _endable(visit):
@@ -62,7 +52,7 @@ def _need_to_end(visit: Visit, found: Mapping[str, Any]) -> None:
 
 async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a session is ended; those of roles whose keys whoever asks may not revoke are not theirs to end."""
-    found = await _found(visit, _SESSIONS)
+    found = await lists.row_of(visit, _SESSIONS)
     if found["principal"] != visit.me.principal:
         _need_to_end(visit, found)
     page = view.ending(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/sessions"))
@@ -109,7 +99,7 @@ async def make(visit: Visit) -> Response:
 
 async def ask_to_end_link(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a link is ended."""
-    found = await _found(visit, _LINKS)
+    found = await lists.row_of(visit, _LINKS)
     _need_to_end(visit, found)
     page = view.ending_link(found, form or blank(), visit.choices.prefs, _at(visit, "/settings/links"))
     return await visit.render("parts/asking.html", page, status)
