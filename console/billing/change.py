@@ -182,7 +182,7 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
         means=means,
         trial=f"Try it for {days} days first" if days and not on_request else "",
         label=f"Subscribe for {money(cost, currency, prefs)} {EVERY[interval]}",
-        sent=(("currency", currency),),
+        sent=(("currency", currency), ("most", cost)),
     )
 
 

@@ -84,13 +84,14 @@ def _against(preview: Answer | None) -> str:
 
 async def change(visit: Visit) -> Response:
     """Subscribe, or change the plan; which of the two, the form says by what was shown."""
-    form = await read_form(visit.request, "plan", "interval", "seats", "max_amount", "currency", "by", "trial")
+    form = await read_form(visit.request, "plan", "interval", "seats", "max_amount", "currency", "most", "by", "trial")
     body: dict[str, Any] = {"plan": form.text("plan"), "interval": form.text("interval") or "month"}
     if (seats := form.text("seats")).isdecimal():
         body["seats"] = int(seats)
     begins = form.maybe("max_amount") is None
     if begins:
-        body |= {name: form.text(name) for name in ("currency",) if form.maybe(name)}
+        named = {"currency": form.maybe("currency"), "max_amount": form.maybe("most")}
+        body |= {name: value for name, value in named.items() if value is not None}
         if form.text("by") == changing.PAGE:
             back = visit.address_of("/billing")
             body |= {"checkout": True} | ({"return_url": back} if back else {})

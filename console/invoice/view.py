@@ -143,6 +143,7 @@ class Asking:
     kind: str
     amount: Amount
     amount_label: str
+    total: str
     means: tuple[tuple[str, str, str], ...]
     action: str
     back: str
@@ -316,6 +317,7 @@ def asking(
         amount=due,
         amount_label="No longer due" if voids else "Due",
         means=means,
+        total="" if voids else invoice["due"],
         action=f"{here}/void" if voids else f"{here}/pay",
         back=here,
     )

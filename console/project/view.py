@@ -8,6 +8,7 @@ from console.format import Amount, Moment, Prefs, amount, count, moment, percent
 from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Found, Listed
+from console.paying import COIN
 from console.problems import answered
 from console.project.room import Room, full, left, used
 from console.status import Status, status_of
@@ -243,6 +244,8 @@ def slots(
     currency, tax = (quote["currency"], quote["tax"]) if quote else ("", None)
     rate = quote["rate"] if quote else None
     by = pick.value("by") or (means[0][0] if means else "")
+    # In coins it is worth as much at the rate of the moment.
+    seen = (("total", quote["total"]),) if quote and not by.startswith(COIN) else ()
     return Slots(
         title="Buy slots",
         crumbs=(Link(label="Projects", href=here),),
@@ -257,7 +260,7 @@ def slots(
         tax_label=f"Tax, {percent(tax['rate'], prefs)}" if tax else "",
         total=amount(quote["total"], currency, prefs) if quote else None,
         rate=f"1 {currency} = {amount(rate['price'], rate['currency'], prefs)}" if rate else "",
-        chosen=(("slots", pick.value("slots")), ("by", by), *((("total", quote["total"]),) if quote else ())),
+        chosen=(("slots", pick.value("slots")), ("by", by), *seen),
         owed=f"{count(owed, prefs)} owed after a chargeback are repaid first." if owed else "",
         failed=None if known else Failed(title="Slots", request_id=limits.request_id, again=f"{here}/slots"),
     )

@@ -77,7 +77,7 @@ def _refused(answer: Answer) -> dict[str, str]:
 
 async def begin(visit: Visit) -> Response:
     """Begin the payment, and lead to where it is paid."""
-    form = await read_form(visit.request, *_FIELDS)
+    form = await read_form(visit.request, *_FIELDS, "total")
     path, body = order(form, visit.address_of("/payments/{PAYMENT_ID}/return"))
     answer = await visit.order("POST", path, body, form.key)
     if answer.ok:
@@ -88,7 +88,7 @@ async def begin(visit: Visit) -> Response:
             shown = with_summary(shown, f"{answer.problem.detail} Nothing was taken. Pay in another way.")
         return await show(visit, shown, status)
 
-    return await visit.refused(form, answer, again, {"amount": "credits", **NAMES})
+    return await visit.refused(form, answer, again, {"amount": "credits", "total": "credits", **NAMES})
 
 
 def order(form: Form, back: str | None) -> tuple[str, dict[str, Any]]:
@@ -100,12 +100,14 @@ def order(form: Form, back: str | None) -> tuple[str, dict[str, Any]]:
     """
     by, package = form.text("by"), form.text("package") or OWN
     returns = {"return_url": back} if back else {}
+    seen = {"total": form.text("total")} if form.maybe("total") else {}
     if package != OWN:
         if by.startswith(STORED):
-            return "/billing/purchase-credits", {"package": package, "payment_method": by.removeprefix(STORED)}
+            method = by.removeprefix(STORED)
+            return "/billing/purchase-credits", {"package": package, "payment_method": method, **seen}
         provider = "paypal" if by == "paypal" else "stripe"
-        return "/billing/credits/purchase", {"package": package, "provider": provider, **returns}
-    body: dict[str, Any] = {"amount": form.text("credits")}
+        return "/billing/credits/purchase", {"package": package, "provider": provider, **returns, **seen}
+    body: dict[str, Any] = {"amount": form.text("credits"), **seen}
     if by.startswith(STORED):
         body |= {"payment_method": by.removeprefix(STORED), **returns}
     elif by.startswith(COIN):

@@ -78,6 +78,8 @@ def page(
     chosen = pick.value("by") or (ways[0][0] if ways else "")
     by = next((words for way, words, _ in ways if way == chosen), "")
     sent = [(name, pick.value(name)) for name in ("package", "credits") if pick.value(name)]
+    if quoted and not chosen.startswith(COIN):
+        sent.append(("total", quoted["total"]))
     return TopUp(
         title="Add credits",
         path=path,

@@ -86,6 +86,35 @@ async def test_agent_is_bought_at_the_total_that_was_quoted(
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/billing/topup", {"amount": "100", "return_url": "https://client.test"}),
+        ("/billing/purchase-credits", {"package": "hundred", "payment_method": "pm_1"}),
+        ("/billing/credits/purchase", {"package": "hundred", "return_url": "https://client.test"}),
+        ("/payments", {"amount": "10.00", "currency": "USD", "return_url": "https://client.test"}),
+    ],
+)
+async def test_credits_are_bought_at_the_total_that_was_seen(
+    database_urls: DatabaseUrls, database: Database, new_tenant: Any, path: str, body: dict[str, str]
+) -> None:
+    tenant = await new_tenant("owner")
+    await located(database, tenant.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    packages = '[{"name": "hundred", "credits": "100", "price": "10.00", "currency": "USD"}]'
+    changes = {"tax_country": "DE", "credits_taxed_at": "sale", "credit_packages": packages}
+    async with paying_app(database_urls, **changes) as client:
+        payer = Caller(client, tenant.owner.token)
+        # As it was shown before there was a rate.
+        answer = refused(await payer.post(path, {**body, "total": "10.00"}, key=new_key()), 422, "request.invalid")
+        assert (answer["field"], "11.90 USD" in answer["detail"]) == ("total", True)
+        assert await intents(database, tenant.org_id) == []
+        seen = good(await payer.get("/billing/quote?credits=100"))["total"]
+        await payer.post(path, {**body, "total": seen}, key=new_key())
+    (terms,) = await intents(database, tenant.org_id)
+    assert terms["amount_minor"] == 1190
+
+
+@pytest.mark.parametrize(
     ("includes_tax", "parts"), [(False, ("30.00", "5.70", "35.70")), (True, ("25.21", "4.79", "30.00"))]
 )
 async def test_slots_are_bought_at_the_total_that_was_quoted(

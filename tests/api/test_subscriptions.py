@@ -106,6 +106,16 @@ async def test_plan_that_is_not_sold_is_refused(tenant: Tenant, paying: httpx2.A
         assert refused(answer, 422, "request.invalid")["field"] == "plan"
 
 
+async def test_plan_that_costs_more_than_was_seen_is_not_subscribed_to(
+    tenant: Tenant, paying: httpx2.AsyncClient
+) -> None:
+    owner = Caller(paying, tenant.owner.token)
+    # What costs no more is asked of Stripe, which is not set up here.
+    for most, status, code in (("28.99", 409, PRICE_CHANGED), ("29.00", 404, "not_found")):
+        asked = {"plan": "starter", "max_amount": most}
+        refused(await owner.post("/billing/subscription", asked, key=new_key()), status, code)
+
+
 async def test_page_needs_a_way_back_and_a_trial_a_plan_that_has_one(
     tenant: Tenant, paying: httpx2.AsyncClient
 ) -> None:

@@ -1,5 +1,6 @@
 """Billing and projects show what the API tells, offer what a state allows, and send what was confirmed."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -343,6 +344,96 @@ async def test_slots_are_bought_at_the_price_that_was_asked_for() -> None:
     assert answer.headers["location"] == f"/console/{ORG}/payments/pay_1/go"
     body = fake.asked[-1][2]
     assert (body["slots"], body["total"], body["hosted"], body["provider"]) == (2, "12.00", True, "stripe")
+
+
+async def test_slots_for_coins_are_bought_at_the_rate_of_the_moment() -> None:
+    quote = {"slots": 2, "currency": "BTC", "subtotal": "0.0001", "total": "0.0001", "tax": None}
+    quote["rate"] = {"price": "100000.00", "currency": "USD"}
+    fake = api(
+        **{
+            "GET_/billing/config": (200, COINS),
+            "GET_/billing/payment-methods": (200, {"data": []}),
+            "GET_/projects/deployment/limits": (200, {"slots": {"owed": 0}, "slot_price": usd("5.00")}),
+            "GET_/billing/quote": (200, quote),
+        }
+    )
+    async with browser(fake, signed_in=True) as client:
+        page = (await client.get(f"/console/{ORG}/projects/slots?slots=2&by=coin:BTC")).text
+    assert "Pay 0.0001" in page
+    assert 'name="total"' not in page
+
+
+COINS = {**CONFIG, "providers": [{"name": "crypto"}], "crypto_assets": ["BTC"]}
+PAYABLE = {
+    "providers": [{"name": "stripe"}, {"name": "crypto"}],
+    "crypto_assets": ["BTC"],
+    "credit_price": usd("0.10"),
+    "packages": [{"id": "small", "name": "small", "credits": "100.00", "price": usd("9.00")}],
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "order", "seen"),
+    [
+        ({"credits": "100", "by": "card"}, "POST /billing/topup", "11.90"),
+        ({"credits": "100", "by": "stored:pm_1"}, "POST /billing/topup", "11.90"),
+        ({"credits": "100", "by": "coin:BTC"}, "POST /billing/topup", None),
+        ({"package": "small", "by": "card"}, "POST /billing/credits/purchase", "11.90"),
+        ({"package": "small", "by": "stored:pm_1"}, "POST /billing/purchase-credits", "11.90"),
+    ],
+)
+async def test_credits_are_bought_at_the_total_that_was_shown(
+    chosen: dict[str, str], order: str, seen: str | None
+) -> None:
+    tax = {"code": "VAT", "category": "standard", "rate": "0.19", "amount": "1.90"}
+    quote = {"credits": "100.00", "currency": "USD", "subtotal": "10.00", "total": "11.90", "tax": tax, "rate": None}
+    methods = {"data": [{"id": "pm_1", "kind": "card", "brand": "visa", "last4": "4242", "is_default": True}]}
+    changed = problem(422, "request.invalid", "The total is 12.00 USD now.", field="total")
+    fake = api(
+        **{
+            "GET_/billing/config": (200, PAYABLE),
+            "GET_/billing/payment-methods": (200, methods),
+            "GET_/billing/quote": (200, quote),
+            order.replace(" ", "_", 1): changed,
+        }
+    )
+    here = f"/console/{ORG}/top-up"
+    async with browser(fake, signed_in=True) as client:
+        page = (await client.get(here, params=chosen)).text
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+        answer = await client.post(here, data=fields, headers=OWN)
+    (body,) = [body for name, _, body in fake.asked if name == order]
+    assert body.get("total") == seen
+    assert (answer.status_code, "The total is 12.00 USD now." in answer.text) == (422, True)
+
+
+async def test_plan_is_subscribed_to_at_the_price_that_was_shown() -> None:
+    fake = api(
+        **{
+            "GET_/billing/subscription": problem(404, "not_found"),
+            "GET_/billing/subscription/preview": problem(404, "not_found"),
+            "POST_/billing/subscription": problem(409, "subscription.price_changed", "It costs more."),
+            f"GET_/organizations/{ORG}/billing-terms": (200, TERMS),
+            "GET_/billing/payment-methods": (200, {"data": []}),
+        }
+    )
+    here = f"{HERE}/change?plan=professional&interval=month"
+    async with browser(fake, signed_in=True) as client:
+        page = (await client.get(here)).text
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+        answer = await client.post(f"{HERE}/change", data=fields, headers=OWN)
+    (body,) = [body for name, _, body in fake.asked if name == "POST /billing/subscription"]
+    assert body == {"plan": "professional", "interval": "month", "currency": "USD", "max_amount": "80.00"}
+    assert (answer.status_code, "It costs more. Nothing was done." in answer.text) == (409, True)
+
+
+@pytest.mark.parametrize(("by", "seen"), [("card", "12.00"), ("stored:pm_1", "12.00"), ("coin:BTC", None)])
+async def test_invoice_is_paid_as_much_as_was_shown(by: str, seen: str | None) -> None:
+    fake = api(**{"POST_/billing/invoices/inv_1/pay": (201, {"id": "pay_1", "approval_url": None, "deposit": None})})
+    async with browser(fake, signed_in=True) as client:
+        fields = {**FORM, "by": by, "total": "12.00"}
+        await client.post(f"/console/{ORG}/invoices/inv_1/pay", data=fields, headers=OWN)
+    assert fake.asked[-1][2].get("total") == seen
 
 
 @pytest.mark.db

@@ -352,7 +352,7 @@ async def pay_invoice(
 
     async def terms() -> PaymentTerms:
         payable = await subject_of(deps, actor, PurposeKind.INVOICE, invoice_id)
-        return await making.ordered(PurposeKind.INVOICE, payable)
+        return body.as_seen(await making.ordered(PurposeKind.INVOICE, payable))
 
     async def act() -> PaymentView:
         return shown(await payment_commands.create(deps, temporal, actor, once, terms), actor)

@@ -243,7 +243,7 @@ async def purchase_agent(
         made = await Terms(deps, org_id, wish, sale_tax_key(once.command_id)).ordered(
             PurposeKind.PURCHASE, buying(deps, listing)
         )
-        if wish.total is not None and parse_amount(wish.total, made.currency) != made.amount_minor:
+        if not wish.is_seen(made):
             raise changed()
         return made
 

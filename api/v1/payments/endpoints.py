@@ -230,7 +230,7 @@ async def create_payment(
     org_id = actor.org_id
 
     async def terms() -> PaymentTerms:
-        return await Terms(deps, org_id, body, sale_tax_key(once.command_id)).of(body, actor)
+        return body.as_seen(await Terms(deps, org_id, body, sale_tax_key(once.command_id)).of(body, actor))
 
     async def act() -> PaymentView:
         payment = await commands.create(deps, temporal, actor, once, terms, body.own())

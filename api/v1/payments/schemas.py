@@ -9,12 +9,13 @@ from pydantic import Field, StringConstraints
 from api.fields import Amount, Currency, EscrowId, Exact, InvoiceId, Name, Note, RequestModel, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
+from domain.errors import Invalid
 from domain.ids import payment_workflow_id, transfer_id
-from domain.money import format_amount
+from domain.money import format_amount, parse_amount
 from domain.payment.presentation import story
 from domain.payment.refundable import left_to_refund
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, Refund, RefundState
-from domain.payment.terms import PurposeKind
+from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.project import MAX_SLOTS
 from domain.tax.rates import format_rate
 from models.metadata import ObjectMetadata
@@ -44,7 +45,31 @@ class Coin(StrEnum):
 MethodRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,255}$")]
 
 
-class PaymentOptions(RequestModel):
+class Seen(RequestModel):
+    """What whoever buys has seen that it costs."""
+
+    total: Amount | None = Field(
+        default=None,
+        description="The total with tax that you have seen. Where it is another one by now, nothing is bought.",
+    )
+
+    def is_seen(self, terms: PaymentTerms) -> bool:
+        """Tell whether the terms of a payment are of the total that was seen, or none was named."""
+        return self.total is None or parse_amount(self.total, terms.currency) == terms.amount_minor
+
+    def as_seen(self, terms: PaymentTerms) -> PaymentTerms:
+        """Return the terms of a payment, unless another total was seen.
+
+        Raises:
+            Invalid: it was.
+        """
+        if not self.is_seen(terms):
+            cost = f"{format_amount(terms.amount_minor, terms.currency)} {terms.currency}"
+            raise Invalid(f"The total is {cost} now. Look at the price and decide again.", extra={"field": "total"})
+        return terms
+
+
+class PaymentOptions(Seen):
     """How somebody pays."""
 
     provider: ProviderName = ProviderName.STRIPE

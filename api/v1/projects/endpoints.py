@@ -206,13 +206,10 @@ async def purchase_slot(
     The price is taxed like everything that is sold; `GET /billing/quote?slots=` shows the total.
     """
     org_id = acting_organization(actor, None)
-    asked = body or SlotPurchase()
-    wanted = asked.payment()
+    wanted = (body or SlotPurchase()).payment()
 
     async def terms() -> PaymentTerms:
-        made = await Terms(deps, org_id, wanted, sale_tax_key(once.command_id)).of(wanted, actor)
-        asked.check_seen(made)
-        return made
+        return wanted.as_seen(await Terms(deps, org_id, wanted, sale_tax_key(once.command_id)).of(wanted, actor))
 
     async def act() -> SlotPurchaseView:
         payment = await commands.create(deps, temporal, actor, once, terms, wanted.own())

@@ -5,13 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Name, ResponseModel, example
+from api.fields import Name, ResponseModel, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata
 from api.metadata import shown as written_on
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
 from domain.errors import Invalid
-from domain.money import format_amount, parse_amount
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
 from models.metadata import ObjectMetadata
 from models.project import Project
@@ -118,25 +117,11 @@ class SlotPurchase(PaymentOptions, WithMetadata):
     model_config = example(slots=2, provider="stripe")
 
     slots: Annotated[int, Field(strict=True, ge=1, le=MAX_SLOTS)] = 1
-    total: Amount | None = Field(
-        default=None,
-        description="The total with tax that you have seen. Where it is another one by now, nothing is bought.",
-    )
 
     def payment(self) -> PaymentCreate:
         """Return the same request as it is made at `POST /payments`."""
-        names = type(self).model_fields.keys() - {"total"}
-        return PaymentCreate(purpose=PurposeKind.SLOT, **{name: getattr(self, name) for name in names})
-
-    def check_seen(self, terms: PaymentTerms) -> None:
-        """Refuse to pay another total than the one that was seen.
-
-        Raises:
-            Invalid: it is another one.
-        """
-        if self.total is not None and parse_amount(self.total, terms.currency) != terms.amount_minor:
-            cost = f"{format_amount(terms.amount_minor, terms.currency)} {terms.currency}"
-            raise Invalid(f"The total is {cost} now. Look at the price and decide again.", extra={"field": "total"})
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return PaymentCreate(purpose=PurposeKind.SLOT, **named)
 
 
 class SlotPurchaseView(PaymentView):

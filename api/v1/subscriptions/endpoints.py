@@ -271,6 +271,9 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     net_days = agreed.net_days if agreed.collection_method is CollectionMethod.SEND_INVOICE else 0
     prices = agreed.prices_of(plan.name)
     terms = terms_of(plan, body.interval, _currency(body, agreed), prices, net_days=net_days, seats=body.seats)
+    most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
+    if most is not None and terms.amount_minor > most:
+        raise SubscriptionRefused("It costs more than you agreed to. Look at the price again.", code=PRICE_CHANGED)
     for unknown in ("trial", "checkout"):
         if net_days and getattr(body, unknown):
             raise Invalid("On net terms payment is requested: leave this out.", extra={"field": unknown})

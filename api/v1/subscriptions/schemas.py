@@ -27,6 +27,9 @@ class SubscriptionCreate(RequestModel):
     currency: Currency | None = Field(default=None, description="That of the billing terms when left out.")
     checkout: bool = Field(default=False, description="Have the payer enter a method on a page of Stripe's.")
     return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to from that page.")
+    max_amount: Amount | None = Field(
+        default=None, description="Refuse to subscribe if a period costs more, without tax."
+    )
     trial: bool = Field(default=False, description="Begin with the plan's trial: once, with a card.")
     seats: Seats | None = Field(default=None, description="How many, of a plan that is sold by the seat.")
 

@@ -66,7 +66,7 @@ async def top_up(
     terms = _terms(deps, actor, body, once)
 
     async def wanted() -> PaymentTerms:
-        return await terms.credits(parse_amount(body.amount, CREDIT))
+        return body.as_seen(await terms.credits(parse_amount(body.amount, CREDIT)))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
@@ -97,7 +97,7 @@ async def purchase_package(
         package = named(deps.settings.packages, body.name)
         method = body.method or await method_of(deps, actor)
         means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
-        return await _terms(deps, actor, means, once).package(package)
+        return body.as_seen(await _terms(deps, actor, means, once).package(package))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
@@ -124,7 +124,8 @@ async def check_out_package(
 
     async def wanted() -> PaymentTerms:
         means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
-        return await _terms(deps, actor, means, once).package(for_checkout(deps.settings.packages, body.name))
+        package = for_checkout(deps.settings.packages, body.name)
+        return body.as_seen(await _terms(deps, actor, means, once).package(package))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), checkout_view)
 

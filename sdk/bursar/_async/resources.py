@@ -927,6 +927,7 @@ class AsyncTopups:
         amount: AmountLike,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -946,6 +947,7 @@ class AsyncTopups:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -1005,6 +1007,7 @@ class AsyncCreditPackages:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
@@ -1022,6 +1025,7 @@ class AsyncCreditPackages:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "package": package,
                 "package_id": package_id,
                 "payment_method": payment_method,
@@ -1034,6 +1038,7 @@ class AsyncCreditPackages:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         provider: params.HostedProvider | Omitted = OMITTED,
@@ -1054,6 +1059,7 @@ class AsyncCreditPackages:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "package": package,
                 "package_id": package_id,
                 "provider": provider,
@@ -1244,6 +1250,7 @@ class AsyncPayments:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -1271,6 +1278,7 @@ class AsyncPayments:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -1855,6 +1863,7 @@ class AsyncInvoices:
         self,
         invoice_id: str,
         *,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -1872,6 +1881,7 @@ class AsyncInvoices:
             keyed=True,
             key=idempotency_key,
             body={
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -2243,6 +2253,7 @@ class AsyncSubscriptions:
         currency: str | None | Omitted = OMITTED,
         checkout: bool | Omitted = OMITTED,
         return_url: str | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
         trial: bool | Omitted = OMITTED,
         seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
@@ -2264,6 +2275,7 @@ class AsyncSubscriptions:
                 "currency": currency,
                 "checkout": checkout,
                 "return_url": return_url,
+                "max_amount": max_amount,
                 "trial": trial,
                 "seats": seats,
             },
@@ -3260,6 +3272,7 @@ class AsyncMarketplace:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3267,7 +3280,6 @@ class AsyncMarketplace:
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
-        total: AmountLike | None | Omitted = OMITTED,
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseAnswer:
@@ -3285,6 +3297,7 @@ class AsyncMarketplace:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -3292,7 +3305,6 @@ class AsyncMarketplace:
                 "return_url": return_url,
                 "asset": asset,
                 "price": price,
-                "total": total,
                 "prices": prices,
             },
         )
@@ -4344,6 +4356,7 @@ class AsyncProjects:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -4351,7 +4364,6 @@ class AsyncProjects:
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
         slots: int | Omitted = OMITTED,
-        total: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SlotPurchaseView:
         """Buy slots, with an ordinary payment; they can be used as soon as the money is received.
@@ -4368,6 +4380,7 @@ class AsyncProjects:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -4375,7 +4388,6 @@ class AsyncProjects:
                 "return_url": return_url,
                 "asset": asset,
                 "slots": slots,
-                "total": total,
             },
         )
 

@@ -926,6 +926,7 @@ class Topups:
         amount: AmountLike,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -945,6 +946,7 @@ class Topups:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -1002,6 +1004,7 @@ class CreditPackages:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
@@ -1019,6 +1022,7 @@ class CreditPackages:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "package": package,
                 "package_id": package_id,
                 "payment_method": payment_method,
@@ -1031,6 +1035,7 @@ class CreditPackages:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         package: str | None | Omitted = OMITTED,
         package_id: str | None | Omitted = OMITTED,
         provider: params.HostedProvider | Omitted = OMITTED,
@@ -1051,6 +1056,7 @@ class CreditPackages:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "package": package,
                 "package_id": package_id,
                 "provider": provider,
@@ -1241,6 +1247,7 @@ class Payments:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -1268,6 +1275,7 @@ class Payments:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -1850,6 +1858,7 @@ class Invoices:
         self,
         invoice_id: str,
         *,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -1867,6 +1876,7 @@ class Invoices:
             keyed=True,
             key=idempotency_key,
             body={
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -2238,6 +2248,7 @@ class Subscriptions:
         currency: str | None | Omitted = OMITTED,
         checkout: bool | Omitted = OMITTED,
         return_url: str | None | Omitted = OMITTED,
+        max_amount: AmountLike | None | Omitted = OMITTED,
         trial: bool | Omitted = OMITTED,
         seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
@@ -2259,6 +2270,7 @@ class Subscriptions:
                 "currency": currency,
                 "checkout": checkout,
                 "return_url": return_url,
+                "max_amount": max_amount,
                 "trial": trial,
                 "seats": seats,
             },
@@ -3253,6 +3265,7 @@ class Marketplace:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -3260,7 +3273,6 @@ class Marketplace:
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
-        total: AmountLike | None | Omitted = OMITTED,
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseAnswer:
@@ -3278,6 +3290,7 @@ class Marketplace:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -3285,7 +3298,6 @@ class Marketplace:
                 "return_url": return_url,
                 "asset": asset,
                 "price": price,
-                "total": total,
                 "prices": prices,
             },
         )
@@ -4331,6 +4343,7 @@ class Projects:
         *,
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         provider: params.ProviderName | Omitted = OMITTED,
         payment_method: str | None | Omitted = OMITTED,
         off_session: bool | Omitted = OMITTED,
@@ -4338,7 +4351,6 @@ class Projects:
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
         slots: int | Omitted = OMITTED,
-        total: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SlotPurchaseView:
         """Buy slots, with an ordinary payment; they can be used as soon as the money is received.
@@ -4355,6 +4367,7 @@ class Projects:
             body={
                 "external_id": external_id,
                 "metadata": metadata,
+                "total": total,
                 "provider": provider,
                 "payment_method": payment_method,
                 "off_session": off_session,
@@ -4362,7 +4375,6 @@ class Projects:
                 "return_url": return_url,
                 "asset": asset,
                 "slots": slots,
-                "total": total,
             },
         )
 
