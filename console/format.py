@@ -161,6 +161,12 @@ def digits_of(value: Decimal, prefs: Prefs = DEFAULT, *, least: int = 0) -> str:
     return f"{text}{mark}{rest}" if rest else text
 
 
+def marks_of(prefs: Prefs) -> tuple[str, str]:
+    """Return what stands before the decimals of a number, and between its thousands."""
+    mark, group, _, _ = _marks(prefs.locale)
+    return mark, group
+
+
 @lru_cache(maxsize=64)
 def _marks(locale: str) -> tuple[str, str, int, int]:
     first, next_ = Locale.parse(locale).decimal_formats[None].grouping

@@ -12,14 +12,19 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.requests import ClientDisconnect, Request
 
+from console.format import DEFAULT, Prefs, marks_of
 from console.gateway import Answer, Problem
 
 MAX_BYTES = 64 * 1024
 MAX_FIELDS = 200
+#: What holds in the scope of a request how its reader writes numbers.
+PREFS = "console.prefs"
 #: The field that holds the command key.
 COMMAND = "command"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _PERIODS = {"d": "P{}D", "h": "PT{}H", "m": "PT{}M"}
+#: A number whose points stand between thousands, or one with three decimals: `0.500` is that alone.
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -40,6 +45,7 @@ class Form:
     values: Mapping[str, str]
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     key: str = ""
+    prefs: Prefs = DEFAULT
 
     def text(self, name: str) -> str:
         """Return a field without the space around it; empty where it was not sent, as a box that is not ticked."""
@@ -48,6 +54,19 @@ class Form:
     def maybe(self, name: str) -> str | None:
         """Return a field, None where nothing was typed: a field of the API that may be left out."""
         return self.text(name) or None
+
+    def number(self, name: str) -> str:
+        """Return a number as it was typed, and never as another one than whoever typed it reads.
+
+        Where a reader's numbers are `1.500,00`, the API would take `1.500` for one and a half. It goes as `1.500,00`,
+        which the API refuses at its field.
+        """
+        text, (mark, group) = self.text(name), marks_of(self.prefs)
+        return f"{text}{mark}00" if group == "." and _GROUPED.fullmatch(text) else text
+
+    def maybe_number(self, name: str) -> str | None:
+        """Return a number, None where nothing was typed."""
+        return self.number(name) or None
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of a field that may come several times."""
@@ -185,7 +204,7 @@ async def read_form(request: Request, *names: str, many: tuple[str, ...] = (), c
     key = values.pop(COMMAND, "")
     if command and not _KEY.fullmatch(key):
         raise FormRefused("The form has no command key.")
-    return Form(values=values, lists=lists, key=key)
+    return Form(values=values, lists=lists, key=key, prefs=request.scope.get(PREFS, DEFAULT))
 
 
 def parse(body: bytes) -> list[tuple[str, str]]:

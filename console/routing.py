@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from console.forms import PREFS
 from console.gateway import Refused
 from console.visit import Console, Visit, begin, not_found
 from domain.ids import is_id
@@ -55,6 +56,7 @@ def _route(path: str, page: Page, methods: Sequence[str], *, is_background: bool
             raise Refused(not_found(request))
         visit = await begin(request, console_of(request), is_background=is_background)
         request.scope["console.visit"] = visit
+        request.scope[PREFS] = visit.choices.prefs
         return await page(visit)
 
     return Route(path, endpoint, methods=list(methods))

@@ -44,7 +44,7 @@ async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 2
 
 def _pricing(form: Form) -> dict[str, str]:
     """Return a price as the API takes it; what is free has no amount."""
-    amount = form.maybe("amount")
+    amount = form.maybe_number("amount")
     return {"model": form.text("model")} | ({"amount": amount, "currency": form.text("currency")} if amount else {})
 
 

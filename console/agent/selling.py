@@ -125,7 +125,7 @@ def wanted(form: Form) -> dict[str, Any]:
     """Return an offer as the API takes it; what is no number goes on as it was typed, so that the API refuses it."""
     body: dict[str, Any] = {"model": form.text("model"), "status": form.text("status") or OfferStatus.LISTED}
     if form.maybe("price"):
-        body |= {"price": form.text("price"), "currency": form.text("currency")}
+        body |= {"price": form.number("price"), "currency": form.text("currency")}
     if form.maybe("prices"):
         lines = (line.strip().rpartition(" ") for line in form.text("prices").splitlines() if line.strip())
         body["prices"] = {name.strip() or price: price for name, _, price in lines}

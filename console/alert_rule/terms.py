@@ -94,9 +94,9 @@ def steps_of(form: Shown) -> tuple[tuple[str, str], ...]:
 
 def rule(form: Form) -> dict[str, Any]:
     """Return what a rule says, as the API takes it; what was left empty is left to it."""
-    condition = {
-        name: form.text(name) for name in ("type", "threshold", "measure", "direction", "of") if form.maybe(name)
-    }
+    condition = {name: form.text(name) for name in ("type", "measure", "direction", "of") if form.maybe(name)}
+    if form.maybe("threshold"):
+        condition["threshold"] = form.number("threshold")
     if form.maybe("period"):
         condition["period"] = period(form.text("period"))
     body: dict[str, Any] = {"metric": form.text("metric"), "condition": condition, **switch(form)}

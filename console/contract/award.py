@@ -108,7 +108,7 @@ def page(
 def review(form: Form, base: str, prefs: Prefs) -> Review:
     """Return what is asked before an escrow is funded; the price is a plain decimal number."""
     currency = form.text("currency") or CREDIT
-    price = amount(form.text("price"), currency, prefs)
+    price = amount(form.number("price"), currency, prefs)
     shown = (("Work", "title"), ("Agent", "agent_id"), ("Signatories", "signatories"), ("Milestones", "milestones"))
     return Review(
         title="Award and fund",
@@ -125,7 +125,8 @@ def review(form: Form, base: str, prefs: Prefs) -> Review:
 
 def body(form: Form) -> dict[str, Any]:
     """Return what is sent to `POST /contracts`; what was left empty is left out."""
-    given: dict[str, Any] = {name: form.maybe(name) for name in ("agent_id", "title", "price", "currency")}
+    given: dict[str, Any] = {name: form.maybe(name) for name in ("agent_id", "title", "currency")}
+    given["price"] = form.maybe_number("price")
     given |= {name: period(form.text(name)) for name in PERIODS if form.text(name)}
     given["dispute_default_payee_share"] = form.maybe("dispute_default_payee_share")
     given["signatories"] = re.split(r"[\s,;]+", form.text("signatories")) if form.text("signatories") else None

@@ -110,7 +110,7 @@ async def give(visit: Visit) -> Response:
     # What is paid from outside is confirmed on the page that follows.
     if form.text("fund") not in {"", "outside"} and form.text("confirmed") != "yes":
         try:
-            decimal(form.text("price"))
+            decimal(form.number("price"))
         except ValueError:
             shown = corrected(form, {"price": "Write the price as a plain number, such as 50.00."})
             return await show_new(visit, shown, 422)

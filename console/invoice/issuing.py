@@ -124,5 +124,5 @@ def _line(form: Form, at: int) -> dict[str, Any]:
     return {
         "description": form.text(f"description_{at}"),
         "quantity": int(number) if number.isascii() and number.isdigit() and len(number) < 18 else number,
-        "unit_amount": form.text(f"unit_amount_{at}"),
+        "unit_amount": form.number(f"unit_amount_{at}"),
     }

@@ -33,13 +33,13 @@ def allowance(form: Form) -> dict[str, Any]:
         "limits": [
             {
                 "window": window,
-                "amount": form.maybe(f"{window}_amount"),
+                "amount": form.maybe_number(f"{window}_amount"),
                 "uses": _whole(form.maybe(f"{window}_uses")),
                 "hard": form.text(f"{window}_soft") != "on",
             }
             for window in _windows(form)
         ],
-        "per_spend": form.maybe("per_spend"),
+        "per_spend": form.maybe_number("per_spend"),
         "thresholds": form.text("thresholds").replace(",", " ").split(),
         "reason": form.maybe("reason"),
     }

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from console.format import Prefs
 from console.forms import (
     MAX_BYTES,
     Form,
@@ -141,3 +142,23 @@ def test_a_period_is_shown_as_it_is_typed(iso: str, typed: str) -> None:
     assert period_typed(iso) == typed
     assert period(typed) == iso
     assert period_typed("P1DT2H") == "P1DT2H"
+
+
+@pytest.mark.parametrize(
+    ("typed", "locale", "sent"),
+    [
+        ("1.500", "en", "1.500"),
+        ("1.500", "de", "1.500,00"),
+        ("1.500.000", "pt_BR", "1.500.000,00"),
+        ("12.50", "de", "12.50"),
+        ("0.125", "de", "0.125"),
+        ("1500", "de", "1500"),
+        ("1.500,00", "de", "1.500,00"),
+        ("1.500", "de_CH", "1.500"),
+        ("", "de", ""),
+    ],
+)
+def test_number_that_the_reader_writes_for_another_one_is_none_to_the_api(typed: str, locale: str, sent: str) -> None:
+    form = Form(values={"amount": typed}, prefs=Prefs(locale=locale))
+    assert form.number("amount") == sent
+    assert form.maybe_number("amount") == (sent or None)

@@ -31,7 +31,7 @@ async def grant(visit: Visit) -> Response:
     form = await read_form(visit.request, "receiver", "amount", "source", "expires", "note")
     body = {
         "organization_id": form.text("receiver"),
-        "amount": form.text("amount"),
+        "amount": form.number("amount"),
         "source": form.text("source"),
         "expires_at": lists.end_of(day, visit.choices.zone or "UTC") if (day := form.text("expires")) else None,
         "note": form.maybe("note"),
@@ -50,7 +50,7 @@ async def set_cost(visit: Visit) -> Response:
     if not is_action(action):
         errors = {"action": "A name has lower case letters, digits, _, ., : and -, at most 64."}
         return await _cost_again(visit, corrected(form, errors), 422)
-    body = {"cost": form.maybe("cost"), "note": form.maybe("cost_note")}
+    body = {"cost": form.maybe_number("cost"), "note": form.maybe("cost_note")}
     answer = await visit.order("PUT", f"/credits/costs/{action}", body, form.key)
     return await visit.concluded(form, answer, PLACE, "credit.cost_set", show=_cost_again, names={"note": "cost_note"})
 
