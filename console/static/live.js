@@ -90,14 +90,17 @@ const refresh = async () => {
 };
 
 const mark = (section) => {
-  if (section.querySelector(":scope > .changed")) return;
+  // An open dialog keeps the page behind it from being seen and read: the line stands in it, as an alert.
+  const dialog = section.querySelector("dialog[open]"), place = dialog ?? section;
+  if (place.querySelector(":scope > .changed")) return;
   const line = document.createElement("p");
   line.className = "changed notice busy";
+  if (dialog) line.role = "alert";
   const link = document.createElement("a");
   link.href = location.href;
   link.textContent = "This has changed. Show it as it is now";
   line.append(link);
-  section.prepend(line);
+  place.prepend(line);
   say("Something here has changed while you type.");
 };
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import Page, Request, expect
 
-from tests.console.browser.people import PATIENCE, POINTER, company, people_at
+from tests.console.browser.people import PATIENCE, POINTER, company, delivered, people_at
 from tests.e2e.conftest import good
 
 STREAM = re.compile(r"/changes(\?|$)")
@@ -124,3 +124,17 @@ async def hide(page: Page, *, hidden: bool) -> None:
         }""",
         hidden,
     )
+
+
+async def test_an_open_dialog_says_that_what_it_asks_about_has_changed(world, open_window):
+    buyer, seller = await company(world, "owner", credits="10"), await company(world, "owner")
+    escrow = await delivered(buyer, seller, "5.00")
+    async with people_at(open_window, POINTER) as at:
+        owner = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
+        await owner.press("Sign and release", link=True)
+        dialog = owner.page.locator("dialog[open]")
+        await expect(dialog).to_contain_text("You sign for delivery")
+        again = {"artifacts": [], "note": "Something else"}
+        good(await seller.people["owner"].post(f"/escrows/{escrow}/delivery", again))
+
+        await expect(dialog.get_by_role("alert")).to_contain_text("This has changed.", timeout=PATIENCE)
