@@ -19,7 +19,10 @@ class ReasonView(ResponseModel):
 
 
 class JudgedView(ResponseModel, Generic[ActionT, EffectT]):
-    """One command of a noun: its effect where the caller may give it now, or the reason why not."""
+    """One command of a noun: its effect where the caller may give it now, or the reason why not.
+
+    Both where another operator has to approve it: who gives it asks for that.
+    """
 
     action: ActionT
     allowed: bool
@@ -28,6 +31,6 @@ class JudgedView(ResponseModel, Generic[ActionT, EffectT]):
 
     @classmethod
     def judged(cls, action: ActionT, effect: EffectT | None, refusal: DomainError | None) -> Self:
-        """Show an action: its effect, or its refusal."""
+        """Show an action: its effect, its refusal, or both."""
         reason = None if refusal is None else ReasonView(code=refusal.error_code, detail=refusal.detail)
-        return cls(action=action, allowed=effect is not None, reason=reason, effect=effect)
+        return cls(action=action, allowed=refusal is None, reason=reason, effect=effect)

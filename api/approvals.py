@@ -9,6 +9,7 @@ from api.deps import Deps
 from api.idempotency import Command
 from domain.access import Actor
 from domain.approval import ApprovalAction, ApprovalRequired, content_above
+from domain.errors import Forbidden
 from domain.payment.state import Payment
 from services import approval, payment_refund
 
@@ -61,7 +62,7 @@ async def refund_by_two(
 
 async def refund_not_approved(
     deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None
-) -> ApprovalRequired | None:
+) -> ApprovalRequired | Forbidden | None:
     """Return how `refund_by_two` would refuse a refund; it asks nobody for anything."""
     if deps.settings.two_operators_above is None or not actor.is_operators:
         return None

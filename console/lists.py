@@ -252,6 +252,24 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
+async def whole(visit: Visit, path: str, first: Answer) -> Answer:
+    """Return the first page of a list with the rows of those after it, a few thousand at most.
+
+    Whatever can be done many times would else hide what came after it.
+    """
+    if not first.ok or first.body["next_cursor"] is None:
+        return first
+    rows, cursor = [*first.body["data"]], first.body["next_cursor"]
+    for _ in range(_PAGES):
+        answer = await visit.ask(path, limit=_MOST, cursor=cursor)
+        if not answer.ok:
+            return answer
+        rows, cursor = [*rows, *answer.body["data"]], answer.body["next_cursor"]
+        if cursor is None:
+            break
+    return replace(first, body={**first.body, "data": rows, "next_cursor": cursor})
+
+
 def counted(summary: Answer, statuses: Collection[str], prefs: Prefs) -> str:
     """Return how many a tab has by a summary of the API: of some statuses, or of all. Empty where that is not known."""
     if not summary.ok:

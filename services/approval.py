@@ -20,12 +20,14 @@ from domain.approval import (
     digest,
     status_of,
 )
-from domain.errors import Conflict
+from domain.errors import Conflict, Forbidden
 from domain.text import rfc3339
 from models.approval import Approval
 from repositories import alert, approval, audit
 from runtime.database import Database
 from runtime.identity import new_id
+
+_ASKED_FOR = "ask for what two operators approve"
 
 
 async def require(
@@ -67,11 +69,15 @@ async def lacking(
     content: Mapping[str, object],
     *,
     now: datetime,
-) -> ApprovalRequired | None:
+) -> ApprovalRequired | Forbidden | None:
     """Return how `require` would refuse the actor; None where another operator has approved or requested the act.
 
     Nothing is requested by it.
     """
+    try:
+        refuse_by_link(actor, _ASKED_FOR)
+    except Forbidden as refusal:
+        return refusal
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is None or _status(row, now) is ApprovalStatus.EXPIRED:
         return _required(None)
@@ -97,7 +103,7 @@ async def _require(
     now: datetime,
 ) -> Approval | None:
     # Whose it would be is not said by a session's key: a link of a name that one has made would pass for another.
-    refuse_by_link(actor, "ask for what two operators approve")
+    refuse_by_link(actor, _ASKED_FOR)
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is not None and _status(row, now) is ApprovalStatus.EXPIRED:
         row.status = ApprovalStatus.EXPIRED.value

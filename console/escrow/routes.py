@@ -76,6 +76,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         contract=(f"/contracts/{contract_id}", {}),
     )
     visit.theirs(answers["escrow"].need(), *_SIDES)
+    answers["timeline"] = await lists.whole(visit, f"/escrows/{escrow_id}/timeline", answers["timeline"])
     around = one.Around(
         prefs=visit.choices.prefs,
         now=datetime.now(UTC),

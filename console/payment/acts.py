@@ -1,4 +1,7 @@
-"""The commands of a payment as pages offer them: exactly those that the API allows, each with what it would move."""
+"""The commands of a payment as pages offer them: those that the API allows, each with what it would move.
+
+So are those that another operator has to approve: who gives one asks for that.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +36,7 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
         "Its outcome is not known, and nothing else can be refunded until it is. Look it up at the provider first.",
     ),
 }
+_BY_TWO = "Another operator has to approve this first. Send it to ask for that, and again once it is approved."
 #: Where operators say what became of a refund, whosever pages they came from.
 _PLATFORM = "/console/platform/payments"
 #: What the provider may have, as it is asked: the value, its words, and what follows.
@@ -52,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """A command that may be given now: its button, its page, and what it does in words and amounts."""
+    """A command that may be given, or asked for, now: its button, its page, and what it does in words and amounts."""
 
     name: str
     label: str
@@ -97,7 +101,7 @@ def acts(actions: Mapping[str, Any], payment: Mapping[str, Any], prefs: Prefs, h
         prefs: how the reader reads.
         here: the address of the payment's page.
     """
-    found = [each for each in actions["actions"] if each["allowed"] and each["action"] in PATHS]
+    found = [each for each in actions["actions"] if each["effect"] and each["action"] in PATHS]
     if payment["status"] not in _CONFIRMED:
         found = [each for each in found if each["action"] != A.CONFIRM]
     return tuple(act(each, prefs, here) for each in found)
@@ -116,8 +120,10 @@ _CONFIRMED = frozenset(
 
 
 def act(action: Mapping[str, Any], prefs: Prefs, here: str) -> Act:
-    """Return one command that is allowed."""
+    """Return one command that has an effect."""
     label, kind, sentence = _WORDS[action["action"]]
+    if not action["allowed"]:
+        label, sentence = f"Ask to {label[0].lower()}{label[1:]}", f"{_BY_TWO} {sentence}"
     lines = _lines(action["effect"], prefs)
     moved = next((line.amount.text for line in lines), "")
     by_amount, last = action["action"] in PREVIEWED and moved, PATHS[action["action"]]
@@ -156,7 +162,7 @@ def asking(
     sent: str,
     preview: Shown,
 ) -> Asking:
-    """Return the page of a command that is allowed; see `Asking`."""
+    """Return the page of a command that has an effect; see `Asking`."""
     given = act(action, prefs, here)
     return Asking(
         title=given.label,

@@ -86,6 +86,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     )
     # What is not there is said of the payment, not of a part of its page.
     visit.theirs(answers["payment"].need())
+    answers["timeline"] = await lists.whole(visit, f"{_PATH}/{payment_id}/timeline", answers["timeline"])
     page = one.page(answers, form or blank(), _around(visit, answers["payment"]))
     return await visit.render("payment/page.html", page, status)
 
@@ -127,7 +128,7 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
     if chosen and not wrong:
         # Whoever may not give all may give a part: two operators approve an amount.
         found = _named(answers["part"], name)
-    if not found["allowed"]:
+    if not found["effect"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
     if wrong:
         # What was typed is no amount of this payment: everything is shown, and the message at the field.
@@ -160,8 +161,8 @@ def _wrong(answer: Answer, name: PaymentAction) -> str:
             raise Refused(answer)
         errors, summary = at_fields(answer.problem, ("amount",), {})
         return errors.get("amount") or summary[0][1]
-    reason = _named(answer, name)["reason"]
-    return reason["detail"] if reason else ""
+    found = _named(answer, name)
+    return "" if found["effect"] else str(found["reason"]["detail"])
 
 
 _MOVED = {A.CAPTURE: "captured", A.REFUND: "to_payer"}

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.access import Actor, Permission, permit
+from domain.approval import ApprovalRequired
 from domain.errors import Conflict, DomainError
 from domain.payment import commands
 from domain.payment.given_up import give_up
@@ -59,7 +60,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One command: what it would do, or why it is refused; one of both."""
+    """One command: what it would do, or why it is refused; both where another operator has to approve it."""
 
     name: PaymentAction
     effect: Effect | None = None
@@ -100,9 +101,10 @@ def _tried(
             permit(actor, Permission.OPERATE)
         if name is A.REFUND:
             permit(actor, rules_of(payment.terms).refunded_with)
-        if name in refused:
-            raise refused[name]
-        return Action(name=name, effect=_TRIES[name](payment, actor, now, amount_minor))
+        refusal = refused.get(name)
+        if refusal is not None and not isinstance(refusal, ApprovalRequired):
+            raise refusal
+        return Action(name=name, effect=_TRIES[name](payment, actor, now, amount_minor), refusal=refusal)
     except DomainError as refusal:
         return Action(name=name, refusal=refusal)
 

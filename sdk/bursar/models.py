@@ -2554,7 +2554,10 @@ class PaymentActionList(Model):
 
 
 class PaymentActionView(Model):
-    """One command: its effect where the caller may give it now, or the reason why not."""
+    """One command: its effect where the caller may give it now, or the reason why not.
+
+    Both where another operator has to approve it: who gives it asks for that.
+    """
 
     action: PaymentAction = NOT_SENT
     allowed: bool = NOT_SENT

@@ -265,6 +265,9 @@ async def test_refund_that_takes_two_is_asked_for_with_a_key_and_not_in_an_opera
         if takes_two:
             # Whose it would be is not said by a session: a link of a name that one has made would pass for another.
             refused(answer, 403, "session.by_link")
+            listed = good(await by_link.get(f"/payments/{paid.terms.payment_id}/actions?amount=150"))["actions"]
+            (refund,) = [each for each in listed if each["action"] == "refund"]
+            assert (refund["reason"]["code"], refund["effect"]) == ("session.by_link", None)
         else:
             # Nobody holds it up any more but the run, which is not there.
             refused(answer, 503, "service.unavailable")
@@ -299,10 +302,19 @@ async def test_refund_of_a_large_payment_is_sent_to_its_run_once_two_agree(
     large = await issue(asking, await new_tenant("owner"), lines=[{"description": "Support", "unit_amount": "300.00"}])
     paid = await pay(database, large, 30_000)
     path, key = f"/payments/{paid.terms.payment_id}/refunds", new_key()
+
+    async def refund_of(caller: Caller) -> dict[str, Any]:
+        listed = good(await caller.get(f"/payments/{paid.terms.payment_id}/actions"))["actions"]
+        return next(each for each in listed if each["action"] == "refund")
+
+    before = await refund_of(asking)
+    assert (before["allowed"], before["reason"]["code"]) == (False, "approval.required")
+    assert before["effect"]["to_payer"] == "300.00"
     needed = refused(await asking.post(path, {}, key=key), 403, "approval.required")
     refused(await asking.post(path, {"amount": "100.01"}, key=new_key()), 403, "approval.required")
     approved = good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
     assert (approved["action"], approved["content"]["amount"]) == ("payment.refund", "all that is left")
+    assert (await refund_of(asking)) == {**before, "allowed": True, "reason": None}
     # There is no Temporal here that has its run.
     refused(await asking.post(path, {}, key=key), 503, "service.unavailable")
     refused(await asking.post(path, {"amount": "100.00"}, key=new_key()), 503, "service.unavailable")

@@ -51,7 +51,10 @@ class PaymentEffectView(ResponseModel):
 
 
 class PaymentActionView(JudgedView[PaymentAction, PaymentEffectView]):
-    """One command: its effect where the caller may give it now, or the reason why not."""
+    """One command: its effect where the caller may give it now, or the reason why not.
+
+    Both where another operator has to approve it: who gives it asks for that.
+    """
 
     @classmethod
     def of(cls, action: Action, payment: Payment) -> Self:
