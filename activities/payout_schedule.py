@@ -76,6 +76,8 @@ class PayoutScheduleActivities:
                 detail=f"The payout of {org_id} by schedule cannot be made: {why}. It is tried again every hour. The "
                 "worker's log says more.",
                 org_id=org_id,
+                # Resolved without a cure, it is told of again in another month.
+                key=f"payout.schedule_failed:{org_id}:{datetime.now(UTC):%Y-%m}",
             )
 
     async def _pay(self, org_id: str, now: datetime) -> bool:

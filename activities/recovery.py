@@ -69,6 +69,8 @@ class RecoveryActivities:
                 kind="earnings.not_recovered",
                 subject=subject,
                 detail=f"Earnings cannot be taken back for {subject}: {why}",
+                # Resolved without a cure, it is told of again in another month.
+                key=f"earnings.not_recovered:{subject}:{datetime.now(UTC):%Y-%m}",
             )
 
     @activity.defn(name="reverse_transfers")

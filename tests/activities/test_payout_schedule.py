@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
@@ -26,6 +27,7 @@ from services import payout as payouts
 from services import payout_schedule as service
 from tests.activities.test_recovery import ONE, World
 from tests.api.paying import NOW
+from tests.conftest import DatabaseUrls
 from tests.support.payouts import FakePayouts
 from tests.support.starts import Starts
 
@@ -123,8 +125,8 @@ async def test_last_decimal_that_cannot_be_transferred_stays_in_the_earnings(dat
         await asked(None)
 
 
-async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_it_once(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_it_once_a_month(
+    database: Database, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, honest = await due(database), await due(database)
     pay_out = service.pay_out
@@ -142,6 +144,13 @@ async def test_creator_whose_payout_fails_keeps_no_other_and_operators_hear_of_i
         query = select(Alert.detail).where(Alert.kind == "payout.schedule_failed", Alert.subject == broken.org)
         (detail,) = (await session.scalars(query)).all()
     assert "RuntimeError" in detail
+    # As if it had been raised in the month before.
+    owner = await asyncpg.connect(database_urls.owner)
+    await owner.execute("UPDATE alerts SET key = key || '-' WHERE subject = $1", broken.org)
+    await owner.close()
+    await pay(database, FakePayouts())
+    async with database.platform() as session:
+        assert len((await session.scalars(query)).all()) == 2
 
 
 async def test_organization_whose_account_is_gone_is_told_to_operators(database: Database) -> None:
