@@ -61,16 +61,25 @@ class Form:
         Where a reader's numbers are `1.500,00`, the API would take `1.500` for one and a half. It goes as `1.500,00`,
         which the API refuses at its field.
         """
-        text, (mark, group) = self.text(name), marks_of(self.prefs)
-        return f"{text}{mark}00" if group == "." and _GROUPED.fullmatch(text) else text
+        return self.as_read(self.text(name))
 
     def maybe_number(self, name: str) -> str | None:
         """Return a number, None where nothing was typed."""
         return self.number(name) or None
 
+    def as_read(self, text: str) -> str:
+        """Return a part of a field that is a number as `number` does."""
+        mark, group = marks_of(self.prefs)
+        return f"{text}{mark}00" if group == "." and _GROUPED.fullmatch(text) else text
+
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of a field that may come several times."""
         return self.lists.get(name, ())
+
+
+def written(number: str) -> str:
+    """Return a number of the API as a field has it: `2.375` is two thousand to some, and `2.3750` to nobody."""
+    return f"{number}0" if _GROUPED.fullmatch(number) else number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,13 +118,15 @@ class Visit:
     def theirs(self, body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
         """Return an object that is of the organization in the address, if there is one; raises `Refused` for others.
 
-        Tenants see no others, but the platform's roles would see them as this organization's.
+        Tenants see no others, but the platform's roles would see them as this organization's. What people of an
+        organization sign is theirs too.
 
         Args:
             body: the object, as the API shows it.
             names: the fields that say whose it is; `organization_id` where none is named.
         """
-        if self.org_id and self.org_id not in {body[name] for name in names or ("organization_id",)}:
+        signing = {name.partition("/")[0] for name in body.get("signatories", ()) if "/" in name}
+        if self.org_id and self.org_id not in signing | {body[name] for name in names or ("organization_id",)}:
             raise Refused(not_found(self.request))
         return body
 
@@ -455,12 +457,13 @@ def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) 
 
 def frame_of_nobody(request: Request, console: Console) -> Frame:
     """Return what stands round pages that nobody has signed in for."""
-    choices = read_choices(console.site.read(request, CHOICES))
+    choices, notice = read_choices(console.site.read(request, CHOICES)), request.query_params.get("notice", "")
     return anonymous(
         console.settings.brand_name,
         choices,
         request.url.path,
-        request.query_params.get("notice", ""),
+        # Of a session alone: anybody's link leads here.
+        notice if notice.startswith("session.") else "",
         environment=console.settings.environment,
     )
 

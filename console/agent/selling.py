@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.agent.view import MODELS, VISIBILITIES, Options
-from console.forms import Form, Shown
+from console.forms import Form, Shown, written
 from console.status import Status, status_of
 from console.widgets import Link
 from domain.marketplace.offer import OfferModel, OfferStatus
@@ -109,12 +109,12 @@ def values(agent: Mapping[str, Any], offered: Mapping[str, Any] | None) -> dict[
     if offered is None:
         pricing = agent["pricing"]
         price = "" if pricing["model"] == OfferModel.USAGE else pricing["amount"] or ""
-        return {"model": pricing["model"], "price": price, "currency": pricing["currency"] or CREDIT}
+        return {"model": pricing["model"], "price": written(price), "currency": pricing["currency"] or CREDIT}
     return {
         "model": offered["model"],
-        "price": offered["price"] or "",
+        "price": written(offered["price"] or ""),
         "currency": offered["currency"] or CREDIT,
-        "prices": "\n".join(f"{name} {price}" for name, price in sorted((offered["prices"] or {}).items())),
+        "prices": "\n".join(f"{name} {written(price)}" for name, price in sorted((offered["prices"] or {}).items())),
         "included_uses": str(offered["included_uses"] or ""),
         "summary": offered["summary"],
         "status": offered["status"],
@@ -128,7 +128,7 @@ def wanted(form: Form) -> dict[str, Any]:
         body |= {"price": form.number("price"), "currency": form.text("currency")}
     if form.maybe("prices"):
         lines = (line.strip().rpartition(" ") for line in form.text("prices").splitlines() if line.strip())
-        body["prices"] = {name.strip() or price: price for name, _, price in lines}
+        body["prices"] = {name.strip() or price: form.as_read(price) for name, _, price in lines}
     if uses := form.maybe("included_uses"):
         body["included_uses"] = int(uses) if uses.isascii() and uses.isdigit() and len(uses) < _DIGITS else uses
     return body | ({"summary": form.text("summary")} if form.maybe("summary") else {})

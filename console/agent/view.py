@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
-from console.forms import Shown
+from console.forms import Shown, written
 from console.gateway import Answer
 from console.lists import Found, Listed
 from console.sections import unanswered
@@ -201,7 +201,8 @@ def one(
     """
     agent, again = answers["agent"].need(), f"{listed}/{answers['agent'].body['id']}"
     pricing = agent["pricing"]
-    values = {"model": pricing["model"], "amount": pricing["amount"] or "", "currency": pricing["currency"] or CREDIT}
+    price = written(pricing["amount"] or "")
+    values = {"model": pricing["model"], "amount": price, "currency": pricing["currency"] or CREDIT}
     active = agent["retired_at"] is None
     escrows, earnings, score = answers["escrows"], answers["earnings"], answers["score"]
     return Agent(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.format import Prefs, duration, number
-from console.forms import Form, Shown, new_key, period, period_typed
+from console.forms import Form, Shown, new_key, period, period_typed, written
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.alert.conditions import Direction, Measure
 from domain.alert.metrics import ConditionType
@@ -116,7 +116,8 @@ def typed(found: Mapping[str, Any]) -> Shown:
     condition = found["condition"] or {}
     values = {name: found[name] or "" for name in ("metric", "severity", "description")}
     values |= {name: period_typed(found[name] or "") for name in ("window", "cool_down")}
-    values |= {name: condition.get(name) or "" for name in ("type", "threshold", "measure", "direction", "of")}
+    values |= {name: condition.get(name) or "" for name in ("type", "measure", "direction", "of")}
+    values["threshold"] = written(condition.get("threshold") or "")
     values["period"] = period_typed(condition.get("period") or "")
     for name, value in found["filter"].items():
         values |= {"narrow": name, "narrow_to": value}

@@ -196,6 +196,10 @@ async def give(visit: Visit, name: PaymentAction) -> Response:
         return visit.done(f"{visit.base}{_PATH}/{payment_id}", _NOTICES[name], answer)
 
     async def again(visit: Visit, shown: Shown, status: int) -> Response:
+        left = answer.problem.more.get("refundable") if answer.problem else None
+        if left:
+            # The books know what was used of it: so much can be refunded, and is what the page asks about now.
+            shown = replace(shown, values={**shown.values, "amount": str(left)})
         return await ask(visit, name, shown, status)
 
     return await visit.refused(form, answer, again)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console.forms import Form
+from console.forms import Form, written
 from domain.spend.calendar import Window
 
 #: What each window is called in a form.
@@ -69,11 +69,13 @@ def typed(control: Mapping[str, Any]) -> dict[str, str]:
     found = {name: str(control[name]) for name in KEPT if control[name] is not None}
     for limit in control["limits"]:
         window = limit["window"]
-        found |= {f"{window}_{part}": str(limit[part]) for part in ("amount", "uses") if limit[part] is not None}
+        found |= {
+            f"{window}_{part}": written(str(limit[part])) for part in ("amount", "uses") if limit[part] is not None
+        }
         if not limit["hard"]:
             found[f"{window}_soft"] = "on"
     if control["per_spend"] is not None:
-        found["per_spend"] = control["per_spend"]
+        found["per_spend"] = written(control["per_spend"])
     return {**found, "thresholds": ", ".join(control["thresholds"])}
 
 

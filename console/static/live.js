@@ -90,18 +90,20 @@ const refresh = async () => {
 };
 
 const mark = (section) => {
-  // An open dialog keeps the page behind it from being seen and read: the line stands in it, as an alert.
-  const dialog = section.querySelector("dialog[open]"), place = dialog ?? section;
-  if (place.querySelector(":scope > .changed")) return;
-  const line = document.createElement("p");
-  line.className = "changed notice busy";
-  if (dialog) line.role = "alert";
-  const link = document.createElement("a");
-  link.href = location.href;
-  link.textContent = "This has changed. Show it as it is now";
-  line.append(link);
-  place.prepend(line);
-  say("Something here has changed while you type.");
+  // An open dialog keeps the page behind it from being seen and read: the line stands in it too, as an alert.
+  const dialog = section.querySelector("dialog[open]");
+  for (const place of dialog ? [section, dialog] : [section]) {
+    if (place.querySelector(":scope > .changed")) continue;
+    const line = document.createElement("p");
+    line.className = "changed notice busy";
+    if (place === dialog) line.role = "alert";
+    const link = document.createElement("a");
+    link.href = location.href;
+    link.textContent = "This has changed. Show it as it is now";
+    line.append(link);
+    place.prepend(line);
+    say("Something here has changed while you type.");
+  }
 };
 
 const soon = (topic, wait = SOON) => {

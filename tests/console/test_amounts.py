@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from console.format import Prefs
+from console.forms import Form, written
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser
 
 HERE = f"/console/{ORG}"
@@ -21,6 +23,8 @@ RULE = {"metric": "credits.available", "type": "below", "severity": "warning"}
         (f"{HERE}/agents/new", {"model": "one_time", "amount": "1.500", "currency": "USD"}, "pricing.amount"),
         (f"{HERE}/agents/agt_1/price", {"model": "one_time", "amount": "1.500", "currency": "USD"}, "pricing.amount"),
         (f"{HERE}/agents/agt_1/offer", {"model": "one_time", "price": "1.500", "currency": "USD"}, "price"),
+        (f"{HERE}/agents/agt_1/offer", {"model": "usage", "prices": "page 1.500"}, "prices.page"),
+        (f"{PLATFORM}/pricing/new", {"type": "bounds", "terms_floor_amount": "1.500"}, "terms.floor_amount"),
         (f"{HERE}/escrows/new", {"agent_id": "agt_1", "price": "1.500", "currency": "USD"}, "price"),
         (f"{HERE}/limits/new", {"month_amount": "1.500"}, "limits.0.amount"),
         (f"{HERE}/limits/new", {"per_spend": "1.500"}, "per_spend"),
@@ -45,3 +49,9 @@ async def test_amount_is_read_by_the_marks_that_its_reader_has_chosen(
             body = body[int(part) if part.isdigit() else part]
         sent.append(body)
     assert sent == ["1.500", "1.500,00"]
+
+
+@pytest.mark.parametrize(("number", "in_a_field"), [("2.375", "2.3750"), ("2.50", "2.50"), ("0.125", "0.125")])
+def test_number_of_the_api_stands_in_a_field_as_nobody_reads_it_for_another_one(number: str, in_a_field: str) -> None:
+    assert written(number) == in_a_field
+    assert Form(values={"price": in_a_field}, prefs=Prefs(locale="de")).number("price") == in_a_field

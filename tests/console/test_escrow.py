@@ -16,7 +16,7 @@ from console.lists import Asked, Found
 from console.widgets import Tab
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL, EscrowStatus
-from tests.console.fake import ORG, OTHER
+from tests.console.fake import ORG, OTHER, PAGE, FakeApi, browser, problem
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = (NOW + timedelta(days=2)).isoformat()
@@ -217,6 +217,21 @@ def test_parts_that_did_not_answer_say_so_and_the_rest_stands() -> None:
 def test_escrow_that_is_not_there_is_no_page() -> None:
     with pytest.raises(Refused):
         page_of({"escrow": refused(404, "not_found")})
+
+
+@pytest.mark.parametrize(("signatory", "status"), [(f"{ORG}/ada", 200), ("org_9/ada", 404), ("ada", 404)])
+async def test_escrow_of_others_is_shown_to_whose_people_sign_it(signatory: str, status: int) -> None:
+    escrow = {**ESCROW, "payer_org_id": OTHER, "payee_org_id": "org_8", "signatories": ["finance", signatory]}
+    api = FakeApi(
+        answers={
+            f"GET /escrows/{ID}": (200, escrow),
+            f"GET /escrows/{ID}/actions": (200, {"actions": []}),
+            f"GET /escrows/{ID}/timeline": (200, PAGE),
+            f"GET /contracts/ctr_{ORG[4:]}": problem(503, "service.unavailable"),
+        }
+    )
+    async with browser(api, signed_in=True) as client:
+        assert (await client.get(f"{LIST}/{ID}")).status_code == status
 
 
 def test_effect_names_who_gets_how_much() -> None:

@@ -265,6 +265,23 @@ async def test_operator_gives_what_another_one_has_approved_and_asks_for_everyth
     assert ("Ask to refund" in page.text, "Another operator has to approve this first." in page.text) == (asks, asks)
 
 
+async def test_page_asks_about_what_the_books_have_left_where_that_is_less() -> None:
+    less = problem(422, "payment.refund_exceeds_remainder", "Only 2.50 USD are left.", refundable="2.50")
+    api = FakeApi(
+        answers={
+            f"GET /payments/{PAY}": (200, SUCCEEDED),
+            f"GET /payments/{PAY}/actions": (200, {"actions": [REFUND]}),
+            f"POST /payments/{PAY}/refunds": less,
+        }
+    )
+    async with browser(api, signed_in=True) as client:
+        sent = {"command": "con_0123456789abcdef", "amount": "4.00"}
+        page = await client.post(f"{HERE}/refund", data=sent, headers=OWN)
+    assert page.status_code == 422
+    assert "Only 2.50 USD are left." in page.text
+    assert hidden(page.text, "amount") == "2.50"
+
+
 async def test_amount_that_is_none_is_said_at_its_field_and_nothing_is_sent() -> None:
     refusal = problem(422, "request.invalid", errors=[{"field": "amount", "message": "No amount."}])
 

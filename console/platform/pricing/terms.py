@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from console.format import Prefs, joined, local_time, money, number
-from console.forms import Form
+from console.forms import Form, written
 from domain.pricing.rule import RuleType, Stacking
 from domain.pricing.terms import MAX_STEPS
 
@@ -168,7 +168,7 @@ def rule(kind: str, form: Form, zone: str) -> dict[str, Any]:
     found |= {name: _moment(form.text(name), zone) for name in _MOMENTS}
     found["priority"] = _whole(form.text("priority"))
     found["terms"] = {"type": kind} | {
-        field.of: _whole(text) if field.of in _WHOLE else text
+        field.of: _whole(text) if field.of in _WHOLE else form.as_read(text)
         for field in KINDS[kind].fields
         if (text := form.maybe(field.name)) is not None
     }
@@ -176,7 +176,7 @@ def rule(kind: str, form: Form, zone: str) -> dict[str, Any]:
         found["terms"]["weekdays"] = [_whole(each) for each in form.all(WEEKDAYS)]
     if begins := KINDS[kind].step:
         found["terms"]["steps"] = [
-            {begins: (_whole if begins == "quantity" else str)(form.text(least)), "multiplier": form.text(by)}
+            {begins: (_whole if begins == "quantity" else form.as_read)(form.text(least)), "multiplier": form.text(by)}
             for least, by in _filled(form)
         ]
     return found
@@ -199,9 +199,9 @@ def typed(body: Mapping[str, Any], zone: str) -> tuple[dict[str, str], dict[str,
     kind, said = KINDS[body["type"]], body["terms"]
     values = {name: str(body[name]) for name in ("priority", *_RULE) if body[name] is not None}
     values |= {name: _local(body[name], zone) for name in _MOMENTS if body[name] is not None}
-    values |= {field.name: str(said[field.of]) for field in kind.fields if said.get(field.of) is not None}
+    values |= {field.name: written(str(said[field.of])) for field in kind.fields if said.get(field.of) is not None}
     for (least, by), step in zip(step_fields(MAX_STEPS), said.get("steps", ()), strict=False):
-        values |= {least: str(step[kind.step]), by: step["multiplier"]}
+        values |= {least: written(str(step[kind.step])), by: step["multiplier"]}
     return values, {WEEKDAYS: tuple(str(each) for each in said.get("weekdays", ()))}
 
 
