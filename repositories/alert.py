@@ -114,6 +114,12 @@ async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> 
     await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
+async def last_raised(session: AsyncSession, kind: str, subject: str) -> datetime | None:
+    """Return when an alert of a kind was raised last about a subject; None where there was none."""
+    raised = select(func.max(Alert.created_at)).where(Alert.subject == subject, Alert.kind == kind)
+    return await session.scalar(raised)
+
+
 async def unresolved_subjects(session: AsyncSession, kind: str, *, limit: int) -> Sequence[str]:
     """Return what the unresolved alerts of a kind are about, the oldest first; each once."""
     query = select(Alert.subject).where(Alert.kind == kind, Alert.resolved_at.is_(None)).order_by(Alert.id)

@@ -38,19 +38,24 @@ _TAKEN = """
     WHERE l.payment_id IS DISTINCT FROM :payment
 """
 _TAKEN_BY = text(f"{_TAKEN} AND u.transfer_id = :transfer AND u.outcome = :outcome")
-#: What has paid the payer's debts in credits since, and whether a creator did for this loss.
+#: What has paid the payer's debts in credits since, and whether a creator did for this loss, or for any of the payment.
 _REPAID = """
     SELECT e.transfer_id, sum(e.amount)::bigint AS amount, EXISTS (
         SELECT FROM recovery_shares s WHERE s.recovery_id = :recovery AND s.transfer_id = e.transfer_id
-    ) AS by_creator
+    ) AS by_creator, EXISTS (
+        SELECT FROM recovery_shares s JOIN recoveries r ON r.id = s.recovery_id
+        WHERE r.payment_id = :payment AND s.transfer_id = e.transfer_id
+    ) AS by_any_creator
     FROM ledger.accounts a JOIN ledger.entries e ON e.account_id = a.id AND e.amount > 0 AND e.effective_at >= :since
     WHERE a.path = 'org/' || :payer || '/debt/' || :asset AND a.asset = :asset
     GROUP BY e.transfer_id
 """
 _REPAID_BY_CREATORS = text(f"SELECT coalesce(sum(amount), 0)::bigint FROM ({_REPAID}) p WHERE by_creator")
 _REPAID_BY_OTHERS = text(
-    f"{_TAKEN} AND u.to_lot IS NULL AND u.outcome = 'used' "
-    f"AND u.transfer_id IN (SELECT transfer_id FROM ({_REPAID}) p WHERE NOT by_creator)"
+    # What came back of a use has paid nothing.
+    f"{_TAKEN.replace('u.amount,', 'u.amount - u.returned - u.passed AS amount,', 1)} AND u.to_lot IS NULL "
+    "AND u.outcome = 'used' AND u.amount > u.returned + u.passed "
+    f"AND u.transfer_id IN (SELECT transfer_id FROM ({_REPAID}) p WHERE NOT by_any_creator)"
 )
 #: What can be taken from a creator: what the payment paid first, then the agent's youngest earnings, then the others',
 #: and in the end what was sold for less than what the payment paid, or for another currency; see
@@ -136,17 +141,23 @@ async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
 
-async def close_of(session: AsyncSession, payment_id: str, ref: str, *, at: datetime) -> bool:
+async def close_of(
+    session: AsyncSession, payment_id: str, ref: str, *, given_since: datetime | None, at: datetime
+) -> bool:
     """Close recoveries because their money came back after all; tells whether creators gave something back for them.
 
-    `ref` is the dispute or the refund that had lost it, with which their causes begin.
+    `ref` is the dispute or the refund that had lost it, with which their causes begin. What creators gave back before
+    `given_since` is left out.
     """
     is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
     ids = (await session.scalars(select(Recovery.id).where(Recovery.payment_id == payment_id, is_of_it))).all()
     await session.execute(
         update(Recovery).where(Recovery.id.in_(ids), Recovery.closed_at.is_(None)).values(closed_at=at)
     )
-    return bool(await session.scalar(select(func.count()).where(RecoveryShare.recovery_id.in_(ids))))
+    given = select(func.count()).where(RecoveryShare.recovery_id.in_(ids))
+    if given_since is not None:
+        given = given.where(RecoveryShare.at > given_since)
+    return bool(await session.scalar(given))
 
 
 async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | None:
@@ -169,13 +180,13 @@ async def repaid(session: AsyncSession, case: Recovery, currency: str) -> tuple[
     """Return what has paid the payer's debts since: by creators for this loss, and the credits of others."""
     values: dict[str, object] = {
         "recovery": case.id,
+        "payment": case.payment_id,
         "payer": case.org_id,
         "asset": case.asset,
         "since": case.disputed_at,
     }
     by_creators = int(await session.scalar(_REPAID_BY_CREATORS, values) or 0)
-    values |= {"payment": case.payment_id, "currency": currency}
-    return by_creators, _priced(await session.execute(_REPAID_BY_OTHERS, values))
+    return by_creators, _priced(await session.execute(_REPAID_BY_OTHERS, {**values, "currency": currency}))
 
 
 def _priced(rows: Iterable[Row[Any]]) -> list[Priced]:

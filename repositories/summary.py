@@ -41,7 +41,8 @@ _EARNING = """
 """
 _MONEY = "(SELECT DISTINCT asset FROM standing WHERE agent_id IS NOT NULL AND asset <> 'CREDIT') AS m"
 _CASH = cash_shares(_EARNING.format(asset="asset <> 'CREDIT'"), _MONEY, "disputed")
-_CREDITS = credit_shares(_EARNING.format(asset="asset = 'CREDIT'"), "disputed")
+# By the index of chargebacks: of what is found once, each lot would look through everything.
+_CREDITS = credit_shares(_EARNING.format(asset="asset = 'CREDIT'"))
 _MICROSECONDS = "(extract(epoch FROM first_in) * 1000000)::bigint"
 _READ = f"""
 WITH standing AS MATERIALIZED (

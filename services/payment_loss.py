@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.money import CREDIT
 from domain.payment import booking
-from domain.payment.state import Dispute
+from domain.payment.state import Dispute, RefundState
 from domain.payment.terms import PaymentTerms
 from domain.recovery import shortfall
 from repositories import alert, recovery
+
+_IN_VAIN = "earnings.recovered_in_vain"
 
 
 async def note_loss(
@@ -32,10 +34,15 @@ async def note_loss(
     after, terms = event.payment, event.payment.terms
     dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
     asset = terms.purpose.goods_asset
-    if event.event in {"dispute_reinstated", "refund_failed"}:
+    if event.event == "dispute_reinstated":
         found = booking.comes_back(after, event.event, event.booked, event.debtor)
         if found is not None:
             await _found_again(session, event, str(found.ref))
+    elif event.event == "refund_failed":
+        # One that has not moved anything is named by no movement; of those that failed before, nothing is left.
+        for refund in after.refunds:
+            if refund.state is RefundState.FAILED and refund.ref:
+                await _found_again(session, event, refund.ref)
     elif not is_followed:
         return
     elif event.event == "dispute_lost" and dispute is not None:
@@ -119,16 +126,17 @@ async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID |
 
 async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> None:
     terms = event.payment.terms
-    if await recovery.close_of(session, terms.payment_id, ref, at=event.at):
+    told = await alert.last_raised(session, _IN_VAIN, terms.payment_id)
+    if await recovery.close_of(session, terms.payment_id, ref, given_since=told, at=event.at):
         what = "refund" if event.event == "refund_failed" else "chargeback"
         became = "has failed" if event.event == "refund_failed" else "was lost and then won"
         await alert.raise_alert(
             session,
-            kind="earnings.recovered_in_vain",
+            kind=_IN_VAIN,
             subject=terms.payment_id,
             detail=f"The {what} of {terms.payment_id} {became}. What creators gave back for it has paid for it. Decide "
             "what they get for it.",
             org_id=terms.org_id,
             # It may happen to a payment more than once.
-            key=f"earnings.recovered_in_vain:{terms.payment_id}:{event.payment.version}",
+            key=f"{_IN_VAIN}:{terms.payment_id}:{event.payment.version}",
         )

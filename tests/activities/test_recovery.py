@@ -22,6 +22,7 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payable import HoldBack, PayableState
 from domain.payment.purposes.escrow import fulfilled
+from domain.payment.snapshot import RefundStatus
 from domain.payment.terms import Purpose, PurposeKind
 from domain.payout.commands import numbered, sent
 from domain.payout.state import Payout
@@ -1017,6 +1018,26 @@ async def test_refund_that_fails_is_no_loss_that_creators_answer_for(world: Worl
     assert await world.states() == {PayableState.PENDING: 1000}
     assert await world.recover() == (0, 0)
     assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
+
+
+async def test_refund_that_fails_before_it_moves_anything_is_no_loss_either(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    for takes in (False, True):
+        ref = paid.there.refund(1000, status=RefundStatus.PENDING, moves=False)
+        await paid.look()
+        assert await world.states() == {PayableState.FROZEN: 1000}
+        if takes:
+            assert await world.recover() == (1, 0)
+        paid.there.fail_refund(ref)
+        await paid.look()
+        assert (await world.recover(), await world.balances()) == (
+            (0, 0),
+            {"earned": 0 if takes else 100, "owes": 0, "payer": 0},
+        )
+    query = select(Alert.detail).where(Alert.kind == "earnings.recovered_in_vain", Alert.org_id == world.payer)
+    async with world.database.platform() as session:
+        assert len((await session.scalars(query)).all()) == 1
 
 
 async def test_refund_that_fails_after_creators_gave_back_asks_an_operator(world: World) -> None:

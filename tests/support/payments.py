@@ -170,15 +170,22 @@ class Account:
             self.decline, self.status = Decline(code=code, detail="The card was declined."), ProviderStatus.FAILED
 
     def refund(
-        self, amount: int, *, refund_id: str | None = None, status: RefundStatus = RefundStatus.SUCCEEDED
+        self,
+        amount: int,
+        *,
+        refund_id: str | None = None,
+        status: RefundStatus = RefundStatus.SUCCEEDED,
+        moves: bool = True,
     ) -> str:
+        """Refund an amount; one that waits for funds at the provider moves nothing yet."""
         if amount > self.received - self.gone:
             raise ProviderRefused("more than remains", code="charge_already_refunded")
         ref = f"re_{self.ref}_{next(self.numbers)}"
         self.refunds[ref] = RefundSnapshot(
             ref=ref, refund_id=refund_id, status=status, amount_minor=amount, created_at=self.tick()
         )
-        self._move(ref, BalanceTransactionKind.REFUND, -amount, ref=ref)
+        if moves:
+            self._move(ref, BalanceTransactionKind.REFUND, -amount, ref=ref)
         return ref
 
     def settle_refund(self, ref: str) -> None:
@@ -189,7 +196,8 @@ class Account:
         refund = self.refunds[ref]
         if refund.status is not RefundStatus.FAILED:
             self.refunds[ref] = replace(refund, status=RefundStatus.FAILED, failure="lost_or_stolen_card")
-            self._move(f"{ref}:failure", BalanceTransactionKind.REFUND_FAILURE, refund.amount_minor, ref=ref)
+            if any(movement.ref == ref for movement in self.movements):
+                self._move(f"{ref}:failure", BalanceTransactionKind.REFUND_FAILURE, refund.amount_minor, ref=ref)
 
     def dispute(
         self, amount: int | None = None, *, inquiry: bool = False, fee: int = 1500, beyond: bool = False
