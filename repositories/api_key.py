@@ -156,6 +156,12 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
     return renewed
 
 
+async def unrevoked_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[str]:
+    """Return the ids of the keys of a principal that are not revoked, those that have expired as well."""
+    whose = (ApiKey.org_id == org_id, func.lower(ApiKey.principal) == principal.lower(), ApiKey.revoked_at.is_(None))
+    return (await session.scalars(select(ApiKey.id).where(*whose).order_by(ApiKey.id))).all()
+
+
 async def active_of(session: AsyncSession, org_id: str, principal: str) -> Sequence[ApiKey]:
     """Return the active keys of a principal of an organization, the oldest first."""
     active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))

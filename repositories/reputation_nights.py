@@ -107,10 +107,11 @@ SELECT agent_id, before, stars_e6 FROM taken WHERE is_sudden ORDER BY agent_id
 # Events do this for an agent that has some. Of one that has none any more, each reader would add up all that has come
 # to count since: prices, levels and payouts.
 _SEASONED = """
-SELECT count(reputation_season(a.agent_id, $1::date - 1)) FROM reputation_agents a
-WHERE a.agent_id > $2 AND a.agent_id <= $3 AND a.night_on = $1 AND EXISTS (
+SELECT count(reputation_season(a.agent_id, $1::date - 1)) FROM reputation_agents a CROSS JOIN LATERAL (
     SELECT FROM reputation_events e WHERE e.agent_id = a.agent_id AND e.seasoned_on < $1 AND e.seasoned_on > coalesce(
-        (SELECT through FROM reputation_seasoned s WHERE s.agent_id = a.agent_id), '-infinity'))
+        (SELECT through FROM reputation_seasoned s WHERE s.agent_id = a.agent_id), '-infinity') LIMIT 1
+) due
+WHERE a.agent_id > $2 AND a.agent_id <= $3 AND a.night_on = $1
 """
 
 

@@ -4,6 +4,7 @@ Whoever changes something holds the lock of the organization's row, so that noth
 is being closed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -111,10 +112,12 @@ async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wa
     return row
 
 
-async def attribute_key(session: AsyncSession, actor: Actor, key_id: str, wanted: Attribution) -> ApiKey:
-    """Say for which department and project the active keys of a key's principal spend from now on.
+async def attribute_key(
+    session: AsyncSession, actor: Actor, key_id: str, wanted: Attribution
+) -> tuple[ApiKey, Sequence[str]]:
+    """Say for which department and project the keys of a key's principal spend from now on; returns the ids of all.
 
-    Their agent's own attribution does not count then.
+    Their agent's own attribution does not count then. One that has expired counts too: a session by link spends as it.
 
     Raises:
         NotFound: there is no such key.
@@ -129,12 +132,12 @@ async def attribute_key(session: AsyncSession, actor: Actor, key_id: str, wanted
     # A key that is issued meanwhile would spend for what this one did before.
     await keys.lock(session, row.org_id)
     await _check(session, row.org_id, wanted)
-    active = await keys.active_of(session, row.org_id, row.principal)
-    for each in sorted({key_id, *(other.id for other in active)}):
+    attributed = await keys.unrevoked_of(session, row.org_id, row.principal)
+    for each in attributed:
         await departments.attribute(session, ApiKey, each, wanted)
         await audit.record(session, actor, "api_key.attribute", each, _shown(wanted), row.org_id)
     await session.refresh(row)
-    return row
+    return row, attributed
 
 
 async def _check(session: AsyncSession, org_id: str, wanted: Attribution) -> None:

@@ -137,11 +137,15 @@ async def _plan(
             continue
         own, taken, missing = 0, list[_Part](), dict(wanted)
         there = await recovery.free(session, use.org_id, use.agent_id, case.asset, use.source)
-        sent = await transfer_reversal.sent_minor(session, case, use) if any(one.is_cheaper for one in there) else 0
+        sent: int | None = None
         for one in there:
-            place = one.lot_id or one.agent_id
-            # What has left for a higher price comes back for that: as many cheap credits would make up for less.
-            most = sum(missing.values()) - (sent if one.is_cheaper else 0)
+            place, most = one.lot_id or one.agent_id, sum(missing.values())
+            if not most:
+                break
+            if one.is_cheaper:
+                # What has left for a higher price comes back for that: as many cheap credits would make up for less.
+                sent = await transfer_reversal.sent_minor(session, case, use) if sent is None else sent
+                most -= sent
             for to, part in _divided(missing, min(one.free_minor - gone.get(place, 0), most)).items():
                 source = accounts.agent_earnings(one.agent_id, case.asset, use.org_id)
                 taken.append(_Part(source, to, one.lot_id, part))

@@ -24,6 +24,7 @@ class Asking:
         percent: where the slider stands.
         sources: what an escrow is funded from: triples of a value, its words and a hint.
         costs: what credits for the escrow cost that are paid from outside; None where it is in money, or not known.
+        total: the same, as it is sent with the form; empty where it is not known.
         available: the payer's credits; None where they are not known or are not asked for.
     """
 
@@ -37,6 +38,7 @@ class Asking:
     percent: str
     sources: tuple[Way, ...]
     costs: Amount | None
+    total: str
     available: Amount | None
 
 
@@ -90,6 +92,7 @@ def page(
         percent=_percent(chosen) if is_resolving else "",
         sources=(*_sources(escrow["currency"]), *ways) if name is EscrowAction.FUND else (),
         costs=amount(quote["subtotal"], quote["currency"], prefs) if quote else None,
+        total=quote["subtotal"] if quote else "",
         available=amount(balance["available"], balance["currency"], prefs) if balance else None,
     )
 

@@ -15,7 +15,7 @@ from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
 from console.forms import Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
-from console.paying import lead_on, means, options
+from console.paying import COIN, lead_on, means, options
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
@@ -171,10 +171,12 @@ def _usual(answer: Answer, name: EscrowAction) -> dict[str, Any]:
 async def give(visit: Visit, name: EscrowAction) -> Response:
     """Give a command."""
     command = COMMANDS[name]
-    form = await read_form(visit.request, *command.fields)
-    escrow_id, body = visit.path("id"), command.body(form)
-    if name is A.FUND and form.text("source") not in _OWN_MONEY:
-        body = options(visit, form.text("source"))
+    form = await read_form(visit.request, *command.fields, *(("total",) if name is A.FUND else ()))
+    escrow_id, body, source = visit.path("id"), command.body(form), form.text("source")
+    if name is A.FUND and source not in _OWN_MONEY:
+        # In coins it is worth as much at the rate of the moment.
+        seen = {} if source.startswith(COIN) or not form.maybe("total") else {"total": form.text("total")}
+        body = {**options(visit, source), **seen}
     answer = await visit.order("POST", f"/escrows/{escrow_id}/{command.path}", body, form.key)
     if answer.ok and name is A.FUND and answer.body.get("payment"):
         return lead_on(visit, answer.body["payment"])

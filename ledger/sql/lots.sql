@@ -375,7 +375,7 @@ BEGIN
         EXIT WHEN missing = 0;
     END LOOP;
     CLOSE slices;
-    IF missing > 0 AND p_terms ? 'first' THEN
+    IF missing > 0 AND p_terms ? 'first' AND p_hold IS NULL AND NOT p_terms ? 'slices' THEN
         -- Nothing of the payment's own can be taken any more.
         PERFORM ledger.move_lots(p_transfer, p_leg, p_source, p_from, p_destination, p_into, missing, p_at,
             p_terms - 'first', p_hold);

@@ -22,8 +22,10 @@ def upgrade() -> None:
 
 
 def _replace(condition: str) -> None:
+    # Made under another name first: whoever reads lots waits for the exchange alone, and not while it is made.
+    op.create_index("ix_lots_payment_new", "lots", ["payment_id"], schema="ledger", postgresql_where=sa.text(condition))
     op.drop_index("ix_lots_payment_id", table_name="lots", schema="ledger")
-    op.create_index("ix_lots_payment_id", "lots", ["payment_id"], schema="ledger", postgresql_where=sa.text(condition))
+    op.execute("ALTER INDEX ledger.ix_lots_payment_new RENAME TO ix_lots_payment_id")
 
 
 def downgrade() -> None:

@@ -228,3 +228,17 @@ async def test_nobody_pays_for_an_escrow_that_could_not_take_the_money(
         answer = await payer.post(f"/escrows/{escrow_id}/fund", {"provider": "stripe"}, key=new_key())
     assert refused(answer, 409, "escrow.exposure_limit")["left"] == "25.00"
     assert await intents(database, client.org_id) == []
+
+
+async def test_escrow_is_funded_from_outside_at_the_total_that_was_seen(
+    seller: Tenant, new_tenant: Any, operator: Caller, database: Database, paying: httpx2.AsyncClient
+) -> None:
+    client: Tenant = await new_tenant("owner")
+    escrow_id = await opened(operator, database, client, seller, price="30", currency="USD")
+    payer = Caller(paying, client.owner.token, client.org_id)
+    path, body = f"/escrows/{escrow_id}/fund", {"provider": "stripe", "return_url": "https://client.test"}
+    answer = refused(await payer.post(path, {**body, "total": "29.00"}, key=new_key()), 422, "request.invalid")
+    assert (answer["field"], "30.00 USD" in answer["detail"]) == ("total", True)
+    assert await intents(database, client.org_id) == []
+    await payer.post(path, {**body, "total": "30.00"}, key=new_key())
+    assert [terms["amount_minor"] for terms in await intents(database, client.org_id)] == [3_000]

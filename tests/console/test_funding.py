@@ -7,6 +7,7 @@ import pytest
 from console.escrow.asking import outside
 from tests.console.fake import OWN, FakeApi, browser, problem
 from tests.console.test_escrow import ESCROW, ID, LIST, effect
+from tests.console.test_payments import hidden
 
 KEY = "con_funding_0123456789"
 PATH = f"{LIST}/{ID}/fund"
@@ -55,16 +56,17 @@ async def test_page_says_what_credits_for_the_escrow_cost_before_anything_is_mad
     ("source", "sent"),
     [
         ("credits", {"source": "credits"}),
-        ("stored:pm_1", {"provider": "stripe", "payment_method": "pm_1"}),
-        ("card", {"provider": "stripe", "hosted": True}),
-        ("paypal", {"provider": "paypal"}),
+        ("stored:pm_1", {"provider": "stripe", "payment_method": "pm_1", "total": "5.00"}),
+        ("card", {"provider": "stripe", "hosted": True, "total": "5.00"}),
+        ("paypal", {"provider": "paypal", "total": "5.00"}),
         ("coin:TON", {"provider": "crypto", "asset": "TON"}),
     ],
 )
 async def test_each_way_asks_the_api_for_what_it_says(source: str, sent: dict[str, Any]) -> None:
     made = api(**{ORDER: (200, {**ESCROW, "payment": None if source == "credits" else PAYMENT})})
     async with browser(made, signed_in=True) as client:
-        await client.post(PATH, data={"command": KEY, "source": source}, headers=OWN)
+        total = hidden((await client.get(PATH)).text, "total")
+        await client.post(PATH, data={"command": KEY, "source": source, "total": total}, headers=OWN)
     (body,) = [body for name, _, body in made.asked if name == ORDER]
     assert {name: value for name, value in body.items() if name != "return_url"} == sent
     assert ("return_url" in body) == (source in {"stored:pm_1", "card", "paypal"})

@@ -145,6 +145,7 @@ async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, 
     permit(actor, Permission.MANAGE_SPENDING)
     refuse_by_link(actor, "change keys")
     async with deps.database.platform() as session:
-        row = await department.attribute_key(session, actor, key_id, body.attribution())
-    deps.keyring.forget(key_id)
+        row, attributed = await department.attribute_key(session, actor, key_id, body.attribution())
+    for each in attributed:
+        deps.keyring.forget(each)
     return AttributionView.of(row)

@@ -312,9 +312,8 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
         require_fundable(escrow, actor)
         async with deps.database.platform() as session:
             await BOOKS[PurposeKind.ESCROW].refuse(session, escrow)
-        return await Terms(deps, escrow.terms.payer_org_id, means, sale_tax_key(once.command_id)).ordered(
-            PurposeKind.ESCROW, escrow
-        )
+        making = Terms(deps, escrow.terms.payer_org_id, means, sale_tax_key(once.command_id))
+        return means.as_seen(await making.ordered(PurposeKind.ESCROW, escrow))
 
     async def act() -> FundedView:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)

@@ -106,6 +106,10 @@ class Fund(RequestModel):
     hosted: bool = False
     return_url: ReturnUrl | None = None
     asset: Coin | None = None
+    total: Amount | None = Field(
+        default=None,
+        description="What you have seen that it costs. Where it costs something else by now, nothing is paid.",
+    )
 
     @field_validator("source", mode="before")
     @classmethod

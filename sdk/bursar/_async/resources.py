@@ -633,6 +633,7 @@ class AsyncEscrows:
         hosted: bool | Omitted = OMITTED,
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.FundedView:
         """Move the whole amount into escrow: from credits, from a balance, from a payment, or by a new payment."""
@@ -652,6 +653,7 @@ class AsyncEscrows:
                 "hosted": hosted,
                 "return_url": return_url,
                 "asset": asset,
+                "total": total,
             },
         )
 

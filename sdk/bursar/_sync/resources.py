@@ -634,6 +634,7 @@ class Escrows:
         hosted: bool | Omitted = OMITTED,
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
+        total: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.FundedView:
         """Move the whole amount into escrow: from credits, from a balance, from a payment, or by a new payment."""
@@ -653,6 +654,7 @@ class Escrows:
                 "hosted": hosted,
                 "return_url": return_url,
                 "asset": asset,
+                "total": total,
             },
         )
 
