@@ -304,7 +304,7 @@ async def test_amount_that_is_none_is_said_at_its_field_and_nothing_is_sent() ->
 
 async def test_everything_that_happened_is_shown_behind_any_number_of_small_deposits() -> None:
     def event(number: int, kind: str) -> dict[str, Any]:
-        said = {"transfer_id": None, "details": {}, "status": "requires_action"}
+        said: dict[str, Any] = {"transfer_id": None, "details": {}, "status": "requires_action"}
         return {"number": number, "kind": kind, "actor": "workflow", "at": "2026-11-22T11:00:00Z", **said}
 
     pages = {
