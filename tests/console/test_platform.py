@@ -67,7 +67,8 @@ async def test_operator_creates_suspends_resumes_and_closes_an_organization(visi
 async def test_lists_of_all_organizations_lead_operators_to_the_runs(
     path: str, id: str, first: str, runs: str, visitors: dict[str, Visitor], objects: dict[str, str]
 ):
-    page = (await visitors["operator"].get(f"{BASE}/{path}")).text
+    # Of one organization: others of these tests have rows that may fill the first page.
+    page = (await visitors["operator"].get(f"{BASE}/{path}?organization_id={objects['org']}")).text
     assert read(page).problems == []
     _, _, row = page.partition(f'href="{BASE}/{path}/{objects[id]}"')
     assert f"/workflows/{runs}" in row.partition("</tr>")[0]
