@@ -5,7 +5,7 @@ choice as CSV with `csv`.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -239,16 +239,11 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
     Raises:
         Refused: there is none among the first few thousand.
     """
-    cursor: str | None = None
-    for _ in range(_PAGES):
-        body = (await visit.ask(path, limit=_MOST, cursor=cursor, **visit.chosen("q"), **visit.scope)).need()
-        for row in body["data"]:
+    async for answer in _pages(visit, path, None, **visit.chosen("q"), **visit.scope):
+        for row in answer.need()["data"]:
             if row["id"] == visit.path("id"):
                 found: Mapping[str, Any] = row
                 return found
-        cursor = body["next_cursor"]
-        if cursor is None:
-            break
     raise Refused(not_found(visit.request))
 
 
@@ -259,15 +254,22 @@ async def whole(visit: Visit, path: str, first: Answer) -> Answer:
     """
     if not first.ok or first.body["next_cursor"] is None:
         return first
-    rows, cursor = [*first.body["data"]], first.body["next_cursor"]
+    rows, last = [*first.body["data"]], first
+    async for last in _pages(visit, path, first.body["next_cursor"]):
+        if not last.ok:
+            return last
+        rows += last.body["data"]
+    return replace(first, body={**first.body, "data": rows, "next_cursor": last.body["next_cursor"]})
+
+
+async def _pages(visit: Visit, path: str, cursor: str | None, **query: str) -> AsyncIterator[Answer]:
+    """Yield the pages of a list from a cursor on, a few thousand rows at most; a refusal is the last of them."""
     for _ in range(_PAGES):
-        answer = await visit.ask(path, limit=_MOST, cursor=cursor)
-        if not answer.ok:
-            return answer
-        rows, cursor = [*rows, *answer.body["data"]], answer.body["next_cursor"]
+        answer = await visit.ask(path, limit=_MOST, cursor=cursor, **query)
+        yield answer
+        cursor = answer.body["next_cursor"] if answer.ok else None
         if cursor is None:
-            break
-    return replace(first, body={**first.body, "data": rows, "next_cursor": cursor})
+            return
 
 
 def counted(summary: Answer, statuses: Collection[str], prefs: Prefs) -> str:
