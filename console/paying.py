@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
+from console.forms import Form
 from console.gateway import Answer
 from console.payment_method.view import words_of
 from console.visit import Visit
@@ -54,6 +55,12 @@ def options(visit: Visit, by: str) -> dict[str, Any]:
     if by.startswith(STORED):
         return {"provider": "stripe", "payment_method": by.removeprefix(STORED), **returns}
     return {"provider": "stripe", "hosted": True, **returns}
+
+
+def seen(form: Form, by: str) -> dict[str, str]:
+    """Return the total that whoever pays has seen, as the API takes it; in coins it is at the rate of the moment."""
+    total = form.maybe("total")
+    return {} if total is None or by.startswith(COIN) else {"total": total}
 
 
 def lead_on(visit: Visit, payment: Mapping[str, Any]) -> Response:

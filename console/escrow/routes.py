@@ -15,7 +15,7 @@ from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
 from console.forms import Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
-from console.paying import COIN, lead_on, means, options
+from console.paying import lead_on, means, options, seen
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
@@ -174,9 +174,7 @@ async def give(visit: Visit, name: EscrowAction) -> Response:
     form = await read_form(visit.request, *command.fields, *(("total",) if name is A.FUND else ()))
     escrow_id, body, source = visit.path("id"), command.body(form), form.text("source")
     if name is A.FUND and source not in _OWN_MONEY:
-        # In coins it is worth as much at the rate of the moment.
-        seen = {} if source.startswith(COIN) or not form.maybe("total") else {"total": form.text("total")}
-        body = {**options(visit, source), **seen}
+        body = options(visit, source) | seen(form, source)
     answer = await visit.order("POST", f"/escrows/{escrow_id}/{command.path}", body, form.key)
     if answer.ok and name is A.FUND and answer.body.get("payment"):
         return lead_on(visit, answer.body["payment"])

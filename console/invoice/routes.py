@@ -5,7 +5,7 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Shown, blank, read_form, with_summary
 from console.invoice import issuing, view
-from console.paying import COIN, NAMES, lead_on, means, options
+from console.paying import NAMES, lead_on, means, options, seen
 from console.platform.desk import shown_to
 from console.routing import COMMAND, platform, tenant
 from console.visit import Visit
@@ -74,9 +74,7 @@ async def pay(visit: Visit) -> Response:
     """Begin a payment of all that is due, and lead to where it is paid."""
     form = await read_form(visit.request, "by", "total")
     path, by = f"{_PATH}/{visit.path('id')}/pay", form.text("by")
-    # In coins it is worth as much at the rate of the moment.
-    seen = {"total": form.text("total")} if form.maybe("total") and not by.startswith(COIN) else {}
-    answer = await visit.order("POST", path, options(visit, by) | seen, form.key)
+    answer = await visit.order("POST", path, options(visit, by) | seen(form, by), form.key)
     if not answer.ok:
         return await visit.refused(form, answer, ask_to_pay, NAMES | {"total": "by"})
     return lead_on(visit, answer.body)

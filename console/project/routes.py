@@ -8,7 +8,7 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Shown, at_fields, blank, read_form
 from console.gateway import Answer
-from console.paying import COIN, NAMES, lead_on, means, options
+from console.paying import COIN, NAMES, lead_on, means, options, seen
 from console.problems import Reaction, reaction_to
 from console.project import room as making_room
 from console.project import view
@@ -155,9 +155,8 @@ async def buy(visit: Visit) -> Response:
     typed = form.text("slots")
     # What is no number goes on as it was typed: the API says what is wrong with it.
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= _DIGITS else typed
-    body: dict[str, Any] = {"slots": number, **options(visit, form.text("by"))}
-    if form.maybe("total"):
-        body["total"] = form.text("total")
+    by = form.text("by")
+    body: dict[str, Any] = {"slots": number, **options(visit, by), **seen(form, by)}
     answer = await visit.order("POST", "/projects/deployment/purchase-slot", body, form.key)
     if not answer.ok:
         return await visit.refused(form, answer, show_slots, NAMES | {"total": "slots"})

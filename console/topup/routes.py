@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.forms import Form, Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer
-from console.paying import COIN, NAMES, STORED, means
+from console.paying import COIN, NAMES, STORED, means, seen
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, tenant
 from console.topup import view
@@ -100,14 +100,14 @@ def order(form: Form, back: str | None) -> tuple[str, dict[str, Any]]:
     """
     by, package = form.text("by"), form.text("package") or OWN
     returns = {"return_url": back} if back else {}
-    seen = {"total": form.text("total")} if form.maybe("total") else {}
+    total = seen(form, by)
     if package != OWN:
         if by.startswith(STORED):
             method = by.removeprefix(STORED)
-            return "/billing/purchase-credits", {"package": package, "payment_method": method, **seen}
+            return "/billing/purchase-credits", {"package": package, "payment_method": method, **total}
         provider = "paypal" if by == "paypal" else "stripe"
-        return "/billing/credits/purchase", {"package": package, "provider": provider, **returns, **seen}
-    body: dict[str, Any] = {"amount": form.text("credits"), **seen}
+        return "/billing/credits/purchase", {"package": package, "provider": provider, **returns, **total}
+    body: dict[str, Any] = {"amount": form.text("credits"), **total}
     if by.startswith(STORED):
         body |= {"payment_method": by.removeprefix(STORED), **returns}
     elif by.startswith(COIN):
