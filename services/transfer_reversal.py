@@ -25,7 +25,7 @@ from services.debt import close_paid_debts, owed_in_all, owed_minor
 async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
     """Plan reversals of what an organization owes of its shares, after a payout turned out to be paid.
 
-    Hardly any owes something then. What was owed once is as much as was ever taken back, and is not looked through.
+    Hardly any organization owes something then. Shares whose debt was paid since are not read.
     """
     owed = await owed_in_all(Ledger(await driver_connection(session)), org_id)
     if not owed:
@@ -43,7 +43,7 @@ async def sent_minor(session: AsyncSession, case: Recovery, use: Use) -> int:
 
 
 async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed_minor: int, *, now: datetime) -> None:
-    """Plan reversals of the payouts that have sent what a share is about, for so much of what is owed of it."""
+    """Request reversals of the payouts that sent a share's earnings, newest first, up to `owed_minor` of its asset."""
     sent = await transfer_reversal.sent(session, case, share.org_id, share.source)
     for payout_id, goods, money in reversals(sent, owed_minor):
         row = await payouts.get(session, payout_id)

@@ -71,7 +71,7 @@ class PurposeBooks(Protocol):
 
     @property
     def is_followed(self) -> bool:
-        """Whether creators give back what it had paid them once it is lost. Otherwise its share takes that."""
+        """Whether a lost payment opens a recovery from creators; where not, its share has taken back their part."""
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
         """Return what a request names, as the actor sees it, while it can be paid."""

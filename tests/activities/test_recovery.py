@@ -183,7 +183,7 @@ class World:
             return [(row.status, row.amount_minor) for row in await session.execute(text(query), {"org": self.org})]
 
     def not_recovered(self) -> Any:
-        """Return the query for what operators are told of the transfers that are to be taken back."""
+        """Return the query for the alerts about the organization's transfer reversals."""
         own = select(TransferReversal.id).where(TransferReversal.org_id == self.org)
         return select(Alert.detail).where(Alert.kind == "earnings.not_recovered", Alert.subject.in_(own))
 
