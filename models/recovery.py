@@ -90,6 +90,7 @@ class TransferReversal(Base):
         CheckConstraint("amount_minor > 0 AND goods_minor > 0", name="amounts"),
         Index("ix_transfer_reversals_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
         Index("ix_transfer_reversals_payout_id", "payout_id"),
+        Index("ix_transfer_reversals_org_id", "org_id", postgresql_where=text("status = 'reversed'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -170,10 +170,26 @@ _CURRENCIES = text(
         SELECT x.paid_asset FROM booked p CROSS JOIN LATERAL ({_LOTS}) x WHERE p.asset = 'CREDIT'
         UNION ALL
         SELECT b.paid_asset FROM brought b JOIN owned o ON o.account_id = b.account_id
+        UNION ALL
+        SELECT v.currency FROM transfer_reversals v
+        WHERE v.org_id = :org_id AND v.status = 'reversed' AND v.updated_at >= :since
     ) c WHERE currency IS NOT NULL ORDER BY currency
     """
 )
-#: Whether earnings of an organization moved, by the days that are added up and what they have not reached.
+#: What came back of payouts, and when that was earned. It left the earnings with the payout, so nothing moves on them.
+_REVERSED = text(
+    """
+    SELECT v.agent_id, g.name, v.asset, v.goods_minor, v.amount_minor, e.effective_at AS earned_at
+    FROM transfer_reversals v JOIN agents g ON g.id = v.agent_id
+    LEFT JOIN ledger.lots l ON l.id = v.source::uuid
+    JOIN ledger.transfers e ON e.id = coalesce(l.transfer_id, v.source::uuid)
+    WHERE v.org_id = :org_id AND v.currency = :currency AND v.status = 'reversed'
+      AND v.updated_at >= :since AND v.updated_at < :until
+    ORDER BY v.id
+    """
+)
+#: Whether earnings of an organization moved, by the days that are added up and what they have not reached, or something
+#: came back of a payout.
 _MOVED_IN = """
     (EXISTS (
         SELECT FROM ledger.accounts a JOIN ledger.earning_days d ON d.account_id = a.id
@@ -186,6 +202,9 @@ _MOVED_IN = """
             WHERE e.account_id = a.id AND e.effective_at >= :since AND e.effective_at < :until
         ) e
         WHERE a.org_id = {org} AND a.path LIKE 'agent/%/earnings/%'
+    ) OR EXISTS (
+        SELECT FROM transfer_reversals v
+        WHERE v.org_id = {org} AND v.status = 'reversed' AND v.updated_at >= :since AND v.updated_at < :until
     ))
 """
 _HAS_MOVED = text(f"SELECT {_MOVED_IN.format(org=':org_id')}")
@@ -267,11 +286,35 @@ async def moved(
                 is_in=row.is_in,
                 amount_minor=0,
                 worth_minor=0,
-                earned_in=None if at is None else at.astimezone(UTC).date().replace(day=1),
+                earned_in=None if at is None else _month_of(at),
             )
             amount, worth = found.get(place, (0, 0))
             found[place] = amount - part_gone, worth - part.amount_minor
-    return [replace(place, amount_minor=amount, worth_minor=worth) for place, (amount, worth) in found.items()]
+    listed = [replace(place, amount_minor=amount, worth_minor=worth) for place, (amount, worth) in found.items()]
+    return listed + await _reversed(session, values)
+
+
+async def _reversed(session: AsyncSession, values: Mapping[str, object]) -> list[Moved]:
+    """Return what came back of payouts, which were so much less, and was taken back of what had been earned."""
+    found = list[Moved]()
+    for row in await session.execute(_REVERSED, values):
+        back = Moved(
+            agent_id=row.agent_id,
+            name=row.name,
+            asset=row.asset,
+            kind="payout.returned",
+            is_new=True,
+            is_in=True,
+            amount_minor=row.goods_minor,
+            worth_minor=row.amount_minor,
+        )
+        gone = {"amount_minor": -row.goods_minor, "worth_minor": -row.amount_minor, "is_in": False}
+        found += [back, replace(back, kind="payout.reversed", earned_in=_month_of(row.earned_at), **gone)]
+    return found
+
+
+def _month_of(at: datetime) -> date:
+    return at.astimezone(UTC).date().replace(day=1)
 
 
 async def _taken(

@@ -1,7 +1,8 @@
 """What creators give back of payments that were taken back: in the books and at the provider, once and no more."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,8 @@ from contracts.payout import RecordPayout, SendPayout
 from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
+from domain.billing_run.period import next_month
+from domain.document.content import Document
 from domain.earnings import EarningsKind
 from domain.errors import Conflict, InsufficientFunds
 from domain.lots import LotSource, LotTerms
@@ -32,15 +35,17 @@ from ledger.gateway import Ledger, Posting
 from models.agent import Agent
 from models.alert import Alert
 from models.creator_account import CreatorAccountRow
+from models.creator_statement import CreatorStatement
 from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.recovery import Recovery, TransferReversal
 from providers.payments.base import ProviderRefused
 from repositories import debt, transfer_reversal
 from repositories import payout as payouts
+from repositories import statement as statements
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import earnings
+from services import earnings, statement
 from services import marketplace as selling
 from services import payout as service
 from services import recovery as recovering
@@ -50,6 +55,8 @@ from services.payable import shares_of
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support import mirrored_bills
+from tests.support.documents import SELLER
+from tests.support.documents import selling as selling_by
 from tests.support.payouts import FakePayouts
 from tests.support.purchases import buy
 
@@ -260,6 +267,12 @@ class World:
         await self.sends(payout, at=at)
         return payout
 
+    async def stated(self, month: date) -> Sequence[CreatorStatement]:
+        """Issue the creator's statements of a month."""
+        now = datetime.combine(next_month(month), time(4), UTC)
+        async with self.database.platform() as session:
+            return await statement.issue(session, self.org, month, selling_by(SELLER), now=now)
+
 
 def replace_now(page: RecoveryPage) -> RecoveryPage:
     return page.model_copy(update={"now": datetime.now(UTC)})
@@ -466,6 +479,35 @@ async def test_pitfall_27_what_has_left_is_taken_back_once_and_pays_the_debt(
     assert await world.recover() == (0, 0)
     assert [back.amount_minor for back in world.fake.back.values()] == [900]
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": -10}
+    await proves(database_urls)
+
+
+async def test_what_comes_back_of_a_payout_corrects_the_statement_of_its_earnings(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    paid = await world.bought()
+    await world.works(100, commission=10)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    earned, gone = (day.date().replace(day=1) for day in (NOW, datetime.now(UTC)))
+    [stated] = await world.stated(earned)
+    await world.lost(paid)
+    assert await world.recover() == (1, 1)
+    until = datetime.combine(next_month(gone), time(), UTC)
+    async with world.database.platform() as session:
+        due = await statements.due(
+            session, gone, since=datetime.combine(gone, time(), UTC), until=until, after="", limit=10_000
+        )
+    assert world.org in due
+    # Nothing moved on the earnings in that month: all of it had left.
+    [later] = await world.stated(gone)
+    shown = {each.kind.value: each.amount_minor for each in Document.restored(later.content).balances}
+    assert (later.total_minor, shown) == (
+        0,
+        {"opening": 0, "earned": 0, "taken_back": -900, "paid_out": 900, "closing": 0},
+    )
+    async with world.database.platform() as session:
+        [note] = await statements.corrections(session, stated.id)
+    assert (stated.total_minor, note.total_minor, note.month) == (900, 900, gone)
     await proves(database_urls)
 
 
