@@ -53,6 +53,20 @@ def version_at(account: str, at: str, *, moment: str = "t.recorded_at") -> str:
     return _VERSION_AT.format(account=account, at=at, moment=moment)
 
 
+def version_before(account: str, since: str) -> str:
+    """Return the query of a version of an account: what is of a time of business, or later, is booked after it.
+
+    Times of business may be out of the order of booking. An entry is booked when its time has come, or later, but for
+    clocks that differ; so what was booked a day before is not of it.
+
+    Args:
+        account: the account's id in that statement.
+        since: the time of business.
+    """
+    begin = f"CAST({since} AS timestamptz) - interval '1 day'"
+    return version_at(account, begin, moment="greatest(t.recorded_at, t.effective_at)")
+
+
 _BALANCE = """
     coalesce((
         SELECT e.balance_after FROM ledger.entries e

@@ -12,6 +12,7 @@ from domain import accounts
 from domain.money import CREDIT, SCALES
 from domain.payable import PayableState, Share, Slice, Window
 from domain.payout.state import Payout
+from repositories.account_statement import version_before
 from repositories.recovery_uses import CASH_ESCROWS
 
 _MONEY = sorted(set(SCALES) - {CREDIT})
@@ -164,14 +165,20 @@ def cash_shares(
             SELECT coalesce(sum(e.amount - h.answered) FILTER (WHERE h.is_young), 0) AS came,
                 coalesce(-sum(e.amount) FILTER (WHERE h.is_gone), 0) AS gone,
                 min(e.effective_at - h.cutoff) FILTER (WHERE h.is_young) AS first_in
-            FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
+            FROM ({version_before("g.account_id", "g.sales_cutoff")}) v (version)
+            CROSS JOIN LATERAL (
+                SELECT n.* FROM ledger.entries n
+                WHERE n.account_id = g.account_id AND n.stripe = 0 AND n.version > v.version
+                    AND n.effective_at > g.sales_cutoff
+                OFFSET 0
+            ) e
+            CROSS JOIN LATERAL (SELECT n.* FROM ledger.transfers n WHERE n.id = e.transfer_id OFFSET 0) t
             CROSS JOIN LATERAL (SELECT {_CUTOFF} AS cutoff) c
             CROSS JOIN LATERAL (
                 SELECT c.cutoff, e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > c.cutoff AS is_young,
                     e.amount < 0 AND t.kind NOT IN ('payout.requested', 'earnings.recovered') AS is_gone,
                     {_ANSWERED} AS answered
             ) h
-            WHERE e.account_id = g.account_id AND e.effective_at > g.sales_cutoff
             GROUP BY coalesce(t.reference, t.id::text)
         ) n
         WHERE n.came > n.gone

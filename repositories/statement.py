@@ -14,15 +14,10 @@ from domain.money import allocate
 from domain.statement import Part, divided
 from ledger.invariants import Invariant
 from models.creator_statement import CreatorCorrection, CreatorStatement
-from repositories.account_statement import version_at
+from repositories.account_statement import version_before
 
 #: Kinds of transfers that leave earnings and take nothing back.
 _KEPT = "('payout.requested', 'payout.returned', 'earnings.converted')"
-#: Times of business may be out of the order of booking. An entry is booked when its time has come, or later, but for
-#: clocks that differ; so what was booked a day before a month began is not of it.
-_BEGIN = version_at(
-    "a.id", "CAST(:since AS timestamptz) - interval '1 day'", moment="greatest(t.recorded_at, t.effective_at)"
-)
 
 
 def _booked(assets: str) -> str:
@@ -35,7 +30,7 @@ def _booked(assets: str) -> str:
         SELECT g.id AS agent_id, g.name, a.id AS account_id, a.asset, v.version
         FROM agents g
         JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/earnings/' || a.asset {assets}
-        CROSS JOIN LATERAL ({_BEGIN}) v (version)
+        CROSS JOIN LATERAL ({version_before("a.id", ":since")}) v (version)
         WHERE g.org_id = :org_id
     ), booked AS MATERIALIZED (
         SELECT o.account_id, o.asset, e.transfer_id, e.effective_at, sum(e.amount)::bigint AS amount

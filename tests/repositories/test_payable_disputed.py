@@ -1,4 +1,4 @@
-"""What can be paid out is found by what paid for it, however many payments of others are charged back."""
+"""What can be paid out is found by what paid for it, however much is charged back to others or was earned before."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -99,3 +99,39 @@ async def test_chargebacks_are_looked_through_once_for_all_agents(cluster: Postg
         await database.close()
         await owner.close()
     assert read[1] < 2 * read[0], read
+
+
+#: Sales of an agent, all of one time, in the order of their numbers.
+SALES = """
+WITH made AS (
+    INSERT INTO ledger.transfers (id, effective_at, recorded_at, idempotency_key, request_hash, kind)
+    SELECT ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, $1, $1, 'k' || i, '', 'released'
+    FROM generate_series($2::bigint, $3::bigint) i
+)
+INSERT INTO ledger.entries
+    (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset, org_id)
+SELECT 256, i, 10, 10 * i, $1, ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, 0, 'USD', 'org_busy'
+FROM generate_series($2::bigint, $3::bigint) i
+"""
+
+
+async def test_what_was_earned_before_the_hold_back_costs_nothing(cluster: Postgres) -> None:
+    read, old, recent = list[int](), NOW - timedelta(days=300), NOW - timedelta(days=1)
+    for number in (200, 20_000):
+        with new_database(cluster, f"bursar_earned_{number}") as urls:
+            database, owner = Database(urls.tenant, urls.platform), await asyncpg.connect(urls.owner)
+            await owner.execute("SET session_replication_role = replica")
+            await owner.execute(MONEY.replace("1, 20", "1, 1"))
+            await owner.execute(SALES, old, 1, number)
+            await owner.execute(SALES, recent, number + 1, number + 30)
+            await owner.execute("UPDATE ledger.balances SET posted = $1, version = $2", 10 * number + 300, number + 30)
+            await vacuum(owner, "ledger.entries", "ledger.transfers", "ledger.balances", "ledger.accounts")
+            windows = {"agt_1": WINDOWS["agt_busy"]}
+            reading = partial(payable.shares, windows=windows, assets={"USD"})
+            read.append(await blocks_read(database, None, reading))
+            async with database.platform() as session:
+                found = {share.state: share.amount_minor for share in await reading(session)}
+            await database.close()
+            await owner.close()
+        assert found == {PayableState.AVAILABLE: 10 * number, PayableState.PENDING: 300}
+    assert read[1] <= read[0] * 1.5 + 60, read
