@@ -2,23 +2,37 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.credits import CreditPrice
-from repositories import escrow_notice, idempotency
+from repositories import escrow_notice, idempotency, provider_event
 from repositories import session as sessions
 from runtime.database import Database
 from services import exchange_rate
 
 log = structlog.get_logger("bursar.api")
 
-KEEP_IDEMPOTENCY_KEYS = timedelta(days=30)
+KEEP_SETTLED = timedelta(days=30)
+#: Until nobody disputes what a provider said; see `domain/privacy/tables/payments.py`.
+KEEP_PAYLOADS = timedelta(days=548)
 EVERY_SECONDS = 3600.0
+#: How many rows are forgotten by one statement, which has a few seconds.
+PAGE = 5_000
+
+
+class _Page(Protocol):
+    """Forgets a page of what is older than a moment, and returns how much."""
+
+    async def __call__(self, session: AsyncSession, moment: datetime, /, *, limit: int) -> int: ...
 
 
 class Maintenance:
     """Forgets idempotency keys, notes of commands that were settled, and sessions, after 30 days; once an hour.
+
+    What webhooks said is forgotten 18 months after they were handled.
 
     It also notes the price of a credit, in every currency that has a rate; the setting may have changed.
     """
@@ -42,12 +56,23 @@ class Maintenance:
     async def run_once(self) -> int:
         """Do one round, and return how many keys it forgot."""
         now = datetime.now(UTC)
-        before = now - KEEP_IDEMPOTENCY_KEYS
+        before = now - KEEP_SETTLED
         async with self._database.platform() as session:
             await exchange_rate.note_price(session, self._price, now)
-            await escrow_notice.delete_settled_before(session, before)
             await sessions.delete_ended_before(session, before)
-            return await idempotency.delete_older_than(session, before)
+        await self._forget(escrow_notice.delete_settled_before, before)
+        await self._forget(provider_event.forget_payloads, now - KEEP_PAYLOADS)
+        return await self._forget(idempotency.delete_older_than, before)
+
+    async def _forget(self, page: _Page, before: datetime) -> int:
+        """Forget what is older, page by page, each in a transaction of its own; returns how much."""
+        forgotten = 0
+        while True:
+            async with self._database.platform() as session:
+                count = await page(session, before, limit=PAGE)
+            forgotten += count
+            if count < PAGE:
+                return forgotten
 
     async def _forever(self) -> None:
         while True:

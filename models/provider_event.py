@@ -16,6 +16,7 @@ class ProviderEventRow(Base):
     Attributes:
         status: `received`, `forwarded` to a payment's run, `handled`, `ignored` (nothing depends on its type),
             `waiting` (its area does not exist yet), `unmatched` (no payment of ours).
+        payload: what was sent, without secrets and card numbers; null once it was forgotten.
         handled_at: when its effect was booked, set in that transaction; null until then.
     """
 
@@ -24,6 +25,7 @@ class ProviderEventRow(Base):
         Index("uq_provider_events_provider_event_id", "provider", "event_id", unique=True),
         Index("ix_provider_events_status_id", "status", "id"),
         Index("ix_provider_events_unhandled", "id", postgresql_where=text("handled_at IS NULL")),
+        Index("ix_provider_events_payload", "handled_at", postgresql_where=text("payload IS NOT NULL")),
         Index("ix_provider_events_payment_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
     )
 
@@ -35,7 +37,7 @@ class ProviderEventRow(Base):
     payment_id: Mapped[str | None]
     refs: Mapped[list[str]] = mapped_column(ARRAY(Text))
     livemode: Mapped[bool]
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    payload: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     occurred_at: Mapped[datetime]
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     handled_at: Mapped[datetime | None]

@@ -152,8 +152,10 @@ async def withdraw(session: AsyncSession, command_id: str) -> None:
     )
 
 
-async def delete_settled_before(session: AsyncSession, moment: datetime) -> int:
+async def delete_settled_before(session: AsyncSession, moment: datetime, *, limit: int) -> int:
     """Forget notes that were settled before the moment, and return how many."""
-    result = await session.execute(delete(EscrowNotice).where(EscrowNotice.settled_at < moment))
+    row = EscrowNotice
+    old = select(row.command_id).where(row.settled_at < moment).order_by(row.settled_at).limit(limit)
+    result = await session.execute(delete(row).where(row.command_id.in_(old)))
     assert isinstance(result, CursorResult)
     return result.rowcount

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
-from sqlalchemy import CursorResult, delete, select
+from sqlalchemy import CursorResult, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.idempotency import IdempotencyKey
@@ -80,8 +80,10 @@ async def free(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, ow
     return bool(await pool.fetchval("SELECT idempotency_free($1, $2, $3, $4)", scope, key, owner, forget))
 
 
-async def delete_older_than(session: AsyncSession, moment: datetime) -> int:
+async def delete_older_than(session: AsyncSession, moment: datetime, *, limit: int) -> int:
     """Forget keys that were first used before the moment, and return how many; needs a platform session."""
-    result = await session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < moment))
+    row = IdempotencyKey
+    old = select(row.scope, row.key).where(row.created_at < moment).order_by(row.created_at).limit(limit)
+    result = await session.execute(delete(row).where(tuple_(row.scope, row.key).in_(old)))
     assert isinstance(result, CursorResult)
     return result.rowcount

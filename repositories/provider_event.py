@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, update
+from sqlalchemy import CursorResult, func, null, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -193,6 +193,15 @@ async def unhandled(
         .limit(limit)
     )
     return found.all()
+
+
+async def forget_payloads(session: AsyncSession, moment: datetime, *, limit: int) -> int:
+    """Forget what events said that were handled before the moment, and return of how many; the events stay."""
+    row = ProviderEventRow
+    old = select(row.id).where(row.payload.is_not(None), row.handled_at < moment).order_by(row.handled_at).limit(limit)
+    result = await session.execute(update(row).where(row.id.in_(old)).values(payload=null()))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 async def oldest_unhandled(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:

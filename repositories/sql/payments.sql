@@ -14,7 +14,7 @@ GRANT SELECT ON payment_events TO bursar_api;
 GRANT SELECT, INSERT, UPDATE ON payments, payment_disputes TO bursar_platform;
 GRANT SELECT, INSERT ON payment_events, provider_customers TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (fee_minor) ON payment_movements TO bursar_platform;
-GRANT SELECT, INSERT, UPDATE (status, payment_id, handled_at) ON provider_events TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (status, payment_id, handled_at, payload) ON provider_events TO bursar_platform;
 
 -- A payment as its organization sees it, in one round trip: the tenant is set and the row read under its policy within
 -- the statement's own transaction. Null when there is none, or none that the organization may see.

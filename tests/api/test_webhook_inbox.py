@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import select, update
 
 from api.app import create_app
+from api.maintenance import Maintenance
+from domain.credits import CreditPrice
 from domain.ids import provider_event_workflow_id
 from domain.payment.snapshot import ProviderEvent
+from models.provider_event import ProviderEventRow
 from repositories import provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -107,3 +112,23 @@ async def test_handled_event_is_not_handled_again(inbox: Inbox, database: Databa
 @pytest.mark.parametrize("number", ["0", "999999999999999999", "9" * 40, "evt_1", "1.5", "%2F"])
 async def test_event_that_is_not_there_is_not_found(inbox: Inbox, number: str) -> None:
     refused(await inbox.operator.post(f"/webhooks/events/{number}/retry"), 404, "not_found")
+
+
+async def test_what_an_event_said_is_forgotten_18_months_after_it_was_handled(
+    inbox: Inbox, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, months = new_id("prv"), timedelta(days=30)
+    monkeypatch.setattr("api.maintenance.PAGE", 2)
+    old = [await store(database, provider, "handled") for _ in range(3)]
+    younger, waiting = await store(database, provider, "handled"), await store(database, provider)
+    row = ProviderEventRow
+    async with database.platform() as session:
+        for names, age in ((old, 19 * months), ([younger], 17 * months)):
+            handled_at = datetime.now(UTC) - age
+            await session.execute(update(row).where(row.event_id.in_(names)).values(handled_at=handled_at))
+    await Maintenance(database, CreditPrice(price=Decimal("0.10"), currency="USD")).run_once()
+    async with database.platform() as session:
+        kept = await session.scalars(select(row.event_id).where(row.provider == provider, row.payload.is_not(None)))
+        assert set(kept) == {younger, waiting}
+    # It is still known, and not done again.
+    assert await listed(inbox.operator, f"provider={provider}&status=handled") == [younger, *old[::-1]]
