@@ -247,15 +247,20 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
-async def whole(visit: Visit, path: str, first: Answer) -> Answer:
+async def every(visit: Visit, path: str, **query: str) -> Answer:
+    """Return all rows of a list as one page, a few thousand at most: what a form has to choose from."""
+    return await whole(visit, path, await visit.ask(path, limit=_MOST, **query), **query)
+
+
+async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:
     """Return the first page of a list with the rows of those after it, a few thousand at most.
 
-    Whatever can be done many times would else hide what came after it.
+    Whatever can be done many times would else hide what came after it. `query` is what the first page was asked with.
     """
     if not first.ok or first.body["next_cursor"] is None:
         return first
     rows, last = [*first.body["data"]], first
-    async for last in _pages(visit, path, first.body["next_cursor"]):
+    async for last in _pages(visit, path, first.body["next_cursor"], **query):
         if not last.ok:
             return last
         rows += last.body["data"]

@@ -84,7 +84,7 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
     """Show the form that awards work; `agent` in the address chooses one."""
     if not visit.may(Permission.AWARD):
         raise Refused(forbidden(visit.request))
-    agents = await visit.ask("/agents", limit=_MOST, active="true")
+    agents = await lists.every(visit, "/agents", active="true")
     settings = console_of(visit.request).settings
     defaults = {name: getattr(settings, name) for name in (*award.PERIODS, "dispute_default_payee_share")}
     first = blank(

@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from console import lists
 from console.earnings import view
 from console.forms import Shown, blank, read_form
 from console.gateway import Answer, Problem, Refused, Wanted
@@ -28,6 +29,8 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     if may:
         wanted["config"] = ("/billing/config", {})
     answers = await visit.ask_all(**wanted)
+    answers["earnings"] = await lists.whole(visit, "/billing/earnings", answers["earnings"], **visit.scope)
+    answers["agents"] = await lists.whole(visit, "/agents", answers["agents"], organization_id=visit.org_id)
     page = view.page(answers, form or blank(country="US"), visit.choices.prefs, visit.base, may_pay_out=may)
     return await visit.render("earnings/page.html", page, status)
 

@@ -14,8 +14,6 @@ from console.visit import Visit
 from domain.access import Permission
 
 _PATH = "/api-keys"
-#: So many agents can be chosen from.
-_AGENTS = 100
 
 
 def _listed(visit: Visit) -> str:
@@ -45,7 +43,7 @@ async def download(visit: Visit) -> Response:
 async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that issues a key."""
     visit.need(Permission.MANAGE_KEYS)
-    agents = await visit.ask("/agents", limit=_AGENTS, **visit.scope)
+    agents = await lists.every(visit, "/agents", **visit.scope)
     shown = form or blank(role="member")
     page = view.issue(shown, view.grantable_by(visit.me.role), agents, _listed(visit))
     return await visit.render("key/issue.html", page, status)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.fake import ME, ORG, PAGE, FakeApi, browser
+from tests.console.fake import ME, ORG, PAGE, FakeApi, browser, problem
 
 HERE = f"/console/{ORG}"
 MANAGER = {**ME, "permissions": ["read", "manage_keys", "read_audit"]}
@@ -18,6 +18,11 @@ ROW = {
     "address": None,
     "current": False,
     **dict.fromkeys(("created_at", "expires_at", "last_used_at"), "2026-11-01T00:00:00Z"),
+}
+AGENT = {
+    "pricing": {"amount": None, "currency": None},
+    "asset": "USD",
+    **dict.fromkeys(("earned", "available", "pending", "frozen", "paid_out"), "1.00"),
 }
 
 
@@ -34,9 +39,10 @@ class Many(FakeApi):
     """Three pages of rows, of which the last one is looked for."""
 
     def _answer(self, request: Any, name: str) -> Any:
-        if name in {"GET /api-keys", "GET /sessions", "GET /sessions/links"}:
+        if name in {"GET /api-keys", "GET /sessions", "GET /sessions/links", "GET /agents", "GET /billing/earnings"}:
             page = int(request.query_params.get("cursor", "0"))
-            body = {"data": [{**ROW, "id": f"row_{page}"}], "next_cursor": str(page + 1) if page < 2 else None}
+            row = {**ROW, **AGENT, "id": f"row_{page}", "name": f"Agent {page}", "agent_id": f"row_{page}"}
+            body = {"data": [row], "next_cursor": str(page + 1) if page < 2 else None, "payable": []}
             self.answers = {**self.answers, name: (200, body)}
         return super()._answer(request, name)
 
@@ -47,3 +53,18 @@ async def test_row_is_found_behind_any_number_of_those_whose_principal_is_like_i
         found = await client.get(f"{HERE}/settings/{path}?q=ci")
         missing = await client.get(f"{HERE}/settings/{path.replace('row_2', 'row_9')}?q=ci")
     assert (found.status_code, missing.status_code) == (200, 404)
+
+
+@pytest.mark.parametrize("path", ["settings/keys/new", "escrows/new", "earnings"])
+async def test_agents_beyond_the_first_page_are_there(path: str) -> None:
+    able = {**ME, "permissions": ["read", "manage_keys", "award"]}
+    late = problem(503, "unavailable")
+    beside = {"GET /billing/payouts/preview": late, "GET /billing/payouts": late}
+    api = Many(answers={"GET /me": (200, able), **beside})
+    async with browser(api, signed_in=True) as client:
+        page = await client.get(f"{HERE}/{path}")
+    assert (page.status_code, "Agent 2" in page.text) == (200, True)
+    # A page of a list is asked for as its first one was.
+    asked = [body for name, _, body in api.asked if name == "GET /agents"]
+    assert len(asked) == 3
+    assert len({frozenset((name, body[name]) for name in body.keys() - {"cursor", "limit"}) for body in asked}) == 1
