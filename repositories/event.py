@@ -186,7 +186,7 @@ async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | Non
         rows = await page(session, after=after, limit=limit + 1, org_id=org_id, types=[type], subject=subject)
         return Found(rows[:limit], (rows[limit - 1].id,) if len(rows) > limit else None)
     if wanted.since is not None:
-        begins = await _place_before(session, wanted.since - _MARGIN)
+        begins = await place_before(session, wanted.since)
         after = max((place for place in (after, begins) if place is not None), default=None)
     place = None if after is None else astuple(after)
     part = _visible(org_id, subject)
@@ -194,12 +194,12 @@ async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | Non
     return Found(found.rows, None if found.following is None else found.following[1:])
 
 
-async def _place_before(session: AsyncSession, moment: datetime) -> Position | None:
-    """Return a place before every event of a transaction that began at a moment or later; None is the beginning.
+async def place_before(session: AsyncSession, moment: datetime) -> Position | None:
+    """Return a place before every event that happened at a moment or later; None is the beginning.
 
-    What was written before the moment, which its id says, is of a transaction that had a number by then.
+    What was written well before the moment, which its id says, is of a transaction that had a number by then.
     """
-    written_in = await session.scalar(select(func.event_written_before(first_id("evt", moment))))
+    written_in = await session.scalar(select(func.event_written_before(first_id("evt", moment - _MARGIN))))
     return None if written_in is None else Position(written_in, "")
 
 

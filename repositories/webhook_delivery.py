@@ -4,7 +4,20 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, exists, func, literal, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -258,7 +271,7 @@ async def skip(session: AsyncSession, endpoint_id: str, delivery_id: str) -> boo
     return (await session.scalars(query.returning(D.id))).one_or_none() is not None
 
 
-async def replay(
+async def happened(
     session: AsyncSession,
     endpoint: WebhookEndpointRow,
     *,
@@ -266,17 +279,18 @@ async def replay(
     until: datetime,
     types: Collection[str] | None,
     only_failed: bool,
-    make_id: Callable[[], str],
-    now: datetime,
     most: int,
-) -> int | None:
-    """Make deliveries of past events pending, and return of how many; None where there are more than `most`.
+) -> Sequence[EventRow] | None:
+    """Return past events that can be sent to an endpoint again; None where there are more than `most`.
 
     Events are those that happened from `since` on and before `until`, by types. With `only_failed` those alone whose
-    delivery failed, otherwise all, also those that the endpoint never got.
+    delivery failed, otherwise all, also those that the endpoint never got. What happened before `since` is not read.
     """
     e = EventRow
     query = select(e).where(e.org_id == endpoint.org_id, e.at >= since, e.at < until, e.type != TEST)
+    begins = await event.place_before(session, since)
+    if begins is not None:
+        query = query.where(tuple_(e.written_in, e.id) > tuple_(begins.written_in, begins.id))
     if types is not None:
         query = query.where(e.type.in_(types))
     if only_failed:
@@ -284,17 +298,25 @@ async def replay(
         query = query.where(exists().where(failed))
     else:
         # What is to be read yet comes by itself.
-        place = {"read_in": endpoint.read_in, "read_id": endpoint.read_id}
-        query = query.where(text("(events.written_in, events.id) <= (:read_in, :read_id)").bindparams(**place))
-    rows = list(await session.scalars(query.order_by(e.written_in, e.id).limit(most + 1)))
-    if len(rows) > most:
-        return None
+        query = query.where(tuple_(e.written_in, e.id) <= tuple_(endpoint.read_in, endpoint.read_id))
+    rows = (await session.scalars(query.order_by(e.written_in, e.id).limit(most + 1))).all()
+    return None if len(rows) > most else rows
+
+
+async def replay(
+    session: AsyncSession,
+    endpoint: WebhookEndpointRow,
+    rows: Sequence[EventRow],
+    *,
+    make_id: Callable[[], str],
+    now: datetime,
+) -> None:
+    """Make the deliveries of past events pending; those that wait already stay as they are."""
     for start in range(0, len(rows), 500):
         part = rows[start : start + 500]
         known = and_(D.endpoint_id == endpoint.id, D.event_id.in_([row.id for row in part]), D.status != _PENDING)
         await session.execute(update(D).where(known).values(**_afresh(now)))
         await _add(session, endpoint, part, make_id=make_id, now=now)
-    return len(rows)
 
 
 def _afresh(now: datetime) -> dict[str, object]:

@@ -288,22 +288,16 @@ async def replay(
     _demand_enabled(held)
     row = await _get(session, endpoint_id)
     wanted = types if types is not None else None if rules.EVERYTHING in row.types else row.types
-    count = await deliveries.replay(
-        session,
-        row,
-        since=since,
-        until=until,
-        types=wanted,
-        only_failed=only_failed,
-        make_id=lambda: new_id("whd"),
-        now=now,
-        most=REPLAY_MOST,
+    events = await deliveries.happened(
+        session, row, since=since, until=until, types=wanted, only_failed=only_failed, most=REPLAY_MOST
     )
-    if count is None:
+    if events is None:
         raise Invalid(
             f"There are more than {REPLAY_MOST:,} events between from and to. Replay a shorter time.",
             extra={"field": "to"},
         )
+    count = len(events)
+    await deliveries.replay(session, row, events, make_id=lambda: new_id("whd"), now=now)
     outcome = rules.noted(held, "replayed", actor=actor.qualified(), **asked, deliveries=count)
     await _write(session, actor, outcome, command_id, now)
     return count

@@ -1,0 +1,46 @@
+"""What is sent again is found without what happened before."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
+
+import asyncpg
+import pytest
+
+from models.webhook_endpoint import WebhookEndpointRow
+from repositories import webhook_delivery as deliveries
+from runtime.database import Database
+from tests.conftest import DatabaseUrls
+from tests.repositories.test_event import FILL, LARGE, SLACK, SMALL, START
+from tests.support.plans import blocks_read
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield made
+    await made.close()
+
+
+async def test_replay_costs_the_same_however_long_the_history_is(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    endpoint = WebhookEndpointRow(id="whe_1", org_id="org_1", read_in=2**62, read_id="")
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    costs: dict[str, list[int]] = {"all": [], "of a type": [], "failed": []}
+    for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
+        await owner.execute(FILL, first, last, START)
+        await owner.execute("ANALYZE events")
+        since, until = (START + timedelta(minutes=minute) for minute in (last - 9, last + 1))
+        read = partial(deliveries.happened, endpoint=endpoint, since=since, until=until, most=100)
+        async with database.platform() as session:
+            rows = await read(session, types=None, only_failed=False)
+        assert rows is not None
+        assert len(rows) == 10
+        for name, types in (("all", None), ("of a type", ["escrow.funded"]), ("failed", None)):
+            reading = partial(read, types=types, only_failed=name == "failed")
+            costs[name].append(await blocks_read(database, None, reading))
+    await owner.close()
+    assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + SLACK} == {}
