@@ -34,7 +34,7 @@ from starlette.responses import Response
 from starlette.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from api.auth import ActorDep
-from api.body import canonical
+from api.body import StrictRequest, canonical
 from api.card_numbers import refuse_in_header
 from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
@@ -283,7 +283,8 @@ def operation_of(request: Request) -> str:
 
 
 async def _hash_of(request: Request, actor: Actor) -> bytes:
-    body = await request.json() if await request.body() else None
+    # Only what an operation reads is judged: the body of a DELETE means nothing.
+    body = await request.json() if isinstance(request, StrictRequest) else None
     content = {
         "principal": actor.principal,
         "operation": operation_of(request),

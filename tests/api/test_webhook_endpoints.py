@@ -169,6 +169,13 @@ async def test_who_may_manage_and_who_may_read(own: Tenant):
     }
 
 
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}'])
+async def test_body_of_a_deletion_means_nothing(own: Tenant, content: bytes):
+    path, key = f"/webhook-endpoints/{(await made(own))['id']}", new_key()
+    for body in (content, b""):
+        assert (await own.owner.delete(path, key=key, content=body)).status_code == 204
+
+
 async def test_changes_are_kept_and_noted(own: Tenant):
     path = f"/webhook-endpoints/{(await made(own, description='first'))['id']}"
     changed = good(await own.owner.ask("PATCH", path, json={"types": ["*"], "ordering": "none", "description": None}))
