@@ -27,6 +27,7 @@ from typing import Any
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -89,7 +90,10 @@ class BursarMiddleware:
         if key is None:
             place = _keys.Scope("request", _keys.fresh())
         else:
-            body = await _read(receive, self._max_body)
+            try:
+                body = await _read(receive, self._max_body)
+            except ClientDisconnect:
+                return
             if body is None:
                 detail = {"code": "request.too_large", "detail": "The body is too long for a request with a key."}
                 await JSONResponse(detail, 413)(scope, receive, send)
@@ -217,12 +221,16 @@ def _by_authorization(scope: Scope) -> str:
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:
-    """Read a whole body, None where it is too long."""
+    """Read a whole body, None where it is too long.
+
+    Raises:
+        ClientDisconnect: what came is not all: nobody waits for an answer, and no handler may take it for the whole.
+    """
     parts, length, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            break
+            raise ClientDisconnect
         parts.append(message.get("body", b""))
         length += len(parts[-1])
         if length > most:

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from bursar import ConfigurationError, step
@@ -190,3 +190,27 @@ async def test_charge_without_the_middleware_and_a_body_that_is_too_long_are_ref
     app.add_middleware(BursarMiddleware, client=FakeBursar().async_client(), max_body=10)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://shop.test") as http:
         assert (await http.post("/", content=b"x" * 11, headers={"Idempotency-Key": "k"})).status_code == 413
+
+
+async def test_half_a_body_runs_no_handler_and_is_not_charged() -> None:
+    fake, app, runs = FakeBursar(), FastAPI(), list[bytes]()
+
+    @app.post("/", dependencies=[Depends(charge("api_call"))])
+    async def upload(request: Request) -> None:
+        runs.append(await request.body())
+
+    app.add_middleware(BursarMiddleware, client=fake.async_client())
+    came = iter([{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}])
+    sent = list[Any]()
+
+    async def receive() -> Any:
+        return next(came)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"idempotency-key", b"k"), (b"host", b"shop.test")]
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+    await app(scope, receive, send)
+    assert (runs, sent) == ([], [])
+    assert fake.available == 1000
