@@ -88,7 +88,10 @@ REACTIONS = _table(
     idempotency.in_flight payment.unknown_outcome payment.refund_in_flight escrow.out_of_step provider.unavailable
     tax.service_unavailable service.unavailable statement.being_made internal {SILENCE} {UNREADABLE}
     """,
-    wait="rate_limited escrow.too_many_waiting notification.codes_exhausted organization.contacts_exhausted",
+    wait="""
+    rate_limited escrow.too_many_waiting notification.codes_exhausted organization.contacts_exhausted
+    webhook.requests_exhausted
+    """,
     approval="approval.required",
     other_content="idempotency.conflict",
     sign_in="auth.missing auth.invalid session.ended",

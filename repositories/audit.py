@@ -1,6 +1,6 @@
 """The audit trail: one entry for each privileged act, in the act's own transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -38,6 +38,15 @@ async def record(
             details=dict(details or {}),
         )
     )
+
+
+async def since(
+    session: AsyncSession, org_id: str, actions: Sequence[str], moment: datetime
+) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
+    """Return when such acts concerned an organization after a moment, and their details; the oldest first."""
+    row = AuditEntry
+    query = select(row.at, row.details).where(row.org_id == org_id, row.at > moment, row.action.in_(actions))
+    return [(at, details) for at, details in await session.execute(query.order_by(row.at, row.id))]
 
 
 _LIST = Listing(of=AuditEntry, order=[AuditEntry.id], created="at", searched=("principal", "action", "target"))

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,10 +22,13 @@ from domain.text import rfc3339
 from domain.webhook import endpoint as rules
 from domain.webhook.delivery import DeliveryStatus
 from domain.webhook.endpoint import (
+    BY_HAND_AN_HOUR,
     GIVEN_UP_ALERT,
+    HOUR,
     MOST,
     REPLAY_MOST,
     REPLAY_WITHIN,
+    REPLAYED_AN_HOUR,
     ROTATION,
     TEST,
     Endpoint,
@@ -38,12 +42,15 @@ from providers.notify.webhook import SigningKeys
 from repositories import alert, audit, event, organization
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
+from repositories.command import lock_command
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services import webhook_keys
 
 #: The detail of an event that holds a digest of what was asked for. It stays out of the audit trail.
 _ASKED = "asked"
+#: What the audit trail calls that something is sent by request.
+_BY_HAND, _REPLAYED = ("webhook_endpoint.tested", "webhook_endpoint.retried"), ("webhook_endpoint.replayed",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,11 +216,13 @@ async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, comm
     Raises:
         NotFound: there is none.
         WrongEndpointState: nothing is sent to it now.
+        RateLimited: `webhook.requests_exhausted`.
         IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
     if await _done(session, endpoint_id, command_id, ("tested",)) is None:
         _demand_enabled(held)
+        await _check_by_hand(session, held.org_id, now)
         data = {"endpoint_id": endpoint_id}
         told = Event(type=TEST, org_id=held.org_id, subject=endpoint_id, data=data, at=now)
         await event.record(session, [told])
@@ -228,6 +237,7 @@ async def retry(
     Raises:
         Conflict: `webhook.delivered`.
         WrongEndpointState: nothing is sent to the endpoint now.
+        RateLimited: `webhook.requests_exhausted`.
         IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, delivery.endpoint_id)
@@ -241,6 +251,7 @@ async def retry(
             "The webhook was delivered. To have it again, replay the time of its event.", code="webhook.delivered"
         )
     _demand_enabled(held)
+    await _check_by_hand(session, held.org_id, now)
     await deliveries.again(session, row.id, now=now)
     outcome = rules.noted(held, "retried", actor=actor.qualified(), **asked)
     await _write(session, actor, outcome, command_id, now)
@@ -267,6 +278,7 @@ async def replay(
         NotFound: there is no such endpoint.
         Invalid: the time lies in the future, more than 30 days back, or has too many events.
         WrongEndpointState: nothing is sent to the endpoint now.
+        RateLimited: `webhook.requests_exhausted`.
         IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
@@ -297,10 +309,26 @@ async def replay(
             extra={"field": "to"},
         )
     count = len(events)
+    requested = await _requested(session, held.org_id, _REPLAYED, now)
+    replayed = [(at, int(details["deliveries"])) for at, details in requested]
+    rules.check_asked(replayed, wanted=count, most=REPLAYED_AN_HOUR, what="replays", now=now)
     await deliveries.replay(session, row, events, make_id=lambda: new_id("whd"), now=now)
     outcome = rules.noted(held, "replayed", actor=actor.qualified(), **asked, deliveries=count)
     await _write(session, actor, outcome, command_id, now)
     return count
+
+
+async def _check_by_hand(session: AsyncSession, org_id: str, now: datetime) -> None:
+    done = [(at, 1) for at, _ in await _requested(session, org_id, _BY_HAND, now)]
+    rules.check_asked(done, wanted=1, most=BY_HAND_AN_HOUR, what="tests and retries", now=now)
+
+
+async def _requested(
+    session: AsyncSession, org_id: str, actions: Sequence[str], now: datetime
+) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
+    """Return what was asked for within an hour, of endpoints that are deleted as well; until the end, nobody asks."""
+    await lock_command(session, f"webhooks-requested:{org_id}")
+    return await audit.since(session, org_id, actions, now - HOUR)
 
 
 def _demand_enabled(endpoint: Endpoint) -> None:

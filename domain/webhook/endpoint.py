@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, Invalid, RateLimited
 from domain.webhook.delivery import GIVES_UP_AFTER
 
 #: How many endpoints an organization can have.
@@ -20,6 +20,10 @@ ROTATION = timedelta(hours=24)
 #: How far back events are sent again, and how many at once.
 REPLAY_WITHIN = timedelta(days=30)
 REPLAY_MOST = 10_000
+#: How many webhooks an organization has sent within an hour by tests and retries, and how many by replays: nobody has
+#: shown that an address is theirs, and whoever it belongs to did not ask for them.
+BY_HAND_AN_HOUR, REPLAYED_AN_HOUR = 300, 20_000
+HOUR = timedelta(hours=1)
 #: How many commands an endpoint remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
 #: Who acts when nobody commands.
@@ -219,6 +223,36 @@ def checked_types(types: Sequence[str], known: Collection[str]) -> tuple[str, ..
     if EVERYTHING in wanted and len(wanted) > 1:
         raise Invalid(f'"{EVERYTHING}" stands alone: it is every type.', extra={"field": "types"})
     return wanted
+
+
+def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int, what: str, now: datetime) -> None:
+    """Refuse to send more by request than an organization may have sent.
+
+    Args:
+        asked: when it asked for some, and for how many; the oldest first.
+        wanted: how many more it asks for.
+        most: how many there may be within an hour.
+        what: asks for them, for the refusal.
+        now: of the request.
+
+    Raises:
+        RateLimited: `webhook.requests_exhausted`; says when there can be so many again.
+    """
+    recent = [(at, number) for at, number in asked if at > now - HOUR]
+    excess = wanted - most + sum(number for _, number in recent)
+    if excess <= 0:
+        return
+    until = now + HOUR
+    for at, number in recent:
+        excess -= number
+        if excess <= 0:
+            until = at + HOUR
+            break
+    raise RateLimited(
+        f"An organization has at most {most:,} webhooks an hour sent by {what}. Ask again when Retry-After is over.",
+        code="webhook.requests_exhausted",
+        extra={"limit": most, "retry_after": max(1, int((until - now).total_seconds()) + 1)},
+    )
 
 
 def _becomes(endpoint: Endpoint, status: EndpointStatus, event: str, actor: str, reason: str | None = None) -> Outcome:

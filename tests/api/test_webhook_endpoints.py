@@ -379,3 +379,44 @@ async def test_new_secret_signs_at_once_where_the_key_of_the_old_one_is_lost(own
         row, keys = await webhook_endpoint.rotate(session, actor, endpoint_id, other, command_id=new_id("cmd"), now=now)
     assert keys is not None
     assert [each.secret for each in webhook_keys.of_endpoint(row, other, now)] == [keys.secret]
+
+
+async def test_tests_and_retries_of_an_organization_have_an_end(own: Tenant, monkeypatch: pytest.MonkeyPatch):
+    """Whose address it is was never asked, and deleting the endpoint begins nothing anew."""
+    monkeypatch.setattr(webhook_endpoint, "BY_HAND_AN_HOUR", 3)
+    first = await made(own)
+    path, key = f"/webhook-endpoints/{first['id']}", new_key()
+    for each in (key, new_key(), new_key()):
+        good(await own.owner.post(f"{path}/test", key=each), 202)
+    assert (await own.owner.delete(path)).status_code == 204
+    path = f"/webhook-endpoints/{(await made(own))['id']}"
+    document = refused(await own.owner.post(f"{path}/test"), 429, "webhook.requests_exhausted")
+    assert document["limit"] == 3
+    assert 3500 < document["retry_after"] <= 3601
+
+
+async def test_a_delivery_is_not_retried_for_ever(own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(webhook_endpoint, "BY_HAND_AN_HOUR", 2)
+    endpoint = await made(own)
+    [delivery] = await delivered(database, own, endpoint["id"], 500)
+    key = new_key()
+    good(await own.owner.post(f"/webhook-deliveries/{delivery}/retry", key=key), 202)
+    good(await own.owner.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
+    refused(await own.owner.post(f"/webhook-deliveries/{delivery}/retry"), 429, "webhook.requests_exhausted")
+    assert good(await own.owner.post(f"/webhook-deliveries/{delivery}/retry", key=key), 202)["replays"] == 1
+
+
+async def test_replays_of_an_organization_have_an_end(own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(webhook_endpoint, "REPLAYED_AN_HOUR", 5)
+    endpoint = await made(own)
+    path = f"/webhook-endpoints/{endpoint['id']}"
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    await delivered(database, own, endpoint["id"], 204, 204)
+    body = {"from": before.isoformat(), "to": datetime.now(UTC).isoformat()}
+    for _ in range(2):
+        assert good(await own.owner.post(f"{path}/replay", body), 202) == {"deliveries": 2}
+    refused(await own.owner.post(f"{path}/replay", body), 429, "webhook.requests_exhausted")
+    nothing = {"from": before.isoformat(), "to": (before + timedelta(seconds=1)).isoformat()}
+    assert good(await own.owner.post(f"{path}/replay", nothing), 202) == {"deliveries": 0}
+    replays = [row["replays"] for row in good(await own.owner.get(f"{path}/deliveries"))["data"]]
+    assert sorted(replays) == [1, 1]

@@ -35,7 +35,7 @@ from api.v1.webhook_endpoints.schemas import (
 from contracts.runs import webhook_endpoint_news, webhook_endpoint_run
 from contracts.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointResult
 from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound
+from domain.errors import Conflict, Forbidden, NotFound, RateLimited
 from domain.events.catalogue import CATALOGUE
 from domain.webhook.address import UrlRefused
 from domain.webhook.delivery import DeliveryStatus
@@ -52,6 +52,7 @@ from services.webhook_endpoint import NewEndpoint
 router = Resource(tags=["webhook_endpoints"])
 
 _HERE = errors(NotFound, Forbidden)
+_SENT_BY_REQUEST = (NotFound, Forbidden, WrongEndpointState, (RateLimited, "webhook.requests_exhausted"))
 
 
 async def _visible(
@@ -260,7 +261,7 @@ async def rotate_webhook_secret(
     operation_id="webhook_endpoints.test",
     status_code=202,
     response_model=WebhookTested,
-    responses=errors(NotFound, Forbidden, WrongEndpointState),
+    responses=errors(*_SENT_BY_REQUEST),
 )
 async def try_webhook_endpoint(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
@@ -281,7 +282,7 @@ async def try_webhook_endpoint(
     operation_id="webhook_endpoints.replay",
     status_code=202,
     response_model=WebhookReplayed,
-    responses=errors(NotFound, Forbidden, WrongEndpointState),
+    responses=errors(*_SENT_BY_REQUEST),
 )
 async def replay_webhooks(
     endpoint_id: str,
@@ -355,7 +356,7 @@ async def list_webhook_deliveries(
     operation_id="webhook_endpoints.retry_delivery",
     status_code=202,
     response_model=WebhookDeliveryView,
-    responses=errors(NotFound, Forbidden, WrongEndpointState, (Conflict, "webhook.delivered")),
+    responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.delivered")),
 )
 async def retry_webhook_delivery(
     delivery_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
