@@ -1,11 +1,11 @@
 """The figures that alert rules watch, read for many rules at once; all of it needs a platform session.
 
 Each is read where it is made: balances and counters as the books keep them, days that are over from what adds them up,
-and no more than a day of single rows.
+and single rows of a day, or of days that are not added up yet.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from domain.alert.metrics import ConditionType
 from domain.alert.rules import DAY, Rule
 from domain.ids import uuid_id, uuid_of
 from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
-from repositories.spend_place import first_id
+from repositories.spend_place import first_id, open_from
 
 #: How far back the last of something is looked for that is absent; no period of a rule is longer.
 BACK = timedelta(days=62)
@@ -86,10 +86,20 @@ CROSS JOIN LATERAL (
     ) END AS used
 ) d
 """
+#: Days that are added up say which spend of theirs was the last.
 _LAST_SPENT = f"""
-SELECT r.rule, (
+SELECT r.rule, coalesce((
     SELECT s.at FROM ledger.spends s WHERE {_OF_SPENDS} AND s.id >= r.first_id ORDER BY s.id DESC LIMIT 1
-) AS last_at
+), (
+    SELECT s.at FROM ledger.spends s WHERE s.org_id = r.org_id AND s.id = (
+        SELECT max(p.last_id::text)::uuid FROM spend_places p
+        WHERE p.org_id = r.org_id AND p.day >= r.first_day AND p.day < r.end_day
+            AND p.kind = CASE
+                WHEN r.agent_id IS NOT NULL THEN 'agent' WHEN r.department_id IS NOT NULL THEN 'department' ELSE 'all'
+            END
+            AND p.value = coalesce(r.agent_id, r.department_id, '')
+    )
+)) AS last_at
 FROM {_ASKED}
 """
 _OF_PAYMENTS = "{org} p.id >= r.first_payment AND (r.provider IS NULL OR p.provider = r.provider)"
@@ -164,11 +174,20 @@ async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -
 
 
 async def _one_each(
-    session: AsyncSession, sql: str, rules: Sequence[Watched], now: datetime, *, org: str = ""
+    session: AsyncSession,
+    sql: str,
+    rules: Sequence[Watched],
+    now: datetime,
+    *,
+    org: str = "",
+    opened: Mapping[str, date] = {},
 ) -> dict[str, RowMapping]:
-    """Return what a query says of each rule; payments of operators' rules are those of all organizations."""
+    """Return what a query says of each rule; payments of operators' rules are those of all organizations.
+
+    `opened` has the first day that is not added up, by rule, where days are read that are added up later than they end.
+    """
     statement = sql.replace("{org}", org)
-    asked = _asked(rules, now)
+    asked = _asked(rules, now, opened)
     if ":now" in statement:
         asked["now"] = now
     rows = (await session.execute(text(statement), asked)).mappings()
@@ -187,10 +206,10 @@ async def _of_payments(
     return found
 
 
-def _asked(rules: Sequence[Watched], now: datetime) -> dict[str, Any]:
+def _asked(rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] = {}) -> dict[str, Any]:
     columns: dict[str, list[Any]] = defaultdict(list)
     for one in rules:
-        span = _span(one.rule, now)
+        span = _span(one.rule, now, opened.get(one.id))
         filters = one.rule.filters
         control = filters.get("control_id")
         values = {
@@ -206,7 +225,7 @@ def _asked(rules: Sequence[Watched], now: datetime) -> dict[str, Any]:
             "last_ids": first_id(now + LATE),
             "first_payments": _first_payment(span.since),
             "first_days": span.first_day,
-            "end_days": now.astimezone(UTC).date(),
+            "end_days": span.end_day,
         }
         for name, value in values.items():
             columns[name].append(value)
@@ -215,19 +234,24 @@ def _asked(rules: Sequence[Watched], now: datetime) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """From when single rows are read, and from which day on the days before; none where they are the same."""
+    """From when single rows are read, and the days before them, from one on and before another."""
 
     since: datetime
     first_day: date
+    end_day: date
 
 
-def _span(rule: Rule, now: datetime) -> _Span:
+def _span(rule: Rule, now: datetime, opened: date | None = None) -> _Span:
     today = now.astimezone(UTC).date()
+    end_day = today if opened is None else min(today, opened)
+    begins = datetime.combine(end_day, time(), UTC)
     if rule.condition.type is ConditionType.ABSENT_FOR:
-        return _Span(now - BACK, today)
+        back = now - BACK
+        return _Span(back, today, today) if opened is None else _Span(begins, back.astimezone(UTC).date(), end_day)
     if rule.window <= DAY:
-        return _Span(now - rule.window, today)
-    return _Span(datetime.combine(today, time(), UTC), today - timedelta(days=rule.window // DAY - 1))
+        return _Span(now - rule.window, today, today)
+    first_day = today - timedelta(days=rule.window // DAY - 1)
+    return _Span(max(begins, datetime.combine(first_day, time(), UTC)), first_day, end_day)
 
 
 def _first_payment(since: datetime) -> str:
@@ -267,12 +291,19 @@ async def _flow(
 
 
 async def _spent(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    today = now.astimezone(UTC).date()
+    of = {one.org_id for one in rules if one.org_id is not None}
+    days = await open_from(session, of, since=today - BACK)
+    opened = {one.id: days.get(one.org_id or "", today) for one in rules}
+
     async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
-        rows = await _one_each(session, _SPENT, these, at)
+        # Without a filter it is the books that count by day, and no day has to be added up.
+        narrowed = {one.id: opened[one.id] for one in these if one.rule.filters}
+        rows = await _one_each(session, _SPENT, these, at, opened=narrowed)
         return {rule: Reading(value=row["value"]) for rule, row in rows.items()}
 
     async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
-        return await _one_each(session, _LAST_SPENT, these, at)
+        return await _one_each(session, _LAST_SPENT, these, at, opened=opened)
 
     return await _flow(session, rules, now, sums, last)
 

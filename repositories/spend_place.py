@@ -4,8 +4,8 @@ A charge writes no index for lists, so these look at a bounded number of spends 
 say between which ids the spends of a value lie, and what lies between two of them is skipped.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -69,6 +69,13 @@ SELECT (
 ) AS last_ids
 """)
 
+_OPEN_FROM = text("""
+SELECT d.org_id, min(d.day) AS day FROM ledger.credit_days d
+LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends = d.spends
+WHERE d.org_id = ANY (:org_ids) AND d.spends > 0 AND d.day >= :since AND r.org_id IS NULL
+GROUP BY d.org_id
+""")
+
 
 def first_id(since: datetime) -> UUID:
     """Return an id below those of all spends that were made since."""
@@ -112,6 +119,15 @@ async def skip(
     if None in row.last_ids:
         return None
     return min(before, *(UUID(int=UUID(last).int + 1) for last in row.last_ids))
+
+
+async def open_from(session: AsyncSession, org_ids: Collection[str], *, since: date) -> dict[str, date]:
+    """Return the first day, from one on, whose spends are not added up, of each organization that has such a day.
+
+    What was spent on it and later has ids from `first_id` of its beginning on; days before have rollups and places.
+    """
+    rows = await session.execute(_OPEN_FROM, {"org_ids": list(org_ids), "since": since})
+    return {row.org_id: row.day for row in rows}
 
 
 #: What `verify` proves about these rows.

@@ -11,8 +11,8 @@ from sqlalchemy import insert, select, update
 from activities.alert_rules import AlertRuleActivities
 from contracts.alert_rules import LookAtAlertRules
 from domain.access import Actor, Role
-from domain.alert.conditions import Asked, Direction, Measure, condition_of
-from domain.alert.metrics import ConditionType, Metric, watched
+from domain.alert.conditions import Asked, Condition, Direction, Measure, condition_of
+from domain.alert.metrics import METRICS, ConditionType, Metric, watched
 from domain.alert.rules import BUILT_IN, Rule
 from domain.errors import Invalid
 from domain.notification.preferences import recipient_of
@@ -21,7 +21,7 @@ from domain.spend.control import Limit
 from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.provider_event import ProviderEventRow
-from repositories import alert_figure, alert_rule, notification
+from repositories import alert_figure, alert_rule, notification, spend_day
 from runtime.database import Database
 from runtime.identity import new_id
 from services import alert_rule as service
@@ -198,6 +198,36 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
     await world.spend(1, NOW - MINUTE)
     names = {name for name, _, status in await world.look(NOW + 5 * MINUTE) if status == "firing"}
     assert names == {hourly.name, daily.name}
+
+
+@pytest.mark.parametrize("is_added_up", [False, True])
+async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
+    fresh: Database, fresh_database_urls: DatabaseUrls, *, is_added_up: bool
+) -> None:
+    world, agent = Rules(fresh), new_id("agt")
+    await world.begin()
+    for at in (NOW - DAY, NOW):
+        await world.spend(4, at)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute("UPDATE ledger.spends SET id = uuidv7(at - clock_timestamp()), agent_id = $1", agent)
+    await owner.close()
+    if is_added_up:
+        async with fresh.platform() as session:
+            yesterday = NOW.date() - DAY
+            assert await spend_day.roll_up(session, since=yesterday, until=NOW.date(), limit=10) == 1
+    rule = Rule(
+        name="x",
+        metric=METRICS["credits.spent"],
+        filters={"agent_id": agent},
+        condition=Condition(type=ConditionType.ABOVE),
+        window=2 * DAY,
+        cool_down=HOUR,
+    )
+    async with fresh.platform() as session:
+        watched_rules = [alert_figure.Watched(id="x", org_id=world.org, rule=rule)]
+        [figure] = (await alert_figure.read(session, watched_rules, NOW + MINUTE))["x"]
+    assert figure.reading.value == 8 * CREDIT
 
 
 async def test_built_in_rules_with_a_figure_fire_and_are_resolved(

@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dev.stack.postgres import Postgres
+from domain.alert.conditions import Condition
+from domain.alert.metrics import METRICS, ConditionType
+from domain.alert.rules import Rule
 from models.spend_control import SpendControl
-from repositories import spend, spend_control, spend_day
+from repositories import alert_figure, spend, spend_control, spend_day
 from repositories.listing import Position, Wanted
 from repositories.spend_place import LOOKS
 from runtime.database import Database
@@ -156,6 +159,24 @@ async def test_few_are_found_without_a_page_for_what_lies_between(name: str, add
     page, expected, most = LISTS[name]
     found, pages = await walked(added_up, page)
     assert (found, pages <= most) == (expected, True), pages
+
+
+@pytest.mark.parametrize(("filters", "first"), [({"agent_id": RARE_AGENT}, 1), ({}, LARGE)])
+async def test_last_spend_of_an_agent_is_found_without_those_since_then(
+    filters: dict[str, str], first: int, added_up: Database
+) -> None:
+    absent = Condition(type=ConditionType.ABSENT_FOR, period_seconds=3600)
+    rule = Rule(
+        **{"name": "x", "metric": METRICS["credits.spent"], "filters": filters, "condition": absent},
+        **{"window": timedelta(days=1), "cool_down": timedelta(hours=1)},
+    )
+    watched, now = alert_figure.Watched(id="x", org_id=ORG, rule=rule), START + timedelta(seconds=15 * LARGE)
+    reading = functools.partial(alert_figure.read, rules=[watched], now=now)
+    async with added_up.platform() as session:
+        [figure] = (await reading(session))["x"]
+    assert figure.reading.last_at == START + timedelta(seconds=15 * first)
+    blocks = await blocks_read(added_up, None, reading)
+    assert blocks < 500, blocks
 
 
 async def test_nothing_is_looked_for_before_the_control_was_there(grown: tuple[Database, object]) -> None:

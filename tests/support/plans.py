@@ -118,6 +118,6 @@ def _literal(value: object) -> str:
     if isinstance(value, bool | int):
         return str(value)
     if isinstance(value, list | tuple):
-        value = "{" + ",".join(f'"{item}"' for item in value) + "}"
+        value = "{" + ",".join("NULL" if item is None else f'"{item}"' for item in value) + "}"
     assert isinstance(value, str | UUID | date)
     return "'" + str(value).replace("'", "''") + "'"
