@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.alert.conditions import Reading
@@ -25,6 +26,9 @@ from repositories.spend_place import first_id, open_from
 BACK = timedelta(days=62)
 #: How long after its time a row gets its number.
 LATE = timedelta(hours=3)
+#: What a statement may take, which is less than the driver waits for it.
+TOO_LONG = "4s"
+_CANCELED = "57014"
 _WEEK = timedelta(days=7)
 PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
 
@@ -171,6 +175,25 @@ async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -
     for metric, these in by_metric.items():
         found |= await _READERS[metric](session, these, now)
     return found
+
+
+async def read_in_time(
+    session: AsyncSession, rules: Sequence[Watched], now: datetime
+) -> dict[str, Sequence[Figure]] | None:
+    """Return the figures of each of the rules, none where its subject is gone; None where a statement takes too long.
+
+    The server ends such a statement, and the transaction goes on: the driver would end the connection as well.
+    """
+    try:
+        async with session.begin_nested():
+            await session.execute(text(f"SET LOCAL statement_timeout = '{TOO_LONG}'"))
+            found = await read(session, rules, now)
+            await session.execute(text("SET LOCAL statement_timeout TO DEFAULT"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _CANCELED:
+            raise
+        return None
+    return {one.id: found.get(one.id, ()) for one in rules}
 
 
 async def _one_each(

@@ -1,9 +1,11 @@
 """Looks at the figures of alert rules, and raises and resolves what follows; functions on a platform session."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.alert import firing, rules
@@ -15,18 +17,29 @@ from repositories import alert, alert_built_in, alert_figure, alert_rule
 from repositories.alert_built_in import Found
 from repositories.alert_figure import Figure, Watched
 
+log = structlog.get_logger("bursar.alerts")
+
 #: Who resolves the alerts of rules.
 BY = "rule"
+#: When rules whose figures take too long are looked at again, and of how many organizations that is waited for at once.
+POSTPONED, MOST_SLOW = timedelta(minutes=15), 3
 
 
 async def look_at_due(session: AsyncSession, now: datetime, *, limit: int) -> int:
-    """Look at the rules whose time has come, and say when each is looked at next; returns how many there were."""
+    """Look at the rules whose time has come, and say when each is looked at next; returns how many there were.
+
+    Those of an organization whose figures take too long are looked at later, and keep nobody else's waiting.
+    """
     rows = await alert_rule.due(session, now, limit=limit)
     watched = {row.id: Watched(id=row.id, org_id=row.org_id, rule=_rule(row)) for row in rows}
-    figures = await alert_figure.read(session, list(watched.values()), now)
+    figures, slow = await _figures(session, list(watched.values()), now)
     standings = await alert_rule.standings(session, watched)
     for row in rows:
-        rule, found = watched[row.id].rule, figures.get(row.id, [])
+        if row.org_id in slow:
+            row.due_at = now + POSTPONED
+        if row.id not in figures:
+            continue
+        rule, found = watched[row.id].rule, figures[row.id]
         is_firing = False
         for figure in found:
             held = standings.pop((row.id, figure.subject, figure.place), None)
@@ -37,6 +50,28 @@ async def look_at_due(session: AsyncSession, now: datetime, *, limit: int) -> in
         row.due_at = rules.next_look(rule, now, last, is_firing=is_firing)
     await session.flush()
     return len(rows)
+
+
+async def _figures(
+    session: AsyncSession, watched: Sequence[Watched], now: datetime
+) -> tuple[Mapping[str, Sequence[Figure]], set[str | None]]:
+    """Return the figures of rules, and the organizations whose figures took too long; a rule of neither stays due."""
+    found = await alert_figure.read_in_time(session, watched, now)
+    if found is not None:
+        return found, set()
+    by_organization = defaultdict[str | None, list[Watched]](list)
+    for one in watched:
+        by_organization[one.org_id].append(one)
+    figures, slow = dict[str, Sequence[Figure]](), set[str | None]()
+    for org_id, of_one in by_organization.items():
+        read = await alert_figure.read_in_time(session, of_one, now)
+        if read is None:
+            log.warning("alert_rules.too_slow", org_id=org_id, count=len(of_one))
+            slow.add(org_id)
+        figures |= read or {}
+        if len(slow) == MOST_SLOW:
+            break
+    return figures, slow
 
 
 async def look_at_built_in(session: AsyncSession, now: datetime) -> int:

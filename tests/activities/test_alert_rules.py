@@ -1,12 +1,13 @@
 """Rules fire where their figure turns bad, once, and are resolved once it was good for the cool-down."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.alert_rules import AlertRuleActivities
 from contracts.alert_rules import LookAtAlertRules
@@ -228,6 +229,33 @@ async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
         watched_rules = [alert_figure.Watched(id="x", org_id=world.org, rule=rule)]
         [figure] = (await alert_figure.read(session, watched_rules, NOW + MINUTE))["x"]
     assert figure.reading.value == 8 * CREDIT
+
+
+async def test_figures_that_take_too_long_keep_no_other_organization_waiting(
+    fresh: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, other = Rules(fresh), Rules(fresh)
+    below, rules = Asked(type=ConditionType.BELOW, threshold="1000"), dict[str, AlertRule]()
+    for world in (slow, other):
+        await world.begin(credits=1)
+        rules[world.org] = await world.rule("credits.available", below)
+    read = alert_figure.read
+
+    async def read_slowly(
+        session: AsyncSession, watched_rules: Sequence[alert_figure.Watched], now: datetime
+    ) -> dict[str, list[alert_figure.Figure]]:
+        if slow.org in {one.org_id for one in watched_rules}:
+            await session.execute(text("SELECT pg_sleep(60)"))
+        return await read(session, watched_rules, now)
+
+    monkeypatch.setattr(alert_figure, "read", read_slowly)
+    monkeypatch.setattr(alert_figure, "TOO_LONG", "500ms")
+    assert await other.look(NOW) == [(rules[other.org].name, other.org, "firing")]
+    async with fresh.platform() as session:
+        due = {row.org_id: row.due_at for row in await session.scalars(select(AlertRule))}
+    assert due == {slow.org: NOW + 15 * MINUTE, other.org: NOW + MINUTE}
+    monkeypatch.undo()
+    assert await slow.look(NOW + 15 * MINUTE) == [(rules[slow.org].name, slow.org, "firing")]
 
 
 async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
