@@ -61,6 +61,9 @@ from services import mail, webhook_keys
 
 #: How many events are taken, and how many deliveries tried, at a time; and how many requests are under way at once.
 PAGE, AT_ONCE = 200, 8
+#: From how many deliveries that wait on no more events are taken. What is due is looked for among these: with millions
+#: that would not end in time, and nothing would be sent any more.
+MOST_PENDING = 100_000
 #: How long one drain goes on: then the run has its turn, and the slot goes to whoever waits for one.
 DRAINS_FOR = timedelta(seconds=20)
 #: How often what was answered is written, in seconds: a worker that dies sends as much of it again.
@@ -320,7 +323,11 @@ class WebhookEndpointActivities:
             # What was answered to whoever changed the endpoint holds for all events after it.
             changed = await endpoints.settings_now(session, row.id)
             row.url, row.types, row.ordering = changed.url, changed.types, changed.ordering
-            place, has_more = await deliveries.take(session, row, make_id=lambda: new_id("whd"), now=now, limit=PAGE)
+            place, has_more = event.Position(row.read_in, row.read_id), False
+            if not await deliveries.has_pending(session, row.id, MOST_PENDING):
+                place, has_more = await deliveries.take(
+                    session, row, make_id=lambda: new_id("whd"), now=now, limit=PAGE
+                )
             kept = await endpoints.held(session, row.id, drain.lease, read_in=place.written_in, read_id=place.id)
             if not kept:
                 # What was inserted is what whoever drains it now inserts as well.
@@ -394,7 +401,8 @@ class WebhookEndpointActivities:
             following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at)
         async with self._database.platform() as session:
             place = event.Position(row.read_in, row.read_id)
-            behind = await deliveries.is_behind(session, row, place)
+            takes_more = left.waiting < MOST_PENDING
+            behind = takes_more and await deliveries.is_behind(session, row, place)
         if following is not None:
             await self._tell_runs([following])
         now = drain.now()

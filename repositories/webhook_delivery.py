@@ -201,6 +201,12 @@ async def due(session: AsyncSession, endpoint_id: str, ordering: Ordering, *, no
     return [Due(row[0], row[1], row[2], row[3], row[4], row[5]) for row in found]
 
 
+async def has_pending(session: AsyncSession, endpoint_id: str, number: int) -> bool:
+    """Tell whether so many deliveries wait at an endpoint, or more."""
+    query = select(literal(1)).where(D.endpoint_id == endpoint_id, D.status == _PENDING)
+    return (await session.scalars(query.offset(number - 1).limit(1))).one_or_none() is not None
+
+
 async def left(session: AsyncSession, endpoint_id: str, ordering: Ordering) -> Left:
     """Say what waits at an endpoint."""
     pending = and_(D.endpoint_id == endpoint_id, D.status == _PENDING)

@@ -82,6 +82,42 @@ async def test_eight_requests_are_under_way_at_once_and_one_of_a_subject(databas
 
 
 @dataclass
+class Failing:
+    """Receivers that take nothing until they work."""
+
+    works: bool = False
+    taken: list[tuple[str, int]] = field(default_factory=list)
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        assert now.tzinfo is not None
+        body = json.loads(webhook.body)
+        if self.works:
+            self.taken.append((body["subject"], body["subject_seq"]))
+        return Answer(status_code=204 if self.works else 500)
+
+
+async def test_so_many_wait_and_the_rest_comes_when_fewer_do(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.webhook_endpoint.PAGE", 4)
+    monkeypatch.setattr("activities.webhook_endpoint.MOST_PENDING", 6)
+    endpoint_id, sender = await an_endpoint(database, 10, 2), Failing()
+    done = await drained(database, sender, endpoint_id)
+    assert (done.delivered, done.more) == (0, False)
+    assert 6 <= done.waiting < 6 + 4
+    sender.works = True
+    async with database.platform() as session:
+        now = datetime.now(UTC)
+        await session.execute(
+            update(WebhookDeliveryRow).where(WebhookDeliveryRow.endpoint_id == endpoint_id).values(next_at=now)
+        )
+    done = await drained(database, sender, endpoint_id)
+    assert (done.delivered, done.waiting, done.more) == (20, 0, False)
+    of = {subject: [seq for each, seq in sender.taken if each == subject] for subject, _ in sender.taken}
+    assert list(of.values()) == [[1, 2]] * 10
+
+
+@dataclass
 class Changing:
     """A receiver whose owner wants another type, and has it sent elsewhere, while the first webhook is under way."""
 
