@@ -65,13 +65,30 @@ _ASKED = """
         CAST(:rules AS text[]), CAST(:orgs AS text[]), CAST(:agents AS text[]), CAST(:departments AS text[]),
         CAST(:controls AS uuid[]), CAST(:providers AS text[]), CAST(:since AS timestamptz[]),
         CAST(:until AS timestamptz[]), CAST(:first_ids AS uuid[]), CAST(:last_ids AS uuid[]),
-        CAST(:first_payments AS text[]), CAST(:first_days AS date[]), CAST(:end_days AS date[])
+        CAST(:first_payments AS text[]), CAST(:first_days AS date[]), CAST(:end_days AS date[]),
+        CAST(:first_changes AS uuid[])
     ) AS r (rule, org_id, agent_id, department_id, control_id, provider, since, until, first_id, last_id, first_payment,
-        first_day, end_day)
+        first_day, end_day, first_change)
 """
 _OF_SPENDS = """
     s.org_id = r.org_id AND (r.agent_id IS NULL OR s.agent_id = r.agent_id)
     AND (r.department_id IS NULL OR s.department_id = r.department_id)
+"""
+_DAY = "(s.at AT TIME ZONE 'UTC')::date"
+#: Days that are added up have what was captured by then. What was open is read as it stands, and refunds are taken off.
+_OF_DAYS = f"""
+    (SELECT coalesce(sum(s.captured), 0) FROM spend_days s
+     WHERE {_OF_SPENDS} AND s.day >= r.first_day AND s.day < r.end_day)
+    + (SELECT coalesce(sum(s.captured - s.refunded), 0)
+       FROM spend_rollups o CROSS JOIN unnest(o.open_spends) AS u (id)
+       JOIN ledger.spends s ON s.org_id = o.org_id AND s.id = u.id
+       WHERE o.org_id = r.org_id AND o.day >= r.first_day AND o.day < r.end_day AND {_OF_SPENDS})
+    - (SELECT coalesce(sum(c.amount), 0)
+       FROM ledger.spend_changes c JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+       WHERE c.kind = 'refund' AND c.org_id = r.org_id AND c.id >= r.first_change AND {_OF_SPENDS}
+           AND {_DAY} >= r.first_day AND {_DAY} < r.end_day AND NOT EXISTS (
+               SELECT FROM spend_rollups o WHERE o.org_id = s.org_id AND o.day = {_DAY} AND s.id = ANY (o.open_spends)
+           ))
 """
 _SPENT = f"""
 SELECT r.rule, coalesce(n.used, 0) + coalesce(d.used, 0) AS value
@@ -84,10 +101,7 @@ CROSS JOIN LATERAL (
     SELECT CASE WHEN num_nonnulls(r.agent_id, r.department_id) = 0 THEN (
         SELECT sum(c.used - c.refunded)::bigint FROM ledger.credit_days c
         WHERE c.org_id = r.org_id AND c.day >= r.first_day AND c.day < r.end_day
-    ) ELSE (
-        SELECT sum(s.captured)::bigint FROM spend_days s
-        WHERE {_OF_SPENDS} AND s.day >= r.first_day AND s.day < r.end_day
-    ) END AS used
+    ) ELSE ({_OF_DAYS})::bigint END AS used
 ) d
 """
 #: Days that are added up say which spend of theirs was the last.
@@ -249,6 +263,7 @@ def _asked(rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] =
             "first_payments": _first_payment(span.since),
             "first_days": span.first_day,
             "end_days": span.end_day,
+            "first_changes": first_id(datetime.combine(span.first_day, time(), UTC)),
         }
         for name, value in values.items():
             columns[name].append(value)

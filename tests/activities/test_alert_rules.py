@@ -19,11 +19,13 @@ from domain.errors import Invalid
 from domain.notification.preferences import recipient_of
 from domain.spend.calendar import Window
 from domain.spend.control import Limit
+from ledger.spending import Spending
+from ledger.spends import NewSpend, Spender
 from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.provider_event import ProviderEventRow
 from repositories import alert_figure, alert_rule, notification, spend_day
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import alert_rule as service
 from services.alert_rule import Wanted
@@ -201,6 +203,46 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
     assert names == {hourly.name, daily.name}
 
 
+async def spent_in_two_days(world: Rules, agent: str) -> int | None:
+    rule = Rule(
+        name="x",
+        metric=METRICS["credits.spent"],
+        filters={"agent_id": agent},
+        condition=Condition(type=ConditionType.ABOVE),
+        window=2 * DAY,
+        cool_down=HOUR,
+    )
+    async with world.database.platform() as session:
+        watched_rules = [alert_figure.Watched(id="x", org_id=world.org, rule=rule)]
+        [figure] = (await alert_figure.read(session, watched_rules, NOW + MINUTE))["x"]
+    return figure.reading.value
+
+
+async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_late(fresh: Database) -> None:
+    world, agent = Rules(fresh), new_id("agt")
+    await world.begin()
+
+    def spend(credits: int) -> NewSpend:
+        key, spender = new_id("key"), Spender(agent_id=agent)
+        return NewSpend(key=key, action="test", amount_minor=credits * CREDIT, spender=spender)
+
+    async with fresh.platform() as session:
+        books = Spending(await driver_connection(session), world.org)
+        charged = await books.charge(spend(5), at=NOW - DAY)
+        held = await books.authorize(spend(3), expires_at=NOW + HOUR, at=NOW - DAY)
+    assert charged.spend_id is not None
+    assert held.spend_id is not None
+    async with fresh.platform() as session:
+        assert await spend_day.roll_up(session, since=NOW.date() - DAY, until=NOW.date(), limit=10) == 1
+    assert await spent_in_two_days(world, agent) == 5 * CREDIT
+    async with fresh.platform() as session:
+        books = Spending(await driver_connection(session), world.org)
+        await books.refund(key=new_id("key"), spend_id=charged.spend_id, amount_minor=CREDIT, at=NOW)
+        await books.settle(key=new_id("key"), spend_id=held.spend_id, at=NOW)
+        await books.refund(key=new_id("key"), spend_id=held.spend_id, amount_minor=CREDIT, at=NOW)
+    assert await spent_in_two_days(world, agent) == 6 * CREDIT
+
+
 @pytest.mark.parametrize("is_added_up", [False, True])
 async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
     fresh: Database, fresh_database_urls: DatabaseUrls, *, is_added_up: bool
@@ -217,18 +259,7 @@ async def test_yesterday_of_an_agent_counts_before_its_day_is_added_up(
         async with fresh.platform() as session:
             yesterday = NOW.date() - DAY
             assert await spend_day.roll_up(session, since=yesterday, until=NOW.date(), limit=10) == 1
-    rule = Rule(
-        name="x",
-        metric=METRICS["credits.spent"],
-        filters={"agent_id": agent},
-        condition=Condition(type=ConditionType.ABOVE),
-        window=2 * DAY,
-        cool_down=HOUR,
-    )
-    async with fresh.platform() as session:
-        watched_rules = [alert_figure.Watched(id="x", org_id=world.org, rule=rule)]
-        [figure] = (await alert_figure.read(session, watched_rules, NOW + MINUTE))["x"]
-    assert figure.reading.value == 8 * CREDIT
+    assert await spent_in_two_days(world, agent) == 8 * CREDIT
 
 
 async def test_figures_that_take_too_long_keep_no_other_organization_waiting(
