@@ -1,13 +1,11 @@
 """Hands events of the inbox to those they concern."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from contracts.payment import (
     DispatchProviderEvent,
@@ -96,16 +94,12 @@ class InboxActivities:
                     session, row.provider, currencies=currencies, after=after, limit=WOKEN
                 )
                 waiting = [payout.state_of(each) for each in rows]
-        await asyncio.gather(*(self._wake(held, row.event_id, place) for place, held in enumerate(waiting)))
+        news = (payout_news(held, event_id=row.event_id, place=place) for place, held in enumerate(waiting))
+        await asyncio.gather(*(reach.signal(self._client, *each) for each in news))
         outcome = "forwarded" if waiting else "ignored"
         async with self._database.platform() as session:
             await _mark(session, row, outcome, handled=True)
         return ProviderEventResult(outcome=outcome)
-
-    async def _wake(self, held: Payout, event_id: str, place: int) -> None:
-        # One that was sent or given back meanwhile has no run, and gets none.
-        with suppress(WorkflowAlreadyStartedError):
-            await reach.signal(self._client, *payout_news(held, event_id=event_id, place=place))
 
     @activity.defn(name="find_unhandled_events")
     async def find_unhandled(self, message: FindUnhandled) -> UnhandledEvents:

@@ -126,7 +126,7 @@ class _Payouts(Entities):
             if row is None or row.wake_at is None:
                 return
             resumed = resumed_payout(row)
-        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
+        await reach.start_missing(self._client, resumed)
 
 
 class _Subscriptions(Entities):

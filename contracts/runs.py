@@ -153,12 +153,12 @@ def provider_event_run(start: ProviderEventInput, *, summary: str = "started aga
 
 
 def payout_run(start: PayoutInput, payout: Payout) -> Run:
-    """Return the run of a payout that the books hold; another one follows only a run that was lost."""
+    """Return the run of a payout that the books hold; one that has ended may have ended it for books that are lost."""
     return Run(
         workflow="payout",
         workflow_id=payout_workflow_id(start.payout_id),
         start=start,
-        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(payout_summary(payout)),
         attributes=search_attributes(org_id=payout.org_id, amount_minor=payout.amount_minor, currency=payout.currency),
     )

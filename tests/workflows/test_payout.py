@@ -270,6 +270,16 @@ async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
     assert not [key for key in stage.payouts.keys if made.payout.payout_id in key]
 
 
+async def test_payout_that_restored_books_hold_again_is_sent_although_a_run_of_it_had_ended(stage):
+    """Its command was repeated after the restore, and names the same payout."""
+    made = await taken_out(stage)
+    ended = await stage.client.start_workflow(PayoutSweepWorkflow.run, id=made.run.workflow_id, task_queue="bursar")
+    await ended.result()
+    await made.begin()
+    assert (await made.handle.result()).status == "paid"
+    assert await made.kinds() == ["requested", "paid"]
+
+
 async def test_what_is_paid_cannot_be_given_up(stage):
     made = await taken_out(stage)
     await made.begin()
