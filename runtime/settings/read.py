@@ -30,6 +30,8 @@ OF_THE_STACK = frozenset(
         ),
     }
 )
+#: Names that the Python client reads: whoever exports them may run commands from the same shell.
+OF_THE_CLIENT = frozenset({"BURSAR_API_KEY", "BURSAR_API_URL"})
 OF_TESTS = (
     "BURSAR_TEST_",
     "BURSAR_RECORD",
@@ -107,7 +109,7 @@ def _is_unknown(name: str, names: Mapping[str, str]) -> bool:
     upper = name.upper()
     if not upper.startswith(PREFIX) or upper.startswith(OF_TESTS):
         return False
-    return upper not in names and upper not in OF_THE_STACK
+    return upper not in names and upper not in OF_THE_STACK | OF_THE_CLIENT
 
 
 def _unknown(name: str, names: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -198,6 +199,14 @@ def test_setting_that_cannot_be_right_is_reported_in_one_line(
     assert line.startswith(told)
     assert "\n" not in line
     assert "SECRETSECRET" not in line
+
+
+def test_variables_of_the_python_client_stop_no_process_of_the_same_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = re.findall(r'environ\.get\("(BURSAR_\w+)"', (ROOT / "sdk/bursar/_calls.py").read_text("utf-8"))
+    assert len(names) == 2
+    for name in names:
+        monkeypatch.setenv(name, "bsk_1")
+    read_settings()
 
 
 def test_price_of_a_package_that_is_not_sold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
