@@ -64,6 +64,7 @@ LOOKS_EVERY = 1.0
 #: Digests that something came to within so long are looked for again, should whoever would have started them have died.
 RECENT = timedelta(minutes=5)
 NO_CARRIER = "Nothing is set up to carry this."
+UNOPENED = "No key of the platform opens the address of this channel."
 
 
 def link_of_nothing(_row: NotificationRow) -> str | None:
@@ -73,11 +74,11 @@ def link_of_nothing(_row: NotificationRow) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A notification that is to be sent: through what, whereto, and in which words."""
+    """A notification that is to be sent: through what, whereto (None where no key opens that), and in which words."""
 
     row: NotificationRow
     channel: NotificationChannel
-    to: str
+    to: str | None
     language: str
     words: Written
 
@@ -231,8 +232,6 @@ class NotificationActivities:
             if code is None or channel.code_sent_at is None or now - channel.code_sent_at >= CODE_LASTS:
                 return None
             data = {"code": code}
-        if not to:
-            return None
         if row.kind == DIGEST:
             held = await notifications.by_ids(session, row.data["ids"][:SPELT_OUT])
             told = [written(each.kind, each.fact, each.subject, each.data, language, formats) for each in held]
@@ -244,8 +243,8 @@ class NotificationActivities:
     async def _send(self, each: _Ready, now: datetime) -> str:
         row = each.row
         carrier = self._carriers.get(ChannelKind(each.channel.kind))
-        if carrier is None:
-            return await self._write(row, now, problem=NO_CARRIER)
+        if carrier is None or each.to is None:
+            return await self._write(row, now, problem=NO_CARRIER if carrier is None else UNOPENED)
         link = None if row.kind == CODE else self._link(row)
         message = Message(to=(each.to,), language=each.language, words=each.words, unsubscribe=link)
         try:

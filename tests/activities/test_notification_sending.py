@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
-from activities.notification import NO_CARRIER, NotificationActivities
+from activities.notification import NO_CARRIER, UNOPENED, NotificationActivities
 from contracts.notification import ClosedDigest, CloseDigest, SendNotifications
 from dev.sandbox.mail.mailbox import Mailbox
 from domain.access import Actor, Role
@@ -27,6 +27,7 @@ from repositories import notification as notifications
 from repositories.notification import New
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.sealing import Sealer
 from services import notification as service
 from services.notification import NewChannel
 from tests.support.mails import listening, mailer
@@ -242,6 +243,15 @@ async def test_slack_that_asks_for_a_pause_gets_it(world: World) -> None:
     linked = world.another(link=lambda row: f"https://bursar.example/{row.kind}")
     assert await linked.send_due(NOW + timedelta(seconds=90)) == ["sent"]
     assert world.slack.messages[0][0].unsubscribe == "https://bursar.example/payout"
+
+
+async def test_channel_that_no_key_opens_keeps_what_waits_until_the_key_is_back(world: World) -> None:
+    channel = await a_channel(world.database, world.org, "ann", kind=ChannelKind.SLACK)
+    made = await world.queue(channel=channel)
+    without = NotificationActivities(world.database, Mock(), world.carriers, Sealer())
+    assert await without.send_due(NOW) == ["queued"]
+    assert (await world.row(made)).problem == UNOPENED
+    assert await world.sender.send_due(NOW + timedelta(minutes=1)) == ["sent"]
 
 
 async def test_digest_is_one_message_and_none_when_nothing_is_left_of_it(world: World) -> None:
