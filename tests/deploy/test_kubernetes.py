@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
@@ -277,3 +278,10 @@ def test_builds_of_the_worker_stand_side_by_side() -> None:
     assert deployment["metadata"]["name"] == f"bursar-worker-{build}"
     assert deployment["spec"]["selector"]["matchLabels"]["app.kubernetes.io/version"] == build
     assert values(deployment)["BURSAR_BUILD_ID"] == values(job)["BURSAR_BUILD_ID"] == build
+
+
+def test_pods_reach_what_settings_name_by_default() -> None:
+    (rule,) = BY_NAME["NetworkPolicy", "bursar-outward"]["spec"]["egress"]
+    ports = {port["port"] for port in rule["ports"]}
+    addresses = [Settings().database_url, f"//{Settings().temporal_address}", "https://api.stripe.com:443"]
+    assert {urlsplit(address).port for address in addresses} | {Settings().mail_port} <= ports
