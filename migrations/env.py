@@ -55,13 +55,14 @@ def _migrate(connection: Connection) -> None:
 
 
 def _refuse_unknown() -> None:
-    """Refuse a database that another version made: nothing here leads on from its revision."""
+    """Refuse a database that another version made, or a later one: nothing here leads on from its revision."""
     known = {script.revision for script in context.script.walk_revisions()}
     for revision in context.get_context().get_current_heads():
         if revision not in known:
             raise CommandError(
-                f"The database is at revision {revision}, which this version does not know, so it cannot be migrated: "
-                "start with an empty database (for `make run`: name another BURSAR_DATA_DIR, or move the old one away)."
+                f"The database is at revision {revision}, which this version does not know, so it cannot be migrated. "
+                "To go back to the release before, leave the migration out (deploy/rollout.sh --back). For `make run`, "
+                "name another BURSAR_DATA_DIR, or move the old one away."
             )
 
 

@@ -307,9 +307,9 @@ def docker(tmp_path: Path) -> Path:
     return script
 
 
-def rolled_out(docker: Path, *, workers: str, failing: str = "nothing") -> tuple[int, list[str]]:
+def rolled_out(docker: Path, *options: str, workers: str, failing: str = "nothing") -> tuple[int, list[str]]:
     env = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "WORKERS": workers, "FAILING": failing}
-    done = subprocess.run([ROOT / "deploy/rollout.sh"], env=env, check=False, capture_output=True)
+    done = subprocess.run([ROOT / "deploy/rollout.sh", *options], env=env, check=False, capture_output=True)
     return done.returncode, (docker.parent / "asked").read_text().splitlines()
 
 
@@ -326,6 +326,21 @@ def test_rollout_stops_the_old_workers_once_the_new_ones_have_the_work(docker: P
             "stop --time 30 two",
             "rm two",
             "compose up --detach --wait --no-deps api proxy",
+        ],
+    )
+
+
+def test_going_back_asks_for_no_migration_and_replaces_the_api_first(docker: Path) -> None:
+    """The release before refuses to migrate a database whose revision it does not know."""
+    assert rolled_out(docker, "--back", workers="one\n") == (
+        0,
+        [
+            "compose ps --quiet worker",
+            "compose up --detach --wait --no-deps api proxy",
+            "compose up --detach --wait --no-deps --no-recreate --scale worker=2 worker",
+            "compose run --rm --no-deps rollout",
+            "stop --time 30 one",
+            "rm one",
         ],
     )
 
