@@ -128,6 +128,11 @@ class BackupFolder:
         """Return the names of the archived segments, in order."""
         return sorted(path.name.removesuffix(".gz") for path in self.wal.glob("*.gz") if _SEGMENT.match(path.name))
 
+    def segments_from(self, base: Base) -> list[str]:
+        """Return the names of the segments that a base holds itself, and of those in the archive, in order."""
+        own = (path.name for path in (self.data(base.name) / "pg_wal").glob("*") if _SEGMENT.match(f"{path.name}.gz"))
+        return sorted({*own, *self.segments()})
+
     def drop_all_but(self, keep: int) -> list[Base]:
         """Remove all bases but the newest, and the WAL that those do not need; return what was removed."""
         bases = self.bases()
@@ -142,10 +147,10 @@ class BackupFolder:
 
 
 def missing_segment(base: Base, segments: Sequence[str]) -> str | None:
-    """Return the first segment that is not in the archive although a later one of the base's timeline is."""
+    """Return the first segment that a base needs and that is not there although a later one of its timeline is."""
     timeline = base.first_segment[:8]
     there = [_number(name) for name in segments if name[:8] == timeline and name >= base.first_segment]
-    for expected, number in enumerate(there, there[0] if there else 0):
+    for expected, number in enumerate(there, _number(base.first_segment)):
         if number != expected:
             whole, rest = divmod(expected, SEGMENTS_PER_FILE_NUMBER)
             return f"{timeline}{whole:08X}{rest:08X}"

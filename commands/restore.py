@@ -30,7 +30,7 @@ def run(given: argparse.Namespace) -> int:
     at = _moment(given.at) if given.at else None
     _require_empty(cluster)
     base = folder.base_for(at)
-    if at is None and (missing := missing_segment(base, folder.segments())):
+    if at is None and (missing := missing_segment(base, folder.segments_from(base))):
         raise CommandFailed(
             f"{missing} is missing from {folder.wal}, and there is WAL behind it: find it, or name a moment before it "
             "with --at."

@@ -23,7 +23,8 @@ def folder(tmp_path: Path) -> BackupFolder:
 def take(folder: BackupFolder, hours: int, segment: str = SEGMENT) -> str:
     now = NOON + timedelta(hours=hours)
     unfinished = folder.new(now)
-    (unfinished / "data").mkdir()
+    (unfinished / "data" / "pg_wal" / "archive_status").mkdir(parents=True)
+    (unfinished / "data" / "pg_wal" / segment).touch()
     (unfinished / "data" / "backup_label").write_text(f"START WAL LOCATION: 0/7000028 (file {segment})\nLABEL: x\n")
     ended_at = now + timedelta(minutes=5)
     return folder.finish(unfinished, now=now, ended_at=ended_at, database="bursar", owner="postgres").name
@@ -70,22 +71,27 @@ def test_keeping_some_drops_older_bases_and_the_wal_that_only_they_needed(folder
 
 
 @pytest.mark.parametrize(
-    ("segments", "missing"),
+    ("first", "segments", "missing"),
     [
-        ([], None),
-        ([SEGMENT], None),
-        (["000000010000000000000001", SEGMENT, "000000010000000000000008"], None),
-        ([SEGMENT, "000000010000000000000009"], "000000010000000000000008"),
-        (["0000000100000000000000FE", "0000000100000000000000FF", "000000010000000100000000"], None),
-        (["0000000100000000000000FE", "000000010000000100000000"], "0000000100000000000000FF"),
-        ([SEGMENT, "000000020000000000000009"], None),
+        (SEGMENT, [], None),
+        (SEGMENT, [SEGMENT], None),
+        (SEGMENT, ["000000010000000000000001", SEGMENT, "000000010000000000000008"], None),
+        (SEGMENT, [SEGMENT, "000000010000000000000009"], "000000010000000000000008"),
+        ("0000000100000000000000FE", ["0000000100000000000000FF", "000000010000000100000000"], None),
+        ("0000000100000000000000FE", ["000000010000000100000000"], "0000000100000000000000FF"),
+        (SEGMENT, [SEGMENT, "000000020000000000000009"], None),
+        (SEGMENT, ["000000010000000000000008"], None),
+        (SEGMENT, ["000000010000000000000009"], "000000010000000000000008"),
     ],
 )
 def test_wal_that_is_missing_before_other_wal_is_named(
-    folder: BackupFolder, segments: list[str], missing: str | None
+    folder: BackupFolder, first: str, segments: list[str], missing: str | None
 ) -> None:
-    take(folder, 0)
-    assert missing_segment(folder.base_for(None), segments) == missing
+    """The base itself holds the WAL that was written while it was taken."""
+    take(folder, 0, first)
+    archived(folder, *segments)
+    base = folder.base_for(None)
+    assert missing_segment(base, folder.segments_from(base)) == missing
 
 
 def archive(folder: BackupFolder, source: Path) -> int:
