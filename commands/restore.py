@@ -6,26 +6,31 @@ of its own: its WAL belongs into another folder, beside a base backup of its own
 
 import argparse
 import asyncio
+import contextlib
 import shutil
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from commands.backup_folder import BackupFolder, Base, missing_segment, restore_command
 from commands.base import connected
-from commands.cluster import Account, account_for, give, recovered, require_readable
+from commands.cluster import account_for, give, recovered, require_readable
 from commands.failure import CommandFailed
 from commands.manifest import prove
 from commands.verify import verify
 from ledger.verify import Report
 
+#: Says where the migrations are.
+ALEMBIC = Path(__file__).resolve().parents[1] / "alembic.ini"
+
 
 def run(given: argparse.Namespace) -> int:
-    """Restore and prove the books; the status is 1 when they are damaged."""
+    """Restore and prove the books; the status is 1 when they are damaged, or of another release."""
     folder, cluster = BackupFolder(getattr(given, "from").absolute()), given.to.absolute()
     at = _moment(given.at) if given.at else None
     _require_empty(cluster)
@@ -42,13 +47,20 @@ def run(given: argparse.Namespace) -> int:
     settings = {"restore_command": restore_command(folder.wal), "recovery_target_action": "promote"}
     if at is not None:
         settings["recovery_target_time"] = at.isoformat()
-    try:
-        reached, report = _restored(folder.data(base.name), base, cluster, settings, account)
-    except CommandFailed:
-        # What is there is no cluster that anybody should start, and the command can be repeated.
-        shutil.rmtree(cluster, ignore_errors=True)
-        raise
-    sys.stdout.write("\n".join([_outcome(folder, base, cluster, reached), *report.lines()]) + "\n")
+    with contextlib.ExitStack() as running:
+        try:
+            _copy(folder.data(base.name), cluster)
+            give(cluster, account)
+            address = running.enter_context(recovered(cluster, settings, account))
+        except CommandFailed:
+            # What is there is no cluster that anybody should start, and the command can be repeated.
+            shutil.rmtree(cluster, ignore_errors=True)
+            raise
+        url = f"postgresql://{quote(base.owner)}@/{quote(base.database)}?{address}"
+        reached = asyncio.run(connected(url, _reached))
+        sys.stdout.write(f"{_outcome(folder, base, cluster, reached)}\n")
+        report = asyncio.run(connected(url, _prove_books))
+    sys.stdout.write("\n".join(report.lines()) + "\n")
     return 0 if report.ok else 1
 
 
@@ -66,20 +78,28 @@ def _copy(source: Path, cluster: Path) -> None:
         raise CommandFailed(f"The cluster cannot be written: {error}") from error
 
 
-def _restored(
-    data: Path, base: Base, cluster: Path, settings: Mapping[str, str], account: Account | None
-) -> tuple[datetime | None, Report]:
-    """Copy the base, have it recover, and prove its books."""
-    _copy(data, cluster)
-    give(cluster, account)
-    with recovered(cluster, settings, account) as address:
-        url = f"postgresql://{quote(base.owner)}@/{quote(base.database)}?{address}"
-        return asyncio.run(connected(url, _prove_books))
+async def _reached(connection: asyncpg.Connection) -> datetime | None:
+    """Return when the last transaction that was brought back had ended."""
+    reached: datetime | None = await connection.fetchval("SELECT pg_last_xact_replay_timestamp()")
+    return reached
 
 
-async def _prove_books(connection: asyncpg.Connection) -> tuple[datetime | None, Report]:
-    """Return when the last transaction that was brought back had ended, and what proving the books found."""
-    return await connection.fetchval("SELECT pg_last_xact_replay_timestamp()"), await verify(connection)
+async def _prove_books(connection: asyncpg.Connection) -> Report:
+    """Return what proving the books found.
+
+    Raises:
+        CommandFailed: another release made their schema, which the checks of this one do not know.
+    """
+    held = await connection.fetchval("SELECT version_num FROM alembic_version")
+    known = ScriptDirectory.from_config(Config(ALEMBIC)).get_current_head()
+    if held != known:
+        raise CommandFailed(
+            f"The books were not proven: they are at revision {held}, and this release proves those at {known}. Start "
+            "the cluster, bring it to this release (alembic upgrade head), and run `python -m manage verify`; or "
+            "restore with the release that they are of.",
+            status=1,
+        )
+    return await verify(connection)
 
 
 def _outcome(folder: BackupFolder, base: Base, cluster: Path, reached: datetime | None) -> str:

@@ -17,7 +17,7 @@ from commands.backup_folder import BackupFolder
 from commands.base import connected
 from commands.failure import CommandFailed
 from commands.resume import require_books
-from dev.stack.migrate import migrate
+from dev.stack.migrate import alembic, migrate
 from dev.stack.postgres import running_postgres
 from dev.stack.temporal import Temporal, free_port, start_temporal
 from domain.payment.state import PaymentStatus, RefundState
@@ -181,6 +181,22 @@ async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find
             again.subscriptions.there.update(stage.subscriptions.there)
             await met_again(made.on(again), capsys)
         assert await asked(urls, archived_segment) is None
+
+
+async def test_books_of_before_an_upgrade_are_restored_and_left_to_be_proven_by_their_release(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backups, restored = BackupFolder(home / "backups"), home / "restored"
+    with served(home / "lost", monkeypatch) as urls:
+        await asyncio.to_thread(alembic, urls.owner, "upgrade", "0100_events_with_external_ids")
+        assert await manage("backup", "--to", backups.path) == 1
+    assert await manage("restore", "--from", backups.path, "--to", restored / "cluster") == 1
+    said = capsys.readouterr()
+    assert f"to {restored / 'cluster'}, as of " in said.out
+    assert "The books were not proven: they are at revision 0100_events_with_external_ids" in said.err
+    with served(restored, monkeypatch) as urls:
+        await asyncio.to_thread(migrate, urls.owner)
+        assert await manage("verify") == 0
 
 
 async def alerts_of(job: Job) -> list[str]:
