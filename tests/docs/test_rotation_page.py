@@ -1,0 +1,63 @@
+"""The page on rotating keys finds what is still sealed under an old one, and quotes what the product says."""
+
+import base64
+import re
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+from temporalio.api.common.v1 import Payload
+
+from domain.access import Actor, Role
+from domain.webhook.endpoint import Ordering
+from runtime.codec import CIPHER, ENCODING, EncryptionCodec, SealedPayloadError
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.sealing import OF_WEBHOOKS, Sealer
+from services import webhook_endpoint as service
+from services.webhook_endpoint import NewEndpoint
+from tests.docs.pages import ROOT
+from tests.support.notifications import an_organization
+
+PAGE = (ROOT / "docs/runbooks/rotating-encryption-keys.md").read_text("utf-8")
+
+
+@pytest.mark.db
+async def test_query_of_the_page_counts_what_is_sealed_under_each_key(db: Database) -> None:
+    (query,) = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    old, new, org = new_id("k"), new_id("k"), await an_organization(db)
+    actor = Actor(principal="owner", role=Role.OWNER, org_id=org)
+    wanted = NewEndpoint(
+        org_id=org,
+        url="https://example.com/webhooks",
+        types=("*",),
+        description=None,
+        ordering=Ordering.SUBJECT,
+        asymmetric=True,
+        command_id=new_id("cmd"),
+    )
+
+    async def counted() -> list[tuple[str, str, int]]:
+        async with db.platform() as session:
+            return [tuple(row) for row in await session.execute(text(query)) if row.key_id in (old, new)]
+
+    async with db.platform() as session:
+        row, _ = await service.create(session, actor, wanted, sealer(old), now=datetime.now(UTC))
+    assert await counted() == [(old, "webhook endpoint", 2)]
+    async with db.platform() as session:
+        await service.rotate(session, actor, row.id, sealer(new, old), command_id=new_id("cmd"), now=datetime.now(UTC))
+    assert await counted() == [(new, "webhook endpoint", 2)]
+
+
+def sealer(*key_ids: str) -> Sealer:
+    key = base64.b64encode(bytes(32)).decode()
+    return Sealer(SecretStr(",".join(f"{key_id}:{key}" for key_id in key_ids)), bound=OF_WEBHOOKS)
+
+
+def test_failure_that_the_page_quotes_is_the_one_that_a_missing_key_causes() -> None:
+    (quoted,) = re.findall(r'workflow tasks fail with "([^"]+)"', PAGE)
+    sealed = Payload(metadata={"encoding": ENCODING, "encryption-cipher": CIPHER, "encryption-key-id": b"old"})
+    with pytest.raises(SealedPayloadError) as missing:
+        EncryptionCodec([("new", bytes(32))]).open(sealed)
+    assert str(missing.value).startswith(quoted.replace("…", "old"))
