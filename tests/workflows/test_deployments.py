@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from temporalio.testing import WorkflowEnvironment
 
 from commands.failure import CommandFailed
+from commands.resume import require_worker
 from commands.rollout import make_current
 from contracts import search_attributes
 from dev.stack.temporal import find_temporal
@@ -46,6 +47,7 @@ async def test_a_versioned_worker_gets_work_once_its_version_is_current(database
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
         assert await make_current(stage.client, "build-1", wait=30) == ""
+        await require_worker(stage.client)
         job = await (await stage.award()).delivered()
         await job.send("validate", job.validator, score_e4=9000)
         assert await job.end() == "released"
