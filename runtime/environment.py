@@ -101,12 +101,11 @@ def temporal_settings(environment: Mapping[str, str]) -> tuple[dict[str, Any], d
 
 
 def _settings(profile: "ClientConfigProfile") -> dict[str, Any]:
-    tls = not profile.tls.disabled if profile.tls else bool(profile.api_key)
     found = {
         "temporal_address": profile.address,
         "temporal_namespace": profile.namespace,
         "temporal_api_key": profile.api_key,
-        "temporal_tls": tls or None,
+        "temporal_tls": not profile.tls.disabled if profile.tls else None,
     }
     return {field: value for field, value in found.items() if value is not None}
 

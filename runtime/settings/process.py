@@ -37,7 +37,7 @@ class ProcessSettings(Part):
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
-    temporal_tls: bool = False
+    temporal_tls: bool | None = None
     temporal_api_key: SecretStr | None = None
     temporal_ui_url: str = "http://127.0.0.1:8233"
     encryption_keys: SecretStr | None = None
@@ -94,7 +94,8 @@ class ProcessSettings(Part):
     def temporal_options(self) -> dict[str, Any]:
         """How the connection to Temporal is made, beside its address: whether in TLS, by which roots and names."""
         options = self._temporal_options
-        return {**options, "tls": options.get("tls", True) if self.temporal_tls else False}
+        in_tls = self.temporal_api_key is not None if self.temporal_tls is None else self.temporal_tls
+        return {**options, "tls": options.get("tls", True) if in_tls else False}
 
     @property
     def signing_keys(self) -> SecretStr | None:

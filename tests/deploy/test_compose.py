@@ -174,7 +174,7 @@ def test_settings_of_a_container_can_be_read(
     settings = read_settings()
     assert settings.database_url == database
     assert settings.temporal_address == temporal
-    assert settings.temporal_tls is bool(given)
+    assert bool(settings.temporal_options["tls"]) is bool(given)
     assert settings.encryption_keys is not None
 
 

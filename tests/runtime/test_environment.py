@@ -189,10 +189,14 @@ async def test_our_word_against_tls_wins(environment: Any, connected: dict[str, 
     assert connected["tls"] is False
 
 
-async def test_an_api_key_of_temporals_environment_goes_in_tls(environment: Any, connected: dict[str, Any]) -> None:
-    environment(TEMPORAL_API_KEY="SECRETSECRET")
+@pytest.mark.parametrize("name", ["TEMPORAL_API_KEY", "BURSAR_TEMPORAL_API_KEY"])
+@pytest.mark.parametrize(("said", "tls"), [({}, True), ({"BURSAR_TEMPORAL_TLS": "false"}, False)])
+async def test_an_api_key_goes_in_tls_unless_that_is_switched_off(
+    environment: Any, connected: dict[str, Any], name: str, said: dict[str, str], tls: bool
+) -> None:
+    environment(**{name: "SECRETSECRET"}, **said)
     await connect(read_settings())
-    assert connected["tls"] is True
+    assert (connected["api_key"], connected["tls"]) == ("SECRETSECRET", tls)
 
 
 async def test_a_file_is_read_only_where_it_is_named(
