@@ -137,6 +137,11 @@ def test_server_archives_where_backups_are_taken_to() -> None:
     assert all("${BACKUPS:-backups}:/backups" in volumes for volumes in folders)
 
 
+def test_server_has_time_to_archive_its_last_wal_when_it_is_stopped() -> None:
+    """Docker's own ten seconds are over before the last checkpoint of a busy server, which is killed then."""
+    assert SERVICES["postgres"]["stop_grace_period"] == "2m"
+
+
 def test_backup_is_a_command_of_the_image_and_begins_with_its_programs() -> None:
     _, _, stage = (ROOT / "Dockerfile").read_text("utf-8").partition("FROM postgres:18-trixie AS backup\n")
     assert 'ENTRYPOINT ["python3", "-m", "manage"]' in stage
