@@ -167,14 +167,12 @@ class EscrowActivities:
                 # What a payment has brought was on its way before.
                 terms = message.escrow.terms
                 await organization.refuse_stopped_as(await books.driver(), terms.payer_org_id, terms.payee_org_id)
-                if message.escrow.funded_from == CREDITS and (known is None or known.has_frozen):
-                    await self._refuse_frozen(await books.driver(), message)
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final
         driver = await books.driver()
         tells = facts(held, message.event, message.escrow)
-        await escrow.write(
+        has_frozen = await escrow.write(
             driver,
             message,
             transfer_id,
@@ -183,6 +181,9 @@ class EscrowActivities:
             tells=tells,
             event_ids=new_ids("evt", len(tells)),
         )
+        if has_frozen and message.escrow.funded_from == CREDITS:
+            # Only now that the credits have moved: a freeze that was being written was waited for, and is seen.
+            await self._refuse_frozen(driver, message)
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)

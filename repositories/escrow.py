@@ -42,8 +42,7 @@ def state_of(row: EscrowRow) -> Escrow:
 class Known:
     """What the books know of an escrow and of one command: the state, and whether the command was done.
 
-    `has_levels` says whether there are levels by reputation, and `has_frozen` whether the payer has frozen spending, so
-    that nobody else has to ask while the row is locked.
+    `has_levels` says whether there are levels by reputation, so that nobody else has to ask while the row is locked.
     """
 
     escrow: Escrow
@@ -51,13 +50,11 @@ class Known:
     transfer_id: UUID | None
     content_hash: str | None = None
     has_levels: bool = True
-    has_frozen: bool = True
 
 
 _LOCK = """
     SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash,
-        EXISTS (SELECT FROM reputation_ladders) AS has_levels,
-        EXISTS (SELECT FROM ledger.controls c WHERE c.org_id = e.org_id AND c.status = 'frozen') AS has_frozen
+        EXISTS (SELECT FROM reputation_ladders) AS has_levels
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = $2
     WHERE e.id = $1 FOR UPDATE OF e
 """
@@ -73,7 +70,7 @@ async def lock(connection: AsyncConnection, escrow_id: str, command_id: str) -> 
     if row is None:
         return None
     state = _STATE.validate_json(row.state)
-    return Known(state, row.done, row.transfer_id, row.content_hash, row.has_levels, row.has_frozen)
+    return Known(state, row.done, row.transfer_id, row.content_hash, row.has_levels)
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:
@@ -158,6 +155,9 @@ WITH written AS ({{row}}),
 INSERT INTO escrow_events
     (escrow_id, number, kind, status, actor, command_id, content_hash, transfer_id, details, at, recorded_at)
 VALUES ($1, $3, $11, $2, $12, $13, $14, $15, $16, $10, clock_timestamp())
+RETURNING $11 = 'funded' AND EXISTS (
+    SELECT FROM escrows e JOIN ledger.controls c ON c.org_id = e.org_id AND c.status = 'frozen' WHERE e.id = $1
+)
 """
 
 
@@ -177,8 +177,11 @@ async def write(
     closes: Collection[str],
     tells: Sequence[Event],
     event_ids: Sequence[str],
-) -> None:
+) -> bool:
     """Write an event and the state after it, tell it, settle the note of its command, and close the cases that it ends.
+
+    Returns whether it funds an escrow of a payer that has frozen spending of somebody. Whoever has moved the payer's
+    credits before has the lock under which a freeze is written, so the answer holds until the transaction ends.
 
     Args:
         connection: of the platform's role, in the transaction that has locked the row.
@@ -205,7 +208,8 @@ async def write(
         outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
         written += [terms.contract_id, terms.payer_org_id, terms.payee_org_id, outside, terms.agent_id]
         written += [escrow_workflow_id(terms.contract_id), terms.currency, terms.amount_minor]
-    await connection.execute(_write(is_first=is_first, tells=len(tells)), *written, *outbox.values_of(tells, event_ids))
+    values = (*written, *outbox.values_of(tells, event_ids))
+    return bool(await connection.fetchval(_write(is_first=is_first, tells=len(tells)), *values))
 
 
 async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str, int]:

@@ -1,16 +1,24 @@
 """A frozen spend control also refuses to fund an escrow with credits, which would get round it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from domain.access import Actor, Role
 from domain.escrow import commands
+from domain.ids import uuid_of
+from domain.spend.control import ControlStatus
 from runtime.database import Database
+from runtime.identity import new_id
+from services import spend_control
+from services.spend_control import Order
 from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.api.escrowing import NOW, escrow_between, record, state
 from tests.api.spending import balance, grant
+from tests.support.locks import somebody_waits
 
 pytestmark = pytest.mark.db
 
@@ -49,3 +57,25 @@ async def test_frozen_funds_no_escrow_with_credits(
     other = Actor(principal="owner", role=Role.OWNER, org_id=payer.org_id)
     funding = commands.fund(await state(database, made), actor=other, source=commands.CREDITS, now=NOW)
     assert ((await record(database, funding, actor=other)).declined is None) == (kind != "organization")
+
+
+async def test_funding_that_waits_for_a_freeze_is_refused(
+    operator: Caller, database: Database, new_tenant: NewTenant
+) -> None:
+    payer, payee = await new_tenant("owner"), await new_tenant("owner")
+    await grant(operator, payer.org_id, "10")
+    made = await escrow_between(operator, database, payer, payee)
+    body: dict[str, Any] = {"subject": {"type": "organization", "id": payer.org_id}, "limits": []}
+    control = str(good(await payer.owner.post("/spend-controls", body), 201)["id"])
+    owner = Actor(principal="owner", role=Role.OWNER, org_id=payer.org_id)
+    funding = commands.fund(await state(database, made), actor=owner, source=commands.CREDITS, now=NOW)
+    async with database.platform() as session:
+        order = Order(actor=owner, org_id=payer.org_id, command_id=new_id("cmd"), at=datetime.now(UTC))
+        await spend_control.set_status(session, order, uuid_of(control), ControlStatus.FROZEN)
+        paying = asyncio.create_task(record(database, funding, actor=owner))
+        await somebody_waits(database)
+    declined = (await paying).declined
+    assert declined is not None
+    assert (declined.code, declined.extra["control_id"]) == ("spend.limit_exceeded", control)
+    assert (await state(database, made)).status == "open"
+    assert (await balance(payer.owner))[0] == "10.00"
