@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-import asyncpg
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,16 +35,14 @@ from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
-from ledger.controls import frozen
 from ledger.gateway import Ledger, Posting
-from repositories import alert, api_key, audit, contract, debt, escrow, escrow_notice, organization, payment
-from repositories import session as sessions
+from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
 from services.level import refuse_exposure
 from services.reputation import record_settled
-from services.spend import limit_exceeded
+from services.spend import refuse_frozen
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
@@ -183,31 +180,10 @@ class EscrowActivities:
         )
         if has_frozen and message.escrow.funded_from == CREDITS:
             # Only now that the credits have moved: a freeze that was being written was waited for, and is seen.
-            await self._refuse_frozen(driver, message)
+            await refuse_frozen(driver, message.actor_detail, message.escrow.terms.payer_org_id, at=message.at)
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
-
-    async def _refuse_frozen(self, driver: asyncpg.Connection, message: RecordEscrowEvent) -> None:
-        """Refuse credits for an escrow while spending is frozen of whoever funds it."""
-        actor = message.actor_detail
-        key_id = None if actor is None else actor.key_id
-        if actor is not None and key_id is None and actor.session_id is not None:
-            # A link opened it: it spends as the key of its principal.
-            key_id, department_id, project_id = await sessions.spends_as(driver, actor.session_id)
-        else:
-            department_id, project_id = await api_key.attribution_of(driver, key_id)
-        refusal = await frozen(
-            driver,
-            message.escrow.terms.payer_org_id,
-            agent_id=None if actor is None else actor.agent_id,
-            department_id=department_id,
-            project_id=project_id,
-            key_id=key_id,
-            at=message.at,
-        )
-        if refusal is not None:
-            raise limit_exceeded(refusal)
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money that became something else while the escrow was on its way to take it.

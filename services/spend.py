@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
@@ -11,11 +12,13 @@ from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus, stopped
 from domain.text import rfc3339
+from ledger.controls import frozen
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Refusal, RefusalReason, Spent
 from models.spend import Spend, SpendChange
-from repositories import audit, marketplace, organization
+from repositories import api_key, audit, marketplace, organization
+from repositories import session as sessions
 from repositories import spend as spends
 from runtime.database import driver_connection
 from services.debt import close_paid_debts
@@ -69,6 +72,33 @@ def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
             "resets_at": None if refusal.resets_at is None else rfc3339(refusal.resets_at),
         },
     )
+
+
+async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
+    """Refuse credits of an organization for an escrow while spending is frozen of whoever gives the command.
+
+    Needs the platform's role.
+
+    Raises:
+        SpendLimitExceeded: it is.
+    """
+    key_id = None if actor is None else actor.key_id
+    if actor is not None and key_id is None and actor.session_id is not None:
+        # A link opened it: it spends as the key of its principal.
+        key_id, department_id, project_id = await sessions.spends_as(connection, actor.session_id)
+    else:
+        department_id, project_id = await api_key.attribution_of(connection, key_id)
+    refusal = await frozen(
+        connection,
+        org_id,
+        agent_id=None if actor is None else actor.agent_id,
+        department_id=department_id,
+        project_id=project_id,
+        key_id=key_id,
+        at=at,
+    )
+    if refusal is not None:
+        raise limit_exceeded(refusal)
 
 
 async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> NewSpend | None:

@@ -15,9 +15,11 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services import spend_control
 from services.spend_control import Order
-from tests.api.conftest import Caller, Tenant, good, new_key
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, escrow_between, record, state
+from tests.api.paying import paying_app
 from tests.api.spending import balance, grant
+from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
 
 pytestmark = pytest.mark.db
@@ -79,3 +81,21 @@ async def test_funding_that_waits_for_a_freeze_is_refused(
     assert (declined.code, declined.extra["control_id"]) == ("spend.limit_exceeded", control)
     assert (await state(database, made)).status == "open"
     assert (await balance(payer.owner))[0] == "10.00"
+
+
+async def test_frozen_key_makes_no_payment_with_credits_for_an_escrow(
+    operator: Caller, database: Database, database_urls: DatabaseUrls, new_tenant: NewTenant
+) -> None:
+    payer, payee = await new_tenant("owner", "member"), await new_tenant("owner")
+    made = await escrow_between(operator, database, payer, payee)
+    control = await frozen(payer, "key", str(good(await payer.member.get("/me"))["key_id"]))
+    async with paying_app(database_urls) as http:
+        owner, member = (Caller(http, caller.token) for caller in (payer.owner, payer.member))
+        for path, body in (
+            ("/payments", {"purpose": "escrow", "escrow_id": made, "provider": "credits"}),
+            (f"/escrows/{made}/fund", {"provider": "credits"}),
+        ):
+            refusal = refused(await member.post(path, body, key=new_key()), 402, "spend.limit_exceeded")
+            assert (refusal["reason"], refusal["control_id"]) == ("frozen", control)
+            # Nothing is frozen of the owner, and there is no run that answers.
+            refused(await owner.post(path, body, key=new_key()), 503, "service.unavailable")

@@ -8,6 +8,7 @@ behind the books catches up before its refusal counts.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from temporalio.client import Client
@@ -29,6 +30,7 @@ from domain.ids import is_id
 from domain.metadata import NOTHING, Written
 from domain.payment.commands import NotYet
 from domain.payment.fulfilment import NotPaid, fulfilment_due
+from domain.payment.options import CREDITS
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from repositories import metadata
@@ -37,6 +39,7 @@ from repositories import payment_command as intents
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id
+from services.spend import refuse_frozen
 
 MISSING = "There is no such payment."
 #: The provider did not do what a command asked for.
@@ -98,6 +101,7 @@ async def create(
     Raises:
         IdempotencyConflict: the command asked for something else before.
         ExternalIdTaken: another payment has the id.
+        SpendLimitExceeded: it is made with credits, and spending is frozen of whoever asks for it.
         PaymentDeclined: nobody will pay; a payment that failed has been recorded.
         Invalid: `provider.refused`, the provider did not make the payment; it has been recorded as failed.
         Unavailable: no answer in time; repeating the key is safe.
@@ -107,6 +111,9 @@ async def create(
     asked = await deps.pool.read(lambda pool: intents.asked(pool, org_id, command_id, request_hash))
     if asked is None:
         made = await make()
+        if made.provider == CREDITS:
+            async with deps.database.platform_statement() as connection:
+                await refuse_frozen(connection, actor, org_id, at=datetime.now(UTC))
         # What somebody else with the same command was quicker to ask for counts.
         asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made))
     terms = asked.terms

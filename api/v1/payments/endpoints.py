@@ -52,6 +52,7 @@ from domain.errors import (
     InsufficientFunds,
     Invalid,
     NotFound,
+    SpendLimitExceeded,
     Unavailable,
     WrongState,
 )
@@ -102,7 +103,7 @@ CREATING = (
 INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"))
 _CREATING = errors(
     *(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), ExposureLimit, *INVOICED),
-    *(*CREATING, ExternalIdTaken),
+    *(*CREATING, ExternalIdTaken, SpendLimitExceeded),
 )
 _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(
