@@ -103,30 +103,31 @@ async def note(
 
 
 async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
-    """Return the notes that a deadline must let go first, in the order of their times, up to `MOST` of them.
+    """Return the notes that a deadline must let go first, in the order of their times, about `MOST` at once.
 
     A note counts when it was made before the deadline and against this one: what was asked of an earlier delivery or
-    milestone is not done to a later one.
+    milestone is not done to a later one. Only a dispute holds for that too, so beside deliveries, which move the
+    deadline, the first dispute is returned, however many notes stand between.
     """
     done = select(EscrowEventRow.number).where(
         EscrowEventRow.escrow_id == EscrowNotice.escrow_id, EscrowEventRow.command_id == EscrowNotice.command_id
     )
-    size = func.sum(func.octet_length(cast(EscrowNotice.command, Text))).over(
-        order_by=(EscrowNotice.noted_at, EscrowNotice.command_id)
+    counts = (
+        EscrowNotice.escrow_id == escrow_id,
+        EscrowNotice.settled_at.is_(None),
+        EscrowNotice.deadline_at == deadline_at,
+        EscrowNotice.noted_at < deadline_at,
+        ~done.exists(),
     )
-    found = await session.execute(
-        select(EscrowNotice, size)
-        .where(
-            EscrowNotice.escrow_id == escrow_id,
-            EscrowNotice.settled_at.is_(None),
-            EscrowNotice.deadline_at == deadline_at,
-            EscrowNotice.noted_at < deadline_at,
-            ~done.exists(),
-        )
-        .order_by(EscrowNotice.noted_at, EscrowNotice.command_id)
-        .limit(MOST)
-    )
-    return [row for number, (row, bytes_so_far) in enumerate(found) if number == 0 or bytes_so_far <= MOST_BYTES]
+    order = (EscrowNotice.noted_at, EscrowNotice.command_id)
+    size = func.sum(func.octet_length(cast(EscrowNotice.command, Text))).over(order_by=order)
+    rows = (await session.execute(select(EscrowNotice, size).where(*counts).order_by(*order).limit(MOST))).all()
+    found = [row for number, (row, bytes_so_far) in enumerate(rows) if number == 0 or bytes_so_far <= MOST_BYTES]
+    names = {row.name for row in found}
+    if "deliver" in names and "dispute" not in names:
+        dispute = select(EscrowNotice).where(*counts, EscrowNotice.name == "dispute").order_by(*order).limit(1)
+        found += await session.scalars(dispute)
+    return found
 
 
 #: Settles the note of a command that was done, or with `all` every note of its escrow; part of a larger statement.

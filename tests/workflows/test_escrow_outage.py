@@ -324,3 +324,13 @@ async def test_dispute_noted_after_another_delivery_holds_all_the_same(award):
     await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
     assert (await settled(job))[-2:] == ["delivered", "disputed"]
+
+
+async def test_dispute_noted_after_more_deliveries_than_are_worked_off_at_once_holds_all_the_same(award):
+    job = await late(award)
+    for number in range(notices.MOST + 1):
+        bot = replace(job.bot, principal=f"bot-{number}")
+        await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=bot, note="junk"), before=2 * HOUR)
+    await noted(job, "dispute", dispute(job), before=HOUR)
+    await back(job)
+    assert (await settled(job))[-2:] == ["delivered", "disputed"]
