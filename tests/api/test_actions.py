@@ -122,6 +122,19 @@ async def test_delivery_too_many_is_not_offered(operator: Caller, database: Data
     assert (await actions_of(tenant.owner, made))["deliver"]["reason"]["code"] == "escrow.deliveries_full"
 
 
+@pytest.mark.parametrize("stopped", ["payer", "payee"])
+async def test_funding_is_not_offered_while_a_party_is_suspended(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]], stopped: str
+) -> None:
+    parties = {"payer": await new_tenant("owner"), "payee": await new_tenant("owner")}
+    made = await escrow_between(operator, database, **parties, at=TODAY)
+    payer = parties["payer"].owner
+    assert (await actions_of(payer, made))["fund"]["allowed"]
+    good(await operator.post(f"/organizations/{parties[stopped].org_id}/suspend", {"reason": "a look at it"}))
+    fund = (await actions_of(payer, made))["fund"]
+    assert (fund["allowed"], fund["reason"]["code"]) == (False, "organization.suspended")
+
+
 async def test_platform_without_a_part_in_the_escrow_is_offered_its_own_commands_alone(
     operator: Caller, database: Database, tenant: Tenant
 ) -> None:

@@ -28,9 +28,11 @@ from domain.escrow.actions import (
 from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
 from domain.money import format_amount, parse_amount, parse_ratio
+from domain.organization import STOPPED
+from domain.payment.terms import PurposeKind
 from domain.reputation.levels import ExposureLimit
 from repositories import escrow as escrows
-from services.level import refuse_exposure
+from services.purposes import BOOKS
 
 router = Resource(tags=["escrows"])
 
@@ -111,7 +113,7 @@ async def list_actions(
     )
     full = await _full(deps, actor, escrow, parameters)
     found = actions(escrow, actor, datetime.now(UTC), parameters, full=full)
-    return EscrowActionList(actions=[EscrowActionView.of(await _exposed(deps, escrow, action)) for action in found])
+    return EscrowActionList(actions=[EscrowActionView.of(await _fundable(deps, escrow, action)) for action in found])
 
 
 async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters) -> dict[EscrowAction, DomainError]:
@@ -133,13 +135,13 @@ async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters
     return full
 
 
-async def _exposed(deps: Deps, escrow: Escrow, action: Action) -> Action:
-    """Refuse funding where the payee's level does not allow more, as the books do when they take the money."""
+async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
+    """Refuse funding where a party is stopped or the payee's level does not allow more, as the books do."""
     if action.name is not EscrowAction.FUND or action.outcome is None:
         return action
     try:
         async with deps.database.platform() as session:
-            await refuse_exposure(session, escrow.terms, lock=False)
-    except ExposureLimit as refusal:
+            await BOOKS[PurposeKind.ESCROW].refuse(session, escrow)
+    except (ExposureLimit, *STOPPED) as refusal:
         return Action(name=action.name, refusal=refusal)
     return action
