@@ -1,6 +1,6 @@
 """Departments, and what agents and keys are attributed to. Whoever writes holds the lock of `organization.lock`."""
 
-from sqlalchemy import func, or_, select, union_all, update
+from sqlalchemy import func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -71,11 +71,13 @@ async def page(
 
 
 async def in_use_by(session: AsyncSession, department_id: str) -> str | None:
-    """Return the id of something that still belongs to the department: an open part of it, an agent, or a key."""
-    unexpired = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
+    """Return the id of something that still belongs to the department: an open part of it, an agent, or a key.
+
+    A key that has expired counts until it is revoked: a session by link spends as it.
+    """
     parts = select(Department.id).where(Department.parent_id == department_id, Department.closed_at.is_(None))
     agents = select(Agent.id).where(Agent.department_id == department_id)
-    keys = select(ApiKey.id).where(ApiKey.department_id == department_id, ApiKey.revoked_at.is_(None), unexpired)
+    keys = select(ApiKey.id).where(ApiKey.department_id == department_id, ApiKey.revoked_at.is_(None))
     found: str | None = await session.scalar(union_all(parts, agents, keys).limit(1))
     return found
 

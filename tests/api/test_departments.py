@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 
 from api.deps import Deps
@@ -11,6 +12,7 @@ from domain.access import Actor, Role
 from domain.errors import Invalid
 from domain.spend.scope import Attribution, Named, SpendingKey
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
@@ -99,6 +101,23 @@ async def test_a_department_is_closed_once_nothing_belongs_to_it(
     refused(await attribute(tenant.owner, f"/agents/{agent}", department_id=part["id"]), 422, "request.invalid")
     seen = {it["id"] for it in good(await tenant.owner.get("/departments?open=true&limit=200"))["data"]}
     assert not seen & {part["id"], top["id"]}
+
+
+async def test_department_of_a_key_that_has_expired_and_that_a_session_may_spend_as_is_not_closed(
+    tenant: Tenant, database_urls: DatabaseUrls
+) -> None:
+    made = await department(tenant.owner)
+    key = good(await tenant.owner.post("/api-keys", {"principal": "expiring", "role": "member"}), 201)["id"]
+    good(await attribute(tenant.owner, f"/api-keys/{key}", department_id=made["id"]))
+    connection = await asyncpg.connect(database_urls.owner)
+    try:
+        await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", key)
+    finally:
+        await connection.close()
+    close = f"/departments/{made['id']}/close"
+    assert refused(await tenant.owner.post(close), 409, "department.in_use")["in_use_by"] == key
+    assert (await tenant.owner.delete(f"/api-keys/{key}")).status_code == 204
+    good(await tenant.owner.post(close))
 
 
 async def test_closing_and_attributing_at_once_never_leave_an_agent_in_a_closed_department(tenant: Tenant) -> None:
