@@ -71,9 +71,10 @@ def check_second(
     Args:
         requested_by: the principal who asked.
         requested_at: when.
-        issued_by: who issued the key that asked; None for the first key of an installation.
+        issued_by: who issued the key that asked, or the one before it where the principal has issued it to itself; None
+            where no key asked.
         by: the principal who approves.
-        key_issued_by: who issued that principal's key.
+        key_issued_by: who issued that principal's key, in the same way.
         key_at: when that was.
 
     Raises:

@@ -1,9 +1,11 @@
 """Statements about acts of operators that another operator has to approve. Needs the platform's session."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.approval import ApprovalStatus
 from domain.errors import NotFound
@@ -85,6 +87,29 @@ async def page(
     return await _LIST.page(session, wanted, [()], after=after, limit=limit, besides=in_states(wanted, state))
 
 
-async def key(session: AsyncSession, key_id: str | None) -> ApiKey | None:
-    """Return the key with which somebody asked or approves."""
-    return None if key_id is None else await session.get(ApiKey, key_id)
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """How an operator came by a key: who issued it, and when."""
+
+    by: str
+    at: datetime
+
+
+async def issued(session: AsyncSession, key_id: str | None) -> Issued | None:
+    """Return how an operator came by the key with which somebody asked or approves; None where there is none.
+
+    Keys of operators are the platform's. One that a principal has issued to itself stands for the one before it that
+    somebody else had issued to it.
+    """
+    own, before = ApiKey, aliased(ApiKey)
+    issuer = (
+        select(before.created_by)
+        .where(before.org_id.is_(None), func.lower(before.principal) == func.lower(own.principal))
+        .where(before.created_at <= own.created_at, func.lower(before.created_by) != func.lower(before.principal))
+        .order_by(before.created_at.desc(), before.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(func.coalesce(issuer, own.created_by), own.created_at).where(own.id == key_id)
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else Issued(*row)

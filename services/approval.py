@@ -216,14 +216,14 @@ async def _request(
 
 
 async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: datetime) -> None:
-    mine, theirs = await approval.key(session, actor.key_id), await approval.key(session, row.requested_key)
+    mine, theirs = await approval.issued(session, actor.key_id), await approval.issued(session, row.requested_key)
     check_second(
         requested_by=row.requested_by,
         requested_at=row.requested_at,
-        issued_by=None if theirs is None else theirs.created_by,
+        issued_by=None if theirs is None else theirs.by,
         by=actor.qualified(),
-        key_issued_by="" if mine is None else mine.created_by,
-        key_at=row.requested_at if mine is None else mine.created_at,
+        key_issued_by="" if mine is None else mine.by,
+        key_at=row.requested_at if mine is None else mine.at,
     )
     row.status, row.decided_by, row.decided_at = ApprovalStatus.APPROVED.value, actor.qualified(), now
     await _tell(session, actor, row, "approve")

@@ -342,6 +342,25 @@ async def test_operator_with_a_second_key_of_its_own_making_is_still_one(
     refused(await agree(before, tenant), 409, "approval.same_operator")
 
 
+async def test_accomplice_that_has_issued_itself_its_second_key_is_still_the_same_operator(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    insider, other = two
+    tenant, elsewhere = await new_tenant("owner"), await new_tenant("owner")
+    body = {"principal": f"accomplice-{next(NUMBERS)}", "role": "operator"}
+    first = Caller(insider.http, good(await insider.post("/api-keys", body, key=new_key()), 201)["secret"])
+    second = Caller(insider.http, good(await first.post("/api-keys", body, key=new_key()), 201)["secret"])
+    needed = refused(await agree(insider, tenant), 403, "approval.required")
+    path = f"/approvals/{needed['approval_id']}/approve"
+    refused(await second.post(path), 409, "approval.same_operator")
+    refused(await agree(second, tenant), 409, "approval.same_operator")
+    good(await other.post(path))
+    needed = refused(await agree(second, elsewhere), 403, "approval.required")
+    path = f"/approvals/{needed['approval_id']}/approve"
+    refused(await insider.post(path), 409, "approval.same_operator")
+    good(await other.post(path))
+
+
 async def test_rejected_and_lapsed_requests_are_over(
     two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
 ) -> None:
