@@ -39,6 +39,7 @@ class Purpose:
         sold_as: how the agent is sold, see `domain.marketplace.offer.OfferModel`.
         listed_minor: the price of the offer, to which tax may have been added; None for payments of before.
         renews: the purchase whose next period is paid, where it is one.
+        included_uses: for how many uses the price is, see `domain.marketplace.offer.Offer`.
     """
 
     kind: PurposeKind
@@ -54,6 +55,7 @@ class Purpose:
     renews: str | None = None
     sold_as: str | None = None
     listed_minor: int | None = None
+    included_uses: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

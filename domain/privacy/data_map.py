@@ -68,7 +68,7 @@ MESSAGES = Place(
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
             "reversed_minor seen_minor waiting_minor "
-            "change creator_bps sold_as listed_minor grants most_minor order plan prices total_minor "
+            "change creator_bps sold_as listed_minor included_uses grants most_minor order plan prices total_minor "
             "billed requests late_periods due_minor standing tax tax_minor year_bills left_minor paid_before_minor "
             "worth_minor"
         ),

@@ -195,6 +195,7 @@ async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -
         model=OfferModel(purpose.sold_as or OfferModel.ONE_TIME.value),
         price_minor=purpose.goods_minor,
         currency=purpose.goods_asset,
+        included_uses=purpose.included_uses,
     )
     before = None if purpose.renews is None else await marketplace.get_purchase(session, purpose.renews, lock=True)
     if before is not None:

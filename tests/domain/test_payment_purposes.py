@@ -9,10 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.credits import CreditPrice
 from domain.errors import DomainError
+from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from domain.payment.options import Options, check_options
 from domain.payment.pricing import Charge, Market, Order, Price, charged
 from domain.payment.purposes import RULES, check_named, rules_for
 from domain.payment.purposes.invoice import Payable
+from domain.payment.purposes.purchase import Wanted
 from domain.payment.quote import Rate
 from domain.payment.terms import Purpose, PurposeKind
 from domain.project import SlotPrice
@@ -114,6 +116,23 @@ def test_coins_buy_the_credits_that_they_are_worth() -> None:
     charge = charged(price, RATE, now=NOW, valid_for=valid_for)
     assert (charge.amount_minor, charge.currency, charge.worth_minor) == (100_000, "BTC", 5_000)
     assert rules.buys(order, charge, MARKET).goods_minor == MARKET.credit.buys(5_000)
+
+
+def test_agent_is_bought_for_the_uses_that_its_price_is_for() -> None:
+    offer = Offer(
+        agent_id="agt_1",
+        org_id="org_1",
+        name="Reader",
+        model=OfferModel.ONE_TIME,
+        price_minor=1000,
+        currency="USD",
+        creator_bps=None,
+        status=OfferStatus.LISTED,
+        included_uses=20,
+    )
+    order = Order(options=STRIPE, subject=Wanted(offer=offer, creator_bps=9000))
+    charge = Charge(amount_minor=1000, currency="USD")
+    assert RULES[K.PURCHASE].buys(order, charge, MARKET).included_uses == 20
 
 
 def test_a_price_in_money_is_quoted_in_the_coin_that_pays() -> None:

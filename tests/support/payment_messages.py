@@ -81,6 +81,7 @@ def full_terms() -> PaymentTerms:
         renews="pur_01h455vb4pex5vsknk084sn02q",
         sold_as="monthly",
         listed_minor=1000,
+        included_uses=20,
     )
     return replace(
         TERMS,
