@@ -67,6 +67,7 @@ class PurchaseShare:
         taken: how much of the price has left the shares.
         borne: what chargebacks have taken for which the creator does not answer any more: the payer alone owes it.
         stays_refunded: the organization has bought the agent anew, so what comes back goes to the organization.
+        following: the month that the organization has by now, where the sale was of one before it.
         owed_minor: what the creator has not got any more, and its organization owes.
         came_minor: what the event has brought the shares and the tax; below zero where it went back.
         tax_minor: what of that is tax.
@@ -76,6 +77,7 @@ class PurchaseShare:
     taken: int
     borne: int = 0
     stays_refunded: bool = False
+    following: MarketplacePurchase | None = None
     owed_minor: int = 0
     came_minor: int = 0
     tax_minor: int = 0
@@ -159,6 +161,9 @@ class PurchaseShare:
                 row.status, row.refunded_at = status.value, event.at if refunded else None
                 row.renews_at = None
                 row.refunded_by = event.actor if refunded else None
+            if self.following is not None and is_disputed(event.payment):
+                # The method would be charged again for what its holder has just taken back.
+                self.following.renews_at = None
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
         if self.owed_minor:
@@ -249,7 +254,14 @@ class PurchaseBooks(Alone):
         if event.payment.disputes:
             answers_for = await recovery.answers_for(session, hold_back, row.agent_id)
             borne = borne_minor(event.payment, row.bought_at, answers_for)
-        return PurchaseShare(purchase=row, taken=row.taken_minor, borne=borne, stays_refunded=other)
+        follows = owned is not None and row.anchor_at is not None and owned.anchor_at == row.anchor_at
+        return PurchaseShare(
+            purchase=row,
+            taken=row.taken_minor,
+            borne=borne,
+            stays_refunded=other,
+            following=owned if follows else None,
+        )
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return where the shares are kept."""

@@ -500,6 +500,20 @@ async def test_next_month_is_bought_once_and_goes_on_from_the_one_before(sold: S
     assert await sold.earned() == 900
 
 
+async def test_chargeback_of_an_earlier_month_ends_the_renewals_and_leaves_the_month_that_was_paid(sold: Sold) -> None:
+    made = await sold.paid(sold_as="monthly")
+    assert (await sold.fulfil(made)).applied
+    second = await sold.paid(sold_as="monthly", renews=(await sold.purchase(made)).id)
+    assert (await sold.fulfil(second)).applied
+    third = await sold.paid(sold_as="monthly", renews=(await sold.purchase(second)).id)
+    made.there.dispute()
+    await made.look()
+    row = await sold.purchase(second)
+    assert (row.status, row.renews_at) == ("active", None)
+    # It was asked for before.
+    assert (await sold.fulfil(third)).declined is not None
+
+
 async def test_month_that_was_cancelled_is_not_renewed(sold: Sold) -> None:
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
