@@ -209,11 +209,19 @@ async def buy(
 async def owned_now(session: AsyncSession, org_id: str, agent_id: str, now: datetime) -> MarketplacePurchase | None:
     """Return the purchase by which an organization has an agent, which is locked; one whose period is over ends."""
     row = await marketplace.owned(session, org_id, agent_id)
-    if row is None or not is_over(row.ends_at, now) or row.status != PurchaseStatus.ACTIVE.value:
+    if row is None or is_kept(row, now):
         return row
     row.status, row.renews_at = PurchaseStatus.ENDED.value, None
     await session.flush()
     return None
+
+
+def is_kept(purchase: MarketplacePurchase, now: datetime) -> bool:
+    """Tell whether a purchase by which an organization has an agent keeps it from buying the agent anew.
+
+    So does one that a chargeback suspends, also after its period: it is active again once the chargeback is won.
+    """
+    return purchase.status != PurchaseStatus.ACTIVE.value or not is_over(purchase.ends_at, now)
 
 
 def new_purchase(

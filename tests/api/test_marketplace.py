@@ -456,6 +456,24 @@ async def call(caller: Caller, studio: Tenant, key: str | None = None, **more: A
     return await caller.post("/credits/use", body, key=key or new_key())
 
 
+async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
+    studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
+) -> None:
+    """The sale would be refused when the money is there, so nobody is asked for it."""
+    await offer(studio, model="monthly", price="10", currency="CREDIT")
+    purchase = await bought(buyer.owner, studio)
+    await offer(studio, model="monthly", price="10", currency="USD")
+    suspends = "UPDATE marketplace_purchases SET status = 'suspended', renews_at = NULL, ends_at = $2 WHERE id = $1"
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        await owner.execute(suspends, purchase["id"], datetime.now(UTC) - timedelta(days=1))
+    finally:
+        await owner.close()
+    answer = good(await buy(buyer.finance, studio), 201)
+    assert (answer["purchase"]["id"], answer["purchase"]["has_access"]) == (purchase["id"], False)
+    assert answer["payment"] is None
+
+
 @pytest.mark.parametrize("model", ["one_time", "usage"])
 async def test_closed_buyer_is_given_back_no_credits(
     model: str, studio: Tenant, buyer: Tenant, operator: Caller

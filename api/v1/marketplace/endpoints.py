@@ -41,7 +41,6 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
 from domain.ids import refund_id_of, sale_tax_key
 from domain.marketplace.offer import NotForSale, OfferModel, changed, check_buyer, require_seen, words
-from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, format_ratio, parse_amount
@@ -250,7 +249,7 @@ async def purchase_agent(
     async def pay() -> PurchaseAnswer:
         async with deps.session_for(actor) as session:
             row = await marketplace.owned(session, org_id, offer.agent_id)
-        if row is not None and not is_over(row.ends_at, datetime.now(UTC)):
+        if row is not None and service.is_kept(row, datetime.now(UTC)):
             return PurchaseAnswer(purchase=await _purchase(deps, row))
         payment = await commands.create(deps, await get_temporal(deps), actor, once, terms, wish.own())
         async with deps.session_for(actor) as session:
