@@ -13,7 +13,7 @@ from domain.errors import Conflict
 from domain.ids import renewal_command_id
 from domain.mail import MailKind
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
-from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_over
+from domain.marketplace.renewal import AGAIN, MOST_TRIES, is_missed, is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import format_amount
 from domain.organization import OrganizationClosed, OrganizationSuspended
@@ -61,6 +61,12 @@ async def renew(
     await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
     row = await marketplace.get_purchase(session, purchase_id, lock=True)
     if row.renews_at is None or row.renews_at > now:
+        return None
+    assert row.anchor_at is not None
+    assert row.period is not None
+    if is_missed(row.anchor_at, row.period, now):
+        await _tell(session, row)
+        await _stop(session, row, now)
         return None
     listing = await marketplace.get(session, row.agent_id)
     sold = listing.offer.status == OfferStatus.LISTED.value

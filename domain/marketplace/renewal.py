@@ -17,6 +17,11 @@ def period_of(anchor_at: datetime, number: int) -> Period:
     return Period(start=anchor.after(number - 1), end=anchor.after(number))
 
 
+def is_missed(anchor_at: datetime, number: int, now: datetime) -> bool:
+    """Tell whether the month after the n-th is over as well: nobody has had it, so nobody pays for it any more."""
+    return period_of(anchor_at, number + 1).end <= now
+
+
 def is_over(ends_at: datetime | None, now: datetime) -> bool:
     """Tell whether the period that was paid is over; what was bought for good never is."""
     return ends_at is not None and ends_at <= now

@@ -12,6 +12,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
+from domain.marketplace.renewal import is_missed
 from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
 from domain.money import format_amount
 from domain.payable import HoldBack
@@ -284,8 +285,14 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
     if purpose.renews is None:
         if await owned_now(session, terms.org_id, purpose.agent_id, at) is not None:
             raise NotForSale("The organization has this agent already.")
-    elif (await marketplace.get_purchase(session, purpose.renews, lock=True)).renews_at is None:
-        raise NotForSale("The purchase is not renewed any more.")
+    else:
+        before = await marketplace.get_purchase(session, purpose.renews, lock=True)
+        if before.renews_at is None:
+            raise NotForSale("The purchase is not renewed any more.")
+        assert before.anchor_at is not None
+        assert before.period is not None
+        if is_missed(before.anchor_at, before.period, at):
+            raise NotForSale("The month that was to be paid is over.")
     listing = await marketplace.get(session, purpose.agent_id)
     if listing.offer.status != OfferStatus.LISTED.value:
         raise NotForSale("This agent is not sold any more.")

@@ -127,6 +127,28 @@ async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sol
     assert (start.terms.purpose.goods_minor, start.terms.purpose.listed_minor) == (1190, 1000)
 
 
+async def test_month_that_is_over_before_anybody_was_asked_is_not_paid_afterwards(
+    sold: Sold, database: Database
+) -> None:
+    """The sweep was away, or met an error each hour, and nobody had access meanwhile."""
+    _, first = await bought(sold)
+    assert first.ends_at is not None
+    renewing = Renewing(database)
+    await renewing.at(first, first.ends_at + timedelta(days=40))
+    assert renewing.client.starts == []
+    assert await renewing.mails(sold.buyer) == 1
+    async with database.platform() as session:
+        row = await marketplace.get_purchase(session, first.id)
+        assert (row.status, row.renews_at) == ("ended", None)
+
+
+async def test_month_whose_money_comes_after_it_is_over_is_not_sold(sold: Sold) -> None:
+    _, first = await bought(sold)
+    assert first.ends_at is not None
+    following = await sold.paid(sold_as="monthly", renews=first.id)
+    assert (await sold.fulfil(following, at=first.ends_at + timedelta(days=40))).declined is not None
+
+
 async def test_month_that_is_never_paid_is_tried_some_times_and_ends(sold: Sold, database: Database) -> None:
     _, first = await bought(sold)
     assert first.ends_at is not None
