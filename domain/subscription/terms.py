@@ -33,7 +33,7 @@ def terms_of(
     Raises:
         Invalid: it is not sold, or not so; or not by the seat, or not so many seats.
     """
-    own = next((each for each in agreed if (each.interval, each.currency) == (interval, currency)), None)
+    own = _agreed(agreed, interval, currency)
     if own is None and (not plan.is_sold or not plan.prices):
         raise Invalid(f"The plan {plan.name} is not sold.", extra={"field": "plan"})
     price = own or plan.price(interval, currency)
@@ -47,16 +47,20 @@ def terms_of(
         is_agreed=own is not None,
         net_days=net_days,
     )
-    _check_seats(plan, price, seats)
+    _check_seats(plan, price.amount_minor, seats)
     return of_one if seats is None else of_one.with_seats(seats)
 
 
-def _check_seats(plan: Plan, price: PlanPrice, seats: int | None) -> None:
+def _agreed(agreed: Sequence[PlanPrice], interval: Interval, currency: str) -> PlanPrice | None:
+    return next((each for each in agreed if (each.interval, each.currency) == (interval, currency)), None)
+
+
+def _check_seats(plan: Plan, of_one_minor: int, seats: int | None) -> None:
     if not plan.is_per_seat:
         if seats is not None:
             raise Invalid(f"The plan {plan.name} is not sold by the seat. Leave this out.", extra={"field": "seats"})
         return
-    most = min(plan.seats or MAX_SEATS, MAX_SEATS, MAX_AMOUNT_MINOR // price.amount_minor)
+    most = min(plan.seats or MAX_SEATS, MAX_SEATS, MAX_AMOUNT_MINOR // of_one_minor)
     if seats is None or not 0 < seats <= most:
         raise Invalid(f"The plan {plan.name} is sold by the seat. Say how many: 1 to {most}.", extra={"field": "seats"})
 
@@ -71,7 +75,7 @@ def terms_of_change(
 ) -> Terms:
     """Return what is agreed when a subscription changes; what is left out stays, and how it is collected does.
 
-    Seats are added to a plan, and taken from it, at the price that the subscription has.
+    Seats are added to a plan, and taken from it, at the price that the subscription has, also when it is sold no more.
 
     Raises:
         Invalid: as of `terms_of`.
@@ -79,11 +83,11 @@ def terms_of_change(
     interval = interval or held.interval
     if plan.is_per_seat and seats is None:
         seats = held.seats
-    wanted = terms_of(plan, interval, held.currency, agreed, net_days=held.net_days, seats=seats)
-    is_same = (plan.name, interval) == (held.plan, held.interval)
-    if is_same and seats is not None and held.seats is not None and seats != held.seats and not wanted.is_agreed:
+    is_same = (plan.name, interval) == (held.plan, held.interval) and _agreed(agreed, interval, held.currency) is None
+    if is_same and seats is not None and held.seats is not None and seats != held.seats:
+        _check_seats(plan, held.unit_minor, seats)
         return held.with_seats(seats)
-    return wanted
+    return terms_of(plan, interval, held.currency, agreed, net_days=held.net_days, seats=seats)
 
 
 def seats_of(plan: Plan, terms: Terms | None) -> int | None:

@@ -71,6 +71,19 @@ def test_seats_are_sold_up_to_what_the_books_hold_and_not_of_other_plans() -> No
         assert refusal.value.extra == {"field": "seats"}
 
 
+@pytest.mark.parametrize("changes", [{"is_sold": False}, {"prices": ()}])
+def test_team_whose_plan_is_sold_no_more_adds_and_drops_seats_at_its_price(changes: dict[str, object]) -> None:
+    kept = replace(TEAM, **changes)
+    for seats in (3, 12):
+        assert terms_of_change(team(9), kept, None, seats=seats) == team(seats)
+    for plan, seats in ((kept, 201), (replace(kept, is_per_seat=False), 3)):
+        with pytest.raises(Invalid) as refusal:
+            terms_of_change(team(9), plan, None, seats=seats)
+        assert refusal.value.extra == {"field": "seats"}
+    with pytest.raises(Invalid, match="not sold"):
+        terms_of_change(team(9), kept, YEAR, seats=12)
+
+
 def test_seats_below_use_are_refused_and_say_what_is_left() -> None:
     require_seats(TEAM, team(5), 5)
     for refused in (
