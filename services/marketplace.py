@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import DomainError, Invalid
 from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
-from domain.marketplace.offer import Offer, OfferModel, OfferStatus, changed, check_price, require_seen, words
+from domain.marketplace.offer import Offer, OfferModel, OfferStatus, Seen, changed, check_price, require_seen, words
 from domain.marketplace.renewal import LEAD, is_over, period_of
 from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
 from domain.metadata import Precondition
@@ -149,8 +149,7 @@ async def buy(
     creator_bps: int,
     spender: Spender,
     pays_out_granted: bool,
-    seen_minor: int | None,
-    seen_prices: Mapping[str, int] | None = None,
+    seen: Seen,
     command_id: str,
     now: datetime,
 ) -> Bought:
@@ -178,6 +177,7 @@ async def buy(
     if done is not None and (done.org_id, done.agent_id) != (org_id, offer.agent_id):
         raise other_request()
     known = done or await owned_now(session, org_id, offer.agent_id, now)
+    seen_prices = seen.usage_prices
     accepts = known is not None and known.usage_prices is not None and seen_prices is not None
     if known is not None and not accepts:
         return Bought(purchase=known)
@@ -186,7 +186,7 @@ async def buy(
     await organizations.refuse_stopped(session, org_id, offer.org_id)
     if known is None:
         await agents.refuse_retired(session, offer.agent_id)
-    require_seen(offer, seen_minor, seen_prices)
+    require_seen(offer, seen)
     if known is not None and seen_prices is not None:
         if known.usage_prices != seen_prices:
             known.usage_prices = dict(seen_prices)

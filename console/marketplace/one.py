@@ -249,9 +249,10 @@ def _sentences(offer: Mapping[str, Any], *, takes_over: bool) -> tuple[str, ...]
 
 def _sent(offer: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return what the form says was shown, so that nothing is bought at another price."""
+    model = ("model", offer["model"])
     if offer["price"] is not None:
-        return (("price", offer["price"]),)
-    return tuple(("meter", f"{name}={price}") for name, price in sorted((offer["prices"] or {}).items()))
+        return (model, ("price", offer["price"]), ("currency", offer["currency"]))
+    return (model, *(("meter", f"{name}={price}") for name, price in sorted((offer["prices"] or {}).items())))
 
 
 def why_not(offer: Mapping[str, Any], org_id: str) -> str:

@@ -16,6 +16,8 @@ from domain.access import Permission
 _PATH = "/marketplace/agents"
 #: So many purchases of one agent are looked through for the one that gives access; it is among the latest.
 _PURCHASES = 20
+#: What the form says was shown.
+_SHOWN = ("model", "price", "currency", "total")
 _NOT_THEIRS = frozenset({"marketplace.own_agent", "marketplace.related"})
 _GONE = "marketplace.retired"
 _HELD = "Your organization has this agent already. Nothing was done."
@@ -94,8 +96,8 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
 
 
 async def buy(visit: Visit) -> Response:
-    """Buy an agent at the price that was shown."""
-    form = await read_form(visit.request, "price", "total", "by", many=("meter",))
+    """Buy an agent as it was shown."""
+    form = await read_form(visit.request, *_SHOWN, "by", many=("meter",))
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/purchase", order(visit, form), form.key)
     if answer.ok:
         return _bought(visit, answer)
@@ -117,10 +119,8 @@ async def buy(visit: Visit) -> Response:
 
 
 def order(visit: Visit, form: Form) -> dict[str, Any]:
-    """Return what is asked of the API: the price that was shown, and how it is paid where that is not by credits."""
-    body: dict[str, Any] = {"price": form.text("price")} if form.maybe("price") else {}
-    if form.maybe("total"):
-        body["total"] = form.text("total")
+    """Return what is asked of the API: what was shown, and how it is paid where that is not by credits."""
+    body: dict[str, Any] = {name: form.text(name) for name in _SHOWN if form.maybe(name)}
     if form.all("meter"):
         parts = (each.rpartition("=") for each in form.all("meter"))
         body["prices"] = {name: price for name, _, price in parts}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.errors import Conflict, Forbidden, Invalid
-from domain.money import COINS, CREDIT, ISSUED
+from domain.money import COINS, CREDIT, ISSUED, parse_amount
 
 #: The most words of a listing that are searched.
 MAX_WORDS = 200
@@ -54,6 +54,19 @@ class Offer:
     status: OfferStatus
     usage_prices: Mapping[str, int] | None = None
     included_uses: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a buyer says that they have seen of an offer; None for what they do not say.
+
+    `price` is written, and `usage_prices` are in minor units of credits.
+    """
+
+    model: OfferModel | None = None
+    price: str | None = None
+    currency: str | None = None
+    usage_prices: Mapping[str, int] | None = None
 
 
 class NotForSale(Conflict):
@@ -111,13 +124,20 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
         raise NotForSale("This agent is not sold any more.")
 
 
-def require_seen(offer: Offer, price_minor: int | None, usage_prices: Mapping[str, int] | None = None) -> None:
-    """Refuse to buy at other prices than those that the buyer has seen; None where the buyer does not say.
+def require_seen(offer: Offer, seen: Seen) -> None:
+    """Refuse to buy what is offered otherwise than the buyer has seen it.
 
     Raises:
         Conflict: `marketplace.offer_changed`.
+        Invalid: the price is no amount of the offer's currency.
     """
-    if price_minor not in {None, offer.price_minor} or (usage_prices not in (None, offer.usage_prices)):
+    if seen.model not in {None, offer.model} or seen.currency not in {None, offer.currency}:
+        raise changed()
+    if seen.price is not None and (
+        offer.currency is None or parse_amount(seen.price, offer.currency) != offer.price_minor
+    ):
+        raise changed()
+    if seen.usage_prices not in (None, offer.usage_prices):
         raise changed()
 
 

@@ -474,6 +474,30 @@ async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
     assert answer["payment"] is None
 
 
+@pytest.mark.parametrize(
+    ("body", "changes"),
+    [
+        ({"price": "10"}, {"price": "11"}),
+        ({"price": "10", "currency": "USD"}, {}),
+        ({"model": "one_time", "price": "10"}, {"model": "monthly"}),
+        ({"price": "10"}, {"model": "free", "price": None}),
+        ({"price": "10"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),
+        ({"model": "free"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),
+    ],
+)
+async def test_nothing_is_bought_that_is_sold_otherwise_than_it_was_seen(
+    body: dict[str, Any], changes: dict[str, Any], studio: Tenant, buyer: Tenant
+) -> None:
+    now = {"price": "10", **changes}
+    await offer(studio, **now)
+    path = f"/marketplace/agents/{studio.agent_id}/purchase"
+    refused(await buyer.owner.post(path, body, key=new_key()), 409, "marketplace.offer_changed")
+    assert good(await buyer.owner.get("/marketplace/library"))["data"] == []
+    shown = good(await buyer.owner.get(f"/marketplace/agents/{studio.agent_id}"))
+    seen = {name: shown[name] for name in ("model", "price", "currency", "prices") if shown[name] is not None}
+    good(await buyer.owner.post(path, seen, key=new_key()), 201)
+
+
 @pytest.mark.parametrize("model", ["one_time", "usage"])
 async def test_closed_buyer_is_given_back_no_credits(
     model: str, studio: Tenant, buyer: Tenant, operator: Caller

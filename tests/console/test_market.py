@@ -71,7 +71,7 @@ def test_who_has_an_agent_can_take_new_prices_of_its_uses_over() -> None:
     assert buying({**HELD, "prices": metered["prices"]}, **metered).label == ""
     found = buying({**HELD, "prices": {"page": "0.02"}}, **metered)
     assert found.label == "Accept the new prices"
-    assert found.sent == (("meter", "a b=1"), ("meter", "page=0.03"))
+    assert found.sent == (("model", "usage"), ("meter", "a b=1"), ("meter", "page=0.03"))
 
 
 def test_month_that_was_paid_says_what_becomes_of_it() -> None:
@@ -129,11 +129,12 @@ async def test_price_in_money_is_paid_on_the_providers_page_or_by_a_stored_metho
     assert "BTC" not in page
     assert "Tax, 19%" in page
     assert '<input type="hidden" name="total" value="14.28">' in page
-    answer = await sent(api, price="12.00", total="14.28", by="card")
+    answer = await sent(api, model="one_time", price="12.00", currency="USD", total="14.28", by="card")
     assert answer.headers["location"] == f"/console/{ORG}/payments/pay_1/go"
     (body,) = [body for name, _, body in api.asked if name == ORDER]
     back = f"http://127.0.0.1:8000/console/{ORG}/payments/{{PAYMENT_ID}}/return"
-    assert body == {"price": "12.00", "total": "14.28", "provider": "stripe", "hosted": True, "return_url": back}
+    shown = {"model": "one_time", "price": "12.00", "currency": "USD", "total": "14.28"}
+    assert body == {**shown, "provider": "stripe", "hosted": True, "return_url": back}
 
 
 async def test_prices_of_units_are_sent_as_they_were_shown() -> None:

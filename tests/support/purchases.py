@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
+from domain.marketplace.offer import Seen
 from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import marketplace
@@ -21,7 +22,7 @@ async def buy(session: AsyncSession, org_id: str, agent_id: str, now: datetime) 
         creator_bps=9000,
         spender=Spender(principal="kim"),
         pays_out_granted=False,
-        seen_minor=None,
+        seen=Seen(),
         command_id=new_id("cmd"),
         now=now,
     )

@@ -29,7 +29,6 @@ from api.v1.marketplace.schemas import (
     OfferSet,
     OfferView,
     PurchaseAnswer,
-    prices_in,
 )
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
@@ -227,7 +226,6 @@ async def purchase_agent(
     permit(actor, Permission.PAY if costs_money else Permission.USE_CREDITS)
     assert actor.org_id is not None
     org_id = actor.org_id
-    seen_minor = None if None in {wish.price, offer.currency} else parse_amount(wish.price or "", offer.currency or "")
 
     async def check() -> None:
         async with deps.database.platform() as session:
@@ -238,7 +236,7 @@ async def purchase_agent(
 
     async def terms() -> PaymentTerms:
         await check()
-        require_seen(offer, seen_minor)
+        require_seen(offer, wish.seen())
         made = await Terms(deps, org_id, wish, sale_tax_key(once.command_id)).ordered(
             PurposeKind.PURCHASE, buying(deps, listing)
         )
@@ -259,7 +257,7 @@ async def purchase_agent(
         return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor, own))
 
     async def act() -> PurchaseAnswer:
-        if wish.model_fields_set - {"price", "prices"}:
+        if wish.model_fields_set - {"model", "price", "currency", "prices"}:
             raise Invalid("This price is paid from credits, without other options.", extra={"field": "provider"})
         await check()
         scope = await scope_for(deps, actor, key, Named())
@@ -278,8 +276,7 @@ async def purchase_agent(
                 creator_bps=_creator_bps(deps, listing),
                 spender=spender,
                 pays_out_granted=deps.settings.pay_out_granted_credits,
-                seen_minor=seen_minor,
-                seen_prices=prices_in(wish.prices),
+                seen=wish.seen(),
                 command_id=once.command_id,
                 now=datetime.now(UTC),
             )

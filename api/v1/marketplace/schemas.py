@@ -13,6 +13,7 @@ from api.v1.reputation.schemas import points
 from api.v1.spends.schemas import ActionName
 from domain.marketplace.metered import MAX_INCLUDED
 from domain.marketplace.offer import MAX_METERS, OfferModel, OfferStatus
+from domain.marketplace.offer import Seen as SeenOffer
 from domain.marketplace.renewal import is_over
 from domain.marketplace.sale import PurchaseStatus
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
@@ -124,8 +125,15 @@ class AgentPurchase(PaymentOptions, WithMetadata):
 
     model_config = example(price="250.00")
 
+    model: OfferModel | None = Field(
+        default=None, description="How you have seen it sold. Where that is otherwise by now, nothing is bought."
+    )
     price: Amount | None = Field(
         default=None, description="The price that you have seen. Where it is another one by now, nothing is bought."
+    )
+    currency: Currency | None = Field(
+        default=None,
+        description="The currency of the price that you have seen. Where it is another one by now, nothing is bought.",
     )
     total: Amount | None = Field(
         default=None,
@@ -136,6 +144,11 @@ class AgentPurchase(PaymentOptions, WithMetadata):
         default=None,
         description="The prices of units that you have seen. An organization that has the agent has it at these then.",
     )
+
+    def seen(self) -> SeenOffer:
+        """Return what the buyer has seen of the offer."""
+        prices = prices_in(self.prices)
+        return SeenOffer(model=self.model, price=self.price, currency=self.currency, usage_prices=prices)
 
 
 class AgentRefund(RequestModel):

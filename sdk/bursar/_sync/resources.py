@@ -3274,7 +3274,9 @@ class Marketplace:
         hosted: bool | Omitted = OMITTED,
         return_url: str | None | Omitted = OMITTED,
         asset: params.Coin | None | Omitted = OMITTED,
+        model: params.OfferModel | None | Omitted = OMITTED,
         price: AmountLike | None | Omitted = OMITTED,
+        currency: str | None | Omitted = OMITTED,
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseAnswer:
@@ -3299,7 +3301,9 @@ class Marketplace:
                 "hosted": hosted,
                 "return_url": return_url,
                 "asset": asset,
+                "model": model,
                 "price": price,
+                "currency": currency,
                 "prices": prices,
             },
         )
