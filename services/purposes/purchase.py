@@ -22,7 +22,7 @@ from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPos
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from models.marketplace import MarketplacePurchase
-from repositories import alert, audit, marketplace, payment
+from repositories import alert, audit, marketplace, organization, payment
 from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
 from services import recovery
@@ -296,6 +296,9 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
     listing = await marketplace.get(session, purpose.agent_id)
     if listing.offer.status != OfferStatus.LISTED.value:
         raise NotForSale("This agent is not sold any more.")
+    # What has begun goes on with a suspended seller. What a closed one earned could be paid out to nobody.
+    if await organization.is_closed(session, purpose.payee_org_id):
+        raise NotForSale("The organization that sells this agent is closed.")
     # Who made them was asked when the payment was. By what they pay with they may be related since.
     if await in_one_hand(session, terms.org_id, purpose.payee_org_id, ("*",)):
         raise NotForSale("The two organizations are related.")

@@ -34,6 +34,7 @@ from repositories import debt, marketplace, marketplace_proof, organization_trai
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import marketplace_renewal
+from services import organization as organizations
 from services.payable import shares_of
 from tests.activities.recording import record
 from tests.api.paying import NOW, Written
@@ -208,7 +209,7 @@ async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
     assert (await sold.taxed(), await sold.receipts()) == (before, [])
 
 
-@pytest.mark.parametrize("change", ["owned", "retired", "related"])
+@pytest.mark.parametrize("change", ["owned", "retired", "related", "closed"])
 async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, change: str) -> None:
     made = await sold.paid()
     if change == "owned":
@@ -218,6 +219,9 @@ async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, chang
             await session.execute(
                 update(MarketplaceOffer).where(MarketplaceOffer.agent_id == sold.agent).values(status="retired")
             )
+        if change == "closed":
+            closer = Actor(principal="op", role=Role.OPERATOR)
+            await organizations.close(session, closer, sold.studio, reason="left", now=NOW)
         if change == "related":
             for org_id in (sold.buyer, sold.studio):
                 await organization_trait.seen(session, org_id, TraitKind.CARD, f"card of {sold.studio}")
