@@ -15,7 +15,7 @@ from domain.payment.entitlement import gone_minor
 from domain.referral import AGAIN, ReferralStatus, Rewards, Seen, decide
 from ledger.gateway import Ledger, Posting
 from models.referral import Referral
-from repositories import alert, debt, organization, organization_trait, referral
+from repositories import alert, debt, organization, organization_trait, payment, referral
 from runtime.database import driver_connection
 from services import credit_lot
 
@@ -99,6 +99,11 @@ async def _look_at_referral(
     )
     decision = decide(seen, rewards, price, window=window, now=now)
     if decision.rewards is not None and paid is not None:
+        # What goes back of it now waits, and finds the referral that it takes the reward from.
+        known = await payment.lock(session, paid[0])
+        if known is None or gone_minor(known.payment):
+            row.next_at = now + AGAIN
+            return
         given, sides = decision.rewards, (row.referrer_org_id, row.org_id)
         ledger = Ledger(await driver_connection(session))
         wallets = [accounts.org_credits(org_id) for org_id in sides]
@@ -142,10 +147,10 @@ async def _grant(session: AsyncSession, row: Referral, org_id: str, amount_minor
 async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) -> None:
     """Take both rewards back once anything of the payment has gone back; while a bank is asked, look again."""
     assert row.payment_id is not None
-    payment = await referral.payment_of(session, row.payment_id)
-    if not gone_minor(payment):
+    paid = await referral.payment_of(session, row.payment_id)
+    if not gone_minor(paid):
         return
-    if payment.refunded_minor == payment.reversed_minor == 0 and any(each.is_open for each in payment.disputes):
+    if paid.refunded_minor == paid.reversed_minor == 0 and any(each.is_open for each in paid.disputes):
         row.next_at = now + AGAIN
         return
     row.status, row.reason, row.taken_back_at = ReferralStatus.TAKEN_BACK.value, "payment_gone", now

@@ -1,5 +1,6 @@
 """The schedule that rewards referrals, in the books: late, once, and back with the payment."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +33,8 @@ from services import organization as organizations
 from services import referral as service
 from tests.api.paying import NOW, Written
 from tests.support.histories import replay_and_keep
+from tests.support.locks import somebody_waits
+from tests.support.looking import again
 from tests.support.proving import prove_all
 from tests.support.purchases import buy
 from tests.workflows.conftest import with_plugin
@@ -172,6 +175,40 @@ async def test_referral_of_a_closed_organization_is_refused(fresh_database_urls:
     assert (done.refused, done.failed) == (1, 0)
     assert await two.stands() == ("refused", "closed")
     assert [await two.has(org) for org in (two.referrer, two.referred)] == [(0, 0), (0, 0)]
+    await database.close()
+
+
+async def test_payment_that_goes_back_while_it_is_rewarded_takes_the_reward_back(
+    fresh_database_urls: Any,
+) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    two = await friends(database)
+    paid = await two.pays()
+    await two.buys()
+    rewards = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
+    price = credit_price("0.10", "USD")
+
+    async def reward() -> None:
+        async with database.platform() as session:
+            await service.look(session, two.referred, rewards, price, window=WINDOW, exempt=(), now=LATER)
+
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).lock_balances([accounts.org_credits(two.referrer)])
+        rewarding = asyncio.create_task(reward())
+        first = await somebody_waits(database)
+        paid.there.dispute(fee=0)
+        looking = asyncio.create_task(paid.look())
+        waiting = asyncio.create_task(somebody_waits(database, after=first))
+        while not (looking.done() or waiting.done()):
+            await again()
+        waiting.cancel()
+    await rewarding
+    await looking
+    assert await two.stands() == ("rewarded", None)
+    async with database.platform() as session:
+        row = await session.get(Referral, two.referred)
+        assert row is not None
+        assert row.next_at is not None
     await database.close()
 
 
