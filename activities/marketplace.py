@@ -45,7 +45,7 @@ class MarketplaceActivities:
         """Renew what is due: credits are taken, or a payment is asked for, whose fulfilment writes the next period.
 
         Effect: a purchase for each that was paid with credits; a payment with a run of its own for each other one; a
-            mail for each that could not be paid.
+            mail for each that could not be paid. What is not renewed ends once its period is over.
         Idempotent by: the purchase of the period before, which one other purchase follows at most; the payment by its
             command, which is made of that purchase and the number of the try.
         Fails with: nothing that is final. One that meets an error is due still, and stops no other.

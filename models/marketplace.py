@@ -113,6 +113,11 @@ class MarketplacePurchase(Base):
         CheckConstraint("(usage_prices IS NOT NULL) = (model = 'usage')", name="usage_prices"),
         Index("ix_marketplace_purchases_renews_at", "renews_at", postgresql_where=text("renews_at IS NOT NULL")),
         Index(
+            "ix_marketplace_purchases_ends_at",
+            "ends_at",
+            postgresql_where=text("status = 'active' AND renews_at IS NULL AND ends_at IS NOT NULL"),
+        ),
+        Index(
             "uq_marketplace_purchases_owned",
             "org_id",
             "agent_id",

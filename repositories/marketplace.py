@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, literal_column, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.accounts import Account
@@ -145,9 +145,10 @@ async def owned(session: AsyncSession, org_id: str, agent_id: str) -> Marketplac
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """List the purchases whose next period is to be paid, by their id."""
+    """List the purchases whose next period is to be paid, or that end with the one that is over, by their id."""
     row = MarketplacePurchase
-    query = select(row.id).where(row.renews_at <= now, row.id > after).order_by(row.id).limit(limit)
+    ends = and_(row.status == literal_column("'active'"), row.renews_at.is_(None), row.ends_at <= now)
+    query = select(row.id).where(or_(row.renews_at <= now, ends), row.id > after).order_by(row.id).limit(limit)
     return (await session.scalars(query)).all()
 
 

@@ -53,13 +53,15 @@ async def renew(
 ) -> MarketplacePurchase | Due | None:
     """Buy the next period with credits, or return what has to be paid for it in money.
 
-    None where it is not due, is not renewed any more, or was not paid: then it is tried again a day later, some times,
-    and a mail says so. Needs the platform's session; the caller commits.
+    None where it is not due, is not renewed any more, so that it ends with its period, or was not paid: then it is
+    tried again a day later, some times, and a mail says so. Needs the platform's session; the caller commits.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     await debt.lock(session, seen.payee_org_id)
     await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
     row = await marketplace.get_purchase(session, purchase_id, lock=True)
+    if row.renews_at is None and row.status == PurchaseStatus.ACTIVE.value:
+        await _stop(session, row, now)
     if row.renews_at is None or row.renews_at > now:
         return None
     assert row.anchor_at is not None

@@ -62,7 +62,7 @@ _PURCHASES = (
     ("suspended", "suspended", "What paid for the agent is contested; the buyer cannot use it meanwhile."),
     ("resumed", "active", "The buyer can use the agent again."),
     ("refunded", "refunded", "The buyer returned the agent, and what it cost was refunded."),
-    ("ended", "ended", "The month that was paid is over, and no other one was."),
+    ("ended", "ended", "The month that was paid is over, renewed or not; or an agent paid by use was cancelled."),
 )
 
 _PROJECT = {

@@ -1503,7 +1503,7 @@ class PurchaseRefunded(Model):
 
 
 class PurchaseEnded(Model):
-    """The month that was paid is over, and no other one was."""
+    """The month that was paid is over, renewed or not; or an agent paid by use was cancelled."""
 
     purchase_id: str = NOT_SENT
     agent_id: str = NOT_SENT

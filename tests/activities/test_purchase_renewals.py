@@ -13,15 +13,18 @@ from activities.marketplace import MarketplaceActivities
 from activities.payment import PaymentActivities
 from contracts.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payment import PaymentEvent, PaymentInput
+from domain.access import Actor, Role
 from domain.marketplace.renewal import MOST_TRIES
 from domain.payment import commands
 from domain.tax.sale import SaleRules
+from models.event import EventRow
 from models.mail import QueuedMail
 from models.marketplace import MarketplacePurchase
 from providers.payments.registry import Providers
 from repositories import marketplace
 from runtime.database import Database
 from runtime.settings import Settings
+from services import marketplace_renewal
 from services.payment_terms import TermsMaker
 from tests.activities.test_purchase_books import TAX, Sold, sold
 from tests.api.paying import NOW, Written
@@ -125,6 +128,23 @@ async def test_next_month_has_the_price_of_the_offer_and_the_tax_of_its_time(sol
     assert start.terms.tax is not None
     assert (start.terms.amount_minor, start.terms.tax.amount_minor, start.terms.tax.code) == (1190, 190, "de-vat")
     assert (start.terms.purpose.goods_minor, start.terms.purpose.listed_minor) == (1190, 1000)
+
+
+async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: Sold, database: Database) -> None:
+    _, first = await bought(sold)
+    assert first.ends_at is not None
+    async with database.platform() as session:
+        await marketplace_renewal.cancel(session, Actor(principal="kim", role=Role.OWNER, org_id=sold.buyer), first.id)
+    renewing, states = Renewing(database), list[str]()
+    for at in (first.ends_at - timedelta(hours=1), first.ends_at):
+        await renewing.at(first, at)
+        async with database.platform() as session:
+            states.append((await marketplace.get_purchase(session, first.id)).status)
+    assert states == ["active", "ended"]
+    query = select(EventRow.type).where(EventRow.subject == first.id, EventRow.org_id == sold.buyer)
+    async with database.platform() as session:
+        told = list(await session.scalars(query.order_by(EventRow.subject_seq)))
+    assert told == ["purchase.created", "purchase.ended"]
 
 
 async def test_month_that_is_over_before_anybody_was_asked_is_not_paid_afterwards(
