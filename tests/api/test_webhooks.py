@@ -128,13 +128,19 @@ def signed(body: bytes, secret: str, *, age_seconds: int = 0) -> dict[str, str]:
     return {"stripe_signature": stripe.WebhookSignature.generate_signature_header(body.decode(), secret, at)}
 
 
+def object_of(row: ProviderEventRow) -> Any:
+    """Return what a stored event is about."""
+    assert row.payload is not None
+    return row.payload["data"]["object"]
+
+
 async def test_card_number_in_a_webhook_is_redacted_and_never_refused(inbox: Inbox) -> None:
     number, spaced = "4242424242424242", "4242 4242 4242 4242"
     event_id, body = event(description=f"Card {spaced}", metadata={number: number}, amount=int(number))
     # The signature is over the body as it came.
     good(await inbox.stripe(body))
     [row] = await inbox.stored(event_id)
-    thing = row.payload["data"]["object"]
+    thing = object_of(row)
     assert thing["description"] == "Card [card number]"
     assert thing["metadata"] == {"[card number]": "[card number]"}
     assert thing["amount"] == "[card number]"
@@ -163,7 +169,7 @@ async def test_event_is_stored_without_the_client_secret_that_it_brings(inbox: I
     good(await inbox.stripe(body))
     (row,) = await inbox.stored(event_id)
     assert "secret" not in json.dumps(row.payload)
-    assert row.payload["data"]["object"]["charges"] == {"data": [{}]}
+    assert object_of(row)["charges"] == {"data": [{}]}
 
 
 async def test_pitfall_02_webhook_delivered_many_times_at_once_is_stored_once(inbox: Inbox) -> None:
@@ -269,7 +275,7 @@ async def test_text_that_the_database_cannot_hold_does_not_lose_the_event(inbox:
     event_id, body = event(description="a\x00b\ud800c", customer="cus\x00", metadata={"payment_id": "\x00"})
     good(await inbox.stripe(body))
     (row,) = await inbox.stored(event_id)
-    assert row.payload["data"]["object"]["description"] == "a\ufffdb\ufffdc"
+    assert object_of(row)["description"] == "a\ufffdb\ufffdc"
     assert (row.payment_id, row.refs) == (None, ["pi_1", "cus\ufffd"])
 
 
