@@ -180,8 +180,8 @@ async def test_settled_notes_are_forgotten_and_others_are_kept(job):
     async with job.stage.database.platform() as session:
         await notices.settle(session, [settled.command_id])
     async with job.stage.database.platform() as session:
-        assert await notices.delete_settled_before(session, datetime.now(UTC) - timedelta(days=30)) == 0
-        assert await notices.delete_settled_before(session, datetime.now(UTC) + timedelta(days=1)) >= 1
+        assert await notices.delete_settled_before(session, datetime.now(UTC) - timedelta(days=30), limit=9) == 0
+        assert await notices.delete_settled_before(session, datetime.now(UTC) + timedelta(days=1), limit=9) >= 1
     assert [found.command_id for found in await standing(job)] == [kept.command_id]
 
 
