@@ -66,7 +66,7 @@ async def renew(
         return None
     assert row.anchor_at is not None
     assert row.period is not None
-    if is_missed(row.anchor_at, row.period, now):
+    if is_missed(row.anchor_at, row.period, now) and not await _is_being_paid(session, row):
         await _tell(session, row)
         await _stop(session, row, now)
         return None
@@ -121,15 +121,20 @@ async def _by_credits(
     return after
 
 
+async def _is_being_paid(session: AsyncSession, row: MarketplacePurchase) -> bool:
+    """Tell whether the money of the last try is on its way."""
+    last = await payment_command.find(session, renewal_command_id(row.id, row.tries - 1)) if row.tries else None
+    known = None if last is None else await payment.get(session, last.payment_id)
+    if known is None:
+        return False
+    state = payment.state_of(known)
+    return state.status in _ON_ITS_WAY or (state.received_minor > 0 and state.fulfilment is Fulfilment.PENDING)
+
+
 async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offer, now: datetime) -> Due | None:
     assert row.payment_id is not None
     if row.tries:
-        last = await payment_command.find(session, renewal_command_id(row.id, row.tries - 1))
-        known = None if last is None else await payment.get(session, last.payment_id)
-        state = None if known is None else payment.state_of(known)
-        waits = state is not None and (
-            state.status in _ON_ITS_WAY or (state.received_minor > 0 and state.fulfilment is Fulfilment.PENDING)
-        )
+        waits = await _is_being_paid(session, row)
         if not waits:
             await _tell(session, row)
         if waits or row.tries >= MOST_TRIES:

@@ -18,7 +18,12 @@ def period_of(anchor_at: datetime, number: int) -> Period:
 
 
 def is_missed(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Tell whether the month after the n-th is over as well: nobody has had it, so nobody pays for it any more."""
+    """Tell whether all tries to pay for the month after the n-th should be over: too little of it is left to pay for."""
+    return period_of(anchor_at, number).end + MOST_TRIES * AGAIN <= now
+
+
+def is_past(anchor_at: datetime, number: int, now: datetime) -> bool:
+    """Tell whether the month after the n-th is over as well: nobody has had it, so it is not paid for any more."""
     return period_of(anchor_at, number + 1).end <= now
 
 

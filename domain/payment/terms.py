@@ -39,7 +39,7 @@ class Purpose:
         sold_as: how the agent is sold, see `domain.marketplace.offer.OfferModel`.
         listed_minor: the price of the offer, to which tax may have been added; None for payments of before.
         renews: the purchase whose next period is paid, where it is one.
-        included_uses: for how many uses the price is, see `domain.marketplace.offer.Offer`.
+        included_uses: for how many uses the price is, 0 for any number; None for payments of before.
     """
 
     kind: PurposeKind

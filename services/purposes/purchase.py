@@ -12,7 +12,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
-from domain.marketplace.renewal import is_missed
+from domain.marketplace.renewal import is_past
 from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
 from domain.money import format_amount
 from domain.payable import HoldBack
@@ -196,12 +196,13 @@ async def _make(session: AsyncSession, event: PaymentEvent, transfer_id: UUID) -
     terms, purpose = event.payment.terms, event.payment.terms.purpose
     assert purpose.agent_id is not None
     assert purpose.creator_bps is not None
+    offer = (await marketplace.get(session, purpose.agent_id)).as_offer()
     offer = replace(
-        (await marketplace.get(session, purpose.agent_id)).as_offer(),
+        offer,
         model=OfferModel(purpose.sold_as or OfferModel.ONE_TIME.value),
         price_minor=purpose.goods_minor,
         currency=purpose.goods_asset,
-        included_uses=purpose.included_uses,
+        included_uses=offer.included_uses if purpose.included_uses is None else purpose.included_uses or None,
     )
     before = None if purpose.renews is None else await marketplace.get_purchase(session, purpose.renews, lock=True)
     if before is not None:
@@ -291,7 +292,7 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
             raise NotForSale("The purchase is not renewed any more.")
         assert before.anchor_at is not None
         assert before.period is not None
-        if is_missed(before.anchor_at, before.period, at):
+        if is_past(before.anchor_at, before.period, at):
             raise NotForSale("The month that was to be paid is over.")
     listing = await marketplace.get(session, purpose.agent_id)
     if listing.offer.status != OfferStatus.LISTED.value:

@@ -188,14 +188,20 @@ async def test_tax_of_a_sale_is_booked_with_it_and_goes_back_with_what_goes_back
     await prove_about(database_urls, "receipt", "tax account", "sale")
 
 
-async def test_price_is_for_the_uses_that_were_offered_when_it_was_asked_for(sold: Sold) -> None:
-    """A creator who declares fewer while the buyer pays would leave nothing of the price to be refunded."""
-    made = await sold.paid(included_uses=1000)
+@pytest.mark.parametrize(("offered", "kept"), [(1000, 1000), (0, None), (None, 1)])
+async def test_price_is_for_the_uses_that_were_offered_when_it_was_asked_for(
+    sold: Sold, offered: int | None, kept: int | None
+) -> None:
+    """A creator who declares fewer while the buyer pays would leave nothing of the price to be refunded.
+
+    Payments of before do not say what was offered.
+    """
+    made = await sold.paid(included_uses=offered)
     async with sold.database.platform() as session:
         offers = update(MarketplaceOffer).where(MarketplaceOffer.agent_id == sold.agent)
         await session.execute(offers.values(included_uses=1))
     assert (await sold.fulfil(made)).applied
-    assert (await sold.purchase(made)).included_uses == 1000
+    assert (await sold.purchase(made)).included_uses == kept
 
 
 async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:

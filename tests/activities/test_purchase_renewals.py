@@ -147,14 +147,15 @@ async def test_month_that_is_not_renewed_ends_when_it_is_over_and_says_so(sold: 
     assert told == ["purchase.created", "purchase.ended"]
 
 
-async def test_month_that_is_over_before_anybody_was_asked_is_not_paid_afterwards(
-    sold: Sold, database: Database
+@pytest.mark.parametrize("days", [4, 27, 40])
+async def test_month_of_which_too_much_is_over_before_anybody_was_asked_is_not_paid_afterwards(
+    sold: Sold, database: Database, days: int
 ) -> None:
     """The sweep was away, or met an error each hour, and nobody had access meanwhile."""
     _, first = await bought(sold)
     assert first.ends_at is not None
     renewing = Renewing(database)
-    await renewing.at(first, first.ends_at + timedelta(days=40))
+    await renewing.at(first, first.ends_at + timedelta(days=days))
     assert renewing.client.starts == []
     assert await renewing.mails(sold.buyer) == 1
     async with database.platform() as session:

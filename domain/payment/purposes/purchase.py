@@ -68,7 +68,7 @@ class Purchase(Whole):
             renews=wanted.renews,
             sold_as=wanted.offer.model.value,
             listed_minor=charge.amount_minor,
-            included_uses=wanted.offer.included_uses,
+            included_uses=wanted.offer.included_uses or 0,
         )
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
