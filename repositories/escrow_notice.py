@@ -106,8 +106,8 @@ async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime)
     """Return the notes that a deadline must let go first, in the order of their times, about `MOST` at once.
 
     A note counts when it was made before the deadline and against this one: what was asked of an earlier delivery or
-    milestone is not done to a later one. Only a dispute holds for that too, so beside deliveries, which move the
-    deadline, the first dispute is returned, however many notes stand between.
+    milestone is not done to a later one. Only a dispute holds for that too, so the first one is returned, however many
+    notes stand before it: a delivery or a last approval moves the deadline.
     """
     done = select(EscrowEventRow.number).where(
         EscrowEventRow.escrow_id == EscrowNotice.escrow_id, EscrowEventRow.command_id == EscrowNotice.command_id
@@ -123,8 +123,8 @@ async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime)
     size = func.sum(func.octet_length(cast(EscrowNotice.command, Text))).over(order_by=order)
     rows = (await session.execute(select(EscrowNotice, size).where(*counts).order_by(*order).limit(MOST))).all()
     found = [row for number, (row, bytes_so_far) in enumerate(rows) if number == 0 or bytes_so_far <= MOST_BYTES]
-    names = {row.name for row in found}
-    if "deliver" in names and "dispute" not in names:
+    is_whole = len(rows) < MOST and len(found) == len(rows)
+    if not is_whole and all(row.name != "dispute" for row in found):
         dispute = select(EscrowNotice).where(*counts, EscrowNotice.name == "dispute").order_by(*order).limit(1)
         found += await session.scalars(dispute)
     return found

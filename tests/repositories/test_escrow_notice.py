@@ -196,6 +196,16 @@ async def test_as_many_notes_are_worked_off_at_once_as_a_message_holds(job):
     assert len(await standing(many)) == notices.MOST
 
 
+async def test_dispute_comes_with_the_notes_however_many_signatures_stand_before_it(job):
+    """The last signature releases a milestone and so moves the deadline; a dispute holds for the next one too."""
+    for number in range(notices.MOST + 1):
+        signer = replace(job.finance, principal=f"signer-{number}")
+        await noted(job, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=signer))
+    late = dispute(job)
+    await noted(job, "dispute", late)
+    assert [found.command_id for found in await standing(job)][notices.MOST :] == [late.command_id]
+
+
 async def test_a_note_that_alone_is_too_much_is_worked_off_alone(job):
     huge = (Artifact(uri="https://example.com/" + "x" * (notices.MOST_BYTES + 1)),)
     for _ in range(2):

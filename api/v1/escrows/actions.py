@@ -29,10 +29,10 @@ from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
 from domain.money import format_amount, parse_amount, parse_ratio
 from domain.organization import STOPPED
-from domain.payment.terms import PurposeKind
 from domain.reputation.levels import ExposureLimit
 from repositories import escrow as escrows
-from services.purposes import BOOKS
+from repositories import organization as organizations
+from services.level import refuse_exposure
 
 router = Resource(tags=["escrows"])
 
@@ -140,8 +140,11 @@ async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
     if action.name is not EscrowAction.FUND or action.outcome is None:
         return action
     try:
+        parties = escrow.terms.payer_org_id, escrow.terms.payee_org_id
+        # A page that is read again and again keeps nobody from suspending them.
+        await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
         async with deps.database.platform() as session:
-            await BOOKS[PurposeKind.ESCROW].refuse(session, escrow)
+            await refuse_exposure(session, escrow.terms, lock=False)
     except (ExposureLimit, *STOPPED) as refusal:
         return Action(name=action.name, refusal=refusal)
     return action
