@@ -37,7 +37,7 @@ STATES = {
     S.REFUNDED: ("refunded", "The payer got everything back, and the escrow has ended."),
     S.SPLIT: ("split", "Both sides got a part, and the escrow has ended."),
     S.CANCELLED: ("cancelled", "The escrow was cancelled, or not funded in time; what it held went back."),
-    S.EXPIRED: ("expired", "Nothing was delivered in time; the payer was refunded."),
+    S.EXPIRED: ("expired", "The next part was not delivered in time; the payer got back what was left."),
 }
 _RELEASED_PART = ("milestone_released", "A milestone was paid for, and the next one can begin.")
 #: Steps that leave the state as it is, by their names in the timeline.

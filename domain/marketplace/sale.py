@@ -17,7 +17,7 @@ class PurchaseStatus(StrEnum):
         ACTIVE: it does.
         SUSPENDED: a bank has taken back what was paid, or is about to.
         REFUNDED: what was paid went back.
-        ENDED: its period is over: another one followed, or it was not paid.
+        ENDED: its period is over, renewed or not; or one that is paid by use was cancelled.
     """
 
     ACTIVE = "active"

@@ -205,7 +205,7 @@ class EscrowCancelled(Model):
 
 
 class EscrowExpired(Model):
-    """Nothing was delivered in time; the payer was refunded."""
+    """The next part was not delivered in time; the payer got back what was left."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None

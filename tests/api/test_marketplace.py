@@ -479,6 +479,8 @@ async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
     [
         ({"price": "10"}, {"price": "11"}),
         ({"price": "10", "currency": "USD"}, {}),
+        # Options of a payment do not matter when the price is paid from credits by now.
+        ({"price": "10", "currency": "USD", "provider": "stripe"}, {}),
         ({"model": "one_time", "price": "10"}, {"model": "monthly"}),
         ({"price": "10"}, {"model": "free", "price": None}),
         ({"price": "10"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),

@@ -258,6 +258,7 @@ async def purchase_agent(
 
     async def act() -> PurchaseAnswer:
         if wish.model_fields_set - {"model", "price", "currency", "prices"}:
+            require_seen(offer, wish.seen())
             raise Invalid("This price is paid from credits, without other options.", extra={"field": "provider"})
         await check()
         scope = await scope_for(deps, actor, key, Named())
