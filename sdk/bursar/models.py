@@ -277,7 +277,7 @@ class AgentEarningsSummaryView(Model):
 
 
 class AgentEarningsView(Model):
-    """What an agent earned of one asset in a period, and what of its earnings is there now, in units of the asset."""
+    """What an agent earned in one asset in a period, and what it has now, in units of the asset."""
 
     agent_id: str = NOT_SENT
     asset: str = NOT_SENT
@@ -851,7 +851,7 @@ class ClientView(Model):
 
 
 class CoinQuoteView(Model):
-    """The rate that an amount in coins was made with. What is sent later is worth what coins cost then."""
+    """The rate of the amount in coins. Coins sent after `expires_at` count at the rate of that time."""
 
     price: Amount = NOT_SENT
     currency: str = NOT_SENT
@@ -1312,7 +1312,7 @@ class DeadlinesView(Model):
 
 
 class DeclineView(Model):
-    """Why a provider or a bank refused."""
+    """Why a provider or a bank declined the payment."""
 
     code: str = NOT_SENT
     detail: str = NOT_SENT
@@ -1384,7 +1384,7 @@ class DepartmentView(Model):
 
 
 class DepositView(Model):
-    """Where coins have to be sent, and how many. Where there is a `memo`, it has to go with them."""
+    """Where to send coins, and how many. If there is a `memo`, send it with them."""
 
     chain: str = NOT_SENT
     asset: str = NOT_SENT
@@ -1529,7 +1529,7 @@ class EarningsSummaryView(Model):
 
 
 class EarningsView(Model):
-    """What an agent has earned in credits and its organization has not converted or been paid out."""
+    """What an agent has earned in credits that is neither converted nor paid out."""
 
     agent_id: str = NOT_SENT
     currency: str | None = None
@@ -2357,7 +2357,7 @@ class MetricView(Model):
 
 
 class MoneyView(Model):
-    """An amount of a currency."""
+    """An amount in a currency."""
 
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
@@ -2539,7 +2539,7 @@ class PartView(Model):
 
 
 class PayableView(Model):
-    """What can leave of earnings in one currency: what came in for them, less the platform's share."""
+    """What earnings pay out in one currency: the money received for them, less the platform's share."""
 
     currency: str = NOT_SENT
     available: Amount = NOT_SENT
@@ -2577,7 +2577,7 @@ class PaymentEffectView(Model):
 
 
 class PaymentEventView(Model):
-    """One step: who did what when, the state after it, and the ledger transfer that it caused."""
+    """One step of a payment: who did what and when, the state after it, and its ledger transfer."""
 
     number: int = NOT_SENT
     kind: str = NOT_SENT
@@ -2616,7 +2616,7 @@ class PaymentPage(Model):
 
 
 class PaymentTimeline(Model):
-    """A page of the steps of a payment, in their order."""
+    """A page of the steps of a payment, in order."""
 
     data: list[PaymentEventView] = NOT_SENT
     next_cursor: str | None = None
@@ -2625,7 +2625,7 @@ class PaymentTimeline(Model):
 class PaymentView(Model):
     """A payment. Amounts are decimal strings of its currency.
 
-    `client_secret`, `approval_url` and `deposit` say what the payer has to do, while there is something, to those who may pay.
+    `client_secret`, `approval_url` and `deposit` say what the payer has to do next. They are null when there is nothing to do, and for callers who may not pay.
     """
 
     external_id: str | None = NOT_SENT
@@ -2692,7 +2692,7 @@ class PayoutPage(Model):
 
 
 class PayoutPreview(Model):
-    """What could be paid out now, and to where."""
+    """What could be paid out now, and to which account."""
 
     organization_id: str = NOT_SENT
     account: CreatorAccountView | None = NOT_SENT
@@ -2703,7 +2703,7 @@ class PayoutPreview(Model):
 
 
 class PayoutScheduleView(Model):
-    """When an organization is paid out without asking; days are those of UTC."""
+    """The schedule of an organization's automatic payouts. Days are in UTC."""
 
     organization_id: str = NOT_SENT
     interval: str = NOT_SENT
@@ -2716,7 +2716,7 @@ class PayoutScheduleView(Model):
 
 
 class PayoutView(Model):
-    """Where a payout stands."""
+    """A payout and its status."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -3734,7 +3734,7 @@ class TaxReceiptList(Model):
 
 
 class TaxReceiptView(Model):
-    """A tax document of a payment. Amounts are decimal strings of its currency, below zero where money went back."""
+    """A tax document of a payment. Amounts are decimal strings of its currency, negative if money was returned."""
 
     id: str
     number: str = NOT_SENT

@@ -69,8 +69,9 @@ async def convert_earnings(
 ) -> Response:
     """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-    They keep what was paid for them. What an agent was sold for waits until it cannot be refunded, and what is being
-    charged back until its bank has decided. Those that have ended meanwhile, or would soon, get some days more.
+    The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be
+    refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would
+    expire soon, are extended by some days.
     """
     org_id = acting_organization(actor, None)
 

@@ -18,10 +18,10 @@ class EarnedView(ResponseModel):
 
     amount: Exact
     convertible: Exact = Field(
-        description="What of it can become credits: it would not have ended, and no buyer can give the agent back."
+        description="What can be converted: unexpired credits, and sales that can no longer be refunded."
     )
     next_convertible_at: datetime | None = Field(
-        default=None, description="When the first of what buyers can still take back becomes convertible."
+        default=None, description="When the first sale that can still be refunded becomes convertible."
     )
 
     @classmethod
@@ -35,13 +35,13 @@ class EarnedView(ResponseModel):
 
 
 class EarningsView(ResponseModel):
-    """What an agent has earned in credits and its organization has not converted or been paid out."""
+    """What an agent has earned in credits that is neither converted nor paid out."""
 
     agent_id: str
     currency: str = CREDIT
-    granted: EarnedView = Field(description="Credits that nobody paid for. They are never paid out.")
-    own_work: EarnedView = Field(description="What its own organization paid to it. It is never paid out.")
-    paid: EarnedView = Field(description="What can be paid out.")
+    granted: EarnedView = Field(description="Earned credits that nobody paid for. They are never paid out.")
+    own_work: EarnedView = Field(description="Credits that its own organization paid to it. They are never paid out.")
+    paid: EarnedView = Field(description="Credits that can be paid out.")
 
     @classmethod
     def of(cls, row: AgentEarnings, refunds: timedelta) -> Self:
@@ -57,15 +57,16 @@ class ConversionCreate(RequestModel):
 
     agent_id: str = Field(max_length=64)
     kind: EarningsKind = Field(
-        default=EarningsKind.GRANTED, description="What is converted of `paid` is not paid out any more."
+        default=EarningsKind.GRANTED,
+        description="The earnings to convert. `paid` earnings that are converted can no longer be paid out.",
     )
-    amount: Amount | None = Field(default=None, description="All that can be converted, where it is left out.")
+    amount: Amount | None = Field(default=None, description="All that can be converted when left out.")
 
 
 class ConversionView(ResponseModel):
     """Earnings that became credits."""
 
-    id: str = Field(description="The transfer in `GET /credits/transactions`.")
+    id: str = Field(description="The id of the transfer in `GET /credits/transactions`.")
     organization_id: str
     agent_id: str
     kind: EarningsKind

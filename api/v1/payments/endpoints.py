@@ -169,9 +169,9 @@ SenderDep = Annotated[_Sender, Depends(_sender)]
     | PDF_RESPONSE,
 )
 async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the receipt for the money of a payment as PDF: what came in, before refunds and disputes.
+    """Return the receipt of a payment as PDF: the money received, before refunds and chargebacks.
 
-    Where credits are taxed when they are sold it is the first of the payment's tax documents.
+    If credits are taxed when they are sold, it is the first of the payment's tax documents.
     """
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
     if payment.terms.tax is not None:
@@ -204,7 +204,7 @@ async def list_receipts(payment_id: str, actor: ActorDep, deps: DepsDep) -> TaxR
     responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
 )
 async def get_tax_receipt(payment_id: str, receipt_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return one tax document of a payment as PDF: what came in with its tax, or what of it went back."""
+    """Return one tax document of a payment as PDF: money received with its tax, or money returned."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
     return await _tax_receipt(deps, actor, payment, receipt_id)
 
@@ -249,7 +249,7 @@ _LIST = ListOf(
     order=["pay"],
     status=PaymentStatus,
     has_metadata=True,
-    purpose=Annotated[PurposeKind | None, Query(description="Only payments for this.")],
+    purpose=Annotated[PurposeKind | None, Query(description="Only payments with this purpose.")],
 )
 
 
@@ -295,7 +295,7 @@ async def summarize_payments(
 ) -> PaymentsSummary:
     """Count payments by state and currency, and by provider, with the filters of the list.
 
-    `amount` is what they are made for.
+    `amount` is the sum of the amounts that the payments were created for.
     """
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
     async with deps.session_for(actor) as session:
@@ -304,7 +304,7 @@ async def summarize_payments(
 
 @router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))
 async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> PaymentView:
-    """Show a payment. The `ETag` is of what is written on it."""
+    """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
     own = await own_of(deps, actor, payment_id, payment.terms.org_id)
     tagged(response, own)
@@ -317,7 +317,7 @@ async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response:
 async def update_payment(
     payment_id: str, body: PaymentUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
-    """Change what is written on a payment, as whoever may pay, or as an operator."""
+    """Change the `external_id` and `metadata` of a payment. The key must be allowed to pay, or be an operator's."""
     asked = Permission.OPERATE if actor.is_platform else Permission.PAY
     payment = await payment_of(deps, actor, payment_id, asked)
 
@@ -373,7 +373,7 @@ async def confirm_payment(
 async def capture_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: CapturePayment | None = None
 ) -> Response:
-    """Take what was authorized, or a part of it; the rest is released."""
+    """Capture the authorized amount, or a part of it; the rest is released."""
     payment = await sender.find(payment_id, NEEDS[PaymentAction.CAPTURE])
 
     async def act() -> PaymentView:
@@ -394,7 +394,7 @@ async def cancel_payment(
     once: MovesMoney,
     body: CancelPayment | None = None,  # noqa: ARG001
 ) -> Response:
-    """End a payment that nobody has paid. What is paid meanwhile counts."""
+    """Cancel a payment that has not been paid. Money that arrives in the meantime is still booked."""
     payment = await sender.find(payment_id, NEEDS[PaymentAction.CANCEL])
     command = messages.CancelPayment(command_id=once.command_id, actor=sender.actor)
 
@@ -408,7 +408,7 @@ async def cancel_payment(
 async def refund_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: RefundCreate | None = None
 ) -> Response:
-    """Refund an amount in the payment's currency, or what remains; what was bought with it is clawed back."""
+    """Refund an amount in the payment's currency, or all that remains, and claw back the entitlement bought with it."""
     payment = await sender.find(payment_id, NEEDS[PaymentAction.REFUND])
     permit(sender.actor, rules_of(payment.terms).refunded_with)
     refund_id = refund_id_of(payment_id, once.command_id)
@@ -445,7 +445,7 @@ async def refund_payment(
 async def give_up_refund(
     payment_id: str, refund_id: str, body: RefundGiveUp, sender: SenderDep, once: MovesMoney
 ) -> Response:
-    """Say what became of a refund whose outcome is unknown. For operators; the provider's later word still counts."""
+    """Record the outcome of a refund that is unknown. A later report by the provider still counts. For operators."""
     payment = await sender.find(payment_id, NEEDS[PaymentAction.GIVE_UP_REFUND])
     if not any(refund.refund_id == refund_id for refund in payment.refunds):
         raise NotFound("This payment has no such refund.")

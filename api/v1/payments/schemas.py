@@ -24,7 +24,7 @@ from models.tax_receipt import TaxReceipt
 
 
 class ProviderName(StrEnum):
-    """Who takes the money. Which of them are set up here, `GET /billing/config` tells."""
+    """The provider that takes the money. `GET /billing/config` lists those that are set up here."""
 
     STRIPE = "stripe"
     PAYPAL = "paypal"
@@ -33,7 +33,7 @@ class ProviderName(StrEnum):
 
 
 class Coin(StrEnum):
-    """What payments by `crypto` are made in."""
+    """The coin of a `crypto` payment."""
 
     BTC = "BTC"
     ETH = "ETH"
@@ -46,11 +46,11 @@ MethodRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,255}$")]
 
 
 class Seen(RequestModel):
-    """What whoever buys has seen that it costs."""
+    """The total that the buyer has seen."""
 
     total: Amount | None = Field(
         default=None,
-        description="The total with tax that you have seen. Where it is another one by now, nothing is bought.",
+        description="The total with tax that you have seen. If the total has changed, nothing is bought.",
     )
 
     def is_seen(self, terms: PaymentTerms) -> bool:
@@ -70,24 +70,30 @@ class Seen(RequestModel):
 
 
 class PaymentOptions(Seen):
-    """How somebody pays."""
+    """How the payer pays."""
 
     provider: ProviderName = ProviderName.STRIPE
     payment_method: MethodRef | None = Field(
-        default=None, description="A stored method, charged now. With Stripe only.", examples=["pm_1Q0PsIJvEtkwdCNY"]
+        default=None,
+        description="A stored payment method to charge now. Stripe only.",
+        examples=["pm_1Q0PsIJvEtkwdCNY"],
     )
     off_session: bool = Field(default=False, description="Charge without the payer present; needs `payment_method`.")
-    hosted: bool = Field(default=False, description="Send the payer to a page hosted by Stripe; PayPal always has one.")
+    hosted: bool = Field(
+        default=False, description="Send the payer to Stripe's hosted page. PayPal always uses its own."
+    )
     return_url: ReturnUrl | None = Field(
         default=None,
         description="The address to which the payer returns. `{PAYMENT_ID}` in it becomes the payment's id.",
         examples=["https://example.com/billing"],
     )
-    asset: Coin | None = Field(default=None, description="With `crypto`: the coin that pays for a price in money.")
+    asset: Coin | None = Field(
+        default=None, description="The coin to pay in, with provider `crypto` and a price in money."
+    )
 
 
 class PaymentCreate(PaymentOptions, WithMetadata):
-    """A payment. For an escrow, an invoice or slots, amount and currency follow from these when they are left out."""
+    """A payment. `amount` and `currency` can be left out for an escrow, an invoice or slots, which determine them."""
 
     model_config = example(
         amount="25.00", currency="USD", provider="stripe", purpose="balance", description="Q3 budget"
@@ -97,7 +103,7 @@ class PaymentCreate(PaymentOptions, WithMetadata):
     currency: Currency | None = None
     purpose: PurposeKind = Field(
         default=PurposeKind.CREDITS,
-        description="Credits for the amount, the money of one escrow, an invoice, slots, or a cash balance.",
+        description="What the payment is for: credits, one escrow, an invoice, slots, or a cash balance.",
     )
     escrow_id: EscrowId | None = None
     invoice_id: InvoiceId | None = None
@@ -109,7 +115,7 @@ class PaymentCreate(PaymentOptions, WithMetadata):
 
 
 class Confirm(RequestModel):
-    """Goes on after the payer has acted; with a stored method, pays with it."""
+    """Continues after the payer has acted, or charges the stored method that is given."""
 
     model_config = example()
 
@@ -117,7 +123,7 @@ class Confirm(RequestModel):
 
 
 class CapturePayment(RequestModel):
-    """Takes what was authorized, or a part of it; the rest is released."""
+    """Captures the authorized amount, or a part of it; the rest is released."""
 
     model_config = example(amount="20.00")
 
@@ -125,13 +131,13 @@ class CapturePayment(RequestModel):
 
 
 class CancelPayment(RequestModel):
-    """Ends a payment that nobody has paid; nothing needs to be said."""
+    """Cancels a payment that has not been paid; the body has no fields."""
 
     model_config = example()
 
 
 class RefundCreate(RequestModel):
-    """Refunds an amount in the payment's currency; what remains without one."""
+    """Refunds `amount`, in the payment's currency, or all that remains when it is left out."""
 
     model_config = example(amount="4.00", reason="requested_by_customer")
 
@@ -141,14 +147,14 @@ class RefundCreate(RequestModel):
         default=False,
         strict=True,
         description=(
-            "Of a payment of an invoice: credit it with what it has lost by the refund, with the reason, "
-            "so that it is not due again."
+            "For a payment of an invoice: issue a credit note for the refunded amount, so that it is not due again. "
+            "Needs `reason`."
         ),
     )
 
 
 class RefundGiveUp(RequestModel):
-    """What an operator knows of a refund whose outcome is unknown."""
+    """What an operator has found out about a refund whose outcome is unknown."""
 
     model_config = example(at_provider=False, reason="PayPal's support has no refund of this invoice id.")
 
@@ -160,14 +166,14 @@ class RefundGiveUp(RequestModel):
 
 
 class MoneyView(ResponseModel):
-    """An amount of a currency."""
+    """An amount in a currency."""
 
     amount: Exact
     currency: str
 
 
 class DepositView(ResponseModel):
-    """Where coins have to be sent, and how many. Where there is a `memo`, it has to go with them."""
+    """Where to send coins, and how many. If there is a `memo`, send it with them."""
 
     chain: str
     asset: str
@@ -178,17 +184,17 @@ class DepositView(ResponseModel):
 
 
 class CoinQuoteView(ResponseModel):
-    """The rate that an amount in coins was made with. What is sent later is worth what coins cost then."""
+    """The rate of the amount in coins. Coins sent after `expires_at` count at the rate of that time."""
 
-    price: Exact = Field(description="Of one coin, in `currency`.")
+    price: Exact = Field(description="The price of one coin, in `currency`.")
     currency: str
-    amount: Exact = Field(description="In `currency`, what the coins are for.")
+    amount: Exact = Field(description="The amount that the coins pay, in `currency`.")
     source: str
     expires_at: datetime
 
 
 class DeclineView(ResponseModel):
-    """Why a provider or a bank refused."""
+    """Why a provider or a bank declined the payment."""
 
     code: str
     detail: str
@@ -205,7 +211,7 @@ class RefundView(ResponseModel):
     taken: MoneyView = Field(description="The entitlement that the refund revoked.")
     reason: str | None
     failure: str | None
-    failure_code: str | None = Field(description="The word for `failure`, where the provider refused the refund.")
+    failure_code: str | None = Field(description="The code for `failure`, if the provider refused the refund.")
     requested_by: str
     requested_at: datetime
 
@@ -218,7 +224,7 @@ class RefundList(ResponseModel):
 
 
 class PaymentUpdate(MetadataUpdate):
-    """What is written on a payment; what is left out stays."""
+    """The `external_id` and `metadata` of a payment. Fields that are left out stay as they are."""
 
     model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
 
@@ -226,8 +232,8 @@ class PaymentUpdate(MetadataUpdate):
 class PaymentView(MetadataView):
     """A payment. Amounts are decimal strings of its currency.
 
-    `client_secret`, `approval_url` and `deposit` say what the payer has to do, while there is something, to those who
-    may pay.
+    `client_secret`, `approval_url` and `deposit` say what the payer has to do next. They are null when there is nothing
+    to do, and for callers who may not pay.
     """
 
     id: str
@@ -237,9 +243,7 @@ class PaymentView(MetadataView):
     purpose: PurposeKind
     amount: Exact
     currency: str
-    tax: Exact | None = Field(
-        description="What of `amount` is tax. Null where what it buys is not taxed when it is paid."
-    )
+    tax: Exact | None = Field(description="The tax in `amount`. Null if the purchase is not taxed at payment.")
     received_amount: Exact
     refunded_amount: Exact
     disputed_amount: Exact
@@ -248,36 +252,40 @@ class PaymentView(MetadataView):
     granted: MoneyView = Field(
         description="The entitlement granted for the money received, before refunds and chargebacks."
     )
-    owed: MoneyView = Field(description="What refunds and chargebacks could not claw back because it was spent.")
+    owed: MoneyView = Field(
+        description="What refunds and chargebacks could not claw back because it was already spent."
+    )
     escrow_id: str | None
     invoice_id: str | None
     agent_id: str | None
     package: str | None
     fulfilment: Fulfilment = Field(
-        description="Whether the escrow or the invoice took the money; `gone` when it no longer could."
+        description="Whether the escrow or the invoice has taken the money; `gone` if it no longer could."
     )
     description: str
     capture_method: Literal["automatic", "manual"]
     client_secret: str | None
     approval_url: str | None
     deposit: DepositView | None
-    seen_amount: Exact = Field(description="On a chain: sent, and not final yet.")
+    seen_amount: Exact = Field(description="The amount sent on the blockchain that is not final yet.")
     confirmations: int | None
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
-    story: str = Field(description="In words: where it stands, what is awaited until when, and what went wrong.")
+    story: str = Field(
+        description="The payment in words: its state, what it waits for until when, and what went wrong."
+    )
     workflow_id: str
     version: int = Field(description="The number of the latest event in the timeline.")
     expires_at: datetime = Field(
-        description="The payer's deadline. It moves when they choose a method that takes days, such as a bank transfer."
+        description="The payer's deadline. It moves if the payer chooses a slow method, such as a bank transfer."
     )
     created_at: datetime
     updated_at: datetime
 
 
 class PaymentEventView(ResponseModel):
-    """One step: who did what when, the state after it, and the ledger transfer that it caused."""
+    """One step of a payment: who did what and when, the state after it, and its ledger transfer."""
 
     number: int
     kind: str
@@ -290,7 +298,7 @@ class PaymentEventView(ResponseModel):
 
 
 class PaymentTimeline(ResponseModel):
-    """A page of the steps of a payment, in their order."""
+    """A page of the steps of a payment, in order."""
 
     data: list[PaymentEventView]
     next_cursor: str | None = Field(default=None, description="Pass it as `cursor`; null on the last page.")
@@ -410,18 +418,18 @@ def _quote(payment: Payment) -> CoinQuoteView | None:
 
 
 class TaxReceiptView(ResponseModel):
-    """A tax document of a payment. Amounts are decimal strings of its currency, below zero where money went back."""
+    """A tax document of a payment. Amounts are decimal strings of its currency, negative if money was returned."""
 
     id: str
     number: str = Field(description="Numbers of a series are consecutive, without gaps.")
     payment_id: str
     currency: str
-    amount: Exact = Field(description="With tax.")
+    amount: Exact = Field(description="The amount with tax.")
     net: Exact
     tax: Exact
-    tax_code: str = Field(description="The tax's account is `platform/tax/` and this.")
-    category: str = Field(description="Why the rate is what it is, by the codes of EN 16931.")
-    rate: Exact = Field(description="The share of the net amount, as a decimal string.")
+    tax_code: str = Field(description="The tax code. The tax is booked to the account `platform/tax/{code}`.")
+    category: str = Field(description="The reason for the rate, as a code of EN 16931.")
+    rate: Exact = Field(description="The rate, as a share of the net amount, a decimal string.")
     issued_at: datetime
     transfer_id: str
 

@@ -93,10 +93,10 @@ _EARNINGS = ListOf(
 async def get_earnings(
     deps: DepsDep, asked: Annotated[Asked, _EARNINGS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
+    """Show what each agent earned in a period, and how much of its earnings is pending, frozen or available now.
 
-    The period is of times (`from`, `to`) or of days in UTC (`start_date`, `end_date`), all of it when none is given.
-    What leaves for credits is what was paid for these very credits, less the platform's share.
+    Give the period as times (`from`, `to`) or as days in UTC (`start_date`, `end_date`); all time when left out.
+    Credits are paid out at what was paid for these very credits, less the platform's share.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -157,7 +157,7 @@ async def get_earnings(
 async def preview_payout(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> PayoutPreview:
-    """Show what could be paid out now and to where, before anything is."""
+    """Show what could be paid out now and to which account. Nothing is paid out."""
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
     minimum, why = deps.settings.payout_minimum, {}
     async with deps.database.platform() as session:
@@ -188,10 +188,10 @@ async def create_payout(
     actor: Actor = require(Permission.PAY_OUT),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Pay out earnings to the organization's account, all that is available or an amount of it.
+    """Pay out all available earnings, or an amount of them, to the organization's account.
 
-    It is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows what became of it. Where
-    the amount cannot be reached because single credits were worth more, the payout is the next lower one.
+    The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If
+    whole credits do not add up to the amount exactly, the payout is the next lower amount that they reach.
     """
     org_id = acting_organization(actor, None)
     if body.amount is not None and body.currency is None:
@@ -246,9 +246,10 @@ async def give_up_payout(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Give a payout back to the earnings that was not sent. For operators, two of them.
+    """Give up a payout that was not sent, and return its amount to the earnings. Takes two operators.
 
-    Look at the provider first. The first operator who asks is refused with the id of what another one has to approve.
+    Check at the provider first that it was not sent. The first operator's request is refused with the id of the
+    approval that a second operator has to give.
     """
     async with deps.session_for(actor) as session:
         seen = payouts.state_of(await _seen(session, payout_id))
@@ -281,7 +282,7 @@ async def give_up_payout(
 async def get_payout_schedule(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> PayoutScheduleView:
-    """Show when the organization is paid out without asking, and what became of it last."""
+    """Show the organization's schedule of automatic payouts, and the outcome of the last one."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.session_for(actor) as session:
         return PayoutScheduleView.of(org_id, await payout_schedule.find(session, org_id))
@@ -299,9 +300,10 @@ async def put_payout_schedule(
     actor: Actor = require(Permission.PAY_OUT),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Set when everything that is available is paid out: every day, on a day of the week or month, or when asked for.
+    """Set when all available earnings are paid out: daily, weekly, monthly, or only on request (`manual`).
 
-    A day on which it is below the minimum is left out; one on which the account cannot be paid out to is tried again.
+    If they are below the minimum on a day, the payout waits for the next day of the schedule. If the account cannot be
+    paid out to, or the organization owes something, the payout is tried again.
     """
     org_id = acting_organization(actor, None)
 

@@ -20,12 +20,12 @@ from repositories.payout import state_of
 
 
 class PayableView(ResponseModel):
-    """What can leave of earnings in one currency: what came in for them, less the platform's share."""
+    """What earnings pay out in one currency: the money received for them, less the platform's share."""
 
     currency: str
-    available: Exact = Field(description="Can be paid out now.")
-    pending: Exact = Field(description="Held back until it is old enough.")
-    frozen: Exact = Field(description="What paid for it is being charged back.")
+    available: Exact = Field(description="What can be paid out now.")
+    pending: Exact = Field(description="What is held back until it is old enough.")
+    frozen: Exact = Field(description="What waits for a chargeback of the payment behind it.")
 
     @classmethod
     def of(cls, currency: str, shares: Sequence[Share]) -> Self:
@@ -51,16 +51,18 @@ def payables(shares: Sequence[Share]) -> list[PayableView]:
 
 
 class AgentEarningsView(ResponseModel):
-    """What an agent earned of one asset in a period, and what of its earnings is there now, in units of the asset."""
+    """What an agent earned in one asset in a period, and what it has now, in units of the asset."""
 
     agent_id: str
     asset: str
-    earned: Exact = Field(description="In the period, own work and granted credits included.")
-    paid_out: Exact = Field(description="In the period; what is on its way is included.")
-    available: Exact = Field(description="Old enough to be paid out; what it leaves for is in `payable`.")
+    earned: Exact = Field(
+        description="Earned in the period, including work for its own organization and granted credits."
+    )
+    paid_out: Exact = Field(description="Paid out in the period, including payouts on their way.")
+    available: Exact = Field(description="What is old enough to be paid out; `payable` has its worth in money.")
     pending: Exact
     frozen: Exact
-    granted: Exact = Field(description="Nobody paid for it: it can be spent, and is never paid out.")
+    granted: Exact = Field(description="Earnings that nobody paid for. They can be spent and are never paid out.")
     payable: list[PayableView]
 
     @classmethod
@@ -87,9 +89,9 @@ class CreatorEarningsView(ResponseModel):
     """What the agents of an organization have earned, by agent and asset, the newest agents first."""
 
     organization_id: str
-    start_date: str | None = Field(description="The day that was sent, if one was.")
+    start_date: str | None = Field(description="The requested day; null if none was given.")
     end_date: str | None
-    payable: list[PayableView] = Field(description="Of the agents of this page together.")
+    payable: list[PayableView] = Field(description="The sums for all agents of this page.")
     data: list[AgentEarningsView]
     next_cursor: str | None = None
 
@@ -99,8 +101,10 @@ class PayoutCreate(RequestModel):
 
     model_config = example(amount="120.00", currency="USD")
 
-    amount: Amount | None = Field(default=None, description="All that can be paid out, where it is left out.")
-    currency: Currency | None = Field(default=None, description="That of the bank account, where it is left out.")
+    amount: Amount | None = Field(default=None, description="All that can be paid out when left out.")
+    currency: Currency | None = Field(
+        default=None, description="The bank account's currency when left out. Required with `amount`."
+    )
 
 
 class PayoutLineView(ResponseModel):
@@ -108,12 +112,12 @@ class PayoutLineView(ResponseModel):
 
     agent_id: str
     asset: str
-    amount: Exact = Field(description="In units of the asset.")
-    paid: Exact = Field(description="What leaves for it, in the payout's currency.")
+    amount: Exact = Field(description="The amount taken, in units of the asset.")
+    paid: Exact = Field(description="What is paid out for it, in the payout's currency.")
 
 
 class PayoutView(ResponseModel):
-    """Where a payout stands."""
+    """A payout and its status."""
 
     id: str
     organization_id: str
@@ -122,8 +126,8 @@ class PayoutView(ResponseModel):
     currency: str
     provider: str
     account_id: str
-    transfer_id: str | None = Field(description="The provider's id of what was sent.")
-    reversed: Exact = Field(description="What was taken back of it at the provider.")
+    transfer_id: str | None = Field(description="The provider's id of the transfer; null until it is sent.")
+    reversed: Exact = Field(description="The part that was reversed at the provider.")
     failure_code: str | None
     failure: str | None
     lines: list[PayoutLineView]
@@ -173,14 +177,14 @@ class PayoutGiveUp(RequestModel):
 
 
 class PayoutScheduleUpdate(RequestModel):
-    """When everything that is available is paid out, in the words of Stripe's payout schedules."""
+    """When all available earnings are paid out, as in Stripe's payout schedules."""
 
     model_config = example(interval="weekly", weekly_anchor="friday")
 
     interval: PayoutInterval
-    weekly_anchor: str | None = Field(default=None, max_length=9, description="A day of the week, with `weekly`.")
+    weekly_anchor: str | None = Field(default=None, max_length=9, description="The day of the week, with `weekly`.")
     monthly_anchor: Annotated[int, Field(strict=True, ge=1, le=31)] | None = Field(
-        default=None, description="A day of the month, with `monthly`; in a shorter month its last day."
+        default=None, description="The day of the month, with `monthly`; in a shorter month, its last day."
     )
 
     def schedule(self) -> PayoutSchedule:
@@ -191,16 +195,18 @@ class PayoutScheduleUpdate(RequestModel):
 
 
 class PayoutScheduleView(ResponseModel):
-    """When an organization is paid out without asking; days are those of UTC."""
+    """The schedule of an organization's automatic payouts. Days are in UTC."""
 
     organization_id: str
     interval: str
     weekly_anchor: str | None = None
     monthly_anchor: int | None = None
     next_on: date | None = Field(default=None, description="The day of the next payout.")
-    last_on: date | None = Field(default=None, description="The last day that was due.")
+    last_on: date | None = Field(default=None, description="The last day on which a payout was due.")
     last_payout_id: str | None = None
-    last_refusal: str | None = Field(default=None, description="The code why nothing was paid out on that day.")
+    last_refusal: str | None = Field(
+        default=None, description="The code of the reason that nothing was paid out on `last_on`."
+    )
 
     @classmethod
     def of(cls, org_id: str, row: PayoutScheduleRow | None) -> Self:
@@ -220,13 +226,15 @@ class PayoutScheduleView(ResponseModel):
 
 
 class PayoutPreview(ResponseModel):
-    """What could be paid out now, and to where."""
+    """What could be paid out now, and to which account."""
 
     organization_id: str
     account: CreatorAccountView | None
     payable: list[PayableView]
     minimum: Exact
-    refused: str | None = Field(description="The code with which a payout of all that is available would be refused.")
+    refused: str | None = Field(
+        description="The error code that would refuse a payout of all available earnings, if any."
+    )
     detail: str | None
 
     @classmethod

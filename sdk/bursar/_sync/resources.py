@@ -1220,9 +1220,9 @@ class Payments:
         self._caller = caller
 
     def get_receipt(self, payment_id: str) -> bytes:
-        """Return the receipt for the money of a payment as PDF: what came in, before refunds and disputes.
+        """Return the receipt of a payment as PDF: the money received, before refunds and chargebacks.
 
-        Where credits are taxed when they are sold it is the first of the payment's tax documents.
+        If credits are taxed when they are sold, it is the first of the payment's tax documents.
         """
         response, _ = self._caller.send(
             "payments.get_receipt", "GET", f"/api/v1/payments/{segment(payment_id)}/receipt"
@@ -1236,7 +1236,7 @@ class Payments:
         )
 
     def get_tax_receipt(self, payment_id: str, receipt_id: str) -> bytes:
-        """Return one tax document of a payment as PDF: what came in with its tax, or what of it went back."""
+        """Return one tax document of a payment as PDF: money received with its tax, or money returned."""
         response, _ = self._caller.send(
             "payments.get_tax_receipt",
             "GET",
@@ -1394,7 +1394,7 @@ class Payments:
     ) -> models.PaymentsSummary:
         """Count payments by state and currency, and by provider, with the filters of the list.
 
-        `amount` is what they are made for.
+        `amount` is the sum of the amounts that the payments were created for.
         """
         return self._caller.ask(
             models.PaymentsSummary,
@@ -1418,7 +1418,7 @@ class Payments:
         )
 
     def get(self, payment_id: str) -> models.PaymentView:
-        """Show a payment. The `ETag` is of what is written on it."""
+        """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
         return self._caller.ask(models.PaymentView, "payments.get", "GET", f"/api/v1/payments/{segment(payment_id)}")
 
     def update(
@@ -1430,7 +1430,7 @@ class Payments:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PaymentView:
-        """Change what is written on a payment, as whoever may pay, or as an operator."""
+        """Change the `external_id` and `metadata` of a payment. The key must be allowed to pay, or be an operator's."""
         return self._caller.ask(
             models.PaymentView,
             "payments.update",
@@ -1480,7 +1480,7 @@ class Payments:
     def capture(
         self, payment_id: str, *, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.PaymentView:
-        """Take what was authorized, or a part of it; the rest is released."""
+        """Capture the authorized amount, or a part of it; the rest is released."""
         return self._caller.ask(
             models.PaymentView,
             "payments.capture",
@@ -1492,7 +1492,7 @@ class Payments:
         )
 
     def cancel(self, payment_id: str, *, idempotency_key: str | None = None) -> models.PaymentView:
-        """End a payment that nobody has paid. What is paid meanwhile counts."""
+        """Cancel a payment that has not been paid. Money that arrives in the meantime is still booked."""
         return self._caller.ask(
             models.PaymentView,
             "payments.cancel",
@@ -1511,7 +1511,7 @@ class Payments:
         credit_note: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RefundView:
-        """Refund an amount in the payment's currency, or what remains; what was bought with it is clawed back."""
+        """Refund an amount in the payment's currency, or all that remains, and claw back the entitlement bought with it."""
         return self._caller.ask(
             models.RefundView,
             "payments.refund",
@@ -1538,7 +1538,7 @@ class Payments:
         provider_ref: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RefundView:
-        """Say what became of a refund whose outcome is unknown. For operators; the provider's later word still counts."""
+        """Record the outcome of a refund that is unknown. A later report by the provider still counts. For operators."""
         return self._caller.ask(
             models.RefundView,
             "payments.give_up_refund",
@@ -2202,9 +2202,9 @@ class Creators:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> models.CreatorEarningsView:
-        """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
+        """Show what each agent earned in a period, and how much of its earnings is pending, frozen or available now.
 
-        The period is of times (`from`, `to`) or of days in UTC (`start_date`, `end_date`), all of it when none is given. What leaves for credits is what was paid for these very credits, less the platform's share.
+        Give the period as times (`from`, `to`) or as days in UTC (`start_date`, `end_date`); all time when left out. Credits are paid out at what was paid for these very credits, less the platform's share.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2541,7 +2541,7 @@ class Earnings:
     ) -> models.ConversionView:
         """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-        They keep what was paid for them. What an agent was sold for waits until it cannot be refunded, and what is being charged back until its bank has decided. Those that have ended meanwhile, or would soon, get some days more.
+        The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would expire soon, are extended by some days.
         """
         return self._caller.ask(
             models.ConversionView,
@@ -4093,7 +4093,7 @@ class Payouts:
         self._caller = caller
 
     def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.PayoutPreview:
-        """Show what could be paid out now and to where, before anything is."""
+        """Show what could be paid out now and to which account. Nothing is paid out."""
         return self._caller.ask(
             models.PayoutPreview,
             "payouts.preview",
@@ -4109,9 +4109,9 @@ class Payouts:
         currency: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PayoutView:
-        """Pay out earnings to the organization's account, all that is available or an amount of it.
+        """Pay out all available earnings, or an amount of them, to the organization's account.
 
-        It is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows what became of it. Where the amount cannot be reached because single credits were worth more, the payout is the next lower one.
+        The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If whole credits do not add up to the amount exactly, the payout is the next lower amount that they reach.
         """
         return self._caller.ask(
             models.PayoutView,
@@ -4162,9 +4162,9 @@ class Payouts:
         )
 
     def give_up(self, payout_id: str, *, reason: str, idempotency_key: str | None = None) -> models.PayoutView:
-        """Give a payout back to the earnings that was not sent. For operators, two of them.
+        """Give up a payout that was not sent, and return its amount to the earnings. Takes two operators.
 
-        Look at the provider first. The first operator who asks is refused with the id of what another one has to approve.
+        Check at the provider first that it was not sent. The first operator's request is refused with the id of the approval that a second operator has to give.
         """
         return self._caller.ask(
             models.PayoutView,
@@ -4177,7 +4177,7 @@ class Payouts:
         )
 
     def get_schedule(self, *, organization_id: str | Omitted = OMITTED) -> models.PayoutScheduleView:
-        """Show when the organization is paid out without asking, and what became of it last."""
+        """Show the organization's schedule of automatic payouts, and the outcome of the last one."""
         return self._caller.ask(
             models.PayoutScheduleView,
             "payouts.get_schedule",
@@ -4194,9 +4194,9 @@ class Payouts:
         monthly_anchor: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PayoutScheduleView:
-        """Set when everything that is available is paid out: every day, on a day of the week or month, or when asked for.
+        """Set when all available earnings are paid out: daily, weekly, monthly, or only on request (`manual`).
 
-        A day on which it is below the minimum is left out; one on which the account cannot be paid out to is tried again.
+        If they are below the minimum on a day, the payout waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something, the payout is tried again.
         """
         return self._caller.ask(
             models.PayoutScheduleView,
