@@ -607,7 +607,7 @@ class BalanceSheetView(Model):
 
 
 class BalanceView(Model):
-    """What an organization has in one currency. `available` + `reserved` = `total`."""
+    """An organization's balance in one currency. `available` + `reserved` = `total`."""
 
     organization_id: str = NOT_SENT
     currency: str = NOT_SENT
@@ -663,7 +663,7 @@ class BillingRunView(Model):
 
 
 class BillingTermsView(Model):
-    """The billing terms that hold now, and those that follow."""
+    """The current billing terms, and those that follow."""
 
     version: int = NOT_SENT
     starts_at: datetime | None = NOT_SENT
@@ -871,7 +871,7 @@ class CollectionEventView(Model):
 
 
 class CollectionView(Model):
-    """How an invoice is collected, and what comes next."""
+    """How an invoice is collected, and the next step."""
 
     invoice_id: str = NOT_SENT
     collection_method: CollectionMethod = NOT_SENT
@@ -1226,7 +1226,7 @@ class CreditLotView(Model):
 
 
 class CreditNoteView(Model):
-    """What was taken back of an invoice. Amounts are decimal strings of its currency."""
+    """A credit note. Amounts are decimal strings of the invoice's currency."""
 
     id: str
     number: str = NOT_SENT
@@ -1960,7 +1960,7 @@ class InvoiceItemPage(Model):
 
 
 class InvoiceItemView(Model):
-    """Something that is charged once."""
+    """A one-time invoice item."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -2380,7 +2380,7 @@ class MovementPage(Model):
 
 
 class MovementView(Model):
-    """One entry of one account. A transfer between two accounts of the organization has two of them."""
+    """One entry of one account. A transfer between two accounts of the organization has two entries."""
 
     id: str
     kind: str = NOT_SENT
@@ -2524,7 +2524,7 @@ class PackageView(Model):
 
 
 class PaidView(Model):
-    """What one payment has paid of an invoice, less refunds."""
+    """The amount that one payment has paid of an invoice, less refunds."""
 
     payment_id: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -2748,7 +2748,7 @@ class PeersView(Model):
 
 
 class PendingChangeView(Model):
-    """A change that was ordered and has not acted yet."""
+    """A change that has been ordered and has not taken effect."""
 
     plan: str = NOT_SENT
     interval: Interval = NOT_SENT
@@ -3895,7 +3895,7 @@ class TypeView(Model):
 
 
 class UpcomingInvoiceView(Model):
-    """What an organization would be invoiced if the month ended now, by the taxes and credits of now."""
+    """The organization's invoice if the month ended now, with its current taxes and credits."""
 
     organization_id: str = NOT_SENT
     period: str = NOT_SENT

@@ -141,7 +141,7 @@ class CustomTerms(TypedDict, total=False):
 
 
 class DiscountCreate(TypedDict, total=False):
-    """A discount on the whole invoice: an amount, or a share of what the ones before it have left."""
+    """A discount on the whole invoice: an amount, or a share of what remains after the earlier discounts."""
 
     description: Required[str]
     amount: AmountLike | None
@@ -196,7 +196,7 @@ class LimitSet(TypedDict, total=False):
 
 
 class LineCreate(TypedDict, total=False):
-    """A line of an invoice: a price of each unit, or an amount for all of them."""
+    """A line of an invoice. Give either the price of each unit or an amount for all of them."""
 
     description: Required[str]
     quantity: int
@@ -239,7 +239,7 @@ class PeriodBounds(TypedDict, total=False):
 
 
 class PlanPriceSet(TypedDict, total=False):
-    """What the organization pays for a plan instead of what everybody does."""
+    """The organization's own price for a plan."""
 
     plan: Required[str]
     interval: Interval

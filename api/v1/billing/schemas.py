@@ -18,19 +18,19 @@ class ExpiringView(ResponseModel):
 
 
 class BalanceView(ResponseModel):
-    """What an organization has in one currency. `available` + `reserved` = `total`."""
+    """An organization's balance in one currency. `available` + `reserved` = `total`."""
 
     organization_id: str
     currency: str
     available: Exact
     reserved: Exact
     total: Exact
-    owed: Exact = Field(description="What is owed after a chargeback; it is deducted from the next incoming money.")
+    owed: Exact = Field(description="The amount owed after a chargeback. It is deducted from the next incoming money.")
     expiring: list[ExpiringView]
 
 
 class MovementView(ResponseModel):
-    """One entry of one account. A transfer between two accounts of the organization has two of them."""
+    """One entry of one account. A transfer between two accounts of the organization has two entries."""
 
     id: str = Field(description="The id of the transfer; all of its entries have the same id.")
     kind: str

@@ -31,7 +31,7 @@ async def get_billing_profile(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> ProfileView:
-    """Show whom the organization's invoices are made out to."""
+    """Show the organization's billing profile: the name, address and tax details on its invoices."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.session_for(actor) as session:
         return view(org_id, await profiles.find(session, org_id))
@@ -46,7 +46,7 @@ async def put_billing_profile(
     actor: Actor = require(Permission.MANAGE_BILLING),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Replace whom the organization's invoices are made out to; VAT numbers of the EU are confirmed."""
+    """Replace the organization's billing profile. EU VAT numbers are checked with the register."""
     org_id = await known_organization(deps, actor, None)
 
     async def act() -> ProfileView:
@@ -72,7 +72,7 @@ async def decide_billing_profile(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Write what an operator found of an organization: its country, an exemption. For operators."""
+    """Record an operator's decision on an organization: its country or a tax exemption. For operators."""
 
     async def act() -> ProfileView:
         code = body.legal_entity

@@ -14,7 +14,7 @@ Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1, tw
 
 
 class ProfileUpdate(RequestModel):
-    """Whom invoices are made out to; what is left out is emptied."""
+    """Who invoices are made out to. Fields that are left out are cleared."""
 
     model_config = example(
         legal_name="Acme GmbH",
@@ -39,7 +39,7 @@ class ProfileUpdate(RequestModel):
     vat_id: Annotated[str, Field(max_length=30)] | None = None
     charges_vat: bool = Field(
         default=False,
-        description="What its agents earn includes its VAT, and its statements shall state it. It needs a VAT number.",
+        description="Its agents' earnings include VAT, and its statements show it. Needs a VAT number.",
     )
 
     def profile(self) -> Profile:
@@ -48,7 +48,7 @@ class ProfileUpdate(RequestModel):
 
 
 class ProfileDecision(RequestModel):
-    """What an operator decides of an organization; what is left out is taken back."""
+    """An operator's decision on an organization. Fields that are left out are cleared."""
 
     model_config = example(
         organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", confirmed_country="DE", exempt_reason="Charity"
@@ -56,9 +56,9 @@ class ProfileDecision(RequestModel):
 
     organization_id: OrganizationId
     confirmed_country: Country | None = None
-    exempt_reason: Name | None = Field(default=None, description="Why it is exempt; it is not when this is left out.")
+    exempt_reason: Name | None = Field(default=None, description="Why it is exempt from tax. Not exempt when left out.")
     legal_entity: Annotated[str, Field(pattern="^[A-Z][A-Z0-9]{1,7}$")] | None = Field(
-        default=None, description="The code of the legal entity that sells to it; the usual one when this is left out."
+        default=None, description="The code of the legal entity that sells to it; the usual one when left out."
     )
 
 
@@ -76,13 +76,15 @@ class ProfileView(ResponseModel):
     email: str | None
     language: str | None
     vat_id: str | None
-    vat_confirmed_at: datetime | None = Field(description="When a register confirmed the number; null before.")
-    charges_vat: bool = Field(description="Whether its statements state VAT, where they can.")
-    card_country: str | None = Field(description="Of the card that the organization pays with.")
-    confirmed_country: str | None = Field(description="What an operator found.")
+    vat_confirmed_at: datetime | None = Field(description="When a register confirmed the number; null until then.")
+    charges_vat: bool = Field(description="Whether its statements show VAT, where possible.")
+    card_country: str | None = Field(description="The country of the card that the organization pays with.")
+    confirmed_country: str | None = Field(description="The country that an operator has determined.")
     proven_country: str | None = Field(description="The country that two pieces of evidence agree on.")
     exempt_reason: str | None
-    legal_entity: str | None = Field(description="The code of the one that sells to it; null for the usual one.")
+    legal_entity: str | None = Field(
+        description="The code of the legal entity that sells to it; null for the usual one."
+    )
     updated_at: datetime | None
 
 

@@ -57,7 +57,7 @@ async def preview_invoice(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> UpcomingInvoiceView:
-    """Show what the organization would be invoiced if the month ended now."""
+    """Preview the organization's invoice as if the month ended now."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         rules = deps.settings.invoice_rules
@@ -79,8 +79,8 @@ async def start_billing_run(
 ) -> Response:
     """Invoice a month that is over to every organization. For operators.
 
-    Each organization is invoiced once for a month, however often this is asked. A run that has ended answers with its
-    result; where organizations could not be invoiced, they are tried again.
+    A month is invoiced to each organization once, however often you start the run. Starting a run that has ended
+    returns its result. If it could not invoice some organizations, they are tried again.
     """
     month = parse_month(body.period)
 
@@ -109,7 +109,7 @@ _ITEMS = ListOf(
 async def list_billing_runs(
     deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the runs of monthly invoices, the latest month first; times are those of their start. For operators.
+    """List the runs of monthly invoices, the latest month first. Times are when they started. For operators.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -119,7 +119,7 @@ async def list_billing_runs(
 
 @router.get("/billing/runs/{period}", response_model=BillingRunView, responses=errors(NotFound))
 async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> BillingRunView:
-    """Show the run of a month, and who could not be invoiced. For operators."""
+    """Show the run of a month, with the organizations that could not be invoiced. For operators."""
     month = parse_month(period)
     async with deps.session_for(actor) as session:
         row = await runs.run_of(session, month)
@@ -136,7 +136,7 @@ async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Per
 async def add_invoice_item(
     body: InvoiceItemCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
 ) -> Response:
-    """Charge something once, with the organization's next monthly invoice. For operators."""
+    """Add a one-time item to the organization's next monthly invoice. For operators."""
 
     async def act() -> InvoiceItemView:
         line = InvoiceLine(
@@ -171,7 +171,7 @@ async def add_invoice_item(
 async def list_invoice_items(
     deps: DepsDep, asked: Annotated[Asked, _ITEMS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List what is charged once, newest first; amounts are those of one piece.
+    """List one-time invoice items, newest first. Amounts are per unit.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -186,7 +186,7 @@ async def list_invoice_items(
     responses=errors(NotFound, Forbidden, (Conflict, "invoice_item.not_open")),
 )
 async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> InvoiceItemView:
-    """Charge an item no more that is on no invoice yet. For operators."""
+    """Remove an item that is not yet on an invoice. For operators."""
     async with deps.session_for(actor) as session:
         await runs.item(session, item_id)
         permit(actor, Permission.OPERATE)

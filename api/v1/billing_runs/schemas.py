@@ -30,7 +30,7 @@ class FailureView(ResponseModel):
     """An organization that could not be invoiced."""
 
     organization_id: str
-    code: str = Field(description="Of the error, see the alert `billing.invoice_failed`.")
+    code: str = Field(description="The error code. See the alert `billing.invoice_failed`.")
 
 
 class BillingRunView(ResponseModel):
@@ -38,13 +38,13 @@ class BillingRunView(ResponseModel):
 
     period: str
     status: BillingRunStatus
-    ready_at: datetime = Field(description="Until when late usage is waited for.")
+    ready_at: datetime = Field(description="When the run stops waiting for late usage.")
     started_at: datetime
     finished_at: datetime | None
-    invoiced: int = Field(description="How many organizations have an invoice; counted when the run ends.")
-    empty: int = Field(description="How many had nothing to pay.")
-    failed: int = Field(description="How many could not be invoiced. Start the run again when the cause is gone.")
-    failures: list[FailureView] = Field(description="The first of those.")
+    invoiced: int = Field(description="The number of organizations with an invoice, counted when the run ends.")
+    empty: int = Field(description="The number of organizations with nothing to pay.")
+    failed: int = Field(description="The number that could not be invoiced. Fix the cause and start the run again.")
+    failures: list[FailureView] = Field(description="The first organizations that could not be invoiced.")
 
     @classmethod
     def of(cls, row: BillingRunRow, failures: Sequence[BilledPeriod] = ()) -> "BillingRunView":
@@ -63,7 +63,7 @@ class BillingRunView(ResponseModel):
 
 
 class InvoiceItemCreate(RequestModel):
-    """Something that is charged once, with the organization's next monthly invoice."""
+    """A one-time item for the organization's next monthly invoice."""
 
     model_config = example(
         organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -74,14 +74,14 @@ class InvoiceItemCreate(RequestModel):
     )
 
     organization_id: OrganizationId
-    currency: Currency = Field(description="That of the organization's billing terms.")
+    currency: Currency = Field(description="The currency of the organization's billing terms when left out.")
     description: Name
     quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)] = 1
     unit_amount: Amount
 
 
 class InvoiceItemView(ResponseModel):
-    """Something that is charged once."""
+    """A one-time invoice item."""
 
     id: str
     organization_id: str
@@ -126,7 +126,7 @@ class UpcomingLine(ResponseModel):
 
 
 class UpcomingInvoiceView(ResponseModel):
-    """What an organization would be invoiced if the month ended now, by the taxes and credits of now."""
+    """The organization's invoice if the month ended now, with its current taxes and credits."""
 
     organization_id: str
     period: str
@@ -134,19 +134,19 @@ class UpcomingInvoiceView(ResponseModel):
     ends_at: datetime
     currency: str
     lines: list[UpcomingLine]
-    charges: Exact = Field(description="What usage comes to before the volume discount.")
-    volume: Exact = Field(description="What the platform has charged in the month, by which the discount is decided.")
+    charges: Exact = Field(description="The usage before the volume discount.")
+    volume: Exact = Field(description="The platform's charges in the month, which determine the discount.")
     discount: Exact = Field(description="The volume discount, as a share.")
-    usage: Exact = Field(description="What usage comes to after it.")
-    shortfall: Exact = Field(description="What is missing to the minimum commitment so far.")
-    net: Exact = Field(description="What the lines come to, before taxes and credits.")
-    granted_credits: Exact = Field(description="What granted credits would take off before tax.")
-    taxed_credits: Exact = Field(description="What credits would take off that were taxed when they were sold.")
-    subtotal: Exact = Field(description="What is left of it without tax.")
+    usage: Exact = Field(description="The usage after the volume discount.")
+    shortfall: Exact = Field(description="The amount still missing to the minimum commitment.")
+    net: Exact = Field(description="The sum of the lines, before taxes and credits.")
+    granted_credits: Exact = Field(description="The amount that granted credits would take off before tax.")
+    taxed_credits: Exact = Field(description="The amount that credits taxed when sold would take off before tax.")
+    subtotal: Exact = Field(description="The amount left, without tax.")
     tax: Exact
     total: Exact = Field(description="With tax.")
-    applied_credits: Exact = Field(description="What other purchased credits would pay of the total.")
-    due: Exact = Field(description="What would be left to pay.")
+    applied_credits: Exact = Field(description="The part of the total that other purchased credits would pay.")
+    due: Exact = Field(description="The amount left to pay.")
 
     @classmethod
     def of(cls, coming: Upcoming) -> "UpcomingInvoiceView":

@@ -26,7 +26,7 @@ router = Resource(tags=["billing_terms"])
     "/organizations/{organization_id}/billing-terms", response_model=BillingTermsView, responses=errors(NotFound)
 )
 async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep) -> BillingTermsView:
-    """Show the billing terms that hold for an organization now, and those that follow."""
+    """Show an organization's current billing terms, and those that follow."""
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
         permit(actor, Permission.READ)
@@ -47,7 +47,7 @@ async def agree_billing_terms(
 ) -> Response:
     """Agree billing terms with an organization. For operators.
 
-    The first terms act at once; a change acts from the start of the next month in the time zone of the terms before.
+    The first terms apply at once. A change applies from the next month, in the time zone of the previous terms.
     """
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)

@@ -33,13 +33,15 @@ class DiscountSet(RequestModel):
 
 
 class PlanPriceSet(RequestModel):
-    """What the organization pays for a plan instead of what everybody does."""
+    """The organization's own price for a plan."""
 
     plan: PlanName
     interval: Interval = Interval.MONTH
     amount: Amount
     currency: Currency = "USD"
-    price_id: PriceId | None = Field(default=None, description="The price's id at Stripe; made there where left out.")
+    price_id: PriceId | None = Field(
+        default=None, description="The price's id at Stripe. Created at Stripe when left out."
+    )
 
     def agreed(self) -> AgreedPrice:
         """Return what it is by the rules."""
@@ -55,7 +57,7 @@ class PlanPriceSet(RequestModel):
 
 
 class BillingTermsSet(RequestModel):
-    """What is agreed with an organization; what is left out is as usual."""
+    """The terms agreed with an organization. Fields that are left out have their usual values."""
 
     model_config = example(
         mode="arrears",
@@ -72,7 +74,7 @@ class BillingTermsSet(RequestModel):
     mode: UsageMode
     currency: Currency = "USD"
     time_zone: Annotated[str, Field(max_length=60)] = "UTC"
-    minimum_commitment: Amount = Field(default="0", description="What usage comes to at least in a month.")
+    minimum_commitment: Amount = Field(default="0", description="The minimum charge for usage in a month.")
     commitment_from: date | None = Field(
         default=None, description="The first day of the commitment, which is prorated in that month."
     )
@@ -126,9 +128,9 @@ class VolumeDiscountView(ResponseModel):
 class TermsVersionView(ResponseModel):
     """One version of billing terms."""
 
-    version: int = Field(description="0: none were agreed, and these are the usual ones.")
-    starts_at: datetime | None = Field(description="Usage that comes in from then on is paid by it.")
-    from_month: str | None = Field(description="The first month that is invoiced by it.")
+    version: int = Field(description="0 if none were agreed and these are the usual terms.")
+    starts_at: datetime | None = Field(description="Usage from this time on is charged by it.")
+    from_month: str | None = Field(description="The first month invoiced by it.")
     mode: UsageMode
     currency: str
     time_zone: str
@@ -175,9 +177,9 @@ class TermsVersionView(ResponseModel):
 
 
 class BillingTermsView(TermsVersionView):
-    """The billing terms that hold now, and those that follow."""
+    """The current billing terms, and those that follow."""
 
     organization_id: str
     next: TermsVersionView | None = Field(
-        description="What was agreed from the next month on; null where nothing changes."
+        description="The terms agreed from the next month on; null if nothing changes."
     )

@@ -77,7 +77,7 @@ _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
 async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
 ) -> Response:
-    """Issue an invoice to an organization, or begin a draft of one. For operators."""
+    """Issue an invoice to an organization, or create a draft. For operators."""
     if body.draft and body.collection_method is not None:
         raise Invalid("A draft is collected once it is finalised.", extra={"field": "collection_method"})
 
@@ -158,7 +158,7 @@ async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps
     responses=errors(NotFound, Forbidden, WrongInvoiceState),
 )
 async def discard_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceView:
-    """Discard a draft: it never becomes an invoice, and is no longer listed. For operators."""
+    """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
     now = datetime.now(UTC)
     async with deps.session_for(actor) as session:
         await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
@@ -180,7 +180,7 @@ async def finalize_invoice(
     once: MovesMoney,
     body: InvoiceFinalize | None = None,
 ) -> Response:
-    """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
+    """Finalise a draft: apply discounts, credits and tax, book the invoice and give it a number. For operators."""
     async with deps.session_for(actor) as session:
         drafted = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
 
@@ -218,7 +218,7 @@ async def finalize_invoice(
 async def write_on_invoice(
     invoice_id: str, body: InvoiceUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: Honoured
 ) -> Response:
-    """Change what is written on an invoice, as its organization or an operator."""
+    """Change the `external_id` and `metadata` of an invoice. For its organization and operators."""
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE if actor.is_platform else _WRITING)
 
@@ -248,7 +248,7 @@ async def void_invoice(
     once: MovesMoney,
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
-    """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
+    """Void an invoice that has no payments. Money that arrives for it later is returned. For operators."""
     return await _operated(
         deps,
         actor,
@@ -273,7 +273,7 @@ async def mark_uncollectible(
     once: MovesMoney,
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
-    """Give up what is due of an invoice; it becomes bad debt. For operators."""
+    """Mark an invoice as uncollectible. The amount due becomes bad debt. For operators."""
     return await _operated(
         deps,
         actor,
@@ -294,9 +294,9 @@ async def resume_invoice(
     once: Honoured,
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
-    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators.
+    """Resume the collection of an invoice that a refund or a chargeback has reopened. For operators.
 
-    What is collected by itself is charged at once, or dunned anew.
+    An invoice that is collected automatically is charged at once, or dunned from the beginning.
     """
     return await _operated(
         deps, actor, once, invoice_id, lambda session, now: invoice_end.resume(session, actor, invoice_id, now)
@@ -312,7 +312,7 @@ async def resume_invoice(
 async def credit_invoice(
     invoice_id: str, body: CreditNoteCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
 ) -> Response:
-    """Take a part of an invoice back, or all that is left; credits go back to their lots. For operators."""
+    """Issue a credit note for part of an invoice, or all that is left. Credits return to their lots. For operators."""
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
 
@@ -344,7 +344,7 @@ async def credit_invoice(
 async def pay_invoice(
     invoice_id: str, body: PaymentOptions, actor: ActorDep, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
-    """Start a payment of the amount due. It is the same as `POST /payments` with the purpose `invoice`."""
+    """Start a payment of the amount due. Same as `POST /payments` with the purpose `invoice`."""
     async with deps.session_for(actor) as session:
         await seen_invoice(session, actor, invoice_id, Permission.PAY)
     assert actor.org_id is not None

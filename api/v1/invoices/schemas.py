@@ -36,12 +36,14 @@ from repositories import invoice_line
 
 
 class LineCreate(RequestModel):
-    """A line of an invoice: a price of each unit, or an amount for all of them."""
+    """A line of an invoice. Give either the price of each unit or an amount for all of them."""
 
     description: Name
     quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)] = 1
     unit_amount: Amount | None = None
-    amount: Amount | None = Field(default=None, description="What the line comes to; zero shows what is paid already.")
+    amount: Amount | None = Field(
+        default=None, description="The amount of the whole line. Zero shows something that is already paid."
+    )
     discount: Amount | None = None
     tax_code: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")] = STANDARD
     period_start: Moment | None = None
@@ -64,7 +66,7 @@ class LineCreate(RequestModel):
 
 
 class DiscountCreate(RequestModel):
-    """A discount on the whole invoice: an amount, or a share of what the ones before it have left."""
+    """A discount on the whole invoice: an amount, or a share of what remains after the earlier discounts."""
 
     description: Name
     amount: Amount | None = None
@@ -80,7 +82,7 @@ class DiscountCreate(RequestModel):
 
 
 class InvoiceEdit(RequestModel):
-    """Replaces what a draft bills."""
+    """Replaces the lines, the discounts and the note of a draft."""
 
     model_config = example(
         lines=[{"description": "Support, October", "amount": "250.00"}],
@@ -93,7 +95,7 @@ class InvoiceEdit(RequestModel):
 
 
 class InvoiceCreate(WithMetadata):
-    """An invoice to issue, or a draft of one. Finalised, its lines and its currency cannot be changed any more."""
+    """An invoice to issue, or a draft. The lines and the currency of a finalised invoice cannot be changed."""
 
     model_config = example(
         organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -111,28 +113,29 @@ class InvoiceCreate(WithMetadata):
     discounts: Annotated[list[DiscountCreate], Field(max_length=20, default_factory=list)]
     note: Note | None = None
     due_in: Period | None = Field(
-        default=None, description="The time to pay, from when it is finalised; by default the agreed terms, or 30 days."
+        default=None, description="The time to pay, from finalisation. By default the agreed terms, or 30 days."
     )
     includes_tax: bool = Field(default=False, description="Whether the amounts include their tax.")
-    apply_credits: bool = Field(default=False, description="Whether the organization's credits are taken first.")
-    draft: bool = Field(default=False, description="Whether it is only begun; `finalize` makes an invoice of it.")
+    apply_credits: bool = Field(default=False, description="Whether the organization's credits are applied first.")
+    draft: bool = Field(default=False, description="Whether to create a draft only. `finalize` makes it an invoice.")
     collection_method: CollectionMethod | None = Field(
-        default=None, description="How it is collected; left out, it is left to its organization. Not with `draft`."
+        default=None,
+        description="How it is collected. When left out, the organization pays on its own. Not with `draft`.",
     )
 
 
 class InvoiceFinalize(RequestModel):
-    """Makes an invoice of a draft."""
+    """Finalises a draft."""
 
     model_config = example(collection_method="charge_automatically")
 
     collection_method: CollectionMethod | None = Field(
-        default=None, description="How it is collected; left out, it is left to its organization."
+        default=None, description="How it is collected. When left out, the organization pays on its own."
     )
 
 
 class CollectionCreate(RequestModel):
-    """Has an invoice collected that was left to its organization until now."""
+    """Starts the collection of an invoice that was left to its organization until now."""
 
     model_config = example(collection_method="send_invoice")
 
@@ -140,17 +143,17 @@ class CollectionCreate(RequestModel):
 
 
 class InvoiceAct(RequestModel):
-    """Does something to an invoice; the body has no fields."""
+    """A body without fields."""
 
     model_config = example()
 
 
 class CreditNoteCreate(RequestModel):
-    """Takes a part of an invoice back."""
+    """A credit note to issue."""
 
     model_config = example(amount="25.00", reason="The report of 3 October was late")
 
-    amount: Amount | None = Field(default=None, description="With tax; all that is left when it is left out.")
+    amount: Amount | None = Field(default=None, description="The amount with tax; all that is left when left out.")
     reason: Name
 
 
@@ -160,13 +163,13 @@ class InvoiceLineView(ResponseModel):
     description: str
     quantity: int
     unit_amount: Exact
-    amount: Exact = Field(description="What the line comes to after its own discount.")
+    amount: Exact = Field(description="The amount of the line after its own discount.")
     discount: Exact
-    net: Exact = Field(description="After all discounts and without tax; of a draft, the amount.")
-    tax: str | None = Field(description="The code of the tax that is charged on it; null in a draft.")
+    net: Exact = Field(description="The amount after all discounts, without tax. In a draft, the same as `amount`.")
+    tax: str | None = Field(description="The code of the tax charged on the line; null in a draft.")
     tax_category: str | None = Field(description="The category of EN 16931: S, Z, E, AE or O; null in a draft.")
     tax_rate: Exact | None = Field(description="The rate, such as 0.19; null in a draft.")
-    tax_code: str = Field(description="The product code that the rate is found by.")
+    tax_code: str = Field(description="The product code that determines the rate.")
     period_start: datetime | None
     period_end: datetime | None
 
@@ -177,7 +180,7 @@ class InvoiceDiscountView(ResponseModel):
     description: str
     amount: Exact | None
     share: Exact | None
-    taken: Exact | None = Field(description="What it took off; null in a draft.")
+    taken: Exact | None = Field(description="The amount of the discount; null in a draft.")
 
 
 class TaxView(ResponseModel):
@@ -191,7 +194,7 @@ class TaxView(ResponseModel):
 
 
 class InvoiceUpdate(MetadataUpdate):
-    """What is written on an invoice; what is left out stays. `PUT` replaces the lines of a draft."""
+    """The `external_id` and `metadata` of an invoice. Omitted fields stay. `PUT` replaces the lines of a draft."""
 
     model_config = example(external_id="INV-2026-118", metadata={"contract": "support"})
 
@@ -200,38 +203,40 @@ class InvoiceView(MetadataView):
     """An invoice. Amounts are decimal strings of its currency."""
 
     id: str
-    number: str | None = Field(description="Numbers of a series are consecutive, without gaps; null until it has one.")
+    number: str | None = Field(
+        description="Numbers of a series are consecutive, without gaps. Null until it is finalised."
+    )
     organization_id: str
     status: InvoiceStatus
     overdue: bool
     currency: str
-    subtotal: Exact = Field(description="Without tax. Of a draft, the sum of its lines.")
+    subtotal: Exact = Field(description="The total without tax. In a draft, the sum of its lines.")
     tax: Exact
     total: Exact
-    granted_credits: Exact = Field(description="What granted credits took off before tax.")
-    taxed_credits: Exact = Field(description="What credits took off before tax that were taxed when they were sold.")
-    applied_credits: Exact = Field(description="What other purchased credits pay of the total.")
-    credited: Exact = Field(description="What credit notes took back.")
+    granted_credits: Exact = Field(description="The amount that granted credits took off before tax.")
+    taxed_credits: Exact = Field(description="The amount that credits taxed when sold took off before tax.")
+    applied_credits: Exact = Field(description="The part of the total paid with other purchased credits.")
+    credited: Exact = Field(description="The sum of its credit notes.")
     written_off: Exact
-    paid: Exact = Field(description="What payments have brought.")
+    paid: Exact = Field(description="The sum of its payments.")
     due: Exact = Field(description="The amount still to be paid; zero unless the invoice is open.")
     paused_for: PausedFor | None = Field(
-        description="Why it is due again. It is neither charged nor dunned until an operator resumes it."
+        description="Why it is due again. Collection is paused until an operator resumes it."
     )
-    includes_tax: bool = Field(description="Whether the amounts of its lines include their tax.")
+    includes_tax: bool = Field(description="Whether the amounts of its lines include tax.")
     lines: list[InvoiceLineView]
     discounts: list[InvoiceDiscountView]
     taxes: list[TaxView]
     note: str | None
-    issued_at: datetime = Field(description="When it was finalised; of a draft, when it was made.")
+    issued_at: datetime = Field(description="When it was finalised; for a draft, when it was created.")
     due_at: datetime
     updated_at: datetime
-    discarded_at: datetime | None = Field(description="Since when a draft is none any more; null for everything else.")
-    transfer_id: str | None = Field(description="The transfer that booked it; null where nothing was to be booked.")
+    discarded_at: datetime | None = Field(description="When the draft was discarded; null otherwise.")
+    transfer_id: str | None = Field(description="The transfer that booked it; null if there was nothing to book.")
 
 
 class CreditNoteView(ResponseModel):
-    """What was taken back of an invoice. Amounts are decimal strings of its currency."""
+    """A credit note. Amounts are decimal strings of the invoice's currency."""
 
     id: str
     number: str
@@ -240,14 +245,14 @@ class CreditNoteView(ResponseModel):
     amount: Exact
     net: Exact
     tax: Exact
-    returned_credits: Exact = Field(description="The credits that came back to the organization.")
+    returned_credits: Exact = Field(description="The credits returned to the organization.")
     reason: str
     issued_at: datetime
     transfer_id: str
 
 
 class PaidView(ResponseModel):
-    """What one payment has paid of an invoice, less refunds."""
+    """The amount that one payment has paid of an invoice, less refunds."""
 
     payment_id: str
     amount: Exact
@@ -378,16 +383,16 @@ class CollectionEventView(ResponseModel):
 
 
 class CollectionView(ResponseModel):
-    """How an invoice is collected, and what comes next."""
+    """How an invoice is collected, and the next step."""
 
     invoice_id: str
     collection_method: CollectionMethod
     status: CollectionStatus
-    attempts: int = Field(description="How many charges we have asked for.")
-    dunning_steps: int = Field(description="How many of them were declined, and how many reminders were sent.")
-    dunning_days: list[int] = Field(description="In days after the first charge or the due date.")
-    payment_id: str | None = Field(description="The payment that is under way, or was last.")
-    next_step_at: datetime | None = Field(description="When something is done next; null while it waits.")
+    attempts: int = Field(description="The number of charges attempted.")
+    dunning_steps: int = Field(description="The number of declined charges and sent reminders.")
+    dunning_days: list[int] = Field(description="The dunning schedule, in days after the first charge or the due date.")
+    payment_id: str | None = Field(description="The payment in progress, or the last one.")
+    next_step_at: datetime | None = Field(description="When the next step runs; null while it waits.")
     paused_for: Pause | None = Field(description="Why an operator has to decide.")
     failure_code: str | None
     failure: str | None

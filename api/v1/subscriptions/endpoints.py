@@ -97,7 +97,7 @@ async def get_subscription(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> SubscriptionView:
-    """Show the organization's subscription; 404 when it has none that has not ended."""
+    """Show the organization's current subscription; 404 if it has none or it has ended."""
     org_id = await known_organization(deps, actor, organization_id)
     return SubscriptionView.shown(await _held(deps, org_id))
 
@@ -107,9 +107,9 @@ async def get_subscription(
 async def create_subscription(
     actor: Subscriber, body: SubscriptionCreate, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
-    """Subscribe to a plan: the default payment method is charged now, or the payer subscribes on a page of Stripe's.
+    """Subscribe to a plan: charge the default payment method now, or send the payer to Stripe's page.
 
-    A decline is a 402, and nothing has begun.
+    A decline is a 402, and no subscription is created.
     """
     org_id = acting_organization(actor, None)
 
@@ -130,7 +130,7 @@ async def create_subscription(
 async def change_subscription(
     actor: Subscriber, body: SubscriptionChange, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
-    """Change the plan or the interval: a larger one now, for what is left of the period; a smaller one when it ends."""
+    """Change the plan, interval or seats. An upgrade acts now, prorated. A downgrade acts when the period ends."""
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:
@@ -167,10 +167,10 @@ async def preview_change(
     deps: DepsDep,
     plan: Annotated[PlanName, Query()],
     interval: Annotated[Interval | None, Query()] = None,
-    seats: Annotated[Seats | None, Query(description="Of a plan that is sold by the seat.")] = None,
+    seats: Annotated[Seats | None, Query(description="The number of seats, for a plan sold by the seat.")] = None,
     actor: Actor = require(Permission.MANAGE_BILLING),
 ) -> ChangePreview:
-    """Show what a change would cost and grant now, and when it would act."""
+    """Preview a change: what it costs and grants, and when it acts."""
     held = await _held(deps, acting_organization(actor, None))
     now = datetime.now(UTC).replace(microsecond=0)
     wanted = await _wanted(deps, held, plan, interval, seats)
@@ -187,7 +187,7 @@ async def cancel_subscription(
     deps: DepsDep,
     temporal: TemporalDep,
     once: MovesMoney,
-    at_period_end: Annotated[bool, Query(description="Now, without a refund, when false.")] = True,
+    at_period_end: Annotated[bool, Query(description="False cancels now, without a refund.")] = True,
 ) -> Response:
     """Cancel the subscription when its period ends, or now."""
     org_id = acting_organization(actor, None)
@@ -205,7 +205,7 @@ async def cancel_subscription(
 
 @router.post("/billing/subscription/resume", response_model=SubscriptionView, responses=_COMMANDED)
 async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: TemporalDep, once: MovesMoney) -> Response:
-    """Undo the cancellation or the smaller plan that waits for the end of the period."""
+    """Undo a cancellation or a downgrade that is to act when the period ends."""
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:

@@ -18,20 +18,22 @@ Seats = Annotated[int, Field(ge=1, le=MAX_SEATS)]
 
 
 class SubscriptionCreate(RequestModel):
-    """A plan to subscribe to: charged to the default payment method that is stored at Stripe, or on a page there."""
+    """A plan to subscribe to, paid with the default payment method at Stripe or on Stripe's page."""
 
     model_config = example(plan="starter", interval="month")
 
     plan: PlanName
     interval: Interval = Interval.MONTH
-    currency: Currency | None = Field(default=None, description="That of the billing terms when left out.")
-    checkout: bool = Field(default=False, description="Have the payer enter a method on a page of Stripe's.")
-    return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to from that page.")
+    currency: Currency | None = Field(default=None, description="The currency of the billing terms when left out.")
+    checkout: bool = Field(default=False, description="Have the payer enter a payment method on Stripe's page.")
+    return_url: ReturnUrl | None = Field(default=None, description="Where Stripe's page sends the payer back to.")
     max_amount: Amount | None = Field(
-        default=None, description="Refuse to subscribe if a period costs more, without tax."
+        default=None, description="Refuse to subscribe if a period costs more than this, without tax."
     )
-    trial: bool = Field(default=False, description="Begin with the plan's trial: once, with a card.")
-    seats: Seats | None = Field(default=None, description="How many, of a plan that is sold by the seat.")
+    trial: bool = Field(
+        default=False, description="Start with the plan's trial. An organization gets one, with a card."
+    )
+    seats: Seats | None = Field(default=None, description="The number of seats, for a plan sold by the seat.")
 
 
 class SubscriptionChange(RequestModel):
@@ -40,21 +42,25 @@ class SubscriptionChange(RequestModel):
     model_config = example(plan="professional", max_amount="70.00")
 
     plan: PlanName
-    interval: Interval | None = Field(default=None, description="The interval that it has when left out.")
-    max_amount: Amount | None = Field(default=None, description="Refuse the change if more is due now.")
-    seats: Seats | None = Field(default=None, description="The seats that it has when left out.")
+    interval: Interval | None = Field(default=None, description="The current interval when left out.")
+    max_amount: Amount | None = Field(default=None, description="Refuse the change if more than this is due now.")
+    seats: Seats | None = Field(default=None, description="The current seats when left out.")
 
 
 class SubscriptionTermsView(ResponseModel):
-    """What is agreed."""
+    """The terms of a subscription."""
 
     plan: str
     interval: Interval
     price: MoneyView
     credits_per_month: Exact
     is_agreed_price: bool = Field(description="Whether the price was agreed with the organization.")
-    net_days: int = Field(description="When a period is due after its invoice; 0 where it is charged as it begins.")
-    seats: int | None = Field(description="Those that were bought, all of them in the price; null on other plans.")
+    net_days: int = Field(
+        description="Days from a period's invoice to its due date; 0 if a period is charged when it begins."
+    )
+    seats: int | None = Field(
+        description="Seats that were bought; the price is for all. Null on plans not sold by the seat."
+    )
 
     @classmethod
     def of(cls, terms: Terms) -> "SubscriptionTermsView":
@@ -71,7 +77,7 @@ class SubscriptionTermsView(ResponseModel):
 
 
 class PendingChangeView(SubscriptionTermsView):
-    """A change that was ordered and has not acted yet."""
+    """A change that has been ordered and has not taken effect."""
 
     kind: ChangeKind
     acts_at: datetime
@@ -89,9 +95,9 @@ class SubscriptionView(SubscriptionTermsView):
     pending_change: PendingChangeView | None
     ended_at: datetime | None
     trial_ends_at: datetime | None
-    checkout_url: str | None = Field(description="The page where the payer subscribes, while that is awaited.")
+    checkout_url: str | None = Field(description="The page where the payer subscribes; null when not awaited.")
     checkout_expires_at: datetime | None
-    pay_url: str | None = Field(description="The page of Stripe's where what is due on net terms is paid.")
+    pay_url: str | None = Field(description="Stripe's page to pay an amount due on net terms.")
 
     @classmethod
     def shown(cls, held: Subscription) -> "SubscriptionView":
@@ -122,9 +128,9 @@ class ChangePreview(SubscriptionTermsView):
 
     kind: ChangeKind
     acts_at: datetime
-    due: MoneyView = Field(description="What is charged now; less than half a dollar is owed until the next bill.")
-    unused: MoneyView = Field(description="What of it was taken off for the rest of the old period.")
-    credits: Exact = Field(description="What it grants once that is paid.")
+    due: MoneyView = Field(description="The amount due now. Less than half a dollar is carried over to the next bill.")
+    unused: MoneyView = Field(description="The credit for the rest of the old period, already deducted from `due`.")
+    credits: Exact = Field(description="The credits granted once `due` is paid.")
 
     @classmethod
     def shown(cls, preview: Preview) -> "ChangePreview":

@@ -1644,7 +1644,7 @@ class AsyncInvoices:
         self._caller = caller
 
     async def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.UpcomingInvoiceView:
-        """Show what the organization would be invoiced if the month ended now."""
+        """Preview the organization's invoice as if the month ended now."""
         return await self._caller.ask(
             models.UpcomingInvoiceView,
             "invoices.preview",
@@ -1670,7 +1670,7 @@ class AsyncInvoices:
         collection_method: params.CollectionMethod | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceView:
-        """Issue an invoice to an organization, or begin a draft of one. For operators."""
+        """Issue an invoice to an organization, or create a draft. For operators."""
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.issue",
@@ -1756,7 +1756,7 @@ class AsyncInvoices:
         )
 
     async def discard(self, invoice_id: str) -> models.InvoiceView:
-        """Discard a draft: it never becomes an invoice, and is no longer listed. For operators."""
+        """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
         return await self._caller.ask(
             models.InvoiceView, "invoices.discard", "DELETE", f"/api/v1/billing/invoices/{segment(invoice_id)}"
         )
@@ -1770,7 +1770,7 @@ class AsyncInvoices:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceView:
-        """Change what is written on an invoice, as its organization or an operator."""
+        """Change the `external_id` and `metadata` of an invoice. For its organization and operators."""
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.update",
@@ -1795,7 +1795,7 @@ class AsyncInvoices:
         collection_method: params.CollectionMethod | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceView:
-        """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
+        """Finalise a draft: apply discounts, credits and tax, book the invoice and give it a number. For operators."""
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.finalize",
@@ -1807,7 +1807,7 @@ class AsyncInvoices:
         )
 
     async def void(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
-        """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
+        """Void an invoice that has no payments. Money that arrives for it later is returned. For operators."""
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.void",
@@ -1818,7 +1818,7 @@ class AsyncInvoices:
         )
 
     async def mark_uncollectible(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
-        """Give up what is due of an invoice; it becomes bad debt. For operators."""
+        """Mark an invoice as uncollectible. The amount due becomes bad debt. For operators."""
         return await self._caller.ask(
             models.InvoiceView,
             "invoices.mark_uncollectible",
@@ -1829,9 +1829,9 @@ class AsyncInvoices:
         )
 
     async def resume(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
-        """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators.
+        """Resume the collection of an invoice that a refund or a chargeback has reopened. For operators.
 
-        What is collected by itself is charged at once, or dunned anew.
+        An invoice that is collected automatically is charged at once, or dunned from the beginning.
         """
         return await self._caller.ask(
             models.InvoiceView,
@@ -1850,7 +1850,7 @@ class AsyncInvoices:
         amount: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.CreditNoteView:
-        """Take a part of an invoice back, or all that is left; credits go back to their lots. For operators."""
+        """Issue a credit note for part of an invoice, or all that is left. Credits return to their lots. For operators."""
         return await self._caller.ask(
             models.CreditNoteView,
             "invoices.credit",
@@ -1874,7 +1874,7 @@ class AsyncInvoices:
         asset: params.Coin | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PaymentView:
-        """Start a payment of the amount due. It is the same as `POST /payments` with the purpose `invoice`."""
+        """Start a payment of the amount due. Same as `POST /payments` with the purpose `invoice`."""
         return await self._caller.ask(
             models.PaymentView,
             "invoices.pay",
@@ -1966,7 +1966,7 @@ class AsyncBillingRuns:
     async def start(self, *, period: str, idempotency_key: str | None = None) -> models.BillingRunView:
         """Invoice a month that is over to every organization. For operators.
 
-        Each organization is invoiced once for a month, however often this is asked. A run that has ended answers with its result; where organizations could not be invoiced, they are tried again.
+        A month is invoiced to each organization once, however often you start the run. Starting a run that has ended returns its result. If it could not invoice some organizations, they are tried again.
         """
         return await self._caller.ask(
             models.BillingRunView,
@@ -1987,7 +1987,7 @@ class AsyncBillingRuns:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.BillingRunView]:
-        """List the runs of monthly invoices, the latest month first; times are those of their start. For operators.
+        """List the runs of monthly invoices, the latest month first. Times are when they started. For operators.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2000,7 +2000,7 @@ class AsyncBillingRuns:
         )
 
     async def get(self, period: str) -> models.BillingRunView:
-        """Show the run of a month, and who could not be invoiced. For operators."""
+        """Show the run of a month, with the organizations that could not be invoiced. For operators."""
         return await self._caller.ask(
             models.BillingRunView, "billing_runs.get", "GET", f"/api/v1/billing/runs/{segment(period)}"
         )
@@ -2022,7 +2022,7 @@ class AsyncInvoiceItems:
         quantity: int | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceItemView:
-        """Charge something once, with the organization's next monthly invoice. For operators."""
+        """Add a one-time item to the organization's next monthly invoice. For operators."""
         return await self._caller.ask(
             models.InvoiceItemView,
             "invoice_items.add",
@@ -2053,7 +2053,7 @@ class AsyncInvoiceItems:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.InvoiceItemView]:
-        """List what is charged once, newest first; amounts are those of one piece.
+        """List one-time invoice items, newest first. Amounts are per unit.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2077,7 +2077,7 @@ class AsyncInvoiceItems:
         )
 
     async def remove(self, item_id: str) -> models.InvoiceItemView:
-        """Charge an item no more that is on no invoice yet. For operators."""
+        """Remove an item that is not yet on an invoice. For operators."""
         return await self._caller.ask(
             models.InvoiceItemView,
             "invoice_items.remove",
@@ -2238,7 +2238,7 @@ class AsyncSubscriptions:
         self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.SubscriptionView:
-        """Show the organization's subscription; 404 when it has none that has not ended."""
+        """Show the organization's current subscription; 404 if it has none or it has ended."""
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.get",
@@ -2260,9 +2260,9 @@ class AsyncSubscriptions:
         seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
-        """Subscribe to a plan: the default payment method is charged now, or the payer subscribes on a page of Stripe's.
+        """Subscribe to a plan: charge the default payment method now, or send the payer to Stripe's page.
 
-        A decline is a 402, and nothing has begun.
+        A decline is a 402, and no subscription is created.
         """
         return await self._caller.ask(
             models.SubscriptionView,
@@ -2292,7 +2292,7 @@ class AsyncSubscriptions:
         seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
-        """Change the plan or the interval: a larger one now, for what is left of the period; a smaller one when it ends."""
+        """Change the plan, interval or seats. An upgrade acts now, prorated. A downgrade acts when the period ends."""
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.change",
@@ -2320,7 +2320,7 @@ class AsyncSubscriptions:
     async def preview_change(
         self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
-        """Show what a change would cost and grant now, and when it would act."""
+        """Preview a change: what it costs and grants, and when it acts."""
         return await self._caller.ask(
             models.ChangePreview,
             "subscriptions.preview_change",
@@ -2330,7 +2330,7 @@ class AsyncSubscriptions:
         )
 
     async def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:
-        """Undo the cancellation or the smaller plan that waits for the end of the period."""
+        """Undo a cancellation or a downgrade that is to act when the period ends."""
         return await self._caller.ask(
             models.SubscriptionView,
             "subscriptions.resume",
@@ -4878,7 +4878,7 @@ class AsyncBillingTerms:
         self._caller = caller
 
     async def get(self, organization_id: str) -> models.BillingTermsView:
-        """Show the billing terms that hold for an organization now, and those that follow."""
+        """Show an organization's current billing terms, and those that follow."""
         return await self._caller.ask(
             models.BillingTermsView,
             "billing_terms.get",
@@ -4904,7 +4904,7 @@ class AsyncBillingTerms:
     ) -> models.BillingTermsView:
         """Agree billing terms with an organization. For operators.
 
-        The first terms act at once; a change acts from the start of the next month in the time zone of the terms before.
+        The first terms apply at once. A change applies from the next month, in the time zone of the previous terms.
         """
         return await self._caller.ask(
             models.BillingTermsView,
@@ -4935,7 +4935,7 @@ class AsyncBillingProfile:
         self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.ProfileView:
-        """Show whom the organization's invoices are made out to."""
+        """Show the organization's billing profile: the name, address and tax details on its invoices."""
         return await self._caller.ask(
             models.ProfileView,
             "billing_profile.get",
@@ -4960,7 +4960,7 @@ class AsyncBillingProfile:
         charges_vat: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProfileView:
-        """Replace whom the organization's invoices are made out to; VAT numbers of the EU are confirmed."""
+        """Replace the organization's billing profile. EU VAT numbers are checked with the register."""
         return await self._caller.ask(
             models.ProfileView,
             "billing_profile.set",
@@ -4992,7 +4992,7 @@ class AsyncBillingProfile:
         legal_entity: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProfileView:
-        """Write what an operator found of an organization: its country, an exemption. For operators."""
+        """Record an operator's decision on an organization: its country or a tax exemption. For operators."""
         return await self._caller.ask(
             models.ProfileView,
             "billing_profile.decide",

@@ -1639,7 +1639,7 @@ class Invoices:
         self._caller = caller
 
     def preview(self, *, organization_id: str | Omitted = OMITTED) -> models.UpcomingInvoiceView:
-        """Show what the organization would be invoiced if the month ended now."""
+        """Preview the organization's invoice as if the month ended now."""
         return self._caller.ask(
             models.UpcomingInvoiceView,
             "invoices.preview",
@@ -1665,7 +1665,7 @@ class Invoices:
         collection_method: params.CollectionMethod | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceView:
-        """Issue an invoice to an organization, or begin a draft of one. For operators."""
+        """Issue an invoice to an organization, or create a draft. For operators."""
         return self._caller.ask(
             models.InvoiceView,
             "invoices.issue",
@@ -1751,7 +1751,7 @@ class Invoices:
         )
 
     def discard(self, invoice_id: str) -> models.InvoiceView:
-        """Discard a draft: it never becomes an invoice, and is no longer listed. For operators."""
+        """Discard a draft. It never becomes an invoice and is no longer listed. For operators."""
         return self._caller.ask(
             models.InvoiceView, "invoices.discard", "DELETE", f"/api/v1/billing/invoices/{segment(invoice_id)}"
         )
@@ -1765,7 +1765,7 @@ class Invoices:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceView:
-        """Change what is written on an invoice, as its organization or an operator."""
+        """Change the `external_id` and `metadata` of an invoice. For its organization and operators."""
         return self._caller.ask(
             models.InvoiceView,
             "invoices.update",
@@ -1790,7 +1790,7 @@ class Invoices:
         collection_method: params.CollectionMethod | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceView:
-        """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
+        """Finalise a draft: apply discounts, credits and tax, book the invoice and give it a number. For operators."""
         return self._caller.ask(
             models.InvoiceView,
             "invoices.finalize",
@@ -1802,7 +1802,7 @@ class Invoices:
         )
 
     def void(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
-        """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
+        """Void an invoice that has no payments. Money that arrives for it later is returned. For operators."""
         return self._caller.ask(
             models.InvoiceView,
             "invoices.void",
@@ -1813,7 +1813,7 @@ class Invoices:
         )
 
     def mark_uncollectible(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
-        """Give up what is due of an invoice; it becomes bad debt. For operators."""
+        """Mark an invoice as uncollectible. The amount due becomes bad debt. For operators."""
         return self._caller.ask(
             models.InvoiceView,
             "invoices.mark_uncollectible",
@@ -1824,9 +1824,9 @@ class Invoices:
         )
 
     def resume(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.InvoiceView:
-        """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators.
+        """Resume the collection of an invoice that a refund or a chargeback has reopened. For operators.
 
-        What is collected by itself is charged at once, or dunned anew.
+        An invoice that is collected automatically is charged at once, or dunned from the beginning.
         """
         return self._caller.ask(
             models.InvoiceView,
@@ -1845,7 +1845,7 @@ class Invoices:
         amount: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.CreditNoteView:
-        """Take a part of an invoice back, or all that is left; credits go back to their lots. For operators."""
+        """Issue a credit note for part of an invoice, or all that is left. Credits return to their lots. For operators."""
         return self._caller.ask(
             models.CreditNoteView,
             "invoices.credit",
@@ -1869,7 +1869,7 @@ class Invoices:
         asset: params.Coin | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PaymentView:
-        """Start a payment of the amount due. It is the same as `POST /payments` with the purpose `invoice`."""
+        """Start a payment of the amount due. Same as `POST /payments` with the purpose `invoice`."""
         return self._caller.ask(
             models.PaymentView,
             "invoices.pay",
@@ -1961,7 +1961,7 @@ class BillingRuns:
     def start(self, *, period: str, idempotency_key: str | None = None) -> models.BillingRunView:
         """Invoice a month that is over to every organization. For operators.
 
-        Each organization is invoiced once for a month, however often this is asked. A run that has ended answers with its result; where organizations could not be invoiced, they are tried again.
+        A month is invoiced to each organization once, however often you start the run. Starting a run that has ended returns its result. If it could not invoice some organizations, they are tried again.
         """
         return self._caller.ask(
             models.BillingRunView,
@@ -1982,7 +1982,7 @@ class BillingRuns:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.BillingRunView]:
-        """List the runs of monthly invoices, the latest month first; times are those of their start. For operators.
+        """List the runs of monthly invoices, the latest month first. Times are when they started. For operators.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -1995,7 +1995,7 @@ class BillingRuns:
         )
 
     def get(self, period: str) -> models.BillingRunView:
-        """Show the run of a month, and who could not be invoiced. For operators."""
+        """Show the run of a month, with the organizations that could not be invoiced. For operators."""
         return self._caller.ask(
             models.BillingRunView, "billing_runs.get", "GET", f"/api/v1/billing/runs/{segment(period)}"
         )
@@ -2017,7 +2017,7 @@ class InvoiceItems:
         quantity: int | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.InvoiceItemView:
-        """Charge something once, with the organization's next monthly invoice. For operators."""
+        """Add a one-time item to the organization's next monthly invoice. For operators."""
         return self._caller.ask(
             models.InvoiceItemView,
             "invoice_items.add",
@@ -2048,7 +2048,7 @@ class InvoiceItems:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.InvoiceItemView]:
-        """List what is charged once, newest first; amounts are those of one piece.
+        """List one-time invoice items, newest first. Amounts are per unit.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2072,7 +2072,7 @@ class InvoiceItems:
         )
 
     def remove(self, item_id: str) -> models.InvoiceItemView:
-        """Charge an item no more that is on no invoice yet. For operators."""
+        """Remove an item that is not yet on an invoice. For operators."""
         return self._caller.ask(
             models.InvoiceItemView,
             "invoice_items.remove",
@@ -2233,7 +2233,7 @@ class Subscriptions:
         self._caller = caller
 
     def get(self, *, organization_id: str | Omitted = OMITTED) -> models.SubscriptionView:
-        """Show the organization's subscription; 404 when it has none that has not ended."""
+        """Show the organization's current subscription; 404 if it has none or it has ended."""
         return self._caller.ask(
             models.SubscriptionView,
             "subscriptions.get",
@@ -2255,9 +2255,9 @@ class Subscriptions:
         seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
-        """Subscribe to a plan: the default payment method is charged now, or the payer subscribes on a page of Stripe's.
+        """Subscribe to a plan: charge the default payment method now, or send the payer to Stripe's page.
 
-        A decline is a 402, and nothing has begun.
+        A decline is a 402, and no subscription is created.
         """
         return self._caller.ask(
             models.SubscriptionView,
@@ -2287,7 +2287,7 @@ class Subscriptions:
         seats: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SubscriptionView:
-        """Change the plan or the interval: a larger one now, for what is left of the period; a smaller one when it ends."""
+        """Change the plan, interval or seats. An upgrade acts now, prorated. A downgrade acts when the period ends."""
         return self._caller.ask(
             models.SubscriptionView,
             "subscriptions.change",
@@ -2315,7 +2315,7 @@ class Subscriptions:
     def preview_change(
         self, *, plan: str, interval: Literal["month", "year"] | str | Omitted = OMITTED, seats: int | Omitted = OMITTED
     ) -> models.ChangePreview:
-        """Show what a change would cost and grant now, and when it would act."""
+        """Preview a change: what it costs and grants, and when it acts."""
         return self._caller.ask(
             models.ChangePreview,
             "subscriptions.preview_change",
@@ -2325,7 +2325,7 @@ class Subscriptions:
         )
 
     def resume(self, *, idempotency_key: str | None = None) -> models.SubscriptionView:
-        """Undo the cancellation or the smaller plan that waits for the end of the period."""
+        """Undo a cancellation or a downgrade that is to act when the period ends."""
         return self._caller.ask(
             models.SubscriptionView,
             "subscriptions.resume",
@@ -4859,7 +4859,7 @@ class BillingTerms:
         self._caller = caller
 
     def get(self, organization_id: str) -> models.BillingTermsView:
-        """Show the billing terms that hold for an organization now, and those that follow."""
+        """Show an organization's current billing terms, and those that follow."""
         return self._caller.ask(
             models.BillingTermsView,
             "billing_terms.get",
@@ -4885,7 +4885,7 @@ class BillingTerms:
     ) -> models.BillingTermsView:
         """Agree billing terms with an organization. For operators.
 
-        The first terms act at once; a change acts from the start of the next month in the time zone of the terms before.
+        The first terms apply at once. A change applies from the next month, in the time zone of the previous terms.
         """
         return self._caller.ask(
             models.BillingTermsView,
@@ -4916,7 +4916,7 @@ class BillingProfile:
         self._caller = caller
 
     def get(self, *, organization_id: str | Omitted = OMITTED) -> models.ProfileView:
-        """Show whom the organization's invoices are made out to."""
+        """Show the organization's billing profile: the name, address and tax details on its invoices."""
         return self._caller.ask(
             models.ProfileView,
             "billing_profile.get",
@@ -4941,7 +4941,7 @@ class BillingProfile:
         charges_vat: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProfileView:
-        """Replace whom the organization's invoices are made out to; VAT numbers of the EU are confirmed."""
+        """Replace the organization's billing profile. EU VAT numbers are checked with the register."""
         return self._caller.ask(
             models.ProfileView,
             "billing_profile.set",
@@ -4973,7 +4973,7 @@ class BillingProfile:
         legal_entity: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProfileView:
-        """Write what an operator found of an organization: its country, an exemption. For operators."""
+        """Record an operator's decision on an organization: its country or a tax exemption. For operators."""
         return self._caller.ask(
             models.ProfileView,
             "billing_profile.decide",
