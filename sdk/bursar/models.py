@@ -205,7 +205,7 @@ Window: TypeAlias = Literal["hour", "day", "week", "month", "quarter", "lifetime
 
 
 class AccountBalanceView(Model):
-    """What an account held."""
+    """The balance of an account."""
 
     account: str = NOT_SENT
     currency: str = NOT_SENT
@@ -213,7 +213,7 @@ class AccountBalanceView(Model):
 
 
 class AccountBalancesView(Model):
-    """What the accounts of an organization held at a moment, by what was booked before it."""
+    """The balances of an organization's accounts at a moment, by time of booking."""
 
     organization_id: str = NOT_SENT
     at: datetime = NOT_SENT
@@ -586,7 +586,7 @@ class AuditView(Model):
 
 
 class AutoTopUpView(Model):
-    """What the organization wants to be bought, and whether it is."""
+    """The settings of the automatic top-up, and whether it is on."""
 
     organization_id: str = NOT_SENT
     enabled: bool = NOT_SENT
@@ -600,7 +600,7 @@ class AutoTopUpView(Model):
 
 
 class BalanceSheetView(Model):
-    """What there is and whose it is at the end of a day (UTC), for each currency."""
+    """Assets, liabilities and equity at the end of a day in UTC, for each currency."""
 
     date: date
     currencies: list[CurrencySheetView] = NOT_SENT
@@ -625,7 +625,7 @@ class BatchAnswer(Model):
 
 
 class BillingQuoteView(Model):
-    """What a purchase costs now. `subtotal` + `tax.amount` = `total`, which is what is charged."""
+    """The current price of a purchase. `subtotal` + `tax.amount` = `total`, the amount charged."""
 
     organization_id: str = NOT_SENT
     provider: str = NOT_SENT
@@ -899,7 +899,7 @@ class ConditionView(Model):
 
 
 class ConfigView(Model):
-    """What a front end has to know. Nothing in it is secret."""
+    """The settings for a front end. Nothing in it is secret."""
 
     providers: list[ProviderView] = NOT_SENT
     stripe_publishable_key: str | None = NOT_SENT
@@ -914,7 +914,7 @@ class ConfigView(Model):
 
 
 class ConnectView(Model):
-    """The account, and the page on which its owner tells the provider the rest."""
+    """The account, and the provider's page where its owner completes the onboarding."""
 
     account: CreatorAccountView = NOT_SENT
     onboarding_url: str = NOT_SENT
@@ -1072,7 +1072,7 @@ class ConversionView(Model):
 
 
 class CorrectionView(Model):
-    """What a later month took back of a statement."""
+    """A correction: what a later month took back of a statement."""
 
     id: str
     number: str = NOT_SENT
@@ -1138,14 +1138,14 @@ class CountedSpendView(Model):
 
 
 class CounterpartyView(Model):
-    """Who stands on the other side of a transfer."""
+    """The other side of a transfer."""
 
     type: str = NOT_SENT
     account: str | None = NOT_SENT
 
 
 class CreatorAccountView(Model):
-    """The organization's account for payouts, as its provider said last."""
+    """The organization's account for payouts, as its provider last reported it."""
 
     organization_id: str = NOT_SENT
     provider: str = NOT_SENT
@@ -1194,7 +1194,7 @@ class CreatorTotals(Model):
 
 
 class CreditCostView(Model):
-    """What was paid for credits."""
+    """The money paid for credits."""
 
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
@@ -1395,7 +1395,7 @@ class DepositView(Model):
 
 
 class DiscrepancyCorrectionView(Model):
-    """What has to be booked in one currency, signed as the provider's balance moves. `net` is amount less fee."""
+    """The correction to book in one currency, signed as the provider's balance moves. `net` is amount less fee."""
 
     amount: Amount = NOT_SENT
     fee: Amount = NOT_SENT
@@ -1539,7 +1539,7 @@ class EarningsView(Model):
 
 
 class EntitlementCheck(Model):
-    """The answer to a check that was passed; what is missing is refused."""
+    """A passed check. A failed check is refused with an error."""
 
     entitlement: Entitlement = NOT_SENT
     included: bool = NOT_SENT
@@ -1560,7 +1560,7 @@ class EntitlementList(Model):
 
 
 class EntitlementView(Model):
-    """How an organization stands with one entitlement."""
+    """An organization's limit and use of one entitlement."""
 
     entitlement: Entitlement = NOT_SENT
     included: bool = NOT_SENT
@@ -1892,7 +1892,7 @@ class InboxEventPage(Model):
 
 
 class InboxEventView(Model):
-    """A webhook that a provider has sent, without what it says: its object is read at the provider."""
+    """A webhook that a provider has sent, without its content: the object is read at the provider."""
 
     id: str
     provider: str = NOT_SENT
@@ -2770,7 +2770,7 @@ class PlaceView(Model):
 
 
 class PlanList(Model):
-    """All plans that are sold, from the smallest to the largest."""
+    """All plans for sale, from the smallest to the largest."""
 
     data: list[PlanView] = NOT_SENT
     next_cursor: None = None
@@ -2891,7 +2891,7 @@ class ProfileView(Model):
 
 
 class ProfitAndLossView(Model):
-    """What was earned and spent within a period, for each currency; days are UTC."""
+    """Revenue and expenses of a period, for each currency. Days are in UTC."""
 
     start_date: date = NOT_SENT
     end_date: date = NOT_SENT
@@ -2941,7 +2941,7 @@ class ProviderCount(Model):
 
 
 class ProviderView(Model):
-    """A provider that is set up here, and what payments by it can be in."""
+    """A provider that is set up here, and the currencies or coins it takes."""
 
     name: ProviderName = NOT_SENT
     currencies: list[str] = NOT_SENT
@@ -3006,7 +3006,7 @@ class QuietHoursView(Model):
 
 
 class QuotedRateView(Model):
-    """The rate by which a price in money was turned into coins."""
+    """The rate at which the price in money was converted into coins."""
 
     price: Amount = NOT_SENT
     currency: str = NOT_SENT
@@ -3206,7 +3206,7 @@ class ReservationView(Model):
 
 
 class RevenueSharesView(Model):
-    """How what is paid for an agent on the marketplace is shared, as decimal strings between 0 and 1."""
+    """How the price of an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
     creator: Amount = NOT_SENT
     platform: Amount = NOT_SENT
@@ -3556,7 +3556,7 @@ class SpendView(Model):
 
 
 class StatementBalanceView(Model):
-    """A line of the account of the month."""
+    """One line of the month's balance of earnings."""
 
     kind: str = NOT_SENT
     amount: Amount = NOT_SENT
@@ -3585,7 +3585,7 @@ class StatementSectionLineView(Model):
 
 
 class StatementView(Model):
-    """What a creator earned in a month, worth in one currency, and what became of it."""
+    """What a creator earned in a month, valued in one currency, and what happened to it."""
 
     id: str
     number: str = NOT_SENT
@@ -3837,7 +3837,7 @@ class TotalView(Model):
 
 
 class TransferView(Model):
-    """One movement of the books, and its entries that the caller may see. All of its entries add up to zero."""
+    """A transfer, and those of its entries that the caller may see. All entries together add up to zero."""
 
     id: str
     kind: str = NOT_SENT
@@ -3849,7 +3849,7 @@ class TransferView(Model):
 
 
 class TrialBalanceLineView(Model):
-    """One line of the chart of accounts in one currency. What belongs to tenants is one line for all of them."""
+    """One line of the chart of accounts in one currency. The accounts of all tenants share a line."""
 
     line: str = NOT_SENT
     kind: str = NOT_SENT
@@ -3864,7 +3864,7 @@ class TrialBalanceLineView(Model):
 
 
 class TrialBalanceTotalView(Model):
-    """What all lines come to in one currency. Debits equal credits."""
+    """The totals of all lines in one currency. Debits equal credits."""
 
     currency: str = NOT_SENT
     opening_debit: Amount = NOT_SENT
@@ -3876,7 +3876,7 @@ class TrialBalanceTotalView(Model):
 
 
 class TrialBalanceView(Model):
-    """Every line with what it had before a period, what moved, and what it has after it; days are UTC."""
+    """Every line with its opening balance, movements and closing balance of a period. Days are in UTC."""
 
     start_date: date = NOT_SENT
     end_date: date = NOT_SENT

@@ -51,7 +51,9 @@ _FORMS = errors(NotFound) | {
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 Zone = Annotated[
     SearchText | None,
-    Query(description="The IANA time zone of days, such as `Europe/Berlin`; that of the billing terms, or else UTC."),
+    Query(
+        description="The IANA time zone of days, such as `Europe/Berlin`; by default that of the billing terms, or UTC."
+    ),
 ]
 
 
@@ -73,20 +75,23 @@ async def get_billing_statement(
         DayOrMoment | None, Query(alias="from", description="A day or a time; this month's first day when left out.")
     ] = None,
     until: Annotated[
-        DayOrMoment | None, Query(alias="to", description="Up to and with this day, or before this time; now.")
+        DayOrMoment | None,
+        Query(alias="to", description="The last day, included, or the time that ends the period; now when left out."),
     ] = None,
     zone: Zone = None,
-    currency: Annotated[Currency | None, Query(description="Whose wallet is stated; credits when left out.")] = None,
+    currency: Annotated[
+        Currency | None, Query(description="The currency of the wallet; credits when left out.")
+    ] = None,
     account: Annotated[SearchText | None, Query(description="Another account of the organization, by path.")] = None,
     organization_id: ForOperators = None,
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """State an account over a period: what it held, one line for each transfer, what it held at the end.
+    """Show an account over a period: the opening balance, one line for each transfer, the closing balance.
 
-    It goes by the time of booking, so what was stated for a day stays. With `Accept: text/csv` the response is all of
-    it as CSV, and with `Accept: text/html` as a page to print.
+    The statement uses the time of booking, so that past days never change. With `Accept: text/csv` the response is the
+    whole statement as CSV, and with `Accept: text/html` a page to print.
     """
     scope = scope_of("account-statement", json.dumps([organization_id, currency, account]))
     asked, after = (None, None) if cursor is None else _continued(cursor, scope)
@@ -119,7 +124,7 @@ _BALANCES = ListOf(
     "account-balances",
     AccountBalanceView,
     order=[datetime, int],
-    at=Annotated[DayOrMoment | None, Query(description="At the end of this day, or at this time; now.")],
+    at=Annotated[DayOrMoment | None, Query(description="The end of this day, or this time; now when left out.")],
     zone=Zone,
     account=Annotated[SearchText | None, Query(description="Only this account, by its path.")],
     organization_id=ForOperators,
@@ -130,7 +135,7 @@ _BALANCES = ListOf(
 async def list_billing_balances(
     deps: DepsDep, asked: Annotated[Asked, _BALANCES.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List what each account of the organization held at a moment, by what was booked before it, but for escrows.
+    """List the balance of each account of the organization at a moment, by time of booking. Escrows are left out.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

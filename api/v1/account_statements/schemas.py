@@ -12,10 +12,10 @@ from repositories.account_statement import AccountBalance
 
 
 class CounterpartyView(ResponseModel):
-    """Who stands on the other side of a transfer."""
+    """The other side of a transfer."""
 
     type: str = Field(description="`own` for another account of the organization, `organization` or `platform`.")
-    account: str | None = Field(description="The account, where it is the organization's own.")
+    account: str | None = Field(description="The account; null unless it is the organization's own.")
 
     @classmethod
     def of(cls, name: str) -> Self:
@@ -24,7 +24,7 @@ class CounterpartyView(ResponseModel):
 
 
 class CreditCostView(ResponseModel):
-    """What was paid for credits."""
+    """The money paid for credits."""
 
     amount: Exact
     currency: str
@@ -36,15 +36,15 @@ class StatementLineView(ResponseModel):
     id: str = Field(description="The id of the transfer.")
     kind: str
     purpose: str | None = Field(
-        description="What it was for: the title of a contract, the number of an invoice, an action, a payment."
+        description="What the transfer was for: a contract's title, an invoice's number, an action or a payment."
     )
     reference: str | None
     counterparties: list[CounterpartyView]
     amount: Exact = Field(description="Positive into the account, negative out of it.")
-    balance: Exact = Field(description="What the account held after it.")
-    paid: list[CreditCostView] = Field(description="What the organization has paid for these credits.")
+    balance: Exact = Field(description="The balance after the transfer.")
+    paid: list[CreditCostView] = Field(description="What the organization paid for these credits.")
     booked_at: datetime
-    effective_at: datetime = Field(description="When it took effect in business.")
+    effective_at: datetime = Field(description="The effective time.")
 
     @classmethod
     def of(cls, line: StatementLine, asset: str) -> Self:
@@ -71,7 +71,7 @@ class AccountStatementView(ResponseModel):
     currency: str
     since: datetime = Field(serialization_alias="from")
     until: datetime = Field(serialization_alias="to", description="The first moment after the period.")
-    zone: str = Field(description="Whose days `from` and `to` were read as.")
+    zone: str = Field(description="The time zone in which `from` and `to` were read.")
     opening_balance: Exact
     closing_balance: Exact
     data: list[StatementLineView] = Field(description="In the order of booking, oldest first.")
@@ -81,7 +81,7 @@ class AccountStatementView(ResponseModel):
 
 
 class AccountBalanceView(ResponseModel):
-    """What an account held."""
+    """The balance of an account."""
 
     account: str
     currency: str
@@ -94,7 +94,7 @@ class AccountBalanceView(ResponseModel):
 
 
 class AccountBalancesView(ResponseModel):
-    """What the accounts of an organization held at a moment, by what was booked before it."""
+    """The balances of an organization's accounts at a moment, by time of booking."""
 
     organization_id: str
     at: datetime

@@ -55,8 +55,8 @@ async def get_trial_balance(
 ) -> TrialBalanceView:
     """Show every line of the books with its opening balance, debits, credits and closing balance.
 
-    A period is of 1 to 400 whole days in UTC, by the time at which things happened; the last 30 days when none is
-    given. `journal_url` of a line leads to its transfers.
+    A period is 1 to 400 whole days in UTC, by effective time; the last 30 days when left out. `journal_url` of a line
+    leads to its transfers.
     """
     first, last = _days(start_date, end_date)
     async with deps.session_for(actor) as session:
@@ -72,7 +72,7 @@ async def get_profit_and_loss(
     currency: CurrencyParam = None,
     actor: Actor = require(Permission.READ_BOOKS),
 ) -> ProfitAndLossView:
-    """Show revenue and expenses of a period, for each currency; currencies are never added up."""
+    """Show revenue and expenses of a period, for each currency. Currencies are never added up."""
     first, last = _days(start_date, end_date)
     async with deps.session_for(actor) as session:
         sums = await accounting.lines(session, first, last, currency)
@@ -82,7 +82,9 @@ async def get_profit_and_loss(
 @router.get("/balance-sheet", response_model=BalanceSheetView)
 async def get_balance_sheet(
     deps: DepsDep,
-    at: Annotated[date | None, Query(alias="date", description="At the end of this day in UTC; or today.")] = None,
+    at: Annotated[
+        date | None, Query(alias="date", description="The day in UTC whose end counts; today when left out.")
+    ] = None,
     currency: CurrencyParam = None,
     actor: Actor = require(Permission.READ_BOOKS),
 ) -> BalanceSheetView:
@@ -101,7 +103,7 @@ _JOURNAL = ListOf(
     start_date=StartDate,
     end_date=EndDate,
     line=LineParam,
-    format=Annotated[Format | None, Query(description="A file of the whole period.")],
+    format=Annotated[Format | None, Query(description="Return a file of the whole period in this format.")],
 )
 
 
@@ -111,12 +113,12 @@ async def list_journal(
 ) -> Response:
     """List transfers with all of their entries, by day and within a day in the order of recording.
 
-    A period is of 1 to 400 days in UTC; the last 30 when none is given. `from` and `to` narrow it to the time at which
-    transfers happened, in the list and in `csv`. The other files are of whole days.
+    A period is 1 to 400 days in UTC; the last 30 when left out. `from` and `to` narrow the list and `csv` to a range of
+    effective times. The other files cover whole days.
 
-    With `format` the response is a file of the whole period, as the books were at one moment. `csv`, which
-    `Accept: text/csv` asks for too, has one row for each entry, `beancount` opening balances, transfers and closing
-    balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
+    With `format` the response is a file of the whole period, as the books were at one moment. `csv`, also returned for
+    `Accept: text/csv`, has one row for each entry. `beancount` has opening balances, transfers and closing balances.
+    `quickbooks` and `xero` have one journal entry for each day in one currency, for import there.
     """
     since, until = asked.get("since"), asked.get("until")
     term = period(since, until, asked.get("start_date"), asked.get("end_date"))

@@ -14,7 +14,7 @@ from domain.money import format_amount
 
 
 class TrialBalanceLineView(ResponseModel):
-    """One line of the chart of accounts in one currency. What belongs to tenants is one line for all of them."""
+    """One line of the chart of accounts in one currency. The accounts of all tenants share a line."""
 
     line: str
     kind: str
@@ -47,7 +47,7 @@ class TrialBalanceLineView(ResponseModel):
 
 
 class TrialBalanceTotalView(ResponseModel):
-    """What all lines come to in one currency. Debits equal credits."""
+    """The totals of all lines in one currency. Debits equal credits."""
 
     currency: str
     opening_debit: Exact
@@ -75,7 +75,7 @@ class TrialBalanceTotalView(ResponseModel):
 
 
 class TrialBalanceView(ResponseModel):
-    """Every line with what it had before a period, what moved, and what it has after it; days are UTC."""
+    """Every line with its opening balance, movements and closing balance of a period. Days are in UTC."""
 
     start_date: date
     end_date: date
@@ -125,7 +125,7 @@ class CurrencyResultView(ResponseModel):
 
 
 class ProfitAndLossView(ResponseModel):
-    """What was earned and spent within a period, for each currency; days are UTC."""
+    """Revenue and expenses of a period, for each currency. Days are in UTC."""
 
     start_date: date
     end_date: date
@@ -155,11 +155,11 @@ class CurrencySheetView(ResponseModel):
     assets: SectionView
     liabilities: SectionView
     equity: SectionView
-    result: Exact = Field(description="Revenue less expenses of all days so far. No year is closed.")
+    result: Exact = Field(description="Revenue less expenses of all days so far. Years are not closed.")
 
 
 class BalanceSheetView(ResponseModel):
-    """What there is and whose it is at the end of a day (UTC), for each currency."""
+    """Assets, liabilities and equity at the end of a day in UTC, for each currency."""
 
     day: date = Field(alias="date")
     currencies: list[CurrencySheetView]

@@ -27,7 +27,7 @@ router = Resource(tags=["auto_topups"])
 
 @router.get("/billing/auto-topup", response_model=AutoTopUpView)
 async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ)) -> AutoTopUpView:
-    """Read whether credits are bought by themselves, and what was this month."""
+    """Show the automatic top-up: its settings, and the credits bought this month."""
     org_id = acting_organization(actor, None)
     async with deps.session_for(actor) as session:
         return await _shown(session, org_id)
@@ -40,11 +40,11 @@ async def set_auto_topup(
     actor: Actor = require(Permission.PAY),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Have credits bought from a stored payment method whenever the balance falls below a threshold.
+    """Set the automatic top-up: buy credits with a stored payment method when the balance falls below a threshold.
 
-    Each fall makes one payment, and the next one counts once the balance has been above again. Where this changes what
-    is set, a balance that is below already counts as a fall. A declined payment switches it off; setting it anew
-    switches it on.
+    Each fall below the threshold makes one payment. The balance has to rise above it before the next fall counts. When
+    you change the settings, a balance that is already below counts as a fall. A declined payment switches the top-up
+    off; setting it again switches it on.
     """
     org_id = acting_organization(actor, None)
     wanted = AutoTopUp(

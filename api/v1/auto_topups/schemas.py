@@ -11,28 +11,28 @@ from models.auto_topup import AutoTopUp
 
 
 class AutoTopUpSet(RequestModel):
-    """When credits are bought by themselves, and how many; amounts in credits."""
+    """When to buy credits automatically, and how many. Amounts are in credits."""
 
     model_config = example(below="50", credits="500", monthly_cap="2000")
 
     enabled: bool = True
     below: Amount = Field(description="The available balance below which credits are bought.")
-    credits: Amount = Field(description="How many are bought, at the price of a credit.")
-    monthly_cap: Amount = Field(description="How many at most in a calendar month, UTC.")
+    credits: Amount = Field(description="The number of credits to buy each time, at the price of a credit.")
+    monthly_cap: Amount = Field(description="The most credits to buy in a calendar month in UTC.")
     payment_method: MethodRef | None = Field(default=None, description="The default payment method when left out.")
 
 
 class AutoTopUpView(ResponseModel):
-    """What the organization wants to be bought, and whether it is."""
+    """The settings of the automatic top-up, and whether it is on."""
 
     organization_id: str
     enabled: bool
     below: Exact | None
     credits: Exact | None
     monthly_cap: Exact | None
-    bought_this_month: Exact = Field(description="What is being bought is included.")
+    bought_this_month: Exact = Field(description="The credits bought this month, including payments in progress.")
     payment_method: str | None
-    off_reason: str | None = Field(description="Why it was switched off; null when a person did so, or nobody.")
+    off_reason: str | None = Field(description="Why it was switched off; null if it was not, or if a person did so.")
     updated_at: datetime | None
 
 

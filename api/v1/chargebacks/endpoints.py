@@ -47,7 +47,7 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "provider", *AMOUNT, "q"),
     order=[datetime, "dsp"],
     status=DisputeStatus,
-    payment_id=Annotated[PaymentId | None, Query(description="Only of this payment.")],
+    payment_id=Annotated[PaymentId | None, Query(description="Only chargebacks of this payment.")],
 )
 
 
@@ -85,8 +85,8 @@ async def answer_chargeback(
     """Answer a chargeback.
 
     With an operator's key the evidence is submitted to the bank. It can be submitted only once and cannot be changed.
-    With a key of the organization it is kept in `offered_evidence`, where a later call replaces it until operators have
-    answered the bank: they read it, and decide what is submitted.
+    With an organization's key the evidence is stored in `offered_evidence`. A later call replaces it until operators
+    have answered the bank. Operators read it and decide what is submitted.
     """
     payment, dispute = await _seen(deps, actor, dispute_id, Permission.CONTEST)
     command = SubmitDisputeEvidence(command_id=once.command_id, actor=actor, dispute_ref=dispute.ref, text=body.text)

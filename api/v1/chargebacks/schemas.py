@@ -13,7 +13,7 @@ from domain.payment.state import Dispute, Payment
 
 
 class ChargebackEvidence(RequestModel):
-    """Evidence against a chargeback. An organization's is kept for operators; theirs is submitted to the bank once."""
+    """Evidence against a chargeback. An organization's is stored for operators; theirs goes to the bank, once."""
 
     model_config = example(text="The credits were used on the day of the payment, from the payer's own address.")
 
@@ -32,15 +32,13 @@ class ChargebackView(ResponseModel):
     reason: str
     amount: Exact
     currency: str
-    taken: MoneyView = Field(
-        description="What was bought with the money and is reserved, or clawed back when the chargeback is lost."
-    )
-    owed: MoneyView = Field(description="The part that was spent already and is owed.")
+    taken: MoneyView = Field(description="The entitlement that is reserved, or clawed back if the chargeback is lost.")
+    owed: MoneyView = Field(description="The part that was already spent and is owed.")
     opened_at: datetime
     evidence_due_at: datetime | None
     evidence_submitted_at: datetime | None
     offered_evidence: str | None = Field(
-        default=None, description="What the organization says against it. Operators decide what the bank gets."
+        default=None, description="The organization's evidence. Operators decide what is submitted to the bank."
     )
     evidence_offered_at: datetime | None = None
 

@@ -43,7 +43,7 @@ async def get_connected_account(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> CreatorAccountView:
-    """Show the organization's account for payouts; 404 until there is one."""
+    """Show the organization's account for payouts; 404 if there is none yet."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         found = await creator_account.find(session, org_id)
@@ -62,9 +62,9 @@ async def get_connected_account(
 async def connect_account(
     actor: Payee, body: ConnectCreate, deps: DepsDep, payouts: PayoutsDep, command: MayRepeat
 ) -> Response:
-    """Open the onboarding of the organization's account for payouts; the account is made first if there is none.
+    """Open the onboarding of the organization's payout account. If there is none, create it first.
 
-    The page asks who the creator is and where the money goes. What comes of it is shown by `GET /billing/connect`.
+    The page asks who the creator is and where to send the money. `GET /billing/connect` shows the result.
     """
     refuse_by_link(actor, "change where money is paid out to")
     org_id = acting_organization(actor, None)

@@ -17,19 +17,21 @@ class ConnectCreate(RequestModel):
     model_config = example(country="US", return_url="https://example.com/earnings")
 
     country: str = Field(
-        default="US", pattern=r"^[A-Z]{2}$", description="Where the creator is, as ISO 3166-1; set once."
+        default="US",
+        pattern=r"^[A-Z]{2}$",
+        description="The creator's country, as ISO 3166-1. It can be set only once.",
     )
     email: str | None = Field(default=None, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")
     return_url: ReturnUrl | None = Field(
         default=None, description="Where the owner returns to; BURSAR_PAYMENT_RETURN_URL when left out."
     )
     refresh_url: ReturnUrl | None = Field(
-        default=None, description="Where an owner is led whose link was opened before; `return_url` when left out."
+        default=None, description="Where the owner goes if the link was already opened; `return_url` when left out."
     )
 
 
 class CreatorAccountView(ResponseModel):
-    """The organization's account for payouts, as its provider said last."""
+    """The organization's account for payouts, as its provider last reported it."""
 
     organization_id: str
     provider: str
@@ -38,13 +40,15 @@ class CreatorAccountView(ResponseModel):
     status: str = Field(description="`onboarding`, `restricted` or `ready`.")
     transfers_enabled: bool
     payouts_enabled: bool
-    tax_profile: bool = Field(description="Whether the provider knows what the creator is taxed as.")
-    requirements: list[str] = Field(description="What the provider wants to know, in its words.")
+    tax_profile: bool = Field(description="Whether the provider knows the creator's tax status.")
+    requirements: list[str] = Field(description="The information that the provider still requires, in its terms.")
     disabled_reason: str | None
     destination_last4: str | None = Field(description="The last digits of the bank account.")
     destination_currency: str | None
     destination_changed_at: datetime | None
-    held_until: datetime | None = Field(description="Nothing is paid out before then, after such a change.")
+    held_until: datetime | None = Field(
+        description="No payout is sent before this time, after a change of the bank account."
+    )
 
     @classmethod
     def of(cls, account: CreatorAccount) -> Self:
@@ -68,10 +72,10 @@ class CreatorAccountView(ResponseModel):
 
 
 class ConnectView(ResponseModel):
-    """The account, and the page on which its owner tells the provider the rest."""
+    """The account, and the provider's page where its owner completes the onboarding."""
 
     account: CreatorAccountView
-    onboarding_url: str = Field(description="Can be opened once.")
+    onboarding_url: str = Field(description="The address of the page. It can be opened once.")
     expires_at: datetime
 
     @classmethod

@@ -88,7 +88,7 @@ def _payer_of(actor: Actor, method_id: str) -> str:
 
 @router.get("/billing/customer", response_model=CustomerView, responses=errors(NotFound))
 async def get_customer(actor: Reader, deps: DepsDep, organization_id: OrganizationParam = None) -> CustomerView:
-    """Show the organization's customer at Stripe; 404 until there is one."""
+    """Show the organization's customer at Stripe; 404 if there is none yet."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         ref = await customers.ref_of(session, org_id, PROVIDER)
@@ -212,7 +212,7 @@ async def open_portal(
 async def create_portal_session(
     actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat, body: PortalCreate | None = None
 ) -> Response:
-    """Return the address of Stripe's customer portal; the customer is created first if there is none."""
+    """Create the customer if there is none, and return the address of Stripe's customer portal."""
     org_id = acting_organization(actor, None)
 
     async def act() -> PortalView:

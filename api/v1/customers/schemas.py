@@ -28,7 +28,7 @@ class PaymentMethodView(ResponseModel):
     last4: str | None
     exp_month: int | None
     exp_year: int | None
-    is_default: bool = Field(description="Whether it is charged when no other method is given.")
+    is_default: bool = Field(description="Whether it is charged when no payment method is given.")
 
     @classmethod
     def of(cls, method: MethodView) -> "PaymentMethodView":

@@ -36,10 +36,10 @@ async def set_exchange_rate(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Set what the currency that credits are sold for is worth in another one. For operators.
+    """Set the rate from the currency that credits are sold for to another one. For operators.
 
-    Spend controls in that currency count by it from then on, and refuse once it is too old. What was counted before
-    stays as it was.
+    Spend controls in the other currency use the rate from its start on, and refuse spends once it is too old. Spends
+    that were counted before are not counted again.
     """
 
     async def act() -> ExchangeRateView:
@@ -64,7 +64,7 @@ _LIST = ListOf(
     ExchangeRateView,
     *CREATED,
     order=[datetime],
-    quote=Annotated[Currency | None, Query(description="All rates of this currency, the last to begin first.")],
+    quote=Annotated[Currency | None, Query(description="All rates of this currency, latest start first.")],
 )
 
 
@@ -72,9 +72,9 @@ _LIST = ListOf(
 async def list_exchange_rates(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it.
+    """List the current exchange rates, one for each currency. With `quote`, list all rates set for that currency.
 
-    `from` and `to` are times at which they begin.
+    `from` and `to` filter by the time at which rates begin.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

@@ -11,15 +11,17 @@ from repositories import spend_rate
 
 
 class ExchangeRateSet(RequestModel):
-    """What one unit of `base` is worth in `quote` from a time on."""
+    """The worth of one unit of `base` in `quote`, from a time on."""
 
     model_config = example(base="USD", quote="EUR", rate="0.92", valid_for="P1D")
 
     base: Currency = Field(description="The currency that credits are sold for.")
     quote: Currency
-    rate: Amount = Field(description="How many of `quote` one of `base` is worth, with at most 12 decimals.")
-    starts_at: Moment | None = Field(default=None, description="Now when left out; at most 31 days ahead.")
-    valid_for: Period = Field(default=VALID_FOR, description="After it the rate is too old; at most 31 days.")
+    rate: Amount = Field(description="The units of `quote` that one unit of `base` is worth, with at most 12 decimals.")
+    starts_at: Moment | None = Field(
+        default=None, description="When the rate begins. Now when left out; at most 31 days ahead."
+    )
+    valid_for: Period = Field(default=VALID_FOR, description="How long the rate is valid; at most 31 days.")
 
 
 class ExchangeRateView(ResponseModel):
@@ -29,7 +31,7 @@ class ExchangeRateView(ResponseModel):
     quote: str
     rate: Exact
     starts_at: datetime
-    ends_at: datetime = Field(description="From when on it is too old.")
+    ends_at: datetime = Field(description="When the rate becomes too old.")
 
     @classmethod
     def of(cls, row: SpendRate) -> "ExchangeRateView":

@@ -40,13 +40,13 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
 
 @router.get("/billing/plans", response_model=PlanList)
 async def list_plans(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> PlanList:
-    """List the plans that are sold, from the smallest to the largest."""
+    """List the plans for sale, from the smallest to the largest."""
     return PlanList(data=[PlanView.of(plan) for plan in deps.settings.plan_book.all if plan.is_sold])
 
 
 @router.get("/billing/config", response_model=ConfigView, tags=["billing"])
 async def get_billing_config(deps: DepsDep) -> ConfigView:
-    """Return the public settings of a front end: plans, packages, limits and shares. No API key is needed."""
+    """Return the public settings for a front end: plans, packages, limits and shares. No API key is needed."""
     settings, providers = deps.settings, deps.providers
     plans, credit, slot = settings.plan_book, settings.payment_rules.credit, settings.price_of_slots
     assets = [coin for coin in Coin if coin.value in providers.assets]
@@ -74,7 +74,7 @@ async def get_billing_config(deps: DepsDep) -> ConfigView:
 async def list_entitlements(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> EntitlementList:
-    """Show what the organization is entitled to, and what it uses of that."""
+    """List the organization's entitlements, and how much of each it uses."""
     org_id, plans = await known_organization(deps, actor, organization_id), deps.settings.plan_book
     async with deps.session_for(actor) as session:
         organization = await organizations.get(session, org_id)
@@ -99,10 +99,10 @@ async def check_entitlement(
     quantity: Annotated[int, Query(ge=1, le=MAX_QUANTITY, description="How many more.")] = 1,
     organization_id: ForOperators = None,
 ) -> EntitlementCheck:
-    """Check whether the organization may have so many more of something, or a feature.
+    """Check whether the organization may have a number more of something, or may use a feature.
 
-    What it may not is refused as the API itself refuses it, with the limit and the ways up. Nothing is set aside: what
-    is to hold while others ask too is checked where it is made.
+    If it may not, the response is the API's own refusal, with the limit and the ways to raise it. The check reserves
+    nothing: the limit is checked again when the object is created.
     """
     permit(actor, Permission.READ)
     org_id, plans = await known_organization(deps, actor, organization_id), deps.settings.plan_book

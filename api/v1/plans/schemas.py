@@ -32,7 +32,7 @@ class TierLimitsView(ResponseModel):
     projects: int | None = Field(description=_ANY_NUMBER)
     deploys: int | None = Field(description=_ANY_NUMBER)
     seats: int | None = Field(description=_ANY_NUMBER)
-    api_access: bool = Field(description="Whether the platform's own API may be used.")
+    api_access: bool = Field(description="Whether the organization may use the platform's own API.")
     custom_integrations: bool
 
     @classmethod
@@ -50,13 +50,13 @@ class TierLimitsView(ResponseModel):
 class PlanView(ResponseModel):
     """A plan."""
 
-    id: str = Field(description="What it is subscribed to by, and the tier of organizations that are on it.")
+    id: str = Field(description="The name to subscribe with. It is also the tier of organizations on the plan.")
     name: str
     prices: list[PlanPriceView] = Field(description="Empty for the free plan.")
-    credits_per_month: Exact = Field(description="The credits that it grants every month.")
+    credits_per_month: Exact = Field(description="The credits granted every month.")
     limits: TierLimitsView
     trial_days: int
-    per_seat: bool = Field(description="Whether prices and credits are those of one seat; `seats` is then the most.")
+    per_seat: bool = Field(description="Whether prices and credits are per seat; `seats` is then the maximum.")
 
     @classmethod
     def of(cls, plan: Plan) -> "PlanView":
@@ -73,19 +73,19 @@ class PlanView(ResponseModel):
 
 
 class PlanList(ResponseModel):
-    """All plans that are sold, from the smallest to the largest."""
+    """All plans for sale, from the smallest to the largest."""
 
     data: list[PlanView]
     next_cursor: None = None
 
 
 class EntitlementView(ResponseModel):
-    """How an organization stands with one entitlement."""
+    """An organization's limit and use of one entitlement."""
 
     entitlement: Entitlement
-    included: bool = Field(description="Whether there is room for one more, or the feature is there.")
-    limit: int | None = Field(description="null for any number, and for a feature that is there or not.")
-    used: int | None = Field(description="null for a feature.")
+    included: bool = Field(description="Whether there is room for one more, or the feature is included.")
+    limit: int | None = Field(description="Null for any number, and for a feature.")
+    used: int | None = Field(description="Null for a feature.")
 
     @classmethod
     def of(cls, standing: Standing) -> "EntitlementView":
@@ -109,7 +109,7 @@ class EntitlementList(ResponseModel):
 
 
 class EntitlementCheck(EntitlementView):
-    """The answer to a check that was passed; what is missing is refused."""
+    """A passed check. A failed check is refused with an error."""
 
     organization_id: str
     plan: str
@@ -117,29 +117,31 @@ class EntitlementCheck(EntitlementView):
 
 
 class ProviderView(ResponseModel):
-    """A provider that is set up here, and what payments by it can be in."""
+    """A provider that is set up here, and the currencies or coins it takes."""
 
     name: ProviderName
     currencies: list[str]
 
 
 class RevenueSharesView(ResponseModel):
-    """How what is paid for an agent on the marketplace is shared, as decimal strings between 0 and 1."""
+    """How the price of an agent on the marketplace is shared, as decimal strings between 0 and 1."""
 
     creator: Exact
     platform: Exact
 
 
 class ConfigView(ResponseModel):
-    """What a front end has to know. Nothing in it is secret."""
+    """The settings for a front end. Nothing in it is secret."""
 
     providers: list[ProviderView]
     stripe_publishable_key: str | None
-    credit_price: MoneyView = Field(description="What one credit costs.")
+    credit_price: MoneyView = Field(description="The price of one credit.")
     crypto_assets: list[Coin]
     quote_valid_seconds: int
-    plans: list[PlanView] = Field(description="Those that are sold.")
+    plans: list[PlanView] = Field(description="The plans for sale.")
     packages: list[PackageView]
-    slot_price: MoneyView = Field(description="What one slot for a deployment costs.")
-    tier_limits: dict[str, TierLimitsView] = Field(description="What each plan includes, also one that is not sold.")
+    slot_price: MoneyView = Field(description="The price of one slot for a deployment.")
+    tier_limits: dict[str, TierLimitsView] = Field(
+        description="What each plan includes, even one that is not for sale."
+    )
     revenue_shares: RevenueSharesView

@@ -43,19 +43,21 @@ router = Resource(tags=["topups"])
 )
 async def get_quote(
     deps: DepsDep,
-    amount: Annotated[Amount | None, Query(alias="credits", description="So many credits.")] = None,
-    package: Annotated[PackageName | None, Query(description="This package of credits.")] = None,
-    slots: Annotated[int | None, Query(ge=1, le=MAX_SLOTS, description="So many slots for deployments.")] = None,
-    agent_id: Annotated[str | None, Query(description="This agent, at its price in money.")] = None,
-    provider: Annotated[ProviderName, Query(description="Who would take the payment.")] = ProviderName.STRIPE,
-    asset: Annotated[Coin | None, Query(description="With `crypto`: the coin that would pay.")] = None,
+    amount: Annotated[Amount | None, Query(alias="credits", description="The number of credits.")] = None,
+    package: Annotated[PackageName | None, Query(description="The package of credits.")] = None,
+    slots: Annotated[int | None, Query(ge=1, le=MAX_SLOTS, description="The number of slots for deployments.")] = None,
+    agent_id: Annotated[str | None, Query(description="The agent, at its price in money.")] = None,
+    provider: Annotated[
+        ProviderName, Query(description="The provider that would take the payment.")
+    ] = ProviderName.STRIPE,
+    asset: Annotated[Coin | None, Query(description="The coin to pay in, with `crypto`.")] = None,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> BillingQuoteView:
-    """Show what credits, a package, slots or an agent cost now, with tax; nothing is made.
+    """Quote the current price of credits, a package, slots or an agent, with tax. Nothing is created.
 
     Name one of `credits`, `package`, `slots` and `agent_id`.
-    What a payment would be refused for, the quote is refused for too.
+    The quote is refused if the payment would be refused.
     """
     named_by = {"credits": amount, "package": package, "slots": slots, "agent": agent_id}
     wanted = [f"{name} {value}" for name, value in named_by.items() if value is not None]

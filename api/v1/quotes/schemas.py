@@ -21,28 +21,28 @@ class QuotedTaxView(ResponseModel):
 
 
 class QuotedRateView(ResponseModel):
-    """The rate by which a price in money was turned into coins."""
+    """The rate at which the price in money was converted into coins."""
 
-    price: Exact = Field(description="What one coin costs.")
+    price: Exact = Field(description="The price of one coin.")
     currency: str
     source: str
     quoted_at: datetime
 
 
 class BillingQuoteView(ResponseModel):
-    """What a purchase costs now. `subtotal` + `tax.amount` = `total`, which is what is charged."""
+    """The current price of a purchase. `subtotal` + `tax.amount` = `total`, the amount charged."""
 
     organization_id: str
     provider: str
-    credits: Exact | None = Field(description="How many credits it brings.")
-    slots: int | None = Field(description="How many slots it brings.")
+    credits: Exact | None = Field(description="The number of credits bought.")
+    slots: int | None = Field(description="The number of slots bought.")
     package: str | None
-    agent_id: str | None = Field(description="The agent that it buys.")
+    agent_id: str | None = Field(description="The agent bought.")
     currency: str
     subtotal: Exact
-    tax: QuotedTaxView | None = Field(description="Null where it is not taxed when it is paid.")
+    tax: QuotedTaxView | None = Field(description="Null if the purchase is not taxed at payment.")
     total: Exact
-    rate: QuotedRateView | None = Field(description="With coins: the rate. A payment has its own.")
+    rate: QuotedRateView | None = Field(description="The rate, for a price in coins. A payment gets its own rate.")
     quoted_at: datetime
 
     @classmethod

@@ -60,7 +60,7 @@ _DIFFERENCES = ListOf(
     status=DiscrepancyStatus,
     provider=ProviderParam,
     kind=Annotated[SearchText | None, Query(description="Only of this kind, such as `missing_here`.")],
-    run_id=Annotated[SearchText | None, Query(description="Only what this run found last.")],
+    run_id=Annotated[SearchText | None, Query(description="Only discrepancies that this run was the latest to find.")],
 )
 
 
@@ -68,7 +68,7 @@ _DIFFERENCES = ListOf(
 async def list_reconciliation_runs(
     deps: DepsDep, asked: Annotated[Asked, _RUNS.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List reconciliation runs, newest first; times are those of their start.
+    """List reconciliation runs, newest first. Times are when they started.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -122,7 +122,7 @@ async def start_reconciliation_run(
 async def list_reconciliation_differences(
     deps: DepsDep, asked: Annotated[Asked, _DIFFERENCES.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the discrepancies between providers and the books, newest first; times are those at which they were found.
+    """List the discrepancies between providers and the books, newest first. Times are when they were found.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

@@ -27,7 +27,7 @@ class DiscrepancyStatus(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Where a run is."""
+    """The status of a run."""
 
     RUNNING = "running"
     DONE = "done"
@@ -82,7 +82,7 @@ class SideView(ResponseModel):
 
 
 class DiscrepancyCorrectionView(ResponseModel):
-    """What has to be booked in one currency, signed as the provider's balance moves. `net` is amount less fee."""
+    """The correction to book in one currency, signed as the provider's balance moves. `net` is amount less fee."""
 
     amount: Exact
     fee: Exact
@@ -114,7 +114,7 @@ class DiscrepancyView(ResponseModel):
     booked: list[SideView] = Field(description="The movement in the books, including corrections.")
     listed: SideView | None = Field(description="The movement in the provider's statement.")
     corrections: list[DiscrepancyCorrectionView] = Field(
-        description="What `book` would book, as both sides were last seen; empty where nothing is to be booked."
+        description="What resolving with `book` would book, as both sides were last read; empty if nothing."
     )
     reference: str | None = Field(description="The provider's id of the payment, refund or dispute that caused it.")
     statement_line: str | None = Field(description="The provider's id of the line in its statement.")

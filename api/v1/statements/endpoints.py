@@ -29,7 +29,7 @@ from services import statement
 router = Resource(tags=["statements"])
 
 Month = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}$", description="A month in UTC that has ended, `2026-10`.")]
-InCurrency = Annotated[Currency, Query(description="What earnings are worth something in.")]
+InCurrency = Annotated[Currency, Query(description="The currency in which earnings are valued.")]
 ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
 _REFUSALS = errors(
     NotFound, Invalid, statement.BeingMade, (Conflict, "statement.not_over"), (Conflict, "document.no_seller")
@@ -45,10 +45,10 @@ async def get_statement(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Show what the organization's agents earned in a month, and the account of its earnings.
+    """Show the organization's statement for a month: what its agents earned, and the balance of its earnings.
 
-    It is made on the first day of the next month, or when it is first asked for, and the same ever after. With `Accept:
-    text/csv` the response contains its lines as CSV.
+    The statement is created on the first day of the next month, or when it is first requested, and never changes. With
+    `Accept: text/csv` the response contains its lines as CSV.
     """
     stored = await _made(deps, actor, organization_id, period, currency)
     async with deps.database.platform() as session:
@@ -71,7 +71,7 @@ async def get_statement_pdf(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Return the statement of a month as PDF: the platform bills in the creator's name (self-billing)."""
+    """Return the statement of a month as PDF. The platform issues it in the creator's name (self-billing)."""
     return as_pdf(await _made(deps, actor, organization_id, period, currency))
 
 
@@ -88,7 +88,7 @@ async def get_correction_pdf(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Return what a later month took back of the statement of a month as PDF."""
+    """Return a correction of the statement of a month as PDF: what a later month took back of it."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         row = await statements.correction(session, org_id, parse_month(period), currency, correction_id)
@@ -100,12 +100,14 @@ async def get_correction_pdf(
 async def get_creator_totals(
     request: Request,
     deps: DepsDep,
-    year: Annotated[int | None, Query(ge=2000, le=9000, description="In UTC; this year when left out.")] = None,
+    year: Annotated[
+        int | None, Query(ge=2000, le=9000, description="The year in UTC; this year when left out.")
+    ] = None,
     actor: Actor = require(Permission.READ_BOOKS),  # noqa: ARG001 - the role alone
 ) -> Response:
-    """Show what each creator was paid in a year and its quarters, for whoever reports it. For operators, accountants.
+    """Show what each creator was paid in a year and its quarters, for tax reports. For operators, accountants.
 
-    With `Accept: text/csv` the response contains the same lines as CSV. Nothing is filed anywhere.
+    With `Accept: text/csv` the response contains the same lines as CSV. Bursar files nothing with an authority.
     """
     asked = year or datetime.now(UTC).year
     async with deps.database.platform() as session:

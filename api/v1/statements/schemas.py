@@ -22,20 +22,20 @@ class AccountStatementLineView(ResponseModel):
 
 
 class StatementBalanceView(ResponseModel):
-    """A line of the account of the month."""
+    """One line of the month's balance of earnings."""
 
     kind: str = Field(description="`opening`, `earned`, `taken_back`, `converted`, `paid_out` or `closing`.")
     amount: Exact
 
 
 class CorrectionView(ResponseModel):
-    """What a later month took back of a statement."""
+    """A correction: what a later month took back of a statement."""
 
     id: str
     number: str
     month: str = Field(description="The month that took it back.")
     amount: Exact
-    tax: Exact = Field(description="What of the amount is tax.")
+    tax: Exact = Field(description="The tax in `amount`.")
 
     @classmethod
     def of(cls, row: CreatorCorrection) -> Self:
@@ -50,25 +50,25 @@ class CorrectionView(ResponseModel):
 
 
 class StatementView(ResponseModel):
-    """What a creator earned in a month, worth in one currency, and what became of it."""
+    """What a creator earned in a month, valued in one currency, and what happened to it."""
 
     id: str
     number: str
     organization_id: str
     month: str
     currency: str
-    earned: Exact = Field(description="What was earned and not taken back in the same month, with its tax.")
-    tax: Exact = Field(description="What of it is tax.")
+    earned: Exact = Field(description="The amount earned, less what was taken back in the same month, with tax.")
+    tax: Exact = Field(description="The tax in `earned`.")
     tax_code: str | None = Field(
-        description="`charged`, and then `tax` has the amount; or `reverse_charge`, `outside_scope`, `no_profile`, "
+        description="`charged`, with the amount in `tax`; otherwise `reverse_charge`, `outside_scope`, `no_profile`, "
         "`not_registered` or `not_stated`."
     )
     tax_text: str | None = Field(
-        description="The same as a sentence, in the language of the statement; null for tax that is charged."
+        description="The reason in words, in the statement's language; null if tax is charged."
     )
     lines: list[AccountStatementLineView]
     account: list[StatementBalanceView]
-    corrections: list[CorrectionView] = Field(description="What was taken back of it after it was issued.")
+    corrections: list[CorrectionView] = Field(description="What later months took back of the statement.")
 
     @classmethod
     def of(cls, stored: StoredDocument, corrections: Sequence[CreatorCorrection]) -> Self:
@@ -108,9 +108,9 @@ class CreatorTotalView(ResponseModel):
     organization_id: str
     country: str | None
     currency: str
-    period: str = Field(description="`2026-Q1` … `2026-Q4`, and `2026` for all of them.")
-    paid_out: Exact = Field(description="What was sent, before reversals.")
-    reversed: Exact = Field(description="What of payouts was taken back in the period.")
+    period: str = Field(description="The quarter, such as `2026-Q1`, or the year, such as `2026`.")
+    paid_out: Exact = Field(description="The amount paid out, before reversals.")
+    reversed: Exact = Field(description="The amount of payouts reversed in the period.")
     payouts: int
 
 

@@ -29,7 +29,7 @@ async def add_tax_rate(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Add a rate. What was charged stays as it was; the newest rate that has begun counts. For operators."""
+    """Add a rate. Past charges keep their rate; the newest rate that has begun applies. For operators."""
 
     async def act() -> TaxRateView:
         async with deps.session_for(actor) as session:

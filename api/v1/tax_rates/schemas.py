@@ -15,7 +15,12 @@ class TaxRateCreate(RequestModel):
 
     model_config = example(code="de-vat", country="DE", rate="0.19", valid_from="2026-01-01T00:00:00Z")
 
-    code: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,39}$", description="Books go to platform/tax/{code}.")]
+    code: Annotated[
+        str,
+        Field(
+            pattern="^[a-z0-9][a-z0-9_-]{0,39}$", description="The tax is booked to the account `platform/tax/{code}`."
+        ),
+    ]
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
     region: Annotated[str, Field(pattern="^[A-Z0-9]{1,3}$")] | None = None
     product: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")] | None = None

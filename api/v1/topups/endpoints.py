@@ -62,7 +62,7 @@ MakeTerms = Callable[[], Awaitable[PaymentTerms]]
 async def top_up(
     body: TopUp, deps: DepsDep, temporal: TemporalDep, once: MovesMoney, actor: Actor = require(Permission.PAY)
 ) -> Response:
-    """Buy a number of credits; they are granted as soon as the money is received."""
+    """Buy a number of credits. They are granted as soon as the money is received."""
     terms = _terms(deps, actor, body, once)
 
     async def wanted() -> PaymentTerms:
@@ -118,8 +118,8 @@ async def check_out_package(
 ) -> Response:
     """Buy a package on the provider's hosted page: send the payer to `url`.
 
-    `small`, `medium` and `large` mean `checkout_small`, `checkout_medium` and `checkout_large`, which have prices of
-    their own.
+    Here `small`, `medium` and `large` mean the packages `checkout_small`, `checkout_medium` and `checkout_large`, which
+    have their own prices.
     """
 
     async def wanted() -> PaymentTerms:
@@ -136,7 +136,7 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "min_amount", "max_amount", "q"),
     order=["lot"],
     currency=CREDIT,
-    source=Annotated[LotSource | None, Query(description="Only of this source.")],
+    source=Annotated[LotSource | None, Query(description="Only grants and purchases of this source.")],
 )
 
 

@@ -27,7 +27,7 @@ PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,3
 
 
 class TopUp(PaymentOptions, WithMetadata):
-    """A number of credits to buy, at the price of one that is configured."""
+    """A number of credits to buy, at the configured price of a credit."""
 
     model_config = example(amount=100.00, provider="stripe")
 
@@ -55,7 +55,7 @@ class PackageChoice(Seen, WithMetadata):
 
 
 class PurchasePackage(PackageChoice):
-    """A package to buy, charged to a payment method that the organization has stored at Stripe."""
+    """A package to buy, charged to a payment method stored at Stripe."""
 
     model_config = example(package="small")
 
@@ -75,7 +75,7 @@ class PurchasePackage(PackageChoice):
 
 
 class CheckoutPackage(PackageChoice):
-    """A package to buy on the provider's hosted page. `small`, `medium` and `large` mean those of the checkout."""
+    """A package to buy on the provider's hosted page. `small` means `checkout_small`, and so on."""
 
     model_config = example(package="small", return_url="https://example.com/billing")
 
@@ -110,11 +110,13 @@ class CheckoutView(ResponseModel):
 class PackageView(ResponseModel):
     """A number of credits at a fixed price."""
 
-    id: str = Field(description="What it is bought by: `package` of a purchase. The same as `name`.")
+    id: str = Field(description="The value for `package` in a purchase. The same as `name`.")
     name: str
     credits: Exact
     price: MoneyView
-    price_per_credit: MoneyView = Field(description="Rounded to six decimals, for comparing; nothing is charged by it.")
+    price_per_credit: MoneyView = Field(
+        description="The price of one credit, rounded to six decimals, for comparison only."
+    )
 
 
 class PackageList(ResponseModel):
@@ -131,7 +133,7 @@ class PurchaseView(ResponseModel):
     organization_id: str
     credits: Exact
     source: str = Field(
-        description="`purchase`, or why they were granted: `promotion`, `reward`, `adjustment`, `refund`, `signup`."
+        description="`purchase`, or the reason for the grant: `promotion`, `reward`, `adjustment`, `refund`, `signup`."
     )
     paid: MoneyView | None
     payment_id: str | None

@@ -17,9 +17,9 @@ _MISSING = "There is no such transfer."
 
 @router.get("/ledger/transfers/{transfer_id}", response_model=TransferView, responses=errors(NotFound))
 async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep) -> TransferView:
-    """Show a transfer: its entries on accounts that the caller may see, and what it was for.
+    """Show a transfer: what it was for, and its entries on accounts that the caller may see.
 
-    `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
+    Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries.
     """
     if not is_id(transfer_id, "tr"):
         raise NotFound(_MISSING)

@@ -32,7 +32,7 @@ class EntryView(ResponseModel):
     """One side of a transfer."""
 
     account: str
-    organization_id: str | None = Field(description="Whose account it is; null for the platform's own.")
+    organization_id: str | None = Field(description="The account's owner; null for the platform's own accounts.")
     amount: Exact = Field(description="Positive into the account, negative out of it.")
     currency: str
     balance_after: Exact
@@ -41,17 +41,19 @@ class EntryView(ResponseModel):
 class CauseView(ResponseModel):
     """What a transfer was for."""
 
-    type: str = Field(description="Such as `escrow`, `payment`, `invoice`, `spend` or `reservation`.")
+    type: str = Field(
+        description="The kind of object, such as `escrow`, `payment`, `invoice`, `spend` or `reservation`."
+    )
     id: str
 
 
 class TransferView(ResponseModel):
-    """One movement of the books, and its entries that the caller may see. All of its entries add up to zero."""
+    """A transfer, and those of its entries that the caller may see. All entries together add up to zero."""
 
     id: str
     kind: str
     reference: str | None
-    cause: CauseView | None = Field(description="The object that it was for; null where it is none with an id.")
+    cause: CauseView | None = Field(description="The object that the transfer was for; null if it has no id.")
     effective_at: datetime
     recorded_at: datetime
     entries: list[EntryView] = Field(description="At most 1,000.")

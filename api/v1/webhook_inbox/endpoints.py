@@ -29,9 +29,9 @@ _LIST = ListOf(
     *(*CREATED, "provider", "q"),
     order=[int],
     status=InboxStatus,
-    unhandled=Annotated[bool, Query(description="Only those that wait to be handled.")],
-    type=Annotated[SearchText | None, Query(description="Only of this type.")],
-    payment_id=Annotated[SearchText | None, Query(description="Only about this payment.")],
+    unhandled=Annotated[bool, Query(description="Only webhooks that wait to be handled.")],
+    type=Annotated[SearchText | None, Query(description="Only webhooks of this type.")],
+    payment_id=Annotated[SearchText | None, Query(description="Only webhooks about this payment.")],
 )
 
 
@@ -39,7 +39,7 @@ _LIST = ListOf(
 async def list_webhook_events(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the webhooks that providers have sent, the last one first.
+    """List the webhooks that providers have sent, newest first.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -61,9 +61,10 @@ async def retry_webhook_event(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Start the handling of a webhook again, now; it is started by itself within minutes as well.
+    """Retry the handling of a webhook now. It is also retried automatically within minutes.
 
-    Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
+    The object is read at the provider again, so nothing takes effect twice. An event that is already handled stays as
+    it is.
     """
 
     async def retry() -> InboxEventView:

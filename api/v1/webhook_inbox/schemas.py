@@ -11,7 +11,7 @@ from models.provider_event import ProviderEventRow
 
 
 class InboxStatus(StrEnum):
-    """Where an event of the inbox stands."""
+    """The status of an event in the inbox."""
 
     RECEIVED = "received"
     FORWARDED = "forwarded"
@@ -22,19 +22,19 @@ class InboxStatus(StrEnum):
 
 
 class InboxEventView(ResponseModel):
-    """A webhook that a provider has sent, without what it says: its object is read at the provider."""
+    """A webhook that a provider has sent, without its content: the object is read at the provider."""
 
     id: str = Field(description="Its number in the inbox.")
     provider: str
-    event_id: str = Field(description="The provider's own id of it.")
-    type: str = Field(description="The provider's own word.")
+    event_id: str = Field(description="The provider's id of the event.")
+    type: str = Field(description="The provider's name of the type.")
     status: str = Field(
         description="`received`; `forwarded` to the run of its payment or subscription; `handled`; `ignored`, because "
         "nothing depends on its type; `waiting`, because its area does not exist yet; `unmatched`, because nothing of "
         "ours is concerned."
     )
     payment_id: str | None
-    references: list[str] = Field(description="Ids of the provider that it names.")
+    references: list[str] = Field(description="The provider's ids of objects that the event names.")
     livemode: bool
     occurred_at: datetime
     received_at: datetime

@@ -70,7 +70,7 @@ class AsyncBilling:
         )
 
     async def get_config(self) -> models.ConfigView:
-        """Return the public settings of a front end: plans, packages, limits and shares. No API key is needed."""
+        """Return the public settings for a front end: plans, packages, limits and shares. No API key is needed."""
         return await self._caller.ask(models.ConfigView, "billing.get_config", "GET", "/api/v1/billing/config")
 
     async def get_summary(self, *, organization_id: str | Omitted = OMITTED) -> models.SummaryView:
@@ -98,9 +98,9 @@ class AsyncBilling:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> models.AccountStatementView:
-        """State an account over a period: what it held, one line for each transfer, what it held at the end.
+        """Show an account over a period: the opening balance, one line for each transfer, the closing balance.
 
-        It goes by the time of booking, so what was stated for a day stays. With `Accept: text/csv` the response is all of it as CSV, and with `Accept: text/html` as a page to print.
+        The statement uses the time of booking, so that past days never change. With `Accept: text/csv` the response is the whole statement as CSV, and with `Accept: text/html` a page to print.
         """
         return await self._caller.ask(
             models.AccountStatementView,
@@ -129,7 +129,7 @@ class AsyncBilling:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> models.AccountBalancesView:
-        """List what each account of the organization held at a moment, by what was booked before it, but for escrows.
+        """List the balance of each account of the organization at a moment, by time of booking. Escrows are left out.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -149,9 +149,9 @@ class AsyncBilling:
         )
 
     async def get_transfer(self, transfer_id: str) -> models.TransferView:
-        """Show a transfer: its entries on accounts that the caller may see, and what it was for.
+        """Show a transfer: what it was for, and its entries on accounts that the caller may see.
 
-        `GET /billing/transactions` and statements name it in `id`. An organization sees the entries of its own accounts.
+        Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries.
         """
         return await self._caller.ask(
             models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
@@ -938,7 +938,7 @@ class AsyncTopups:
         asset: params.Coin | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.TopUpView:
-        """Buy a number of credits; they are granted as soon as the money is received."""
+        """Buy a number of credits. They are granted as soon as the money is received."""
         return await self._caller.ask(
             models.TopUpView,
             "topups.create",
@@ -971,9 +971,9 @@ class AsyncTopups:
         asset: Literal["BTC", "ETH", "USDC", "TON"] | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.BillingQuoteView:
-        """Show what credits, a package, slots or an agent cost now, with tax; nothing is made.
+        """Quote the current price of credits, a package, slots or an agent, with tax. Nothing is created.
 
-        Name one of `credits`, `package`, `slots` and `agent_id`. What a payment would be refused for, the quote is refused for too.
+        Name one of `credits`, `package`, `slots` and `agent_id`. The quote is refused if the payment would be refused.
         """
         return await self._caller.ask(
             models.BillingQuoteView,
@@ -1049,7 +1049,7 @@ class AsyncCreditPackages:
     ) -> models.CheckoutView:
         """Buy a package on the provider's hosted page: send the payer to `url`.
 
-        `small`, `medium` and `large` mean `checkout_small`, `checkout_medium` and `checkout_large`, which have prices of their own.
+        Here `small`, `medium` and `large` mean the packages `checkout_small`, `checkout_medium` and `checkout_large`, which have their own prices.
         """
         return await self._caller.ask(
             models.CheckoutView,
@@ -1624,7 +1624,7 @@ class AsyncChargebacks:
     async def answer(self, dispute_id: str, *, text: str, idempotency_key: str | None = None) -> models.ChargebackView:
         """Answer a chargeback.
 
-        With an operator's key the evidence is submitted to the bank. It can be submitted only once and cannot be changed. With a key of the organization it is kept in `offered_evidence`, where a later call replaces it until operators have answered the bank: they read it, and decide what is submitted.
+        With an operator's key the evidence is submitted to the bank. It can be submitted only once and cannot be changed. With an organization's key the evidence is stored in `offered_evidence`. A later call replaces it until operators have answered the bank. Operators read it and decide what is submitted.
         """
         return await self._caller.ask(
             models.ChargebackView,
@@ -2093,7 +2093,7 @@ class AsyncPlans:
         self._caller = caller
 
     async def list(self) -> models.PlanList:
-        """List the plans that are sold, from the smallest to the largest."""
+        """List the plans for sale, from the smallest to the largest."""
         return await self._caller.ask(models.PlanList, "plans.list", "GET", "/api/v1/billing/plans")
 
 
@@ -2104,7 +2104,7 @@ class AsyncEntitlements:
         self._caller = caller
 
     async def list(self, *, organization_id: str | Omitted = OMITTED) -> models.EntitlementList:
-        """Show what the organization is entitled to, and what it uses of that."""
+        """List the organization's entitlements, and how much of each it uses."""
         return await self._caller.ask(
             models.EntitlementList,
             "entitlements.list",
@@ -2116,9 +2116,9 @@ class AsyncEntitlements:
     async def check(
         self, entitlement: str, *, quantity: int | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.EntitlementCheck:
-        """Check whether the organization may have so many more of something, or a feature.
+        """Check whether the organization may have a number more of something, or may use a feature.
 
-        What it may not is refused as the API itself refuses it, with the limit and the ways up. Nothing is set aside: what is to hold while others ask too is checked where it is made.
+        If it may not, the response is the API's own refusal, with the limit and the ways to raise it. The check reserves nothing: the limit is checked again when the object is created.
         """
         return await self._caller.ask(
             models.EntitlementCheck,
@@ -2138,9 +2138,9 @@ class AsyncStatements:
     async def get(
         self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.StatementView:
-        """Show what the organization's agents earned in a month, and the account of its earnings.
+        """Show the organization's statement for a month: what its agents earned, and the balance of its earnings.
 
-        It is made on the first day of the next month, or when it is first asked for, and the same ever after. With `Accept: text/csv` the response contains its lines as CSV.
+        The statement is created on the first day of the next month, or when it is first requested, and never changes. With `Accept: text/csv` the response contains its lines as CSV.
         """
         return await self._caller.ask(
             models.StatementView,
@@ -2153,7 +2153,7 @@ class AsyncStatements:
     async def get_pdf(
         self, period: str, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> bytes:
-        """Return the statement of a month as PDF: the platform bills in the creator's name (self-billing)."""
+        """Return the statement of a month as PDF. The platform issues it in the creator's name (self-billing)."""
         response, _ = await self._caller.send(
             "statements.get_pdf",
             "GET",
@@ -2170,7 +2170,7 @@ class AsyncStatements:
         currency: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> bytes:
-        """Return what a later month took back of the statement of a month as PDF."""
+        """Return a correction of the statement of a month as PDF: what a later month took back of it."""
         response, _ = await self._caller.send(
             "statements.get_correction_pdf",
             "GET",
@@ -2187,9 +2187,9 @@ class AsyncCreators:
         self._caller = caller
 
     async def get_totals(self, *, year: int | Omitted = OMITTED) -> models.CreatorTotals:
-        """Show what each creator was paid in a year and its quarters, for whoever reports it. For operators, accountants.
+        """Show what each creator was paid in a year and its quarters, for tax reports. For operators, accountants.
 
-        With `Accept: text/csv` the response contains the same lines as CSV. Nothing is filed anywhere.
+        With `Accept: text/csv` the response contains the same lines as CSV. Bursar files nothing with an authority.
         """
         return await self._caller.ask(
             models.CreatorTotals, "creators.get_totals", "GET", "/api/v1/billing/creators/totals", query={"year": year}
@@ -2478,7 +2478,7 @@ class AsyncAutoTopups:
         self._caller = caller
 
     async def get(self) -> models.AutoTopUpView:
-        """Read whether credits are bought by themselves, and what was this month."""
+        """Show the automatic top-up: its settings, and the credits bought this month."""
         return await self._caller.ask(models.AutoTopUpView, "auto_topups.get", "GET", "/api/v1/billing/auto-topup")
 
     async def set(
@@ -2491,9 +2491,9 @@ class AsyncAutoTopups:
         payment_method: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AutoTopUpView:
-        """Have credits bought from a stored payment method whenever the balance falls below a threshold.
+        """Set the automatic top-up: buy credits with a stored payment method when the balance falls below a threshold.
 
-        Each fall makes one payment, and the next one counts once the balance has been above again. Where this changes what is set, a balance that is below already counts as a fall. A declined payment switches it off; setting it anew switches it on.
+        Each fall below the threshold makes one payment. The balance has to rise above it before the next fall counts. When you change the settings, a balance that is already below counts as a fall. A declined payment switches the top-up off; setting it again switches it on.
         """
         return await self._caller.ask(
             models.AutoTopUpView,
@@ -3926,9 +3926,9 @@ class AsyncExchangeRates:
         valid_for: timedelta | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ExchangeRateView:
-        """Set what the currency that credits are sold for is worth in another one. For operators.
+        """Set the rate from the currency that credits are sold for to another one. For operators.
 
-        Spend controls in that currency count by it from then on, and refuse once it is too old. What was counted before stays as it was.
+        Spend controls in the other currency use the rate from its start on, and refuse spends once it is too old. Spends that were counted before are not counted again.
         """
         return await self._caller.ask(
             models.ExchangeRateView,
@@ -3949,9 +3949,9 @@ class AsyncExchangeRates:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ExchangeRateView]:
-        """List the exchange rates that count now, one for each currency; with `quote`, all that were set for it.
+        """List the current exchange rates, one for each currency. With `quote`, list all rates set for that currency.
 
-        `from` and `to` are times at which they begin.
+        `from` and `to` filter by the time at which rates begin.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3971,7 +3971,7 @@ class AsyncCustomers:
         self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CustomerView:
-        """Show the organization's customer at Stripe; 404 until there is one."""
+        """Show the organization's customer at Stripe; 404 if there is none yet."""
         return await self._caller.ask(
             models.CustomerView,
             "customers.get",
@@ -4002,7 +4002,7 @@ class AsyncCustomers:
     async def create_portal_session(
         self, *, return_url: str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.PortalView:
-        """Return the address of Stripe's customer portal; the customer is created first if there is none."""
+        """Create the customer if there is none, and return the address of Stripe's customer portal."""
         return await self._caller.ask(
             models.PortalView,
             "customers.create_portal_session",
@@ -4066,7 +4066,7 @@ class AsyncConnectedAccounts:
         self._caller = caller
 
     async def get(self, *, organization_id: str | Omitted = OMITTED) -> models.CreatorAccountView:
-        """Show the organization's account for payouts; 404 until there is one."""
+        """Show the organization's account for payouts; 404 if there is none yet."""
         return await self._caller.ask(
             models.CreatorAccountView,
             "connected_accounts.get",
@@ -4084,9 +4084,9 @@ class AsyncConnectedAccounts:
         refresh_url: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ConnectView:
-        """Open the onboarding of the organization's account for payouts; the account is made first if there is none.
+        """Open the onboarding of the organization's payout account. If there is none, create it first.
 
-        The page asks who the creator is and where the money goes. What comes of it is shown by `GET /billing/connect`.
+        The page asks who the creator is and where to send the money. `GET /billing/connect` shows the result.
         """
         return await self._caller.ask(
             models.ConnectView,
@@ -5027,7 +5027,7 @@ class AsyncTaxRates:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.TaxRateView:
-        """Add a rate. What was charged stays as it was; the newest rate that has begun counts. For operators."""
+        """Add a rate. Past charges keep their rate; the newest rate that has begun applies. For operators."""
         return await self._caller.ask(
             models.TaxRateView,
             "tax_rates.add",
@@ -5807,7 +5807,7 @@ class AsyncWebhooks:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.InboxEventView]:
-        """List the webhooks that providers have sent, the last one first.
+        """List the webhooks that providers have sent, newest first.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5831,9 +5831,9 @@ class AsyncWebhooks:
         )
 
     async def retry_event(self, number: str, *, idempotency_key: str | None = None) -> models.InboxEventView:
-        """Start the handling of a webhook again, now; it is started by itself within minutes as well.
+        """Retry the handling of a webhook now. It is also retried automatically within minutes.
 
-        Its object is read at the provider again, so nothing takes effect twice. An event that is handled stays as it is.
+        The object is read at the provider again, so nothing takes effect twice. An event that is already handled stays as it is.
         """
         return await self._caller.ask(
             models.InboxEventView,
@@ -6106,7 +6106,7 @@ class AsyncReconciliation:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReconciliationRunView]:
-        """List reconciliation runs, newest first; times are those of their start.
+        """List reconciliation runs, newest first. Times are when they started.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -6154,7 +6154,7 @@ class AsyncReconciliation:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.DiscrepancyView]:
-        """List the discrepancies between providers and the books, newest first; times are those at which they were found.
+        """List the discrepancies between providers and the books, newest first. Times are when they were found.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -6227,7 +6227,7 @@ class AsyncAccounting:
     ) -> models.TrialBalanceView:
         """Show every line of the books with its opening balance, debits, credits and closing balance.
 
-        A period is of 1 to 400 whole days in UTC, by the time at which things happened; the last 30 days when none is given. `journal_url` of a line leads to its transfers.
+        A period is 1 to 400 whole days in UTC, by effective time; the last 30 days when left out. `journal_url` of a line leads to its transfers.
         """
         return await self._caller.ask(
             models.TrialBalanceView,
@@ -6244,7 +6244,7 @@ class AsyncAccounting:
         end_date: date | str | Omitted = OMITTED,
         currency: str | Omitted = OMITTED,
     ) -> models.ProfitAndLossView:
-        """Show revenue and expenses of a period, for each currency; currencies are never added up."""
+        """Show revenue and expenses of a period, for each currency. Currencies are never added up."""
         return await self._caller.ask(
             models.ProfitAndLossView,
             "accounting.get_profit_and_loss",
@@ -6280,9 +6280,9 @@ class AsyncAccounting:
     ) -> AsyncList[models.JournalTransferView]:
         """List transfers with all of their entries, by day and within a day in the order of recording.
 
-        A period is of 1 to 400 days in UTC; the last 30 when none is given. `from` and `to` narrow it to the time at which transfers happened, in the list and in `csv`. The other files are of whole days.
+        A period is 1 to 400 days in UTC; the last 30 when left out. `from` and `to` narrow the list and `csv` to a range of effective times. The other files cover whole days.
 
-        With `format` the response is a file of the whole period, as the books were at one moment. `csv`, which `Accept: text/csv` asks for too, has one row for each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry for each day in one currency, for import there.
+        With `format` the response is a file of the whole period, as the books were at one moment. `csv`, also returned for `Accept: text/csv`, has one row for each entry. `beancount` has opening balances, transfers and closing balances. `quickbooks` and `xero` have one journal entry for each day in one currency, for import there.
         """
         return AsyncList(
             self._caller,
