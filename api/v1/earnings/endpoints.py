@@ -71,7 +71,7 @@ async def convert_earnings(
 
     The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be
     refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would
-    expire soon, are extended by some days.
+    expire soon, are extended by some days, except those that the organization paid to its own agent.
     """
     org_id = acting_organization(actor, None)
 

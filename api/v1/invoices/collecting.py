@@ -38,7 +38,7 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 async def collect_invoice(
     invoice_id: str, body: CollectionCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
 ) -> Response:
-    """Have an invoice charged or dunned that was left to its organization until now. For operators."""
+    """Start the collection of an invoice that was left to its organization until now. For operators."""
     async with deps.session_for(actor) as session:
         await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
 
@@ -73,9 +73,9 @@ async def charge_invoice(
     once: MovesMoney,
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
-    """Charge what is due to the stored method now, also after a refund or a chargeback. For operators.
+    """Charge the amount due to the stored payment method now, also after a refund or a chargeback. For operators.
 
-    The answer does not wait for the money: `GET …/collection` shows what becomes of it. 404 where nobody collects it.
+    The response does not wait for the money; `GET …/collection` shows the outcome. 404 if it has no collection.
     """
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)

@@ -82,7 +82,7 @@ async def list_invoices(
 
 @router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
 async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
-    """Show an invoice and the amount that each payment has paid."""
+    """Show an invoice, with the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.READ)
         paid = list(await invoices.payments_of(session, row.id))
@@ -95,14 +95,14 @@ async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response:
 async def get_invoice_pdf(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
     """Return the invoice as PDF, as it was issued: the same bytes every time.
 
-    Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+    If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
     """
     return as_pdf(await _document(deps, actor, invoice_id))
 
 
 @router.get("/billing/invoices/{invoice_id}/xml", response_class=Response, responses=_E_INVOICE | XML_RESPONSE)
 async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+    """Return the electronic invoice of EN 16931 (CII), the same as in the PDF."""
     return as_xml(await _document(deps, actor, invoice_id))
 
 
@@ -112,7 +112,7 @@ async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Re
     responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
 )
 async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+    """Return a credit note as PDF, with the electronic credit note inside."""
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.READ)
         note = await credit_notes.get(session, row.id, credit_note_id)
@@ -123,7 +123,7 @@ async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: Actor
 
 @router.get("/billing/invoices/{invoice_id}/collection", response_model=CollectionView, responses=errors(NotFound))
 async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
-    """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
+    """Show the collection of an invoice: each past step, and the next one. 404 if it has no collection."""
     async with deps.session_for(actor) as session:
         await seen_invoice(session, actor, invoice_id, Permission.READ)
         return await collection_of(session, invoice_id)

@@ -31,7 +31,8 @@ class SubscriptionCreate(RequestModel):
         default=None, description="Refuse to subscribe if a period costs more than this, without tax."
     )
     trial: bool = Field(
-        default=False, description="Start with the plan's trial. An organization gets one, with a card."
+        default=False,
+        description="Start with the plan's trial. Needs a card. One trial for each organization and card.",
     )
     seats: Seats | None = Field(default=None, description="The number of seats, for a plan sold by the seat.")
 

@@ -1778,7 +1778,7 @@ class Invoices:
         )
 
     def get(self, invoice_id: str) -> models.InvoiceDetail:
-        """Show an invoice and the amount that each payment has paid."""
+        """Show an invoice, with the amount that each payment has paid."""
         return self._caller.ask(
             models.InvoiceDetail, "invoices.get", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}"
         )
@@ -1891,7 +1891,7 @@ class Invoices:
     def get_pdf(self, invoice_id: str) -> bytes:
         """Return the invoice as PDF, as it was issued: the same bytes every time.
 
-        Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+        If the details of seller, buyer and tax are complete, it contains the electronic invoice of EN 16931 (Factur-X).
         """
         response, _ = self._caller.send(
             "invoices.get_pdf", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/pdf"
@@ -1899,14 +1899,14 @@ class Invoices:
         return response.content
 
     def get_xml(self, invoice_id: str) -> bytes:
-        """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+        """Return the electronic invoice of EN 16931 (CII), the same as in the PDF."""
         response, _ = self._caller.send(
             "invoices.get_xml", "GET", f"/api/v1/billing/invoices/{segment(invoice_id)}/xml"
         )
         return response.content
 
     def get_credit_note_pdf(self, invoice_id: str, credit_note_id: str) -> bytes:
-        """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+        """Return a credit note as PDF, with the electronic credit note inside."""
         response, _ = self._caller.send(
             "invoices.get_credit_note_pdf",
             "GET",
@@ -1915,7 +1915,7 @@ class Invoices:
         return response.content
 
     def get_collection(self, invoice_id: str) -> models.CollectionView:
-        """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
+        """Show the collection of an invoice: each past step, and the next one. 404 if it has no collection."""
         return self._caller.ask(
             models.CollectionView,
             "invoices.get_collection",
@@ -1926,7 +1926,7 @@ class Invoices:
     def collect(
         self, invoice_id: str, *, collection_method: params.CollectionMethod, idempotency_key: str | None = None
     ) -> models.CollectionView:
-        """Have an invoice charged or dunned that was left to its organization until now. For operators."""
+        """Start the collection of an invoice that was left to its organization until now. For operators."""
         return self._caller.ask(
             models.CollectionView,
             "invoices.collect",
@@ -1938,9 +1938,9 @@ class Invoices:
         )
 
     def charge(self, invoice_id: str, *, idempotency_key: str | None = None) -> models.CollectionView:
-        """Charge what is due to the stored method now, also after a refund or a chargeback. For operators.
+        """Charge the amount due to the stored payment method now, also after a refund or a chargeback. For operators.
 
-        The answer does not wait for the money: `GET …/collection` shows what becomes of it. 404 where nobody collects it.
+        The response does not wait for the money; `GET …/collection` shows the outcome. 404 if it has no collection.
         """
         return self._caller.ask(
             models.CollectionView,
@@ -2541,7 +2541,7 @@ class Earnings:
     ) -> models.ConversionView:
         """Convert what an agent has earned in credits into credits that the organization spends, for good.
 
-        The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would expire soon, are extended by some days.
+        The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would expire soon, are extended by some days, except those that the organization paid to its own agent.
         """
         return self._caller.ask(
             models.ConversionView,
