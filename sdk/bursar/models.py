@@ -2554,9 +2554,9 @@ class PaymentActionList(Model):
 
 
 class PaymentActionView(Model):
-    """One command: its effect where the caller may give it now, or the reason why not.
+    """One command: its effect if the caller may give it now, or the reason why not.
 
-    Both where another operator has to approve it: who gives it asks for that.
+    It has both if a second operator has to approve: giving the command requests the approval.
     """
 
     action: PaymentAction = NOT_SENT

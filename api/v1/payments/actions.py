@@ -28,12 +28,12 @@ class PaymentEffectView(ResponseModel):
     """What a command would do. Amounts are decimal strings of `currency`."""
 
     captured: Exact
-    released: Exact = Field(description="What was authorized and is not captured.")
+    released: Exact = Field(description="The authorized amount that would not be captured.")
     to_payer: Exact
-    taken: MoneyView = Field(description="What would be revoked of what was bought.")
+    taken: MoneyView = Field(description="The part of the entitlement that would be clawed back.")
     currency: str
     status: PaymentStatus | None = Field(
-        description="After it, where the provider does as it is asked; null where that depends on its answer."
+        description="The status if the provider complies; null if it depends on the provider's answer."
     )
 
     @classmethod
@@ -51,9 +51,9 @@ class PaymentEffectView(ResponseModel):
 
 
 class PaymentActionView(JudgedView[PaymentAction, PaymentEffectView]):
-    """One command: its effect where the caller may give it now, or the reason why not.
+    """One command: its effect if the caller may give it now, or the reason why not.
 
-    Both where another operator has to approve it: who gives it asks for that.
+    It has both if a second operator has to approve: giving the command requests the approval.
     """
 
     @classmethod
@@ -85,7 +85,7 @@ async def list_actions(
 ) -> PaymentActionList:
     """List every command: whether you may give it now, why not, and what it would do.
 
-    What the provider will answer is not known before, and whether what was bought is still there is not checked.
+    The provider's answer is not known in advance. Whether the entitlement is still unspent is not checked.
     """
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
     amount_minor = None if amount is None else parse_amount(amount, payment.terms.currency)

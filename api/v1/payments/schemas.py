@@ -208,7 +208,7 @@ class RefundView(ResponseModel):
     status: RefundState
     amount: Exact
     currency: str
-    taken: MoneyView = Field(description="The entitlement that the refund revoked.")
+    taken: MoneyView = Field(description="The entitlement that the refund clawed back.")
     reason: str | None
     failure: str | None
     failure_code: str | None = Field(description="The code for `failure`, if the provider refused the refund.")

@@ -1557,7 +1557,7 @@ class AsyncPayments:
     async def actions(self, payment_id: str, *, amount: AmountLike | Omitted = OMITTED) -> models.PaymentActionList:
         """List every command: whether you may give it now, why not, and what it would do.
 
-        What the provider will answer is not known before, and whether what was bought is still there is not checked.
+        The provider's answer is not known in advance. Whether the entitlement is still unspent is not checked.
         """
         return await self._caller.ask(
             models.PaymentActionList,
