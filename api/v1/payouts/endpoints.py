@@ -191,7 +191,7 @@ async def create_payout(
     """Pay out all available earnings, or an amount of them, to the organization's account.
 
     The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If
-    whole credits do not add up to the amount exactly, the payout is the next lower amount that they reach.
+    the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached.
     """
     org_id = acting_organization(actor, None)
     if body.amount is not None and body.currency is None:

@@ -4111,7 +4111,7 @@ class Payouts:
     ) -> models.PayoutView:
         """Pay out all available earnings, or an amount of them, to the organization's account.
 
-        The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If whole credits do not add up to the amount exactly, the payout is the next lower amount that they reach.
+        The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached.
         """
         return self._caller.ask(
             models.PayoutView,
