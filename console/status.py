@@ -103,7 +103,7 @@ _ESCROW: Mapping[str, Status] = {
     EscrowStatus.CANCELLED: _idle(
         "Cancelled", "The escrow was ended by agreement. What was held went back to the payer."
     ),
-    EscrowStatus.EXPIRED: _idle("Expired", "The next part was not delivered in time. What was held went back to the payer."),
+    EscrowStatus.EXPIRED: _idle("Expired", "Nothing more was delivered in time. What was held went back to the payer."),
 }
 
 _CONTRACT: Mapping[str, Status] = {

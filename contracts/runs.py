@@ -153,7 +153,7 @@ def provider_event_run(start: ProviderEventInput, *, summary: str = "started aga
 
 
 def payout_run(start: PayoutInput, payout: Payout) -> Run:
-    """Return the run of a payout in the books; it may follow a completed one, which a restore of the books has undone."""
+    """Return the run of a payout in the books; it may follow one that completed before the books were restored."""
     return Run(
         workflow="payout",
         workflow_id=payout_workflow_id(start.payout_id),

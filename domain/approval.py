@@ -84,6 +84,6 @@ def check_second(
     if same or key_issued_by == requested_by or issued_by == by or key_at >= requested_at:
         raise Conflict(
             "Another operator has to approve this: not the one who asked, nor with a key that one of the two issued to "
-            "the other, nor with one that was issued since. A third operator, or `manage operator-key`, can issue a key.",
+            "the other, nor with one that was issued since. A third operator, or `manage operator-key`, can issue one.",
             code="approval.same_operator",
         )

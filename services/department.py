@@ -86,8 +86,8 @@ async def close(session: AsyncSession, actor: Actor, department_id: str) -> Depa
     user = await departments.in_use_by(session, row.id)
     if user is not None:
         raise Conflict(
-            f"{user} still belongs to this department. Close what is below it, attribute its agents and keys to another "
-            "department, and revoke keys that have expired.",
+            f"{user} still belongs to this department. Close what is below it, attribute its agents and keys to "
+            "another department, and revoke keys that have expired.",
             code="department.in_use",
             extra={"in_use_by": user},
         )

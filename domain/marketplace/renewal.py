@@ -18,7 +18,7 @@ def period_of(anchor_at: datetime, number: int) -> Period:
 
 
 def is_missed(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Tell whether all tries to pay for the month after the n-th should be over: too little of it is left to pay for."""
+    """Tell whether all tries to pay for the month after the n-th should be over: nobody is asked so late."""
     return period_of(anchor_at, number).end + MOST_TRIES * AGAIN <= now
 
 
