@@ -60,9 +60,11 @@ class Maintenance:
         async with self._database.platform() as session:
             await exchange_rate.note_price(session, self._price, now)
             await sessions.delete_ended_before(session, before)
+        # Keys first: of these there are most, and what fails ends the round.
+        forgotten = await self._forget(idempotency.delete_older_than, before)
         await self._forget(escrow_notice.delete_settled_before, before)
         await self._forget(provider_event.forget_payloads, now - KEEP_PAYLOADS)
-        return await self._forget(idempotency.delete_older_than, before)
+        return forgotten
 
     async def _forget(self, page: _Page, before: datetime) -> int:
         """Forget what is older, page by page, each in a transaction of its own; returns how much."""
