@@ -1,7 +1,7 @@
 #!/bin/sh
 # Rolls out the release that .env names (IMAGE, BURSAR_BUILD_ID), without a moment in which no worker works: the new
 # workers start beside the old ones, become current, and only then are the old ones stopped. Safe to repeat.
-# `deploy/rollout.sh --back` goes back to a release of before, whose migration does not know what the later one made.
+# `deploy/rollout.sh --back` goes back to the previous release, which cannot migrate the newer schema.
 set -eu
 cd "$(dirname "$0")/.."
 case "$*" in "") back= ;; --back) back=yes ;; *) echo "usage: deploy/rollout.sh [--back]" >&2; exit 2 ;; esac

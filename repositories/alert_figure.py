@@ -85,7 +85,8 @@ _OF_DAYS = f"""
        WHERE o.org_id = r.org_id AND o.day >= r.first_day AND o.day < r.end_day AND {_OF_SPENDS})
     - (SELECT coalesce(sum(c.amount), 0)
        FROM ledger.spend_changes c JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
-       WHERE c.kind = 'refund' AND c.org_id = r.org_id AND c.id >= r.first_change AND {_OF_SPENDS}
+       WHERE r.first_day < r.end_day AND c.kind = 'refund' AND c.org_id = r.org_id AND c.id >= r.first_change
+           AND {_OF_SPENDS}
            AND {_DAY} >= r.first_day AND {_DAY} < r.end_day AND NOT EXISTS (
                SELECT FROM spend_rollups o WHERE o.org_id = s.org_id AND o.day = {_DAY} AND s.id = ANY (o.open_spends)
            ))

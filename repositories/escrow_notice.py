@@ -6,13 +6,14 @@ from typing import Literal
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from sqlalchemy import CursorResult, Text, cast, delete, func, select, update
+from sqlalchemy import Text, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import EscrowCommand
 from domain.errors import RateLimited, other_request
 from models.escrow import EscrowEventRow
 from models.escrow_notice import EscrowNotice
+from repositories.changed import rows_changed
 
 #: The commands that are noted: those that a passed deadline would make too late.
 Noted = Literal["dispute", "deliver", "approve"]
@@ -157,6 +158,4 @@ async def delete_settled_before(session: AsyncSession, moment: datetime, *, limi
     """Forget notes that were settled before the moment, and return how many."""
     row = EscrowNotice
     old = select(row.command_id).where(row.settled_at < moment).order_by(row.settled_at).limit(limit)
-    result = await session.execute(delete(row).where(row.command_id.in_(old)))
-    assert isinstance(result, CursorResult)
-    return result.rowcount
+    return await rows_changed(session, delete(row).where(row.command_id.in_(old)))

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
-from sqlalchemy import CursorResult, delete, select, tuple_
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.idempotency import IdempotencyKey
+from repositories.changed import rows_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,4 @@ async def delete_older_than(session: AsyncSession, moment: datetime, *, limit: i
     """Forget keys that were first used before the moment, and return how many; needs a platform session."""
     row = IdempotencyKey
     old = select(row.scope, row.key).where(row.created_at < moment).order_by(row.created_at).limit(limit)
-    result = await session.execute(delete(row).where(tuple_(row.scope, row.key).in_(old)))
-    assert isinstance(result, CursorResult)
-    return result.rowcount
+    return await rows_changed(session, delete(row).where(tuple_(row.scope, row.key).in_(old)))

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import CursorResult, func, null, select, update
+from sqlalchemy import func, null, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -23,6 +23,7 @@ from domain.payment.terms import PaymentTerms
 from domain.privacy.card_numbers import without_card_numbers
 from domain.text import storable
 from models.provider_event import ProviderEventRow
+from repositories.changed import rows_changed
 from repositories.listing import Found, Listing, Part, Wanted, each
 from repositories.together import Writes
 
@@ -74,7 +75,7 @@ async def store(
 
 
 def _without_secrets(value: object) -> object:
-    """Leave out client secrets: nobody acts upon a payload, so there is nothing to keep them for."""
+    """Leave out client secrets: nothing that is read of a payload needs them."""
     if isinstance(value, dict):
         return {name: _without_secrets(item) for name, item in value.items() if name != "client_secret"}
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
@@ -106,7 +107,7 @@ async def balance(session: AsyncSession, number: int) -> object:
 
 
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:
-    """Return an event of the inbox without its payload, which nobody acts upon."""
+    """Return an event of the inbox without its payload."""
     query = (
         select(ProviderEventRow)
         .options(defer(ProviderEventRow.payload, raiseload=True))
@@ -199,9 +200,7 @@ async def forget_payloads(session: AsyncSession, moment: datetime, *, limit: int
     """Forget what events said that were handled before the moment, and return of how many; the events stay."""
     row = ProviderEventRow
     old = select(row.id).where(row.payload.is_not(None), row.handled_at < moment).order_by(row.handled_at).limit(limit)
-    result = await session.execute(update(row).where(row.id.in_(old)).values(payload=null()))
-    assert isinstance(result, CursorResult)
-    return result.rowcount
+    return await rows_changed(session, update(row).where(row.id.in_(old)).values(payload=null()))
 
 
 async def oldest_unhandled(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:

@@ -55,7 +55,7 @@ async def look_at_due(session: AsyncSession, now: datetime, *, limit: int) -> in
 async def _figures(
     session: AsyncSession, watched: Sequence[Watched], now: datetime
 ) -> tuple[Mapping[str, Sequence[Figure]], set[str | None]]:
-    """Return the figures of rules, and the organizations whose figures took too long; a rule of neither stays due."""
+    """Return the figures of rules, and the organizations whose figures took too long; what was not read stays due."""
     found = await alert_figure.read_in_time(session, watched, now)
     if found is not None:
         return found, set()

@@ -17,8 +17,9 @@ _TABLE, _INDEX, _JSON = "provider_events", "ix_provider_events_payload", postgre
 
 
 def upgrade() -> None:
-    op.alter_column(_TABLE, "payload", existing_type=_JSON, nullable=True)
+    # The index first: webhooks can be read while it is built, which they cannot once the column is altered.
     op.create_index(_INDEX, _TABLE, ["handled_at"], postgresql_where=sa.text("payload IS NOT NULL"))
+    op.alter_column(_TABLE, "payload", existing_type=_JSON, nullable=True)
     op.execute(f"GRANT UPDATE (payload) ON {_TABLE} TO bursar_platform")
 
 

@@ -1,0 +1,11 @@
+"""How many rows a statement has changed."""
+
+from sqlalchemy import CursorResult, Delete, Update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def rows_changed(session: AsyncSession, statement: Delete | Update) -> int:
+    """Execute a statement that returns no rows, and return how many it has deleted or updated."""
+    result = await session.execute(statement)
+    assert isinstance(result, CursorResult)
+    return result.rowcount
