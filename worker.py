@@ -220,6 +220,7 @@ def make_worker(
     mails = MailActivities(database, mailer, give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(
         database,
+        client,
         sealed_signals=sealed_signals,
         entity=settings.legal_entity,
         hold_back=settings.hold_back,

@@ -1,13 +1,17 @@
 """Writes a payment's events: money, entitlements, read model, timeline, disputes, alerts and the inbox, at once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
@@ -51,6 +55,7 @@ from repositories import (
 from repositories import credit_lot as lots
 from repositories import event as outbox
 from repositories.together import Writes, together
+from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_ids
 from runtime.metrics import PaymentFailures
@@ -66,6 +71,9 @@ SPENT_MEANWHILE = 3
 
 #: How many agents' scores are made again at once when evidence was voided; the night makes the others.
 REFRESHED = 100
+
+#: How long Temporal is waited for when a run is told what has become of a payment.
+TELLS_WITHIN = timedelta(seconds=2)
 
 #: Events that a person should look at.
 ALERTED = {
@@ -98,6 +106,7 @@ class PaymentActivities:
     def __init__(
         self,
         database: Database,
+        client: Client | None = None,
         *,
         sealed_signals: bool = False,
         entity: str | None = None,
@@ -106,10 +115,11 @@ class PaymentActivities:
     ) -> None:
         """Take the database, whose platform's role writes, and how long creators answer for what they earned.
 
+        By `client` runs are told that wait for a payment; without one they look by themselves.
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. `entity` is the
         code of the legal entity that sells. Above `two_above` a refund that an operator asks for takes two.
         """
-        self._database, self._entity = database, entity
+        self._database, self._client, self._entity = database, client, entity
         self._seals = Seals("payment", required=sealed_signals)
         self._failures = PaymentFailures()
         self._hold_back = hold_back or HoldBack.default()
@@ -127,7 +137,7 @@ class PaymentActivities:
         Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, its tax
             document, the chargeback's row, events for its organization, what is paid of its invoice, the sale on the
             marketplace, a lot, an alert, evidence that is void or holds again; the provider's events that are thereby
-            handled; and then scores of agents whose evidence was voided.
+            handled; and then scores of agents whose evidence was voided, and a signal to the run that waits for it.
         Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
         Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
             is alerted.
@@ -140,6 +150,7 @@ class PaymentActivities:
                 if recorded.applied and recorded.stored is not None and gone_minor(recorded.stored):
                     await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
+                await self._tell_follower(recorded)
                 return recorded
             except (ApprovalRequired, WrongInvoiceState, NotForSale, NotRefundable, RefundExceeds) as refusal:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
@@ -341,6 +352,16 @@ class PaymentActivities:
                 key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
                 shared=True,
             )
+
+    async def _tell_follower(self, recorded: RecordedPayment) -> None:
+        """Tell the run that waits for the payment what has become of it. It looks by itself where it is not told."""
+        stored = recorded.stored if recorded.applied else None
+        follower = None if stored is None else BOOKS[stored.terms.purpose.kind].follower(stored)
+        if follower is not None and self._client is not None:
+            with suppress(RPCError):
+                await reach.signal_running(
+                    self._client, follower.workflow_id, follower.signal, follower.message, rpc_timeout=TELLS_WITHIN
+                )
 
     def _count_failures(self, message: RecordPayment, recorded: RecordedPayment) -> None:
         for event in message.events if recorded.applied else ():

@@ -104,10 +104,15 @@ async def signal(
     )
 
 
-async def signal_running(client: Client, workflow_id: str, name: str) -> None:
-    """Signal the run that lives, without anything else; where there is none, nobody is waiting for it."""
+async def signal_running(
+    client: Client, workflow_id: str, name: str, *message: Message, rpc_timeout: timedelta | None = None
+) -> None:
+    """Signal the run that lives, and start none; where there is none, nobody is waiting for it.
+
+    The server is waited for no longer than `rpc_timeout`, where one is given.
+    """
     try:
-        await client.get_workflow_handle(workflow_id).signal(name)
+        await client.get_workflow_handle(workflow_id).signal(name, args=message, rpc_timeout=rpc_timeout)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

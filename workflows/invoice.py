@@ -46,6 +46,9 @@ Decision = Callable[[Collection, datetime], Outcome]
 RUNS_BESIDE = "charges-are-not-waited-for"
 #: The gate of runs that took the next step at once when a charge beside the plan was refused.
 KEEPS_PLAN = "refused-charges-keep-the-plan"
+#: The gate of runs that no payment told what had become of it: they looked sooner, read the books twice for each look,
+#: and ordered the payment anew until it was begun.
+IS_TOLD = "payments-tell-their-invoice"
 
 
 @workflow.defn(name="invoice")
@@ -231,7 +234,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     async def _advance(self) -> None:
         """Take the next step, or wait for its time, for news or for a command."""
-        await self._turn(self._see)
+        if not self._sees_by_following():
+            await self._turn(self._see)
         item = self._next()
         if item is Step.FOLLOW:
             # Beside the lock: no command changes an invoice whose payment is under way, and providers may be slow.
@@ -243,6 +247,15 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     def _next(self) -> Step | Wait | None:
         return agenda(self._state, self._standing, workflow.now(), follow_at=self._follow_at)
+
+    def _is_ordered(self) -> bool:
+        held = self._state
+        return held.status is not CollectionStatus.CHARGING or self._ordered == held.payment_id
+
+    def _sees_by_following(self) -> bool:
+        """Whether the look at the payment that is next reads what `_see` would."""
+        follows = self._stale and self._is_ordered() and self._next() is Step.FOLLOW
+        return follows and workflow.patched(IS_TOLD)
 
     async def _see(self) -> None:
         if self._stale:
@@ -279,7 +292,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     async def _follow(self) -> None:
         """Have the payment made that is under way, or see what became of it."""
         held = self._state
-        if held.status is CollectionStatus.CHARGING and self._ordered != held.payment_id:
+        if not self._is_ordered():
             ordered = await self._order(held, held.payment_id or "", page=False)
             other = ordered.waits_for
             if other is not None:
@@ -297,9 +310,14 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             if workflow.patched(RUNS_BESIDE):
                 self._look_later()
                 return
-        seen = (await self._loaded(f"what became of {held.payment_id}", follow=True)).verdict
-        if seen is None:
-            # Its run has not begun it yet, or was lost before; asking again changes nothing.
+        loaded = await self._loaded(f"what became of {held.payment_id}", follow=True)
+        if loaded.collection.version > self._state.version and workflow.patched(IS_TOLD):
+            self._stale = True
+            await self._turn(self._see)
+            return
+        seen = loaded.verdict
+        if seen is None and (self._looks >= rules.ORDERS_AGAIN_AFTER or not workflow.patched(IS_TOLD)):
+            # Its run was lost before it began the payment; asking again changes nothing.
             self._ordered = None
         verdict = seen or Verdict(became=Became.OPEN, goes_on=True)
         if verdict.became is Became.NEEDS_PAYER and held.status is CollectionStatus.CHARGING:
@@ -355,7 +373,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         await self._turn(write)
 
     def _look_later(self) -> None:
-        self._follow_at = rules.look_at(workflow.now(), self._looks)
+        self._follow_at = rules.look_at(workflow.now(), self._looks, is_told=workflow.patched(IS_TOLD))
         self._looks += 1
 
     async def _wait(self, wait: Wait) -> None:

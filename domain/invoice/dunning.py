@@ -26,8 +26,12 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import Fulfilment, Payment, PaymentStatus
 
 P, S = PaymentStatus, CollectionStatus
-#: Pauses between looks at a payment that is under way; the last one is repeated.
-LOOKS = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 15, 30, 60, 300, 900, 3600))
+#: Pauses between looks at a payment that is under way, should it not say by itself what has become of it; the last one
+#: is repeated. Runs of before were not told, and looked sooner.
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 300, 900, 3600))
+LOOKS_UNTOLD = (*(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8)), *LOOKS)
+#: After so many looks a payment that its run has not begun is ordered again.
+ORDERS_AGAIN_AFTER = 2
 #: Pauses between looks at a payment of the organization's own that a charge waits for; the last one is repeated.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
 #: After so many of them, a day, what still waits for its payer is ended; after so many, two weeks, a person decides.
@@ -143,9 +147,10 @@ def charging(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
     return Outcome(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
 
 
-def look_at(now: datetime, looks: int) -> datetime:
+def look_at(now: datetime, looks: int, *, is_told: bool) -> datetime:
     """Return when a payment is looked at again that was under way so often."""
-    return now + LOOKS[min(looks, len(LOOKS) - 1)]
+    pauses = LOOKS if is_told else LOOKS_UNTOLD
+    return now + pauses[min(looks, len(pauses) - 1)]
 
 
 def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:

@@ -1,9 +1,11 @@
 """What a payment's purpose does in a transaction; the rules stand under the same name in `domain/payment/purposes`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
@@ -62,6 +64,15 @@ def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Seq
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A workflow that waits for a payment, the signal that has it look what became of it, and the signal's message."""
+
+    workflow_id: str
+    signal: str
+    message: BaseModel
+
+
 class PurposeBooks(Protocol):
     """One purpose in the books. Nothing here commits."""
 
@@ -93,6 +104,9 @@ class PurposeBooks(Protocol):
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Tell whether it has the money already that events take back from it; the payment is locked."""
+
+    def follower(self, stored: Payment) -> Follower | None:
+        """Return the run that waits for what has become of the payment; None where none does, or nothing has yet."""
 
 
 class Alone:
@@ -132,3 +146,7 @@ class Alone:
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:  # noqa: ARG002
         """Have nothing."""
         return False
+
+    def follower(self, stored: Payment) -> Follower | None:  # noqa: ARG002
+        """Return none."""
+        return None

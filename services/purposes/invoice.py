@@ -6,26 +6,28 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.invoice import InvoiceSignal
 from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
 from domain.credit_note import ExceedsRemainder
-from domain.ids import dispute_cause
+from domain.ids import dispute_cause, invoice_workflow_id
 from domain.invoice import booking as invoice_booking
 from domain.invoice.booking import Part
+from domain.invoice.dunning import Became, verdict_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor, WrongInvoiceState, changed, require_payable
 from domain.payable import HoldBack
 from domain.payment import booking, invoicing
 from domain.payment.commands import RefundExceeds
 from domain.payment.purposes.invoice import Payable
-from domain.payment.state import Fulfilment, PaymentPosting, PaymentPostingKind
+from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
 from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
 from services import credit_note, invoice_collection, payment_loss, subscription_grant, subscription_refund
-from services.purposes.base import Alone
+from services.purposes.base import Alone, Follower
 from services.tax_receipt import TaxedMovement
 
 #: An operator has money sent back.
@@ -191,6 +193,12 @@ class InvoiceBooks(Alone):
             if invoice_booking.of_subscription(share.parts):
                 share.bill = await subscriptions.bill_of_invoice(session, invoice_id)
         return share
+
+    def follower(self, stored: Payment) -> Follower | None:
+        """Return the run that collects the invoice, once the money is there, or is known not to come as it is."""
+        invoice_id = stored.terms.purpose.invoice_id
+        waits = invoice_id is None or verdict_of(stored).became is Became.OPEN
+        return None if waits else Follower(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
 
     def posts_again(self, event: PaymentEvent) -> bool:
         """Tell whether the event can hold the credits of a subscription or take them back, or credit its invoice."""
