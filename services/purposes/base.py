@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contracts.base import Message
 from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
@@ -70,7 +70,7 @@ class Follower:
 
     workflow_id: str
     signal: str
-    message: BaseModel
+    message: Message
 
 
 class PurposeBooks(Protocol):

@@ -197,8 +197,9 @@ class InvoiceBooks(Alone):
     def follower(self, stored: Payment) -> Follower | None:
         """Return the run that collects the invoice, once the money is there, or is known not to come as it is."""
         invoice_id = stored.terms.purpose.invoice_id
-        waits = invoice_id is None or verdict_of(stored).became is Became.OPEN
-        return None if waits else Follower(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
+        if invoice_id is None or verdict_of(stored).became is Became.OPEN:
+            return None
+        return Follower(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
 
     def posts_again(self, event: PaymentEvent) -> bool:
         """Tell whether the event can hold the credits of a subscription or take them back, or credit its invoice."""
