@@ -238,8 +238,10 @@ INVARIANTS = (
                 coalesce(sum(u.counted) FILTER (WHERE s.forced > 0), 0) AS forced,
                 count(*) FILTER (WHERE s.status NOT IN ('released', 'expired')) AS uses
             FROM ledger.spends s, unnest(s.counted_in, s.counted) AS u (id, counted), LATERAL (
-                SELECT coalesce(ceil(u.counted::numeric * s.captured / nullif(s.amount, 0)), 0) AS captured,
-                    coalesce(floor(u.counted::numeric * s.refunded / nullif(s.amount, 0)), 0) AS refunded
+                SELECT coalesce(ceil(u.counted::numeric * s.captured / nullif(s.amount, 0)), 0) AS captured
+            ) took, LATERAL (
+                SELECT took.captured, CASE WHEN s.refunded = s.captured THEN took.captured
+                    ELSE floor(u.counted::numeric * s.refunded / s.amount) END AS refunded
             ) part
             GROUP BY u.id
         ) c ON c.id = n.id

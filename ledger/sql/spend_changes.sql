@@ -83,6 +83,14 @@ BEGIN
 END
 $$;
 
+-- The part of a counted amount that was given back. All that was captured counts as nothing once it is, whatever its
+-- share was rounded up by.
+CREATE OR REPLACE FUNCTION ledger.share_returned(p_counted bigint, p_spent ledger.spends) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (p_spent).refunded = (p_spent).captured
+    THEN ledger.share_up(p_counted, (p_spent).captured, (p_spent).amount)
+    ELSE ledger.share_down(p_counted, (p_spent).refunded, (p_spent).amount) END;
+
 -- Moves what a spend counts from held to spent, as far as it was captured, and out of held when the reservation ends.
 -- One that ends without a capture gives its use back.
 CREATE OR REPLACE FUNCTION ledger.count_captured(p_before ledger.spends, p_after ledger.spends) RETURNS void
@@ -91,10 +99,12 @@ AS $$
     UPDATE ledger.counters n SET
         spent = n.spent + share.after - share.before,
         held = n.held + share.before - CASE WHEN p_after.status = 'reserved' THEN share.after ELSE u.counted END,
+        refunded = n.refunded + share.returned,
         uses_spent = n.uses_spent - CASE WHEN p_after.status IN ('released', 'expired') THEN 1 ELSE 0 END
     FROM unnest(p_before.counted_in, p_before.counted) AS u (id, counted), LATERAL (
         SELECT ledger.share_up(u.counted, p_before.captured, p_before.amount) AS before,
-            ledger.share_up(u.counted, p_after.captured, p_before.amount) AS after
+            ledger.share_up(u.counted, p_after.captured, p_before.amount) AS after,
+            ledger.share_returned(u.counted, p_after) - ledger.share_returned(u.counted, p_before) AS returned
     ) share
     WHERE n.id = u.id
 $$;
@@ -104,8 +114,7 @@ CREATE OR REPLACE FUNCTION ledger.count_refunded(p_before ledger.spends, p_after
 LANGUAGE sql
 AS $$
     UPDATE ledger.counters n SET refunded = n.refunded
-        + ledger.share_down(u.counted, p_after.refunded, p_before.amount)
-        - ledger.share_down(u.counted, p_before.refunded, p_before.amount)
+        + ledger.share_returned(u.counted, p_after) - ledger.share_returned(u.counted, p_before)
     FROM unnest(p_before.counted_in, p_before.counted) AS u (id, counted) WHERE n.id = u.id
 $$;
 

@@ -11,6 +11,9 @@ from dev.stack.migrate import alembic
 from domain import accounts
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
+from ledger.rates import set_credit_rate
+from tests.support.books import NOW, fresh, open_books
+from tests.support.spends import Tenant, limits
 
 pytestmark = pytest.mark.db
 
@@ -41,3 +44,22 @@ async def test_the_books_take_postings_wherever_a_migration_stops(empty_database
     told = await connection.fetchval("SELECT count(*) FROM ledger.entries WHERE org_id = 'org_1'")
     await connection.close()
     assert told == len(taken)
+
+
+async def test_what_was_given_back_in_full_before_counts_as_nothing_too(empty_database_url: str) -> None:
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "head")
+    async with open_books(empty_database_url, clients=1) as books:
+        tenant, asset = await Tenant.opened(books), "JPY"
+        control = await tenant.control(limits(day=10), asset=asset)
+        await set_credit_rate(
+            books.connections[0], asset=asset, credit_minor=100, asset_minor=1, starts_at=NOW, ends_at=None
+        )
+        reserved = await tenant.reserve(401)
+        await tenant.spending.settle(key=fresh("c"), spend_id=reserved, amount_minor=101, at=NOW)
+        await tenant.spending.refund(key=fresh("r"), spend_id=reserved, at=NOW)
+        given_back = []
+        for command, revision in (("downgrade", "0152_months_that_end"), ("upgrade", "head")):
+            await asyncio.to_thread(alembic, empty_database_url, command, revision)
+            given_back.append((await tenant.counter(control))["refunded"])
+        await books.assert_proven()
+    assert given_back == [1, 2]

@@ -464,6 +464,22 @@ async def test_limits_in_money_count_at_the_rate_of_the_time_rounded_against_the
     await tenant.books.assert_proven()
 
 
+async def test_all_that_was_captured_and_given_back_counts_as_nothing_in_money(tenant: Tenant) -> None:
+    control, asset = await tenant.control(limits(day=10), asset="JPY"), "JPY"
+    await set_credit_rate(
+        tenant.books.connections[0], asset=asset, credit_minor=100, asset_minor=1, starts_at=NOW, ends_at=None
+    )
+    reserved = await tenant.reserve(401)
+    await tenant.spending.settle(key=fresh("c"), spend_id=reserved, amount_minor=101, more=True, at=NOW)
+    for amount in (50, 51):
+        await tenant.spending.refund(key=fresh("r"), spend_id=reserved, amount_minor=amount, at=NOW)
+    assert await tenant.counter(control) == {"held": 3, "spent": 2, "refunded": 2, "forced": 0, "uses_spent": 1}
+    await tenant.spending.settle(key=fresh("c"), spend_id=reserved, amount_minor=150, at=NOW)
+    assert await tenant.counter(control) == {"held": 0, "spent": 4, "refunded": 1, "forced": 0, "uses_spent": 1}
+    await tenant.spending.refund(key=fresh("r"), spend_id=reserved, at=NOW)
+    assert await tenant.counter(control) == {"held": 0, "spent": 4, "refunded": 4, "forced": 0, "uses_spent": 1}
+
+
 # Batches
 
 
