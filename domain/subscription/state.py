@@ -91,6 +91,11 @@ class Terms:
         """What one of these units costs."""
         return self.amount_minor // self.quantity
 
+    @property
+    def unit_price(self) -> tuple[str | None, int, str, Interval]:
+        """The provider's price of one unit: its id, amount, currency and interval."""
+        return self.price_id, self.unit_minor, self.currency, self.interval
+
     def with_seats(self, seats: int) -> "Terms":
         """Return the terms of so many seats at the price of one."""
         return replace(

@@ -156,7 +156,7 @@ class StripeSubscriptions:
         """Ask Stripe for the invoice that the change would make."""
         held = await self._read(ref)
         details: Any = {
-            "items": [{"id": _item(held).id, "price": price_id, "quantity": quantity}],
+            "items": [_changed(held, Item(price_id=price_id, quantity=quantity))],
             "proration_behavior": "always_invoice",
             **_proration(held, await self._interval(price_id), at),
         }
@@ -373,7 +373,10 @@ def _billed(subscription: stripe.Subscription) -> Item:
 
 
 def _changed(found: stripe.Subscription, to: Item) -> dict[str, Any]:
-    return {"id": _item(found).id, "price": to.price_id, "quantity": to.quantity}
+    # A price that is archived can be kept, but Stripe refuses it where a request names it.
+    item = _item(found)
+    priced = {} if item.price.id == to.price_id else {"price": to.price_id}
+    return {"id": item.id, "quantity": to.quantity, **priced}
 
 
 def _bill(invoice: stripe.Invoice) -> Bill:

@@ -231,6 +231,18 @@ async def test_seats_are_previewed_and_never_fewer_than_people_have_keys(
     assert [(name, listed[name]["per_seat"]) for name in ("team", "premium")] == [("team", True), ("premium", False)]
 
 
+async def test_change_of_seats_keeps_its_price_and_does_not_look_it_up(
+    new_tenant: Make, teams: httpx2.AsyncClient, database: Database
+) -> None:
+    owner = Caller(teams, (tenant := await new_tenant("owner")).owner.token)
+    held = replace(TEAM_OF_FIVE, price_id="price_archived")
+    await on(database, tenant.org_id, held, at=datetime.now(UTC) - timedelta(days=1))
+    answer = await owner.ask("PUT", "/billing/subscription", json={"plan": "team", "seats": 9}, key=new_key())
+    refused(answer, 503, "service.unavailable")  # by its run, which never answers here
+    answer = await owner.ask("PUT", "/billing/subscription", json={"plan": "premium"}, key=new_key())
+    refused(answer, 404, "not_found")  # Stripe is not set up here
+
+
 async def test_subscribing_by_the_seat_takes_as_many_as_people_have_keys(
     new_tenant: Make, teams: httpx2.AsyncClient
 ) -> None:

@@ -147,7 +147,7 @@ async def change_subscription(
             if done is None:
                 now = datetime.now(UTC).replace(microsecond=0)
                 await _previewed(session, held, preview(held, deps.settings.plan_book, wanted, people, now), now)
-        terms = await _priced(deps, wanted, once)
+        terms = await _priced(deps, wanted, once, held.terms)
         most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
         command = ChangeSubscription(
             command_id=once.command_id,
@@ -392,8 +392,10 @@ async def _agreed(deps: Deps, org_id: str) -> BillingTerms:
     return USUAL if held is None else held.terms
 
 
-async def _priced(deps: Deps, terms: Terms, once: Command) -> Terms:
-    """Return the terms with the provider's id of their price."""
+async def _priced(deps: Deps, terms: Terms, once: Command, held: Terms | None = None) -> Terms:
+    """Return the terms with the provider's id of their price; a price that is held stays, also where it is archived."""
+    if held is not None and terms.price_id is not None and terms.unit_price == held.unit_price:
+        return terms
     key = subscription_key(terms.plan, f"price:{terms.interval.value}", once.command_id)
     with provider_errors():
         title = deps.settings.plan_book.get(terms.plan).title

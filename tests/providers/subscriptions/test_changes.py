@@ -127,3 +127,13 @@ async def test_upgrade_that_the_provider_would_charge_more_for_than_was_ordered_
     assert refused.value.code == "subscription.price_changed"
     after = await buyer.there.retrieve(made.ref)
     assert (after.price_id, after.bills) == (made.price_id, made.bills)
+
+
+async def test_seats_are_added_and_dropped_at_a_price_that_is_archived(buyer: Buyer) -> None:
+    price = (await buyer.price(team(1))).price_id or ""
+    made = await buyer.there.create(buyer.seats(price, 3), idempotency_key="create")
+    await buyer.shop.api.prices.update_async(price, {"active": False})
+    more = await buyer.there.upgrade(made.ref, price, at=BEGAN, idempotency_key="up", quantity=5, most_minor=2_598)
+    assert (more.quantity, more.bills[-1].paid_minor) == (5, 2_598)
+    fewer = await buyer.there.downgrade(made.ref, price, idempotency_key="down", quantity=2)
+    assert (fewer.quantity, fewer.price_id) == (2, price)
