@@ -31,6 +31,7 @@ from runtime.settings import Settings, WrongSettings
 from services.crypto_deposit import PostgresDepositBook
 from services.mail_suppression import Bounces, SuppressingNotifier
 from services.rating import Rates as UsageRates
+from services.spend import refuse_frozen
 
 
 def make_providers(settings: Settings, database: Database) -> Providers:
@@ -42,7 +43,8 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     http = httpx2.AsyncClient(
         timeout=settings.provider_timeout.total_seconds(), verify=trusted(), trust_env=False, follow_redirects=False
     )
-    payments: dict[str, PaymentProvider] = {"credits": CreditsProvider(lambda: _connection(database))}
+    credit = CreditsProvider(lambda: _connection(database), refuse_frozen=refuse_frozen)
+    payments: dict[str, PaymentProvider] = {"credits": credit}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
     customers, payouts, subscriptions = None, None, None
     if settings.stripe_api_key is not None:

@@ -61,7 +61,7 @@ class ProviderActivities:
         provider, terms = self._provider(message.terms), message.terms
 
         async def make() -> Snapshot:
-            asked = _asked(terms, await self._customer(terms))
+            asked = replace(_asked(terms, await self._customer(terms)), asked_by=message.actor)
             if activity.info().attempt > 1:
                 found = await provider.find(asked, idempotency_key=message.key)
                 if found is not None:

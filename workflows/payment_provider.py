@@ -66,11 +66,11 @@ class PaymentAtProvider(PaymentRecord):
             await self._take_created(answer)
 
     def _creation(self) -> Errand[ProviderActivities, ProviderRequest, ProviderResponse]:
-        terms = self._state.terms
+        terms, key = self._state.terms, payment_key(self._state.terms.payment_id, "create")
         return Errand(
             make=ProviderActivities.create,
             find=ProviderActivities.find,
-            message=ProviderRequest(terms=terms, key=payment_key(terms.payment_id, "create")),
+            message=ProviderRequest(terms=terms, key=key, actor=self._start.created_by),
             summary=f"create at {terms.provider}",
         )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from domain.access import Actor
+
 #: The code of the refusal that says that a provider has no such object, or keeps it no longer.
 NOT_FOUND = "provider.not_found"
 
@@ -203,6 +205,7 @@ class CreatePayment:
         method_ref: a stored payment method to charge now, without the payer when `off_session`.
         manual_capture: authorize only.
         expires_at: after it the payment must not be possible any more, where the provider can see to that.
+        asked_by: who asks for it; a freeze of them keeps credits where they are.
     """
 
     payment_id: str
@@ -217,6 +220,7 @@ class CreatePayment:
     method_ref: str | None = None
     off_session: bool = False
     manual_capture: bool = False
+    asked_by: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,14 @@ what is bought with it then leaves the clearing account like any other provider'
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
+from domain.access import Actor
 from domain.accounts import org_credits, provider_clearing
-from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, Unavailable
+from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded, Unavailable
 from domain.ids import is_id, transfer_id, uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
@@ -28,7 +30,6 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
-from ledger.controls import frozen
 from ledger.gateway import Ledger
 from ledger.transfers import Transfer, Transfers
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
@@ -38,14 +39,28 @@ PAYMENT, REFUND = "credit_payment", "credit_payment_refund"
 Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
+class RefuseFrozen(Protocol):
+    """Refuses credits of an organization while spending is frozen of whoever asks for them."""
+
+    async def __call__(self, connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
+        """Raise `SpendLimitExceeded` where it is."""
+
+
 class CreditsProvider:
     """Pays with the credits of the paying organization. There are no fees, disputes, webhooks or stored methods."""
 
     name = "credits"
 
-    def __init__(self, connect: Connect, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        refuse_frozen: RefuseFrozen,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         """Take a connection of the platform role in a transaction for each call; it commits when the call is done."""
         self._connect = connect
+        self._refuse_frozen = refuse_frozen
         self._clock = clock
         self._clearing = provider_clearing(self.name, CREDIT)
 
@@ -65,9 +80,8 @@ class CreditsProvider:
                 # A freeze is written under the balance: one that is under way is waited for, and seen.
                 await ledger.lock_balances([org_credits(payment.org_id)])
                 done = await self._transfers(connection).by_key(idempotency_key)
-                if done is None and await frozen(connection, payment.org_id, at=self._clock()) is not None:
-                    detail = "The organization has frozen the spending of its credits."
-                    return _declined(payment, code="spending_frozen", detail=detail)
+                if done is None:
+                    await self._refuse_frozen(connection, payment.asked_by, payment.org_id, at=self._clock())
                 posted = await ledger.post(
                     key=idempotency_key,
                     kind=PAYMENT,
@@ -83,6 +97,8 @@ class CreditsProvider:
         except InsufficientFunds:
             detail = f"{format_amount(payment.amount_minor, CREDIT)} credits are not available."
             return _declined(payment, code="insufficient_funds", detail=detail)
+        except SpendLimitExceeded as refusal:
+            return _declined(payment, code="spending_frozen", detail=refusal.detail)
 
     async def retrieve(self, ref: str) -> Snapshot:
         """Read the transfer and those that gave a part of it back."""
@@ -168,13 +184,13 @@ class CreditsProvider:
 
     @asynccontextmanager
     async def _books(self, *, changes: bool) -> AsyncIterator[asyncpg.Connection]:
-        """Open the books for one call; raises the seam's errors, but for too few credits."""
+        """Open the books for one call; raises the seam's errors, but for too few credits and frozen ones."""
         reached = False
         try:
             async with self._connect() as connection:
                 reached = True
                 yield connection
-        except InsufficientFunds:
+        except (InsufficientFunds, SpendLimitExceeded):
             raise
         except (Unavailable, OSError, SQLAlchemyError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             detail = "The books did not answer."

@@ -19,6 +19,7 @@ from providers.payments.credits import CreditsProvider
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import spend_control
+from services.spend import refuse_frozen
 from services.spend_control import Order
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, key
@@ -39,7 +40,7 @@ class CreditsHarness:
 
     def __init__(self, db: Database, org_id: str, poor_org_id: str) -> None:
         self.db, self.org_id, self.poor_org_id = db, org_id, poor_org_id
-        self.provider = CreditsProvider(self.connect)
+        self.provider = CreditsProvider(self.connect, refuse_frozen=refuse_frozen)
         self._losing = self._cut = False
 
     @asynccontextmanager

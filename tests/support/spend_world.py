@@ -54,9 +54,9 @@ class World:
                 now=NOW,
             )
 
-    async def freeze(self) -> None:
-        """Open a control of the organization, without limits, and freeze it."""
-        new = NewControl(subject_kind=SubjectKind.ORGANIZATION, subject_id=self.org, asset="CREDIT")
+    async def freeze(self, kind: SubjectKind = SubjectKind.ORGANIZATION, subject_id: str | None = None) -> None:
+        """Open a control of the organization, or of a part of it, without limits, and freeze it."""
+        new = NewControl(subject_kind=kind, subject_id=subject_id or self.org, asset="CREDIT")
         await self.change(await self._open(new, Allowance(limits=())), {"status": "frozen"})
 
     async def limit(self, *limits: Limit, asset: str = "CREDIT", **more: Any) -> str:

@@ -58,6 +58,7 @@ from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
 from services.crypto_deposit import PostgresDepositBook
+from services.spend import refuse_frozen
 from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
@@ -350,7 +351,7 @@ async def stage_on(
         collecting = dict.fromkeys(("fake", "stripe"), fake)
         stored: Any = methods
         providers = Providers(collecting, customers=stored, payouts=payouts, subscriptions=subscriptions)
-        credit = CreditsProvider(partial(_books, database))
+        credit = CreditsProvider(partial(_books, database), refuse_frozen=refuse_frozen)
         providers = replace(providers, payments={**providers.payments, "credits": credit})
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))

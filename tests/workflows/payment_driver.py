@@ -68,10 +68,11 @@ class PaymentDriver:
     stage: "Stage"
     terms: PaymentTerms
     command_id: str
+    key_id: str | None = None
 
     @property
     def actor(self) -> Actor:
-        return Actor(principal="procurement", role=Role.OWNER, org_id=self.terms.org_id)
+        return Actor(principal="procurement", role=Role.OWNER, org_id=self.terms.org_id, key_id=self.key_id)
 
     @property
     def client(self) -> Client:

@@ -17,12 +17,15 @@ from domain.payment.fulfilment import must_freeze_escrow
 from domain.payment.purposes.escrow import fulfilment_put_off, fulfilment_started
 from domain.payment.snapshot import RefundStatus
 from domain.payment.state import Fulfilment, Payment, RefundState
+from domain.spend.control import SubjectKind
 from models.escrow_notice import EscrowNotice
 from repositories import escrow as escrows
 from repositories import payment as payments
+from runtime.identity import new_id
 from tests.support.locks import somebody_waits
 from tests.support.looking import again
 from tests.support.runs import payment_message
+from tests.support.spend_world import World
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, paid, refused, till
@@ -40,6 +43,28 @@ async def test_an_escrow_takes_its_payment(stage: Stage, award):
     assert (await job.state()).status == "funded"
     assert await job.money() == {"payer": 1, "escrow": amount, "payee": 0}
     assert (await made.money())["own"] == 0
+
+
+async def test_payment_with_credits_of_a_key_that_was_frozen_since_it_was_requested_is_declined(stage: Stage, award):
+    job = await award(balance=100_000_000)
+    await job.open()
+    made = await till(
+        stage,
+        org_id=job.terms.payer_org_id,
+        provider="credits",
+        amount_minor=job.terms.amount_minor,
+        currency="CREDIT",
+        purpose=for_escrow(job.terms),
+    )
+    made.key_id = new_id("key")
+    world = World(stage.database)
+    world.org = made.terms.org_id
+    await world.freeze(SubjectKind.KEY, made.key_id)
+    before = await job.money()
+    await made.create()
+    state = await made.state()
+    assert (state.status, state.decline and state.decline.code) == ("failed", "spending_frozen")
+    assert await job.money() == before
 
 
 async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
