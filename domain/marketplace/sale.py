@@ -55,15 +55,19 @@ def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Sha
     )
 
 
-def status_after(before: PurchaseStatus, *, gone: bool, disputed: bool) -> PurchaseStatus:
+def status_after(before: PurchaseStatus, *, gone: bool, disputed: bool, has_other: bool = False) -> PurchaseStatus:
     """Return how a purchase stands after money of it moved.
+
+    A chargeback suspends a month that has ended, too: the agent is not bought anew before it is decided. Once it is won
+    the month is active, and ends again.
 
     Args:
         before: how it stood.
         gone: whether the whole price has gone back or is held.
         disputed: whether a bank has taken some of it back, or is about to.
+        has_other: whether the organization has the agent by another purchase.
     """
-    if before is PurchaseStatus.ENDED:
+    if before is PurchaseStatus.ENDED and (has_other or not disputed):
         return before
     if gone and (before is PurchaseStatus.REFUNDED or not disputed):
         return PurchaseStatus.REFUNDED

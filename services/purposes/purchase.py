@@ -68,7 +68,7 @@ class PurchaseShare:
         taken: how much of the price has left the shares.
         borne: what chargebacks have taken for which the creator does not answer any more: the payer alone owes it.
         stays_refunded: the organization has bought the agent anew, so what comes back goes to the organization.
-        following: the month that the organization has by now, where the sale was of one before it.
+        other: the purchase by which the organization has the agent by now, where it is not this one.
         owed_minor: what the creator has not got any more, and its organization owes.
         came_minor: what the event has brought the shares and the tax; below zero where it went back.
         tax_minor: what of that is tax.
@@ -78,7 +78,7 @@ class PurchaseShare:
     taken: int
     borne: int = 0
     stays_refunded: bool = False
-    following: MarketplacePurchase | None = None
+    other: MarketplacePurchase | None = None
     owed_minor: int = 0
     came_minor: int = 0
     tax_minor: int = 0
@@ -156,15 +156,16 @@ class PurchaseShare:
                 assert row.price_minor is not None
                 # What was used of the price stays with the shares; what has taken nothing has not refunded it.
                 gone = self.taken > 0 and self.taken >= row.price_minor - _used(row, event.payment)
-                status = status_after(status, gone=gone, disputed=is_disputed(event.payment))
+                has_other, disputed = self.other is not None, is_disputed(event.payment)
+                status = status_after(status, gone=gone, disputed=disputed, has_other=has_other)
             if status.value != row.status:
                 refunded = status is PurchaseStatus.REFUNDED
                 row.status, row.refunded_at = status.value, event.at if refunded else None
                 row.renews_at = None
                 row.refunded_by = event.actor if refunded else None
-            if self.following is not None and is_disputed(event.payment):
+            if self.other is not None and is_disputed(event.payment):
                 # The method would be charged again for what its holder has just taken back.
-                self.following.renews_at = None
+                self.other.renews_at = None
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
         if self.owed_minor:
@@ -251,18 +252,16 @@ class PurchaseBooks(Alone):
         if row is None:
             return None
         owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
-        other = owned is not None and owned.id != row.id and row.status == PurchaseStatus.REFUNDED.value
-        borne = 0
+        other, borne = None if owned is None or owned.id == row.id else owned, 0
         if event.payment.disputes:
             answers_for = await recovery.answers_for(session, hold_back, row.agent_id)
             borne = borne_minor(event.payment, row.bought_at, answers_for)
-        follows = owned is not None and row.anchor_at is not None and owned.anchor_at == row.anchor_at
         return PurchaseShare(
             purchase=row,
             taken=row.taken_minor,
             borne=borne,
-            stays_refunded=other,
-            following=owned if follows else None,
+            stays_refunded=other is not None and row.status == PurchaseStatus.REFUNDED.value,
+            other=other,
         )
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:

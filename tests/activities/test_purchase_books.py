@@ -524,6 +524,33 @@ async def test_chargeback_of_an_earlier_month_ends_the_renewals_and_leaves_the_m
     assert (await sold.fulfil(third)).declined is not None
 
 
+async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_once_it_is_won(sold: Sold) -> None:
+    """Otherwise who cancels and waits for the end buys anew what others cannot."""
+    made = await sold.paid(sold_as="monthly")
+    assert (await sold.fulfil(made)).applied
+    later = datetime(2026, 4, 2, tzinfo=UTC)
+    async with sold.database.platform() as session:
+        actor = Actor(principal="kim", role=Role.OWNER, org_id=sold.buyer)
+        first = await marketplace_renewal.cancel(session, actor, (await sold.purchase(made)).id)
+        await marketplace_renewal.renew(session, first.id, pays_out_granted=False, now=later)
+    assert await sold.stands(made) == ("ended", 0)
+    ref = made.there.dispute()
+    await made.look()
+    assert await sold.stands(made) == ("suspended", 1000)
+    assert (await sold.fulfil(await sold.paid(sold_as="monthly"), at=later)).declined is not None
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    async with sold.database.platform() as session:
+        await marketplace_renewal.renew(session, first.id, pays_out_granted=False, now=later)
+    assert await sold.stands(made) == ("ended", 0)
+    anew = await sold.paid(sold_as="monthly")
+    assert (await sold.fulfil(anew, at=later)).applied
+    made.there.dispute_again(ref)
+    await made.look()
+    assert await sold.stands(made) == ("ended", 1000)
+    assert ((await sold.purchase(anew)).status, (await sold.purchase(anew)).renews_at) == ("active", None)
+
+
 async def test_month_that_was_cancelled_is_not_renewed(sold: Sold) -> None:
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied
