@@ -16,6 +16,7 @@ from domain.marketplace.offer import Offer
 from domain.marketplace.sale import PurchaseStatus, shares_of
 from domain.marketplace.use import UseTerms, check_use, price_of
 from domain.money import CREDIT, format_amount
+from domain.organization import OrganizationClosed
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, Spent
 from models.marketplace import MarketplaceAgreedUse, MarketplaceUse
@@ -195,6 +196,7 @@ async def capture(
     Raises:
         Invalid: more is captured than was reserved.
         Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
+        OrganizationClosed: the seller is, and what it earned could be paid out to nobody.
         IdempotencyConflict: the key stands for something else.
     """
     if quantity is not None and quantity > agreed.quantity:
@@ -205,6 +207,7 @@ async def capture(
     row.spend_id = agreed.spend_id
     captured = await take_reserved(session, row, key=key, pays_out_granted=pays_out_granted, now=now)
     if not captured.replayed:
+        await organizations.refuse_closed(session, agreed.payee_org_id)
         session.add(row)
         await session.flush()
     return captured
@@ -277,10 +280,12 @@ async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, no
 async def charge_agreed(
     session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, pays_out_granted: bool, now: datetime
 ) -> Used:
-    """Charge what a usage event has reported, as it was agreed, or return why it does not fit.
+    """Charge what a usage event has reported, as it was agreed, or why not: it does not fit, or the seller is closed.
 
     The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
     """
+    if await organizations.is_closed(session, agreed.payee_org_id):
+        return Used(refusal=OrganizationClosed("The organization that sells this agent is closed."))
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(spend, agreed), pays_out_granted=pays_out_granted, now=now)
     if refusal is not None:

@@ -167,7 +167,7 @@ def _why(done: Used) -> Waits:
         return Waits.CREDITS
     if isinstance(done.refusal, SpendLimitExceeded):
         return Waits.LIMIT
-    return Waits.BOOKS  # the organization is stopped
+    return Waits.BOOKS  # the organization is stopped, or the seller closed
 
 
 async def _wait(session: AsyncSession, org_id: str, event: UUID, why: Waits, until: datetime, at: datetime) -> bool:

@@ -833,6 +833,21 @@ async def test_reported_use_is_charged_once_at_the_price_of_its_time_and_shared(
     assert statuses(await send(buyer.agent, first, reported(studio))) == ["duplicate", "marketplace.retired"]
 
 
+async def test_closed_seller_earns_nothing_from_what_was_reserved_or_reported_before(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+) -> None:
+    await priced(studio, page="10")
+    await bought(buyer.owner, studio)
+    hold, told = good(await reserved(buyer.owner, studio), 201), reported(studio, 2)
+    assert statuses(await send(buyer.owner, told)) == ["accepted"]
+    good(await operator.post(f"/organizations/{studio.org_id}/close", {"reason": "left"}))
+    refused(await captured(buyer.owner, hold), 409, "organization.closed")
+    good(await buyer.owner.post("/credits/release", {"reservation_id": hold["id"]}, key=new_key()))
+    await charged(database)
+    assert (await logged(buyer.owner))[told["id"]]["charge"]["status"] == "waiting"
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+
+
 async def test_reported_use_that_does_not_fit_waits_and_nobody_owes_it(
     studio: Tenant, buyer: Tenant, operator: Caller, database: Database
 ) -> None:

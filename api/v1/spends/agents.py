@@ -117,6 +117,7 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
     Raises:
         Invalid: an amount is named, the rest is to be kept, or there are more units than were reserved.
         Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
+        OrganizationClosed: the seller is.
     """
     if body.amount is not None:
         raise Invalid("The use of an agent is captured in units. Send quantity.", extra={"field": "amount"})

@@ -43,6 +43,7 @@ from api.v1.spends.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Invalid, NotFound
 from domain.money import CREDIT, parse_amount
+from domain.organization import OrganizationClosed
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from repositories import marketplace, spend_day
@@ -54,7 +55,9 @@ router = Resource(tags=["credits"])
 MAX_TERM = timedelta(days=92)
 TERM = timedelta(days=30)
 
-_ENDING = errors(NotFound, (Conflict, "ledger.hold_ended"), (Conflict, "ledger.hold_expired"))
+_OVER = (NotFound, (Conflict, "ledger.hold_ended"), (Conflict, "ledger.hold_expired"))
+_ENDING = errors(*_OVER)
+_CAPTURING = errors(*_OVER, OrganizationClosed)
 
 Key = Annotated[str, spend_key()]
 
@@ -129,7 +132,7 @@ async def reserve_credits(
     return _spent(done.spent, spent_document(done.spent, done.spend))
 
 
-@router.post("/credits/reservations/{reservation_id}/capture", response_model=ChangeView, responses=_ENDING)
+@router.post("/credits/reservations/{reservation_id}/capture", response_model=ChangeView, responses=_CAPTURING)
 async def capture_reservation(
     reservation_id: str,
     body: CaptureReservation,
