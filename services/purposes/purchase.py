@@ -151,11 +151,11 @@ class PurchaseShare:
         elif self.purchase is not None:
             row = self.purchase
             status = PurchaseStatus(row.status)
-            row.taken_minor = self.taken
+            row.taken_minor, used = self.taken, _used(row, event.payment)
             if not self.stays_refunded:
                 assert row.price_minor is not None
                 # What was used of the price stays with the shares; what has taken nothing has not refunded it.
-                gone = self.taken > 0 and self.taken >= row.price_minor - _used(row, event.payment)
+                gone = self.taken > 0 and self.taken >= row.price_minor - used
                 has_other, disputed = self.other is not None, is_disputed(event.payment)
                 status = status_after(status, gone=gone, disputed=disputed, has_other=has_other)
             if status.value != row.status:
@@ -163,6 +163,7 @@ class PurchaseShare:
                 row.status, row.refunded_at = status.value, event.at if refunded else None
                 row.renews_at = None
                 row.refunded_by = event.actor if refunded else None
+                row.used_minor = used if refunded else row.used_minor
             if self.other is not None and is_disputed(event.payment):
                 # The method would be charged again for what its holder has just taken back.
                 self.other.renews_at = None

@@ -313,6 +313,12 @@ async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_a
         await session.execute(used.values(used_minor=900, used_by={"re_that_was_refused": 900}))
     await refunded(sold, made, 100)
     assert await sold.stands(made) == ("active", 100)
+    assert made.payment is not None
+    made.there.refund(100, refund_id=made.payment.refunds[0].refund_id)
+    await made.look()
+    await refunded(sold, made)
+    row = await sold.purchase(made)
+    assert (row.status, row.taken_minor, row.used_minor) == ("refunded", 1000, 0)
 
 
 async def test_what_was_used_for_a_refund_counts_although_another_one_was_asked_for_at_once(sold: Sold) -> None:

@@ -321,6 +321,21 @@ async def test_refund_of_an_agent_that_is_sold_once_deducts_its_declared_uses(
     refused(await give_back(buyer.owner, purchase), 409, "marketplace.refunded")
 
 
+async def test_what_was_used_is_shown_of_a_refund_that_was_made_only(
+    studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
+) -> None:
+    """It is noted before a provider or another operator refuses the refund."""
+    await offer(studio)
+    purchase = await bought(buyer.owner, studio)
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        noted = "UPDATE marketplace_purchases SET used_minor = 9, used_by = '{\"re_refused\": 9}' WHERE id = $1"
+        await owner.execute(noted, purchase["id"])
+    finally:
+        await owner.close()
+    assert good(await buyer.owner.get(f"/marketplace/purchases/{purchase['id']}")) == purchase
+
+
 async def test_refund_of_what_was_used_up_is_refused(studio: Tenant, buyer: Tenant) -> None:
     await offer(studio, price="40", included_uses=2)
     purchase = await bought(buyer.owner, studio)

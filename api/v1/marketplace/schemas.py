@@ -204,7 +204,7 @@ class AgentPurchaseView(ResponseModel):
             currency=row.currency,
             prices=shown_prices(row.usage_prices),
             included_uses=row.included_uses,
-            used=_amount(row.used_minor or None, row.currency),
+            used=_amount(row.used_minor or None, row.currency) if status is PurchaseStatus.REFUNDED else None,
             payment_id=row.payment_id,
             status=status,
             has_access=status is PurchaseStatus.ACTIVE and not is_over(row.ends_at, now),
