@@ -35,7 +35,8 @@ class MarketplaceStory:
         await narrator.put("studio", offer, {"model": "one_time", "price": PRICE, "currency": "USD"})
         if not narrator.running.has_sandboxes:
             return
-        paid = await narrator.post("client", buying, {"price": PRICE, "payment_method": "pm_card_visa"})
+        wish = {"price": PRICE, "currency": "USD", "payment_method": "pm_card_visa"}
+        paid = await narrator.post("client", buying, wish)
         payment = paid["payment"]["id"]
         library = await narrator.wait_for(
             "the agent bought by card",

@@ -60,7 +60,7 @@ class Offer:
 class Seen:
     """What a buyer says that they have seen of an offer; None for what they do not say.
 
-    `price` is written, and `usage_prices` are in minor units of credits.
+    `price` is written, in `currency`, and `usage_prices` are in minor units of credits.
     """
 
     model: OfferModel | None = None

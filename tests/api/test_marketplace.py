@@ -492,13 +492,13 @@ async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
 @pytest.mark.parametrize(
     ("body", "changes"),
     [
-        ({"price": "10"}, {"price": "11"}),
+        ({"price": "10", "currency": "CREDIT"}, {"price": "11"}),
         ({"price": "10", "currency": "USD"}, {}),
         # Options of a payment do not matter when the price is paid from credits by now.
         ({"price": "10", "currency": "USD", "provider": "stripe"}, {}),
-        ({"model": "one_time", "price": "10"}, {"model": "monthly"}),
-        ({"price": "10"}, {"model": "free", "price": None}),
-        ({"price": "10"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),
+        ({"model": "one_time", "price": "10", "currency": "CREDIT"}, {"model": "monthly"}),
+        ({"price": "10", "currency": "CREDIT"}, {"model": "free", "price": None}),
+        ({"price": "10", "currency": "CREDIT"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),
         ({"model": "free"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),
     ],
 )
@@ -513,6 +513,14 @@ async def test_nothing_is_bought_that_is_sold_otherwise_than_it_was_seen(
     shown = good(await buyer.owner.get(f"/marketplace/agents/{studio.agent_id}"))
     seen = {name: shown[name] for name in ("model", "price", "currency", "prices") if shown[name] is not None}
     good(await buyer.owner.post(path, seen, key=new_key()), 201)
+
+
+@pytest.mark.parametrize("seen", [{"price": "10"}, {"total": "10"}])
+async def test_price_that_was_seen_is_of_a_currency(seen: dict[str, str], studio: Tenant, buyer: Tenant) -> None:
+    """A creator could turn 10 credits, or 10 JPY, into 10 USD."""
+    await offer(studio, price="10")
+    path = f"/marketplace/agents/{studio.agent_id}/purchase"
+    refused(await buyer.owner.post(path, seen, key=new_key()), 422, "request.invalid")
 
 
 @pytest.mark.parametrize("model", ["one_time", "usage"])

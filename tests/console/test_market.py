@@ -205,7 +205,7 @@ async def test_agent_is_bought_for_credits_used_in_part_and_given_back(
     page = f"/console/{buyer.org_id}/marketplace/{made}"
     listed = (await owner.get(f"/console/{buyer.org_id}/marketplace?text=reads&currency=CREDIT")).text
     assert page in listed
-    sent = {"command": await owner.form(f"{page}/buy"), "price": "9.50"}
+    sent = {"command": await owner.form(f"{page}/buy"), "price": "9.50", "currency": "CREDIT"}
     first, again = [await owner.post(f"{page}/buy", sent) for _ in range(2)]
     bought = first.headers["location"].partition("?")[0]
     assert again.headers["location"] == f"{bought}?notice=again"

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, example
 from api.metadata import WithMetadata
@@ -123,13 +123,14 @@ class OfferView(ResponseModel):
 class AgentPurchase(PaymentOptions, WithMetadata):
     """Buys an agent at its price. How it is paid is for prices in money, which people pay; nothing needs to be said."""
 
-    model_config = example(price="250.00")
+    model_config = example(price="250.00", currency="CREDIT")
 
     model: OfferModel | None = Field(
         default=None, description="How you have seen it sold. Where that is otherwise by now, nothing is bought."
     )
     price: Amount | None = Field(
-        default=None, description="The price that you have seen. Where it is another one by now, nothing is bought."
+        default=None,
+        description="The price that you have seen, with its `currency`. Where it is another one, nothing is bought.",
     )
     currency: Currency | None = Field(
         default=None,
@@ -137,13 +138,19 @@ class AgentPurchase(PaymentOptions, WithMetadata):
     )
     total: Amount | None = Field(
         default=None,
-        description="Of a price in money, the total with tax that you have seen. Where it is another one by now, "
-        "nothing is bought.",
+        description="Of a price in money, the total with tax that you have seen, with its `currency`. Where it is "
+        "another one by now, nothing is bought.",
     )
     prices: UnitPrices | None = Field(
         default=None,
         description="The prices of units that you have seen. An organization that has the agent has it at these then.",
     )
+
+    @model_validator(mode="after")
+    def _says_the_currency(self) -> Self:
+        if self.currency is None and (self.price is not None or self.total is not None):
+            raise ValueError("Send the currency that you have seen, too.")
+        return self
 
     def seen(self) -> SeenOffer:
         """Return what the buyer has seen of the offer."""
