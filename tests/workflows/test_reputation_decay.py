@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import asyncpg
@@ -36,14 +36,14 @@ SEEN = {"agt_bad": (0, 5 * ONE_E6), "agt_good": (40 * ONE_E6, 0), "agt_mixed": (
 
 @workflow.defn(name="calendar", sandboxed=False)
 class Calendar:
-    """Has nights from one day on: the real workflow, on a clock that skips ahead."""
+    """Has nights from one day on, each at noon: the real workflow, on a clock that skips ahead."""
 
     @workflow.run
-    async def run(self, after: int, nights: int, every: int) -> list[date]:
+    async def run(self, first: date, nights: int) -> list[date]:
         taken = []
-        await workflow.sleep(after * ONE)
-        for _ in range(nights):
-            await workflow.sleep(every * ONE)
+        for night in range(nights):
+            noon = datetime.combine(first + night * ONE, time(12), UTC)
+            await workflow.sleep(noon - workflow.now())
             result = await ReputationDecayWorkflow().run()
             assert result.day is not None
             taken.append(result.day)
@@ -173,15 +173,14 @@ async def test_two_runs_for_one_date_at_once_take_its_night_once(nights: Nights)
 
 
 async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights) -> None:
-    taken: list[date] = []
+    taken, begins = list[date](), datetime.now(UTC).date() + ONE
     # Every night of a year, in histories of a fifth, and one that takes the fourteen that were missed before it.
-    for after, count, every in (*((fifth, 73, 1) for fifth in range(0, 365, 73)), (365, 1, 15)):
+    for first, count in (*((fifth, 73) for fifth in range(0, 365, 73)), (379, 1)):
         handle = await nights.client.start_workflow(
-            Calendar.run, args=[after, count, every], id=new_id("calendar"), task_queue=nights.queue
+            Calendar.run, args=[begins + first * ONE, count], id=new_id("calendar"), task_queue=nights.queue
         )
         taken += await handle.result()
-    days = [*range(365), 379]
-    assert taken == [taken[0] + day * ONE for day in days]
+    assert taken == [begins + day * ONE for day in (*range(365), 379)]
     await nights.equal_the_rules(taken[-1])
     async with nights.database.platform() as session:
         history = (
