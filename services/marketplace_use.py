@@ -227,6 +227,11 @@ async def priced(session: AsyncSession, org_id: str, offer: Offer, *, terms: Use
     return _priced(offer, owned.id, prices, terms)
 
 
+def seller_closed() -> OrganizationClosed:
+    """Return the refusal of a use that a closed organization would earn by."""
+    return OrganizationClosed("The organization that sells this agent is closed.")
+
+
 def _priced(offer: Offer, purchase_id: str, prices: Mapping[str, int], terms: UseTerms) -> Priced:
     return Priced(
         agent_id=offer.agent_id,
@@ -285,7 +290,7 @@ async def charge_agreed(
     The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
     """
     if await organizations.is_closed(session, agreed.payee_org_id):
-        return Used(refusal=OrganizationClosed("The organization that sells this agent is closed."))
+        return Used(refusal=seller_closed())
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(spend, agreed), pays_out_granted=pays_out_granted, now=now)
     if refusal is not None:

@@ -20,12 +20,12 @@ from domain.usage.charge import Waits
 from domain.usage.event import PAYEE, UnpaidAgent, UsageEvent
 from ledger.spends import NewSpend, Spender
 from models.agent import Agent
-from repositories import debt, marketplace
+from repositories import debt, marketplace, organization
 from repositories import usage_charge as charges
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.marketplace import owned_now
-from services.marketplace_use import ACTION, Priced, Used, charge_agreed, priced
+from services.marketplace_use import ACTION, Priced, Used, charge_agreed, priced, seller_closed
 from services.usage_charge import AGAIN, PRINCIPAL, wait
 
 #: The longest time until what was refused is tried again.
@@ -73,6 +73,8 @@ async def sold_to(
     for agent_id in sorted(agent_ids):
         try:
             offer = (await marketplace.get(session, agent_id)).as_offer()
+            if await organization.is_closed(session, offer.org_id):
+                raise seller_closed()
             found[agent_id] = await priced(session, org_id, offer, terms=terms, now=now)
         except DomainError as refusal:
             found[agent_id] = refusal

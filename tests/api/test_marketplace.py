@@ -868,6 +868,7 @@ async def test_closed_seller_earns_nothing_from_what_was_reserved_or_reported_be
     good(await buyer.owner.post("/credits/release", {"reservation_id": hold["id"]}, key=new_key()))
     await charged(database)
     assert (await logged(buyer.owner))[told["id"]]["charge"]["status"] == "waiting"
+    assert statuses(await send(buyer.owner, reported(studio))) == ["organization.closed"]
     assert await balance(buyer.owner) == ("100.00", "0.00")
 
 
