@@ -76,20 +76,18 @@ _OF_SPENDS = """
 """
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
 #: Days that are added up have what was captured by then. What was open is read as it stands, and refunds are taken off.
+#: So whatever the filter, all that became of a spend counts at the time of the spend.
 _OF_DAYS = f"""
     (SELECT coalesce(sum(s.captured), 0) FROM spend_days s
      WHERE {_OF_SPENDS} AND s.day >= r.first_day AND s.day < r.end_day)
-    + (SELECT coalesce(sum(s.captured - s.refunded), 0)
+    + (SELECT coalesce(sum(s.captured), 0)
        FROM spend_rollups o CROSS JOIN unnest(o.open_spends) AS u (id)
        JOIN ledger.spends s ON s.org_id = o.org_id AND s.id = u.id
        WHERE o.org_id = r.org_id AND o.day >= r.first_day AND o.day < r.end_day AND {_OF_SPENDS})
     - (SELECT coalesce(sum(c.amount), 0)
        FROM ledger.spend_changes c JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
        WHERE r.first_day < r.end_day AND c.kind = 'refund' AND c.org_id = r.org_id AND c.id >= r.first_change
-           AND {_OF_SPENDS}
-           AND {_DAY} >= r.first_day AND {_DAY} < r.end_day AND NOT EXISTS (
-               SELECT FROM spend_rollups o WHERE o.org_id = s.org_id AND o.day = {_DAY} AND s.id = ANY (o.open_spends)
-           ))
+           AND {_OF_SPENDS} AND {_DAY} >= r.first_day AND {_DAY} < r.end_day)
 """
 _SPENT = f"""
 SELECT r.rule, coalesce(n.used, 0) + coalesce(d.used, 0) AS value
@@ -98,12 +96,7 @@ CROSS JOIN LATERAL (
     SELECT sum(s.captured - s.refunded)::bigint AS used FROM ledger.spends s
     WHERE {_OF_SPENDS} AND s.id >= r.first_id AND s.id < r.last_id AND s.at >= r.since AND s.at < r.until
 ) n
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN num_nonnulls(r.agent_id, r.department_id) = 0 THEN (
-        SELECT sum(c.used - c.refunded)::bigint FROM ledger.credit_days c
-        WHERE c.org_id = r.org_id AND c.day >= r.first_day AND c.day < r.end_day
-    ) ELSE ({_OF_DAYS})::bigint END AS used
-) d
+CROSS JOIN LATERAL (SELECT ({_OF_DAYS})::bigint AS used) d
 """
 #: Days that are added up say which spend of theirs was the last.
 _LAST_SPENT = f"""
@@ -233,14 +226,14 @@ async def _one_each(
 
 
 async def _of_payments(
-    session: AsyncSession, sql: str, rules: Sequence[Watched], now: datetime
+    session: AsyncSession, sql: str, rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] = {}
 ) -> dict[str, RowMapping]:
     found: dict[str, RowMapping] = {}
     own, of_all = [r for r in rules if r.org_id is not None], [r for r in rules if r.org_id is None]
     if own:
-        found |= await _one_each(session, sql, own, now, org="p.org_id = r.org_id AND")
+        found |= await _one_each(session, sql, own, now, org="p.org_id = r.org_id AND", opened=opened)
     if of_all:
-        found |= await _one_each(session, sql, of_all, now)
+        found |= await _one_each(session, sql, of_all, now, opened=opened)
     return found
 
 
@@ -329,16 +322,19 @@ async def _flow(
     return _plain(rules, readings)
 
 
-async def _spent(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+async def _opened(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, date]:
+    """Return the first day whose spends are not added up, by rule."""
     today = now.astimezone(UTC).date()
     of = {one.org_id for one in rules if one.org_id is not None}
     days = await open_from(session, of, since=today - BACK)
-    opened = {one.id: days.get(one.org_id or "", today) for one in rules}
+    return {one.id: days.get(one.org_id or "", today) for one in rules}
+
+
+async def _spent(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
+    opened = await _opened(session, rules, now)
 
     async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
-        # Without a filter it is the books that count by day, and no day has to be added up.
-        narrowed = {one.id: opened[one.id] for one in these if one.rule.filters}
-        rows = await _one_each(session, _SPENT, these, at, opened=narrowed)
+        rows = await _one_each(session, _SPENT, these, at, opened=opened)
         return {rule: Reading(value=row["value"]) for rule, row in rows.items()}
 
     async def last(these: Sequence[Watched], at: datetime) -> dict[str, RowMapping]:
@@ -362,7 +358,8 @@ async def _payments(session: AsyncSession, rules: Sequence[Watched], now: dateti
     names = {one.id: one.rule.metric.name for one in rules}
 
     async def sums(these: Sequence[Watched], at: datetime) -> dict[str, Reading]:
-        rows = await _of_payments(session, _PAYMENTS, these, at)
+        # No day of payments is added up.
+        rows = await _of_payments(session, _PAYMENTS, these, at, dict.fromkeys(names, date.min))
         return {
             rule: Reading(
                 value=row["made" if names[rule] == "payments.made" else "failed"],
@@ -382,7 +379,8 @@ async def _payments(session: AsyncSession, rules: Sequence[Watched], now: dateti
 async def _available(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, list[Figure]]:
     rows = await _one_each(session, _AVAILABLE, rules, now)
     ending = [r for r in rules if r.rule.condition.type is ConditionType.RUNS_OUT_WITHIN]
-    paces = await _one_each(session, _SPENT, ending, now) if ending else {}
+    opened = await _opened(session, ending, now)
+    paces = await _one_each(session, _SPENT, ending, now, opened=opened) if ending else {}
     readings = {rule: Reading(value=row["value"]) for rule, row in rows.items()}
     for one in ending:
         seconds = int((now - _span(one.rule, now).since).total_seconds())

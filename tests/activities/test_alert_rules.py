@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -16,6 +17,7 @@ from domain.alert.conditions import Asked, Condition, Direction, Measure, condit
 from domain.alert.metrics import METRICS, ConditionType, Metric, watched
 from domain.alert.rules import BUILT_IN, Rule
 from domain.errors import Invalid
+from domain.ids import uuid_id
 from domain.notification.preferences import recipient_of
 from domain.spend.calendar import Window
 from domain.spend.control import Limit
@@ -203,11 +205,11 @@ async def test_what_is_spent_differs_from_the_same_time_last_week(
     assert names == {hourly.name, daily.name}
 
 
-async def spent_in_two_days(world: Rules, agent: str) -> int | None:
+async def in_two_days(world: Rules, metric: str, **filters: str) -> int | None:
     rule = Rule(
         name="x",
-        metric=METRICS["credits.spent"],
-        filters={"agent_id": agent},
+        metric=METRICS[metric],
+        filters=filters,
         condition=Condition(type=ConditionType.ABOVE),
         window=2 * DAY,
         cool_down=HOUR,
@@ -216,6 +218,35 @@ async def spent_in_two_days(world: Rules, agent: str) -> int | None:
         watched_rules = [alert_figure.Watched(id="x", org_id=world.org, rule=rule)]
         [figure] = (await alert_figure.read(session, watched_rules, NOW + MINUTE))["x"]
     return figure.reading.value
+
+
+async def spent_in_two_days(world: Rules, agent: str) -> int | None:
+    """Return what the agent spent, which is all that the organization did."""
+    spent = await in_two_days(world, "credits.spent", agent_id=agent)
+    assert await in_two_days(world, "credits.spent") == spent
+    return spent
+
+
+async def test_payments_of_days_before_count_in_a_window_of_days(
+    fresh: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    world = Rules(fresh)
+    await world.begin()
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    for at in (NOW - 2 * DAY, NOW - DAY, NOW):
+        await owner.execute(
+            """
+            INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency, amount_minor,
+                received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
+            VALUES ($1, $2, 'stripe', $1, 'succeeded', 1, 'credits', 'USD', 1, 0, 0, 0, '{}', $3, $3)
+            """,
+            uuid_id("pay", UUID(int=int(at.timestamp() * 1000) << 80)),
+            world.org,
+            at,
+        )
+    await owner.close()
+    assert await in_two_days(world, "payments.made") == 2
 
 
 async def test_what_an_agent_spent_is_less_refunds_and_with_what_is_captured_late(fresh: Database) -> None:
