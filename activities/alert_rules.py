@@ -4,6 +4,7 @@ from temporalio import activity
 
 from contracts.alert_rules import LookAtAlertRules, LookedAtAlertRules
 from domain.plan import Plans
+from repositories.alert_figure import TOO_LONG
 from runtime.database import Database
 from services import alert_evaluation, evidence_due, subscription_seats
 
@@ -29,5 +30,7 @@ class AlertRuleActivities:
                 count += await subscription_seats.close_fitting(session, self._plans)
                 count += await evidence_due.alert_of_near(session, message.now)
             else:
-                count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit)
+                # The server has to end a statement before the driver does.
+                within = min(TOO_LONG, self._database.statement_timeout / 2)
+                count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit, within=within)
         return LookedAtAlertRules(count=count)

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,8 +26,8 @@ from repositories.spend_place import first_id, open_from
 BACK = timedelta(days=62)
 #: How long after its time a row gets its number.
 LATE = timedelta(hours=3)
-#: What a statement may take, which is less than the driver waits for it.
-TOO_LONG = "4s"
+#: What a statement may take at most.
+TOO_LONG = timedelta(seconds=4)
 _CANCELED = "57014"
 _WEEK = timedelta(days=7)
 PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
@@ -186,15 +186,16 @@ async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -
 
 
 async def read_in_time(
-    session: AsyncSession, rules: Sequence[Watched], now: datetime
+    session: AsyncSession, rules: Sequence[Watched], now: datetime, *, within: timedelta
 ) -> dict[str, Sequence[Figure]] | None:
     """Return the figures of each of the rules, none where its subject is gone; None where a statement takes too long.
 
-    The server ends such a statement, and the transaction goes on: the driver would end the connection as well.
+    The server ends a statement that is not done `within` a time, and the transaction goes on. That has to be less than
+    the driver waits, which would end the connection as well.
     """
     try:
         async with session.begin_nested():
-            await session.execute(text(f"SET LOCAL statement_timeout = '{TOO_LONG}'"))
+            await session.execute(text(f"SET LOCAL statement_timeout = {within // timedelta(milliseconds=1)}"))
             found = await read(session, rules, now)
             await session.execute(text("SET LOCAL statement_timeout TO DEFAULT"))
     except DBAPIError as error:
@@ -202,6 +203,12 @@ async def read_in_time(
             raise
         return None
     return {one.id: found.get(one.id, ()) for one in rules}
+
+
+async def elapsed(session: AsyncSession) -> timedelta:
+    """Return for how long the transaction has gone on."""
+    spans = await session.scalars(select(func.clock_timestamp() - func.transaction_timestamp()))
+    return cast("timedelta", spans.one())
 
 
 async def _one_each(

@@ -120,6 +120,7 @@ class Database:
         secrets in the columns that hold those of providers.
         """
         sealing = sealer or Sealer()
+        self.statement_timeout = statement_timeout
 
         def engine(url: str) -> AsyncEngine:
             made = make_engine(

@@ -1,6 +1,6 @@
 """Looks at the figures of alert rules, and raises and resolves what follows; functions on a platform session."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,21 +21,29 @@ log = structlog.get_logger("bursar.alerts")
 
 #: Who resolves the alerts of rules.
 BY = "rule"
-#: When rules whose figures take too long are looked at again, and of how many organizations that is waited for at once.
-POSTPONED, MOST_SLOW = timedelta(minutes=15), 3
+#: When a rule whose figure takes too long is looked at again.
+POSTPONED = timedelta(minutes=15)
+#: For how long one transaction reads figures: two reads may follow, and the sweep waits for a minute.
+BUDGET = timedelta(seconds=30)
 
 
-async def look_at_due(session: AsyncSession, now: datetime, *, limit: int) -> int:
+async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, within: timedelta) -> int:
     """Look at the rules whose time has come, and say when each is looked at next; returns how many there were.
 
-    Those of an organization whose figures take too long are looked at later, and keep nobody else's waiting.
+    A rule whose figure takes too long is looked at later, and keeps no other waiting.
+
+    Args:
+        session: of the platform, in a transaction that has just begun.
+        now: the time.
+        limit: how many at most.
+        within: what a statement may take; less than the driver waits for one.
     """
     rows = await alert_rule.due(session, now, limit=limit)
     watched = {row.id: Watched(id=row.id, org_id=row.org_id, rule=_rule(row)) for row in rows}
-    figures, slow = await _figures(session, list(watched.values()), now)
+    figures, slow = await _figures(session, list(watched.values()), now, within)
     standings = await alert_rule.standings(session, watched)
     for row in rows:
-        if row.org_id in slow:
+        if row.id in slow:
             row.due_at = now + POSTPONED
         if row.id not in figures:
             continue
@@ -53,24 +61,34 @@ async def look_at_due(session: AsyncSession, now: datetime, *, limit: int) -> in
 
 
 async def _figures(
-    session: AsyncSession, watched: Sequence[Watched], now: datetime
-) -> tuple[Mapping[str, Sequence[Figure]], set[str | None]]:
-    """Return the figures of rules, and the organizations whose figures took too long; what was not read stays due."""
-    found = await alert_figure.read_in_time(session, watched, now)
-    if found is not None:
-        return found, set()
-    by_organization = defaultdict[str | None, list[Watched]](list)
+    session: AsyncSession, watched: Sequence[Watched], now: datetime, within: timedelta
+) -> tuple[Mapping[str, Sequence[Figure]], set[str]]:
+    """Return the figures of rules, and the ids of rules that took too long; what there is no time for stays due.
+
+    Rules of one metric are read together, and each by itself where that takes too long. After a slow one, the others
+    of its organization come last. Something is settled in any case, however long it takes.
+    """
+    by_metric = defaultdict[str, list[Watched]](list)
     for one in watched:
-        by_organization[one.org_id].append(one)
-    figures, slow = dict[str, Sequence[Figure]](), set[str | None]()
-    for org_id, of_one in by_organization.items():
-        read = await alert_figure.read_in_time(session, of_one, now)
-        if read is None:
-            log.warning("alert_rules.too_slow", org_id=org_id, count=len(of_one))
-            slow.add(org_id)
-        figures |= read or {}
-        if len(slow) == MOST_SLOW:
+        by_metric[one.rule.metric.name].append(one)
+    waiting, later = deque(by_metric.values()), deque[list[Watched]]()
+    figures, slow, slow_of = dict[str, Sequence[Figure]](), set[str](), set[str | None]()
+    while waiting or later:
+        if waiting and len(waiting[0]) == 1 and waiting[0][0].org_id in slow_of:
+            later.append(waiting.popleft())
+            continue
+        if (figures or slow) and await alert_figure.elapsed(session) >= BUDGET:
             break
+        these = waiting.popleft() if waiting else later.popleft()
+        read = await alert_figure.read_in_time(session, these, now, within=within)
+        if read is not None:
+            figures |= read
+        elif len(these) > 1:
+            waiting.extendleft([one] for one in reversed(these))
+        else:
+            log.warning("alert_rules.too_slow", rule_id=these[0].id, org_id=these[0].org_id)
+            slow.add(these[0].id)
+            slow_of.add(these[0].org_id)
     return figures, slow
 
 
