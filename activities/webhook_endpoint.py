@@ -44,7 +44,17 @@ from domain.webhook.delivery import (
     pace_after_silence,
     verdict,
 )
-from domain.webhook.endpoint import GIVEN_UP_ALERT, RECEIPT_WINDOW, WHY, Endpoint, GivenUp, Ordering, Outcome
+from domain.webhook.endpoint import (
+    FULL_ALERT,
+    GIVEN_UP_ALERT,
+    MOST_PENDING,
+    RECEIPT_WINDOW,
+    WHY,
+    Endpoint,
+    GivenUp,
+    Ordering,
+    Outcome,
+)
 from models.event import EventRow
 from models.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import Outgoing, SigningKeys, WebhookSender
@@ -61,15 +71,14 @@ from services import mail, webhook_keys
 
 #: How many events are taken, and how many deliveries tried, at a time; and how many requests are under way at once.
 PAGE, AT_ONCE = 200, 8
-#: From how many deliveries that wait on no more events are taken. What is due is looked for among these: with millions
-#: that would not end in time, and nothing would be sent any more.
-MOST_PENDING = 100_000
 #: How long one drain goes on: then the run has its turn, and the slot goes to whoever waits for one.
 DRAINS_FOR = timedelta(seconds=20)
 #: How often what was answered is written, in seconds: a worker that dies sends as much of it again.
 WRITES_EVERY = 0.1
 #: How long the dispatcher waits between two looks, in seconds, and how many events it looks at in one.
 LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
+#: How many alerts of full endpoints are looked at.
+FULL_AT_MOST = 1_000
 #: How many old answers are forgotten at a time.
 FORGETS = 5_000
 
@@ -324,7 +333,9 @@ class WebhookEndpointActivities:
             changed = await endpoints.settings_now(session, row.id)
             row.url, row.types, row.ordering = changed.url, changed.types, changed.ordering
             place, has_more = event.Position(row.read_in, row.read_id), False
-            if not await deliveries.has_pending(session, row.id, MOST_PENDING):
+            if await deliveries.has_pending(session, row.id, MOST_PENDING):
+                await self._alert_of_full(session, row)
+            else:
                 place, has_more = await deliveries.take(
                     session, row, make_id=lambda: new_id("whd"), now=now, limit=PAGE
                 )
@@ -337,6 +348,22 @@ class WebhookEndpointActivities:
             ordering = Ordering(row.ordering)
             limit = 1 if drain.pace.slowed else PAGE
             return await deliveries.due(session, row.id, ordering, now=now, limit=limit), has_more
+
+    async def _alert_of_full(self, session: AsyncSession, row: WebhookEndpointRow) -> None:
+        """Say once, until far fewer wait, that an endpoint takes no more events."""
+        if row.id in await alert.unresolved_subjects(session, FULL_ALERT, limit=FULL_AT_MOST):
+            return
+        await alert.raise_alert(
+            session,
+            kind=FULL_ALERT,
+            subject=row.id,
+            detail=f"{MOST_PENDING:,} webhooks wait at {row.id}, so later events stay in the outbox, those of subjects "
+            "whose webhooks are taken as well. Mend the receiver, or skip what it will never take.",
+            org_id=row.org_id,
+            # At this place it stands still.
+            key=f"{FULL_ALERT}:{row.id}:{row.read_in}:{row.read_id}",
+            shared=True,
+        )
 
     async def _send_all(self, drain: _Drain, due: Sequence[Due]) -> None:
         """Send what is due, so many at once; of a subject one after the other."""
@@ -427,7 +454,7 @@ class WebhookEndpointActivities:
 
         It begins with those that are behind: told by a dispatcher that died, or drained by a run that was lost.
 
-        Effect: signals to runs, which are started where they are missing.
+        Effect: signals to runs, which are started where they are missing. Alerts of full endpoints are resolved.
         Idempotent by: being told twice makes a run look twice.
         Fails with: an outage of the database or of Temporal, which is retried.
         """
@@ -438,6 +465,9 @@ class WebhookEndpointActivities:
                 place = await event.head(session) or deliveries.BEGINNING
                 now = datetime.now(UTC)
                 behind = await endpoints.behind(session, place, now)
+                for each in await alert.unresolved_subjects(session, FULL_ALERT, limit=FULL_AT_MOST):
+                    if not await deliveries.has_pending(session, each, MOST_PENDING // 2):
+                        await alert.close_cases(session, each, (FULL_ALERT,))
                 forgotten = await deliveries.forget_answers(session, before=now - ANSWER_KEPT, limit=FORGETS)
             await self._tell_runs(behind)
             while time.monotonic() < until and not activity.is_worker_shutdown():

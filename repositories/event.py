@@ -203,6 +203,15 @@ async def place_before(session: AsyncSession, moment: datetime) -> Position | No
     return None if written_in is None else Position(written_in, "")
 
 
+async def written_after(session: AsyncSession, moment: datetime) -> int | None:
+    """Return a transaction that began after every event that was written before a moment; None where there is none yet.
+
+    Needs a platform session: an organization's own events may be few.
+    """
+    after = select(EventRow.written_in).where(EventRow.id >= first_id("evt", moment + _MARGIN))
+    return await session.scalar(after.order_by(EventRow.id).limit(1))
+
+
 async def position_of(session: AsyncSession, event_id: str) -> Position | None:
     """Return where an event stands that the session may see."""
     query = select(EventRow.written_in, EventRow.id).where(EventRow.id == event_id)

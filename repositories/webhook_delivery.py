@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
@@ -29,12 +29,15 @@ from models.event import EventRow
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories import event
 from repositories.event import Position
-from repositories.listing import Found, Listing, Wanted, in_states
+from repositories.listing import Found, Listing, Wanted, fixed, in_states
 from repositories.listing import Position as Place
 
 MISSING = "There is no such delivery."
 #: The place before the first event.
 BEGINNING = Position(0, "")
+
+#: How long after it has happened an event is written at the latest, if a replay of its time is to have it.
+LATE = timedelta(days=1)
 
 D = WebhookDeliveryRow
 _TEXTS, _NUMBERS = ARRAY(Text), ARRAY(BigInteger)
@@ -290,13 +293,17 @@ async def happened(
     """Return past events that can be sent to an endpoint again; None where there are more than `most`.
 
     Events are those that happened from `since` on and before `until`, by types. With `only_failed` those alone whose
-    delivery failed, otherwise all, also those that the endpoint never got. What happened before `since` is not read.
+    delivery failed, otherwise all, also those that the endpoint never got. What happened before `since`, or was
+    written more than `LATE` after `until`, is not read.
     """
     e = EventRow
     query = select(e).where(e.org_id == endpoint.org_id, e.at >= since, e.at < until, e.type != TEST)
     begins = await event.place_before(session, since)
     if begins is not None:
         query = query.where(tuple_(e.written_in, e.id) > tuple_(begins.written_in, begins.id))
+    ends = await event.written_after(session, until + LATE)
+    if ends is not None:
+        query = query.where(e.written_in <= ends)
     if types is not None:
         query = query.where(e.type.in_(types))
     if only_failed:
@@ -305,7 +312,7 @@ async def happened(
     else:
         # What is to be read yet comes by itself.
         query = query.where(tuple_(e.written_in, e.id) <= tuple_(endpoint.read_in, endpoint.read_id))
-    rows = (await session.scalars(query.order_by(e.written_in, e.id).limit(most + 1))).all()
+    rows = (await session.scalars(query.order_by(e.written_in, e.id).limit(fixed(most + 1)))).all()
     return None if len(rows) > most else rows
 
 

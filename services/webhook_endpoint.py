@@ -23,9 +23,11 @@ from domain.webhook import endpoint as rules
 from domain.webhook.delivery import DeliveryStatus
 from domain.webhook.endpoint import (
     BY_HAND_AN_HOUR,
+    FULL_ALERT,
     GIVEN_UP_ALERT,
     HOUR,
     MOST,
+    MOST_PENDING,
     REPLAY_MOST,
     REPLAY_WITHIN,
     REPLAYED_AN_HOUR,
@@ -205,7 +207,7 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
     if held is None or held.status is EndpointStatus.DELETED:
         raise NotFound(endpoints.MISSING)
     gone = dict.fromkeys(("secret", "private_key", "previous_secret", "previous_private_key", "previous_until"))
-    await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT,))
+    await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
     outcome = rules.deleted(held, actor=actor.qualified())
     await _write(session, actor, outcome, command_id, now, **gone, older_keys=[])
 
@@ -278,6 +280,7 @@ async def replay(
         NotFound: there is no such endpoint.
         Invalid: the time lies in the future, more than 30 days back, or has too many events.
         WrongEndpointState: nothing is sent to the endpoint now.
+        Conflict: `webhook.too_many_waiting`.
         RateLimited: `webhook.requests_exhausted`.
         IdempotencyConflict: the command did something else.
     """
@@ -298,6 +301,13 @@ async def replay(
     if since < now - REPLAY_WITHIN:
         raise Invalid(f"from must not be more than {REPLAY_WITHIN.days} days ago.", extra={"field": "from"})
     _demand_enabled(held)
+    if await deliveries.has_pending(session, endpoint_id, MOST_PENDING):
+        raise Conflict(
+            f"{MOST_PENDING:,} webhooks wait at this endpoint already. Ask again when its receiver has taken some, or "
+            "read GET /events.",
+            code="webhook.too_many_waiting",
+            extra={"limit": MOST_PENDING},
+        )
     row = await _get(session, endpoint_id)
     wanted = types if types is not None else None if rules.EVERYTHING in row.types else row.types
     events = await deliveries.happened(

@@ -131,6 +131,9 @@ ADVICE: Mapping[str, Advice] = {
     "usage.not_counted": Advice("Usage not counted", "What was sent cannot be read. Mend what sends it.", *_USAGE),
     "webhook.wrong_mode": Advice("Webhook of another mode", _PLATFORM),
     "webhook_endpoint.books_refused": Advice("Webhooks stopped", _PLATFORM),
+    "webhook_endpoint.full": Advice(
+        "Too many webhooks wait", "Mend the receiver. Later events are kept, and sent when fewer wait.", *_ENDPOINTS
+    ),
     "webhook_endpoint.given_up": Advice(
         "Webhooks not taken", "Mend the receiver, and enable the endpoint. Events are kept.", *_ENDPOINTS
     ),

@@ -124,6 +124,7 @@ KINDS: Mapping[str, Kind] = {
     "usage.not_counted": Kind(closed_by=OPERATOR),
     "webhook.wrong_mode": Kind(closed_by=OPERATOR),
     "webhook_endpoint.books_refused": _REFUSED,
+    "webhook_endpoint.full": Kind(closed_by="the endpoint, when half as many webhooks wait"),
     "webhook_endpoint.given_up": Kind(closed_by="the endpoint, enabled again", ladder=OWNERS),
 }
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.errors import Conflict, Invalid, RateLimited
+from domain.text import rfc3339
 from domain.webhook.delivery import GIVES_UP_AFTER
 
 #: How many endpoints an organization can have.
@@ -51,6 +52,12 @@ ENDED = frozenset({EndpointStatus.DISABLED, EndpointStatus.DELETED})
 
 #: The kind of the alert about an endpoint that was disabled, until it is enabled again.
 GIVEN_UP_ALERT = "webhook_endpoint.given_up"
+#: The kind of the alert about an endpoint that takes no more events, until half as many wait.
+FULL_ALERT = "webhook_endpoint.full"
+#: From how many deliveries that wait on no more events are taken, and none is replayed. What is due is looked for among
+#: these, and those that wait for an earlier one of their subject are due as well: with millions that would not end in
+#: time, and nothing would be sent any more.
+MOST_PENDING = 100_000
 
 
 class GivenUp(StrEnum):
@@ -239,7 +246,8 @@ def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int
         RateLimited: `webhook.requests_exhausted`; says when there can be so many again.
     """
     recent = [(at, number) for at, number in asked if at > now - HOUR]
-    excess = wanted - most + sum(number for _, number in recent)
+    left = most - sum(number for _, number in recent)
+    excess = wanted - left
     if excess <= 0:
         return
     until = now + HOUR
@@ -249,9 +257,14 @@ def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int
             until = at + HOUR
             break
     raise RateLimited(
-        f"An organization has at most {most:,} webhooks an hour sent by {what}. Ask again when Retry-After is over.",
+        f"An organization has at most {most:,} webhooks an hour sent by {what} (left: {max(0, left):,}). "
+        f"Ask for {wanted:,} at {rfc3339(until)}.",
         code="webhook.requests_exhausted",
-        extra={"limit": most, "retry_after": max(1, int((until - now).total_seconds()) + 1)},
+        extra={
+            "limit": most,
+            "left": max(0, left),
+            "retry_after": max(1, int((until - now).total_seconds()) + 1),
+        },
     )
 
 

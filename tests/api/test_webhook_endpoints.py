@@ -391,7 +391,7 @@ async def test_tests_and_retries_of_an_organization_have_an_end(own: Tenant, mon
     assert (await own.owner.delete(path)).status_code == 204
     path = f"/webhook-endpoints/{(await made(own))['id']}"
     document = refused(await own.owner.post(f"{path}/test"), 429, "webhook.requests_exhausted")
-    assert document["limit"] == 3
+    assert (document["limit"], document["left"]) == (3, 0)
     assert 3500 < document["retry_after"] <= 3601
 
 
@@ -406,6 +406,21 @@ async def test_a_delivery_is_not_retried_for_ever(own: Tenant, database: Databas
     assert good(await own.owner.post(f"/webhook-deliveries/{delivery}/retry", key=key), 202)["replays"] == 1
 
 
+async def test_nothing_is_replayed_to_an_endpoint_at_which_very_many_wait(
+    own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(webhook_endpoint, "MOST_PENDING", 2)
+    endpoint = await made(own)
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    deliveries = await delivered(database, own, endpoint["id"], 204, 204)
+    body = {"from": before.isoformat(), "to": datetime.now(UTC).isoformat()}
+    path, key = f"/webhook-endpoints/{endpoint['id']}/replay", new_key()
+    assert good(await own.owner.post(path, body, key=key), 202) == {"deliveries": len(deliveries)}
+    document = refused(await own.owner.post(path, body), 409, "webhook.too_many_waiting")
+    assert document["limit"] == 2
+    assert good(await own.owner.post(path, body, key=key), 202) == {"deliveries": len(deliveries)}
+
+
 async def test_replays_of_an_organization_have_an_end(own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(webhook_endpoint, "REPLAYED_AN_HOUR", 5)
     endpoint = await made(own)
@@ -415,7 +430,11 @@ async def test_replays_of_an_organization_have_an_end(own: Tenant, database: Dat
     body = {"from": before.isoformat(), "to": datetime.now(UTC).isoformat()}
     for _ in range(2):
         assert good(await own.owner.post(f"{path}/replay", body), 202) == {"deliveries": 2}
-    refused(await own.owner.post(f"{path}/replay", body), 429, "webhook.requests_exhausted")
+    document = refused(await own.owner.post(f"{path}/replay", body), 429, "webhook.requests_exhausted")
+    assert document["left"] == 1
+    assert document["detail"].startswith(
+        "An organization has at most 5 webhooks an hour sent by replays (left: 1). Ask for 2 at 2"
+    )
     nothing = {"from": before.isoformat(), "to": (before + timedelta(seconds=1)).isoformat()}
     assert good(await own.owner.post(f"{path}/replay", nothing), 202) == {"deliveries": 0}
     replays = [row["replays"] for row in good(await own.owner.get(f"{path}/deliveries"))["data"]]

@@ -1,4 +1,4 @@
-"""What is sent again is found without what happened before."""
+"""What is sent again is found without what happened before, or long after."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -44,3 +44,42 @@ async def test_replay_costs_the_same_however_long_the_history_is(
             costs[name].append(await blocks_read(database, None, reading))
     await owner.close()
     assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + SLACK} == {}
+
+
+async def test_replay_of_an_old_time_costs_the_same_however_much_has_happened_since(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    endpoint = WebhookEndpointRow(id="whe_1", org_id="org_1", read_in=2**62, read_id="")
+    since, until = (START + timedelta(minutes=minute) for minute in (11, 21))
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    costs: dict[str, list[int]] = {"all": [], "failed": []}
+    for first, last in ((1, LARGE), (LARGE + 1, 2 * LARGE)):
+        await owner.execute(FILL, first, last, START)
+        await owner.execute("ANALYZE events")
+        read = partial(deliveries.happened, endpoint=endpoint, since=since, until=until, most=100, types=None)
+        async with database.platform() as session:
+            rows = await read(session, only_failed=False)
+        assert rows is not None
+        assert len(rows) == 10
+        for name in costs:
+            costs[name].append(await blocks_read(database, None, partial(read, only_failed=name == "failed")))
+    await owner.close()
+    assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + SLACK} == {}
+
+
+async def test_replay_has_what_was_written_within_a_day_of_its_time(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    endpoint = WebhookEndpointRow(id="whe_1", org_id="org_1", read_in=2**62, read_id="")
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute(FILL, 1, SMALL, START)
+    # A subject of its own, whose events were written a day late.
+    await owner.execute(FILL.replace("i / 8, i % 8, at", "'late' || i, 1, at - interval '1 day'"), 1_441, 1_449, START)
+    await owner.close()
+    since, until = START + timedelta(minutes=1), START + timedelta(minutes=10)
+    async with database.platform() as session:
+        rows = await deliveries.happened(
+            session, endpoint, since=since, until=until, types=None, only_failed=False, most=100
+        )
+    assert rows is not None
+    assert len(rows) == 18

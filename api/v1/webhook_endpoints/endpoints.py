@@ -282,7 +282,7 @@ async def try_webhook_endpoint(
     operation_id="webhook_endpoints.replay",
     status_code=202,
     response_model=WebhookReplayed,
-    responses=errors(*_SENT_BY_REQUEST),
+    responses=errors(*_SENT_BY_REQUEST, (Conflict, "webhook.too_many_waiting")),
 )
 async def replay_webhooks(
     endpoint_id: str,
