@@ -46,6 +46,15 @@ class Alert(Base):
         ),
         Index("ix_alerts_open", "id", postgresql_where=text("acknowledged_at IS NULL AND for_operators")),
         Index("ix_alerts_unresolved", "id", postgresql_where=text("resolved_at IS NULL")),
+        # Those about a lifetime are as many as there were runs with a limit.
+        Index(
+            "ix_alerts_windows",
+            "key",
+            postgresql_where=text(
+                "resolved_at IS NULL AND kind IN ('spend.threshold', 'spend.burst', 'spend.refused', "
+                "'budget_80_percent') AND key NOT LIKE '%:lifetime:%'"
+            ),
+        ),
         Index("ix_alerts_untold", "id", postgresql_where=text("told_at IS NULL")),
         Index("ix_alerts_org_id_id", "org_id", "id"),
         Index("ix_alerts_kind_id", "kind", "id"),

@@ -107,7 +107,10 @@ class SpendControlVersion(Base):
     """
 
     __tablename__ = "control_versions"
-    __table_args__ = ({"schema": SCHEMA},)
+    __table_args__ = (
+        Index("ix_control_versions_changed_at", "changed_at", postgresql_where=text("version > 1")),
+        {"schema": SCHEMA},
+    )
 
     control_id: Mapped[uuid.UUID] = mapped_column(
         UUID(as_uuid=True), ForeignKey("ledger.controls.id"), primary_key=True

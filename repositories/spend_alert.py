@@ -1,10 +1,11 @@
 """What of spending an alert is due for: each query returns what has none yet, with the key that it will have."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.alert.rules import BUDGET_80_PERCENT
@@ -15,20 +16,42 @@ MOST = 500
 #: The part of a limit that the built-in rule is named for, in ten-thousandths.
 BUDGET_E4 = 8_000
 
+# The hour and the limit stand in the statements, and what is looked up in arrays: of an hour that it does not know the
+# planner expects a third of the table, and would rather read the whole of it and of what it is joined to.
+
+#: Controls that were changed within the last hour.
+_CHANGED = """
+    SELECT v.control_id FROM ledger.control_versions v
+    WHERE v.version > 1 AND v.changed_at > {at_hour_ago}
+"""
 # Windows that ended within the last hour count as well, so that what was reached in the last minute of one is found.
+# A lifetime does not end, and there is one for each run that ever was: its counter grows by spends alone, and what its
+# limit is by changes of the control, so those of the last hour say which to look at.
 _OF_LIMITS = f"""
-WITH reached AS (
+WITH counters AS (
+    SELECT n.* FROM ledger.counters n
+    WHERE n.ends_at > CAST(:now AS timestamptz) - interval '1 hour' AND n.ends_at < '9999-01-01 00:00:00+00'
+    UNION ALL
+    SELECT n.* FROM ledger.counters n WHERE n."window" = 'lifetime' AND n.id = ANY (ARRAY(
+        SELECT DISTINCT u.id FROM organizations o
+        CROSS JOIN LATERAL (
+            SELECT s.counted_in FROM ledger.spends s
+            WHERE s.org_id = o.id AND s.id > {{id_hour_ago}} OFFSET 0
+        ) s CROSS JOIN LATERAL unnest(s.counted_in) AS u (id)
+        UNION
+        SELECT n.id FROM ledger.counters n WHERE n.control_id = ANY (ARRAY({_CHANGED}))
+    ))
+), reached AS (
     SELECT c.org_id, c.id AS control_id, c.subject_kind || ' ' || c.subject_id AS subject, n."window", n.starts_at,
         n.ends_at, coalesce(b.severity, 'warning') AS severity, coalesce(b.enabled, true) AS is_budgeted,
         c.thresholds_e4 || CASE WHEN coalesce(b.enabled, true) THEN ARRAY[{BUDGET_E4}] END AS thresholds_e4, greatest(
             (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
             n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
         ) AS ratio, concat(n.control_id, ':', n."window", ':', extract(epoch FROM n.starts_at)::bigint) AS place
-    FROM ledger.counters n
+    FROM counters n
     JOIN ledger.controls c ON c.id = n.control_id AND c.status <> 'closed'
     JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = n."window"
     LEFT JOIN alert_rules b ON b.org_id = c.org_id AND b.name = '{BUDGET_80_PERCENT}' AND b.ended_at IS NULL
-    WHERE n.ends_at > CAST(:now AS timestamptz) - interval '1 hour'
 )
 SELECT r.*, CASE WHEN r.is_budgeted AND t.part = {BUDGET_E4} THEN '{BUDGET_80_PERCENT}' ELSE 'spend.threshold' END
     AS kind, t.part AS part_e4, concat('spend.threshold:', r.place, ':', t.part) AS key
@@ -42,7 +65,7 @@ SELECT r.*, 'spend.burst', NULL, concat('spend.burst:', r.place)
 FROM reached r
 WHERE r.ratio >= 5000 AND r."window" <> 'lifetime' AND :now < r.starts_at + (r.ends_at - r.starts_at) / 10
     AND NOT EXISTS (SELECT FROM alerts a WHERE a.key = concat('spend.burst:', r.place))
-LIMIT :most
+LIMIT {{most}}
 """
 
 # Rows are found by the time in their ids. One hour is enough for a sweep that runs each minute, and reads no more rows
@@ -57,21 +80,39 @@ WITH recent AS (
             CASE WHEN r.reason = 'rate' THEN r.asset ELSE coalesce(r.control_id::text, r.org_id) END AS whose,
             coalesce(r.window_starts_at, date_trunc('day', r.at, 'UTC')) AS since
     ) f
-    WHERE r.id > (SELECT uuidv7(interval '-1 hour'))
+    WHERE r.id > {id_hour_ago}
     ORDER BY key, r.id
 )
 SELECT key, kind, org_id, control_id, subject_kind || ' ' || subject_id AS subject, "window", resets_at AS ends_at,
     reason, asset, amount AS amount_minor
 FROM recent WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.key = recent.key)
-LIMIT :most
+LIMIT {most}
 """
 
 #: What fires about a window that is over, or about a limit of which less is used by now. What was refused has no
 #: counter where nothing else was spent in its window, and no window where a freeze or the limit of each spend refused
-#: it: its day counts.
+#: it: its day counts. Of lifetimes, only changes of a spend or of the control make less of what is used.
+_FIRING = f"""
+    a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'spend.refused', '{BUDGET_80_PERCENT}')
+"""
 _OVER = f"""
+WITH firing AS (
+    SELECT a.key FROM alerts a WHERE {_FIRING} AND a.key NOT LIKE '%:lifetime:%'
+    UNION
+    SELECT a.key FROM alerts a WHERE {_FIRING} AND a.subject = ANY (ARRAY(
+        SELECT type_id('ctl', t.control_id) FROM (
+            SELECT n.control_id FROM ledger.counters n WHERE n."window" = 'lifetime' AND n.id = ANY (ARRAY(
+                SELECT DISTINCT unnest(s.counted_in) FROM ledger.spend_changes c
+                JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+                WHERE c.id > {{id_hour_ago}}
+            ))
+            UNION
+            {_CHANGED}
+        ) t
+    ))
+)
 SELECT a.key
-FROM alerts a
+FROM firing a
 CROSS JOIN LATERAL (
     SELECT CASE WHEN a.key ~ '^spend[.][a-z]+:[0-9a-f-]{{36}}:[a-z]*:[0-9]+(:[0-9]+)?$'
         THEN string_to_array(a.key, ':') END AS parts
@@ -83,8 +124,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN ledger.controls c ON c.id = p.control_id AND c.status <> 'closed'
 LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = p."window"
 LEFT JOIN ledger.counters n ON n.control_id = p.control_id AND n."window" = p."window" AND n.starts_at = p.starts_at
-WHERE a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'spend.refused', '{BUDGET_80_PERCENT}')
-    AND k.parts IS NOT NULL AND (
+WHERE k.parts IS NOT NULL AND (
         c.id IS NULL OR CASE WHEN p."window" = '' THEN p.starts_at + interval '1 day' <= CAST(:now AS timestamptz)
         ELSE w."window" IS NULL
             OR ledger.window_end(p."window", p.starts_at, c.zone, c.week_starts) <= CAST(:now AS timestamptz)
@@ -94,7 +134,7 @@ WHERE a.resolved_at IS NULL AND a.kind IN ('spend.threshold', 'spend.burst', 'sp
             ), 0) < p.part
         END
     )
-LIMIT :most
+LIMIT {{most}}
 """
 _NAMES = frozenset(Happened.__dataclass_fields__)
 
@@ -103,15 +143,24 @@ async def due(session: AsyncSession, now: datetime) -> Sequence[Happened]:
     """Return what an alert is due for and has none; needs a platform session."""
     found: list[Happened] = []
     for query in (_OF_LIMITS, _OF_REFUSALS):
-        values = {"now": now, "most": MOST} if ":now" in query else {"most": MOST}
-        rows = await session.execute(text(query), values)
+        values = {"now": now} if ":now" in query else {}
+        rows = await session.execute(_since_an_hour(query, now), values)
         found += (_happened(dict(row)) for row in rows.mappings())
     return found
 
 
 async def over(session: AsyncSession, now: datetime) -> Sequence[str]:
     """Return the keys of alerts about limits whose case is over; needs a platform session."""
-    return (await session.scalars(text(_OVER), {"now": now, "most": MOST})).all()
+    return (await session.scalars(_since_an_hour(_OVER, now), {"now": now})).all()
+
+
+def _since_an_hour(query: str, now: datetime) -> TextClause:
+    hour_ago = now - timedelta(hours=1)
+    first = UUID(int=int(hour_ago.timestamp() * 1000) << 80)
+    known = {"id_hour_ago": f"'{first}'", "at_hour_ago": f"to_timestamp({hour_ago.timestamp()})", "most": MOST}
+    for name, value in known.items():
+        query = query.replace(f"{{{name}}}", str(value))
+    return text(query)
 
 
 def _happened(columns: Mapping[str, Any]) -> Happened:

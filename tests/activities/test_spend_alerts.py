@@ -1,7 +1,9 @@
 """Alerts about spending are raised once for their window, to the organization; a missing rate to operators."""
 
 from datetime import timedelta
+from functools import partial
 
+import asyncpg
 import pytest
 from sqlalchemy import select
 
@@ -10,14 +12,18 @@ from domain.alert.rules import BUDGET_80_PERCENT, BUILT_IN
 from domain.ids import uuid_of
 from domain.spend.calendar import Window, window_end, zone_of
 from domain.spend.control import Allowance, ControlStatus, Limit
+from ledger.spending import Spending
 from ledger.spends import Outcome
 from models.event import EventRow
+from models.spend import Spend as SpendRow
 from repositories import alert as alerts
-from repositories import listing
-from runtime.database import Database
+from repositories import listing, spend_alert
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import spend_control
 from services.alert_rule import Wanted, change_built_in
+from tests.conftest import DatabaseUrls
+from tests.support.plans import rows_read
 from tests.support.spend_world import CREDIT, NOW, World
 
 pytestmark = pytest.mark.db
@@ -194,4 +200,80 @@ async def test_refusal_without_a_window_fires_for_its_day(world: World) -> None:
     await world.raised()
     assert [row.status for row in await world.rows()] == ["firing"]
     await world.raised(NOW + timedelta(days=1))
+    assert [row.status for row in await world.rows()] == ["resolved"]
+
+
+async def refund(world: World) -> None:
+    """Refund a credit of the only spend."""
+    async with world.database.platform() as session:
+        books = Spending(await driver_connection(session), world.org)
+        [spend_id] = await session.scalars(select(SpendRow.id).where(SpendRow.org_id == world.org))
+        await books.refund(key=new_id("key"), spend_id=spend_id, amount_minor=CREDIT, at=NOW)
+
+
+#: Runs of before, each with a limit of a lifetime of which more than half is spent, and the alert that says so.
+OLD_RUNS = """
+    INSERT INTO ledger.controls SELECT (jsonb_populate_record(c, jsonb_build_object(
+        'id', md5('c' || i)::uuid, 'subject_id', 'run_' || i, 'path', ARRAY[md5('c' || i)::uuid]))).*
+    FROM ledger.controls c, generate_series($2::int, $3::int) i WHERE c.id = $1
+"""
+OLD_COUNTERS = """
+    INSERT INTO ledger.counters OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(n, jsonb_build_object(
+        'id', 1000000 + i, 'control_id', md5('c' || i)::uuid))).*
+    FROM ledger.counters n, generate_series($2::int, $3::int) i WHERE n.control_id = $1
+"""
+OLD_VERSIONS = """
+    INSERT INTO ledger.control_versions SELECT (jsonb_populate_record(v, jsonb_build_object(
+        'control_id', md5('c' || i)::uuid, 'command_id', 'old' || i, 'version', 2,
+        'changed_at', v.changed_at - interval '1 day'))).*
+    FROM ledger.control_versions v, generate_series($2::int, $3::int) i WHERE v.control_id = $1
+"""
+OLD_SPENDS = """
+    INSERT INTO ledger.spends SELECT (jsonb_populate_record(s, jsonb_build_object(
+        'id', uuidv7(interval '-1 day'), 'idempotency_key', 'old' || i, 'counted_in', ARRAY[1000000 + i]))).*
+    FROM ledger.spends s, generate_series($2::int, $3::int) i
+    WHERE s.idempotency_key NOT LIKE 'old%' AND $1::uuid <> s.id
+"""
+OLD_CHANGES = """
+    INSERT INTO ledger.spend_changes SELECT (jsonb_populate_record(c, jsonb_build_object(
+        'id', uuidv7(interval '-1 day'), 'idempotency_key', 'old' || i, 'spend_id', s.id))).*
+    FROM ledger.spend_changes c, generate_series($2::int, $3::int) i
+    JOIN ledger.spends s ON s.idempotency_key = 'old' || i
+    WHERE c.idempotency_key NOT LIKE 'old%' AND $1::uuid <> c.id
+"""
+OLD_ALERTS = """
+    INSERT INTO alerts (id, key, org_id, kind, subject, detail, shared, for_operators, told_at)
+    SELECT 'alr_' || i, 'spend.threshold:' || md5('c' || i)::uuid || ':lifetime:0:5000', a.org_id, a.kind,
+        type_id('ctl', md5('c' || i)::uuid), a.detail, true, false, now()
+    FROM alerts a, generate_series($2::int, $3::int) i WHERE a.subject = type_id('ctl', $1::uuid)
+"""
+
+
+async def test_sweep_costs_the_same_however_many_runs_had_a_limit(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    world = await World(database).begin()
+    control = await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
+    await world.spend(51)
+    assert await world.raised() == [("spend.threshold", control)]
+    await refund(world)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    costs: dict[str, list[int]] = {"due": [], "over": []}
+    for first, last in ((1, 2_000), (2_001, 20_000)):
+        for statement in (OLD_RUNS, OLD_COUNTERS, OLD_VERSIONS, OLD_SPENDS, OLD_CHANGES, OLD_ALERTS):
+            await owner.execute(statement, uuid_of(control), first, last)
+        await owner.execute("ANALYZE")
+        for name, reading in (("due", spend_alert.due), ("over", spend_alert.over)):
+            costs[name].append(await rows_read(database, None, partial(reading, now=NOW)))
+    await owner.close()
+    await database.close()
+    assert {name: cost for name, cost in costs.items() if cost[1] > cost[0] + 10} == {}
+
+
+async def test_lifetime_that_less_is_used_of_is_over_with_the_refund(world: World) -> None:
+    await world.limit(Limit(window=Window.LIFETIME, amount_minor=100 * CREDIT))
+    await world.spend(80)
+    await world.raised()
+    await refund(world)
+    await world.raised()
     assert [row.status for row in await world.rows()] == ["resolved"]

@@ -26,6 +26,17 @@ async def blocks_read(database: Database, org_id: str | None, reading: Reading) 
     A prepared statement is planned for its parameters at first and for any parameters later on, so both count. Without
     an organization it is the platform that reads.
     """
+    return await _read(database, org_id, reading, _blocks)
+
+
+async def rows_read(database: Database, org_id: str | None, reading: Reading) -> int:
+    """Return how many rows of tables the statements of a reading look at, as `blocks_read` does."""
+    return await _read(database, org_id, reading, _rows)
+
+
+async def _read(
+    database: Database, org_id: str | None, reading: Reading, measure: Callable[[dict[str, Any]], int]
+) -> int:
     session_of = database.platform() if org_id is None else database.tenant(org_id)
     async with session_of as session:
         connection = await session.connection()
@@ -40,7 +51,7 @@ async def blocks_read(database: Database, org_id: str | None, reading: Reading) 
         finally:
             event.remove(connection.sync_connection, "before_cursor_execute", note)
         assert sent
-        return sum([await _worst(session, statement, parameters, _blocks) for statement, parameters in sent])
+        return sum([await _worst(session, statement, parameters, measure) for statement, parameters in sent])
 
 
 async def vacuum(owner: asyncpg.Connection, *tables: str) -> None:
