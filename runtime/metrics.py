@@ -117,6 +117,12 @@ class ApiMetrics:
             ("batch",),
             registry=self.registry,
         )
+        self._archive_failing = Gauge(
+            "bursar_wal_archive_failing_seconds",
+            "For how long PostgreSQL fails to archive its WAL; 0 when it does not, NaN when not known.",
+            registry=self.registry,
+        )
+        self.set_archive_failing(None)
         self._payment_commands = Counter(
             "bursar_payment_commands",
             "Commands to payments, by command and outcome: ok, the error code, or error.",
@@ -152,6 +158,10 @@ class ApiMetrics:
     def set_inbox_oldest(self, seconds: float | None) -> None:
         """Keep for how long the oldest unhandled event waits; None when that is not known."""
         self._inbox_oldest.set(math.nan if seconds is None else seconds)
+
+    def set_archive_failing(self, seconds: float | None) -> None:
+        """Keep for how long the server fails to archive its WAL; None when that is not known."""
+        self._archive_failing.set(math.nan if seconds is None else seconds)
 
     def set_alerts_open(
         self, of_operators: Mapping[tuple[str, str], int], of_organizations: Mapping[tuple[str, str], int]

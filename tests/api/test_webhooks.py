@@ -350,6 +350,7 @@ async def test_event_is_stored_while_temporal_is_away_and_its_age_is_shown(fresh
         assert int(age.split()[1].partition(".")[0]) >= 3600
         assert 'bursar_webhooks_total{outcome="new",provider="stripe"} 1.0' in metrics
         assert 'bursar_batch_oldest_due_seconds{batch="usage-charges"} 0.0' in metrics
+        assert "bursar_wal_archive_failing_seconds 0.0" in metrics
 
 
 async def test_without_a_database_the_provider_is_told_to_come_again() -> None:

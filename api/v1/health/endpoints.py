@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from api.deps import Deps, DepsDep
 from api.fields import ResponseModel
 from api.routing import Resource
-from repositories import alert, due, provider_event
+from repositories import alert, due, provider_event, wal_archive
 
 log = structlog.get_logger("bursar.api")
 router = Resource(tags=["health"])
@@ -105,6 +105,18 @@ async def _batches(deps: Deps) -> None:
     deps.metrics.set_batch_oldest(ages)
 
 
+async def _archive(deps: Deps) -> None:
+    """Keep for how long PostgreSQL fails to archive its WAL."""
+    age: float | None = None
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            since = await deps.platform_pool.read(wal_archive.failing_since)
+        age = 0.0 if since is None else max(0.0, (datetime.now(UTC) - since).total_seconds())
+    except Exception as exc:
+        log.warning("archive.unknown", error=f"{type(exc).__name__}: {exc}"[:300])
+    deps.metrics.set_archive_failing(age)
+
+
 async def _answer(question: Coroutine[Any, Any, None]) -> str:
     try:
         await asyncio.wait_for(question, CHECK_SECONDS)
@@ -139,6 +151,6 @@ async def metrics(request: Request, deps: DepsDep) -> Response:
     """Show the metrics of this process in Prometheus' text format."""
     accept = request.headers.get("accept", "")
     content, content_type = await deps.metrics.scrape(
-        accept, lambda: asyncio.gather(_inbox_oldest(deps), _alerts_open(deps), _batches(deps))
+        accept, lambda: asyncio.gather(_inbox_oldest(deps), _alerts_open(deps), _batches(deps), _archive(deps))
     )
     return Response(content, headers={"Content-Type": content_type})
