@@ -33,7 +33,7 @@ from services import payout as service
 #: What an operator should look at, by the event; closed when the payout ends.
 ALERTED = {
     "waiting_for_funds": "The platform's balance at the provider is short for a payout",
-    "unknown": "A payout may have been sent: the provider gave no answer",
+    "unknown": "A payout may have been sent: the provider gave no answer, or another one",
 }
 #: Refusals that say nothing about the payout: our API key, and a key of idempotency that means something else.
 ABOUT_US = frozenset({"stripe.key_refused", "idempotency_error"})
@@ -112,7 +112,7 @@ class PayoutActivities:
             return SentPayout(refused=gone.code, detail=gone.detail)
         key = payout_key(sending.payout_id, "transfer", str(sending.attempt))
         try:
-            return _sent(await provider.transfer(_asked(sending), idempotency_key=key))
+            return _sent(sending, await provider.transfer(_asked(sending), idempotency_key=key))
         except OutcomeUnknown as unknown:
             return SentPayout(unknown=True, detail=unknown.detail)
         except BalanceShort as short:
@@ -134,7 +134,7 @@ class PayoutActivities:
             found = await self._provider().find_transfer(_asked(message.payout))
         except OutcomeUnknown as unknown:
             return SentPayout(unknown=True, detail=unknown.detail)
-        return SentPayout(missing=True) if found is None else _sent(found)
+        return SentPayout(missing=True) if found is None else _sent(message.payout, found)
 
     def _provider(self) -> PayoutProvider:
         if self._payouts is None:
@@ -203,7 +203,8 @@ class PayoutActivities:
                 session,
                 kind=f"payout.{message.event}",
                 subject=after.payout_id,
-                detail=f"{ALERTED[message.event]}: {after.payout_id}, {amount} {after.currency} to {after.org_id}.",
+                detail=f"{ALERTED[message.event]}: {after.payout_id}, {amount} {after.currency} to {after.org_id}."
+                + (f" {message.details['detail']}" if "detail" in message.details else ""),
                 org_id=after.org_id,
                 key=f"payout.{message.event}:{after.payout_id}:{after.version}",
             )
@@ -254,5 +255,10 @@ def _asked(sending: Payout) -> NewTransfer:
     )
 
 
-def _sent(found: TransferSnapshot) -> SentPayout:
+def _sent(sending: Payout, found: TransferSnapshot) -> SentPayout:
+    """Answer what was sent. Another amount is of a request that restored books have forgotten; operators decide."""
+    if (found.amount_minor, found.currency) != (sending.amount_minor, sending.currency):
+        amount = f"{format_amount(found.amount_minor, found.currency)} {found.currency}"
+        detail = f"The provider has {found.ref} of {amount} for it, which is not what was taken out."
+        return SentPayout(unknown=True, refused="payout.other_amount", detail=detail)
     return SentPayout(transfer_ref=found.ref, movement=found.movement)

@@ -102,8 +102,8 @@ class SendPayout(Message):
 class SentPayout(Message):
     """What the provider answered: that it has it, that it has not, or why it was not sent.
 
-    `missing` is the answer of a look alone. `unknown`: it may have been sent. `short`: the platform has not so much
-    there.
+    `missing` is the answer of a look alone. `unknown`: it may have been sent; with `refused`, something else was.
+    `short`: the platform has not so much there.
     """
 
     missing: bool = False

@@ -234,8 +234,11 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
 def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tuple[Outcome, BalanceTransaction | None]:
     """Return what an answer makes of a payout, and what it did to the provider's balance."""
-    if answer is None or answer.unknown:
+    if answer is None:
         return rules.unanswered(sending, now), None
+    if answer.unknown:
+        detail = None if answer.refused is None else answer.detail
+        return rules.unanswered(sending, now, code=answer.refused, detail=detail), None
     if answer.short:
         return rules.short(sending, now), None
     if answer.transfer_ref is not None:

@@ -67,10 +67,13 @@ def short(payout: Payout, now: datetime) -> Outcome:
     return _later(again, S.WAITING_FOR_FUNDS, now, payout.gives_up_at or now + WAITS_FOR_FUNDS)
 
 
-def unanswered(payout: Payout, now: datetime) -> Outcome:
-    """Look for it later: it may have been sent."""
+def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail: str | None = None) -> Outcome:
+    """Look for it later: it may have been sent. What the provider has instead, if anything, is noted."""
     _demand_open(payout)
-    return _later(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
+    later = _later(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
+    if code is None:
+        return later
+    return replace(later, details={**later.details, "code": code, "detail": detail})
 
 
 def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome:

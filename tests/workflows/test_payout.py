@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.inbox import InboxActivities
@@ -17,7 +17,9 @@ from domain.payment.event_types import handling_of
 from domain.payment.snapshot import ProviderEvent
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Ledger
+from models.alert import Alert
 from providers.payments.base import OutcomeUnknown
+from providers.payouts.base import NewTransfer
 from repositories import payout as payouts
 from repositories import payout_schedule, provider_event
 from repositories.listing import Wanted
@@ -247,8 +249,6 @@ async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
     with stage.env.with_time_skipping_disabled():
         await made.reaches("unknown")
         await made.handle.terminate("by hand")
-    from providers.payouts.base import NewTransfer
-
     stage.payouts.modes[made.payout.account_ref] = "ok"
     sent = NewTransfer(
         payout_id=made.payout.payout_id,
@@ -268,6 +268,31 @@ async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
     while (await made.state()).status != "paid":
         await again()
     assert not [key for key in stage.payouts.keys if made.payout.payout_id in key]
+
+
+async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stage):
+    """It was asked for anew after books were restored, and the earnings are not what they were."""
+    made = await taken_out(stage)
+    other = NewTransfer(
+        payout_id=made.payout.payout_id, account_ref=made.payout.account_ref, amount_minor=1000, currency="USD"
+    )
+    await stage.payouts.transfer(other, idempotency_key="before the restore")
+    with stage.env.with_time_skipping_disabled():
+        await made.reaches("unknown")
+        detail = f"The provider has tr_{made.payout.payout_id} of 10.00 USD for it, which is not what was taken out."
+        assert (await made.timeline())[-1].details == {"tries": 1, "code": "payout.other_amount", "detail": detail}
+        async with stage.database.platform() as session:
+            query = select(Alert.kind, Alert.detail).where(Alert.subject == made.payout.payout_id)
+            [(kind, said)] = (await session.execute(query)).all()
+        assert kind == "payout.unknown"
+        assert said.endswith(f" {detail}")
+        await made.approved()
+        command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Sent before the restore.")
+        result = await reach.update(
+            stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
+        )
+    assert result.status == "failed"
+    assert await made.earnings() == ALL
 
 
 async def test_payout_that_restored_books_hold_again_is_sent_although_a_run_of_it_had_ended(stage):
