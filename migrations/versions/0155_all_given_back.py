@@ -1,7 +1,7 @@
 """What was captured in part and given back in full counts as nothing in limits in money.
 
 Revision ID: 0155_all_given_back
-Revises: 0152_months_that_end
+Revises: 0154_alerts_of_lifetimes
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0155_all_given_back"
-down_revision: str | None = "0152_months_that_end"
+down_revision: str | None = "0154_alerts_of_lifetimes"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -58,7 +58,7 @@ async def test_what_was_given_back_in_full_before_counts_as_nothing_too(empty_da
         await tenant.spending.settle(key=fresh("c"), spend_id=reserved, amount_minor=101, at=NOW)
         await tenant.spending.refund(key=fresh("r"), spend_id=reserved, at=NOW)
         given_back = []
-        for command, revision in (("downgrade", "0152_months_that_end"), ("upgrade", "head")):
+        for command, revision in (("downgrade", "0154_alerts_of_lifetimes"), ("upgrade", "head")):
             await asyncio.to_thread(alembic, empty_database_url, command, revision)
             given_back.append((await tenant.counter(control))["refunded"])
         await books.assert_proven()
