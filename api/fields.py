@@ -134,7 +134,7 @@ def _address(text: str) -> str:
 
 def _known(code: str) -> str:
     if code not in _CURRENCIES:
-        raise ValueError("Unknown currency.")
+        raise ValueError(f"Unknown currency. Use one of {', '.join(sorted(_CURRENCIES))}.")
     return code
 
 
@@ -236,9 +236,9 @@ def _in_range(moment: datetime) -> datetime:
     try:
         utc = moment.astimezone(UTC)
     except (OverflowError, ValueError):
-        raise ValueError("This time is out of range.") from None
+        raise ValueError("This time is out of range. Use a year from 1970 to 9998.") from None
     if not 1970 <= utc.year <= 9998:
-        raise ValueError("This time is out of range.")
+        raise ValueError("This time is out of range. Use a year from 1970 to 9998.")
     return utc
 
 
@@ -296,7 +296,7 @@ class ResponseModel(BaseModel):
 
 
 class Page(ResponseModel, Generic[T]):
-    """One page of a list, and where the next one begins."""
+    """One page of a list, and the cursor of the next page."""
 
     data: list[T]
     next_cursor: str | None = Field(

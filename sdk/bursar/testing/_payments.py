@@ -104,7 +104,11 @@ class Payments:
 
     def _require_handed_over(self, payment: Payment, escrow: Escrow) -> None:
         if payment.escrow_id != escrow.id:
-            raise Refused(409, "escrow.payment_mismatch", "This payment was made for something else.")
+            raise Refused(
+                409,
+                "escrow.payment_mismatch",
+                "This payment was not made for this escrow. Name one that was, or fund from another source.",
+            )
         if payment.fulfilment != "done":
             detail = f"A payment that is {payment.status} has no money for an escrow."
             members = {"state": payment.status, "fulfilment": payment.fulfilment}
