@@ -87,12 +87,14 @@ MetadataChange = Annotated[
 
 
 class WithMetadata(RequestModel):
-    """What can be written on an object when it is made."""
+    """Your own id and metadata of a new object."""
 
     external_id: ExternalId | None = Field(
-        default=None, description="Your own id of it, which no other of these objects of yours has."
+        default=None, description="Your own id for the object. It must be unique among your objects of this kind."
     )
-    metadata: Metadata = Field(default={}, description="Pairs of text of your own, which nobody but you sees.")
+    metadata: Metadata = Field(
+        default={}, description="Your own key-value pairs of text. Other organizations cannot see them."
+    )
 
     def own(self) -> Written:
         """Return both."""
@@ -100,11 +102,12 @@ class WithMetadata(RequestModel):
 
 
 class MetadataUpdate(RequestModel):
-    """What can be changed of what is written on an object; what is left out stays."""
+    """Your own id and metadata of an object. Fields that are left out stay as they are."""
 
-    external_id: ExternalId | None = Field(default=None, description="Your own id of it; null takes it away.")
+    external_id: ExternalId | None = Field(default=None, description="Your own id for the object; null removes it.")
     metadata: MetadataChange = Field(
-        default=None, description="Keys to set, and with an empty value or null keys to remove; null removes all."
+        default=None,
+        description="Keys to set. An empty or null value removes its key; null instead of the object removes all keys.",
     )
 
     def written(self) -> dict[str, Any]:
@@ -113,10 +116,10 @@ class MetadataUpdate(RequestModel):
 
 
 class MetadataView(ResponseModel):
-    """What you have written on an object."""
+    """Your own id and metadata of an object."""
 
-    external_id: str | None = Field(description="Your own id of it.")
-    metadata: dict[str, str] = Field(description="Pairs of text of your own.")
+    external_id: str | None = Field(description="Your own id for the object.")
+    metadata: dict[str, str] = Field(description="Your own key-value pairs of text.")
 
 
 def shown(own: ObjectMetadata | None) -> dict[str, Any]:
@@ -144,7 +147,7 @@ async def seen(session: AsyncSession, actor: Actor, objects: Mapping[str, str]) 
 async def _wanted(
     request: Request,
     actor: ActorDep,
-    external_id: Annotated[str | None, Query(description="Only what has this id of yours.")] = None,
+    external_id: Annotated[str | None, Query(description="Only the objects with this external id of yours.")] = None,
 ) -> Written:
     metadata: dict[str, object] = {}
     for name, value in request.query_params.items():
@@ -154,7 +157,10 @@ async def _wanted(
             if not value:
                 raise refused(named[1], "Name the value that it has to have.")
     if len(metadata) > MAX_FILTERS:
-        raise Invalid(f"A list is narrowed by {MAX_FILTERS} keys of metadata at most.", extra={"field": "metadata"})
+        raise Invalid(
+            f"A list can be filtered by at most {MAX_FILTERS} metadata keys. Send fewer of them.",
+            extra={"field": "metadata"},
+        )
     found = Written(None if external_id is None else checked_external_id(external_id), checked_metadata(metadata))
     if found and actor.is_platform:
         permit(actor, Permission.INSPECT)
@@ -173,7 +179,7 @@ METADATA_FILTER: dict[str, Any] = {
             "required": False,
             "style": "deepObject",
             "explode": True,
-            "description": "Only what has these values in your metadata: `metadata[key]=value`.",
+            "description": "Only objects with these values in your metadata: `metadata[key]=value`.",
             "schema": {
                 "type": "object",
                 "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_VALUE},
@@ -205,7 +211,7 @@ def _precondition(
     if_match: Annotated[
         str | None,
         Header(
-            description="The `ETag` of the object that you have read; `*` for whichever it is. Required here.",
+            description="The `ETag` of the object as you have read it, or `*` for any version. Required here.",
             examples=['"1"'],
             json_schema_extra=_REQUIRED,
         ),
@@ -218,8 +224,10 @@ def _precondition_if_given(
     if_match: Annotated[
         str | None,
         Header(
-            description="The `ETag` of what you have read: if it has changed since, this is refused. Without it, "
-            "whatever is there is replaced.",
+            description=(
+                "The `ETag` of the object as you have read it. If it has changed since, the request is refused. "
+                "Without it, any version is replaced."
+            ),
             examples=['"1"'],
         ),
     ] = None,
