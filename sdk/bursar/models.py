@@ -1337,7 +1337,7 @@ class DefaultsView(Model):
 
 
 class DeliveryView(Model):
-    """The latest delivery; `number` is the number of its event."""
+    """The latest delivery; `number` is the number of its event in the timeline."""
 
     number: int = NOT_SENT
     artifacts: list[dict[str, str | None]] = NOT_SENT
@@ -1619,7 +1619,7 @@ class EscrowEventView(Model):
 
 
 class EscrowMilestoneView(Model):
-    """A part of the work."""
+    """A milestone: a part of the work with its own amount."""
 
     name: str = NOT_SENT
     amount: Amount = NOT_SENT

@@ -85,13 +85,13 @@ class CreateEscrow(WithMetadata):
     model_config = example(contract_id="ctr_01kar6h2d8e4wvq3r5s7t9x1zy", amount="50.00")
 
     contract_id: ContractId
-    amount: Amount | None = Field(default=None, description="Checked against the contract's price when given.")
+    amount: Amount | None = Field(default=None, description="If given, it must equal the contract's price.")
 
 
 class Fund(RequestModel):
-    """Funds the escrow: from what the payer has (`source`), from an existing payment, or by a new one (`provider`).
+    """Funds the escrow from the payer's credits or balance (`source`), an existing payment, or a new one (`provider`).
 
-    With `provider`, the payment options are the same as those of a payment.
+    The other fields are the payment options of a new payment, as in `POST /payments`. They need `provider`.
     """
 
     model_config = example(source="credits")
@@ -108,7 +108,7 @@ class Fund(RequestModel):
     asset: Coin | None = None
     total: Amount | None = Field(
         default=None,
-        description="What you have seen that it costs. Where it costs something else by now, nothing is paid.",
+        description="The total with tax that you have seen. If the total has changed, nothing is paid.",
     )
 
     @field_validator("source", mode="before")
@@ -129,7 +129,10 @@ class Fund(RequestModel):
             raise Invalid("Set only one of source, payment_id and provider.", extra={"field": "source"})
         how = self.model_dump(exclude={"source", "payment_id", "provider"}, exclude_unset=True)
         if self.provider is None and how:
-            raise Invalid("Payment options are allowed together with provider only.", extra={"field": "provider"})
+            raise Invalid(
+                "Payment options are allowed together with provider only. Send provider, or leave them out.",
+                extra={"field": "provider"},
+            )
         return None if self.provider is None else PaymentOptions(provider=self.provider, **how)
 
 
@@ -158,7 +161,7 @@ class Validate(RequestModel):
 
 
 class Approve(RequestModel):
-    """Signs as the principal of the API key."""
+    """Signs for the delivery as the principal of the API key."""
 
     delivery: DeliveryNumber | None = None
 
@@ -166,7 +169,7 @@ class Approve(RequestModel):
 
 
 class OpenDispute(RequestModel):
-    """Freezes the escrow."""
+    """Opens a dispute, which freezes the escrow."""
 
     model_config = example(reason="A third of the labels is wrong")
 
@@ -174,7 +177,7 @@ class OpenDispute(RequestModel):
 
 
 class Evidence(RequestModel):
-    """A party's evidence."""
+    """A party's evidence in the dispute."""
 
     model_config = example(note="The guidelines changed half-way", artifacts=[{"uri": "https://example.com/mail.eml"}])
 
@@ -183,7 +186,7 @@ class Evidence(RequestModel):
 
 
 class Resolve(RequestModel):
-    """The arbiter's decision."""
+    """The arbiter's decision of the dispute."""
 
     model_config = example(payee_share="0.60", note="Most of the work can be used")
 
@@ -192,7 +195,7 @@ class Resolve(RequestModel):
 
 
 class Refund(RequestModel):
-    """Refunds an amount, or all that is held."""
+    """Refunds `amount` to the payer, or all that is held when it is left out."""
 
     model_config = example(amount="10.00")
 
@@ -213,11 +216,13 @@ class SignatureView(ResponseModel):
     signatory: str
     signed_at: datetime
     signed_by: str | None = Field(description="Who signed; null when it was not recorded.")
-    on_behalf: bool = Field(description="Whether an operator, or who made a link, signed on behalf of the signatory.")
+    on_behalf: bool = Field(
+        description="Whether an operator, or whoever made the link of the session, signed on behalf of the signatory."
+    )
 
 
 class EscrowMilestoneView(ResponseModel):
-    """A part of the work."""
+    """A milestone: a part of the work with its own amount."""
 
     name: str
     amount: Exact
@@ -233,7 +238,7 @@ class DeadlinesView(ResponseModel):
 
 
 class DeliveryView(ResponseModel):
-    """The latest delivery; `number` is the number of its event."""
+    """The latest delivery; `number` is the number of its event in the timeline."""
 
     number: int
 
@@ -270,7 +275,7 @@ class DisputeView(ResponseModel):
 
 
 class EscrowUpdate(MetadataUpdate):
-    """What you have written on an escrow; what is left out stays."""
+    """Your own `external_id` and `metadata` of an escrow. Fields that are left out stay as they are."""
 
     model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
 
@@ -301,7 +306,9 @@ class EscrowView(NamedView):
     deadlines: DeadlinesView
     dispute: DisputeView | None
     cancel_requested_by: str | None
-    story: str = Field(description="In words: what is held, who has to act, and what happens by itself and when.")
+    story: str = Field(
+        description="The escrow in words: what is held, who has to act, and what happens automatically and when."
+    )
     workflow_id: str
     version: int = Field(description="The number of the latest event in the timeline.")
     created_at: datetime
