@@ -247,7 +247,10 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
 
     async def act() -> EscrowView:
         if body.amount is not None and parse_amount(body.amount, contract.currency) != contract.price_minor:
-            raise Conflict("The amount must equal the contract's price.", code="escrow.amount_mismatch")
+            raise Conflict(
+                "The amount must equal the contract's price. Correct it, or leave it out.",
+                code="escrow.amount_mismatch",
+            )
         if row is not None and opened is None:
             raise Conflict(
                 "This contract has an escrow already.",
@@ -272,7 +275,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
 async def update_escrow(
     escrow_id: str, body: EscrowUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
 ) -> Response:
-    """Change your own id and metadata of an escrow. Each party has its own, and sees no other one's."""
+    """Change your own `external_id` and `metadata` of an escrow. Each party has its own and sees only these."""
     escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.AWARD)
 
@@ -292,7 +295,7 @@ async def update_escrow(
 
 @router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)
 async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
-    """Move the whole amount into escrow: from credits, from a balance, from a payment, or by a new payment."""
+    """Move the whole amount into escrow: from credits, a balance, an existing payment or a new payment."""
     escrow, actor = await sender.find(escrow_id, NEEDS[EscrowAction.FUND]), sender.actor
     means = body.means()
     if means is not None:
@@ -332,7 +335,10 @@ async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, onc
 
     async def act() -> EscrowView:
         if payment.terms.purpose.escrow_id != escrow.terms.escrow_id:
-            raise Conflict("This payment was made for something else.", code="escrow.payment_mismatch")
+            raise Conflict(
+                "This payment was not made for this escrow. Name one that was, or fund from another source.",
+                code="escrow.payment_mismatch",
+            )
         await payment_commands.hand_over(deps, sender.temporal, actor, payment, once.command_id)
         return await _now(deps, actor, escrow.terms.escrow_id)
 
@@ -364,7 +370,7 @@ async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
     "/escrows/{escrow_id}/validation", response_model=EscrowView, responses=_REFUSALS, operation_id="escrows.validate"
 )
 async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, once: MovesMoney) -> Response:
-    """Record a validator's score; at or above the contract's threshold the delivery is released."""
+    """Record a validator's score. A score at or above the contract's threshold releases the delivery."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.VALIDATE])
     command = ValidateEscrow(
         command_id=once.command_id,
@@ -382,7 +388,7 @@ async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, o
 async def approve_delivery(
     escrow_id: str, sender: SenderDep, once: MovesMoney, body: Approve | None = None
 ) -> Response:
-    """Sign for the delivery as the key's principal; the k-th of n signatures releases it."""
+    """Sign for the delivery as the key's principal. The last required signature releases it."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.APPROVE])
     command = ApproveEscrow(
         command_id=once.command_id,
@@ -394,7 +400,7 @@ async def approve_delivery(
 
 @router.post("/escrows/{escrow_id}/disputes", response_model=EscrowView, responses=_REFUSALS)
 async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, once: MayRepeat) -> Response:
-    """Freeze the escrow until an arbiter decides or the contract's default is due."""
+    """Open a dispute: the escrow is frozen until an arbiter decides or the contract's default applies."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.DISPUTE])
     command = DisputeEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason)
     return await sender.send(once, escrow, "dispute", command)
@@ -402,7 +408,7 @@ async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, onc
 
 @router.post("/escrows/{escrow_id}/disputes/evidence", response_model=EscrowView, responses=_HEARING)
 async def submit_evidence(escrow_id: str, body: Evidence, sender: SenderDep, once: MayRepeat) -> Response:
-    """Add evidence to the open dispute while its evidence window lasts."""
+    """Add evidence to the open dispute, until its `evidence_until`."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.SUBMIT_EVIDENCE])
     command = SubmitEvidence(
         command_id=once.command_id,
@@ -415,7 +421,7 @@ async def submit_evidence(escrow_id: str, body: Evidence, sender: SenderDep, onc
 
 @router.post("/escrows/{escrow_id}/disputes/resolution", response_model=EscrowView, responses=_REFUSALS)
 async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once: MovesMoney) -> Response:
-    """Split what is held as the arbiter says."""
+    """Decide the dispute as the arbiter: split what is held between the agent and the payer."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.RESOLVE])
     command = ResolveEscrow(
         command_id=once.command_id,
@@ -430,7 +436,7 @@ async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once
     "/escrows/{escrow_id}/refunds", response_model=EscrowView, responses=_REFUNDING, operation_id="escrows.refund"
 )
 async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Refund | None = None) -> Response:
-    """Refund an amount, or all that is held, to the payer, as the payee."""
+    """Refund an amount, or all that is held, to the payer. Only the payee may do this."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.REFUND])
     amount = body.amount if body else None
     command = RefundEscrow(
@@ -451,7 +457,10 @@ async def _refuse_crumbs(sender: _Sender, escrow: Escrow, command: RefundEscrow,
 
 @router.post("/escrows/{escrow_id}/cancel", response_model=EscrowView, responses=_REFUSALS)
 async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Cancel | None = None) -> Response:
-    """End the escrow before delivery: either party while nothing is funded, then the payee, or both."""
+    """End the escrow before delivery.
+
+    While nothing is funded, either party may do this. After that, the payee may, or both parties together.
+    """
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.CANCEL])
     command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
     if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:

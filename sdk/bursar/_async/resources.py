@@ -605,7 +605,7 @@ class AsyncEscrows:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.EscrowView:
-        """Change your own id and metadata of an escrow. Each party has its own, and sees no other one's."""
+        """Change your own `external_id` and `metadata` of an escrow. Each party has its own and sees only these."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.update",
@@ -636,7 +636,7 @@ class AsyncEscrows:
         total: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.FundedView:
-        """Move the whole amount into escrow: from credits, from a balance, from a payment, or by a new payment."""
+        """Move the whole amount into escrow: from credits, a balance, an existing payment or a new payment."""
         return await self._caller.ask(
             models.FundedView,
             "escrows.fund",
@@ -686,7 +686,7 @@ class AsyncEscrows:
         delivery: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.EscrowView:
-        """Record a validator's score; at or above the contract's threshold the delivery is released."""
+        """Record a validator's score. A score at or above the contract's threshold releases the delivery."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.validate",
@@ -700,7 +700,7 @@ class AsyncEscrows:
     async def approve(
         self, escrow_id: str, *, delivery: int | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.EscrowView:
-        """Sign for the delivery as the key's principal; the k-th of n signatures releases it."""
+        """Sign for the delivery as the key's principal. The last required signature releases it."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.approve",
@@ -714,7 +714,7 @@ class AsyncEscrows:
     async def open_dispute(
         self, escrow_id: str, *, reason: str, idempotency_key: str | None = None
     ) -> models.EscrowView:
-        """Freeze the escrow until an arbiter decides or the contract's default is due."""
+        """Open a dispute: the escrow is frozen until an arbiter decides or the contract's default applies."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.open_dispute",
@@ -733,7 +733,7 @@ class AsyncEscrows:
         artifacts: Sequence[params.ArtifactBody] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.EscrowView:
-        """Add evidence to the open dispute while its evidence window lasts."""
+        """Add evidence to the open dispute, until its `evidence_until`."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.submit_evidence",
@@ -752,7 +752,7 @@ class AsyncEscrows:
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.EscrowView:
-        """Split what is held as the arbiter says."""
+        """Decide the dispute as the arbiter: split what is held between the agent and the payer."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.resolve_dispute",
@@ -766,7 +766,7 @@ class AsyncEscrows:
     async def refund(
         self, escrow_id: str, *, amount: AmountLike | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.EscrowView:
-        """Refund an amount, or all that is held, to the payer, as the payee."""
+        """Refund an amount, or all that is held, to the payer. Only the payee may do this."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.refund",
@@ -780,7 +780,10 @@ class AsyncEscrows:
     async def cancel(
         self, escrow_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.EscrowView:
-        """End the escrow before delivery: either party while nothing is funded, then the payee, or both."""
+        """End the escrow before delivery.
+
+        While nothing is funded, either party may do this. After that, the payee may, or both parties together.
+        """
         return await self._caller.ask(
             models.EscrowView,
             "escrows.cancel",

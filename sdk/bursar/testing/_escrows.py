@@ -90,7 +90,11 @@ class Escrows:
             datetime.now(UTC),
         )
         if body.get("amount") is not None and positive(body["amount"], made.currency) != made.price:
-            raise Refused(409, "escrow.amount_mismatch", "The amount must equal the contract's price.")
+            raise Refused(
+                409,
+                "escrow.amount_mismatch",
+                "The amount must equal the contract's price. Correct it, or leave it out.",
+            )
         if made.id in self._escrows:
             exists = self._escrows[made.id]
             raise exists.refused("This contract has an escrow already.", "escrow.exists", escrow_id=made.id)

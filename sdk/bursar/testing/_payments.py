@@ -95,7 +95,9 @@ class Payments:
             payment = self._made(request, body, for_escrow(body, escrow))
             return Answer(200, {**self._escrows.find(escrow_id).document(), "payment": payment.document()})
         if body.keys() & set(_OPTIONS):
-            raise invalid("Payment options are allowed together with provider only.", "provider")
+            raise invalid(
+                "Payment options are allowed together with provider only. Send provider, or leave them out.", "provider"
+            )
         if body.get("payment_id") is not None:
             self._require_handed_over(self._known(body["payment_id"]), escrow)
         else:
