@@ -1585,7 +1585,7 @@ class EscrowActionList(Model):
 
 
 class EscrowActionView(Model):
-    """One command: its effect where the caller may give it now, or the reason why not."""
+    """One command: its effect if the caller may give it now, otherwise the reason why not."""
 
     action: EscrowAction = NOT_SENT
     allowed: bool = NOT_SENT

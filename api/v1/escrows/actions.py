@@ -42,11 +42,11 @@ Kind = EscrowPostingKind
 class EscrowEffectView(ResponseModel):
     """What a command would move, and the state after it. Amounts are decimal strings of `currency`."""
 
-    funded: Exact = Field(description="From the payer into the escrow.")
-    to_agent: Exact = Field(description="Net of commission.")
+    funded: Exact = Field(description="What moves from the payer into the escrow.")
+    to_agent: Exact = Field(description="What the agent gets, net of commission.")
     commission: Exact
     to_payer: Exact
-    held: Exact = Field(description="What the escrow would hold after it.")
+    held: Exact = Field(description="What the escrow holds afterwards.")
     currency: str
     status: Status
 
@@ -69,7 +69,7 @@ class EscrowEffectView(ResponseModel):
 
 
 class EscrowActionView(JudgedView[EscrowAction, EscrowEffectView]):
-    """One command: its effect where the caller may give it now, or the reason why not."""
+    """One command: its effect if the caller may give it now, otherwise the reason why not."""
 
     @classmethod
     def of(cls, action: Action) -> Self:
@@ -103,7 +103,7 @@ async def list_actions(
 ) -> EscrowActionList:
     """List every command: whether you may give it now, why not, and what it would move.
 
-    `fund` is judged without a look at what the payer has; `validate` is shown with a score that releases.
+    `fund` is judged without checking that the payer has the money. `validate` is shown with a score that releases.
     """
     escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)

@@ -865,7 +865,7 @@ class Escrows:
     ) -> models.EscrowActionList:
         """List every command: whether you may give it now, why not, and what it would move.
 
-        `fund` is judged without a look at what the payer has; `validate` is shown with a score that releases.
+        `fund` is judged without checking that the payer has the money. `validate` is shown with a score that releases.
         """
         return self._caller.ask(
             models.EscrowActionList,
