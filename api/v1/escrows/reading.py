@@ -63,13 +63,15 @@ _LIST = ListOf(
     has_metadata=True,
     waits_for=Annotated[
         WaitsFor | None,
-        Query(description="Only what waits for you: to fund, to deliver, to sign, to score or to decide."),
+        Query(description="Only escrows that wait for you: to fund, deliver, sign, score or decide."),
     ],
     overdue=Annotated[
         bool,
         Query(
-            description="Only those whose deadline has passed, so that what it brings about has not happened yet: the "
-            "2,000 that are late for longest."
+            description=(
+                "Only escrows whose deadline has passed but has not taken effect yet: the 2,000 that are overdue "
+                "longest."
+            )
         ),
     ],
 )
@@ -85,9 +87,9 @@ async def list_escrows(
 ) -> Response:
     """List the escrows that are visible to the caller, newest first.
 
-    For operators, `organization_id` finds what it pays, is paid by or signs for. `q` is searched in the title of the
-    work and in the external id. With `Accept: text/csv` the response
-    contains everything that matches, from the cursor on, as CSV.
+    For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches
+    the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches,
+    from the cursor on, as CSV.
     """
     permit(actor, Permission.READ)
     wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE)
@@ -119,7 +121,7 @@ async def list_escrows(
     operation_id="escrows.summary",
 )
 async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _LIST.filtered]) -> StatusSummary:
-    """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+    """Count escrows by state and currency, with the filters of the list. `amount` adds up their prices."""
     permit(actor, Permission.READ)
     wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE)
     async with deps.session_for(actor) as session:
@@ -135,7 +137,7 @@ async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Ask
 
 @router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
 async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> EscrowView:
-    """Show an escrow. The `ETag` is of what you have written on it."""
+    """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
     escrow, beside = await commands.shown(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     tagged(response, beside.own)

@@ -569,7 +569,7 @@ class AsyncEscrows:
     ) -> AsyncList[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first.
 
-        For operators, `organization_id` finds what it pays, is paid by or signs for. `q` is searched in the title of the work and in the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
@@ -618,7 +618,7 @@ class AsyncEscrows:
         )
 
     async def get(self, escrow_id: str) -> models.EscrowView:
-        """Show an escrow. The `ETag` is of what you have written on it."""
+        """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
         return await self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
 
     async def fund(
@@ -816,7 +816,7 @@ class AsyncEscrows:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> models.StatusSummary:
-        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+        """Count escrows by state and currency, with the filters of the list. `amount` adds up their prices."""
         return await self._caller.ask(
             models.StatusSummary,
             "escrows.summary",

@@ -570,7 +570,7 @@ class Escrows:
     ) -> List[models.EscrowView]:
         """List the escrows that are visible to the caller, newest first.
 
-        For operators, `organization_id` finds what it pays, is paid by or signs for. `q` is searched in the title of the work and in the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -619,7 +619,7 @@ class Escrows:
         )
 
     def get(self, escrow_id: str) -> models.EscrowView:
-        """Show an escrow. The `ETag` is of what you have written on it."""
+        """Show an escrow. Its `ETag` is the version of your own `external_id` and `metadata`."""
         return self._caller.ask(models.EscrowView, "escrows.get", "GET", f"/api/v1/escrows/{segment(escrow_id)}")
 
     def fund(
@@ -815,7 +815,7 @@ class Escrows:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> models.StatusSummary:
-        """Count escrows by state and currency, with the filters of the list; `amount` is that of their contracts."""
+        """Count escrows by state and currency, with the filters of the list. `amount` adds up their prices."""
         return self._caller.ask(
             models.StatusSummary,
             "escrows.summary",
