@@ -745,7 +745,7 @@ class ChangePreview(Model):
 
 
 class ChangeView(Model):
-    """What a capture, release or extension left of a reservation."""
+    """A reservation after a capture, release or extension."""
 
     id: str
     status: SpendStatus = NOT_SENT
@@ -3187,7 +3187,7 @@ class ReputationTerms(Model):
 
 
 class ReservationView(Model):
-    """Credits that are set aside."""
+    """Credits that are reserved."""
 
     id: str
     status: SpendStatus = NOT_SENT
@@ -3464,7 +3464,7 @@ class SlotsView(Model):
 
 
 class SpendDetail(Model):
-    """A use or a reservation of credits, as it stands now, and how it ended."""
+    """A use or a reservation of credits in its current state, and how it ended."""
 
     id: str
     status: SpendStatus = NOT_SENT
@@ -3519,7 +3519,7 @@ class SpendRefundPage(Model):
 
 
 class SpendRefundView(Model):
-    """One refund of a spend, and what it left."""
+    """One refund of a spend, and the state after it."""
 
     id: str
     spend_id: str = NOT_SENT
@@ -3532,7 +3532,7 @@ class SpendRefundView(Model):
 
 
 class SpendView(Model):
-    """A use or a reservation of credits, as it stands now."""
+    """A use or a reservation of credits in its current state."""
 
     id: str
     status: SpendStatus = NOT_SENT
@@ -3827,7 +3827,7 @@ class TopUpView(Model):
 
 
 class TotalView(Model):
-    """What was used under one heading."""
+    """A total of spends with one key."""
 
     key: str | None = NOT_SENT
     amount: Amount = NOT_SENT
@@ -3989,7 +3989,7 @@ class UsageRunView(Model):
 
 
 class UsageSummary(Model):
-    """Totals of what was used within a term, by the time at which it was charged or reserved."""
+    """Totals of the credits used in a period, by the time of their charge or reservation."""
 
     organization_id: str = NOT_SENT
     from_: datetime = Field(NOT_SENT, alias="from")

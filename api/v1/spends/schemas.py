@@ -55,20 +55,26 @@ Metadata = Annotated[dict[_Name, _Value], Field(max_length=20)]
 
 
 class SpendCreate(RequestModel):
-    """What all that spends credits asks for."""
+    """The fields of every request that spends credits."""
 
-    action: ActionName | None = Field(default=None, description="What is done; its cost counts unless `amount` does.")
+    action: ActionName | None = Field(
+        default=None, description="The action to charge, at its cost unless `amount` is given."
+    )
     quantity: int = Field(default=1, ge=1, le=MAX_QUANTITY, strict=True)
-    amount: Amount | None = Field(default=None, description="Credits for all of it, instead of the action's cost.")
+    amount: Amount | None = Field(
+        default=None, description="The credits for the whole spend, instead of the action's cost."
+    )
     agent_id: AgentId | None = None
     department_id: DepartmentId | None = None
     project_id: ProjectId | None = None
-    run_id: RunId | None = Field(default=None, description="What the run of several steps is called.")
+    run_id: RunId | None = Field(default=None, description="Your id for a run of several steps.")
     payee_agent_id: AgentId | None = Field(
         default=None,
-        description="An agent of the library that is priced by usage: `action` is its meter, `quantity` the units.",
+        description="The agent of the library to use, priced by usage: `action` is its meter, `quantity` the units.",
     )
-    metadata: Metadata | None = Field(default=None, description="Kept with it: up to 20 names with short values.")
+    metadata: Metadata | None = Field(
+        default=None, description="Up to 20 names with short values, stored with the spend."
+    )
 
     @model_validator(mode="after")
     def _costs_something(self) -> Self:
@@ -78,31 +84,34 @@ class SpendCreate(RequestModel):
 
 
 class UseCreate(SpendCreate):
-    """An action that is charged at its cost, an amount of credits, or the use of an agent of the marketplace."""
+    """A use of credits: an action at its cost, an amount of credits, or the use of an agent of the marketplace."""
 
     model_config = example(action="api_call", quantity=1)
 
 
 class ReserveCreate(SpendCreate):
-    """Credits that are set aside until they are captured, released or expired."""
+    """Credits to reserve until they are captured, released or expired."""
 
     model_config = example(amount="7", expires_in="PT10M")
 
-    expires_in: Period = Field(default=RESERVATION_PERIOD, description="At most 30 days; 10 minutes when left out.")
+    expires_in: Period = Field(
+        default=RESERVATION_PERIOD,
+        description="How long the reservation lasts: at most 30 days; 10 minutes when left out.",
+    )
 
 
 class CaptureReservation(RequestModel):
-    """What is used of a reservation."""
+    """How much of a reservation to capture."""
 
     model_config = example(amount="2.50", final_capture=False)
 
-    amount: Amount | None = Field(default=None, description="All that is held when left out.")
+    amount: Amount | None = Field(default=None, description="The credits to capture; all that is held when left out.")
     quantity: int | None = Field(
         default=None,
         ge=1,
         le=MAX_QUANTITY,
         strict=True,
-        description="Instead of the amount, of a reservation for an agent of the marketplace: the units used.",
+        description="The units used, instead of `amount`, if the reservation is for an agent of the marketplace.",
     )
     final_capture: bool = Field(default=True, description="Whether the rest is released; `false` keeps it held.")
 
@@ -116,7 +125,7 @@ class Release(RequestModel):
 
 
 class Extension(RequestModel):
-    """Until when a reservation is to last: a time from now, or a moment."""
+    """The new end of a reservation: a duration from now, or a time."""
 
     model_config = example(expires_in="PT10M")
 
@@ -131,13 +140,13 @@ class Extension(RequestModel):
 
 
 class SpendRefundCreate(RequestModel):
-    """Refunds an amount of a spend; what remains without one."""
+    """Refunds `amount` of a spend, or all that remains when it is left out."""
 
     model_config = example(amount="2.50", reason="The model answered nothing.")
 
-    amount: Amount | None = Field(default=None, description="All that was not refunded yet when left out.")
+    amount: Amount | None = Field(default=None, description="All that is not refunded yet when left out.")
     reason: Annotated[Note, StringConstraints(min_length=1, max_length=500)] | None = Field(
-        default=None, description="Kept in the audit trail."
+        default=None, description="Stored in the audit trail."
     )
 
 
@@ -158,29 +167,31 @@ class _SpendView(ResponseModel):
 class UseView(_SpendView):
     """Credits that were used."""
 
-    available: Exact = Field(description="What the organization could spend right after it.")
+    available: Exact = Field(description="The credits that the organization could spend right after it.")
     payee_agent_id: str | None = Field(default=None, description="The agent of the marketplace that was used.")
 
 
 class ReservationView(_SpendView):
-    """Credits that are set aside."""
+    """Credits that are reserved."""
 
-    available: Exact = Field(description="What the organization could spend right after it.")
+    available: Exact = Field(description="The credits that the organization could spend right after it.")
     expires_at: datetime
-    payee_agent_id: str | None = Field(default=None, description="The agent of the marketplace that is to be used.")
+    payee_agent_id: str | None = Field(
+        default=None, description="The agent of the marketplace that the credits are for."
+    )
 
 
 class ChangeView(ResponseModel):
-    """What a capture, release or extension left of a reservation."""
+    """A reservation after a capture, release or extension."""
 
     id: str
     status: SpendStatus
-    amount: Exact = Field(description="What this request captured or released; what stays held by an extension.")
+    amount: Exact = Field(description="What this request captured or released; for an extension, what is still held.")
     captured: Exact
     released: Exact
     refunded: Exact
     held: Exact
-    available: Exact = Field(description="What the organization could spend right after it.")
+    available: Exact = Field(description="The credits that the organization could spend right after it.")
     expires_at: datetime | None
     transfer_id: str | None
 
@@ -202,15 +213,15 @@ class ChangeView(ResponseModel):
 
 
 class SpendView(_SpendView):
-    """A use or a reservation of credits, as it stands now."""
+    """A use or a reservation of credits in its current state."""
 
-    captured: Exact = Field(description="What was used, with what was refunded since.")
+    captured: Exact = Field(description="What was used, including what was refunded since.")
     released: Exact
     refunded: Exact
     held: Exact
     key_id: str | None
     principal: str | None
-    expires_at: datetime | None = Field(description="When a reservation ends; null for a use.")
+    expires_at: datetime | None = Field(description="When the reservation ends; null for a use.")
     metadata: dict[str, Any] | None
 
     @classmethod
@@ -239,9 +250,9 @@ class SpendView(_SpendView):
 
 
 class SpendDetail(SpendView):
-    """A use or a reservation of credits, as it stands now, and how it ended."""
+    """A use or a reservation of credits in its current state, and how it ended."""
 
-    expired: bool = Field(description="Whether it ended because its time was up; what was captured before stays.")
+    expired: bool = Field(description="Whether the reservation expired. What was captured before stays captured.")
 
     @classmethod
     def ended(cls, row: Spend, *, expired: bool) -> "SpendDetail":
@@ -250,14 +261,14 @@ class SpendDetail(SpendView):
 
 
 class SpendRefundView(ResponseModel):
-    """One refund of a spend, and what it left."""
+    """One refund of a spend, and the state after it."""
 
     id: str
     spend_id: str
     amount: Exact
     currency: str = CREDIT
-    refunded: Exact = Field(description="All that was refunded of the spend, this refund included.")
-    available: Exact = Field(description="What the organization could spend right after it.")
+    refunded: Exact = Field(description="The total refunded of the spend, including this refund.")
+    available: Exact = Field(description="The credits that the organization could spend right after it.")
     transfer_id: str
     created_at: datetime
 
@@ -277,17 +288,17 @@ class SpendRefundView(ResponseModel):
 
 
 class TotalView(ResponseModel):
-    """What was used under one heading."""
+    """A total of spends with one key."""
 
-    key: str | None = Field(description="The action, id, model or day; null for what has none.")
-    amount: Exact = Field(description="Used, without what was refunded.")
-    held: Exact = Field(description="Of reservations that are open.")
+    key: str | None = Field(description="The action, id, model or day; null for spends without one.")
+    amount: Exact = Field(description="The credits used, less refunds.")
+    held: Exact = Field(description="The credits held by open reservations.")
     quantity: int
     count: int
 
 
 class UsageSummary(ResponseModel):
-    """Totals of what was used within a term, by the time at which it was charged or reserved."""
+    """Totals of the credits used in a period, by the time of their charge or reservation."""
 
     organization_id: str
     since: datetime = Field(serialization_alias="from")
@@ -296,8 +307,8 @@ class UsageSummary(ResponseModel):
     by_action: list[TotalView]
     by_agent: list[TotalView]
     by_department: list[TotalView]
-    by_model: list[TotalView] = Field(description="By `model` of the metadata.")
-    by_day: list[TotalView] = Field(description="By day, UTC.")
+    by_model: list[TotalView] = Field(description="By the `model` in the metadata.")
+    by_day: list[TotalView] = Field(description="By day, in UTC.")
 
 
 #: What each list of a summary is grouped by: the bit that is clear in `grouped`, and the column.
