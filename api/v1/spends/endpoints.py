@@ -86,9 +86,10 @@ async def use_credits(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Use credits for an action, at its cost, or an amount of them: charged or refused at once.
+    """Use credits for an action at its cost, or an amount of credits. The use is charged or refused at once.
 
-    With `payee_agent_id` it is the use of an agent of the library that is priced by usage, and its creator has a share.
+    With `payee_agent_id`, it is the use of an agent of the library that is priced by usage, and its creator gets a
+    share.
     """
     if body.payee_agent_id is not None:
         return await use_agent(deps, actor, key, body, spend_key)
@@ -100,11 +101,11 @@ async def use_credits(
 async def use_credits_for_many(
     body: UseBatch, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.USE_CREDITS)
 ) -> Response:
-    """Use credits for many actions, each under its own `key` and answered by itself, in the order given.
+    """Use credits for many actions, each under its own `key` and with its own answer, in the order given.
 
-    They are charged by one statement, as if one after the other, and uses of agents of the marketplace, of which each
-    is a sale, one by one (`payee_agent_id`). Repeat it as it is, in parts or item by item: each key takes effect once,
-    here and at `POST /credits/use`, where it is the `Idempotency-Key`.
+    One statement charges them as if they came one after the other. Uses of agents of the marketplace (`payee_agent_id`)
+    are sales and are charged one by one. To repeat a batch, send it again whole, in parts or item by item: each key
+    takes effect once, here and as the `Idempotency-Key` of `POST /credits/use`.
     """
     return Response(await use_many(deps, actor, key, body), media_type="application/json")
 
@@ -117,9 +118,9 @@ async def reserve_credits(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Set credits aside until they are captured, released or expired. They count in the limits of this moment.
+    """Reserve credits until they are captured, released or expired. They count in the current windows of the limits.
 
-    With `payee_agent_id` it is for so many units of an agent of the library, at the price and share of this moment.
+    With `payee_agent_id`, they are for `quantity` units of an agent of the library, at its current price and share.
     """
     if body.payee_agent_id is not None:
         return await reserve_for_agent(deps, actor, key, body, spend_key)
@@ -140,9 +141,9 @@ async def capture_reservation(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Use all or a part of a reservation. The rest is returned, unless `final_capture` is false.
+    """Capture all or a part of a reservation. The rest is released, unless `final_capture` is false.
 
-    One for an agent of the marketplace is captured once, by the `quantity` of units that were used.
+    A reservation for an agent of the marketplace is captured once, by the `quantity` of units that were used.
     """
     spend_id = await _own(deps, actor, reservation_id)
     async with deps.session_for(actor) as session:
@@ -181,7 +182,7 @@ async def extend_reservation(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Have a reservation last longer: at most 30 days from its start, and not beyond the credits that it holds."""
+    """Extend a reservation: to at most 30 days from its start, not beyond the expiry of the credits it holds."""
     expires_at = body.expires_at
     if body.expires_in is not None:
         expires_at = datetime.now(UTC) + body.expires_in
@@ -195,13 +196,13 @@ async def extend_reservation(
 
 @router.get("/credits/spends/{spend_id}", response_model=SpendDetail, responses=errors(NotFound))
 async def get_spend(spend_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendDetail:
-    """Read a use or a reservation of credits as it stands now, with what was refunded of it."""
+    """Read a use or a reservation of credits in its current state, with what was refunded of it."""
     return await _shown(deps, actor, spend_id)
 
 
 @router.get("/credits/reservations/{reservation_id}", response_model=SpendDetail, responses=errors(NotFound))
 async def get_reservation(reservation_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendDetail:
-    """Read a reservation, or a use of credits, as it stands now."""
+    """Read a reservation, or a use of credits, in its current state."""
     return await _shown(deps, actor, reservation_id)
 
 
@@ -212,10 +213,10 @@ _USAGE = ListOf(
     order=[UUID],
     status=SpendStatus,
     currency=CREDIT,
-    action=Annotated[ActionName | None, Query(description="Only of this action.")],
-    department_id=Annotated[DepartmentId | None, Query(description="Only of this department.")],
-    project_id=Annotated[ProjectId | None, Query(description="Only of this project.")],
-    run_id=Annotated[RunId | None, Query(description="Only of this run.")],
+    action=Annotated[ActionName | None, Query(description="Only spends on this action.")],
+    department_id=Annotated[DepartmentId | None, Query(description="Only spends of this department.")],
+    project_id=Annotated[ProjectId | None, Query(description="Only spends of this project.")],
+    run_id=Annotated[RunId | None, Query(description="Only spends of this run.")],
 )
 
 
@@ -223,10 +224,10 @@ _USAGE = ListOf(
 async def list_usage(
     deps: DepsDep, asked: Annotated[Asked, _USAGE.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List what was used and reserved, newest first.
+    """List the uses and reservations of credits, newest first.
 
-    A page looks at a bounded number of spends: a filtered one may have fewer than `limit`, or none, and still a
-    `next_cursor`.
+    A page looks at a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still
+    have a `next_cursor`.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -242,12 +243,12 @@ async def summarise_usage(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> UsageSummary:
-    """Add up what was used, by action, agent, department, model and day, over at most 92 days."""
+    """Add up the credits used, by action, agent, department, model and day, over at most 92 days."""
     org_id = await known_organization(deps, actor, organization_id)
     until = until or datetime.now(UTC)
     since = since or until - TERM
     if not since < until <= since + MAX_TERM:
-        raise Invalid("from must be before to, by 92 days at most.", extra={"field": "from"})
+        raise Invalid("from must be before to, by at most 92 days.", extra={"field": "from"})
     async with deps.session_for(actor) as session:
         rows = await spend_day.summary(session, org_id, since=since, until=until)
     return summary_view(org_id, since, until, rows)

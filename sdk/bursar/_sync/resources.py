@@ -179,9 +179,9 @@ class Credits:
         metadata: Mapping[str, str | int | bool] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.UseView:
-        """Use credits for an action, at its cost, or an amount of them: charged or refused at once.
+        """Use credits for an action at its cost, or an amount of credits. The use is charged or refused at once.
 
-        With `payee_agent_id` it is the use of an agent of the library that is priced by usage, and its creator has a share.
+        With `payee_agent_id`, it is the use of an agent of the library that is priced by usage, and its creator gets a share.
         """
         return self._caller.ask(
             models.UseView,
@@ -206,9 +206,9 @@ class Credits:
         )
 
     def use_for_many(self, *, items: Sequence[Mapping[str, Any]]) -> models.BatchAnswer:
-        """Use credits for many actions, each under its own `key` and answered by itself, in the order given.
+        """Use credits for many actions, each under its own `key` and with its own answer, in the order given.
 
-        They are charged by one statement, as if one after the other, and uses of agents of the marketplace, of which each is a sale, one by one (`payee_agent_id`). Repeat it as it is, in parts or item by item: each key takes effect once, here and at `POST /credits/use`, where it is the `Idempotency-Key`.
+        One statement charges them as if they came one after the other. Uses of agents of the marketplace (`payee_agent_id`) are sales and are charged one by one. To repeat a batch, send it again whole, in parts or item by item: each key takes effect once, here and as the `Idempotency-Key` of `POST /credits/use`.
         """
         return self._caller.ask(
             models.BatchAnswer, "credits.use_for_many", "POST", "/api/v1/credits/use/batch", body={"items": items}
@@ -229,9 +229,9 @@ class Credits:
         expires_in: timedelta | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ReservationView:
-        """Set credits aside until they are captured, released or expired. They count in the limits of this moment.
+        """Reserve credits until they are captured, released or expired. They count in the current windows of the limits.
 
-        With `payee_agent_id` it is for so many units of an agent of the library, at the price and share of this moment.
+        With `payee_agent_id`, they are for `quantity` units of an agent of the library, at its current price and share.
         """
         return self._caller.ask(
             models.ReservationView,
@@ -265,9 +265,9 @@ class Credits:
         final_capture: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChangeView:
-        """Use all or a part of a reservation. The rest is returned, unless `final_capture` is false.
+        """Capture all or a part of a reservation. The rest is released, unless `final_capture` is false.
 
-        One for an agent of the marketplace is captured once, by the `quantity` of units that were used.
+        A reservation for an agent of the marketplace is captured once, by the `quantity` of units that were used.
         """
         return self._caller.ask(
             models.ChangeView,
@@ -299,7 +299,7 @@ class Credits:
         expires_at: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChangeView:
-        """Have a reservation last longer: at most 30 days from its start, and not beyond the credits that it holds."""
+        """Extend a reservation: to at most 30 days from its start, not beyond the expiry of the credits it holds."""
         return self._caller.ask(
             models.ChangeView,
             "credits.extend_reservation",
@@ -311,13 +311,13 @@ class Credits:
         )
 
     def get_spend(self, spend_id: str) -> models.SpendDetail:
-        """Read a use or a reservation of credits as it stands now, with what was refunded of it."""
+        """Read a use or a reservation of credits in its current state, with what was refunded of it."""
         return self._caller.ask(
             models.SpendDetail, "credits.get_spend", "GET", f"/api/v1/credits/spends/{segment(spend_id)}"
         )
 
     def get_reservation(self, reservation_id: str) -> models.SpendDetail:
-        """Read a reservation, or a use of credits, as it stands now."""
+        """Read a reservation, or a use of credits, in its current state."""
         return self._caller.ask(
             models.SpendDetail,
             "credits.get_reservation",
@@ -343,9 +343,9 @@ class Credits:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.SpendView]:
-        """List what was used and reserved, newest first.
+        """List the uses and reservations of credits, newest first.
 
-        A page looks at a bounded number of spends: a filtered one may have fewer than `limit`, or none, and still a `next_cursor`.
+        A page looks at a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -378,7 +378,7 @@ class Credits:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.UsageSummary:
-        """Add up what was used, by action, agent, department, model and day, over at most 92 days."""
+        """Add up the credits used, by action, agent, department, model and day, over at most 92 days."""
         return self._caller.ask(
             models.UsageSummary,
             "credits.summarise_usage",
