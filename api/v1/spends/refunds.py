@@ -49,11 +49,11 @@ async def refund_spend(
     actor: Actor = require(Permission.GRANT_CREDITS),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
+    """Refund an amount, or all that remains, of a use or of the captures of a reservation. For operators.
 
-    Above a setting it takes two of them. It counts as refunded in the windows in which it was spent, and pays what the
-    organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the
-    use of an agent of the marketplace is refunded whole, and its shares go.
+    Above a set amount it takes two operators. The refund counts in the windows in which the credits were spent, and
+    pays the organization's debt first. Credits that have expired meanwhile, or soon would, get some more days. The use
+    of an agent of the marketplace is refunded whole, and its shares are taken back.
     """
     wanted = body or SpendRefundCreate()
 
@@ -90,7 +90,7 @@ async def list_spend_refunds(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List what was refunded of a use or a reservation of credits, newest first.
+    """List the refunds of a use or a reservation of credits, newest first.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

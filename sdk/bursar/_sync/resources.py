@@ -463,9 +463,9 @@ class Credits:
         reason: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SpendRefundView:
-        """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
+        """Refund an amount, or all that remains, of a use or of the captures of a reservation. For operators.
 
-        Above a setting it takes two of them. It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that have ended meanwhile, or would soon, get some days more. What was paid for the use of an agent of the marketplace is refunded whole, and its shares go.
+        Above a set amount it takes two operators. The refund counts in the windows in which the credits were spent, and pays the organization's debt first. Credits that have expired meanwhile, or soon would, get some more days. The use of an agent of the marketplace is refunded whole, and its shares are taken back.
         """
         return self._caller.ask(
             models.SpendRefundView,
@@ -488,7 +488,7 @@ class Credits:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.SpendRefundView]:
-        """List what was refunded of a use or a reservation of credits, newest first.
+        """List the refunds of a use or a reservation of credits, newest first.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
