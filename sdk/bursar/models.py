@@ -2033,7 +2033,7 @@ class InvoiceView(Model):
 
 
 class ItemAnswer(Model):
-    """The answer to one use: what `POST /credits/use` answers, or why it was refused."""
+    """The answer to one use: that of `POST /credits/use`, or why it was refused."""
 
     key: str | None = NOT_SENT
     status: str = NOT_SENT

@@ -37,7 +37,7 @@ class UseItem(SpendCreate):
 
     model_config = example(key="call-1", action="api_call")
 
-    key: str = Field(max_length=MAX_CLIENT_KEY_LENGTH, description="Its own Idempotency-Key.")
+    key: str = Field(max_length=MAX_CLIENT_KEY_LENGTH, description="The idempotency key of this use.")
 
 
 _ITEM: TypeAdapter[UseItem] = TypeAdapter(UseItem)
@@ -52,7 +52,7 @@ Item = Annotated[Any, WithJsonSchema(UseItem.model_json_schema(ref_template="#/c
 
 
 class UseBatch(RequestModel):
-    """Uses of credits, each under its own key."""
+    """Uses of credits, each under its own idempotency key."""
 
     model_config = example(items=[{"key": "call-1", "action": "api_call"}, {"key": "call-2", "amount": "0.25"}])
 
@@ -60,11 +60,11 @@ class UseBatch(RequestModel):
 
 
 class ItemAnswer(ResponseModel):
-    """The answer to one use: what `POST /credits/use` answers, or why it was refused."""
+    """The answer to one use: that of `POST /credits/use`, or why it was refused."""
 
     key: str | None
     status: str = Field(description="`charged`, `refused`, `insufficient`, `conflict` or `invalid`.")
-    replayed: bool = Field(description="Whether the key had this answer before.")
+    replayed: bool = Field(description="Whether this is the response that the key got before.")
     id: str | None = None
     amount: Exact | None = None
     available: Exact | None = None
