@@ -122,7 +122,9 @@ async def capture_use(deps: Deps, agreed: MarketplaceAgreedUse, body: CaptureRes
     if body.amount is not None:
         raise Invalid("The use of an agent is captured in units. Send quantity.", extra={"field": "amount"})
     if not body.final_capture:
-        raise Invalid("The use of an agent is captured once.", extra={"field": "final_capture"})
+        raise Invalid(
+            "The use of an agent is captured once. Leave final_capture out.", extra={"field": "final_capture"}
+        )
     async with deps.database.platform() as session:
         return await service.capture(
             session,
