@@ -1208,7 +1208,7 @@ class CreditLotPage(Model):
 
 
 class CreditLotView(Model):
-    """Credits that an organization got at one time, and what is left of them."""
+    """Credits that an organization received at one time, and what is left of them."""
 
     id: str
     organization_id: str = NOT_SENT

@@ -26,12 +26,12 @@ class GrantCreate(WithMetadata):
     organization_id: OrganizationId
     amount: Amount
     source: Literal[GrantSource.PROMOTION, GrantSource.REWARD, GrantSource.ADJUSTMENT]
-    expires_at: Moment | None = Field(default=None, description="When the unspent part expires; null when it does not.")
+    expires_at: Moment | None = Field(default=None, description="When the unspent part expires; null if it never does.")
     note: Note | None = None
 
 
 class GrantUpdate(MetadataUpdate):
-    """What is written on a grant; what is left out stays. The grant itself never changes."""
+    """The `external_id` and `metadata` of a grant. Fields left out stay as they are. The grant never changes."""
 
     model_config = example(external_id="campaign-7-acme", metadata={"campaign": "7"})
 
@@ -65,17 +65,17 @@ class LotView(MetadataView):
 
 
 class CreditLotView(ResponseModel):
-    """Credits that an organization got at one time, and what is left of them."""
+    """Credits that an organization received at one time, and what is left of them."""
 
     id: str
     organization_id: str
     source: LotSource
     amount: Exact
-    remaining: Exact = Field(description="What is neither used nor expired, what is held included.")
-    held: Exact = Field(description="What reservations set aside of it; it can be captured after the lot has expired.")
+    remaining: Exact = Field(description="What is neither used nor expired, including what is held.")
+    held: Exact = Field(description="What reservations hold of it. It can be captured even after the lot has expired.")
     expired: Exact = Field(description="What was left of it when it expired.")
     expires_at: datetime | None
-    cost: Exact | None = Field(description="What you paid for it; null when it was granted or earned.")
+    cost: Exact | None = Field(description="What you paid for it; null if it was granted or earned.")
     cost_currency: str | None
     payment_id: str | None
     transfer_id: str
