@@ -62,7 +62,7 @@ async def grant_credits(
     actor: Actor = require(Permission.GRANT_CREDITS),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Grant credits to an organization. For operators, and for two of them above a setting."""
+    """Grant credits to an organization. For operators; above a set amount it takes two of them."""
 
     async def grant() -> LotView:
         amount_minor, now = parse_amount(body.amount, CREDIT), datetime.now(UTC)
@@ -124,7 +124,7 @@ async def list_grants(
     asked: Annotated[Asked, _GRANTS.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List grants of credits, newest first, as they were made; `GET /credits/lots` says what is left of them.
+    """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -147,7 +147,7 @@ async def list_grants(
     operation_id="grants.get",
 )
 async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> LotView:
-    """Read one grant of credits. The `ETag` is of what is written on it."""
+    """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
         row = await grants.get(session, grant_id)
         permit(actor, Permission.READ)
@@ -171,7 +171,7 @@ async def update_grant(
     expected: PreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change what is written on a grant of credits, as its organization or an operator."""
+    """Change the `external_id` and `metadata` of a grant of credits. For its organization and operators."""
     async with deps.session_for(actor) as session:
         row = await grants.get(session, grant_id)
     permit(actor, Permission.GRANT_CREDITS if actor.is_platform else Permission.MANAGE_BILLING)
@@ -196,7 +196,7 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "min_amount", "max_amount"),
     order=[UUID],
     currency=CREDIT,
-    source=Annotated[LotSource | None, Query(description="Only of this source.")],
+    source=Annotated[LotSource | None, Query(description="Only lots from this source.")],
 )
 
 
@@ -208,7 +208,7 @@ async def list_lots(
 ) -> Response:
     """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
-    Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end. With
+    Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With
     `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))

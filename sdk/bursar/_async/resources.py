@@ -398,7 +398,7 @@ class AsyncCredits:
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.LotView:
-        """Grant credits to an organization. For operators, and for two of them above a setting."""
+        """Grant credits to an organization. For operators; above a set amount it takes two of them."""
         return await self._caller.ask(
             models.LotView,
             "credits.grant",
@@ -435,7 +435,7 @@ class AsyncCredits:
     ) -> AsyncList[models.CreditLotView]:
         """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
-        Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
@@ -2364,7 +2364,7 @@ class AsyncGrants:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.LotView]:
-        """List grants of credits, newest first, as they were made; `GET /credits/lots` says what is left of them.
+        """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2388,7 +2388,7 @@ class AsyncGrants:
         )
 
     async def get(self, grant_id: str) -> models.LotView:
-        """Read one grant of credits. The `ETag` is of what is written on it."""
+        """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
         return await self._caller.ask(
             models.LotView, "grants.get", "GET", f"/api/v1/credits/grants/{segment(grant_id)}"
         )
@@ -2402,7 +2402,7 @@ class AsyncGrants:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.LotView:
-        """Change what is written on a grant of credits, as its organization or an operator."""
+        """Change the `external_id` and `metadata` of a grant of credits. For its organization and operators."""
         return await self._caller.ask(
             models.LotView,
             "grants.update",

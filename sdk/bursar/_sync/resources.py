@@ -399,7 +399,7 @@ class Credits:
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.LotView:
-        """Grant credits to an organization. For operators, and for two of them above a setting."""
+        """Grant credits to an organization. For operators; above a set amount it takes two of them."""
         return self._caller.ask(
             models.LotView,
             "credits.grant",
@@ -436,7 +436,7 @@ class Credits:
     ) -> List[models.CreditLotView]:
         """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
-        Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -2359,7 +2359,7 @@ class Grants:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.LotView]:
-        """List grants of credits, newest first, as they were made; `GET /credits/lots` says what is left of them.
+        """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2383,7 +2383,7 @@ class Grants:
         )
 
     def get(self, grant_id: str) -> models.LotView:
-        """Read one grant of credits. The `ETag` is of what is written on it."""
+        """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
         return self._caller.ask(models.LotView, "grants.get", "GET", f"/api/v1/credits/grants/{segment(grant_id)}")
 
     def update(
@@ -2395,7 +2395,7 @@ class Grants:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.LotView:
-        """Change what is written on a grant of credits, as its organization or an operator."""
+        """Change the `external_id` and `metadata` of a grant of credits. For its organization and operators."""
         return self._caller.ask(
             models.LotView,
             "grants.update",
