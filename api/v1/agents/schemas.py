@@ -42,7 +42,7 @@ class Visibility(StrEnum):
 
 
 class PricingModel(StrEnum):
-    """How an agent is paid for; the price of single jobs is agreed in contracts."""
+    """How an agent is paid. The price of single jobs is agreed in contracts."""
 
     FREE = "free"
     MONTHLY = "monthly"
@@ -80,7 +80,7 @@ class PricingCreate(RequestModel):
 
 
 Category = Annotated[
-    str, Field(max_length=64, description="One of the platform's categories, by which leaderboards are asked for.")
+    str, Field(max_length=64, description="One of the platform's categories. Leaderboards can be filtered by it.")
 ]
 
 
@@ -152,11 +152,12 @@ class ListedTerms(RequestModel):
     decision_period: PeriodBounds | None = None
     default_grace: PeriodBounds | None = None
     dispute_length: PeriodBounds | None = Field(
-        default=None, description="Evidence, decision and grace period together: how long an undecided dispute lasts."
+        default=None,
+        description="How long an undecided dispute lasts: the periods for evidence, decision and grace together.",
     )
     dispute_default_payee_share: ShareBounds | None = None
     validation_threshold: ShareBounds | None = Field(
-        default=None, description="A contract without a threshold is above every max."
+        default=None, description="A contract without a threshold counts as above every max."
     )
     required_signatures: CountBounds | None = None
     milestones: CountBounds | None = Field(
@@ -207,17 +208,17 @@ class AgentCreate(WithMetadata):
 
 
 class AgentUpdate(MetadataUpdate):
-    """What changes of an agent; what is left out stays. Contracts keep the terms that they were made with."""
+    """Changes of an agent. Fields that are left out stay as they are. Contracts keep their terms."""
 
     model_config = example(description="Summaries of reports in English and German", metadata={"team": "reports"})
 
     name: Name | None = None
-    description: Note | None = Field(default=None, description="Null takes it away.")
-    category: Category | None = Field(default=None, description="Null takes it away.")
-    pricing: PricingCreate | None = Field(default=None, description="In place of the one that it has.")
-    terms: ListedTerms | None = Field(default=None, description="In place of all that it has.")
+    description: Note | None = Field(default=None, description="Null removes it.")
+    category: Category | None = Field(default=None, description="Null removes it.")
+    pricing: PricingCreate | None = Field(default=None, description="Replaces the current one.")
+    terms: ListedTerms | None = Field(default=None, description="Replaces all current ones.")
     visibility: Visibility | None = Field(
-        default=None, description="An agent that is listed on the marketplace has to be public."
+        default=None, description="An agent that is listed on the marketplace must be public."
     )
 
     def columns(self) -> dict[str, dict[str, Any]]:
@@ -239,7 +240,7 @@ class AgentUpdate(MetadataUpdate):
 
 
 class CategorySet(RequestModel):
-    """What an agent is listed under."""
+    """The category to list an agent under."""
 
     model_config = example(category="research")
 
@@ -286,11 +287,14 @@ class AgentView(MetadataView):
     category: str | None
     pricing: PricingView
     terms: dict[str, BoundsView] = Field(
-        description="Bounds accepted automatically, by term; for other terms, the platform's defaults or better."
+        description=(
+            "The bounds that are accepted automatically, by term. Other terms must be the platform's defaults or "
+            "better."
+        )
     )
     created_at: datetime
     retired_at: datetime | None = Field(
-        description="Since when nothing new begins with it; null while it can be hired."
+        description="When it was retired, so that nothing new begins with it; null while it can be hired."
     )
 
     @classmethod
