@@ -87,7 +87,7 @@ async def list_agents(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List agents, newest first: a tenant sees the public ones and its own.
+    """List agents, newest first. A tenant sees the public ones and its own.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -136,11 +136,11 @@ async def update_agent(
     expected: PreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change an agent's listing, and what its organization has written on it.
+    """Change an agent's listing, `external_id` and `metadata`.
 
-    Contracts and purchases that there are stay as they are when it becomes private.
+    When the agent becomes private, its contracts and purchases stay as they are.
 
-    `If-Match` says for which version; the answer has the new one as its `ETag`.
+    `If-Match` names the version to change; the response has the new one as its `ETag`.
     """
     await _owned(deps, actor, agent_id)
     match = required(expected)
@@ -175,9 +175,9 @@ async def update_agent(
 async def retire_agent(
     agent_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Retire an agent for good: no contract and no purchase of it begins any more, and what runs goes on.
+    """Retire an agent for good: no new contract or purchase of it begins, and those that exist go on.
 
-    Retiring it again gives the first answer.
+    Retiring it again returns the first response.
     """
     await _owned(deps, actor, agent_id)
 
@@ -191,7 +191,7 @@ async def retire_agent(
 
 @router.put("/agents/{agent_id}/category", response_model=AgentView, responses=errors(NotFound))
 async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: ActorDep) -> AgentView:
-    """List an agent under another category, or under none; its evidence goes with it."""
+    """List an agent under another category, or under none. Its evidence moves with it."""
     await _owned(deps, actor, agent_id)
     check_category(body.category, deps.settings.categories)
     async with deps.database.platform() as session:

@@ -3063,7 +3063,7 @@ class AsyncAgents:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.AgentView]:
-        """List agents, newest first: a tenant sees the public ones and its own.
+        """List agents, newest first. A tenant sees the public ones and its own.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3106,11 +3106,11 @@ class AsyncAgents:
         visibility: params.Visibility | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AgentView:
-        """Change an agent's listing, and what its organization has written on it.
+        """Change an agent's listing, `external_id` and `metadata`.
 
-        Contracts and purchases that there are stay as they are when it becomes private.
+        When the agent becomes private, its contracts and purchases stay as they are.
 
-        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        `If-Match` names the version to change; the response has the new one as its `ETag`.
         """
         return await self._caller.ask(
             models.AgentView,
@@ -3133,9 +3133,9 @@ class AsyncAgents:
         )
 
     async def retire(self, agent_id: str, *, idempotency_key: str | None = None) -> models.AgentView:
-        """Retire an agent for good: no contract and no purchase of it begins any more, and what runs goes on.
+        """Retire an agent for good: no new contract or purchase of it begins, and those that exist go on.
 
-        Retiring it again gives the first answer.
+        Retiring it again returns the first response.
         """
         return await self._caller.ask(
             models.AgentView,
@@ -3147,7 +3147,7 @@ class AsyncAgents:
         )
 
     async def set_category(self, agent_id: str, *, category: str | None) -> models.AgentView:
-        """List an agent under another category, or under none; its evidence goes with it."""
+        """List an agent under another category, or under none. Its evidence moves with it."""
         return await self._caller.ask(
             models.AgentView,
             "agents.set_category",
