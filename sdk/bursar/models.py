@@ -948,7 +948,7 @@ class ContactsView(Model):
 
 
 class ContractMilestoneView(Model):
-    """A part of the work with its own price."""
+    """A milestone: a part of the work with its own price."""
 
     name: str = NOT_SENT
     amount: Amount = NOT_SENT

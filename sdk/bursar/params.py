@@ -225,7 +225,7 @@ class ListedTerms(TypedDict, total=False):
 
 
 class MilestoneBody(TypedDict, total=False):
-    """A part of the work with its own price."""
+    """A milestone: a part of the work with its own price."""
 
     name: Required[str]
     amount: Required[AmountLike]

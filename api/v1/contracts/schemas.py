@@ -45,14 +45,18 @@ Signatory = Annotated[str, StringConstraints(pattern=rf"^(org_{SUFFIX}/)?[A-Za-z
 
 
 class MilestoneBody(RequestModel):
-    """A part of the work with its own price."""
+    """A milestone: a part of the work with its own price."""
 
     name: Name
     amount: Amount
 
 
 class ContractCreate(WithMetadata):
-    """A contract to award. Periods, commission and dispute default come from the settings when left out."""
+    """A contract to award.
+
+    Periods and the dispute default come from the settings when left out. The commission comes from the quote, the
+    agent's level or the settings.
+    """
 
     model_config = example(
         agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -73,23 +77,31 @@ class ContractCreate(WithMetadata):
     price: Amount | None = Field(default=None, description="Required, unless a quote gives it.")
     currency: Currency = CREDIT
     quote_id: QuoteId | None = Field(
-        default=None, description="A quote of the client for this agent: its price, currency and commission hold."
+        default=None, description="A quote of the client for this agent. Its price, currency and commission apply."
     )
     quantity: Annotated[int, Field(strict=True, ge=1)] | None = Field(
-        default=None, description="Of the quote, which is refused when it is for another one."
+        default=None, description="The quantity of the quote. It is refused if the quote is for another one."
     )
     organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")
     validation_threshold: Share | None = Field(
-        default="0.80", description="A validator's score at or above it releases the money; with null, no score does."
+        default="0.80", description="A validator's score at or above it releases the money. With null, no score does."
     )
     signatories: Annotated[list[Signatory], Field(min_length=1, max_length=MAX_SIGNATORIES)] | None = Field(
-        default=None, description="Who may approve; the caller when left out.", examples=[["procurement", "finance"]]
+        default=None,
+        description="The signatories, who may approve; the caller when left out.",
+        examples=[["procurement", "finance"]],
     )
     required_signatures: int | None = Field(
-        default=None, ge=1, le=MAX_SIGNATORIES, description="How many of them; all when left out."
+        default=None,
+        ge=1,
+        le=MAX_SIGNATORIES,
+        description="How many of the signatories must approve; all when left out.",
     )
     operator_approvals: bool = Field(
-        default=True, description="Whether an operator may sign on behalf of a signatory, in the Temporal UI."
+        default=True,
+        description=(
+            "Whether an operator (in the Temporal UI) or whoever made a session link may sign on behalf of a signatory."
+        ),
     )
     fund_within: Period | None = None
     deliver_within: Period | None = None
@@ -98,21 +110,24 @@ class ContractCreate(WithMetadata):
     decision_period: Period | None = None
     default_grace: Period | None = None
     dispute_default_payee_share: Share | None = Field(
-        default=None, description="The payee's share when a dispute is not decided in time."
+        default=None, description="The payee's share if a dispute is not decided in time."
     )
     milestones: Annotated[list[MilestoneBody], Field(max_length=MAX_MILESTONES)] = Field(default_factory=list)
     commission_bps: int | None = Field(default=None, ge=0, le=10_000, description="For operators only.")
 
 
 class ContractMilestoneView(ResponseModel):
-    """A part of the work with its own price."""
+    """A milestone: a part of the work with its own price."""
 
     name: str
     amount: Exact
 
 
 class ContractUpdate(MetadataUpdate):
-    """What you have written on a contract; what is left out stays. The terms of a contract never change."""
+    """Your own `external_id` and `metadata` of a contract.
+
+    Fields that are left out stay as they are. The terms of a contract never change.
+    """
 
     model_config = example(external_id="order-6735", metadata={"cost_centre": "reports"})
 
@@ -138,17 +153,15 @@ class ContractView(NamedView):
     default_grace: str
     dispute_default_payee_share: Exact
     commission_bps: int
-    commission_rule: str = Field(description="Which rule gave the commission.")
-    level: str | None = Field(description="The level that the agent had by its reputation; null without levels.")
+    commission_rule: str = Field(description="The rule that set the commission.")
+    level: str | None = Field(description="The level that the agent's reputation gave it; null if there are no levels.")
     milestones: list[ContractMilestoneView]
-    status: ContractStatus = Field(description="An escrow can be opened for an accepted contract only.")
+    status: ContractStatus = Field(description="Only an accepted contract can get an escrow.")
     outside_listing: list[str] = Field(description="The terms outside of the agent's listing.")
-    accept_by: datetime | None = Field(
-        description="Until when the payee can accept; null when no acceptance is needed."
-    )
+    accept_by: datetime | None = Field(description="Until when the payee can accept; null if no acceptance is needed.")
     accepted_at: datetime | None
     accepted_by: str | None
-    quote_id: str | None = Field(description="The quote that gave the price and the commission.")
+    quote_id: str | None = Field(description="The quote that set the price and the commission.")
     created_at: datetime
 
     @classmethod
