@@ -75,7 +75,7 @@ async def create_contract(
 ) -> Response:
     """Award a contract to an agent. No money moves before its escrow is opened and funded.
 
-    A contract with terms outside of the agent's listing is `proposed` until the payee accepts it.
+    If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it.
     """
 
     async def create() -> ContractView:
@@ -149,7 +149,10 @@ async def _quote(
     """Return the quote that the contract is made with, if it names one, locked."""
     if body.quote_id is None:
         if body.quantity is not None:
-            raise Invalid("quantity is of a quote: name it with quote_id.", extra={"field": "quantity"})
+            raise Invalid(
+                "quantity is allowed with a quote only. Send quote_id, or leave quantity out.",
+                extra={"field": "quantity"},
+            )
         return None
     return await pricing.quote_to_use(
         session,
@@ -199,10 +202,10 @@ async def list_contracts(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List the contracts that the caller is a party to, newest first; the platform sees all of them.
+    """List the contracts that the caller is a party to, newest first. The platform sees all of them.
 
-    For operators, `organization_id` finds what it pays, is paid by or signs. With `Accept: text/csv` the response
-    contains everything that matches, from the cursor on, as CSV.
+    For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept:
+    text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(visible_organization(actor, asked.organization_id))
 
@@ -217,7 +220,7 @@ async def list_contracts(
 
 @router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound, Forbidden))
 async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContractView:
-    """Read one contract. The `ETag` is of what you have written on it."""
+    """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
         row = await contracts.get(session, contract_id)
         permit(actor, Permission.READ)
@@ -239,7 +242,7 @@ async def update_contract(
     expected: PreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change your own id and metadata of a contract. Each party has its own, and sees no other one's."""
+    """Change your own `external_id` and `metadata` of a contract. Each party has its own and sees only these."""
     async with deps.session_for(actor) as session:
         row = await contracts.get(session, contract_id)
     permit(actor, Permission.AWARD)

@@ -2890,7 +2890,7 @@ class AsyncContracts:
     ) -> models.ContractView:
         """Award a contract to an agent. No money moves before its escrow is opened and funded.
 
-        A contract with terms outside of the agent's listing is `proposed` until the payee accepts it.
+        If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it.
         """
         return await self._caller.ask(
             models.ContractView,
@@ -2942,9 +2942,9 @@ class AsyncContracts:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.ContractView]:
-        """List the contracts that the caller is a party to, newest first; the platform sees all of them.
+        """List the contracts that the caller is a party to, newest first. The platform sees all of them.
 
-        For operators, `organization_id` finds what it pays, is paid by or signs. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
@@ -2969,7 +2969,7 @@ class AsyncContracts:
         )
 
     async def get(self, contract_id: str) -> models.ContractView:
-        """Read one contract. The `ETag` is of what you have written on it."""
+        """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
         return await self._caller.ask(
             models.ContractView, "contracts.get", "GET", f"/api/v1/contracts/{segment(contract_id)}"
         )
@@ -2983,7 +2983,7 @@ class AsyncContracts:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContractView:
-        """Change your own id and metadata of a contract. Each party has its own, and sees no other one's."""
+        """Change your own `external_id` and `metadata` of a contract. Each party has its own and sees only these."""
         return await self._caller.ask(
             models.ContractView,
             "contracts.update",

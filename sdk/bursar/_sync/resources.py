@@ -2883,7 +2883,7 @@ class Contracts:
     ) -> models.ContractView:
         """Award a contract to an agent. No money moves before its escrow is opened and funded.
 
-        A contract with terms outside of the agent's listing is `proposed` until the payee accepts it.
+        If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it.
         """
         return self._caller.ask(
             models.ContractView,
@@ -2935,9 +2935,9 @@ class Contracts:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.ContractView]:
-        """List the contracts that the caller is a party to, newest first; the platform sees all of them.
+        """List the contracts that the caller is a party to, newest first. The platform sees all of them.
 
-        For operators, `organization_id` finds what it pays, is paid by or signs. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -2962,7 +2962,7 @@ class Contracts:
         )
 
     def get(self, contract_id: str) -> models.ContractView:
-        """Read one contract. The `ETag` is of what you have written on it."""
+        """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
         return self._caller.ask(
             models.ContractView, "contracts.get", "GET", f"/api/v1/contracts/{segment(contract_id)}"
         )
@@ -2976,7 +2976,7 @@ class Contracts:
         metadata: Mapping[str, str | None] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContractView:
-        """Change your own id and metadata of a contract. Each party has its own, and sees no other one's."""
+        """Change your own `external_id` and `metadata` of a contract. Each party has its own and sees only these."""
         return self._caller.ask(
             models.ContractView,
             "contracts.update",
