@@ -1738,7 +1738,7 @@ class EventTypeView(Model):
 
 
 class EventsView(Model):
-    """The outcome of the events of a request. What was accepted is stored for good."""
+    """The outcome of the events of a request. Accepted events are stored permanently."""
 
     accepted: int = NOT_SENT
     duplicates: int = NOT_SENT
@@ -3252,7 +3252,7 @@ class RuleView(Model):
 
 
 class RunAgentView(Model):
-    """What an agent's part of a run cost."""
+    """What one agent's part of a run cost."""
 
     events: int = NOT_SENT
     tokens: int = NOT_SENT
@@ -3934,7 +3934,7 @@ class UsageEventPage(Model):
 
 
 class UsageEventView(Model):
-    """One usage event, and what it cost by itself."""
+    """One usage event and its own cost."""
 
     id: str
     source: str = NOT_SENT
@@ -3968,7 +3968,7 @@ class UsageEventView(Model):
 
 
 class UsageLine(Model):
-    """What the events of one group add up to."""
+    """The totals of one group of events."""
 
     group: str | None = NOT_SENT
     events: int = NOT_SENT

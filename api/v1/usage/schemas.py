@@ -55,8 +55,9 @@ EVENTS_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         # One type, because generated clients cannot tell lists of several types apart.
-        "description": "An event or a list of events. `application/cloudevents+json`, "
-        "`application/cloudevents-batch+json` and, with one event a line, `application/x-ndjson` are taken as well.",
+        "description": "An event or a list of events. The types `application/cloudevents+json`, "
+        "`application/cloudevents-batch+json` and, with one event a line, `application/x-ndjson` are accepted as "
+        "well.",
         "content": {
             "application/json": {"schema": {"anyOf": [EVENT, {"type": "array", "items": EVENT, "maxItems": 5000}]}},
         },
@@ -68,11 +69,13 @@ class EventResult(ResponseModel):
     """The outcome of one event."""
 
     status: Status = Field(
-        description="accepted: it counts now. duplicate: it counted before. invalid: it does not count, see `code`."
+        description=(
+            "accepted: it counts now. duplicate: it counted before. invalid: it does not count; `code` says why."
+        )
     )
-    id: str | None = Field(description="Its id here, when it was accepted.")
+    id: str | None = Field(description="Bursar's id of an accepted event.")
     source: str | None
-    event_id: str | None = Field(description="The id that it was sent with.")
+    event_id: str | None = Field(description="The id with which it was sent.")
     code: str | None = Field(default=None, description="Why it is invalid.")
     detail: str | None = None
 
@@ -91,12 +94,12 @@ class EventResult(ResponseModel):
 
 
 class EventsView(ResponseModel):
-    """The outcome of the events of a request. What was accepted is stored for good."""
+    """The outcome of the events of a request. Accepted events are stored permanently."""
 
     accepted: int
     duplicates: int
     invalid: int
-    events: list[EventResult] = Field(description="One for each event that was sent, in the same order.")
+    events: list[EventResult] = Field(description="One outcome for each event, in the order in which they were sent.")
 
 
 class CurrencyCostView(ResponseModel):
@@ -104,20 +107,22 @@ class CurrencyCostView(ResponseModel):
 
     currency: str
     cost: Exact
-    creator_share: Exact = Field(description="What of it is the share of agents' creators.")
+    creator_share: Exact = Field(description="The part of the cost that is the share of agents' creators.")
     platform_share: Exact
 
 
 class UsageLine(ResponseModel):
-    """What the events of one group add up to."""
+    """The totals of one group of events."""
 
-    group: str | None = Field(description="The day or the value; null for events without one.")
+    group: str | None = Field(
+        description="The day, or the value that events are grouped by; null for events without one."
+    )
     events: int
     input_tokens: int
     output_tokens: int
     cached_tokens: int
     reasoning_tokens: int
-    costs: list[CurrencyCostView] = Field(description="One for each currency; none where nothing is rated.")
+    costs: list[CurrencyCostView] = Field(description="One cost for each currency; empty if nothing is rated.")
 
 
 class UsageView(ResponseModel):
@@ -169,10 +174,12 @@ class EventChargeView(ResponseModel):
 
     status: Literal["due", "waiting", "charged"]
     waits_for: str | None = Field(
-        description="rate: an exchange rate of its currency. amount, event, books: an operator, who has an alert. "
-        "credits, limit: of the use of an agent, the credits or a limit that it fits into."
+        description=(
+            "`rate`: it waits for an exchange rate of its currency. `amount`, `event`, `books`: for an operator, who "
+            "has an alert. `credits`, `limit`: for credits, or for a limit, that the use of an agent needs."
+        )
     )
-    amount: Exact | None = Field(description="In credits.")
+    amount: Exact | None = Field(description="The amount charged, in credits.")
     spend_id: str | None
     charged_at: datetime | None
 
@@ -189,7 +196,7 @@ class EventChargeView(ResponseModel):
 
 
 class UsageEventView(ResponseModel):
-    """One usage event, and what it cost by itself."""
+    """One usage event and its own cost."""
 
     id: str
     source: str
@@ -208,18 +215,24 @@ class UsageEventView(ResponseModel):
     provider: str | None
     model: str | None
     spend_id: str | None
-    usage: dict[str, Any] | None = Field(description="What a call of a model used, by unit.")
+    usage: dict[str, Any] | None = Field(description="What a model call used, by unit.")
     currency: str | None
-    cost: Exact | None = Field(description="By the price of its time; null for an event that is not rated by itself.")
+    cost: Exact | None = Field(
+        description="The cost at the price of its time; null if the event has no cost of its own."
+    )
     creator_share: Exact | None
     platform_share: Exact | None
-    rated_by: str | None = Field(description="agent: by the price of its agent. model: by that of its model.")
-    price_ref: str | None = Field(description="Which price it was.")
-    charge: EventChargeView | None = Field(description="Of an event that is charged to the credits; null for others.")
-    billed_status: BilledStatus = Field(
-        description="prepaid: credits paid for it, and it is never billed. unbilled: it will be billed. billed: it is."
+    rated_by: str | None = Field(description="agent: by the price of its agent. model: by the price of its model.")
+    price_ref: str | None = Field(description="The price that was used.")
+    charge: EventChargeView | None = Field(
+        description="The charge of an event that is charged to credits; null for others."
     )
-    invoice_id: str | None = Field(description="The invoice that it is on; null also where its bill came to nothing.")
+    billed_status: BilledStatus = Field(
+        description=(
+            "prepaid: credits paid for it, so it is never billed. unbilled: it will be billed. billed: it was billed."
+        )
+    )
+    invoice_id: str | None = Field(description="The invoice that bills it; null also if its bill came to nothing.")
     billed_at: datetime | None
     data: dict[str, Any]
 
@@ -249,8 +262,8 @@ class RunCostView(ResponseModel):
 
     events: int
     tokens: int
-    unrated: int = Field(description="Events without a cost of their own.")
-    costs: dict[str, Exact] = Field(description="By currency.")
+    unrated: int = Field(description="The number of events without a cost of their own.")
+    costs: dict[str, Exact] = Field(description="The cost by currency.")
 
     @classmethod
     def of(cls, cost: RunTotal) -> "RunCostView":
@@ -260,7 +273,7 @@ class RunCostView(ResponseModel):
 
 
 class RunAgentView(RunCostView):
-    """What an agent's part of a run cost."""
+    """What one agent's part of a run cost."""
 
     agent_id: str | None
 
@@ -271,8 +284,8 @@ class RunStepView(ResponseModel):
     step_id: str
     parent_id: str | None
     agents: list[str]
-    own: RunCostView = Field(description="What its own events cost.")
-    total: RunCostView = Field(description="With all steps below it.")
+    own: RunCostView = Field(description="The cost of its own events.")
+    total: RunCostView = Field(description="The cost with all steps below it.")
 
 
 class UsageRunView(ResponseModel):
@@ -307,22 +320,24 @@ class UsageRunView(ResponseModel):
 
 
 class EstimateRequest(RequestModel):
-    """Usage to be rated: a model with its usage, an answer of a vendor, or the use of an agent of the marketplace."""
+    """Usage to rate: a model's usage, a vendor's answer, or the use of an agent of the marketplace."""
 
     model_config = example(model="gpt-4o", usage={"input_tokens": 1200, "output_tokens": 300})
 
     model: SearchText | None = None
     provider: SearchText | None = None
-    usage: dict[str, Any] | None = Field(default=None, description="By unit: `input_tokens`, `output_tokens`, ….")
+    usage: dict[str, Any] | None = Field(
+        default=None, description="The quantity by unit: `input_tokens`, `output_tokens`, …."
+    )
     shape: SearchText | None = Field(default=None, description="The form of `answer`, such as `openai.chat`.")
-    answer: dict[str, Any] | None = Field(default=None, description="What the vendor answered; its usage is enough.")
-    agent_id: AgentId | None = Field(default=None, description="Whose work it is, as in `data` of an event.")
+    answer: dict[str, Any] | None = Field(default=None, description="The vendor's answer; its usage is enough.")
+    agent_id: AgentId | None = Field(default=None, description="The agent that did the work, as in `data` of an event.")
     payee_agent_id: AgentId | None = Field(
-        default=None, description="The agent of the library that is used; it is paid by `quantity` units of `action`."
+        default=None, description="The agent of the library that is used. It is paid for `quantity` units of `action`."
     )
     action: SearchText | None = Field(default=None, description="The meter by which `payee_agent_id` is paid.")
     quantity: Amount = "1"
-    at: Moment | None = Field(default=None, description="At the prices of this time; now when left out.")
+    at: Moment | None = Field(default=None, description="The time whose prices apply; now when left out.")
 
 
 class EstimateLine(ResponseModel):
@@ -373,4 +388,4 @@ class EstimateView(ResponseModel):
 class SyncView(ResponseModel):
     """A sync that was started."""
 
-    workflow_id: str = Field(description="Its run in the Temporal UI.")
+    workflow_id: str = Field(description="The id of its workflow, as in the Temporal UI.")
