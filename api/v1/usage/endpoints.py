@@ -59,10 +59,11 @@ async def send_usage_events(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.METER),
 ) -> EventsView:
-    """Record usage events: CloudEvents 1.0 in JSON, one, a batch, or one a line.
+    """Record usage events, as CloudEvents 1.0 in JSON: one event, a batch, or one event a line.
 
-    An event counts once for its `source` and `id`, for good, so an unsure sender repeats it. Each is answered by
-    itself; a single one that is invalid is refused with 422, or 409 where its id was used for another event.
+    An event counts only once for its `source` and `id`, so repeat it if you are unsure whether it arrived. Each event
+    has its own outcome. A single event that is invalid is refused with 422, or with 409 if its id was used for another
+    event.
     """
     org_id = await known_organization(deps, actor, organization_id)
     documents, is_single = _documents(await request.json())
@@ -104,9 +105,9 @@ def _documents(body: Any) -> tuple[list[object], bool]:
     responses=errors(NotFound, Conflict, UnpaidAgent, (Forbidden, "marketplace.not_in_library")),
 )
 async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = require(Permission.READ)) -> EstimateView:
-    """Rate usage without recording it: by the price of the agent that is paid, otherwise by that of the model.
+    """Rate usage without recording it: by the price of the agent that is paid, otherwise by the price of the model.
 
-    An agent's price is the one that the organization has agreed to by adding it to its library.
+    The agent's price is the one that the organization agreed to when it added the agent to its library.
     """
     now = datetime.now(UTC)
     call = call_of(body.model_dump(exclude_none=True))
@@ -121,7 +122,10 @@ async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = re
                 sold = await sold_to(session, actor.org_id, [payee], terms=deps.settings.use_terms, now=now)
                 return EstimateView.of(use_of(sold[payee], body.action, body.quantity).cost(), call)
         elif body.payee_agent_id is not None:
-            raise Invalid("An agent is priced for an organization.", extra={"field": "payee_agent_id"})
+            raise Invalid(
+                "An agent has prices for organizations only. Send payee_agent_id with a key of an organization.",
+                extra={"field": "payee_agent_id"},
+            )
         [cost] = await rate_uses(session, Rates(prices=deps.prices), [Use(call=call, at=body.at or now)])
     if isinstance(cost, Invalid):
         raise cost
@@ -138,14 +142,16 @@ async def sync_usage(
     start_date: StartDate = None,
     _actor: Actor = require(Permission.OPERATE),
 ) -> Response:
-    """Pull usage from the LiteLLM proxy, from a day in UTC on, otherwise from where the last sync came to.
+    """Pull usage from the LiteLLM proxy, from `start_date` (UTC) on, or from where the last sync ended.
 
-    What is known already is not counted again. The run shows in the Temporal UI what became of the calls.
+    Usage that is already known is not counted again. The run in the Temporal UI shows the outcome of the calls.
     """
     since = period(None, None, start_date, None).since
     if since is not None and not datetime.now(UTC) - deps.settings.usage_late <= since <= datetime.now(UTC):
         raise Invalid(
-            f"Usage can be pulled for the last {deps.settings.usage_late.days} days.", extra={"field": "start_date"}
+            f"Usage can be pulled for the last {deps.settings.usage_late.days} days only. Send a later start_date, "
+            "and none in the future.",
+            extra={"field": "start_date"},
         )
 
     async def start() -> SyncView:

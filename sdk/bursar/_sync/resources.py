@@ -4395,9 +4395,9 @@ class Usage:
         self._caller = caller
 
     def send_events(self, *, body: Any, organization_id: str | Omitted = OMITTED) -> models.EventsView:
-        """Record usage events: CloudEvents 1.0 in JSON, one, a batch, or one a line.
+        """Record usage events, as CloudEvents 1.0 in JSON: one event, a batch, or one event a line.
 
-        An event counts once for its `source` and `id`, for good, so an unsure sender repeats it. Each is answered by itself; a single one that is invalid is refused with 422, or 409 where its id was used for another event.
+        An event counts only once for its `source` and `id`, so repeat it if you are unsure whether it arrived. Each event has its own outcome. A single event that is invalid is refused with 422, or with 409 if its id was used for another event.
         """
         return self._caller.ask(
             models.EventsView,
@@ -4422,9 +4422,9 @@ class Usage:
         quantity: AmountLike | Omitted = OMITTED,
         at: datetime | str | None | Omitted = OMITTED,
     ) -> models.EstimateView:
-        """Rate usage without recording it: by the price of the agent that is paid, otherwise by that of the model.
+        """Rate usage without recording it: by the price of the agent that is paid, otherwise by the price of the model.
 
-        An agent's price is the one that the organization has agreed to by adding it to its library.
+        The agent's price is the one that the organization agreed to when it added the agent to its library.
         """
         return self._caller.ask(
             models.EstimateView,
@@ -4448,9 +4448,9 @@ class Usage:
     def sync(
         self, *, start_date: date | str | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.SyncView:
-        """Pull usage from the LiteLLM proxy, from a day in UTC on, otherwise from where the last sync came to.
+        """Pull usage from the LiteLLM proxy, from `start_date` (UTC) on, or from where the last sync ended.
 
-        What is known already is not counted again. The run shows in the Temporal UI what became of the calls.
+        Usage that is already known is not counted again. The run in the Temporal UI shows the outcome of the calls.
         """
         return self._caller.ask(
             models.SyncView,
