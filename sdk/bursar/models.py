@@ -2302,7 +2302,7 @@ class MeView(Model):
 
 
 class MeterLine(Model):
-    """What a meter counted in one group."""
+    """What a meter counted for one group."""
 
     group: str | None = NOT_SENT
     events: int = NOT_SENT
@@ -2317,7 +2317,7 @@ class MeterPage(Model):
 
 
 class MeterUsageView(Model):
-    """What a meter counted of an organization in whole days in UTC."""
+    """What a meter counted for an organization, in whole days in UTC."""
 
     meter: MeterView = NOT_SENT
     organization_id: str = NOT_SENT

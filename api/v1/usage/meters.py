@@ -37,20 +37,23 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
 
 
 class MeterCreate(RequestModel):
-    """A new meter. It counts what comes in from now on; an event of its type that lacks its property is invalid."""
+    """A new meter. It counts events that arrive from now on.
+
+    An event of its type that lacks its property is invalid.
+    """
 
     model_config = example(name="tokens", event_type="llm.call", aggregation="sum", property="tokens")
 
     name: Name
-    event_type: SearchText = Field(description="The type of the events that it reads.")
+    event_type: SearchText = Field(description="The type of the events to count.")
     aggregation: Aggregation
     property: str | None = Field(
         default=None,
         max_length=400,
-        description="Where in `data` the value is, such as `tokens` or `usage.total`; not with `count`.",
+        description="The path of the value in `data`, such as `tokens` or `usage.total`. Not for `count`.",
     )
     dimensions: list[str] = Field(
-        default=[], max_length=5, description="Kept by these beside the day: attributes, or properties of `data`."
+        default=[], max_length=5, description="Totals are kept by day, and by these attributes or properties of `data`."
     )
     price: dict[str, Any] | None = Field(
         default=None,
@@ -64,7 +67,9 @@ class MeterView(ResponseModel):
     """A meter."""
 
     id: str
-    organization_id: str | None = Field(description="null for a meter of the platform, which counts for everybody.")
+    organization_id: str | None = Field(
+        description="Null for a meter of the platform, which counts for every organization."
+    )
     name: str
     event_type: str
     aggregation: Aggregation
@@ -73,7 +78,7 @@ class MeterView(ResponseModel):
     price: dict[str, Any] | None
     currency: str | None
     created_at: datetime
-    charged_at: datetime | None = Field(description="Since when what it counts is charged; null: it is not.")
+    charged_at: datetime | None = Field(description="Since when what it counts is charged; null if it is not charged.")
     closed_at: datetime | None
 
     @classmethod
@@ -84,22 +89,24 @@ class MeterView(ResponseModel):
 
 
 class MeterLine(ResponseModel):
-    """What a meter counted in one group."""
+    """What a meter counted for one group."""
 
-    group: str | None = Field(description="The day or the value; null for events without one, and for all together.")
+    group: str | None = Field(
+        description="The day, or the value of the dimension; null for events without one, and for the total."
+    )
     events: int
     quantity: Exact
 
 
 class MeterUsageView(ResponseModel):
-    """What a meter counted of an organization in whole days in UTC."""
+    """What a meter counted for an organization, in whole days in UTC."""
 
     meter: MeterView
     organization_id: str
     start_date: str
     end_date: str
     total: MeterLine
-    cost: Exact | None = Field(description="What the total costs by the meter's price, exactly; null without a price.")
+    cost: Exact | None = Field(description="The exact cost of the total at the meter's price; null without a price.")
     data: list[MeterLine]
 
 
@@ -112,7 +119,10 @@ class MeterUsageView(ResponseModel):
 async def create_meter(
     body: MeterCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_METERS)
 ) -> Response:
-    """Create a meter of the organization; an operator's is the platform's, and counts in every organization."""
+    """Create a meter of the organization.
+
+    A meter that an operator creates is the platform's and counts for everybody.
+    """
     check_meter(body.aggregation, body.property, body.dimensions)
     if (body.price is None) != (body.currency is None):
         raise Invalid("Send price and currency together.", extra={"field": "currency"})
@@ -168,7 +178,7 @@ async def get_meter_usage(
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.READ),
 ) -> MeterUsageView:
-    """Show what a meter counted, for whole days in UTC; the last 30 when no period is given."""
+    """Show what a meter counted, for whole days in UTC. The default is the last 30 days."""
     async with deps.session_for(actor) as session:
         row = await meters.get(session, meter_id)
     org_id = await known_organization(deps, actor, organization_id)
@@ -177,7 +187,10 @@ async def get_meter_usage(
         if row.org_id not in {None, org_id}:
             raise NotFound(meters.MISSING)
         if group_by not in {"day", *row.dimensions}:
-            raise Invalid("The meter is not kept by this dimension.", extra={"field": "group_by"})
+            raise Invalid(
+                "The meter does not have this dimension. Send day, or one of its dimensions.",
+                extra={"field": "group_by"},
+            )
         by_day = group_by == "day"
         whole = await meters.counted(session, row, org_id, first, end, dimension=ALL, by_day=False)
         found = await meters.counted(
@@ -203,10 +216,10 @@ async def get_meter_usage(
     responses=errors(NotFound, (Conflict, "meter.closed"), (Conflict, "meter.not_chargeable")),
 )
 async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
-    """Charge organizations for what a meter counts from now on: each event once, to their credits.
+    """Charge organizations' credits for what a meter counts from now on, once for each event.
 
-    Each event is charged by the meter's price, otherwise what the event costs by itself. It cannot be taken back:
-    close the meter, and create another one.
+    An event is charged at the meter's price, or at its own cost if the meter has none. This cannot be undone: to stop,
+    close the meter and create another one.
     """
     async with deps.session_for(actor) as session:
         row = await meters.get(session, meter_id)
@@ -217,18 +230,18 @@ async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVi
             await audit.record(session, actor, "meter.charge", meter_id, {}, row.org_id)
         marked = await meters.get(session, meter_id)
         if marked.charged_at is None:
-            raise Conflict("The meter is closed.", code="meter.closed")
+            raise Conflict("The meter is closed and cannot be charged. Create another one.", code="meter.closed")
         return MeterView.of(marked)
 
 
 @router.delete("/usage/meters/{meter_id}", response_model=MeterView, responses=errors(NotFound, Forbidden))
 async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
-    """Close a meter: it counts nothing any more, and what it counted stays."""
+    """Close a meter. It counts nothing more; what it counted stays."""
     async with deps.session_for(actor) as session:
         row = await meters.get(session, meter_id)
     permit(actor, Permission.MANAGE_METERS)
     if row.org_id != actor.org_id and not actor.is_platform:
-        raise Forbidden("A meter of the platform is closed by operators.")
+        raise Forbidden("Only operators can close a meter of the platform.")
     return await _close(deps, actor, meter_id)
 
 
@@ -238,7 +251,7 @@ async def _close(deps: Deps, actor: Actor, meter_id: str) -> MeterView:
             await audit.record(session, actor, "meter.close", meter_id, {}, actor.org_id)
         row = await meters.get(session, meter_id)
         if row.closed_at is None:
-            raise Forbidden("A meter that is charged is closed by operators.")
+            raise Forbidden("Only operators can close a meter that is charged.")
         return MeterView.of(row)
 
 

@@ -4769,7 +4769,10 @@ class Meters:
         currency: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.MeterView:
-        """Create a meter of the organization; an operator's is the platform's, and counts in every organization."""
+        """Create a meter of the organization.
+
+        A meter that an operator creates is the platform's and counts for everybody.
+        """
         return self._caller.ask(
             models.MeterView,
             "meters.create",
@@ -4821,7 +4824,7 @@ class Meters:
         group_by: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.MeterUsageView:
-        """Show what a meter counted, for whole days in UTC; the last 30 when no period is given."""
+        """Show what a meter counted, for whole days in UTC. The default is the last 30 days."""
         return self._caller.ask(
             models.MeterUsageView,
             "meters.get_usage",
@@ -4838,13 +4841,13 @@ class Meters:
         )
 
     def close(self, meter_id: str) -> models.MeterView:
-        """Close a meter: it counts nothing any more, and what it counted stays."""
+        """Close a meter. It counts nothing more; what it counted stays."""
         return self._caller.ask(models.MeterView, "meters.close", "DELETE", f"/api/v1/usage/meters/{segment(meter_id)}")
 
     def charge(self, meter_id: str) -> models.MeterView:
-        """Charge organizations for what a meter counts from now on: each event once, to their credits.
+        """Charge organizations' credits for what a meter counts from now on, once for each event.
 
-        Each event is charged by the meter's price, otherwise what the event costs by itself. It cannot be taken back: close the meter, and create another one.
+        An event is charged at the meter's price, or at its own cost if the meter has none. This cannot be undone: to stop, close the meter and create another one.
         """
         return self._caller.ask(
             models.MeterView,
