@@ -11,8 +11,8 @@ from domain.errors import Invalid
 
 Since = Annotated[Moment | None, Query(alias="from", description="At or after this time.")]
 Until = Annotated[Moment | None, Query(alias="to", description="Before this time.")]
-StartDate = Annotated[date | None, Query(description="From this day in UTC on, instead of `from`.")]
-EndDate = Annotated[date | None, Query(description="Up to and with this day in UTC, instead of `to`.")]
+StartDate = Annotated[date | None, Query(description="From this day (UTC) on; instead of `from`.")]
+EndDate = Annotated[date | None, Query(description="Up to and including this day (UTC); instead of `to`.")]
 
 #: What a summary is for when nothing is said, and the most that it is for.
 DEFAULT_DAYS, MOST_DAYS = 30, 400
@@ -45,7 +45,7 @@ def period(since: datetime | None, until: datetime | None, start_date: date | No
         until if end_date is None else _midnight(end_date + _DAY),
     )
     if asked.since is not None and asked.until is not None and asked.since >= asked.until:
-        raise Invalid("The period ends before it begins.", extra={"field": "from"})
+        raise Invalid("The period ends before it begins. Send an end after the beginning.", extra={"field": "from"})
     return asked
 
 
@@ -58,7 +58,7 @@ def days(asked: Period, now: datetime) -> tuple[date, date]:
     last = now.date() if asked.until is None else (asked.until - timedelta(microseconds=1)).date()
     first = last - (DEFAULT_DAYS - 1) * _DAY if asked.since is None else asked.since.date()
     if first > last or last - first >= MOST_DAYS * _DAY:
-        raise Invalid(f"A report is for 1 to {MOST_DAYS} days.", extra={"field": "from"})
+        raise Invalid(f"A report covers 1 to {MOST_DAYS} days. Send a period of that length.", extra={"field": "from"})
     return first, last + _DAY
 
 
