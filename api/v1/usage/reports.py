@@ -67,14 +67,14 @@ async def get_usage(
     until: Until = None,
     start_date: StartDate = None,
     end_date: EndDate = None,
-    group_by: Annotated[GroupBy, Query(description="One line for each.")] = "day",
+    group_by: Annotated[GroupBy, Query(description="What the lines are grouped by.")] = "day",
     model: Annotated[SearchText | None, Query(description="Only this model, by day.")] = None,
     agent_id: Annotated[AgentId | None, Query(description="Only this agent, by day.")] = None,
     action: Annotated[SearchText | None, Query(description="Only this action, by day.")] = None,
     organization_id: ForOperators = None,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Summarise usage and what it cost, for whole days in UTC; the last 30 when no period is given.
+    """Summarise usage and its cost, for whole days in UTC. The default is the last 30 days.
 
     With `Accept: text/csv` the response contains the lines as CSV.
     """
@@ -82,7 +82,7 @@ async def get_usage(
     first, end = days(period(since, until, start_date, end_date), datetime.now(UTC))
     only = [(name, value) for name, value in (("model", model), ("agent", agent_id), ("action", action)) if value]
     if len(only) > 1 or (only and group_by != "day"):
-        raise Invalid("Send one of model, agent_id and action, grouped by day.", extra={"field": "group_by"})
+        raise Invalid("Send only one of model, agent_id and action, and group by day.", extra={"field": "group_by"})
     by_day = group_by == "day"
     name, value = only[0] if only else (ALL, None) if by_day else (group_by, None)
     async with deps.session_for(actor) as session:
@@ -100,7 +100,7 @@ async def get_usage(
 async def list_usage_events(
     deps: DepsDep, asked: Annotated[Asked, _LOG.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List usage events, the latest first.
+    """List usage events, latest first.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 2,000
     events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the
@@ -127,12 +127,12 @@ async def list_usage_events(
 async def get_usage_of_run(
     run_id: str, deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> UsageRunView:
-    """Show what a run of agents cost: in total, by agent, and by step, with all that each step set off."""
+    """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step."""
     org_id = listed_organization(actor, organization_id)
     async with deps.session_for(actor) as session:
         parts = [] if org_id is None else await usage.run_parts(session, org_id, run_id, MOST_PARTS + 1)
     if not parts:
-        raise NotFound("No usage of such a run was reported. Operators name its organization with organization_id.")
+        raise NotFound("No usage was reported for this run. Operators name its organization with organization_id.")
     if len(parts) > MOST_PARTS:
         raise Invalid(f"The run has more than {MOST_PARTS} parts. Read its events at /usage/logs.")
     return UsageRunView.of(run_id, cost_of(parts))

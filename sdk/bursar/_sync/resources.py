@@ -4475,7 +4475,7 @@ class Usage:
         action: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.UsageView:
-        """Summarise usage and what it cost, for whole days in UTC; the last 30 when no period is given.
+        """Summarise usage and its cost, for whole days in UTC. The default is the last 30 days.
 
         With `Accept: text/csv` the response contains the lines as CSV.
         """
@@ -4514,7 +4514,7 @@ class Usage:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.UsageEventView]:
-        """List usage events, the latest first.
+        """List usage events, latest first.
 
         A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4541,7 +4541,7 @@ class Usage:
         )
 
     def get_of_run(self, run_id: str, *, organization_id: str | Omitted = OMITTED) -> models.UsageRunView:
-        """Show what a run of agents cost: in total, by agent, and by step, with all that each step set off."""
+        """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step."""
         return self._caller.ask(
             models.UsageRunView,
             "usage.get_of_run",
