@@ -254,7 +254,7 @@ class ActionCostView(Model):
 
 
 class AdjustmentView(Model):
-    """What changed a price."""
+    """A rule that changed a price."""
 
     rule: str = NOT_SENT
     type: str = NOT_SENT
@@ -313,7 +313,7 @@ class AgentPage(Model):
 
 
 class AgentPricingView(Model):
-    """What an agent's organization says of its prices."""
+    """How an agent's organization has set up its prices."""
 
     agent_id: str = NOT_SENT
     capacity: int | None = NOT_SENT
@@ -922,7 +922,7 @@ class ConnectView(Model):
 
 
 class ConsideredView(Model):
-    """A rule that is for the agent and the client, and what it said."""
+    """A rule for the agent and the client, and its result."""
 
     rule_id: str = NOT_SENT
     rule: str = NOT_SENT
@@ -1463,7 +1463,7 @@ class DistributionView(Model):
 
 
 class DryRunQuote(Model):
-    """A quote whose price would be another one."""
+    """A quote whose price would change."""
 
     quote_id: str = NOT_SENT
     currency: str = NOT_SENT
@@ -1473,7 +1473,7 @@ class DryRunQuote(Model):
 
 
 class DryRunTotal(Model):
-    """What all quotes in one currency add up to."""
+    """The totals of all quotes in one currency."""
 
     currency: str = NOT_SENT
     quotes: int = NOT_SENT
@@ -1482,7 +1482,7 @@ class DryRunTotal(Model):
 
 
 class DryRunView(Model):
-    """What a rule would have made of past quotes."""
+    """What a rule would have changed in past quotes."""
 
     quotes: int = NOT_SENT
     changed: int = NOT_SENT
@@ -2813,7 +2813,7 @@ class PreferencesView(Model):
 
 
 class PriceExplanationView(Model):
-    """Why an agent has its price: what was measured, and what each rule made of it, in order."""
+    """Why an agent has its price: what was measured, and the result of each rule, in order."""
 
     base_price: Amount = NOT_SENT
     adjusted_price: Amount = NOT_SENT
@@ -2830,7 +2830,7 @@ class PriceExplanationView(Model):
 
 
 class PriceQuoteView(Model):
-    """A price that is kept for a client, to be used once."""
+    """A price that is kept for a client, who can use it once."""
 
     base_price: Amount = NOT_SENT
     adjusted_price: Amount = NOT_SENT
@@ -3220,7 +3220,7 @@ class RulePage(Model):
 
 
 class RuleView(Model):
-    """A rule of prices."""
+    """A pricing rule."""
 
     id: str
     name: str = NOT_SENT

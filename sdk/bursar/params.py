@@ -283,7 +283,7 @@ class ReputationTerms(TypedDict, total=False):
 
 
 class RuleWrite(TypedDict, total=False):
-    """A rule of prices."""
+    """A pricing rule."""
 
     name: Required[str]
     priority: Required[int]

@@ -30,23 +30,25 @@ Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 
 
 class AdjustmentView(ResponseModel):
-    """What changed a price."""
+    """A rule that changed a price."""
 
     rule: str = Field(
-        description="The name of the rule; `platform_commission` where the payee's share is protected, and "
-        "`multiplier_limits` where all rules together would pass a tenth or ten times the price."
+        description=(
+            "The name of the rule. `platform_commission` protects the payee's share; `multiplier_limits` keeps the "
+            "price between a tenth of the base price and ten times it."
+        )
     )
     type: str
-    multiplier: Multiplier = Field(description="By how much it changed the price so far.")
+    multiplier: Multiplier = Field(description="The factor by which it changed the price so far.")
     description: str
 
 
 class PriceView(ResponseModel):
     """A price with its reasons."""
 
-    base_price: Exact = Field(description="Before any rule, for all of the quantity.")
+    base_price: Exact = Field(description="The price of the whole quantity before any rule.")
     adjusted_price: Exact
-    multiplier: Multiplier = Field(description="Their ratio, rounded to four decimals.")
+    multiplier: Multiplier = Field(description="`adjusted_price` divided by `base_price`, rounded to four decimals.")
     adjustments: list[AdjustmentView]
 
     @classmethod
@@ -64,7 +66,7 @@ class PriceView(ResponseModel):
 
 
 class ConsideredView(ResponseModel):
-    """A rule that is for the agent and the client, and what it said."""
+    """A rule for the agent and the client, and its result."""
 
     rule_id: str
     rule: str
@@ -74,14 +76,14 @@ class ConsideredView(ResponseModel):
 
 
 class PriceExplanationView(PriceView):
-    """Why an agent has its price: what was measured, and what each rule made of it, in order."""
+    """Why an agent has its price: what was measured, and the result of each rule, in order."""
 
     agent_id: str
     organization_id: str | None
     quantity: int
     currency: str
     at: datetime
-    rules_version: int = Field(description="Counts the changes of all rules.")
+    rules_version: int = Field(description="The number of changes to all rules so far.")
     evidence: list[str]
     rules: list[ConsideredView]
 
@@ -156,15 +158,15 @@ class QuoteCreate(RequestModel):
 
 
 class PriceQuoteView(PriceView):
-    """A price that is kept for a client, to be used once."""
+    """A price that is kept for a client, who can use it once."""
 
     id: str
     agent_id: str
     organization_id: str
     quantity: int
     currency: str
-    commission_bps: int = Field(description="Of the contract that is made with it.")
-    commission_rule: str = Field(description="Which rule gave the commission.")
+    commission_bps: int = Field(description="The commission of the contract that uses the quote.")
+    commission_rule: str = Field(description="The rule that set the commission.")
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
@@ -197,7 +199,7 @@ class PriceQuoteView(PriceView):
 
 
 class RuleWrite(RequestModel):
-    """A rule of prices."""
+    """A pricing rule."""
 
     model_config = example(
         name="surge_pricing_0.8", priority=100, terms={"type": "surge", "threshold": "0.8", "maximum": "1.50"}
@@ -205,19 +207,25 @@ class RuleWrite(RequestModel):
 
     name: Name
     priority: Annotated[int, Field(strict=True, ge=0, le=MAX_PRIORITY)] = Field(
-        description="Rules are judged by ascending priority. Two that can hold for one price never share one."
+        description="Rules apply in ascending order of priority. Two rules that can apply to one price never share one."
     )
     terms: RuleTerms
     stacking: Stacking = Field(
         default=Stacking.MULTIPLY,
-        description="`multiply` the price so far, `add` its part of the base price, or be `exclusive`: no later rule.",
+        description=(
+            "`multiply` the price so far, `add` the change of the base price, or be `exclusive`: no later rule applies."
+        ),
     )
-    agent_id: AgentId | None = Field(default=None, description="Whose prices; every agent's when left out.")
-    organization_id: OrganizationId | None = Field(default=None, description="Which client; every one when left out.")
-    floor: Ratio | None = Field(default=None, description="The rule's own multiplier is never below.")
-    ceiling: Ratio | None = Field(default=None, description="The rule's own multiplier is never above.")
+    agent_id: AgentId | None = Field(
+        default=None, description="The agent whose prices it changes; every agent when left out."
+    )
+    organization_id: OrganizationId | None = Field(
+        default=None, description="The client whose prices it changes; every client when left out."
+    )
+    floor: Ratio | None = Field(default=None, description="The lowest multiplier that this rule can give.")
+    ceiling: Ratio | None = Field(default=None, description="The highest multiplier that this rule can give.")
     valid_from: Moment | None = None
-    valid_until: Moment | None = Field(default=None, description="Excluded.")
+    valid_until: Moment | None = Field(default=None, description="The rule applies before this time.")
 
     def rule(self) -> Rule:
         """Return what the domain judges by.
@@ -245,7 +253,7 @@ class RuleWrite(RequestModel):
 
 
 class RuleView(ResponseModel):
-    """A rule of prices."""
+    """A pricing rule."""
 
     id: str
     name: str
@@ -259,7 +267,7 @@ class RuleView(ResponseModel):
     ceiling: Exact | None
     valid_from: datetime | None
     valid_until: datetime | None
-    version: int = Field(description="Counts the changes of this rule.")
+    version: int = Field(description="The number of changes to this rule so far.")
     created_by: str
     created_at: datetime
     updated_at: datetime | None
@@ -289,22 +297,24 @@ class DryRunCreate(RequestModel):
     )
 
     rule: RuleWrite
-    replaces: RuleId | None = Field(default=None, description="The rule in whose place it would stand.")
-    since: Moment | None = Field(default=None, description="Quotes made from then on; of 30 days when left out.")
+    replaces: RuleId | None = Field(default=None, description="The rule that it would replace.")
+    since: Moment | None = Field(
+        default=None, description="Only quotes made since then; those of the last 30 days when left out."
+    )
     limit: Annotated[int, Field(strict=True, ge=1, le=MAX_TRIED)] = MAX_TRIED
 
 
 class DryRunTotal(ResponseModel):
-    """What all quotes in one currency add up to."""
+    """The totals of all quotes in one currency."""
 
     currency: str
     quotes: int
-    before: Exact = Field(description="By the rules of now.")
-    after: Exact = Field(description="With the rule.")
+    before: Exact = Field(description="With the current rules.")
+    after: Exact = Field(description="With the rule that is tried.")
 
 
 class DryRunQuote(ResponseModel):
-    """A quote whose price would be another one."""
+    """A quote whose price would change."""
 
     quote_id: str
     currency: str
@@ -314,12 +324,12 @@ class DryRunQuote(ResponseModel):
 
 
 class DryRunView(ResponseModel):
-    """What a rule would have made of past quotes."""
+    """What a rule would have changed in past quotes."""
 
-    quotes: int = Field(description="How many were priced again, the newest ones.")
+    quotes: int = Field(description="The number of quotes that were priced again, newest first.")
     changed: int
     totals: list[DryRunTotal]
-    examples: list[DryRunQuote] = Field(description="The first 50 that change.")
+    examples: list[DryRunQuote] = Field(description="The first 50 quotes that change.")
 
     @classmethod
     def of(cls, tried: list[Tried]) -> "DryRunView":
@@ -351,29 +361,30 @@ class DryRunView(ResponseModel):
 
 
 class AgentPricingSet(RequestModel):
-    """What an agent's organization says of its prices."""
+    """How an agent's organization sets up its prices."""
 
     model_config = example(capacity=10, bears_discounts=False)
 
     capacity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
-        default=None, description="How many jobs the agent works on at once; without it jobs are no demand."
+        default=None, description="How many jobs the agent works on at once. Without it, jobs do not count as demand."
     )
     calls_per_day: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] | None = Field(
-        default=None, description="How many metered calls it takes a day; without it calls are no demand."
+        default=None,
+        description="How many metered calls the agent accepts a day. Without it, calls do not count as demand.",
     )
     bears_discounts: bool = Field(
-        default=False, description="Whether discounts lower what the agent gets, and not only the commission."
+        default=False, description="Whether discounts reduce what the agent gets, and not only the commission."
     )
 
 
 class AgentPricingView(ResponseModel):
-    """What an agent's organization says of its prices."""
+    """How an agent's organization has set up its prices."""
 
     agent_id: str
     capacity: int | None
     calls_per_day: int | None
     bears_discounts: bool
-    updated_at: datetime | None = Field(description="Null when it has said nothing yet.")
+    updated_at: datetime | None = Field(description="When it was last set; null if it never was.")
 
     @classmethod
     def of(cls, agent_id: str, row: PricingAgent | None) -> "AgentPricingView":
