@@ -682,7 +682,7 @@ class BillingTermsView(Model):
 
 
 class BoundsTerms(Model):
-    """Between which multiples of the base price every price stays, and between which amounts for one."""
+    """Limits of every price: as multiples of the base price, and as amounts for one unit."""
 
     type: Literal["bounds"] | str = NOT_SENT
     floor: Amount | None = None
@@ -701,14 +701,14 @@ class BoundsView(Model):
 
 
 class BulkStep(Model):
-    """From how many on, which multiplier."""
+    """The multiplier from a quantity on."""
 
     quantity: int = NOT_SENT
     multiplier: Amount = NOT_SENT
 
 
 class BulkTerms(Model):
-    """A multiplier by how many are bought at once. A step at which the total would fall is refused."""
+    """A multiplier by the quantity bought at once. A step that would make a larger quantity cost less is refused."""
 
     type: Literal["bulk"] | str = NOT_SENT
     steps: list[BulkStep] = NOT_SENT
@@ -962,7 +962,7 @@ class ContractPage(Model):
 
 
 class ContractPriceTerms(Model):
-    """What one costs a client by agreement. The rule names the agent and the organization."""
+    """The agreed price of one unit for a client. The rule must name the agent and the organization."""
 
     type: Literal["contract_price"] | str = NOT_SENT
     unit_price: Amount = NOT_SENT
@@ -1289,7 +1289,7 @@ class CurrencySheetView(Model):
 
 
 class CustomTerms(Model):
-    """A multiplier by an expression in a part of CEL, which gives basis points: 12000 is 1.2 times the price."""
+    """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
     type: Literal["custom"] | str = NOT_SENT
     expression: str = NOT_SENT
@@ -3176,7 +3176,7 @@ class ReputationEventView(Model):
 
 
 class ReputationTerms(Model):
-    """A multiplier that a score of 0 to 10 earns, in full at `full_score`."""
+    """A multiplier for a reputation score (0 to 10) from `from_score` on; it applies in full from `full_score` on."""
 
     type: Literal["reputation"] | str = NOT_SENT
     whose: Literal["client", "seller"] | str | None = None
@@ -3673,7 +3673,7 @@ class SummaryView(Model):
 
 
 class SurgeTerms(Model):
-    """More while demand, open work as a part of the capacity, exceeds a threshold."""
+    """A surcharge while demand (open work as a share of the capacity) exceeds a threshold."""
 
     type: Literal["surge"] | str = NOT_SENT
     threshold: Amount = NOT_SENT
@@ -3796,7 +3796,10 @@ class TierTerms(Model):
 
 
 class TimeOfDayTerms(Model):
-    """A multiplier between two times of a zone's clocks. A window that ends before it begins ends on the next day."""
+    """A multiplier between two times of day in a time zone.
+
+    A window that ends before it begins ends on the next day.
+    """
 
     type: Literal["time_of_day"] | str = NOT_SENT
     zone: str = NOT_SENT
@@ -4039,7 +4042,7 @@ class VolumeDiscountView(Model):
 
 
 class VolumeStep(Model):
-    """From which amount on, which multiplier."""
+    """The multiplier from an amount on."""
 
     amount: Amount = NOT_SENT
     multiplier: Amount = NOT_SENT

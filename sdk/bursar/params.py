@@ -76,7 +76,7 @@ class ArtifactBody(TypedDict, total=False):
 
 
 class BoundsTerms(TypedDict, total=False):
-    """Between which multiples of the base price every price stays, and between which amounts for one."""
+    """Limits of every price: as multiples of the base price, and as amounts for one unit."""
 
     type: Required[Literal["bounds"] | str]
     floor: AmountLike | None
@@ -87,14 +87,14 @@ class BoundsTerms(TypedDict, total=False):
 
 
 class BulkStep(TypedDict, total=False):
-    """From how many on, which multiplier."""
+    """The multiplier from a quantity on."""
 
     quantity: Required[int]
     multiplier: Required[AmountLike]
 
 
 class BulkTerms(TypedDict, total=False):
-    """A multiplier by how many are bought at once. A step at which the total would fall is refused."""
+    """A multiplier by the quantity bought at once. A step that would make a larger quantity cost less is refused."""
 
     type: Required[Literal["bulk"] | str]
     steps: Required[Sequence[BulkStep]]
@@ -119,7 +119,7 @@ class ContactSet(TypedDict, total=False):
 
 
 class ContractPriceTerms(TypedDict, total=False):
-    """What one costs a client by agreement. The rule names the agent and the organization."""
+    """The agreed price of one unit for a client. The rule must name the agent and the organization."""
 
     type: Required[Literal["contract_price"] | str]
     unit_price: Required[AmountLike]
@@ -134,7 +134,7 @@ class CountBounds(TypedDict, total=False):
 
 
 class CustomTerms(TypedDict, total=False):
-    """A multiplier by an expression in a part of CEL, which gives basis points: 12000 is 1.2 times the price."""
+    """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
     type: Required[Literal["custom"] | str]
     expression: Required[str]
@@ -272,7 +272,7 @@ class QuietHours(TypedDict, total=False):
 
 
 class ReputationTerms(TypedDict, total=False):
-    """A multiplier that a score of 0 to 10 earns, in full at `full_score`."""
+    """A multiplier for a reputation score (0 to 10) from `from_score` on; it applies in full from `full_score` on."""
 
     type: Required[Literal["reputation"] | str]
     whose: Literal["client", "seller"] | str
@@ -322,7 +322,7 @@ class SubjectSet(TypedDict, total=False):
 
 
 class SurgeTerms(TypedDict, total=False):
-    """More while demand, open work as a part of the capacity, exceeds a threshold."""
+    """A surcharge while demand (open work as a share of the capacity) exceeds a threshold."""
 
     type: Required[Literal["surge"] | str]
     threshold: Required[AmountLike]
@@ -339,7 +339,10 @@ class TierTerms(TypedDict, total=False):
 
 
 class TimeOfDayTerms(TypedDict, total=False):
-    """A multiplier between two times of a zone's clocks. A window that ends before it begins ends on the next day."""
+    """A multiplier between two times of day in a time zone.
+
+    A window that ends before it begins ends on the next day.
+    """
 
     type: Required[Literal["time_of_day"] | str]
     zone: Required[str]
@@ -350,7 +353,7 @@ class TimeOfDayTerms(TypedDict, total=False):
 
 
 class VolumeStep(TypedDict, total=False):
-    """From which amount on, which multiplier."""
+    """The multiplier from an amount on."""
 
     amount: Required[AmountLike]
     multiplier: Required[AmountLike]

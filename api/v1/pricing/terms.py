@@ -34,11 +34,11 @@ def _bps(text: str, name: str) -> int:
 
 
 class SurgeTerms(RequestModel):
-    """More while demand, open work as a part of the capacity, exceeds a threshold."""
+    """A surcharge while demand (open work as a share of the capacity) exceeds a threshold."""
 
     type: Literal["surge"]
     threshold: Ratio
-    maximum: Ratio = Field(default="1.50", description="The multiplier at the full demand, at most 1.50.")
+    maximum: Ratio = Field(default="1.50", description="The multiplier at full demand, at most 1.50.")
     full: Ratio = Field(default="1.00", description="The demand at which the maximum is reached.")
 
     def terms(self) -> Surge:
@@ -53,7 +53,7 @@ class SurgeTerms(RequestModel):
 
 
 class ReputationTerms(RequestModel):
-    """A multiplier that a score of 0 to 10 earns, in full at `full_score`."""
+    """A multiplier for a reputation score (0 to 10) from `from_score` on; it applies in full from `full_score` on."""
 
     type: Literal["reputation"]
     whose: Literal["client", "seller"] = "client"
@@ -81,16 +81,22 @@ class ReputationTerms(RequestModel):
 
 
 class TimeOfDayTerms(RequestModel):
-    """A multiplier between two times of a zone's clocks. A window that ends before it begins ends on the next day."""
+    """A multiplier between two times of day in a time zone.
+
+    A window that ends before it begins ends on the next day.
+    """
 
     type: Literal["time_of_day"]
     zone: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(examples=["Europe/Vienna"])
     multiplier: Ratio
     weekdays: Annotated[list[Weekday], Field(min_length=1, max_length=7)] = Field(
-        default=[1, 2, 3, 4, 5, 6, 7], description="On which it begins, 1 for Monday to 7 for Sunday."
+        default=[1, 2, 3, 4, 5, 6, 7], description="The days on which the window begins, from 1 (Monday) to 7 (Sunday)."
     )
     begins: Clock = "00:00"
-    ends: Clock = Field(default="00:00", description="Excluded; when it is `begins`, the window lasts the whole day.")
+    ends: Clock = Field(
+        default="00:00",
+        description="The time before which the window ends. If it equals `begins`, the window lasts the whole day.",
+    )
 
     def terms(self) -> TimeOfDay:
         """Return what the domain judges by."""
@@ -113,14 +119,14 @@ class TimeOfDayTerms(RequestModel):
 
 
 class BulkStep(RequestModel):
-    """From how many on, which multiplier."""
+    """The multiplier from a quantity on."""
 
     quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
     multiplier: Ratio
 
 
 class BulkTerms(RequestModel):
-    """A multiplier by how many are bought at once. A step at which the total would fall is refused."""
+    """A multiplier by the quantity bought at once. A step that would make a larger quantity cost less is refused."""
 
     type: Literal["bulk"]
     steps: Annotated[list[BulkStep], Field(min_length=1, max_length=MAX_STEPS)]
@@ -137,7 +143,7 @@ class BulkTerms(RequestModel):
 
 
 class VolumeStep(RequestModel):
-    """From which amount on, which multiplier."""
+    """The multiplier from an amount on."""
 
     amount: Amount
     multiplier: Ratio
@@ -184,7 +190,7 @@ class TierTerms(RequestModel):
 
 
 class ContractPriceTerms(RequestModel):
-    """What one costs a client by agreement. The rule names the agent and the organization."""
+    """The agreed price of one unit for a client. The rule must name the agent and the organization."""
 
     type: Literal["contract_price"]
     unit_price: Amount
@@ -202,7 +208,7 @@ class ContractPriceTerms(RequestModel):
 
 
 class CustomTerms(RequestModel):
-    """A multiplier by an expression in a part of CEL, which gives basis points: 12000 is 1.2 times the price."""
+    """A multiplier from an expression in a subset of CEL. It returns basis points: 12000 is 1.2 times the price."""
 
     type: Literal["custom"]
     expression: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] = Field(
@@ -220,12 +226,12 @@ class CustomTerms(RequestModel):
 
 
 class BoundsTerms(RequestModel):
-    """Between which multiples of the base price every price stays, and between which amounts for one."""
+    """Limits of every price: as multiples of the base price, and as amounts for one unit."""
 
     type: Literal["bounds"]
     floor: Ratio | None = None
     ceiling: Ratio | None = None
-    floor_amount: Amount | None = Field(default=None, description="For one, in `currency`.")
+    floor_amount: Amount | None = Field(default=None, description="For one unit, in `currency`.")
     ceiling_amount: Amount | None = None
     currency: Currency | None = None
 
