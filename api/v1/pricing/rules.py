@@ -49,7 +49,7 @@ async def create_rule(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Add a rule. It acts on prices that are asked for from now on; quotes stay as they are."""
+    """Add a rule. It applies to prices that are asked for from now on. Existing quotes do not change."""
 
     async def create() -> RuleView:
         async with deps.database.platform() as session:
@@ -65,7 +65,7 @@ _LIST = ListOf(
     order=["prl"],
     organization_id=Annotated[OrganizationId | None, Query(description="Only rules for this client.")],
     type=Annotated[RuleType | None, Query(description="Only rules of this type.")],
-    ended=Annotated[bool, Query(description="Whether those that are ended are listed too.")],
+    ended=Annotated[bool, Query(description="Include rules that have ended.")],
 )
 
 
@@ -73,9 +73,9 @@ _LIST = ListOf(
 async def list_rules(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List rules, newest first. For operators: they name clients and what was agreed with them.
+    """List rules, newest first. For operators and auditors of the platform.
 
-    With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    The rules name clients and their agreements.
     """
     wanted = asked.wanted(asked.organization_id, without=["ended"])
     return await asked.rows(
@@ -92,7 +92,7 @@ async def try_rule(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Price past quotes again by the rules of now, without and with a rule. No price and no rule changes."""
+    """Try a rule: price past quotes with the current rules, without it and with it. No price and no rule changes."""
 
     async def dry_run() -> DryRunView:
         async with deps.session_for(actor) as session:
@@ -111,7 +111,7 @@ async def try_rule(
 
 @router.get("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound, Forbidden))
 async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> RuleView:
-    """Read a rule, ended or not."""
+    """Read a rule, including one that has ended. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
         return RuleView.of(await rows.get(session, rule_id))
 
@@ -124,7 +124,7 @@ async def change_rule(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Replace what a rule says. What it said before is in the audit trail."""
+    """Replace a rule. The audit trail keeps the earlier version."""
 
     async def change() -> RuleView:
         async with deps.database.platform() as session:
@@ -135,7 +135,7 @@ async def change_rule(
 
 @router.delete("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound))
 async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RuleView:
-    """End a rule for good. Ending it again changes nothing."""
+    """End a rule permanently. Ending it again changes nothing."""
     async with deps.database.platform() as session:
         return RuleView.of(await pricing.end(session, actor, rule_id))
 
@@ -148,7 +148,7 @@ async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
     operation_id="pricing.get_agent_pricing",
 )
 async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
-    """Read what an agent's organization says of its prices. For that organization and the platform."""
+    """Read how an agent's organization has set up its prices. For that organization and the platform."""
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)
         if actor.org_id not in {None, agent.org_id}:
@@ -165,9 +165,9 @@ async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> Ag
     operation_id="pricing.set_agent_pricing",
 )
 async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
-    """Set how many jobs an agent works on at once, how many calls it takes, and whether it bears discounts.
+    """Set how many jobs an agent works on at once, how many calls it accepts, and whether it bears discounts.
 
-    For its organization.
+    For its organization and operators.
     """
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)

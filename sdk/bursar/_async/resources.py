@@ -1193,7 +1193,7 @@ class AsyncPricing:
         )
 
     async def get_agent_pricing(self, agent_id: str) -> models.AgentPricingView:
-        """Read what an agent's organization says of its prices. For that organization and the platform."""
+        """Read how an agent's organization has set up its prices. For that organization and the platform."""
         return await self._caller.ask(
             models.AgentPricingView, "pricing.get_agent_pricing", "GET", f"/api/v1/pricing/agents/{segment(agent_id)}"
         )
@@ -1206,9 +1206,9 @@ class AsyncPricing:
         calls_per_day: int | None | Omitted = OMITTED,
         bears_discounts: bool | Omitted = OMITTED,
     ) -> models.AgentPricingView:
-        """Set how many jobs an agent works on at once, how many calls it takes, and whether it bears discounts.
+        """Set how many jobs an agent works on at once, how many calls it accepts, and whether it bears discounts.
 
-        For its organization.
+        For its organization and operators.
         """
         return await self._caller.ask(
             models.AgentPricingView,
@@ -5958,7 +5958,7 @@ class AsyncPricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Add a rule. It acts on prices that are asked for from now on; quotes stay as they are."""
+        """Add a rule. It applies to prices that are asked for from now on. Existing quotes do not change."""
         return await self._caller.ask(
             models.RuleView,
             "pricing_rules.create",
@@ -5996,9 +5996,9 @@ class AsyncPricingRules:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RuleView]:
-        """List rules, newest first. For operators: they name clients and what was agreed with them.
+        """List rules, newest first. For operators and auditors of the platform.
 
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        The rules name clients and their agreements.
         """
         return AsyncList(
             self._caller,
@@ -6026,7 +6026,7 @@ class AsyncPricingRules:
         limit: int | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.DryRunView:
-        """Price past quotes again by the rules of now, without and with a rule. No price and no rule changes."""
+        """Try a rule: price past quotes with the current rules, without it and with it. No price and no rule changes."""
         return await self._caller.ask(
             models.DryRunView,
             "pricing_rules.dry_run",
@@ -6038,7 +6038,7 @@ class AsyncPricingRules:
         )
 
     async def get(self, rule_id: str) -> models.RuleView:
-        """Read a rule, ended or not."""
+        """Read a rule, including one that has ended. For operators and auditors of the platform."""
         return await self._caller.ask(
             models.RuleView, "pricing_rules.get", "GET", f"/api/v1/pricing/rules/{segment(rule_id)}"
         )
@@ -6067,7 +6067,7 @@ class AsyncPricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Replace what a rule says. What it said before is in the audit trail."""
+        """Replace a rule. The audit trail keeps the earlier version."""
         return await self._caller.ask(
             models.RuleView,
             "pricing_rules.change",
@@ -6090,7 +6090,7 @@ class AsyncPricingRules:
         )
 
     async def end(self, rule_id: str) -> models.RuleView:
-        """End a rule for good. Ending it again changes nothing."""
+        """End a rule permanently. Ending it again changes nothing."""
         return await self._caller.ask(
             models.RuleView, "pricing_rules.end", "DELETE", f"/api/v1/pricing/rules/{segment(rule_id)}"
         )

@@ -1190,7 +1190,7 @@ class Pricing:
         )
 
     def get_agent_pricing(self, agent_id: str) -> models.AgentPricingView:
-        """Read what an agent's organization says of its prices. For that organization and the platform."""
+        """Read how an agent's organization has set up its prices. For that organization and the platform."""
         return self._caller.ask(
             models.AgentPricingView, "pricing.get_agent_pricing", "GET", f"/api/v1/pricing/agents/{segment(agent_id)}"
         )
@@ -1203,9 +1203,9 @@ class Pricing:
         calls_per_day: int | None | Omitted = OMITTED,
         bears_discounts: bool | Omitted = OMITTED,
     ) -> models.AgentPricingView:
-        """Set how many jobs an agent works on at once, how many calls it takes, and whether it bears discounts.
+        """Set how many jobs an agent works on at once, how many calls it accepts, and whether it bears discounts.
 
-        For its organization.
+        For its organization and operators.
         """
         return self._caller.ask(
             models.AgentPricingView,
@@ -5937,7 +5937,7 @@ class PricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Add a rule. It acts on prices that are asked for from now on; quotes stay as they are."""
+        """Add a rule. It applies to prices that are asked for from now on. Existing quotes do not change."""
         return self._caller.ask(
             models.RuleView,
             "pricing_rules.create",
@@ -5975,9 +5975,9 @@ class PricingRules:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.RuleView]:
-        """List rules, newest first. For operators: they name clients and what was agreed with them.
+        """List rules, newest first. For operators and auditors of the platform.
 
-        With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        The rules name clients and their agreements.
         """
         return List(
             self._caller,
@@ -6005,7 +6005,7 @@ class PricingRules:
         limit: int | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.DryRunView:
-        """Price past quotes again by the rules of now, without and with a rule. No price and no rule changes."""
+        """Try a rule: price past quotes with the current rules, without it and with it. No price and no rule changes."""
         return self._caller.ask(
             models.DryRunView,
             "pricing_rules.dry_run",
@@ -6017,7 +6017,7 @@ class PricingRules:
         )
 
     def get(self, rule_id: str) -> models.RuleView:
-        """Read a rule, ended or not."""
+        """Read a rule, including one that has ended. For operators and auditors of the platform."""
         return self._caller.ask(
             models.RuleView, "pricing_rules.get", "GET", f"/api/v1/pricing/rules/{segment(rule_id)}"
         )
@@ -6046,7 +6046,7 @@ class PricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Replace what a rule says. What it said before is in the audit trail."""
+        """Replace a rule. The audit trail keeps the earlier version."""
         return self._caller.ask(
             models.RuleView,
             "pricing_rules.change",
@@ -6069,7 +6069,7 @@ class PricingRules:
         )
 
     def end(self, rule_id: str) -> models.RuleView:
-        """End a rule for good. Ending it again changes nothing."""
+        """End a rule permanently. Ending it again changes nothing."""
         return self._caller.ask(
             models.RuleView, "pricing_rules.end", "DELETE", f"/api/v1/pricing/rules/{segment(rule_id)}"
         )
