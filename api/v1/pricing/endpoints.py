@@ -30,10 +30,10 @@ router = Resource(tags=["pricing"])
 _ERRORS = errors(NotFound, (Invalid, "pricing.no_price"))
 BasePrice = Annotated[
     Amount | None,
-    Query(description="What one costs before any rule, for a preview; the listing's price when left out."),
+    Query(description="The price of one unit before any rule, for a preview; the listing's price when left out."),
 ]
-Amounts = Annotated[int, Query(ge=1, le=MAX_QUANTITY, description="How many.")]
-Base = Annotated[Currency | None, Query(description="Of `base_price`; CREDIT when left out.")]
+Amounts = Annotated[int, Query(ge=1, le=MAX_QUANTITY, description="The quantity.")]
+Base = Annotated[Currency | None, Query(description="The currency of `base_price`; CREDIT when left out.")]
 Client = Annotated[OrganizationId | None, Query(description="The client; for operators.")]
 
 
@@ -48,7 +48,10 @@ async def get_price(
     quantity: Amounts = 1,
     organization_id: Client = None,
 ) -> Response:
-    """Read what an agent's work costs now, and why. Nothing is kept: for a price to rely on, make a quote."""
+    """Read the current price of an agent's work, and its reasons.
+
+    Nothing is stored: to keep a price, create a quote.
+    """
     asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
     permit(actor, Permission.READ)
     # Built by hand, as `PriceView` says: models of fifty lines would take as long as the price.
@@ -78,7 +81,10 @@ async def explain_price(
     quantity: Amounts = 1,
     organization_id: Client = None,
 ) -> PriceExplanationView:
-    """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
+    """Explain a price: what was measured, and each rule that was checked, whether it applied or not.
+
+    For operators and auditors of the platform.
+    """
     asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
     permit(actor, Permission.INSPECT)
     return PriceExplanationView.explain(price, asked, deps.settings.commission_bps)
@@ -93,14 +99,17 @@ async def explain_price(
 async def create_quote(
     agent_id: str, body: QuoteCreate, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Keep the price of now for fifteen minutes. A contract that names the quote gets this price, once."""
+    """Keep the current price for fifteen minutes. A contract that names the quote gets this price, once."""
     await _seen(deps, actor, agent_id)
     permit(actor, Permission.AWARD)
 
     async def create() -> PriceQuoteView:
         org_id = await _client(deps, actor, body.organization_id)
         if org_id is None:
-            raise Invalid("Name the organization with organization_id.", extra={"field": "organization_id"})
+            raise Invalid(
+                "organization_id is required. Name the client that the quote is for.",
+                extra={"field": "organization_id"},
+            )
         asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None)
         async with deps.database.platform() as session:
             row = await service.make_quote(
@@ -141,7 +150,7 @@ async def _price(
     currency: str | None,
 ) -> tuple[Asked, Price]:
     if base_price is None and currency is not None:
-        raise Invalid("currency is of base_price: send both.", extra={"field": "currency"})
+        raise Invalid("currency is the currency of base_price. Send both, or neither.", extra={"field": "currency"})
     base = None if base_price is None else (parse_amount(base_price, currency or CREDIT), currency or CREDIT)
     org_id = await _client(deps, actor, organization_id)
     asked = await _ask(deps, actor, agent_id, org_id, quantity, base)

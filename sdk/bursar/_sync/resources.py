@@ -1124,7 +1124,10 @@ class Pricing:
         quantity: int | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.PriceView:
-        """Read what an agent's work costs now, and why. Nothing is kept: for a price to rely on, make a quote."""
+        """Read the current price of an agent's work, and its reasons.
+
+        Nothing is stored: to keep a price, create a quote.
+        """
         return self._caller.ask(
             models.PriceView,
             "pricing.get_price",
@@ -1147,7 +1150,10 @@ class Pricing:
         quantity: int | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.PriceExplanationView:
-        """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
+        """Explain a price: what was measured, and each rule that was checked, whether it applied or not.
+
+        For operators and auditors of the platform.
+        """
         return self._caller.ask(
             models.PriceExplanationView,
             "pricing.explain_price",
@@ -1169,7 +1175,7 @@ class Pricing:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PriceQuoteView:
-        """Keep the price of now for fifteen minutes. A contract that names the quote gets this price, once."""
+        """Keep the current price for fifteen minutes. A contract that names the quote gets this price, once."""
         return self._caller.ask(
             models.PriceQuoteView,
             "pricing.create_quote",
