@@ -355,7 +355,7 @@ class AgentPurchaseView(Model):
 
 
 class AgentScoreView(Model):
-    """What is known of an agent."""
+    """The reputation of an agent."""
 
     agent_id: str = NOT_SENT
     overall_score: Decimal = NOT_SENT
@@ -1453,7 +1453,7 @@ class DisputeView(Model):
 
 
 class DistributionView(Model):
-    """How agents with evidence are spread over the ranks, as the last night counted them; nobody is named."""
+    """How the rank scores of agents with evidence are distributed, as counted last night, without names."""
 
     dimension: Dimension | None = NOT_SENT
     category: str | None = NOT_SENT
@@ -1872,7 +1872,7 @@ class HistoryPage(Model):
 
 
 class HistoryView(Model):
-    """An agent's overall score after the night of a date; nights that changed nothing have none."""
+    """An agent's overall score after the nightly count of a date. Dates on which it did not change are left out."""
 
     day: date = NOT_SENT
     score: Decimal = NOT_SENT
@@ -2101,7 +2101,7 @@ class LeaderView(Model):
 
 
 class LeaderboardView(Model):
-    """The agents that rank highest, the highest first."""
+    """The agents that rank highest, in descending order."""
 
     dimension: Dimension | None = NOT_SENT
     category: str | None = NOT_SENT
@@ -2364,7 +2364,7 @@ class MoneyView(Model):
 
 
 class MoveView(Model):
-    """An event as it moved the overall score."""
+    """An event, and how it changed the overall score."""
 
     event_id: str = NOT_SENT
     kind: FactKind = NOT_SENT
@@ -2531,7 +2531,7 @@ class PaidView(Model):
 
 
 class PartView(Model):
-    """How many agents rank within a part of 0 to 10."""
+    """How many agents have a rank score within one part of the scale of 0 to 10."""
 
     from_: Decimal = Field(NOT_SENT, alias="from")
     to: Decimal = NOT_SENT
@@ -2735,7 +2735,7 @@ class PayoutView(Model):
 
 
 class PeersView(Model):
-    """An agent's place among all agents with evidence, as the last night counted them."""
+    """An agent's place among all agents with evidence, as counted last night."""
 
     peers: int = NOT_SENT
     percentile: int | None = NOT_SENT
@@ -2762,7 +2762,7 @@ class PendingChangeView(Model):
 
 
 class PlaceView(Model):
-    """A place among peers who are not named."""
+    """An agent's place among its peers, who are not named."""
 
     peers: int = NOT_SENT
     percentile: int | None = NOT_SENT
@@ -3281,7 +3281,7 @@ class RunStepView(Model):
 
 
 class ScoreExplanationView(Model):
-    """Why an agent has its score: the rules, and a page of its events, the newest first."""
+    """Why an agent has its score: the rules, and a page of its events, newest first."""
 
     agent_id: str = NOT_SENT
     overall_score: Decimal = NOT_SENT
@@ -3291,7 +3291,7 @@ class ScoreExplanationView(Model):
 
 
 class ScoreView(Model):
-    """A score of 0 to 10, and between what it lies nine times out of ten."""
+    """A score of 0 to 10. Nine times out of ten the true value lies between `low` and `high`."""
 
     score: Decimal = NOT_SENT
     low: Decimal = NOT_SENT

@@ -32,40 +32,42 @@ def change(share_e6: int) -> float:
 
 
 class ScoreView(ResponseModel):
-    """A score of 0 to 10, and between what it lies nine times out of ten."""
+    """A score of 0 to 10. Nine times out of ten the true value lies between `low` and `high`."""
 
     score: float
     low: float
     high: float
-    evidence_count: int = Field(description="How many events counted.")
+    evidence_count: int = Field(description="The number of events that counted.")
 
 
 class MoveView(ResponseModel):
-    """An event as it moved the overall score."""
+    """An event, and how it changed the overall score."""
 
     event_id: str
     kind: FactKind
     at: datetime
-    score_delta: float = Field(description="By how many points of 0 to 10 the overall score changed.")
+    score_delta: float = Field(description="By how many points, on the scale of 0 to 10, the overall score changed.")
 
 
 class AgentScoreView(ResponseModel):
-    """What is known of an agent."""
+    """The reputation of an agent."""
 
     agent_id: str
-    overall_score: float = Field(description="0 to 10; 5.0 without evidence.")
-    stars: float = Field(description="The same, 0 to 5.")
-    low: float = Field(description="The overall score lies above this nine times out of ten.")
+    overall_score: float = Field(description="From 0 to 10; 5.0 without evidence.")
+    stars: float = Field(description="The overall score on a scale of 0 to 5.")
+    low: float = Field(description="Nine times out of ten the overall score lies between `low` and `high`.")
     high: float
-    is_certain: bool = Field(description="Whether the interval is narrower than two points.")
-    trend: Trend = Field(description="Where the overall score went in the last 30 days.")
-    change: float = Field(description="By how many points it changed in the last 30 days.")
-    task_success_rate: float = Field(description="Contracts that ended well, in percent; 100.0 without any.")
+    is_certain: bool = Field(description="Whether `low` and `high` are less than two points apart.")
+    trend: Trend = Field(description="The direction of the overall score in the last 30 days.")
+    change: float = Field(description="By how many points the overall score changed in the last 30 days.")
+    task_success_rate: float = Field(
+        description="The percentage of contracts that ended well; 100.0 if there are none."
+    )
     avg_response_time_ms: int
     p95_response_time_ms: int
     evidence_count: int
     dimensions: dict[Dimension, ScoreView]
-    moved_most: list[MoveView] = Field(description="Of the latest events, those that moved the score most.")
+    moved_most: list[MoveView] = Field(description="Those of the latest events that changed the score most.")
 
     @classmethod
     def of(cls, found: Standing, today: date) -> "AgentScoreView":
@@ -115,19 +117,21 @@ class LeaderView(ResponseModel):
     rank: int
     agent_id: str
     name: str
-    score: float = Field(description="The mean, 0 to 10.")
-    rank_score: float = Field(description="What ranks it: what is expected of it, less one standard deviation.")
+    score: float = Field(description="The mean score, from 0 to 10.")
+    rank_score: float = Field(
+        description="The value that ranks the agent: its expected score less one standard deviation."
+    )
     evidence_count: int
 
 
 class MinimumEvidence(IntEnum):
-    """How many events must have counted; the steps keep a leaderboard quick among a million agents."""
+    """The least number of events that must have counted."""
 
     ONE, FIVE, TWENTY, HUNDRED = MINIMUMS
 
 
 class LeaderboardView(ResponseModel):
-    """The agents that rank highest, the highest first."""
+    """The agents that rank highest, in descending order."""
 
     dimension: Dimension | None
     category: str | None
@@ -141,21 +145,21 @@ PARTS = 20
 
 
 class PartView(ResponseModel):
-    """How many agents rank within a part of 0 to 10."""
+    """How many agents have a rank score within one part of the scale of 0 to 10."""
 
-    since: float = Field(serialization_alias="from", description="The rank, from which on.")
-    to: float = Field(description="Up to which, excluded; 10 is in the last part.")
+    since: float = Field(serialization_alias="from", description="The lowest rank score of the part.")
+    to: float = Field(description="The rank score at which the part ends, excluded. The last part includes 10.")
     agents: int
 
 
 class DistributionView(ResponseModel):
-    """How agents with evidence are spread over the ranks, as the last night counted them; nobody is named."""
+    """How the rank scores of agents with evidence are distributed, as counted last night, without names."""
 
     dimension: Dimension | None
     category: str | None
-    as_of: date | None = Field(description="The date of the night; null before the first.")
+    as_of: date | None = Field(description="The date of the count; null before the first one.")
     agents: int
-    data: list[PartView] = Field(description="All parts, the lowest first.")
+    data: list[PartView] = Field(description="All parts, in ascending order.")
 
     @classmethod
     def of(
@@ -193,16 +197,16 @@ def leaders(rows: "Sequence[Mapping[str, Any]]") -> list[LeaderView]:
 
 
 class HistoryView(ResponseModel):
-    """An agent's overall score after the night of a date; nights that changed nothing have none."""
+    """An agent's overall score after the nightly count of a date. Dates on which it did not change are left out."""
 
     day: date
     score: float
-    low: float = Field(description="The score lay above this nine times out of ten.")
+    low: float = Field(description="Nine times out of ten the score lay between `low` and `high`.")
     high: float
-    change: float = Field(description="By how many points it differs from the night before.")
+    change: float = Field(description="By how many points it differs from the last score before.")
     rank_score: float
     evidence_count: int
-    is_sudden: bool = Field(description="Whether operators were alerted of the change.")
+    is_sudden: bool = Field(description="Whether operators got an alert about the change.")
 
     @classmethod
     def of(cls, row: "Mapping[str, Any]") -> "HistoryView":
@@ -220,14 +224,18 @@ class HistoryView(ResponseModel):
 
 
 class PlaceView(ResponseModel):
-    """A place among peers who are not named."""
+    """An agent's place among its peers, who are not named."""
 
-    peers: int = Field(description="Agents with evidence, this one as well.")
+    peers: int = Field(description="The number of agents with evidence, including this one.")
     percentile: int | None = Field(
-        description="How many percent of them rank lower, those of equal rank counted half; null without evidence and "
-        "among fewer than ten."
+        description=(
+            "The percentage of peers that rank lower; peers of equal rank count half. Null if the agent has no "
+            "evidence or there are fewer than ten peers."
+        )
     )
-    dimensions: dict[Dimension, int | None] = Field(description="The same by dimension, of those with evidence in it.")
+    dimensions: dict[Dimension, int | None] = Field(
+        description="The same percentage by dimension, among the agents with evidence in it."
+    )
 
     @classmethod
     def of(cls, rows: "Sequence[Mapping[str, Any]]") -> "PlaceView":
@@ -241,23 +249,23 @@ class PlaceView(ResponseModel):
 
 
 class PeersView(PlaceView):
-    """An agent's place among all agents with evidence, as the last night counted them."""
+    """An agent's place among all agents with evidence, as counted last night."""
 
     agent_id: str
     evidence_count: int
-    as_of: date | None = Field(description="The date of the night; null before the first.")
+    as_of: date | None = Field(description="The date of the count; null before the first one.")
     category: str | None
     in_category: PlaceView | None = Field(description="The place among the agents of its category.")
 
 
 Ratings = Annotated[
     dict[Annotated[str, Field(max_length=64)], StrictInt],
-    Field(description="1 to 5 by dimension.", max_length=20),
+    Field(description="Ratings of 1 to 5, by dimension.", max_length=20),
 ]
 
 
 class FeedbackChange(RequestModel):
-    """What feedback says from now on."""
+    """The new content of feedback. It replaces the old one."""
 
     model_config = example(ratings={"quality": 4}, comment="Better after the second look.")
 
@@ -266,7 +274,7 @@ class FeedbackChange(RequestModel):
 
 
 class FeedbackCreate(RequestModel):
-    """Feedback of a client on a contract that was settled."""
+    """A client's feedback on a settled contract."""
 
     model_config = example(
         contract_id="ctr_01h455vb4pex5vsknk084sn02q",
@@ -285,7 +293,7 @@ class FeedbackView(ResponseModel):
     id: str
     contract_id: str
     agent_id: str
-    organization_id: str = Field(description="The client's.")
+    organization_id: str = Field(description="The client's organization.")
     ratings: dict[Dimension, int]
     comment: str | None
     event_id: str
@@ -309,7 +317,7 @@ class FeedbackView(ResponseModel):
 
 
 class EventType(StrEnum):
-    """What operators report."""
+    """What an operator can report."""
 
     TASK_COMPLETED = "task_completed"
     TASK_FAILED = "task_failed"
@@ -344,7 +352,10 @@ class EventMetadata(RequestModel):
         default=None,
         ge=1,
         le=2**30,
-        description="What was promised: the response time counts against it, as one unit. Needs response_time_ms.",
+        description=(
+            "The promised response time. The response time counts against it as one unit of evidence. Needs "
+            "`response_time_ms`."
+        ),
     )
 
 
@@ -365,15 +376,17 @@ class EventCreate(RequestModel):
         ge=-1,
         le=1,
         multiple_of=0.01,
-        description="How much of one unit of evidence, good or bad. With 0 `sla_kept` is half a unit of good evidence "
-        "and `sla_missed` of bad, and the other types say nothing by it.",
+        description=(
+            "How much of one unit of evidence it is, from -1 (bad) to 1 (good). With 0, `sla_kept` counts as half a "
+            "unit of good evidence and `sla_missed` as half a unit of bad; other types count nothing."
+        ),
     )
     metadata: EventMetadata = EventMetadata()
     note: Note | None = None
 
 
 class VoidCreate(RequestModel):
-    """Why an event does not count any more."""
+    """Why an event no longer counts."""
 
     model_config = example(reason="The payment behind it was charged back.")
 
@@ -410,8 +423,10 @@ class ReputationEventView(ResponseModel):
     kind: FactKind
     subject: str
     counterparty_organization_id: str | None
-    weight: float = Field(description="In units of evidence.")
-    excluded: str | None = Field(description="Why it does not count: `own`, `related`, `probe` or `unpaid`.")
+    weight: float = Field(description="The weight, in units of evidence.")
+    excluded: str | None = Field(
+        description="Why it does not count: `own`, `related`, `probe` or `unpaid`; null if it counts."
+    )
     score_delta: float
     at: datetime
     voided_at: datetime | None
@@ -438,7 +453,7 @@ class ReputationEventView(ResponseModel):
 
 
 class ScoreExplanationView(ResponseModel):
-    """Why an agent has its score: the rules, and a page of its events, the newest first."""
+    """Why an agent has its score: the rules, and a page of its events, newest first."""
 
     agent_id: str
     overall_score: float
