@@ -81,7 +81,7 @@ async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
 @router.get("/reputation/score/{agent_id}", response_model=AgentScoreView, responses=errors(NotFound, Forbidden))
 @called_directly
 async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
-    """Read what is known of an agent that the caller can see."""
+    """Read the reputation of an agent that the caller can see."""
     return answer(AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date()))
 
 
@@ -117,9 +117,9 @@ _FEEDBACK = ListOf(
 async def explain_score(
     agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _EXPLAINED.asked]
 ) -> Response:
-    """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well.
+    """Explain an agent's score: the rules, and each event in a sentence, including voided and excluded events.
 
-    With `Accept: text/csv` the response contains every event that matches, from the cursor on, as CSV.
+    For operators and auditors of the platform.
     """
     shown = AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
     permit(actor, Permission.INSPECT)
@@ -144,7 +144,7 @@ async def explain_score(
 async def get_history(
     agent_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _HISTORY.asked]
 ) -> Response:
-    """List what each night made of an agent's overall score, newest first; a year at most.
+    """List an agent's overall score after each nightly count that changed it, newest first, for at most a year.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -179,17 +179,17 @@ def _range(since: date | None, until: date | None) -> tuple[date, date]:
 async def get_leaderboard(
     deps: DepsDep,
     actor: ActorDep,
-    dimension: Annotated[Dimension | None, Query(description="Rank by this dimension alone.")] = None,
+    dimension: Annotated[Dimension | None, Query(description="Rank by this dimension only.")] = None,
     category: Annotated[
         str | None, Query(min_length=1, max_length=64, description="Only agents of this category.")
     ] = None,
-    period: Annotated[Period, Query(description="Only agents whose latest evidence came in within it.")] = Period.ALL,
+    period: Annotated[Period, Query(description="Only agents whose latest evidence came in this period.")] = Period.ALL,
     minimum_evidence: Annotated[
-        MinimumEvidence, Query(description="Events that counted, at least.")
+        MinimumEvidence, Query(description="The least number of events that counted.")
     ] = MinimumEvidence.ONE,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
 ) -> Response:
-    """List the agents that rank highest: the public ones, and the caller's own."""
+    """List the agents that rank highest, among public agents and the caller's own."""
     permit(actor, Permission.READ)
 
     async def read() -> str:
@@ -215,13 +215,13 @@ async def get_leaderboard(
 @router.get("/reputation/distribution", response_model=DistributionView, responses=errors(Forbidden))
 async def get_distribution(
     deps: DepsDep,
-    dimension: Annotated[Dimension | None, Query(description="By this dimension alone.")] = None,
+    dimension: Annotated[Dimension | None, Query(description="Count by this dimension only.")] = None,
     category: Annotated[
         str | None, Query(min_length=1, max_length=64, description="Only agents of this category.")
     ] = None,
     actor: Actor = require(Permission.INSPECT),  # noqa: ARG001 - the role alone
 ) -> DistributionView:
-    """Count how many agents rank where, among all with evidence. For operators and auditors of the platform."""
+    """Count agents with evidence by their rank score. For operators and auditors of the platform."""
     rows = await deps.platform_pool.read(
         lambda pool: store.spread(
             pool,
@@ -236,7 +236,7 @@ async def get_distribution(
 @router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound, Forbidden))
 @called_directly
 async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
-    """Read an agent's place among all agents with evidence, and among those of its category."""
+    """Read an agent's place among all agents with evidence, and among the agents of its category."""
     found = None
     if is_id(agent_id, "agt"):
         found = await deps.platform_pool.read(lambda pool: store.peers(pool, agent_id, actor.org_id))
@@ -276,7 +276,7 @@ async def give_feedback(
     actor: Actor = require(Permission.APPROVE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Rate the agent of a contract that was settled, as its client: once, within the window."""
+    """Rate the agent of a settled contract, as its client. This is possible once, within the feedback window."""
 
     async def give() -> FeedbackView:
         async with deps.database.platform() as session:
@@ -308,7 +308,7 @@ async def change_feedback(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change feedback, once and within the window. What it said before stops counting, and is kept."""
+    """Change feedback, once and within the window. The earlier version no longer counts, and is kept."""
 
     async def change() -> FeedbackView:
         async with deps.session_for(actor) as session:
@@ -336,7 +336,7 @@ async def change_feedback(
 async def list_feedback(
     deps: DepsDep, asked: Annotated[Asked, _FEEDBACK.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given.
+    """List feedback on an agent, newest first. A tenant sees the feedback that it gave and that its own agents got.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -356,7 +356,10 @@ _SERVICE_LEVELS = {EventType.SLA_KEPT: FactKind.SLA_KEPT, EventType.SLA_MISSED: 
 def _said(body: EventCreate) -> tuple[Says, ...]:
     delta_e2 = round(body.score_delta * 100)
     if delta_e2 * CONTRADICTED.get(body.event_type, 0) > 0:
-        raise Invalid(f"This score_delta contradicts {body.event_type.value}.", extra={"field": "score_delta"})
+        raise Invalid(
+            f"This score_delta contradicts {body.event_type.value}. Change its sign, or leave it out.",
+            extra={"field": "score_delta"},
+        )
     if delta_e2 == 0 and (level := _SERVICE_LEVELS.get(body.event_type)) is not None:
         return facts.says(level)
     return facts.reported(DIMENSIONS[body.event_type], delta_e2)
@@ -367,9 +370,15 @@ def _promptness(body: EventCreate) -> tuple[Says, ...]:
     if target_ms is None:
         return ()
     if took_ms is None:
-        raise Invalid("A target needs the response time.", extra={"field": "metadata.response_time_ms"})
+        raise Invalid(
+            "A target needs the response time. Send response_time_ms too, or leave response_target_ms out.",
+            extra={"field": "metadata.response_time_ms"},
+        )
     if body.event_type is EventType.RESPONDED and body.score_delta:
-        raise Invalid("The target says what the response time counts.", extra={"field": "score_delta"})
+        raise Invalid(
+            "With a target, the response time decides how much it counts. Leave score_delta out.",
+            extra={"field": "score_delta"},
+        )
     return facts.says(FactKind.RESPONDED, facts.promptness_e4(took_ms, target_ms))
 
 
@@ -382,8 +391,8 @@ async def report_event(
 ) -> Response:
     """Report what happened outside of contracts: at most one unit of evidence, and a response time.
 
-    A response time feeds average and percentile. Against `response_target_ms` it is evidence too: all good within it,
-    half of it good at twice the target, and so on.
+    Response times make up the average and the percentile. With `response_target_ms` a response time is also evidence:
+    all good up to the target, half good at twice the target, and so on.
     """
     fact = Fact(
         id=new_id("rev"),
@@ -425,7 +434,7 @@ async def void_event(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Void an event, so that the scores are as if it had not been; one that was voided stays as it is."""
+    """Void an event: scores are computed as if it had never happened. Voiding it again changes nothing."""
 
     async def void() -> ReputationEventView:
         async with deps.session_for(actor) as session:

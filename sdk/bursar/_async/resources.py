@@ -6322,7 +6322,7 @@ class AsyncReputation:
         self._caller = caller
 
     async def get_score(self, agent_id: str) -> models.AgentScoreView:
-        """Read what is known of an agent that the caller can see."""
+        """Read the reputation of an agent that the caller can see."""
         return await self._caller.ask(
             models.AgentScoreView, "reputation.get_score", "GET", f"/api/v1/reputation/score/{segment(agent_id)}"
         )
@@ -6355,9 +6355,9 @@ class AsyncReputation:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> models.ScoreExplanationView:
-        """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well.
+        """Explain an agent's score: the rules, and each event in a sentence, including voided and excluded events.
 
-        With `Accept: text/csv` the response contains every event that matches, from the cursor on, as CSV.
+        For operators and auditors of the platform.
         """
         return await self._caller.ask(
             models.ScoreExplanationView,
@@ -6376,7 +6376,7 @@ class AsyncReputation:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.HistoryView]:
-        """List what each night made of an agent's overall score, newest first; a year at most.
+        """List an agent's overall score after each nightly count that changed it, newest first, for at most a year.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -6399,7 +6399,7 @@ class AsyncReputation:
         minimum_evidence: int | Omitted = OMITTED,
         limit: int | Omitted = OMITTED,
     ) -> models.LeaderboardView:
-        """List the agents that rank highest: the public ones, and the caller's own."""
+        """List the agents that rank highest, among public agents and the caller's own."""
         return await self._caller.ask(
             models.LeaderboardView,
             "reputation.get_leaderboard",
@@ -6422,7 +6422,7 @@ class AsyncReputation:
         | Omitted = OMITTED,
         category: str | Omitted = OMITTED,
     ) -> models.DistributionView:
-        """Count how many agents rank where, among all with evidence. For operators and auditors of the platform."""
+        """Count agents with evidence by their rank score. For operators and auditors of the platform."""
         return await self._caller.ask(
             models.DistributionView,
             "reputation.get_distribution",
@@ -6432,7 +6432,7 @@ class AsyncReputation:
         )
 
     async def get_peers(self, agent_id: str) -> models.PeersView:
-        """Read an agent's place among all agents with evidence, and among those of its category."""
+        """Read an agent's place among all agents with evidence, and among the agents of its category."""
         return await self._caller.ask(
             models.PeersView, "reputation.get_peers", "GET", f"/api/v1/reputation/peers/{segment(agent_id)}"
         )
@@ -6445,7 +6445,7 @@ class AsyncReputation:
         comment: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.FeedbackView:
-        """Rate the agent of a contract that was settled, as its client: once, within the window."""
+        """Rate the agent of a settled contract, as its client. This is possible once, within the feedback window."""
         return await self._caller.ask(
             models.FeedbackView,
             "reputation.give_feedback",
@@ -6467,7 +6467,7 @@ class AsyncReputation:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.FeedbackView]:
-        """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given.
+        """List feedback on an agent, newest first. A tenant sees the feedback that it gave and that its own agents got.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -6495,7 +6495,7 @@ class AsyncReputation:
         comment: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.FeedbackView:
-        """Change feedback, once and within the window. What it said before stops counting, and is kept."""
+        """Change feedback, once and within the window. The earlier version no longer counts, and is kept."""
         return await self._caller.ask(
             models.FeedbackView,
             "reputation.change_feedback",
@@ -6518,7 +6518,7 @@ class AsyncReputation:
     ) -> models.ReputationEventView:
         """Report what happened outside of contracts: at most one unit of evidence, and a response time.
 
-        A response time feeds average and percentile. Against `response_target_ms` it is evidence too: all good within it, half of it good at twice the target, and so on.
+        Response times make up the average and the percentile. With `response_target_ms` a response time is also evidence: all good up to the target, half good at twice the target, and so on.
         """
         return await self._caller.ask(
             models.ReputationEventView,
@@ -6545,7 +6545,7 @@ class AsyncReputation:
     async def void_event(
         self, event_id: str, *, reason: str, idempotency_key: str | None = None
     ) -> models.ReputationEventView:
-        """Void an event, so that the scores are as if it had not been; one that was voided stays as it is."""
+        """Void an event: scores are computed as if it had never happened. Voiding it again changes nothing."""
         return await self._caller.ask(
             models.ReputationEventView,
             "reputation.void_event",
