@@ -827,7 +827,7 @@ class ClearingView(Model):
 
 
 class ClientEventView(Model):
-    """What an organization did as a client."""
+    """One action of an organization as a client."""
 
     id: str
     kind: ClientFact = NOT_SENT
@@ -838,7 +838,7 @@ class ClientEventView(Model):
 
 
 class ClientView(Model):
-    """How far an organization is trusted as a client."""
+    """The trust in an organization as a client."""
 
     organization_id: str = NOT_SENT
     trust: Decimal = NOT_SENT

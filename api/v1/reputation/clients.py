@@ -36,11 +36,11 @@ _TOLD = {
 
 
 class ClientEventView(ResponseModel):
-    """What an organization did as a client."""
+    """One action of an organization as a client."""
 
     id: str
     kind: ClientFact
-    subject: str = Field(description="The escrow or the payment.")
+    subject: str = Field(description="The id of the escrow or the payment.")
     at: datetime
     is_void: bool
     sentence: str
@@ -68,19 +68,22 @@ def _sentence(kind: ClientFact, row: Mapping[str, Any]) -> str:
 
 
 class ClientView(ResponseModel):
-    """How far an organization is trusted as a client."""
+    """The trust in an organization as a client."""
 
     organization_id: str
-    trust: float = Field(description="0 to 10; 5.0 without evidence.")
-    low: float = Field(description="The trust lies above this nine times out of ten.")
+    trust: float = Field(description="From 0 to 10; 5.0 without evidence.")
+    low: float = Field(description="Nine times out of ten the trust lies between `low` and `high`.")
     high: float
     is_new: bool = Field(description="Whether there is no evidence.")
     evidence_count: int
     counts: dict[ClientFact, int] | None = Field(
-        description="Events that counted, by kind. Null for who is to be paid by the organization."
+        description="The events that counted, by kind. Null for organizations that have contracts with the client."
     )
     events: list[ClientEventView] | None = Field(
-        description="The latest events in sentences, at most 20, newest first. Null for who is to be paid by it."
+        description=(
+            "The latest events in sentences, at most 20, newest first. Null for organizations that have contracts "
+            "with it."
+        )
     )
 
     @classmethod
@@ -110,8 +113,8 @@ def _evidence(row: ReputationClientRow) -> Evidence:
 async def get_client(organization_id: str, deps: DepsDep, actor: ActorDep) -> ClientView:
     """Read how far an organization is trusted as a client, and why.
 
-    The organization and operators see the events. Who is to be paid under a contract of it sees the trust, and how much
-    evidence is behind it.
+    The organization itself and the platform see the events. An organization whose agents are paid under its contracts
+    sees the trust and the amount of evidence.
     """
     if not is_id(organization_id, "org"):
         raise NotFound(organizations.MISSING)

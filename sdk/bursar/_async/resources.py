@@ -6583,7 +6583,7 @@ class AsyncReputation:
     async def get_client(self, organization_id: str) -> models.ClientView:
         """Read how far an organization is trusted as a client, and why.
 
-        The organization and operators see the events. Who is to be paid under a contract of it sees the trust, and how much evidence is behind it.
+        The organization itself and the platform see the events. An organization whose agents are paid under its contracts sees the trust and the amount of evidence.
         """
         return await self._caller.ask(
             models.ClientView, "reputation.get_client", "GET", f"/api/v1/reputation/clients/{segment(organization_id)}"
