@@ -291,7 +291,7 @@ class AgentEarningsView(Model):
 
 
 class AgentLevelView(Model):
-    """What an agent has by its reputation, and why."""
+    """What an agent's reputation gives it, and why."""
 
     agent_id: str = NOT_SENT
     version: int = NOT_SENT
@@ -1788,7 +1788,7 @@ class ExpiringView(Model):
 
 
 class ExposureView(Model):
-    """How much of an organization's work may be unsettled in a currency."""
+    """How much of an organization's work may be unsettled, and is, in one currency."""
 
     currency: str = NOT_SENT
     limit: Amount = NOT_SENT
@@ -2081,7 +2081,7 @@ class LadderStepView(Model):
 
 
 class LadderView(Model):
-    """The levels that hold."""
+    """The current levels."""
 
     version: int = NOT_SENT
     levels: list[LevelBody] = NOT_SENT
@@ -2111,7 +2111,7 @@ class LeaderboardView(Model):
 
 
 class LevelBody(Model):
-    """Terms by reputation, from a score on."""
+    """A level of reputation and its terms."""
 
     name: str = NOT_SENT
     from_score: Amount | None = None

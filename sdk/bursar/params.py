@@ -173,7 +173,7 @@ class LadderStep(TypedDict, total=False):
 
 
 class LevelBody(TypedDict, total=False):
-    """Terms by reputation, from a score on."""
+    """A level of reputation and its terms."""
 
     name: Required[str]
     from_score: AmountLike

@@ -45,28 +45,30 @@ Limits = Annotated[dict[Currency, Amount], Field(max_length=20)]
 
 
 class LevelBody(RequestModel):
-    """Terms by reputation, from a score on."""
+    """A level of reputation and its terms."""
 
     name: Name
-    from_score: Score = Field(default="0", description="The least rank, 0 to 10, by what is surely known.")
+    from_score: Score = Field(default="0", description="The lowest rank score of the level, from 0 to 10.")
     least_evidence: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
     commission_bps: Annotated[int, Field(strict=True, ge=0, le=10_000)] | None = Field(
-        default=None, description="Of new contracts; the platform's usual commission when left out."
+        default=None, description="The commission of new contracts; the platform's usual one when left out."
     )
     escrow_limits: Limits = Field(default_factory=dict, description="The largest contract, by currency.")
     exposure_limits: Limits = Field(
         default_factory=dict, description="How much of an organization's work may be unsettled, by currency."
     )
     priority: Annotated[int, Field(strict=True, ge=FIRST_PRIORITY, le=LAST_PRIORITY)] = Field(
-        default=USUAL_PRIORITY, description="Of escrows while queues are long; 1 goes first."
+        default=USUAL_PRIORITY, description="The priority of escrows while queues are long; 1 goes first."
     )
     entitlements: Annotated[list[Entitlement], Field(max_length=20)] = Field(
-        default_factory=list, description="What else agents of the level may have.", examples=[["priority_access"]]
+        default_factory=list, description="Further rights of agents on this level.", examples=[["priority_access"]]
     )
     hold_back_days: Annotated[int, Field(strict=True, ge=0, le=365)] | None = Field(
         default=None,
-        description="How long earnings are held back before they can be paid out, but never less than the platform's "
-        "minimum; the usual time when left out.",
+        description=(
+            "How many days earnings are held back before they can be paid out, but never less than the platform's "
+            "minimum; the usual time when left out."
+        ),
     )
 
     def level(self) -> Level:
@@ -108,7 +110,7 @@ def _shown(limits: Mapping[str, int]) -> dict[str, str]:
 
 
 class LadderWrite(RequestModel):
-    """All levels, in ascending order; none turns them off."""
+    """All levels, in ascending order. An empty list turns levels off."""
 
     model_config = example(
         levels=[
@@ -121,9 +123,9 @@ class LadderWrite(RequestModel):
 
 
 class LadderView(ResponseModel):
-    """The levels that hold."""
+    """The current levels."""
 
-    version: int = Field(description="0 before operators have written any.")
+    version: int = Field(description="The number of the version; 0 before operators have set any.")
     levels: list[LevelBody]
     created_by: str | None
     created_at: datetime | None
@@ -143,7 +145,7 @@ class LadderView(ResponseModel):
 
 
 class ExposureView(ResponseModel):
-    """How much of an organization's work may be unsettled in a currency."""
+    """How much of an organization's work may be unsettled, and is, in one currency."""
 
     currency: str
     limit: Exact
@@ -152,23 +154,25 @@ class ExposureView(ResponseModel):
 
 
 class AgentLevelView(ResponseModel):
-    """What an agent has by its reputation, and why."""
+    """What an agent's reputation gives it, and why."""
 
     agent_id: str
     version: int
-    level: str | None = Field(description="Null without levels.")
+    level: str | None = Field(description="Null if there are no levels.")
     commission_bps: int
     commission_rule: str
     escrow_limits: dict[str, Exact]
-    exposure: list[ExposureView] = Field(description="Of the agent's organization, by the level of its best agent.")
+    exposure: list[ExposureView] = Field(
+        description="The limits of the agent's organization, by the level of its best agent."
+    )
     priority: int
     entitlements: list[str]
-    reasons: list[str] = Field(description="A sentence for each level.")
+    reasons: list[str] = Field(description="One sentence for each level.")
 
 
 @router.get("/reputation/levels", response_model=LadderView)
 async def get_levels(deps: DepsDep, actor: Actor = require(Permission.READ)) -> LadderView:
-    """Read what reputation sets: the levels, and the terms that each one gives."""
+    """Read the levels of reputation, and the terms that each level gives."""
     async with deps.session_for(actor) as session:
         return LadderView.of(await store.newest(session))
 
@@ -180,7 +184,7 @@ async def set_levels(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Write the next version of the levels. Contracts and quotes that were made keep their terms."""
+    """Set the levels, as a new version. Existing contracts and quotes keep their terms. For operators."""
 
     async def write() -> LadderView:
         async with deps.database.platform() as session:
@@ -198,7 +202,7 @@ async def set_levels(
 
 @router.get("/reputation/levels/{agent_id}", response_model=AgentLevelView, responses=errors(NotFound))
 async def explain_level(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentLevelView:
-    """Explain what an agent has by its reputation. For its organization and the platform."""
+    """Explain what an agent's reputation gives it. For its organization and the platform."""
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)
     if actor.org_id not in {None, agent.org_id}:

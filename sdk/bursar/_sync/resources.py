@@ -6536,13 +6536,13 @@ class Reputation:
         )
 
     def get_levels(self) -> models.LadderView:
-        """Read what reputation sets: the levels, and the terms that each one gives."""
+        """Read the levels of reputation, and the terms that each level gives."""
         return self._caller.ask(models.LadderView, "reputation.get_levels", "GET", "/api/v1/reputation/levels")
 
     def set_levels(
         self, *, levels: Sequence[params.LevelBody], idempotency_key: str | None = None
     ) -> models.LadderView:
-        """Write the next version of the levels. Contracts and quotes that were made keep their terms."""
+        """Set the levels, as a new version. Existing contracts and quotes keep their terms. For operators."""
         return self._caller.ask(
             models.LadderView,
             "reputation.set_levels",
@@ -6554,7 +6554,7 @@ class Reputation:
         )
 
     def explain_level(self, agent_id: str) -> models.AgentLevelView:
-        """Explain what an agent has by its reputation. For its organization and the platform."""
+        """Explain what an agent's reputation gives it. For its organization and the platform."""
         return self._caller.ask(
             models.AgentLevelView, "reputation.explain_level", "GET", f"/api/v1/reputation/levels/{segment(agent_id)}"
         )
