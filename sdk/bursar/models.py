@@ -2435,7 +2435,7 @@ class OfferPage(Model):
 
 
 class OfferView(Model):
-    """What an agent is offered for."""
+    """The offer of an agent."""
 
     agent_id: str = NOT_SENT
     name: str = NOT_SENT
@@ -2963,7 +2963,7 @@ class PurchaseActionView(Model):
 
 
 class PurchaseAnswer(Model):
-    """What came of buying an agent."""
+    """The result of buying an agent."""
 
     purchase: AgentPurchaseView | None = NOT_SENT
     payment: PaymentView | None = None

@@ -30,30 +30,33 @@ def prices_in(prices: Mapping[str, str] | None) -> dict[str, int] | None:
 
 
 class OfferSet(RequestModel):
-    """What an agent is offered for. It replaces the offer before; what was sold stays as it was sold."""
+    """The offer of an agent. It replaces the current offer; earlier sales stay as they are."""
 
     model_config = example(model="one_time", price="250.00", currency="CREDIT", summary="Sums up long reports.")
 
     model: OfferModel
     price: Amount | None = Field(
-        default=None, description="In credits or in money. Required for one_time and monthly; not allowed otherwise."
+        default=None,
+        description="The price, in credits or in money. Required for one_time and monthly; not allowed otherwise.",
     )
     prices: UnitPrices | None = Field(
         default=None,
-        description="What a unit of each meter costs, in credits. Required for usage; not allowed otherwise.",
+        description="The price of a unit of each meter, in credits. Required for usage; not allowed otherwise.",
     )
     included_uses: int | None = Field(
         default=None,
         ge=1,
         le=MAX_INCLUDED,
         strict=True,
-        description="For how many uses the price of a one_time agent is; a refund deducts them. Null for any number.",
+        description=(
+            "How many uses the price of a one_time agent includes; a refund deducts the uses. Null for any number."
+        ),
     )
     currency: Currency = CREDIT
     summary: Annotated[Note, StringConstraints(max_length=500)] | None = None
     status: OfferStatus = OfferStatus.LISTED
     creator_share: Share | None = Field(
-        default=None, description="Of each sale, the creator's part. For operators; null leaves it as it is."
+        default=None, description="The creator's share of each sale. For operators; null keeps the current one."
     )
 
     def wanted(self) -> NewOffer:
@@ -75,7 +78,7 @@ class OfferSet(RequestModel):
 
 
 class OfferView(ResponseModel):
-    """What an agent is offered for."""
+    """The offer of an agent."""
 
     agent_id: str
     name: str
@@ -84,17 +87,17 @@ class OfferView(ResponseModel):
     price: Exact | None
     currency: str | None
     prices: dict[str, Exact] | None = Field(
-        description="What a unit of each meter costs, in credits; null unless usage."
+        description="The price of a unit of each meter, in credits; null unless the model is usage."
     )
-    included_uses: int | None = Field(description="For how many uses the price is; null for any number.")
+    included_uses: int | None = Field(description="How many uses the price includes; null for any number.")
     summary: str
     category: str | None
     status: OfferStatus
-    stars: float | None = Field(description="The agent's score, 0 to 5; null without evidence.")
+    stars: float | None = Field(description="The agent's score, from 0 to 5; null without evidence.")
     creator_share: Exact | None = Field(
-        description="The creator's part of each sale; shown to the agent's organization and to the platform."
+        description="The creator's share of each sale. Only the agent's organization and the platform see it."
     )
-    created_at: datetime = Field(description="When the agent was offered for the first time.")
+    created_at: datetime = Field(description="When the agent was first offered.")
     changed_at: datetime
 
     @classmethod
@@ -121,29 +124,37 @@ class OfferView(ResponseModel):
 
 
 class AgentPurchase(PaymentOptions, WithMetadata):
-    """Buys an agent at its price. How it is paid is for prices in money, which people pay; nothing needs to be said."""
+    """Buys an agent at its price; all fields are optional, but `price` and `total` need `currency`.
+
+    The payment options apply to prices in money, which people pay.
+    """
 
     model_config = example(price="250.00", currency="CREDIT")
 
     model: OfferModel | None = Field(
-        default=None, description="How you have seen it sold. Where that is otherwise by now, nothing is bought."
+        default=None, description="The pricing model that you have seen. If it has changed, nothing is bought."
     )
     price: Amount | None = Field(
         default=None,
-        description="The price that you have seen, with its `currency`. Where it is another one, nothing is bought.",
+        description="The price that you have seen, with its `currency`. If it has changed, nothing is bought.",
     )
     currency: Currency | None = Field(
         default=None,
-        description="The currency of the price that you have seen. Where it is another one by now, nothing is bought.",
+        description="The currency of the price that you have seen. If it has changed, nothing is bought.",
     )
     total: Amount | None = Field(
         default=None,
-        description="Of a price in money, the total with tax that you have seen, with its `currency`. Where it is "
-        "another one by now, nothing is bought.",
+        default=None,
+        description=(
+            "For a price in money: the total with tax that you have seen, with its `currency`. If it has changed, "
+            "nothing is bought."
+        ),
     )
     prices: UnitPrices | None = Field(
         default=None,
-        description="The prices of units that you have seen. An organization that has the agent has it at these then.",
+        description=(
+            "The unit prices that you have seen. An organization that already has the agent accepts these prices."
+        ),
     )
 
     @model_validator(mode="after")
@@ -159,13 +170,13 @@ class AgentPurchase(PaymentOptions, WithMetadata):
 
 
 class AgentRefund(RequestModel):
-    """Gives an agent back; nothing needs to be said."""
+    """Returns an agent for a refund; the body has no fields."""
 
     model_config = example()
 
 
 class AgentCancel(RequestModel):
-    """Lets an agent end with the month that was paid; nothing needs to be said."""
+    """Ends a purchase; the body has no fields."""
 
     model_config = example()
 
@@ -178,23 +189,25 @@ class AgentPurchaseView(ResponseModel):
     agent_id: str
     agent_name: str
     model: OfferModel
-    price: Exact | None = Field(description="What was paid, with `tax`.")
-    tax: Exact | None = Field(description="What of the price is tax; null where none was charged with the sale.")
+    price: Exact | None = Field(description="The amount paid, including `tax`.")
+    tax: Exact | None = Field(description="The tax in `price`; null if no tax was charged with the sale.")
     currency: str | None
     prices: dict[str, Exact] | None = Field(
-        description="What a unit of each meter costs the organization, in credits; null unless usage."
+        description=(
+            "The price of a unit of each meter for the organization, in credits; null unless the model is usage."
+        )
     )
-    included_uses: int | None = Field(description="For how many uses the price is; null for any number.")
-    used: Exact | None = Field(description="What of the price was used when it was refunded, and does not come back.")
-    payment_id: str | None = Field(description="The payment that paid a price in money.")
+    included_uses: int | None = Field(description="How many uses the price includes; null for any number.")
+    used: Exact | None = Field(description="The part of the price that was used and therefore not refunded.")
+    payment_id: str | None = Field(description="The payment of a price in money.")
     status: PurchaseStatus
     has_access: bool
     bought_by: str
     bought_at: datetime
     refundable_until: datetime
     refunded_at: datetime | None
-    ends_at: datetime | None = Field(description="When the month that was paid is over; null for what is had for good.")
-    renews: bool = Field(description="Whether the next month is paid by itself.")
+    ends_at: datetime | None = Field(description="When the paid month ends; null if access does not end.")
+    renews: bool = Field(description="Whether the next month is bought automatically.")
 
     @classmethod
     def of(cls, row: MarketplacePurchase, agent_name: str, window: timedelta, now: datetime) -> "AgentPurchaseView":
@@ -225,10 +238,10 @@ class AgentPurchaseView(ResponseModel):
 
 
 class PurchaseAnswer(ResponseModel):
-    """What came of buying an agent."""
+    """The result of buying an agent."""
 
     purchase: AgentPurchaseView | None = Field(
-        description="What the organization has now; null while a price in money is not paid yet."
+        description="The organization's purchase; null while a price in money is not paid yet."
     )
     payment: PaymentView | None = Field(default=None, description="The payment of a price in money.")
 
