@@ -71,16 +71,16 @@ _OFFERS = ListOf(
     OfferView,
     *(*CREATED, "currency"),
     order=[int, "agt"],
-    model=Annotated[OfferModel | None, Query(description="Only agents that are sold so.")],
+    model=Annotated[OfferModel | None, Query(description="Only agents that are sold by this model.")],
     category=Annotated[str | None, Query(max_length=64, description="Only agents of this category.")],
     text=Annotated[
-        str | None, Query(max_length=200, description="Only agents with all of these words in name or summary.")
+        str | None, Query(max_length=200, description="Only agents with all of these words in their name or summary.")
     ],
     min_price=Annotated[Amount | None, Query(description="The lowest price, in `currency`.")],
     max_price=Annotated[Amount | None, Query(description="The highest price, in `currency`.")],
     min_stars=Annotated[
         Decimal | None,
-        Query(ge=0, le=5, max_digits=3, decimal_places=2, description="The lowest score, of agents that have one."),
+        Query(ge=0, le=5, max_digits=3, decimal_places=2, description="Only agents that have at least this score."),
     ],
 )
 _LIBRARY = ListOf(
@@ -127,9 +127,9 @@ _REFUNDING = errors(
 async def offer_agent(
     agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep, expected: GivenPreconditionDep, command: MayRepeat
 ) -> Response:
-    """Offer an agent on the marketplace, change its offer, or retire it.
+    """Offer an agent on the marketplace, change its offer, or retire the offer.
 
-    `If-Match` says which version of the offer it replaces; the answer has the new one as its `ETag`.
+    `If-Match` names the version of the offer to replace; the response has the new one as its `ETag`.
     """
     async with deps.session_for(actor) as session:
         found = await agents.get(session, agent_id)
@@ -166,10 +166,10 @@ async def offer_agent(
 async def list_offers(
     deps: DepsDep, asked: Annotated[Asked, _OFFERS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List what is for sale: newest agents first, or the cheapest first where a currency is named.
+    """List the offers: newest agents first or, with `currency`, the cheapest first.
 
-    `from` and `to` are times at which agents were offered for the first time. A page of them, or of a
-    score, may be short or empty and not be the last.
+    `from` and `to` filter by the time of the first offer. With them, or with `min_stars`, a page may be short or empty
+    although more pages follow: continue until `next_cursor` is null.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -189,7 +189,7 @@ async def list_offers(
 def _narrowed(asked: Asked) -> Wanted:
     currency, prices = asked.get("currency"), [asked.get(name) for name in ("min_price", "max_price")]
     if currency is None and prices != [None, None]:
-        raise Invalid("Name the currency of the prices in currency.", extra={"field": "currency"})
+        raise Invalid("Prices need a currency. Send currency too.", extra={"field": "currency"})
     least, most = (None if price is None else parse_amount(price, currency, zero=True) for price in prices)
     wanted = asked.wanted(None, without=["text", "min_price", "max_price", "min_stars"])
     return replace(wanted, least_minor=least, most_minor=most)
@@ -197,7 +197,7 @@ def _narrowed(asked: Asked) -> Wanted:
 
 @router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
 async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> OfferView:
-    """Show what an agent is offered for."""
+    """Show the offer of an agent."""
     async with deps.session_for(actor) as session:
         listing = await marketplace.get(session, agent_id)
     permit(actor, Permission.READ)
@@ -216,9 +216,11 @@ async def purchase_agent(
     actor: ActorDep,
     body: AgentPurchase | None = None,
 ) -> Response:
-    """Buy an agent: at once where it is free or costs credits, and once its payment is fulfilled where it costs money.
+    """Buy an agent.
 
-    An agent that the organization has already is not bought twice: the answer is the purchase that it has.
+    If it is free or costs credits, it is bought at once; if it costs money, when its payment is fulfilled.
+
+    An organization buys an agent only once: a second request returns the existing purchase.
     """
     listing, wish = await listed(deps, actor, agent_id), body or AgentPurchase()
     offer = listing.as_offer()
@@ -259,7 +261,10 @@ async def purchase_agent(
     async def act() -> PurchaseAnswer:
         if wish.model_fields_set - {"model", "price", "currency", "prices"}:
             require_seen(offer, wish.seen())
-            raise Invalid("This price is paid from credits, without other options.", extra={"field": "provider"})
+            raise Invalid(
+                "This price is paid from credits. Leave the payment options, external_id and metadata out.",
+                extra={"field": "provider"},
+            )
         await check()
         scope = await scope_for(deps, actor, key, Named())
         spender = Spender(
@@ -294,7 +299,7 @@ async def purchase_agent(
 async def list_library(
     deps: DepsDep, asked: Annotated[Asked, _LIBRARY.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List the agents that the organization has bought, newest first, with those that were refunded.
+    """List the agents that the organization has bought, newest first, including refunded ones.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -328,7 +333,7 @@ async def refund_purchase(
     actor: ActorDep,
     body: AgentRefund | None = None,  # noqa: ARG001
 ) -> Response:
-    """Give an agent back within the refund window: access ends, and what was paid comes back, less what was used."""
+    """Return an agent within the refund window. Access ends, and the price less what was used is refunded."""
     async with deps.session_for(actor) as session:
         paid_by = (await marketplace.get_purchase(session, purchase_id)).payment_id
     permit(actor, Permission.REFUND_PAYMENT)
@@ -370,7 +375,7 @@ async def cancel_purchase(
     actor: ActorDep,
     body: AgentCancel | None = None,  # noqa: ARG001
 ) -> Response:
-    """Let an agent end: with the month that was paid, or at once where its uses are paid."""
+    """End a purchase: at the end of the paid month, or at once if the agent is paid by usage."""
     async with deps.session_for(actor) as session:
         await marketplace.get_purchase(session, purchase_id)
     permit(actor, Permission.REFUND_PAYMENT)

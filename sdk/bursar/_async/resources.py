@@ -3206,9 +3206,9 @@ class AsyncMarketplace:
         creator_share: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OfferView:
-        """Offer an agent on the marketplace, change its offer, or retire it.
+        """Offer an agent on the marketplace, change its offer, or retire the offer.
 
-        `If-Match` says which version of the offer it replaces; the answer has the new one as its `ETag`.
+        `If-Match` names the version of the offer to replace; the response has the new one as its `ETag`.
         """
         return await self._caller.ask(
             models.OfferView,
@@ -3231,7 +3231,7 @@ class AsyncMarketplace:
         )
 
     async def get_offer(self, agent_id: str) -> models.OfferView:
-        """Show what an agent is offered for."""
+        """Show the offer of an agent."""
         return await self._caller.ask(
             models.OfferView, "marketplace.get_offer", "GET", f"/api/v1/marketplace/agents/{segment(agent_id)}"
         )
@@ -3251,9 +3251,9 @@ class AsyncMarketplace:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.OfferView]:
-        """List what is for sale: newest agents first, or the cheapest first where a currency is named.
+        """List the offers: newest agents first or, with `currency`, the cheapest first.
 
-        `from` and `to` are times at which agents were offered for the first time. A page of them, or of a score, may be short or empty and not be the last.
+        `from` and `to` filter by the time of the first offer. With them, or with `min_stars`, a page may be short or empty although more pages follow: continue until `next_cursor` is null.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3296,9 +3296,11 @@ class AsyncMarketplace:
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseAnswer:
-        """Buy an agent: at once where it is free or costs credits, and once its payment is fulfilled where it costs money.
+        """Buy an agent.
 
-        An agent that the organization has already is not bought twice: the answer is the purchase that it has.
+        If it is free or costs credits, it is bought at once; if it costs money, when its payment is fulfilled.
+
+        An organization buys an agent only once: a second request returns the existing purchase.
         """
         return await self._caller.ask(
             models.PurchaseAnswer,
@@ -3335,7 +3337,7 @@ class AsyncMarketplace:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.AgentPurchaseView]:
-        """List the agents that the organization has bought, newest first, with those that were refunded.
+        """List the agents that the organization has bought, newest first, including refunded ones.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3367,7 +3369,7 @@ class AsyncMarketplace:
     async def refund_purchase(
         self, purchase_id: str, *, idempotency_key: str | None = None
     ) -> models.AgentPurchaseView:
-        """Give an agent back within the refund window: access ends, and what was paid comes back, less what was used."""
+        """Return an agent within the refund window. Access ends, and the price less what was used is refunded."""
         return await self._caller.ask(
             models.AgentPurchaseView,
             "marketplace.refund_purchase",
@@ -3380,7 +3382,7 @@ class AsyncMarketplace:
     async def cancel_purchase(
         self, purchase_id: str, *, idempotency_key: str | None = None
     ) -> models.AgentPurchaseView:
-        """Let an agent end: with the month that was paid, or at once where its uses are paid."""
+        """End a purchase: at the end of the paid month, or at once if the agent is paid by usage."""
         return await self._caller.ask(
             models.AgentPurchaseView,
             "marketplace.cancel_purchase",
