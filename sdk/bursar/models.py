@@ -2954,7 +2954,7 @@ class PurchaseActionList(Model):
 
 
 class PurchaseActionView(Model):
-    """One command: its effect where the caller may give it now, or the reason why not."""
+    """One command: its effect if the caller may give it now, otherwise the reason why not."""
 
     action: PurchaseAction = NOT_SENT
     allowed: bool = NOT_SENT
@@ -2970,7 +2970,7 @@ class PurchaseAnswer(Model):
 
 
 class PurchaseEffectView(Model):
-    """What a command would do. Amounts are decimal strings of `currency`, and null where nothing was paid."""
+    """What a command would do. Amounts are decimal strings of `currency`, and null if nothing was paid."""
 
     to_buyer: Amount | None = NOT_SENT
     used: Amount | None = NOT_SENT

@@ -29,23 +29,23 @@ router = Resource(tags=["marketplace"])
 
 
 class PurchaseAction(StrEnum):
-    """What can be done with a purchase."""
+    """The commands of a purchase."""
 
     REFUND = "refund"
     CANCEL = "cancel"
 
 
 class PurchaseEffectView(ResponseModel):
-    """What a command would do. Amounts are decimal strings of `currency`, and null where nothing was paid."""
+    """What a command would do. Amounts are decimal strings of `currency`, and null if nothing was paid."""
 
-    to_buyer: Exact | None = Field(description="What comes back of the price.")
-    used: Exact | None = Field(description="What was used of it, and does not come back.")
+    to_buyer: Exact | None = Field(description="The part of the price that is refunded.")
+    used: Exact | None = Field(description="The part of the price that was used and is not refunded.")
     currency: str | None
-    status: PurchaseStatus = Field(description="After it.")
+    status: PurchaseStatus = Field(description="The status afterwards.")
 
 
 class PurchaseActionView(JudgedView[PurchaseAction, PurchaseEffectView]):
-    """One command: its effect where the caller may give it now, or the reason why not."""
+    """One command: its effect if the caller may give it now, otherwise the reason why not."""
 
     @classmethod
     def of(cls, action: PurchaseAction, found: PurchaseEffectView | DomainError) -> Self:
@@ -68,9 +68,9 @@ class PurchaseActionList(ResponseModel):
     operation_id="marketplace.purchase_actions",
 )
 async def list_purchase_actions(purchase_id: str, deps: DepsDep, actor: ActorDep) -> PurchaseActionList:
-    """List every command of a purchase: whether you may give it now, why not, and what would come back.
+    """List every command of a purchase: whether you may give it now, why not, and what it would refund.
 
-    What the provider of a payment will answer is not known before.
+    The payment's provider can still refuse a refund.
     """
     async with deps.session_for(actor) as session:
         row = await marketplace.get_purchase(session, purchase_id)

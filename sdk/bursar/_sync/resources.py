@@ -3382,9 +3382,9 @@ class Marketplace:
         )
 
     def purchase_actions(self, purchase_id: str) -> models.PurchaseActionList:
-        """List every command of a purchase: whether you may give it now, why not, and what would come back.
+        """List every command of a purchase: whether you may give it now, why not, and what it would refund.
 
-        What the provider of a payment will answer is not known before.
+        The payment's provider can still refuse a refund.
         """
         return self._caller.ask(
             models.PurchaseActionList,
