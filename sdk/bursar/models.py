@@ -4064,7 +4064,7 @@ class WebhookDeliveryPage(Model):
 
 
 class WebhookDeliveryView(Model):
-    """An event for an endpoint, and how its delivery stands."""
+    """The delivery of an event to an endpoint, and its status."""
 
     id: str
     endpoint_id: str = NOT_SENT
@@ -4085,7 +4085,7 @@ class WebhookDeliveryView(Model):
 
 
 class WebhookEndpointCreated(Model):
-    """An endpoint with its secret."""
+    """A webhook endpoint with its secret."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -4111,7 +4111,7 @@ class WebhookEndpointPage(Model):
 
 
 class WebhookEndpointView(Model):
-    """An endpoint."""
+    """A webhook endpoint."""
 
     id: str
     organization_id: str = NOT_SENT
@@ -4129,13 +4129,13 @@ class WebhookEndpointView(Model):
 
 
 class WebhookReplayed(Model):
-    """How many webhooks are sent again."""
+    """The number of webhooks that are sent again."""
 
     deliveries: int = NOT_SENT
 
 
 class WebhookTested(Model):
-    """What is sent."""
+    """The test event that is sent."""
 
     type: str = NOT_SENT
 

@@ -20,14 +20,14 @@ Url = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 
 
 class WebhookEndpointCreate(RequestModel):
-    """A new endpoint."""
+    """A new webhook endpoint."""
 
     url: Url = Field(description=_URL, examples=[_EXAMPLE_URL])
     types: list[TypeName] = Field(max_length=200, description=_TYPES, examples=[["escrow.released"]])
     description: Note | None = Field(default=None, max_length=MAX_DESCRIPTION)
     ordering: Ordering = Field(
         default=Ordering.SUBJECT,
-        description="`subject`: an event waits for those before it about the same subject. `none`: none waits.",
+        description="`subject`: an event waits for earlier events about the same subject. `none`: no event waits.",
     )
     asymmetric: bool = Field(
         default=False, description="Also sign with an Ed25519 key (`v1a`), whose public key the endpoint shows."
@@ -38,21 +38,21 @@ class WebhookEndpointCreate(RequestModel):
 
 
 class WebhookEndpointUpdate(RequestModel):
-    """What is changed; what is left out stays."""
+    """Changes of a webhook endpoint. Fields that are left out stay as they are."""
 
     url: Url | None = Field(default=None, description=_URL)
     types: list[TypeName] | None = Field(default=None, max_length=200, description=_TYPES)
     description: Note | None = Field(default=None, max_length=MAX_DESCRIPTION)
     ordering: Ordering | None = None
     status: Literal["enabled", "disabled"] | None = Field(
-        default=None, description="While it is disabled nothing is sent, and events wait."
+        default=None, description="While it is disabled, nothing is sent, and events wait."
     )
 
     model_config = example(types=["*"], status="enabled")
 
 
 class WebhookEndpointView(ResponseModel):
-    """An endpoint."""
+    """A webhook endpoint."""
 
     id: str
     organization_id: str
@@ -62,10 +62,10 @@ class WebhookEndpointView(ResponseModel):
     ordering: str
     status: str
     reason: str | None = Field(description="Why it is paused or disabled.")
-    public_key: str | None = Field(description="`whpk_…`: verifies the signatures `v1a`.")
-    failing_since: datetime | None = Field(description="When the first try failed since it last took something.")
-    slowed_until: datetime | None = Field(description="The receiver asked for a pause until then.")
-    delivered_at: datetime | None = Field(description="When it last took something.")
+    public_key: str | None = Field(description="`whpk_…`: the public key that verifies signatures `v1a`.")
+    failing_since: datetime | None = Field(description="When the first try failed since the last successful delivery.")
+    slowed_until: datetime | None = Field(description="The receiver asked for a pause until this time.")
+    delivered_at: datetime | None = Field(description="When the last successful delivery was.")
     created_at: datetime
 
     @classmethod
@@ -75,10 +75,13 @@ class WebhookEndpointView(ResponseModel):
 
 
 class WebhookEndpointCreated(WebhookEndpointView):
-    """An endpoint with its secret."""
+    """A webhook endpoint with its secret."""
 
     secret: str | None = Field(
-        description="`whsec_…`: verifies the signatures `v1`. In this response only; null in one that is replayed."
+        description=(
+            "`whsec_…`: the secret that verifies signatures `v1`. It is in this response only; null in a replayed "
+            "response."
+        )
     )
 
     @classmethod
@@ -106,45 +109,47 @@ def _shown(row: WebhookEndpointRow) -> dict[str, object]:
 
 
 class WebhookReplay(RequestModel):
-    """Which events are sent again."""
+    """Which events to send again."""
 
-    from_: Moment = Field(alias="from", description="The first moment; at most 30 days ago.")
-    to: Moment = Field(description="The moment after the last one; not in the future.")
+    from_: Moment = Field(alias="from", description="From this time on; at most 30 days ago.")
+    to: Moment = Field(description="Before this time; not in the future.")
     types: list[TypeName] | None = Field(
-        default=None, max_length=200, description="Only these; those of the endpoint when left out."
+        default=None, max_length=200, description="Only events of these types; the endpoint's own types when left out."
     )
-    only_failed: bool = Field(default=False, description="Only those whose delivery failed.")
+    only_failed: bool = Field(default=False, description="Only events whose delivery failed.")
 
     model_config = example(**{"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"})
 
 
 class WebhookReplayed(ResponseModel):
-    """How many webhooks are sent again."""
+    """The number of webhooks that are sent again."""
 
     deliveries: int
 
 
 class WebhookTested(ResponseModel):
-    """What is sent."""
+    """The test event that is sent."""
 
-    type: str = Field(description="The type of the event; `GET …/deliveries` shows what became of it.")
+    type: str = Field(description="The type of the event. `GET …/deliveries` shows the outcome.")
 
 
 class WebhookDeliveryView(ResponseModel):
-    """An event for an endpoint, and how its delivery stands."""
+    """The delivery of an event to an endpoint, and its status."""
 
     id: str
     endpoint_id: str
-    event_id: str = Field(description="The header `webhook-id` of every try.")
+    event_id: str = Field(description="The `webhook-id` header of every try.")
     type: str
     subject: str
     subject_seq: int
     status: str
-    tries: int = Field(description="Since it was last asked for.")
-    replays: int = Field(description="How often it was asked for again.")
-    next_try_at: datetime | None = Field(description="It waits for the events before it about its subject as well.")
+    tries: int = Field(description="The number of tries since it was last requested.")
+    replays: int = Field(description="How often it was requested again.")
+    next_try_at: datetime | None = Field(
+        description="When it is tried next, unless it still waits for earlier events about its subject."
+    )
     last_try_at: datetime | None
-    status_code: int | None = Field(description="Of the last response; null where there was none.")
+    status_code: int | None = Field(description="The status code of the last response; null if there was none.")
     error: str | None = Field(description="Why there was no response.")
     answer: str | None = Field(description="The beginning of the last response, kept for 30 days.")
     delivered_at: datetime | None
