@@ -86,10 +86,11 @@ async def create_webhook_endpoint(
     actor: Actor = require(Permission.MANAGE_WEBHOOKS),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Have events sent to an address from now on.
+    """Create a webhook endpoint, to which events are sent from now on.
 
-    The secret is in this response only. Verify every webhook with it, as [Standard Webhooks](https://www.standardwebhooks.com)
-    says, and answer with 2xx within 15 seconds. A webhook may come more than once: its `webhook-id` stays the same.
+    The secret is in this response only. Verify every webhook with it, as [Standard
+    Webhooks](https://www.standardwebhooks.com) describes, and answer with 2xx within 15 seconds. A webhook may arrive
+    more than once, always with the same `webhook-id`.
     """
     org_id = acting_organization(actor, body.organization_id)
     wanted = NewEndpoint(
@@ -154,7 +155,10 @@ async def change_webhook_endpoint(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change a webhook endpoint. Types count for events from now on, an address also for those that wait."""
+    """Change a webhook endpoint.
+
+    New types apply to events from now on. A new address applies to waiting events as well.
+    """
     await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
     changed: dict[str, object] = {
         name: getattr(body, name) for name in ("url", "description") if name in body.model_fields_set
@@ -218,7 +222,7 @@ async def _disable(
 async def delete_webhook_endpoint(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Delete a webhook endpoint for good. What waits for it is not sent."""
+    """Delete a webhook endpoint permanently. Waiting events are not sent."""
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS, deleted=True)
 
     async def act() -> Mapping[str, object]:
@@ -238,7 +242,10 @@ async def delete_webhook_endpoint(
 async def rotate_webhook_secret(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Make a new secret, and a new key where there is one. For 24 hours webhooks are signed with both."""
+    """Create a new secret, and a new Ed25519 key if the endpoint has one.
+
+    For 24 hours, webhooks are signed with the old and the new ones.
+    """
     await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
 
     async def act() -> WebhookEndpointCreated:
@@ -266,7 +273,7 @@ async def rotate_webhook_secret(
 async def try_webhook_endpoint(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Send a webhook that is about the endpoint itself, whatever its types are."""
+    """Send a test webhook to the endpoint, whichever types it receives."""
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
 
     async def act() -> WebhookTested:
@@ -291,9 +298,9 @@ async def replay_webhooks(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Send the events of a time again, also those from before the endpoint was made.
+    """Send the events of a period again, including events from before the endpoint was created.
 
-    Each has the `webhook-id` that it had, so a receiver that keeps the ids recognises what it knows.
+    Each keeps its `webhook-id`, so a receiver that stores the ids recognises events that it already has.
     """
     seen = await _visible(deps, actor, endpoint_id, Permission.MANAGE_WEBHOOKS)
     types = None if body.types is None else checked_types(body.types, CATALOGUE)
@@ -322,8 +329,8 @@ _DELIVERIES = ListOf(
     *CREATED,
     order=["whd"],
     status=DeliveryStatus,
-    type=Annotated[SearchText | None, Query(description="Only of events of this type.")],
-    subject=Annotated[SearchText | None, Query(description="Only of events about this id.")],
+    type=Annotated[SearchText | None, Query(description="Only deliveries of events of this type.")],
+    subject=Annotated[SearchText | None, Query(description="Only deliveries of events about this id.")],
 )
 
 
@@ -336,7 +343,7 @@ _DELIVERIES = ListOf(
 async def list_webhook_deliveries(
     endpoint_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _DELIVERIES.asked]
 ) -> Response:
-    """List what was and is to be delivered to a webhook endpoint, newest first.
+    """List the past and pending deliveries to a webhook endpoint, newest first.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -361,7 +368,7 @@ async def list_webhook_deliveries(
 async def retry_webhook_delivery(
     delivery_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Try a delivery again now, and as often as at the beginning."""
+    """Try a delivery again now, with as many tries as a new one."""
     async with deps.session_for(actor) as session:
         row = await deliveries.get(session, delivery_id)
     if row is None:

@@ -4589,9 +4589,9 @@ class AsyncWebhookEndpoints:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.WebhookEndpointCreated:
-        """Have events sent to an address from now on.
+        """Create a webhook endpoint, to which events are sent from now on.
 
-        The secret is in this response only. Verify every webhook with it, as [Standard Webhooks](https://www.standardwebhooks.com) says, and answer with 2xx within 15 seconds. A webhook may come more than once: its `webhook-id` stays the same.
+        The secret is in this response only. Verify every webhook with it, as [Standard Webhooks](https://www.standardwebhooks.com) describes, and answer with 2xx within 15 seconds. A webhook may arrive more than once, always with the same `webhook-id`.
         """
         return await self._caller.ask(
             models.WebhookEndpointCreated,
@@ -4661,7 +4661,10 @@ class AsyncWebhookEndpoints:
         status: Literal["enabled", "disabled"] | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.WebhookEndpointView:
-        """Change a webhook endpoint. Types count for events from now on, an address also for those that wait."""
+        """Change a webhook endpoint.
+
+        New types apply to events from now on. A new address applies to waiting events as well.
+        """
         return await self._caller.ask(
             models.WebhookEndpointView,
             "webhook_endpoints.change",
@@ -4673,7 +4676,7 @@ class AsyncWebhookEndpoints:
         )
 
     async def delete(self, endpoint_id: str, *, idempotency_key: str | None = None) -> None:
-        """Delete a webhook endpoint for good. What waits for it is not sent."""
+        """Delete a webhook endpoint permanently. Waiting events are not sent."""
         await self._caller.send(
             "webhook_endpoints.delete",
             "DELETE",
@@ -4685,7 +4688,10 @@ class AsyncWebhookEndpoints:
     async def rotate_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None
     ) -> models.WebhookEndpointCreated:
-        """Make a new secret, and a new key where there is one. For 24 hours webhooks are signed with both."""
+        """Create a new secret, and a new Ed25519 key if the endpoint has one.
+
+        For 24 hours, webhooks are signed with the old and the new ones.
+        """
         return await self._caller.ask(
             models.WebhookEndpointCreated,
             "webhook_endpoints.rotate_secret",
@@ -4696,7 +4702,7 @@ class AsyncWebhookEndpoints:
         )
 
     async def test(self, endpoint_id: str, *, idempotency_key: str | None = None) -> models.WebhookTested:
-        """Send a webhook that is about the endpoint itself, whatever its types are."""
+        """Send a test webhook to the endpoint, whichever types it receives."""
         return await self._caller.ask(
             models.WebhookTested,
             "webhook_endpoints.test",
@@ -4716,9 +4722,9 @@ class AsyncWebhookEndpoints:
         only_failed: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.WebhookReplayed:
-        """Send the events of a time again, also those from before the endpoint was made.
+        """Send the events of a period again, including events from before the endpoint was created.
 
-        Each has the `webhook-id` that it had, so a receiver that keeps the ids recognises what it knows.
+        Each keeps its `webhook-id`, so a receiver that stores the ids recognises events that it already has.
         """
         return await self._caller.ask(
             models.WebhookReplayed,
@@ -4742,7 +4748,7 @@ class AsyncWebhookEndpoints:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.WebhookDeliveryView]:
-        """List what was and is to be delivered to a webhook endpoint, newest first.
+        """List the past and pending deliveries to a webhook endpoint, newest first.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4765,7 +4771,7 @@ class AsyncWebhookEndpoints:
     async def retry_delivery(
         self, delivery_id: str, *, idempotency_key: str | None = None
     ) -> models.WebhookDeliveryView:
-        """Try a delivery again now, and as often as at the beginning."""
+        """Try a delivery again now, with as many tries as a new one."""
         return await self._caller.ask(
             models.WebhookDeliveryView,
             "webhook_endpoints.retry_delivery",

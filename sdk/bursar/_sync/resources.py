@@ -4576,9 +4576,9 @@ class WebhookEndpoints:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.WebhookEndpointCreated:
-        """Have events sent to an address from now on.
+        """Create a webhook endpoint, to which events are sent from now on.
 
-        The secret is in this response only. Verify every webhook with it, as [Standard Webhooks](https://www.standardwebhooks.com) says, and answer with 2xx within 15 seconds. A webhook may come more than once: its `webhook-id` stays the same.
+        The secret is in this response only. Verify every webhook with it, as [Standard Webhooks](https://www.standardwebhooks.com) describes, and answer with 2xx within 15 seconds. A webhook may arrive more than once, always with the same `webhook-id`.
         """
         return self._caller.ask(
             models.WebhookEndpointCreated,
@@ -4648,7 +4648,10 @@ class WebhookEndpoints:
         status: Literal["enabled", "disabled"] | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.WebhookEndpointView:
-        """Change a webhook endpoint. Types count for events from now on, an address also for those that wait."""
+        """Change a webhook endpoint.
+
+        New types apply to events from now on. A new address applies to waiting events as well.
+        """
         return self._caller.ask(
             models.WebhookEndpointView,
             "webhook_endpoints.change",
@@ -4660,7 +4663,7 @@ class WebhookEndpoints:
         )
 
     def delete(self, endpoint_id: str, *, idempotency_key: str | None = None) -> None:
-        """Delete a webhook endpoint for good. What waits for it is not sent."""
+        """Delete a webhook endpoint permanently. Waiting events are not sent."""
         self._caller.send(
             "webhook_endpoints.delete",
             "DELETE",
@@ -4670,7 +4673,10 @@ class WebhookEndpoints:
         )
 
     def rotate_secret(self, endpoint_id: str, *, idempotency_key: str | None = None) -> models.WebhookEndpointCreated:
-        """Make a new secret, and a new key where there is one. For 24 hours webhooks are signed with both."""
+        """Create a new secret, and a new Ed25519 key if the endpoint has one.
+
+        For 24 hours, webhooks are signed with the old and the new ones.
+        """
         return self._caller.ask(
             models.WebhookEndpointCreated,
             "webhook_endpoints.rotate_secret",
@@ -4681,7 +4687,7 @@ class WebhookEndpoints:
         )
 
     def test(self, endpoint_id: str, *, idempotency_key: str | None = None) -> models.WebhookTested:
-        """Send a webhook that is about the endpoint itself, whatever its types are."""
+        """Send a test webhook to the endpoint, whichever types it receives."""
         return self._caller.ask(
             models.WebhookTested,
             "webhook_endpoints.test",
@@ -4701,9 +4707,9 @@ class WebhookEndpoints:
         only_failed: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.WebhookReplayed:
-        """Send the events of a time again, also those from before the endpoint was made.
+        """Send the events of a period again, including events from before the endpoint was created.
 
-        Each has the `webhook-id` that it had, so a receiver that keeps the ids recognises what it knows.
+        Each keeps its `webhook-id`, so a receiver that stores the ids recognises events that it already has.
         """
         return self._caller.ask(
             models.WebhookReplayed,
@@ -4727,7 +4733,7 @@ class WebhookEndpoints:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.WebhookDeliveryView]:
-        """List what was and is to be delivered to a webhook endpoint, newest first.
+        """List the past and pending deliveries to a webhook endpoint, newest first.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4748,7 +4754,7 @@ class WebhookEndpoints:
         )
 
     def retry_delivery(self, delivery_id: str, *, idempotency_key: str | None = None) -> models.WebhookDeliveryView:
-        """Try a delivery again now, and as often as at the beginning."""
+        """Try a delivery again now, with as many tries as a new one."""
         return self._caller.ask(
             models.WebhookDeliveryView,
             "webhook_endpoints.retry_delivery",
