@@ -1356,7 +1356,7 @@ class DepartmentLimitView(Model):
 
 
 class DepartmentLimitsView(Model):
-    """The limits of a department in credits; null where there is none."""
+    """The limits of a department in credits; null if there is no such limit."""
 
     department_id: str = NOT_SENT
     control_id: str | None = NOT_SENT
@@ -2125,7 +2125,7 @@ class LevelBody(Model):
 
 
 class LimitTermsView(Model):
-    """A limit of a version."""
+    """One limit in a version of a control."""
 
     window: Window = NOT_SENT
     amount: Amount | None = NOT_SENT
@@ -3628,7 +3628,7 @@ class StuckRunView(Model):
 
 
 class SubjectView(Model):
-    """By or for whom is spent."""
+    """By whom or for whom credits are spent."""
 
     type: SubjectKind = NOT_SENT
     id: str

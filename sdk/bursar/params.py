@@ -187,7 +187,7 @@ class LevelBody(TypedDict, total=False):
 
 
 class LimitSet(TypedDict, total=False):
-    """What may be spent in one window. At least one of amount and uses is required."""
+    """What may be spent in one window. `amount`, `uses` or both are required."""
 
     window: Required[Window]
     amount: AmountLike | None
@@ -315,7 +315,7 @@ class ShareBounds(TypedDict, total=False):
 
 
 class SubjectSet(TypedDict, total=False):
-    """By or for whom is spent."""
+    """By whom or for whom credits are spent."""
 
     type: Required[SubjectKind]
     id: str | None

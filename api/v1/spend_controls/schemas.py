@@ -43,23 +43,25 @@ _Uses = Annotated[int, Field(strict=True, ge=0, le=MAX_USES)]
 
 
 class SubjectSet(RequestModel):
-    """By or for whom is spent."""
+    """By whom or for whom credits are spent."""
 
     type: SubjectKind
     id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
         default=None,
-        description="The id of the department, project, agent or key; of a run what requests call it. Leave it out for "
-        "the organization.",
+        description=(
+            "The id of the department, project, agent or key, or the `run_id` of a run. Leave it out for the "
+            "organization."
+        ),
     )
 
 
 class LimitSet(RequestModel):
-    """What may be spent in one window. At least one of amount and uses is required."""
+    """What may be spent in one window. `amount`, `uses` or both are required."""
 
     window: Window
-    amount: Amount | None = Field(default=None, description="0 allows nothing; null sets no limit.")
-    uses: _Uses | None = Field(default=None, description="How many times; 0 is never, null sets no limit.")
-    hard: bool = Field(default=True, description="Whether it refuses; if not, it raises alerts only.")
+    amount: Amount | None = Field(default=None, description="The amount; 0 allows nothing, null sets no limit.")
+    uses: _Uses | None = Field(default=None, description="The number of spends; 0 allows none, null sets no limit.")
+    hard: bool = Field(default=True, description="Whether the limit refuses spends. If not, it only raises alerts.")
 
     def limit(self, currency: str) -> Limit:
         """Return the same as a rule reads it."""
@@ -68,19 +70,21 @@ class LimitSet(RequestModel):
 
 
 class AllowanceSet(RequestModel):
-    """What a control allows, the whole of it."""
+    """Everything that a control allows."""
 
     limits: list[LimitSet] = Field(default_factory=list, max_length=len(Window))
-    per_spend: Amount | None = Field(default=None, description="The most that one spend may be.")
+    per_spend: Amount | None = Field(default=None, description="The largest amount of one spend.")
     thresholds: list[Share] = Field(
         default_factory=lambda: [format_ratio(part) for part in THRESHOLDS_E4],
         max_length=MAX_THRESHOLDS,
-        description="The parts of a limit that raise an alert when they are reached, above 0 and at most 1.",
+        description="The shares of a limit at which an alert is raised, above 0 and at most 1.",
     )
-    starts_at: Moment | None = Field(default=None, description="When it begins to apply; null is at once.")
-    ends_at: Moment | None = Field(default=None, description="When it ceases to; null is never.")
-    parent_id: ControlId | None = Field(default=None, description="The control whose limits hold here too.")
-    reason: Note | None = Field(default=None, description="Kept with the version.")
+    starts_at: Moment | None = Field(default=None, description="When the control begins to apply; null for at once.")
+    ends_at: Moment | None = Field(default=None, description="When the control stops to apply; null for never.")
+    parent_id: ControlId | None = Field(
+        default=None, description="The control above this one, whose limits apply here too."
+    )
+    reason: Note | None = Field(default=None, description="Stored with the version.")
 
     def allowance(self, currency: str) -> Allowance:
         """Return the same as a rule reads it.
@@ -114,7 +118,9 @@ class ControlCreate(AllowanceSet):
     subject: SubjectSet
     currency: Currency = CREDIT
     time_zone: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
-        default="UTC", description="IANA name; windows begin by its clocks. It never changes.", examples=["UTC"]
+        default="UTC",
+        description="IANA name of the time zone in which windows begin. It never changes.",
+        examples=["UTC"],
     )
     week_starts: Annotated[int, Field(strict=True, ge=1, le=7)] = Field(
         default=1, description="The first day of the week, 1 (Monday) to 7 (Sunday). It never changes."
@@ -140,17 +146,18 @@ class ControlCreate(AllowanceSet):
 
 
 class ControlChange(AllowanceSet):
-    """What a control allows from now on. What is left out is taken away, like in a new control."""
+    """What a control allows from now on. Fields that are left out are reset, as in a new control."""
 
     model_config = example(limits=[{"window": "day", "amount": "150"}], version=3, reason="More for the launch.")
 
     version: Annotated[int, Field(strict=True, ge=1)] | None = Field(
-        default=None, description="The version that the change is made for; refused when it is another one by now."
+        default=None,
+        description="The version that you have read. If the control has changed since, the request is refused.",
     )
 
 
 class StatusChange(RequestModel):
-    """Why a control is frozen, unfrozen or closed, and which version of it."""
+    """Why a control is frozen, unfrozen or closed, and the version that you have read."""
 
     model_config = example(reason="The agent loops.")
 
@@ -159,14 +166,14 @@ class StatusChange(RequestModel):
 
 
 class SubjectView(ResponseModel):
-    """By or for whom is spent."""
+    """By whom or for whom credits are spent."""
 
     type: SubjectKind
     id: str
 
 
 class LimitTermsView(ResponseModel):
-    """A limit of a version."""
+    """One limit in a version of a control."""
 
     window: Window
     amount: Exact | None
@@ -177,8 +184,8 @@ class LimitTermsView(ResponseModel):
 class SpendLimitView(LimitTermsView):
     """A limit and what is left of it in the current window."""
 
-    spent: Exact = Field(description="Charged and captured, less refunds.")
-    held: Exact = Field(description="Reserved and neither captured nor released.")
+    spent: Exact = Field(description="What was charged and captured, less refunds.")
+    held: Exact = Field(description="What is reserved and neither captured nor released.")
     remaining: Exact | None
     uses_spent: int
     uses_remaining: int | None
@@ -294,11 +301,11 @@ class CountedSpendView(ResponseModel):
     status: str
     action: str
     quantity: int
-    amount: Exact = Field(description="In credits.")
-    captured: Exact = Field(description="In credits, and like the next two a part of the amount.")
+    amount: Exact = Field(description="The amount, in credits.")
+    captured: Exact = Field(description="In credits. `captured`, `released` and `refunded` are parts of `amount`.")
     released: Exact
     refunded: Exact
-    counted: Exact = Field(description="What the amount counted in the control's currency.")
+    counted: Exact = Field(description="The amount that counted, in the control's currency.")
     agent_id: str | None
     department_id: str | None
     project_id: str | None
@@ -332,11 +339,11 @@ class RefusalView(ResponseModel):
     id: str
     reason: str = Field(description="`limit`, `uses`, `per_spend`, `frozen` or `rate`.")
     window: Window | None
-    limit: Exact | None = Field(description="The limit that refused, in the control's currency or in uses.")
+    limit: Exact | None = Field(description="The limit that refused it, in the control's currency or in uses.")
     remaining: Exact | None
     resets_at: datetime | None
     action: str
-    amount: Exact = Field(description="In credits.")
+    amount: Exact = Field(description="The amount of the spend, in credits.")
     agent_id: str | None
     department_id: str | None
     project_id: str | None
@@ -365,7 +372,7 @@ class RefusalView(ResponseModel):
 
 
 class DepartmentLimitsSet(RequestModel):
-    """The limits of a department in credits. What is left out or null is taken away."""
+    """The limits of a department in credits. Limits that are left out or null are removed."""
 
     model_config = example(daily="100", monthly="2000")
 
@@ -384,16 +391,16 @@ class DepartmentLimitView(ResponseModel):
     """One limit of a department and what is left of it."""
 
     limit: Exact
-    spent: Exact = Field(description="What is spent or reserved.")
+    spent: Exact = Field(description="What is spent or reserved in the current window.")
     remaining: Exact
     resets_at: datetime
 
 
 class DepartmentLimitsView(ResponseModel):
-    """The limits of a department in credits; null where there is none."""
+    """The limits of a department in credits; null if there is no such limit."""
 
     department_id: str
-    control_id: str | None = Field(description="The spend control that they are a short form of.")
+    control_id: str | None = Field(description="The spend control that holds these limits.")
     daily: DepartmentLimitView | None
     monthly: DepartmentLimitView | None
 
