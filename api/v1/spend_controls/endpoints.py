@@ -60,7 +60,7 @@ _CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
 async def create_spend_control(
     body: ControlCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_SPENDING)
 ) -> Response:
-    """Open a spend control. A spend has to fit into every control of its subjects and those above them."""
+    """Create a spend control. A spend must fit into every control of its subjects and of those above them."""
     org_id = acting_organization(actor, body.organization_id)
     new, allowance = body.new(org_id), body.allowance(body.currency)
 
@@ -79,7 +79,7 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "currency"),
     order=[UUID],
     status=ControlStatus,
-    subject_type=Annotated[SubjectKind | None, Query(description="Only controls of such subjects.")],
+    subject_type=Annotated[SubjectKind | None, Query(description="Only controls of this type of subject.")],
     subject_id=Annotated[SearchText | None, Query(description="Only controls of this subject.")],
     open_only=Annotated[bool, Query(alias="open", description="Exclude closed controls.")],
 )
@@ -88,11 +88,11 @@ _VERSIONS = ListOf(
     ControlVersionView,
     *CREATED,
     order=[Int32],
-    changed_by=Annotated[SearchText | None, Query(description="Only what this principal changed.")],
+    changed_by=Annotated[SearchText | None, Query(description="Only versions that this principal made.")],
 )
 _OF_SPENDS: dict[str, Any] = {
-    "action": Annotated[SearchText | None, Query(description="Only of this action.")],
-    "run_id": Annotated[SearchText | None, Query(description="Only of this run.")],
+    "action": Annotated[SearchText | None, Query(description="Only spends on this action.")],
+    "run_id": Annotated[SearchText | None, Query(description="Only spends of this run.")],
 }
 _BY_AMOUNT = (*CREATED, "agent_id", "min_amount", "max_amount")
 _COUNTED = ListOf(
@@ -137,7 +137,7 @@ async def get_spend_control(control_id: str, deps: DepsDep, actor: ActorDep) -> 
 async def change_spend_control(
     control_id: str, body: ControlChange, deps: DepsDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
-    """Replace what a control allows and where it stands. It acts on what is spent afterwards."""
+    """Replace what a control allows and its parent. The change applies to later spends."""
     row = await _changeable(deps, actor, control_id)
     allowance = body.allowance(row.asset)
 
@@ -155,7 +155,7 @@ async def change_spend_control(
 async def freeze_spend_control(
     control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """Refuse everything that is spent under a control. What is reserved can still be captured and released."""
+    """Freeze a control: new spends under it are refused. What is reserved can still be captured and released."""
     return await _set_status(deps, once, actor, control_id, body, ControlStatus.FROZEN)
 
 
@@ -163,7 +163,7 @@ async def freeze_spend_control(
 async def unfreeze_spend_control(
     control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """Allow spending under a control again, within its limits."""
+    """Unfreeze a control: spending under it is allowed again, within its limits."""
     return await _set_status(deps, once, actor, control_id, body, ControlStatus.ACTIVE)
 
 
@@ -175,7 +175,7 @@ async def unfreeze_spend_control(
 async def close_spend_control(
     control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """End a control permanently. It limits nothing any more, and another one can be opened for its subject."""
+    """Close a control permanently. It no longer limits anything, and a new one can be created for its subject."""
     return await _set_status(deps, once, actor, control_id, body, ControlStatus.CLOSED)
 
 
@@ -187,7 +187,7 @@ async def close_spend_control(
 async def list_spend_control_versions(
     control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
 ) -> Response:
-    """List what a control allowed, the newest version first, with who changed it.
+    """List the versions of what a control allowed, newest first, with who made each change.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -212,8 +212,8 @@ async def list_counted_spends(
 ) -> Response:
     """List the spends that count in a control, newest first.
 
-    They are looked for among the organization's spends, a bounded number of them for each page: a page may have fewer
-    than `limit`, or none, and still a `next_cursor`.
+    A page looks at a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
+    still have a `next_cursor`.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -236,7 +236,7 @@ async def list_counted_spends(
 async def list_refusals(
     control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
 ) -> Response:
-    """List what a control refused, newest first: the first 1,000 of each window.
+    """List the spends that a control refused, newest first: the first 1,000 of each window.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -258,7 +258,7 @@ async def list_refusals(
     responses=errors(NotFound, Forbidden),
 )
 async def get_department_limits(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentLimitsView:
-    """Show the daily and the monthly limit of a department in credits, and what is left of them."""
+    """Show the daily and monthly limits of a department in credits, and what is left of them."""
     async with deps.session_for(actor) as session:
         department = await departments.get(session, department_id)
         permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
@@ -275,7 +275,7 @@ async def get_department_limits(department_id: str, deps: DepsDep, actor: ActorD
 async def set_department_limits(
     department_id: str, body: DepartmentLimitsSet, deps: DepsDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
-    """Set the daily and the monthly limit of a department in credits: a short form of its spend control."""
+    """Set the daily and monthly limits of a department in credits. They are stored in its spend control."""
     async with deps.session_for(actor) as session:
         org_id = (await departments.get(session, department_id)).org_id
     permit(actor, Permission.MANAGE_SPENDING)

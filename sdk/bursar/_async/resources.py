@@ -3510,7 +3510,7 @@ class AsyncDepartments:
         )
 
     async def get_limits(self, department_id: str) -> models.DepartmentLimitsView:
-        """Show the daily and the monthly limit of a department in credits, and what is left of them."""
+        """Show the daily and monthly limits of a department in credits, and what is left of them."""
         return await self._caller.ask(
             models.DepartmentLimitsView,
             "departments.get_limits",
@@ -3526,7 +3526,7 @@ class AsyncDepartments:
         monthly: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.DepartmentLimitsView:
-        """Set the daily and the monthly limit of a department in credits: a short form of its spend control."""
+        """Set the daily and monthly limits of a department in credits. They are stored in its spend control."""
         return await self._caller.ask(
             models.DepartmentLimitsView,
             "departments.set_limits",
@@ -3663,7 +3663,7 @@ class AsyncSpendControls:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """Open a spend control. A spend has to fit into every control of its subjects and those above them."""
+        """Create a spend control. A spend must fit into every control of its subjects and of those above them."""
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.create",
@@ -3744,7 +3744,7 @@ class AsyncSpendControls:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """Replace what a control allows and where it stands. It acts on what is spent afterwards."""
+        """Replace what a control allows and its parent. The change applies to later spends."""
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.change",
@@ -3772,7 +3772,7 @@ class AsyncSpendControls:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """Refuse everything that is spent under a control. What is reserved can still be captured and released."""
+        """Freeze a control: new spends under it are refused. What is reserved can still be captured and released."""
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.freeze",
@@ -3791,7 +3791,7 @@ class AsyncSpendControls:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """Allow spending under a control again, within its limits."""
+        """Unfreeze a control: spending under it is allowed again, within its limits."""
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.unfreeze",
@@ -3810,7 +3810,7 @@ class AsyncSpendControls:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """End a control permanently. It limits nothing any more, and another one can be opened for its subject."""
+        """Close a control permanently. It no longer limits anything, and a new one can be created for its subject."""
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.close",
@@ -3831,7 +3831,7 @@ class AsyncSpendControls:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ControlVersionView]:
-        """List what a control allowed, the newest version first, with who changed it.
+        """List the versions of what a control allowed, newest first, with who made each change.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3861,7 +3861,7 @@ class AsyncSpendControls:
     ) -> AsyncList[models.CountedSpendView]:
         """List the spends that count in a control, newest first.
 
-        They are looked for among the organization's spends, a bounded number of them for each page: a page may have fewer than `limit`, or none, and still a `next_cursor`.
+        A page looks at a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3898,7 +3898,7 @@ class AsyncSpendControls:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RefusalView]:
-        """List what a control refused, newest first: the first 1,000 of each window.
+        """List the spends that a control refused, newest first: the first 1,000 of each window.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
