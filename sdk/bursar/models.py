@@ -2134,7 +2134,7 @@ class LimitTermsView(Model):
 
 
 class LimitsView(Model):
-    """The limits of an organization, and what it uses of them."""
+    """The limits of an organization, and how much of them it uses."""
 
     organization_id: str = NOT_SENT
     tier: str = NOT_SENT
@@ -2899,7 +2899,7 @@ class ProfitAndLossView(Model):
 
 
 class ProjectLimitView(Model):
-    """A limit and what is used of it. After a change to a smaller plan, more can be used than the limit."""
+    """A limit, and how much of it is used. After a change to a smaller plan, `used` can exceed `limit`."""
 
     limit: int | None = NOT_SENT
     used: int = NOT_SENT

@@ -20,16 +20,16 @@ Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG.pattern}$", max_length=
 
 
 class ProjectCreate(WithMetadata):
-    """A new project. A slug that is left out is made from the name, and a name from the slug."""
+    """A new project. If the slug is left out, it is made from the name; if the name is left out, it is the slug."""
 
     model_config = example(name="Summaries", slug="summaries", metadata={"repository": "summaries"})
 
     name: Name | None = None
     slug: Slug | None = Field(
         default=None,
-        description="The project's name in its address: lower case letters and digits, with hyphens between them.",
+        description="The project's name in its address: lower-case letters and digits, with hyphens between them.",
     )
-    deploy_type: DeployType = Field(default=DeployType.DEVELOPMENT, description="What it is deployed for.")
+    deploy_type: DeployType = Field(default=DeployType.DEVELOPMENT, description="The purpose of its deployment.")
 
     def named(self) -> tuple[str, str]:
         """Return the slug and the name.
@@ -44,7 +44,7 @@ class ProjectCreate(WithMetadata):
 
 
 class ProjectUpdate(MetadataUpdate):
-    """What changes of a project; what is left out stays. Its slug does not change."""
+    """Changes of a project. Fields that are left out stay as they are. The slug cannot change."""
 
     model_config = example(name="Summaries of reports", external_id="project-7")
 
@@ -61,8 +61,10 @@ class ProjectView(MetadataView):
     deploy_type: DeployType
     deployed: bool
     is_deployed: bool = Field(description="The same as `deployed`.")
-    deployed_at: datetime | None = Field(description="Since when; null when it is not deployed.")
-    occupies_slot: bool = Field(description="Whether it is deployed beyond the plan's limit.")
+    deployed_at: datetime | None = Field(description="When it was deployed; null if it is not deployed.")
+    occupies_slot: bool = Field(
+        description="Whether it occupies a slot, because it is deployed beyond the plan's limit."
+    )
     created_at: datetime
 
     @classmethod
@@ -84,9 +86,9 @@ class ProjectView(MetadataView):
 
 
 class ProjectLimitView(ResponseModel):
-    """A limit and what is used of it. After a change to a smaller plan, more can be used than the limit."""
+    """A limit, and how much of it is used. After a change to a smaller plan, `used` can exceed `limit`."""
 
-    limit: int | None = Field(description="null for any number.")
+    limit: int | None = Field(description="The limit; null if there is none.")
     used: int
 
 
@@ -94,20 +96,20 @@ class SlotsView(ResponseModel):
     """The slots of an organization. Each one adds one project and one deployment to the plan's limits."""
 
     free: int
-    in_use: int = Field(description="Occupied by deployments beyond the plan's limit.")
-    owed: int = Field(description="Owed after a chargeback of slots in use; the next slots bought repay them.")
+    in_use: int = Field(description="Slots occupied by deployments beyond the plan's limit.")
+    owed: int = Field(description="Slots owed after a chargeback of slots in use. The next slots bought repay them.")
 
 
 class LimitsView(ResponseModel):
-    """The limits of an organization, and what it uses of them."""
+    """The limits of an organization, and how much of them it uses."""
 
     organization_id: str
-    tier: str = Field(description="The plan that the organization is on.")
+    tier: str = Field(description="The organization's plan.")
     projects: ProjectLimitView
     deployments: ProjectLimitView
     slots: SlotsView
     slot_price: MoneyView = Field(
-        description="The price of one slot. `GET /billing/quote` shows it with the tax of the organization."
+        description="The price of one slot. `GET /billing/quote` shows it with the organization's tax."
     )
 
 
