@@ -62,7 +62,7 @@ _DEPLOYING = errors(NotFound, Forbidden, LimitReached, *STOPPED)
 async def create_project(
     body: ProjectCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_PROJECTS)
 ) -> Response:
-    """Create a project within the limits of the plan and the slots."""
+    """Create a project, if the limits of the plan and the slots allow it."""
     org_id = acting_organization(actor, None)
 
     async def act() -> ProjectView:
@@ -82,7 +82,7 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "q"),
     order=["prj"],
     has_metadata=True,
-    deployed=Annotated[bool, Query(description="Only those that are deployed.")],
+    deployed=Annotated[bool, Query(description="Only deployed projects.")],
 )
 
 
@@ -127,9 +127,9 @@ async def get_project(
 async def update_project(
     slug: str, body: ProjectUpdate, deps: DepsDep, expected: PreconditionDep, once: MayRepeat, actor: ActorDep
 ) -> Response:
-    """Change a project's name, and what is written on it.
+    """Change a project's name, `external_id` and `metadata`.
 
-    `If-Match` says for which version; the answer has the new one as its `ETag`.
+    `If-Match` names the version to change; the response has the new one as its `ETag`.
     """
     org_id = await _organization_of(deps, actor, slug)
     match = required(expected)
@@ -156,7 +156,7 @@ async def update_project(
 
 @router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)
 async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
-    """Deploy a project. Beyond the plan's limit it occupies a slot; deploying it again changes nothing."""
+    """Deploy a project. Beyond the plan's limit it occupies a slot. Deploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)
 
     async def act() -> ProjectView:
@@ -169,7 +169,7 @@ async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Actor
 
 @router.delete("/projects/{slug}/deploy", response_model=ProjectView, responses=_COMMANDED)
 async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
-    """Undeploy a project, which frees its slot; undeploying it again changes nothing."""
+    """Undeploy a project, which frees its slot. Undeploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)
 
     async def act() -> ProjectView:
@@ -184,7 +184,7 @@ async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Act
 async def get_deployment_limits(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> LimitsView:
-    """Show how many projects the organization may have and deploy, and how many it has."""
+    """Show how many projects the organization may have and may deploy, and how many it has and deploys."""
     return await _limits(deps, actor, await known_organization(deps, actor, organization_id))
 
 
@@ -201,9 +201,9 @@ async def purchase_slot(
     body: SlotPurchase | None = None,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Buy slots, with an ordinary payment; they can be used as soon as the money is received.
+    """Buy slots with a payment. They can be used as soon as the money is received.
 
-    The price is taxed like everything that is sold; `GET /billing/quote?slots=` shows the total.
+    The price is taxed like any other sale. `GET /billing/quote?slots=` shows the total.
     """
     org_id = acting_organization(actor, None)
     wanted = (body or SlotPurchase()).payment()

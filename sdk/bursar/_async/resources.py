@@ -4255,7 +4255,7 @@ class AsyncProjects:
         deploy_type: params.DeployType | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProjectView:
-        """Create a project within the limits of the plan and the slots."""
+        """Create a project, if the limits of the plan and the slots allow it."""
         return await self._caller.ask(
             models.ProjectView,
             "projects.create",
@@ -4321,9 +4321,9 @@ class AsyncProjects:
         name: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProjectView:
-        """Change a project's name, and what is written on it.
+        """Change a project's name, `external_id` and `metadata`.
 
-        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        `If-Match` names the version to change; the response has the new one as its `ETag`.
         """
         return await self._caller.ask(
             models.ProjectView,
@@ -4337,7 +4337,7 @@ class AsyncProjects:
         )
 
     async def deploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
-        """Deploy a project. Beyond the plan's limit it occupies a slot; deploying it again changes nothing."""
+        """Deploy a project. Beyond the plan's limit it occupies a slot. Deploying it again changes nothing."""
         return await self._caller.ask(
             models.ProjectView,
             "projects.deploy",
@@ -4348,7 +4348,7 @@ class AsyncProjects:
         )
 
     async def undeploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
-        """Undeploy a project, which frees its slot; undeploying it again changes nothing."""
+        """Undeploy a project, which frees its slot. Undeploying it again changes nothing."""
         return await self._caller.ask(
             models.ProjectView,
             "projects.undeploy",
@@ -4359,7 +4359,7 @@ class AsyncProjects:
         )
 
     async def get_deployment_limits(self, *, organization_id: str | Omitted = OMITTED) -> models.LimitsView:
-        """Show how many projects the organization may have and deploy, and how many it has."""
+        """Show how many projects the organization may have and may deploy, and how many it has and deploys."""
         return await self._caller.ask(
             models.LimitsView,
             "projects.get_deployment_limits",
@@ -4383,9 +4383,9 @@ class AsyncProjects:
         slots: int | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SlotPurchaseView:
-        """Buy slots, with an ordinary payment; they can be used as soon as the money is received.
+        """Buy slots with a payment. They can be used as soon as the money is received.
 
-        The price is taxed like everything that is sold; `GET /billing/quote?slots=` shows the total.
+        The price is taxed like any other sale. `GET /billing/quote?slots=` shows the total.
         """
         return await self._caller.ask(
             models.SlotPurchaseView,

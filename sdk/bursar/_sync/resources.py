@@ -4242,7 +4242,7 @@ class Projects:
         deploy_type: params.DeployType | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProjectView:
-        """Create a project within the limits of the plan and the slots."""
+        """Create a project, if the limits of the plan and the slots allow it."""
         return self._caller.ask(
             models.ProjectView,
             "projects.create",
@@ -4308,9 +4308,9 @@ class Projects:
         name: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ProjectView:
-        """Change a project's name, and what is written on it.
+        """Change a project's name, `external_id` and `metadata`.
 
-        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        `If-Match` names the version to change; the response has the new one as its `ETag`.
         """
         return self._caller.ask(
             models.ProjectView,
@@ -4324,7 +4324,7 @@ class Projects:
         )
 
     def deploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
-        """Deploy a project. Beyond the plan's limit it occupies a slot; deploying it again changes nothing."""
+        """Deploy a project. Beyond the plan's limit it occupies a slot. Deploying it again changes nothing."""
         return self._caller.ask(
             models.ProjectView,
             "projects.deploy",
@@ -4335,7 +4335,7 @@ class Projects:
         )
 
     def undeploy(self, slug: str, *, idempotency_key: str | None = None) -> models.ProjectView:
-        """Undeploy a project, which frees its slot; undeploying it again changes nothing."""
+        """Undeploy a project, which frees its slot. Undeploying it again changes nothing."""
         return self._caller.ask(
             models.ProjectView,
             "projects.undeploy",
@@ -4346,7 +4346,7 @@ class Projects:
         )
 
     def get_deployment_limits(self, *, organization_id: str | Omitted = OMITTED) -> models.LimitsView:
-        """Show how many projects the organization may have and deploy, and how many it has."""
+        """Show how many projects the organization may have and may deploy, and how many it has and deploys."""
         return self._caller.ask(
             models.LimitsView,
             "projects.get_deployment_limits",
@@ -4370,9 +4370,9 @@ class Projects:
         slots: int | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.SlotPurchaseView:
-        """Buy slots, with an ordinary payment; they can be used as soon as the money is received.
+        """Buy slots with a payment. They can be used as soon as the money is received.
 
-        The price is taxed like everything that is sold; `GET /billing/quote?slots=` shows the total.
+        The price is taxed like any other sale. `GET /billing/quote?slots=` shows the total.
         """
         return self._caller.ask(
             models.SlotPurchaseView,
