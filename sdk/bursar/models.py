@@ -552,7 +552,7 @@ class AssetSummaryView(Model):
 
 
 class AttributionView(Model):
-    """For what an agent or a key spends."""
+    """The department and project for which an agent or a key spends."""
 
     id: str
     department_id: str | None = NOT_SENT

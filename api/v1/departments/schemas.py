@@ -12,12 +12,14 @@ from models.department import Department
 
 
 class DepartmentCreate(RequestModel):
-    """A new department. An operator sets the organization."""
+    """A new department. An operator must name the organization."""
 
     model_config = example(name="Research")
 
-    name: Name = Field(description="Unique among the open departments of the organization, whatever its case.")
-    parent_id: DepartmentId | None = Field(default=None, description="The department that it is a part of.")
+    name: Name = Field(
+        description="Unique among the organization's open departments, regardless of upper and lower case."
+    )
+    parent_id: DepartmentId | None = Field(default=None, description="The department above this one.")
     organization_id: OrganizationId | None = None
 
 
@@ -30,7 +32,7 @@ class DepartmentView(ResponseModel):
     parent_id: str | None
     path: list[str] = Field(description="The ids from the topmost department to this one.")
     created_at: datetime
-    closed_at: datetime | None = Field(description="Nothing is spent for a department that is closed.")
+    closed_at: datetime | None = Field(description="A closed department cannot be spent for.")
 
     @classmethod
     def of(cls, row: Department) -> "DepartmentView":
@@ -47,7 +49,7 @@ class DepartmentView(ResponseModel):
 
 
 class AttributionSet(RequestModel):
-    """For what an agent or a key spends. What is left out or null is taken away."""
+    """The department and project for which an agent or a key spends. Fields left out or null are removed."""
 
     model_config = example(department_id="dep_01kar6h2d8e4wvq3r5s7t9x1zy")
 
@@ -60,7 +62,7 @@ class AttributionSet(RequestModel):
 
 
 class AttributionView(ResponseModel):
-    """For what an agent or a key spends."""
+    """The department and project for which an agent or a key spends."""
 
     id: str = Field(description="The id of the agent or the key.")
     department_id: str | None
