@@ -91,7 +91,7 @@ async def get_department(department_id: str, deps: DepsDep, actor: ActorDep) -> 
     responses=errors(NotFound, Forbidden, (Conflict, "department.in_use")),
 )
 async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentView:
-    """Close a department permanently; closing it again changes nothing."""
+    """Close a department permanently. Closing it again changes nothing."""
     async with deps.session_for(actor) as session:
         await departments.get(session, department_id)
     permit(actor, Permission.MANAGE_SPENDING)
@@ -106,7 +106,7 @@ async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -
     tags=["agents"],
 )
 async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -> AttributionView:
-    """Show for which department and project an agent spends."""
+    """Show the department and the project for which an agent spends."""
     async with deps.session_for(actor) as session:
         row = await agents.get(session, agent_id)
     if actor.org_id not in {None, row.org_id}:
@@ -122,7 +122,7 @@ async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -
     tags=["agents"],
 )
 async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
-    """Set for which department and project an agent spends; a key of its own attribution goes before it."""
+    """Set the department and the project for which an agent spends. A key's own attribution takes precedence."""
     async with deps.session_for(actor) as session:
         row = await agents.get(session, agent_id)
     if actor.org_id not in {None, row.org_id}:
@@ -139,7 +139,10 @@ async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsD
     responses=errors(NotFound, Forbidden, (Conflict, "api_key.revoked")),
 )
 async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
-    """Set for which department and project the keys of a key's principal spend; `GET /api-keys` shows it."""
+    """Set the department and the project for which all keys of a key's principal spend.
+
+    `GET /api-keys` shows them.
+    """
     async with deps.session_for(actor) as session:
         await keys.get(session, key_id)
     permit(actor, Permission.MANAGE_SPENDING)

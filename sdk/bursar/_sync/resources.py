@@ -3156,7 +3156,7 @@ class Agents:
         )
 
     def get_attribution(self, agent_id: str) -> models.AttributionView:
-        """Show for which department and project an agent spends."""
+        """Show the department and the project for which an agent spends."""
         return self._caller.ask(
             models.AttributionView, "agents.get_attribution", "GET", f"/api/v1/agents/{segment(agent_id)}/attribution"
         )
@@ -3168,7 +3168,7 @@ class Agents:
         department_id: str | None | Omitted = OMITTED,
         project_id: str | None | Omitted = OMITTED,
     ) -> models.AttributionView:
-        """Set for which department and project an agent spends; a key of its own attribution goes before it."""
+        """Set the department and the project for which an agent spends. A key's own attribution takes precedence."""
         return self._caller.ask(
             models.AttributionView,
             "agents.set_attribution",
@@ -3493,7 +3493,7 @@ class Departments:
         )
 
     def close(self, department_id: str) -> models.DepartmentView:
-        """Close a department permanently; closing it again changes nothing."""
+        """Close a department permanently. Closing it again changes nothing."""
         return self._caller.ask(
             models.DepartmentView, "departments.close", "POST", f"/api/v1/departments/{segment(department_id)}/close"
         )
@@ -3536,7 +3536,10 @@ class ApiKeys:
     def set_attribution(
         self, key_id: str, *, department_id: str | None | Omitted = OMITTED, project_id: str | None | Omitted = OMITTED
     ) -> models.AttributionView:
-        """Set for which department and project the keys of a key's principal spend; `GET /api-keys` shows it."""
+        """Set the department and the project for which all keys of a key's principal spend.
+
+        `GET /api-keys` shows them.
+        """
         return self._caller.ask(
             models.AttributionView,
             "api_keys.set_attribution",
