@@ -10,14 +10,14 @@ from models.api_key import ApiKey
 
 
 class ApiKeyCreate(RequestModel):
-    """A new key. An operator sets the organization, or leaves it out for a key of the platform."""
+    """A new key. An operator names the organization, or leaves it out for a key of the platform."""
 
     model_config = example(organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", principal="procurement", role="owner")
 
     organization_id: OrganizationId | None = None
     principal: Principal = Field(examples=["procurement"])
     role: Role
-    agent_id: AgentId | None = Field(default=None, description="The one agent that a key of role `agent` acts for.")
+    agent_id: AgentId | None = Field(default=None, description="The agent that a key of role `agent` acts for.")
     expires_at: Moment | None = None
 
 
@@ -29,9 +29,9 @@ class ApiKeyView(ResponseModel):
     principal: str
     role: Role
     agent_id: str | None
-    department_id: str | None = Field(description="What the key spends for; null means what its agent does.")
-    project_id: str | None = Field(description="What the key spends for; null means what its agent does.")
-    created_by: str = Field(description="The principal that issued it.")
+    department_id: str | None = Field(description="The department for which the key spends; null for its agent's.")
+    project_id: str | None = Field(description="The project for which the key spends; null for its agent's.")
+    created_by: str = Field(description="The principal that issued the key.")
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
