@@ -45,7 +45,7 @@ def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:
         return actor.org_id
     if (body.organization_id is None) != (body.role in PLATFORM_ROLES):
         raise Invalid(
-            "Leave out organization_id for a platform role, and name it for every other role.",
+            "organization_id must be left out for a platform role, and is required for every other role.",
             extra={"field": "organization_id"},
         )
     return body.organization_id
@@ -65,7 +65,7 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
             "agent_id is required for the role agent and not allowed for any other role.", extra={"field": "agent_id"}
         )
     if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
-        raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
+        raise Invalid("expires_at must be in the future. Send a later time.", extra={"field": "expires_at"})
 
 
 async def _check_references(session: AsyncSession, org_id: str | None, agent_id: str | None) -> None:
@@ -91,7 +91,9 @@ async def _refuse_beside_limited(session: AsyncSession, actor: Actor) -> None:
     if actor.org_id is None or actor.key_id is None:
         return
     if await controls.has_open(session, actor.org_id, SubjectKind.KEY, actor.key_id):
-        raise Forbidden("Your key has a spend control, so only an owner or an operator may issue your second one.")
+        raise Forbidden(
+            "Your key has a spend control, so you cannot issue your own second key. Ask an owner or an operator."
+        )
 
 
 async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
@@ -151,8 +153,8 @@ async def create_api_key(
 ) -> Response:
     """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
-    Every principal may issue its own second key. Others may issue the first key of a principal; an owner or an operator
-    also the second.
+    Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners
+    and operators.
     """
     own = _is_own(actor, body)
     refuse_by_link(actor, "issue keys")
@@ -205,7 +207,7 @@ _LIST = ListOf(
     *(*CREATED, "organization_id", "agent_id", "q"),
     order=["key"],
     active=Annotated[bool, Query(description="Exclude revoked and expired keys.")],
-    role=Annotated[Role | None, Query(description="Only of this role.")],
+    role=Annotated[Role | None, Query(description="Only keys of this role.")],
 )
 
 
@@ -215,7 +217,7 @@ async def list_api_keys(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ_AUDIT),
 ) -> Response:
-    """List keys, newest first. An operator sees all of them, or those of one organization.
+    """List keys, newest first. An operator sees all keys, or those of one organization.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -235,7 +237,7 @@ async def list_api_keys(
 
 @router.delete("/api-keys/{key_id}", status_code=204, responses=errors(NotFound))
 async def revoke_api_key(key_id: str, deps: DepsDep, actor: ActorDep) -> None:
-    """Revoke a key permanently, with immediate effect; revoking it again changes nothing."""
+    """Revoke a key permanently and immediately. Revoking it again changes nothing."""
     async with deps.session_for(actor) as session:
         row = await keys.get(session, key_id)
         permit(actor, Permission.MANAGE_KEYS)

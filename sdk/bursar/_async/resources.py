@@ -3571,7 +3571,7 @@ class AsyncApiKeys:
     ) -> models.ApiKeyCreated:
         """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
-        Every principal may issue its own second key. Others may issue the first key of a principal; an owner or an operator also the second.
+        Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners and operators.
         """
         return await self._caller.ask(
             models.ApiKeyCreated,
@@ -3616,7 +3616,7 @@ class AsyncApiKeys:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ApiKeyView]:
-        """List keys, newest first. An operator sees all of them, or those of one organization.
+        """List keys, newest first. An operator sees all keys, or those of one organization.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3639,7 +3639,7 @@ class AsyncApiKeys:
         )
 
     async def revoke(self, key_id: str) -> None:
-        """Revoke a key permanently, with immediate effect; revoking it again changes nothing."""
+        """Revoke a key permanently and immediately. Revoking it again changes nothing."""
         await self._caller.send("api_keys.revoke", "DELETE", f"/api/v1/api-keys/{segment(key_id)}")
 
 

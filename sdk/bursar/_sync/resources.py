@@ -3560,7 +3560,7 @@ class ApiKeys:
     ) -> models.ApiKeyCreated:
         """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
-        Every principal may issue its own second key. Others may issue the first key of a principal; an owner or an operator also the second.
+        Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners and operators.
         """
         return self._caller.ask(
             models.ApiKeyCreated,
@@ -3605,7 +3605,7 @@ class ApiKeys:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.ApiKeyView]:
-        """List keys, newest first. An operator sees all of them, or those of one organization.
+        """List keys, newest first. An operator sees all keys, or those of one organization.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3628,7 +3628,7 @@ class ApiKeys:
         )
 
     def revoke(self, key_id: str) -> None:
-        """Revoke a key permanently, with immediate effect; revoking it again changes nothing."""
+        """Revoke a key permanently and immediately. Revoking it again changes nothing."""
         self._caller.send("api_keys.revoke", "DELETE", f"/api/v1/api-keys/{segment(key_id)}")
 
 
