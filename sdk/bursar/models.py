@@ -932,14 +932,14 @@ class ConsideredView(Model):
 
 
 class ContactView(Model):
-    """An address, and what is written to it about."""
+    """An address, and the purposes of mails to it."""
 
     email: str = NOT_SENT
     purposes: list[Purpose] = NOT_SENT
 
 
 class ContactsView(Model):
-    """Who is written to in an organization, and in which language."""
+    """An organization's contacts, and the language of mails to them."""
 
     organization_id: str = NOT_SENT
     language: str = NOT_SENT
@@ -2473,7 +2473,7 @@ class OrganizationPage(Model):
 
 
 class OrganizationView(Model):
-    """A tenant."""
+    """An organization."""
 
     external_id: str | None = NOT_SENT
     metadata: dict[str, str] = NOT_SENT

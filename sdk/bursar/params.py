@@ -112,7 +112,7 @@ class ConditionSet(TypedDict, total=False):
 
 
 class ContactSet(TypedDict, total=False):
-    """An address, and what is written to it about."""
+    """An address, and the purposes of mails to it."""
 
     email: Required[str]
     purposes: Required[Sequence[Purpose]]

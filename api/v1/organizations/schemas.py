@@ -16,24 +16,26 @@ from models.organization import Organization
 from repositories.contact import contacts_of
 
 TierName = Annotated[
-    str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$"), Field(description="A plan, see `GET /billing/plans`.")
+    str,
+    StringConstraints(pattern=f"^{PLAN_NAME.pattern}$"),
+    Field(description="The name of a plan of `GET /billing/plans`."),
 ]
 
 
 class OrganizationCreate(WithMetadata):
-    """A new tenant."""
+    """A new organization."""
 
     model_config = example(name="Acme", external_id="customer-1042", metadata={"region": "emea"})
 
     name: Name
     tier: TierName = FREE
     referred_by: OrganizationId | None = Field(
-        default=None, description="The organization that has brought it, which is rewarded for it later."
+        default=None, description="The organization that referred it, which is rewarded later."
     )
 
 
 class OrganizationUpdate(MetadataUpdate):
-    """What changes of a tenant; what is left out stays. Its contacts have an endpoint of their own."""
+    """Changes of an organization. Fields that are left out stay as they are. Contacts have their own endpoint."""
 
     model_config = example(name="Acme International", metadata={"region": "apac", "pilot": ""})
 
@@ -41,7 +43,7 @@ class OrganizationUpdate(MetadataUpdate):
 
 
 class TierChange(RequestModel):
-    """The new tier of a tenant."""
+    """The new tier of an organization."""
 
     model_config = example(tier="premium")
 
@@ -49,38 +51,42 @@ class TierChange(RequestModel):
 
 
 class Suspension(RequestModel):
-    """Why a tenant is suspended, and what becomes of its escrows' timed exits."""
+    """Why an organization is suspended, and whether its escrows' timed exits pause."""
 
     model_config = example(reason="Payments are under investigation.")
 
     reason: Annotated[Note, StringConstraints(min_length=1)] = Field(
-        description="Shown to the organization and kept in the audit trail."
+        description="The reason. The organization sees it, and the audit trail keeps it."
     )
     timed_exits: TimedExits = Field(
         default=TimedExits.CONTINUE,
-        description="`pause`: escrows are not released to its agents by time while it is suspended.",
+        description="`pause`: while the organization is suspended, no escrow is released to its agents by time.",
     )
 
 
 class Closing(RequestModel):
-    """Why a tenant is closed."""
+    """Why an organization is closed."""
 
     model_config = example(reason="The customer has left.")
 
-    reason: Note | None = Field(default=None, description="Kept with the organization and in the audit trail.")
+    reason: Note | None = Field(
+        default=None, description="The reason. It is stored with the organization and in the audit trail."
+    )
 
 
 class OrganizationView(MetadataView):
-    """A tenant."""
+    """An organization."""
 
     id: str
     name: str
-    tier: str = Field(description="The plan that it is on.")
-    status: OrganizationStatus = Field(description="Nothing new begins unless it is `active`.")
+    tier: str = Field(description="The organization's plan.")
+    status: OrganizationStatus = Field(
+        description="Unless it is `active`, nothing new can begin with the organization."
+    )
     status_reason: str | None = Field(description="Why it was suspended or closed.")
     status_changed_at: datetime | None = Field(description="When it was last suspended, resumed or closed.")
     timed_exits: TimedExits = Field(
-        description="Of its last suspension: whether escrows are released to its agents by time meanwhile."
+        description="Whether escrows are released to its agents by time during its last suspension."
     )
     created_at: datetime
 
@@ -101,7 +107,7 @@ class OrganizationView(MetadataView):
 
 
 class ContactSet(RequestModel):
-    """An address, and what is written to it about."""
+    """An address, and the purposes of mails to it."""
 
     email: EmailAddress
     purposes: Annotated[list[Purpose], Field(min_length=1, max_length=len(Purpose))]
@@ -112,7 +118,7 @@ class ContactSet(RequestModel):
 
 
 class ContactsSet(RequestModel):
-    """All contacts of an organization, in place of those that it had."""
+    """All contacts of an organization. They replace the current ones."""
 
     model_config = example(
         language="de",
@@ -127,30 +133,30 @@ class ContactsSet(RequestModel):
 
 
 class ContactsUpdate(RequestModel):
-    """What changes of an organization's contacts; what is not named stays."""
+    """Changes of an organization's contacts. Fields that are left out stay as they are."""
 
     model_config = example(language="de")
 
     language: Literal["en", "de"] | None = None
     contacts: Annotated[list[ContactSet], Field(max_length=MAX_CONTACTS)] | None = Field(
-        default=None, description="All of them, in place of those that it had."
+        default=None, description="All contacts. They replace the current ones."
     )
 
 
 class ContactView(ResponseModel):
-    """An address, and what is written to it about."""
+    """An address, and the purposes of mails to it."""
 
     email: str
     purposes: list[Purpose]
 
 
 class ContactsView(ResponseModel):
-    """Who is written to in an organization, and in which language."""
+    """An organization's contacts, and the language of mails to them."""
 
     organization_id: str
     language: str
     contacts: list[ContactView]
-    updated_at: datetime | None = Field(description="When the contacts were set; null where they never were.")
+    updated_at: datetime | None = Field(description="When the contacts were set; null if they never were.")
 
     @classmethod
     def of(cls, org_id: str, row: OrganizationContacts | None) -> "ContactsView":
