@@ -59,7 +59,7 @@ async def create_organization(
     actor: Actor = require(Permission.MANAGE_ORGANIZATIONS),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Create a tenant, with the signup bonus of its tier. For operators."""
+    """Create an organization, and grant the signup bonus of its tier. For operators."""
 
     async def create() -> OrganizationView:
         deps.settings.plan_book.get(body.tier)
@@ -100,7 +100,7 @@ _LIST = ListOf(
     order=["org"],
     status=OrganizationStatus,
     has_metadata=True,
-    tier=Annotated[SearchText | None, Query(description="Only on this plan.")],
+    tier=Annotated[SearchText | None, Query(description="Only organizations on this plan.")],
 )
 
 
@@ -110,7 +110,7 @@ async def list_organizations(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List organizations, newest first: the platform sees all of them, a tenant its own.
+    """List organizations, newest first. The platform sees all of them, a tenant its own.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -150,9 +150,9 @@ async def update_organization(
     expected: PreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change the name of an organization, and what is written on it. Its external_id is the platform's.
+    """Change an organization's name and metadata. Only the platform can change its `external_id`.
 
-    `If-Match` says for which version; the answer has the new one as its `ETag`.
+    `If-Match` names the version to change; the response has the new one as its `ETag`.
     """
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
@@ -191,10 +191,10 @@ async def change_tier(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change the tier of a tenant. For operators.
+    """Change the tier of an organization. For operators.
 
-    A lower tier undeploys nothing, but nothing new can be deployed above its limits. A higher tier frees the slots
-    that are no longer needed.
+    A lower tier undeploys nothing, but nothing new can be deployed above its limits. A higher tier frees the slots that
+    are no longer needed.
     """
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
@@ -221,7 +221,7 @@ async def change_tier(
     "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
 )
 async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> ContactsView:
-    """Read at which addresses an organization is written to, and what about."""
+    """Read an organization's contacts: the addresses, and the purposes of mails to them."""
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
         permit(actor, Permission.READ_AUDIT)
@@ -243,12 +243,13 @@ async def set_contacts(
     expected: GivenPreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Set at which addresses an organization is written to, in place of those that it had.
+    """Set an organization's contacts. They replace the current ones.
 
-    Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert
-    money. Those that were written to about security until now get a mail, at most ten times a day.
+    Mails with the purpose `billing` are about invoices, payments and payouts. Mails with the purpose `security` are
+    about changes that could divert money. The previous security contacts get a mail about the change, at most ten times
+    a day.
 
-    `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
+    `If-Match` names the version to replace, `"0"` if none were ever set; the response has the new one as its `ETag`.
     """
     return await _write_contacts(deps, actor, organization_id, body.language, body.contacts, expected, command)
 
@@ -266,10 +267,10 @@ async def update_contacts(
     expected: PreconditionDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Change at which addresses an organization is written to, or in which language.
+    """Change an organization's contacts, or the language of mails to them.
 
-    Those that were written to about security until now get a mail where addresses change, at most ten times a day.
-    `If-Match` says for which version, `"0"` that none were ever set; the answer has the new one as its `ETag`.
+    If addresses change, the previous security contacts get a mail, at most ten times a day. `If-Match` names the
+    version to change, `"0"` if none were ever set; the response has the new one as its `ETag`.
     """
     return await _write_contacts(
         deps, actor, organization_id, body.language, body.contacts, expected, command, is_matched=True
@@ -294,7 +295,7 @@ async def _write_contacts(
         required(expected)
     contacts = None if addresses is None else [each.contact() for each in addresses]
     if contacts is not None and len({each.address.casefold() for each in contacts}) < len(contacts):
-        raise Invalid("An e-mail address must be listed once, with all of its purposes.", extra={"field": "contacts"})
+        raise Invalid("List each e-mail address only once, with all of its purposes.", extra={"field": "contacts"})
 
     async def act() -> ContactsView:
         # The platform's role: what other organizations sent to an address counts too.

@@ -2595,7 +2595,7 @@ class AsyncOrganizations:
         referred_by: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OrganizationView:
-        """Create a tenant, with the signup bonus of its tier. For operators."""
+        """Create an organization, and grant the signup bonus of its tier. For operators."""
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.create",
@@ -2625,7 +2625,7 @@ class AsyncOrganizations:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> AsyncList[models.OrganizationView]:
-        """List organizations, newest first: the platform sees all of them, a tenant its own.
+        """List organizations, newest first. The platform sees all of them, a tenant its own.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2663,9 +2663,9 @@ class AsyncOrganizations:
         name: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OrganizationView:
-        """Change the name of an organization, and what is written on it. Its external_id is the platform's.
+        """Change an organization's name and metadata. Only the platform can change its `external_id`.
 
-        `If-Match` says for which version; the answer has the new one as its `ETag`.
+        `If-Match` names the version to change; the response has the new one as its `ETag`.
         """
         return await self._caller.ask(
             models.OrganizationView,
@@ -2681,7 +2681,7 @@ class AsyncOrganizations:
     async def change_tier(
         self, organization_id: str, *, tier: str, idempotency_key: str | None = None
     ) -> models.OrganizationView:
-        """Change the tier of a tenant. For operators.
+        """Change the tier of an organization. For operators.
 
         A lower tier undeploys nothing, but nothing new can be deployed above its limits. A higher tier frees the slots that are no longer needed.
         """
@@ -2696,7 +2696,7 @@ class AsyncOrganizations:
         )
 
     async def get_contacts(self, organization_id: str) -> models.ContactsView:
-        """Read at which addresses an organization is written to, and what about."""
+        """Read an organization's contacts: the addresses, and the purposes of mails to them."""
         return await self._caller.ask(
             models.ContactsView,
             "organizations.get_contacts",
@@ -2713,11 +2713,11 @@ class AsyncOrganizations:
         language: Literal["en", "de"] | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContactsView:
-        """Set at which addresses an organization is written to, in place of those that it had.
+        """Set an organization's contacts. They replace the current ones.
 
-        Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert money. Those that were written to about security until now get a mail, at most ten times a day.
+        Mails with the purpose `billing` are about invoices, payments and payouts. Mails with the purpose `security` are about changes that could divert money. The previous security contacts get a mail about the change, at most ten times a day.
 
-        `If-Match` says which version they replace, `"0"` that none were ever set; the answer has the new one as its `ETag`.
+        `If-Match` names the version to replace, `"0"` if none were ever set; the response has the new one as its `ETag`.
         """
         return await self._caller.ask(
             models.ContactsView,
@@ -2739,9 +2739,9 @@ class AsyncOrganizations:
         contacts: Sequence[params.ContactSet] | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ContactsView:
-        """Change at which addresses an organization is written to, or in which language.
+        """Change an organization's contacts, or the language of mails to them.
 
-        Those that were written to about security until now get a mail where addresses change, at most ten times a day. `If-Match` says for which version, `"0"` that none were ever set; the answer has the new one as its `ETag`.
+        If addresses change, the previous security contacts get a mail, at most ten times a day. `If-Match` names the version to change, `"0"` if none were ever set; the response has the new one as its `ETag`.
         """
         return await self._caller.ask(
             models.ContactsView,
