@@ -34,18 +34,18 @@ async def suspend_organization(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Have nothing new begin with an organization until it is resumed. For operators.
+    """Suspend an organization: nothing new can begin with it until it is resumed. For operators.
 
-    Escrows, payments under way, reservations and subscriptions go on. With `timed_exits` of `pause`, escrows whose
-    review ends are not released to its agents by time: the review is extended day by day, at most by a setting, and
-    ends a day after the organization is resumed. Suspending it again gives the first answer.
+    Escrows, payments in progress, reservations and subscriptions continue. With `timed_exits` set to `pause`, escrows
+    whose review ends are not released to its agents by time. The review is extended day by day, up to the limit of a
+    setting, and ends a day after the organization is resumed. Suspending it again returns the first response.
     """
     await _require(deps, actor, organization_id)
 
     async def act() -> OrganizationView:
         if body.timed_exits is TimedExits.PAUSE and not deps.settings.longest_pause:
             raise Invalid(
-                "Timed exits are never paused here. Suspend with continue, and dispute the escrows that have to wait.",
+                "Timed exits cannot be paused here. Suspend with continue, and dispute the escrows that have to wait.",
                 extra={"field": "timed_exits"},
             )
         now = datetime.now(UTC)
@@ -68,7 +68,7 @@ async def suspend_organization(
 async def resume_organization(
     organization_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Let things begin with a suspended organization again. For operators."""
+    """Resume a suspended organization: new activity can begin again. For operators."""
     await _require(deps, actor, organization_id)
 
     async def act() -> OrganizationView:
@@ -90,9 +90,9 @@ async def close_organization(
     body: Closing | None = None,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Close an organization for good and revoke its keys, once nothing of it is left. For operators.
+    """Close an organization permanently and revoke its keys, once nothing of it is left. For operators.
 
-    The refusal lists what is left: money by kind and currency, and the ids of what is under way.
+    The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
     """
     await _require(deps, actor, organization_id)
 

@@ -2762,9 +2762,9 @@ class AsyncOrganizations:
         timed_exits: params.TimedExits | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OrganizationView:
-        """Have nothing new begin with an organization until it is resumed. For operators.
+        """Suspend an organization: nothing new can begin with it until it is resumed. For operators.
 
-        Escrows, payments under way, reservations and subscriptions go on. With `timed_exits` of `pause`, escrows whose review ends are not released to its agents by time: the review is extended day by day, at most by a setting, and ends a day after the organization is resumed. Suspending it again gives the first answer.
+        Escrows, payments in progress, reservations and subscriptions continue. With `timed_exits` set to `pause`, escrows whose review ends are not released to its agents by time. The review is extended day by day, up to the limit of a setting, and ends a day after the organization is resumed. Suspending it again returns the first response.
         """
         return await self._caller.ask(
             models.OrganizationView,
@@ -2777,7 +2777,7 @@ class AsyncOrganizations:
         )
 
     async def resume(self, organization_id: str, *, idempotency_key: str | None = None) -> models.OrganizationView:
-        """Let things begin with a suspended organization again. For operators."""
+        """Resume a suspended organization: new activity can begin again. For operators."""
         return await self._caller.ask(
             models.OrganizationView,
             "organizations.resume",
@@ -2790,9 +2790,9 @@ class AsyncOrganizations:
     async def close(
         self, organization_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.OrganizationView:
-        """Close an organization for good and revoke its keys, once nothing of it is left. For operators.
+        """Close an organization permanently and revoke its keys, once nothing of it is left. For operators.
 
-        The refusal lists what is left: money by kind and currency, and the ids of what is under way.
+        The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
         """
         return await self._caller.ask(
             models.OrganizationView,

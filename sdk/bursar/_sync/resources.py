@@ -2755,9 +2755,9 @@ class Organizations:
         timed_exits: params.TimedExits | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.OrganizationView:
-        """Have nothing new begin with an organization until it is resumed. For operators.
+        """Suspend an organization: nothing new can begin with it until it is resumed. For operators.
 
-        Escrows, payments under way, reservations and subscriptions go on. With `timed_exits` of `pause`, escrows whose review ends are not released to its agents by time: the review is extended day by day, at most by a setting, and ends a day after the organization is resumed. Suspending it again gives the first answer.
+        Escrows, payments in progress, reservations and subscriptions continue. With `timed_exits` set to `pause`, escrows whose review ends are not released to its agents by time. The review is extended day by day, up to the limit of a setting, and ends a day after the organization is resumed. Suspending it again returns the first response.
         """
         return self._caller.ask(
             models.OrganizationView,
@@ -2770,7 +2770,7 @@ class Organizations:
         )
 
     def resume(self, organization_id: str, *, idempotency_key: str | None = None) -> models.OrganizationView:
-        """Let things begin with a suspended organization again. For operators."""
+        """Resume a suspended organization: new activity can begin again. For operators."""
         return self._caller.ask(
             models.OrganizationView,
             "organizations.resume",
@@ -2783,9 +2783,9 @@ class Organizations:
     def close(
         self, organization_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.OrganizationView:
-        """Close an organization for good and revoke its keys, once nothing of it is left. For operators.
+        """Close an organization permanently and revoke its keys, once nothing of it is left. For operators.
 
-        The refusal lists what is left: money by kind and currency, and the ids of what is under way.
+        The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
         """
         return self._caller.ask(
             models.OrganizationView,
