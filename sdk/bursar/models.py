@@ -767,7 +767,7 @@ class ChannelPage(Model):
 
 
 class ChannelView(Model):
-    """A channel of the caller."""
+    """A notification channel of the caller."""
 
     id: str
     kind: ChannelKind = NOT_SENT
@@ -2422,7 +2422,7 @@ class NotificationView(Model):
 
 
 class NotificationsReadView(Model):
-    """How many notifications are read now that were not."""
+    """How many notifications were marked as read."""
 
     read: int = NOT_SENT
 
@@ -2802,7 +2802,7 @@ class PortalView(Model):
 
 
 class PreferencesView(Model):
-    """Preferences of the caller: language, time zone, quiet hours, and how soon it is notified of each type."""
+    """The caller's preferences: language, time zone, quiet hours, and how soon it gets each type."""
 
     language: str = NOT_SENT
     time_zone: str = NOT_SENT
@@ -2999,7 +2999,7 @@ class PurchaseView(Model):
 
 
 class QuietHoursView(Model):
-    """Hours of every day in which nothing is sent that can wait."""
+    """Daily hours in which nothing is sent that can wait."""
 
     starts: str = NOT_SENT
     ends: str = NOT_SENT
@@ -3888,7 +3888,7 @@ class TrialBalanceView(Model):
 
 
 class TypeView(Model):
-    """A type of notifications, and how soon the caller is notified over each of its channels."""
+    """A type of notifications, and how soon the caller gets it on each of its channels."""
 
     type: str = NOT_SENT
     description: str = NOT_SENT

@@ -265,7 +265,7 @@ class PricingCreate(TypedDict, total=False):
 
 
 class QuietHours(TypedDict, total=False):
-    """Hours of every day in which nothing is sent that can wait; over midnight where they end earlier."""
+    """Daily hours in which nothing is sent that can wait. If they end before they start, they last over midnight."""
 
     starts: Required[str]
     ends: Required[str]

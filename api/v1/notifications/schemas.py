@@ -26,10 +26,10 @@ class NotificationView(ResponseModel):
 
     id: str
     type: str
-    subject: str = Field(description="The id of what it is about.")
+    subject: str = Field(description="The id of the object that it is about.")
     title: str
     text: str
-    data: dict[str, Any] = Field(description="What the event held, or the kind, severity and detail of the alert.")
+    data: dict[str, Any] = Field(description="The event's data, or the kind, severity and detail of the alert.")
     created_at: datetime
     read_at: datetime | None
 
@@ -50,30 +50,33 @@ class NotificationView(ResponseModel):
 
 
 class NotificationsRead(RequestModel):
-    """Which notifications are marked as read."""
+    """The notifications to mark as read."""
 
     until: NotificationId | None = Field(
-        default=None, description="This one and all before it, so that none is marked that you have not seen; all."
+        default=None,
+        description=(
+            "The last notification to mark; all earlier ones are marked as well. All notifications when left out."
+        ),
     )
 
     model_config = example(until="ntf_01kar6x0qmf9rv4w7n2h8d3s5c")
 
 
 class NotificationsReadView(ResponseModel):
-    """How many notifications are read now that were not."""
+    """How many notifications were marked as read."""
 
     read: int
 
 
 class ChannelCreate(RequestModel):
-    """A new channel."""
+    """A new notification channel."""
 
     kind: ChannelKind
     address: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ADDRESS)] | None = Field(
-        default=None, description="Of mail."
+        default=None, description="The address of a mail channel."
     )
     url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_HOOK)] | None = Field(
-        default=None, description="Of an incoming webhook of Slack; it is a secret, and not shown again."
+        default=None, description="The URL of an incoming webhook of Slack. It is a secret and not shown again."
     )
 
     model_config = example(kind="mail", address="kim@acme.example")
@@ -89,12 +92,15 @@ class ChannelCreate(RequestModel):
         if self.kind is ChannelKind.SLACK:
             name, value, other = "url", self.url, self.address
         if value is None or other is not None:
-            raise Invalid(f"A channel of the kind {self.kind.value} takes {name} alone.", extra={"field": name})
+            raise Invalid(
+                f"A channel of the kind {self.kind.value} needs {name} and nothing else. Send {name} only.",
+                extra={"field": name},
+            )
         return value
 
 
 class ChannelVerify(RequestModel):
-    """The code that the channel was sent."""
+    """The code that was sent to the channel."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
@@ -102,12 +108,12 @@ class ChannelVerify(RequestModel):
 
 
 class ChannelView(ResponseModel):
-    """A channel of the caller."""
+    """A notification channel of the caller."""
 
     id: str
     kind: ChannelKind
-    status: str = Field(description="`pending` until its code was given; then `verified`.")
-    target: str = Field(description="The address; of a URL its end.")
+    status: str = Field(description="`pending` until the code is confirmed, then `verified`.")
+    target: str = Field(description="The address, or the end of the URL.")
     created_at: datetime
     verified_at: datetime | None
 
@@ -125,7 +131,7 @@ class ChannelView(ResponseModel):
 
 
 class QuietHours(RequestModel):
-    """Hours of every day in which nothing is sent that can wait; over midnight where they end earlier."""
+    """Daily hours in which nothing is sent that can wait. If they end before they start, they last over midnight."""
 
     starts: Minute
     ends: Minute
@@ -138,13 +144,17 @@ class QuietHours(RequestModel):
 
 
 class PreferencesSet(RequestModel):
-    """Preferences of the caller, which replace those that it had."""
+    """The caller's preferences, which replace the current ones."""
 
     language: Literal["en", "de"] = "en"
-    time_zone: Word = Field(default="UTC", description="Of the IANA database.", examples=["Europe/Vienna"])
+    time_zone: Word = Field(default="UTC", description="A time zone of the IANA database.", examples=["Europe/Vienna"])
     quiet_hours: QuietHours | None = None
-    digest_hour: int = Field(default=8, ge=0, le=23, description="Of daily and weekly digests, in the time zone.")
-    digest_weekday: int = Field(default=1, ge=1, le=7, description="Of weekly digests; 1 is Monday.")
+    digest_hour: int = Field(
+        default=8, ge=0, le=23, description="The hour of daily and weekly digests, in the time zone."
+    )
+    digest_weekday: int = Field(
+        default=1, ge=1, le=7, description="The day of weekly digests, from 1 (Monday) to 7 (Sunday)."
+    )
     types: dict[Word, dict[Word, Cadence]] = Field(default_factory=dict, max_length=100, description=_TYPES)
 
     model_config = example(
@@ -167,24 +177,26 @@ class PreferencesSet(RequestModel):
 
 
 class TypeView(ResponseModel):
-    """A type of notifications, and how soon the caller is notified over each of its channels."""
+    """A type of notifications, and how soon the caller gets it on each of its channels."""
 
     type: str
     description: str
-    must_reach: bool = Field(description="Somebody of the organization is always notified of it.")
+    must_reach: bool = Field(description="Whether somebody in the organization always has to get it.")
     channels: dict[str, Cadence]
-    chosen: dict[str, Cadence] = Field(description="Those that you chose; the rest has the default of your role.")
+    chosen: dict[str, Cadence] = Field(
+        description="The choices that you made. Your role's defaults apply to the other channels."
+    )
 
 
 class QuietHoursView(ResponseModel):
-    """Hours of every day in which nothing is sent that can wait."""
+    """Daily hours in which nothing is sent that can wait."""
 
     starts: str
     ends: str
 
 
 class PreferencesView(ResponseModel):
-    """Preferences of the caller: language, time zone, quiet hours, and how soon it is notified of each type."""
+    """The caller's preferences: language, time zone, quiet hours, and how soon it gets each type."""
 
     language: str
     time_zone: str
@@ -227,8 +239,8 @@ class DefaultsSet(RequestModel):
 
     roles: dict[Role, Usual] = Field(
         description=(
-            "Role → how soon it is notified over mail and Slack; `inbox` for its inbox alone. Every role that is named "
-            "has it in the inbox at once. A role that is not named is not notified."
+            "How soon each role gets it by mail and Slack; `inbox` is for the inbox only. A role that is named gets "
+            "it in the inbox at once. A role that is not named does not get it."
         )
     )
 
@@ -245,10 +257,10 @@ class DefaultsView(ResponseModel):
 
     type: str
     description: str
-    must_reach: bool = Field(description="Somebody is always notified of it, so no role can be left out.")
-    audience: list[Role] = Field(description="The roles that can be notified.")
-    roles: dict[Role, Usual] = Field(description="As in `PUT`.")
-    changed: bool = Field(description="Whether an operator set them; if not, they are the product's own.")
+    must_reach: bool = Field(description="Whether somebody always has to get it, so that no role can be left out.")
+    audience: list[Role] = Field(description="The roles that can get it.")
+    roles: dict[Role, Usual] = Field(description="The timing by role, as in `PUT`.")
+    changed: bool = Field(description="Whether an operator has set the defaults; if not, they are the built-in ones.")
 
     @classmethod
     def of(cls, kind: NotificationType, defaults: Defaults) -> Self:
