@@ -54,9 +54,9 @@ _LIST = ListOf(
     NotificationView,
     *CREATED,
     order=["ntf"],
-    unread=Annotated[bool, Query(description="Only those that are not read.")],
-    type=Annotated[SearchText | None, Query(description="Only this type.")],
-    subject=Annotated[SearchText | None, Query(description="Only about what has this id.")],
+    unread=Annotated[bool, Query(description="Only unread notifications.")],
+    type=Annotated[SearchText | None, Query(description="Only notifications of this type.")],
+    subject=Annotated[SearchText | None, Query(description="Only notifications about the object with this id.")],
 )
 
 
@@ -64,7 +64,7 @@ _LIST = ListOf(
 async def list_notifications(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> Response:
-    """List what is in the caller's inbox, newest first, in the caller's language.
+    """List the notifications in the caller's inbox, newest first, in the caller's language.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -89,7 +89,7 @@ async def read_notifications(
     actor: Actor = require(Permission.BE_NOTIFIED),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Mark what is in the caller's inbox as read."""
+    """Mark notifications in the caller's inbox as read."""
 
     async def act() -> NotificationsReadView:
         async with deps.database.platform() as session:
@@ -104,7 +104,7 @@ async def read_notifications(
 async def get_notification_preferences(
     deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> PreferencesView:
-    """Read the preferences of the caller: how soon it is notified of each type over each of its channels."""
+    """Read the caller's preferences: how soon it gets each type of notification on each of its channels."""
     async with _own(deps, actor) as (session, own):
         return await _preferences(session, actor, await notifications.preferences(session, own))
 
@@ -118,10 +118,10 @@ async def set_notification_preferences(
     actor: Actor = require(Permission.BE_NOTIFIED),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Replace the caller's preferences: how soon it is notified of each type over each channel.
+    """Replace the caller's preferences: how soon it gets each type of notification on each channel.
 
-    A digest gathers what happened and comes as one message: at the full hour, or at the hour and on the weekday that
-    are set here, by the clock of the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
+    A digest collects what happened in one message. It is sent at the full hour, or at the hour and on the weekday that
+    are set here, in the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
     """
     wanted = body.preferences()
 
@@ -142,7 +142,7 @@ async def _preferences(session: AsyncSession, actor: Actor, wanted: Preferences)
 async def list_notification_channels(
     deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> Page[ChannelView]:
-    """List the caller's channels, of which there are ten at most. Its inbox is there without being made."""
+    """List the caller's channels, at most ten. The inbox always exists and is not listed."""
     async with _own(deps, actor) as (session, own):
         rows = await notifications.channels(session, own)
     return Page(data=[ChannelView.of(row) for row in rows])
@@ -165,7 +165,7 @@ async def create_notification_channel(
     actor: Actor = require(Permission.BE_NOTIFIED),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Make a channel, which is sent a code. It is used once that code was confirmed."""
+    """Create a channel, to which a code is sent. The channel is used once the code is confirmed."""
     wanted = NewChannel(kind=body.kind, target=body.target, command_id=command.command_id)
     sealer, hooks = deps.notification_sealer, deps.settings.slack_url
 
@@ -185,7 +185,7 @@ async def create_notification_channel(
 async def verify_notification_channel(
     channel_id: str, body: ChannelVerify, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> ChannelView:
-    """Give the code that the channel was sent. It has five tries and is good for 30 minutes."""
+    """Confirm the code that was sent to the channel. It is valid for five tries and 30 minutes."""
     async with deps.database.platform() as session:
         row, problem = await service.verify_channel(
             session, actor, channel_id, body.code, deps.notification_sealer, now=datetime.now(UTC)
@@ -207,7 +207,7 @@ async def resend_notification_code(
     actor: Actor = require(Permission.BE_NOTIFIED),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Send another code, in place of the one before: at most three an hour to one address, and ten a day."""
+    """Send another code, which replaces the last one. Limits for one address: three an hour and ten a day."""
 
     async def act() -> ChannelView:
         async with deps.database.platform() as session:
@@ -221,7 +221,7 @@ async def resend_notification_code(
 async def delete_notification_channel(
     channel_id: str, deps: DepsDep, actor: Actor = require(Permission.BE_NOTIFIED)
 ) -> Response:
-    """Delete a channel for good; nothing more is sent to it."""
+    """Delete a channel permanently. Nothing more is sent to it."""
     async with deps.database.platform() as session:
         await service.delete_channel(session, actor, channel_id)
     return Response(status_code=204)
@@ -234,7 +234,7 @@ async def read_notification(
     actor: Actor = require(Permission.BE_NOTIFIED),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Mark a notification of the caller's inbox as read; the first time counts."""
+    """Mark a notification in the caller's inbox as read. The first time counts."""
 
     async def act() -> NotificationView:
         async with deps.database.platform() as session:

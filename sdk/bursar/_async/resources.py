@@ -5564,7 +5564,7 @@ class AsyncNotifications:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.NotificationView]:
-        """List what is in the caller's inbox, newest first, in the caller's language.
+        """List the notifications in the caller's inbox, newest first, in the caller's language.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5587,7 +5587,7 @@ class AsyncNotifications:
     async def read_many(
         self, *, until: str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.NotificationsReadView:
-        """Mark what is in the caller's inbox as read."""
+        """Mark notifications in the caller's inbox as read."""
         return await self._caller.ask(
             models.NotificationsReadView,
             "notifications.read_many",
@@ -5599,7 +5599,7 @@ class AsyncNotifications:
         )
 
     async def get_preferences(self) -> models.PreferencesView:
-        """Read the preferences of the caller: how soon it is notified of each type over each of its channels."""
+        """Read the caller's preferences: how soon it gets each type of notification on each of its channels."""
         return await self._caller.ask(
             models.PreferencesView, "notifications.get_preferences", "GET", "/api/v1/notifications/preferences"
         )
@@ -5615,9 +5615,9 @@ class AsyncNotifications:
         types: Mapping[str, Mapping[str, params.Cadence]] | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PreferencesView:
-        """Replace the caller's preferences: how soon it is notified of each type over each channel.
+        """Replace the caller's preferences: how soon it gets each type of notification on each channel.
 
-        A digest gathers what happened and comes as one message: at the full hour, or at the hour and on the weekday that are set here, by the clock of the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
+        A digest collects what happened in one message. It is sent at the full hour, or at the hour and on the weekday that are set here, in the time zone. Chargebacks and critical alerts do not wait for the end of quiet hours.
         """
         return await self._caller.ask(
             models.PreferencesView,
@@ -5637,7 +5637,7 @@ class AsyncNotifications:
         )
 
     async def list_channels(self) -> models.ChannelPage:
-        """List the caller's channels, of which there are ten at most. Its inbox is there without being made."""
+        """List the caller's channels, at most ten. The inbox always exists and is not listed."""
         return await self._caller.ask(
             models.ChannelPage, "notifications.list_channels", "GET", "/api/v1/notifications/channels"
         )
@@ -5650,7 +5650,7 @@ class AsyncNotifications:
         url: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ChannelView:
-        """Make a channel, which is sent a code. It is used once that code was confirmed."""
+        """Create a channel, to which a code is sent. The channel is used once the code is confirmed."""
         return await self._caller.ask(
             models.ChannelView,
             "notifications.create_channel",
@@ -5662,7 +5662,7 @@ class AsyncNotifications:
         )
 
     async def verify_channel(self, channel_id: str, *, code: str) -> models.ChannelView:
-        """Give the code that the channel was sent. It has five tries and is good for 30 minutes."""
+        """Confirm the code that was sent to the channel. It is valid for five tries and 30 minutes."""
         return await self._caller.ask(
             models.ChannelView,
             "notifications.verify_channel",
@@ -5673,7 +5673,7 @@ class AsyncNotifications:
         )
 
     async def resend_code(self, channel_id: str, *, idempotency_key: str | None = None) -> models.ChannelView:
-        """Send another code, in place of the one before: at most three an hour to one address, and ten a day."""
+        """Send another code, which replaces the last one. Limits for one address: three an hour and ten a day."""
         return await self._caller.ask(
             models.ChannelView,
             "notifications.resend_code",
@@ -5684,13 +5684,13 @@ class AsyncNotifications:
         )
 
     async def delete_channel(self, channel_id: str) -> None:
-        """Delete a channel for good; nothing more is sent to it."""
+        """Delete a channel permanently. Nothing more is sent to it."""
         await self._caller.send(
             "notifications.delete_channel", "DELETE", f"/api/v1/notifications/channels/{segment(channel_id)}"
         )
 
     async def read(self, notification_id: str, *, idempotency_key: str | None = None) -> models.NotificationView:
-        """Mark a notification of the caller's inbox as read; the first time counts."""
+        """Mark a notification in the caller's inbox as read. The first time counts."""
         return await self._caller.ask(
             models.NotificationView,
             "notifications.read",
