@@ -22,7 +22,7 @@ router = Resource(tags=["notification_defaults"])
 
 @router.get("/notifications/defaults", response_model=Page[DefaultsView])
 async def list_notification_defaults(deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> Page[DefaultsView]:
-    """List each notification type with its default timing by role. For operators."""
+    """List each notification type with its default timing by role. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
         defaults = await notifications.defaults(session)
     return Page(data=[DefaultsView.of(kind, defaults) for kind in TYPES])
@@ -38,9 +38,9 @@ async def set_notification_defaults(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Set the default timing of a notification type by role. Preferences that people have set stay.
+    """Set the default timing of a notification type by role. Preferences that people have set stay. For operators.
 
-    It holds for what happens from now on.
+    It applies to what happens from now on.
     """
 
     async def act() -> DefaultsView:
@@ -56,7 +56,7 @@ async def set_notification_defaults(
 async def reset_notification_defaults(
     notification_type: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
 ) -> Response:
-    """Have a type go by the product's own defaults again."""
+    """Reset a notification type to the built-in defaults. For operators."""
     async with deps.database.platform() as session:
         await service.reset_defaults(session, actor, notification_type)
     return Response(status_code=204)

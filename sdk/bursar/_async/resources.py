@@ -5514,7 +5514,7 @@ class AsyncNotificationDefaults:
         self._caller = caller
 
     async def list(self) -> models.DefaultsPage:
-        """List each notification type with its default timing by role. For operators."""
+        """List each notification type with its default timing by role. For operators and auditors of the platform."""
         return await self._caller.ask(
             models.DefaultsPage, "notification_defaults.list", "GET", "/api/v1/notifications/defaults"
         )
@@ -5526,9 +5526,9 @@ class AsyncNotificationDefaults:
         roles: Mapping[str, Literal["inbox", "instant", "hourly", "daily", "weekly"] | str],
         idempotency_key: str | None = None,
     ) -> models.DefaultsView:
-        """Set the default timing of a notification type by role. Preferences that people have set stay.
+        """Set the default timing of a notification type by role. Preferences that people have set stay. For operators.
 
-        It holds for what happens from now on.
+        It applies to what happens from now on.
         """
         return await self._caller.ask(
             models.DefaultsView,
@@ -5541,7 +5541,7 @@ class AsyncNotificationDefaults:
         )
 
     async def reset(self, notification_type: str) -> None:
-        """Have a type go by the product's own defaults again."""
+        """Reset a notification type to the built-in defaults. For operators."""
         await self._caller.send(
             "notification_defaults.reset", "DELETE", f"/api/v1/notifications/defaults/{segment(notification_type)}"
         )
