@@ -20,23 +20,28 @@ class AlertView(ResponseModel):
     detail: str
     severity: Severity
     status: AlertStatus = Field(
-        description="What the reader's side has done with it: an organization acknowledges for itself."
+        description="The status for the reader: an organization acknowledges alerts for itself only."
     )
     for_operators: bool = Field(
-        description="Whether an operator should look at it; if not, its organization resolves it."
+        description="Whether an operator should handle it; if not, its organization resolves it."
     )
-    rule_id: str | None = Field(description="The rule that raised it; null where none did.")
+    rule_id: str | None = Field(description="The rule that raised it; null if none did.")
     window: str | None = Field(description="The window of the rule in which it was raised.")
     created_at: datetime
     acknowledged_at: datetime | None = Field(
-        description="By an operator, or by `books` when its case was closed; for its organization, by itself as well."
+        description=(
+            "When an operator acknowledged it, or `books` when its case was closed. For its organization, also when "
+            "it did so itself."
+        )
     )
     acknowledged_by: str | None
-    organization_acknowledged_at: datetime | None = Field(description="By the organization, for itself.")
+    organization_acknowledged_at: datetime | None = Field(
+        description="When the organization acknowledged it for itself."
+    )
     organization_acknowledged_by: str | None
-    snoozed_until: datetime | None = Field(description="Until when the reader's side hears nothing of it.")
+    snoozed_until: datetime | None = Field(description="Until when the reader's side gets no notifications of it.")
     resolved_at: datetime | None
-    resolved_by: str | None = Field(description="Who; `books` when its case was closed by what was booked.")
+    resolved_by: str | None = Field(description="Who resolved it; `books` if a booking closed its case.")
 
     @classmethod
     def of(cls, row: Alert, reader: Actor) -> "AlertView":
@@ -67,8 +72,8 @@ class AlertView(ResponseModel):
 
 
 class AlertSnooze(RequestModel):
-    """For how long nobody is to hear of an alert."""
+    """How long no notifications of an alert are sent."""
 
-    until: Moment = Field(description="In the future, and at most 30 days away.")
+    until: Moment = Field(description="A time in the future, at most 30 days away.")
 
     model_config = example(until="2026-03-02T08:00:00Z")
