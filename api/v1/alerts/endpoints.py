@@ -40,9 +40,9 @@ _LIST = ListOf(
     order=["alr"],
     status=AlertStatus,
     unacknowledged=Annotated[bool, Query(description="Exclude acknowledged alerts.")],
-    kind=Annotated[SearchText | None, Query(description="Only this kind, such as `payment.debt`.")],
+    kind=Annotated[SearchText | None, Query(description="Only alerts of this kind, such as `payment.debt`.")],
     subject=Annotated[SearchText | None, Query(description="Only alerts about this id.")],
-    severity=Annotated[Severity | None, Query(description="Only of this severity.")],
+    severity=Annotated[Severity | None, Query(description="Only alerts of this severity.")],
 )
 
 
@@ -52,7 +52,7 @@ async def list_alerts(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List alerts, newest first: an organization sees its own, an operator sees all of them.
+    """List alerts, newest first. An organization sees its own alerts, an operator sees all of them.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -85,9 +85,10 @@ async def acknowledge_alert(
     actor: Actor = require(Permission.ACKNOWLEDGE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Acknowledge an alert; the first one to do so stays recorded, of the operators and of its organization.
+    """Acknowledge an alert. The first operator to do so is recorded, and the first of its organization.
 
-    An organization acknowledges its alerts for itself: those that operators should look at too stay open for them.
+    An organization acknowledges alerts for itself. If operators should handle the alert as well, it stays open for
+    them.
     """
     change = partial(alerts.acknowledge, by=actor.principal, for_organization=not actor.is_platform)
     return await command.run(lambda: _answer(deps, actor, alert_id, "alert.acknowledge", change))
@@ -104,9 +105,12 @@ async def resolve_alert(
     actor: Actor = require(Permission.ACKNOWLEDGE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Resolve an alert; the first one to do so stays recorded. It stays resolved: what happens again is another alert.
+    """Resolve an alert. The first one to do so is recorded.
 
-    An organization resolves what is for itself alone. Most alerts resolve themselves when their case is over.
+    It stays resolved: if the case occurs again, it is a new alert.
+
+    An organization can resolve alerts that only it has to handle. Most alerts resolve automatically when their case is
+    over.
     """
     change = partial(alerts.resolve_one, by=actor.principal, for_organization=not actor.is_platform)
     return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", change))
@@ -124,9 +128,9 @@ async def snooze_alert(
     actor: Actor = require(Permission.ACKNOWLEDGE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Send no notifications of an alert before a given time.
+    """Snooze an alert: no notifications of it are sent before a given time.
 
-    An organization snoozes it for its own members, an operator for all operators. Snoozing again sets another time.
+    An organization snoozes it for its own members, an operator for all operators. Snoozing it again sets a new time.
     """
     change = partial(alerts.snooze, until=body.until, for_organization=not actor.is_platform)
 

@@ -5289,7 +5289,7 @@ class Alerts:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.AlertView]:
-        """List alerts, newest first: an organization sees its own, an operator sees all of them.
+        """List alerts, newest first. An organization sees its own alerts, an operator sees all of them.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5314,9 +5314,9 @@ class Alerts:
         )
 
     def acknowledge(self, alert_id: str, *, idempotency_key: str | None = None) -> models.AlertView:
-        """Acknowledge an alert; the first one to do so stays recorded, of the operators and of its organization.
+        """Acknowledge an alert. The first operator to do so is recorded, and the first of its organization.
 
-        An organization acknowledges its alerts for itself: those that operators should look at too stay open for them.
+        An organization acknowledges alerts for itself. If operators should handle the alert as well, it stays open for them.
         """
         return self._caller.ask(
             models.AlertView,
@@ -5328,9 +5328,11 @@ class Alerts:
         )
 
     def resolve(self, alert_id: str, *, idempotency_key: str | None = None) -> models.AlertView:
-        """Resolve an alert; the first one to do so stays recorded. It stays resolved: what happens again is another alert.
+        """Resolve an alert. The first one to do so is recorded.
 
-        An organization resolves what is for itself alone. Most alerts resolve themselves when their case is over.
+        It stays resolved: if the case occurs again, it is a new alert.
+
+        An organization can resolve alerts that only it has to handle. Most alerts resolve automatically when their case is over.
         """
         return self._caller.ask(
             models.AlertView,
@@ -5342,9 +5344,9 @@ class Alerts:
         )
 
     def snooze(self, alert_id: str, *, until: datetime | str, idempotency_key: str | None = None) -> models.AlertView:
-        """Send no notifications of an alert before a given time.
+        """Snooze an alert: no notifications of it are sent before a given time.
 
-        An organization snoozes it for its own members, an operator for all operators. Snoozing again sets another time.
+        An organization snoozes it for its own members, an operator for all operators. Snoozing it again sets a new time.
         """
         return self._caller.ask(
             models.AlertView,
