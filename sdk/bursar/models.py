@@ -401,7 +401,7 @@ class AgreedPlanPriceView(Model):
 
 
 class AlertMetricsView(Model):
-    """Every figure that rules can watch."""
+    """All metrics that rules can watch."""
 
     data: list[MetricView] = NOT_SENT
 
@@ -421,7 +421,7 @@ class AlertRulePage(Model):
 
 
 class AlertRuleView(Model):
-    """A rule."""
+    """An alert rule."""
 
     id: str
     name: str = NOT_SENT
@@ -888,7 +888,7 @@ class CollectionView(Model):
 
 
 class ConditionView(Model):
-    """When a figure is bad."""
+    """The condition under which a rule raises an alert."""
 
     type: ConditionType = NOT_SENT
     threshold: Amount | None = NOT_SENT
@@ -2074,7 +2074,7 @@ class JournalTransferView(Model):
 
 
 class LadderStepView(Model):
-    """Who is called while nobody answers."""
+    """One step of an escalation: who is called if nobody has answered yet."""
 
     role: Role = NOT_SENT
     after: str | None = NOT_SENT
@@ -2346,7 +2346,7 @@ class MeterView(Model):
 
 
 class MetricView(Model):
-    """A figure that rules can watch."""
+    """A metric that rules can watch."""
 
     name: str = NOT_SENT
     description: str = NOT_SENT

@@ -101,7 +101,7 @@ class BulkTerms(TypedDict, total=False):
 
 
 class ConditionSet(TypedDict, total=False):
-    """When a figure is bad."""
+    """The condition under which a rule raises an alert."""
 
     type: Required[ConditionType]
     threshold: AmountLike | None
@@ -166,7 +166,7 @@ class EventMetadata(TypedDict, total=False):
 
 
 class LadderStep(TypedDict, total=False):
-    """Who is called while nobody answers."""
+    """One step of an escalation: who is called if nobody has answered yet."""
 
     role: Required[Role]
     after: timedelta | str | None

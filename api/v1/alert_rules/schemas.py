@@ -31,22 +31,25 @@ _CHANNEL = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class ConditionSet(RequestModel):
-    """When a figure is bad."""
+    """The condition under which a rule raises an alert."""
 
     type: ConditionType
     threshold: Amount | None = Field(
         default=None,
-        description="In the metric's unit, or in percent; with no more decimals than the asset of the metric has.",
+        description=(
+            "The threshold, in the metric's unit or in percent, with no more decimals than the metric's asset has."
+        ),
         examples=["50.00"],
     )
     measure: Measure | None = Field(
-        default=None, description="What the threshold is in; `absolute` unless the metric is a share or a ratio."
+        default=None,
+        description="The measure of the threshold; `absolute` when left out, unless the metric is a share or a ratio.",
     )
     direction: Direction | None = Field(
-        default=None, description="Of `crosses`, `up` when left out, and of `changes_by`, `either` when left out."
+        default=None, description="For `crosses` (`up` when left out) and `changes_by` (`either` when left out)."
     )
-    of: SearchText | None = Field(default=None, description="Of `ratio`: the metric that is the whole.")
-    period: Period | None = Field(default=None, description="Of `absent_for` and `runs_out_within`.")
+    of: SearchText | None = Field(default=None, description="For `ratio`: the metric that is the whole.")
+    period: Period | None = Field(default=None, description="For `absent_for` and `runs_out_within`: the time.")
 
     def asked(self) -> Asked:
         """Return it for the domain to judge."""
@@ -61,13 +64,14 @@ class ConditionSet(RequestModel):
 
 
 class LadderStep(RequestModel):
-    """Who is called while nobody answers."""
+    """One step of an escalation: who is called if nobody has answered yet."""
 
     role: Role = Field(
-        description="`owner`, `admin` or `finance` of the organization; `operator` where an operator writes the rule."
+        description="`owner`, `admin` or `finance` of the organization; `operator` if an operator writes the rule."
     )
     after: Period | None = Field(
-        default=None, description="How long after the alert was raised, at most seven days; at once when left out."
+        default=None,
+        description="How long after the alert this role is called, at most seven days; at once when left out.",
     )
 
     model_config = example(role="admin", after="PT30M")
@@ -78,10 +82,10 @@ class LadderStep(RequestModel):
 
 
 class LadderStepView(ResponseModel):
-    """Who is called while nobody answers."""
+    """One step of an escalation: who is called if nobody has answered yet."""
 
     role: Role
-    after: str | None = Field(description="How long after the alert was raised; null for at once.")
+    after: str | None = Field(description="How long after the alert this role is called; null for at once.")
 
     @classmethod
     def of_step(cls, name: str) -> "LadderStepView":
@@ -91,7 +95,7 @@ class LadderStepView(ResponseModel):
 
 
 class AlertRuleSet(RequestModel):
-    """What a rule says. For a built-in rule: `enabled`, `severity`, `channels` and `ladder` alone."""
+    """The content of a rule. For a built-in rule, only `enabled`, `severity`, `channels` and `ladder` are allowed."""
 
     model_config = example(
         metric="credits.available",
@@ -104,29 +108,35 @@ class AlertRuleSet(RequestModel):
     filter: dict[SearchText, SearchText] | None = Field(
         default=None,
         max_length=4,
-        description="What the metric is narrowed to: `agent_id`, `department_id`, `control_id` or `provider`.",
+        description="Restricts the metric to one `agent_id`, `department_id`, `control_id` or `provider`.",
         json_schema_extra={"examples": [{}]},
     )
     condition: ConditionSet | None = None
     window: Period | None = Field(
         default=None,
-        description="Over which time the figure adds up, where it does; after an alert, the next one is at least so "
-        "far away. From a minute to 31 days; a day when left out.",
+        description=(
+            "The time over which the metric is added up, if it adds up. The next alert comes at the earliest this "
+            "long after the last one. From a minute to 31 days; a day when left out."
+        ),
     )
     cool_down: Period | None = Field(
         default=None,
-        description="For how long the figure must be good before the alert is resolved and the rule can fire again. Up "
-        "to 31 days; an hour when left out.",
+        description=(
+            "How long the metric must be good before the alert is resolved and the rule can fire again. Up to 31 "
+            "days; an hour when left out."
+        ),
     )
     severity: Severity | None = None
     channels: list[_CHANNEL] | None = Field(
         default=None,
-        description=f"Notification channels that hear of it besides the usual ones, up to {MAX_CHANNELS}.",
+        description=f"Notification channels that get its alerts besides the usual ones, up to {MAX_CHANNELS}.",
     )
     ladder: list[LadderStep] | None = Field(
         default=None,
-        description=f"Who is called one after the other until somebody answers the alert, in up to {MAX_STEPS} steps. "
-        "A rule without one calls nobody; a built-in one calls as usual.",
+        description=(
+            "The escalation: who is called one after the other until somebody answers the alert, in up to "
+            f"{MAX_STEPS} steps. A rule without one calls nobody; a built-in rule calls as usual."
+        ),
     )
     description: Note | None = None
     enabled: bool = True
@@ -148,7 +158,7 @@ class AlertRuleSet(RequestModel):
 
 
 class AlertRuleCreate(AlertRuleSet):
-    """A new rule. An operator names the organization, or none for a rule over all of them."""
+    """A new rule. An operator names the organization, or leaves it out for a rule over all of them."""
 
     model_config = example(
         name="balance_under_50",
@@ -157,12 +167,12 @@ class AlertRuleCreate(AlertRuleSet):
         cool_down="PT1H",
     )
 
-    name: SearchText = Field(description="The kind of its alerts: lower-case letters, digits and underscores.")
+    name: SearchText = Field(description="The kind of its alerts, in lower-case letters, digits and underscores.")
     organization_id: OrganizationId | None = None
 
 
 class ConditionView(ResponseModel):
-    """When a figure is bad."""
+    """The condition under which a rule raises an alert."""
 
     type: ConditionType
     threshold: Exact | None
@@ -186,9 +196,9 @@ class ConditionView(ResponseModel):
 
 
 class AlertRuleView(ResponseModel):
-    """A rule."""
+    """An alert rule."""
 
-    id: str = Field(description="Of a built-in rule, its name.")
+    id: str = Field(description="The id; for a built-in rule, its name.")
     name: str
     built_in: bool
     organization_id: str | None
@@ -201,10 +211,12 @@ class AlertRuleView(ResponseModel):
     severity: str
     channels: list[str] | None
     ladder: list[LadderStepView] | None = Field(
-        description="Who is called until somebody answers; null where the rule does not say."
+        description="The escalation: who is called until somebody answers. Null if the rule does not set one."
     )
     enabled: bool
-    created_at: datetime | None = Field(description="Null for a built-in rule that nobody changed.")
+    created_at: datetime | None = Field(
+        description="When it was created; null for a built-in rule that nobody has changed."
+    )
     updated_at: datetime | None
 
     @classmethod
@@ -256,7 +268,7 @@ class AlertRuleView(ResponseModel):
 
 
 class MetricView(ResponseModel):
-    """A figure that rules can watch."""
+    """A metric that rules can watch."""
 
     name: str
     description: str
@@ -279,7 +291,7 @@ class MetricView(ResponseModel):
 
 
 class AlertMetricsView(ResponseModel):
-    """Every figure that rules can watch."""
+    """All metrics that rules can watch."""
 
     data: list[MetricView]
 
