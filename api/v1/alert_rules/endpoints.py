@@ -36,7 +36,8 @@ _REFUSALS = tuple(
     )
 )
 ForOrganization = Annotated[
-    OrganizationId | None, Query(description="For operators: whose rules; their own when left out.")
+    OrganizationId | None,
+    Query(description="For operators: the organization whose rules are meant; the platform's own when left out."),
 ]
 
 
@@ -44,7 +45,7 @@ ForOrganization = Annotated[
 async def list_alert_rules(
     deps: DepsDep, request: Request, organization_id: ForOrganization = None, actor: Actor = require(Permission.READ)
 ) -> Page[AlertRuleView] | Response:
-    """List the built-in rules and then those that were written, newest first. There are few, so it is one page.
+    """List the built-in rules, and then the other rules, newest first. All are on one page.
 
     With `Accept: text/csv` the response is a CSV file.
     """
@@ -60,7 +61,7 @@ async def list_alert_rules(
 
 @router.get("/alert-rules/metrics", response_model=AlertMetricsView, operation_id="alert_rules.list_metrics")
 async def list_alert_metrics(actor: Actor = require(Permission.READ)) -> AlertMetricsView:
-    """List what rules can watch, and how."""
+    """List the metrics that rules can watch, with their conditions and filters."""
     return AlertMetricsView(data=[MetricView.of(metric) for metric in watched(platform=actor.is_platform)])
 
 
@@ -76,7 +77,7 @@ async def create_alert_rule(
     actor: Actor = require(Permission.MANAGE_ALERT_RULES),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Write a rule. Its figure is watched from now on, once a minute or more rarely for long windows."""
+    """Create a rule. Its metric is checked from now on, once a minute, or less often for long windows."""
     org_id = listed_organization(actor, body.organization_id)
 
     async def create() -> AlertRuleView:
@@ -99,7 +100,7 @@ async def create_alert_rule(
 async def get_alert_rule(
     rule_id: str, deps: DepsDep, actor: ActorDep, organization_id: ForOrganization = None
 ) -> AlertRuleView:
-    """Read a rule by its id, or a built-in one by its name."""
+    """Read a rule by its id, or a built-in rule by its name."""
     org_id, rule = _built_in(actor, rule_id, organization_id)
     async with deps.session_for(actor) as session:
         if rule is not None:
@@ -119,9 +120,9 @@ async def set_alert_rule(
     organization_id: ForOrganization = None,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
+    """Replace a rule. For a built-in rule: its severity, channels, escalation, and whether it is enabled.
 
-    A rule that is replaced begins anew: an alert that it has raised is resolved.
+    A rule that is replaced starts again: an alert that it has raised is resolved.
     """
     org_id, rule = await _seen(deps, actor, rule_id, organization_id)
 
@@ -145,7 +146,7 @@ async def delete_alert_rule(
     actor: ActorDep,
     organization_id: ForOrganization = None,
 ) -> Response:
-    """Delete a rule; an alert that it has raised is resolved. A built-in rule is then as it was made."""
+    """Delete a rule. An alert that it has raised is resolved. A built-in rule is reset to its original state."""
     org_id, rule = await _seen(deps, actor, rule_id, organization_id)
     async with deps.database.platform() as session:
         if rule is None:

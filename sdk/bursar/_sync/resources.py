@@ -5366,7 +5366,7 @@ class AlertRules:
         self._caller = caller
 
     def list(self, *, organization_id: str | Omitted = OMITTED) -> models.AlertRulePage:
-        """List the built-in rules and then those that were written, newest first. There are few, so it is one page.
+        """List the built-in rules, and then the other rules, newest first. All are on one page.
 
         With `Accept: text/csv` the response is a CSV file.
         """
@@ -5395,7 +5395,7 @@ class AlertRules:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Write a rule. Its figure is watched from now on, once a minute or more rarely for long windows."""
+        """Create a rule. Its metric is checked from now on, once a minute, or less often for long windows."""
         return self._caller.ask(
             models.AlertRuleView,
             "alert_rules.create",
@@ -5420,13 +5420,13 @@ class AlertRules:
         )
 
     def list_metrics(self) -> models.AlertMetricsView:
-        """List what rules can watch, and how."""
+        """List the metrics that rules can watch, with their conditions and filters."""
         return self._caller.ask(
             models.AlertMetricsView, "alert_rules.list_metrics", "GET", "/api/v1/alert-rules/metrics"
         )
 
     def get(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> models.AlertRuleView:
-        """Read a rule by its id, or a built-in one by its name."""
+        """Read a rule by its id, or a built-in rule by its name."""
         return self._caller.ask(
             models.AlertRuleView,
             "alert_rules.get",
@@ -5452,9 +5452,9 @@ class AlertRules:
         enabled: bool | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.AlertRuleView:
-        """Replace what a rule says; of a built-in one its severity, who hears of it or is called, and whether it is on.
+        """Replace a rule. For a built-in rule: its severity, channels, escalation, and whether it is enabled.
 
-        A rule that is replaced begins anew: an alert that it has raised is resolved.
+        A rule that is replaced starts again: an alert that it has raised is resolved.
         """
         return self._caller.ask(
             models.AlertRuleView,
@@ -5479,7 +5479,7 @@ class AlertRules:
         )
 
     def delete(self, rule_id: str, *, organization_id: str | Omitted = OMITTED) -> None:
-        """Delete a rule; an alert that it has raised is resolved. A built-in rule is then as it was made."""
+        """Delete a rule. An alert that it has raised is resolved. A built-in rule is reset to its original state."""
         self._caller.send(
             "alert_rules.delete",
             "DELETE",
