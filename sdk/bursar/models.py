@@ -2169,7 +2169,7 @@ class LinkPage(Model):
 
 
 class LinkPreview(Model):
-    """Who one becomes by a link, before it is used."""
+    """The principal as which a link would open a session."""
 
     principal: str = NOT_SENT
     role: Role = NOT_SENT
@@ -2271,7 +2271,7 @@ class MeAgent(Model):
 
 
 class MeOrganization(Model):
-    """The organization of whoever asks."""
+    """The organization of the caller."""
 
     id: str
     name: str = NOT_SENT
@@ -2288,7 +2288,7 @@ class MeSession(Model):
 
 
 class MeView(Model):
-    """Who is asking, and what they may do."""
+    """The caller, and what it may do."""
 
     principal: str = NOT_SENT
     role: Role = NOT_SENT
@@ -3078,7 +3078,7 @@ class ReconciliationRunView(Model):
 
 
 class Redeemed(Model):
-    """The session that a link opened, and where it leads."""
+    """The session that a link opened, and the page that it leads to."""
 
     id: str
     token: str | None = NOT_SENT

@@ -16,7 +16,7 @@ Token = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class MeOrganization(ResponseModel):
-    """The organization of whoever asks."""
+    """The organization of the caller."""
 
     id: str
     name: str
@@ -35,28 +35,28 @@ class MeSession(ResponseModel):
 
     id: str
     expires_at: datetime = Field(description="When it ends at the latest.")
-    idle_at: datetime = Field(description="When it ends unless it is used before.")
+    idle_at: datetime = Field(description="When it ends if it is not used before.")
     made_by: str | None = Field(description="Who made the link that opened it; null for a session opened with a key.")
 
 
 class MeView(ResponseModel):
-    """Who is asking, and what they may do."""
+    """The caller, and what it may do."""
 
     principal: str
     role: Role
     permissions: list[Permission]
-    organization: MeOrganization | None = Field(description="Null for the platform's own keys.")
+    organization: MeOrganization | None = Field(description="Null for keys of the platform.")
     agent: MeAgent | None
-    session: MeSession | None = Field(description="Null for a request with a key.")
-    key_id: str | None = Field(description="The key, or the one of the session; null where a link opened the session.")
+    session: MeSession | None = Field(description="The session; null for a request with a key.")
+    key_id: str | None = Field(description="The key, or the key of the session; null if a link opened the session.")
     environment: Environment = Field(description="`sandbox` and `test` move no real money.")
     marks: MarksView | None = Field(
-        description="What `GET /changes` shows, where it was asked for and the role may read."
+        description="The marks of `GET /changes`, if they were asked for and the role may read."
     )
 
 
 class SessionCreate(RequestModel):
-    """A new session; nothing has to be said of it."""
+    """A new session; the body has no fields."""
 
     model_config = example()
 
@@ -76,13 +76,13 @@ class SessionView(ResponseModel):
     principal: str
     role: Role
     organization_id: str | None
-    browser: str = Field(description="In short words, such as `Firefox on Linux`.")
+    browser: str = Field(description="The browser in short words, such as `Firefox on Linux`.")
     address: str | None
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
     idle_at: datetime
-    made_by: str | None = Field(description="Who made the link that opened it.")
+    made_by: str | None = Field(description="Who made the link that opened it; null for a session opened with a key.")
     current: bool = Field(description="Whether it is the session of this request.")
 
     @classmethod
@@ -119,12 +119,16 @@ class LinkCreate(RequestModel):
     organization_id: OrganizationId | None = None
     principal: Principal = Field(examples=["maria"])
     role: Role
-    agent_id: AgentId | None = Field(default=None, description="The one agent that a session of role `agent` acts for.")
-    path: str = Field(default=CONSOLE, max_length=MAX_PATH, description="Where in the console it leads.")
+    agent_id: AgentId | None = Field(default=None, description="The agent that a session of role `agent` acts for.")
+    path: str = Field(default=CONSOLE, max_length=MAX_PATH, description="The page of the console that the link opens.")
     return_url: str | None = Field(
-        default=None, max_length=2000, description="Where the console leads back to; of a configured origin."
+        default=None,
+        max_length=2000,
+        description="The address to which the console returns. Its origin must be configured.",
     )
-    expires_in: Period = Field(default=LINK_PERIOD, description="At most 24 hours; 15 minutes when left out.")
+    expires_in: Period = Field(
+        default=LINK_PERIOD, description="How long the link is valid: at most 24 hours; 15 minutes when left out."
+    )
 
 
 class LinkView(ResponseModel):
@@ -151,7 +155,7 @@ class LinkView(ResponseModel):
 class LinkCreated(LinkView):
     """A link with its address, which is shown only once."""
 
-    url: str = Field(description="The address in the console. It opens one session.")
+    url: str = Field(description="The address of the link, in the console. It opens one session.")
 
     @classmethod
     def with_url(cls, row: SessionLink, url: str) -> "LinkCreated":
@@ -175,7 +179,7 @@ class NamedOrganization(ResponseModel):
 
 
 class LinkPreview(ResponseModel):
-    """Who one becomes by a link, before it is used."""
+    """The principal as which a link would open a session."""
 
     principal: str
     role: Role
@@ -187,7 +191,7 @@ class LinkPreview(ResponseModel):
 
 
 class Redeemed(SessionCreated):
-    """The session that a link opened, and where it leads."""
+    """The session that a link opened, and the page that it leads to."""
 
     path: str
     return_url: str | None
