@@ -43,16 +43,16 @@ from runtime.identity import new_id
 
 router = Resource(tags=["sessions"])
 
-WithMarks = Annotated[bool, Query(description="Also read the marks of what changes, as `GET /changes` does.")]
+WithMarks = Annotated[bool, Query(description="Also return the marks of `GET /changes`.")]
 
 
 @router.get("/me", response_model=MeView, operation_id="sessions.me")
 async def get_me(
     request: Request, deps: DepsDep, actor: ActorDep, identity: IdentityDep, marks: WithMarks = False
 ) -> MeView:
-    """Say who is asking: the principal, its role and permissions, and the session if there is one.
+    """Show the caller: the principal, its role and permissions, and the session if there is one.
 
-    With `marks`, a page that follows what changes begins with this one call.
+    With `marks`, a page that follows changes needs only this call to begin.
     """
     organization = agent = session = None
     shown: Marks | None = None
@@ -101,12 +101,12 @@ async def create_session(
 ) -> Response:
     """Open a session with a key. Its token acts as the key does, until the session or the key ends.
 
-    A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven
-    days, or 12 hours.
+    A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform
+    ends after 30 minutes without use, and after 12 hours at the latest.
     """
     key_id = actor.key_id
     if actor.session_id is not None or key_id is None:
-        raise Forbidden("A session is opened with a key: a session could go on for ever.", code="session.needs_key")
+        raise Forbidden("A session cannot open another one. Send a key.", code="session.needs_key")
 
     async def create() -> SessionCreated:
         now, secret = datetime.now(UTC), new_secret()
@@ -138,13 +138,13 @@ _LIST = ListOf(
     SessionView,
     *(*CREATED, "organization_id", "q"),
     order=["ses"],
-    mine=Annotated[bool, Query(description="Only those of your own principal.")],
+    mine=Annotated[bool, Query(description="Only sessions of your own principal.")],
 )
 
 
 @router.get("/sessions", response_model=Page[SessionView], responses=errors(NotFound) | CSV)
 async def list_sessions(deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: ActorDep) -> Response:
-    """List the sessions that have not ended, newest first: your own; for owners and admins, the organization's.
+    """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
 
     An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything
     that matches, from the cursor on, as CSV.
@@ -168,10 +168,10 @@ def _is_own(actor: Actor, row: Session) -> bool:
 
 @router.delete("/sessions/{session_id}", status_code=204, responses=errors(NotFound, Forbidden))
 async def end_session(session_id: str, deps: DepsDep, actor: ActorDep) -> None:
-    """End a session at once, wherever it is used; ending it again changes nothing.
+    """End a session at once, wherever it is used. Ending it again changes nothing.
 
-    Everybody ends their own. Owners and admins end those of their organization, of roles whose keys they may revoke;
-    operators end any.
+    All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles
+    whose keys they may revoke. Operators can end every session.
     """
     async with deps.session_for(actor) as session:
         row = await sessions.get(session, session_id)

@@ -5080,16 +5080,16 @@ class Sessions:
         self._caller = caller
 
     def me(self, *, marks: bool | Omitted = OMITTED) -> models.MeView:
-        """Say who is asking: the principal, its role and permissions, and the session if there is one.
+        """Show the caller: the principal, its role and permissions, and the session if there is one.
 
-        With `marks`, a page that follows what changes begins with this one call.
+        With `marks`, a page that follows changes needs only this call to begin.
         """
         return self._caller.ask(models.MeView, "sessions.me", "GET", "/api/v1/me", query={"marks": marks})
 
     def create(self, *, idempotency_key: str | None = None) -> models.SessionCreated:
         """Open a session with a key. Its token acts as the key does, until the session or the key ends.
 
-        A session that is not used ends after 12 hours, one of the platform's roles after 30 minutes; the longest last seven days, or 12 hours.
+        A session ends after 12 hours without use, and after seven days at the latest. A session of a role of the platform ends after 30 minutes without use, and after 12 hours at the latest.
         """
         return self._caller.ask(
             models.SessionCreated, "sessions.create", "POST", "/api/v1/sessions", keyed=True, key=idempotency_key
@@ -5106,7 +5106,7 @@ class Sessions:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.SessionView]:
-        """List the sessions that have not ended, newest first: your own; for owners and admins, the organization's.
+        """List the sessions that have not ended, newest first: your own or, for owners and admins, the organization's.
 
         An operator sees all of them, or those of one organization. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5127,9 +5127,9 @@ class Sessions:
         )
 
     def end(self, session_id: str) -> None:
-        """End a session at once, wherever it is used; ending it again changes nothing.
+        """End a session at once, wherever it is used. Ending it again changes nothing.
 
-        Everybody ends their own. Owners and admins end those of their organization, of roles whose keys they may revoke; operators end any.
+        All callers can end their own sessions. Owners and admins can also end sessions of their organization, for roles whose keys they may revoke. Operators can end every session.
         """
         self._caller.send("sessions.end", "DELETE", f"/api/v1/sessions/{segment(session_id)}")
 
