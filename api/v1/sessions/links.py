@@ -43,7 +43,9 @@ router = Resource(tags=["session_links"])
 def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
     """Judge what a link asks for, and return what its address begins with."""
     if body.role in PLATFORM_ROLES:
-        raise Forbidden("A link opens no session of the platform's roles. These sign in with a key of their own.")
+        raise Forbidden(
+            "A link cannot open a session of a platform role. Platform roles sign in with a key of their own."
+        )
     if not actor.may_grant(body.role):
         raise Forbidden(f"The role {actor.role.value} may not make links for the role {body.role.value}.")
     if (body.role is Role.AGENT) != (body.agent_id is not None):
@@ -51,13 +53,13 @@ def _check(deps: Deps, actor: Actor, body: LinkCreate) -> str:
             "agent_id is required for the role agent and not allowed for any other role.", extra={"field": "agent_id"}
         )
     if body.expires_in > LONGEST_LINK:
-        raise Invalid("A link is good for 24 hours at most.", extra={"field": "expires_in"})
+        raise Invalid("A link is valid for at most 24 hours. Send a shorter expires_in.", extra={"field": "expires_in"})
     checked_path(body.path)
     if body.return_url is not None:
         checked_return_url(body.return_url, deps.settings.origins_to_return_to)
     if deps.settings.public_url is None:
         raise Conflict(
-            "The platform has no public address to make links with. The operator sets BURSAR_PUBLIC_URL.",
+            "The platform has no public address for links. Ask the operator to set BURSAR_PUBLIC_URL.",
             code="session.no_public_url",
         )
     return deps.settings.public_url.rstrip("/")
@@ -82,9 +84,9 @@ async def create_session_link(
     actor: Actor = require(Permission.MANAGE_KEYS),
     once: Command = idempotency(required=False),
 ) -> Response:
-    """Make a link that opens one session as the principal that it names, who need not have a key.
+    """Make a link that opens one session as the named principal, who does not need a key.
 
-    Operators make one for any organization, owners and admins for their own, of the roles that they may issue keys for.
+    Operators make links for any organization, owners and admins for their own, for the roles whose keys they may issue.
     The address is in this response only; a replayed response does not contain it.
     """
 
@@ -122,7 +124,7 @@ async def list_session_links(
     asked: Annotated[Asked, _LIST.asked],
     actor: Actor = require(Permission.MANAGE_KEYS),
 ) -> Response:
-    """List the links that can be used still, newest first. An operator sees all, or those of one organization.
+    """List the links that can still be used, newest first. An operator sees all, or those of one organization.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -137,7 +139,7 @@ async def list_session_links(
 
 @router.delete("/sessions/links/{link_id}", status_code=204, responses=errors(NotFound, Forbidden))
 async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None:
-    """End a link, and the session that it has opened, at once; ending it again changes nothing."""
+    """End a link at once, and the session that it has opened. Ending it again changes nothing."""
     async with deps.session_for(actor) as session:
         row = await sessions.get_link(session, link_id)
         permit(actor, Permission.MANAGE_KEYS)
@@ -168,9 +170,9 @@ async def _known(deps: Deps, request: Request, token: str) -> str:
     operation_id="session_links.preview",
 )
 async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep) -> LinkPreview:
-    """Say who one becomes by a link, before it is used; shows and changes nothing else.
+    """Show the principal as which a link would open a session. This does not use the link.
 
-    No key is needed. Programs that follow links in mails cannot use one up so.
+    No key is needed. Programs that open links in mails call this only, and so do not use the link up.
     """
     link_id = await _known(deps, request, body.token)
     async with deps.database.platform() as session:
@@ -194,7 +196,7 @@ async def preview_session_link(request: Request, body: LinkToken, deps: DepsDep)
     operation_id="session_links.redeem",
 )
 async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) -> Redeemed:
-    """Redeem a link, and open its session. No key is needed; of two concurrent requests, one succeeds."""
+    """Redeem a link: open its session. No key is needed. Of two concurrent requests, one succeeds."""
     link_id, secret = await _known(deps, request, body.token), new_secret()
     visit = links.Visit(
         secret_hash=hash_of(secret),

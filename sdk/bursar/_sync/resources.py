@@ -5152,9 +5152,9 @@ class SessionLinks:
         expires_in: timedelta | str | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.LinkCreated:
-        """Make a link that opens one session as the principal that it names, who need not have a key.
+        """Make a link that opens one session as the named principal, who does not need a key.
 
-        Operators make one for any organization, owners and admins for their own, of the roles that they may issue keys for. The address is in this response only; a replayed response does not contain it.
+        Operators make links for any organization, owners and admins for their own, for the roles whose keys they may issue. The address is in this response only; a replayed response does not contain it.
         """
         return self._caller.ask(
             models.LinkCreated,
@@ -5184,7 +5184,7 @@ class SessionLinks:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.LinkView]:
-        """List the links that can be used still, newest first. An operator sees all, or those of one organization.
+        """List the links that can still be used, newest first. An operator sees all, or those of one organization.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5197,13 +5197,13 @@ class SessionLinks:
         )
 
     def end(self, link_id: str) -> None:
-        """End a link, and the session that it has opened, at once; ending it again changes nothing."""
+        """End a link at once, and the session that it has opened. Ending it again changes nothing."""
         self._caller.send("session_links.end", "DELETE", f"/api/v1/sessions/links/{segment(link_id)}")
 
     def preview(self, *, token: str) -> models.LinkPreview:
-        """Say who one becomes by a link, before it is used; shows and changes nothing else.
+        """Show the principal as which a link would open a session. This does not use the link.
 
-        No key is needed. Programs that follow links in mails cannot use one up so.
+        No key is needed. Programs that open links in mails call this only, and so do not use the link up.
         """
         return self._caller.ask(
             models.LinkPreview,
@@ -5215,7 +5215,7 @@ class SessionLinks:
         )
 
     def redeem(self, *, token: str) -> models.Redeemed:
-        """Redeem a link, and open its session. No key is needed; of two concurrent requests, one succeeds."""
+        """Redeem a link: open its session. No key is needed. Of two concurrent requests, one succeeds."""
         return self._caller.ask(
             models.Redeemed,
             "session_links.redeem",
