@@ -263,7 +263,7 @@ class AdjustmentView(Model):
 
 
 class AgentEarningsSummaryView(Model):
-    """What one agent has earned of one currency and still has."""
+    """What one agent has earned in one currency and still has."""
 
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
@@ -530,7 +530,7 @@ class ApprovalView(Model):
 
 
 class AssetSummaryView(Model):
-    """What an organization has of one currency, or of slots.
+    """What an organization has in one currency, or in slots.
 
     `total` = `available` + `held` + `expired` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` + `earnings.total` - `owed` - `invoiced`.
     """
@@ -1491,7 +1491,7 @@ class DryRunView(Model):
 
 
 class DueInvoiceView(Model):
-    """An invoice that is not paid."""
+    """An invoice that is not fully paid."""
 
     id: str
     number: str | None = NOT_SENT
@@ -1517,7 +1517,7 @@ class EarningsPage(Model):
 
 
 class EarningsSummaryView(Model):
-    """What agents have earned of one currency and still have. The parts add up to `total`."""
+    """What agents have earned in one currency and still have. The parts add up to `total`."""
 
     available: Amount = NOT_SENT
     pending: Amount = NOT_SENT
@@ -3659,7 +3659,7 @@ class SubscriptionView(Model):
 
 
 class SummaryView(Model):
-    """All money of an organization as of one moment. Each list has at most 100 rows; `assets` counts all of them."""
+    """All money of an organization at one moment. Each list has at most 100 rows; `assets` counts all of them."""
 
     organization_id: str = NOT_SENT
     as_of: datetime = NOT_SENT

@@ -19,14 +19,14 @@ _written = lru_cache(maxsize=4096)(format_amount)
 
 
 class EarningsSummaryView(ResponseModel):
-    """What agents have earned of one currency and still have. The parts add up to `total`."""
+    """What agents have earned in one currency and still have. The parts add up to `total`."""
 
-    available: Exact = Field(description="Can be paid out now.")
-    pending: Exact = Field(description="Held back until it is old enough.")
-    pending_until: datetime | None = Field(description="When the first of `pending` can be paid out.")
-    frozen: Exact = Field(description="What paid for it is being charged back.")
-    granted: Exact = Field(description="Nobody paid for it. It can become credits and is never paid out.")
-    own_work: Exact = Field(description="What their own organization paid to them. It is never paid out.")
+    available: Exact = Field(description="What can be paid out now.")
+    pending: Exact = Field(description="What is held back until it is old enough.")
+    pending_until: datetime | None = Field(description="When the first part of `pending` can be paid out.")
+    frozen: Exact = Field(description="What waits for a chargeback of the payment behind it.")
+    granted: Exact = Field(description="What nobody paid for. It can become credits, and is never paid out.")
+    own_work: Exact = Field(description="What their own organization paid them. It is never paid out.")
     total: Exact
 
     @classmethod
@@ -36,7 +36,7 @@ class EarningsSummaryView(ResponseModel):
 
 
 class AgentEarningsSummaryView(EarningsSummaryView):
-    """What one agent has earned of one currency and still has."""
+    """What one agent has earned in one currency and still has."""
 
     agent_id: str
     currency: str
@@ -48,24 +48,24 @@ class AgentEarningsSummaryView(EarningsSummaryView):
 
 
 class AssetSummaryView(ResponseModel):
-    """What an organization has of one currency, or of slots.
+    """What an organization has in one currency, or in slots.
 
     `total` = `available` + `held` + `expired` + `in_use` + `in_escrow` + `in_payments` + `in_payouts` +
     `earnings.total` - `owed` - `invoiced`.
     """
 
     currency: str
-    available: Exact = Field(description="Can be spent now.")
-    held: Exact = Field(description="Set aside by reservations.")
-    expired: Exact = Field(description="Has ended and is booked as expired within minutes.")
-    in_use: Exact = Field(description="Slots that deployed projects occupy.")
-    in_escrow: Exact = Field(description="Paid into escrows that are not settled.")
-    in_payments: Exact = Field(description="With payments: on its way to an escrow or back, or disputed.")
-    in_payouts: Exact = Field(description="Taken out of earnings and not sent yet.")
+    available: Exact = Field(description="What can be spent now.")
+    held: Exact = Field(description="What reservations hold.")
+    expired: Exact = Field(description="What has expired, and is booked as expired within minutes.")
+    in_use: Exact = Field(description="The slots that deployed projects occupy.")
+    in_escrow: Exact = Field(description="What was paid into escrows that are not settled.")
+    in_payments: Exact = Field(description="What payments hold: on its way to an escrow or back, or disputed.")
+    in_payouts: Exact = Field(description="What was taken out of earnings and is not sent yet.")
     earnings: EarningsSummaryView
-    owed: Exact = Field(description="Debts; the next incoming money pays them.")
-    invoiced: Exact = Field(description="What is due on invoices.")
-    total: Exact = Field(description="What the books hold.")
+    owed: Exact = Field(description="The debts. The next incoming money pays them.")
+    invoiced: Exact = Field(description="The amount due on invoices.")
+    total: Exact = Field(description="The total in the books.")
     pending: Exact = Field(
         description="What escrows of others hold for the organization's agents, before commission. Not in `total`."
     )
@@ -94,11 +94,11 @@ class EscrowSummaryView(ResponseModel):
     id: str
     contract_id: str
     agent_id: str
-    role: str = Field(description="`payer`, `payee`, or `both` where an organization pays its own agent.")
+    role: str = Field(description="`payer`, `payee`, or `both` if an organization pays its own agent.")
     status: str
-    amount: Exact = Field(description="What it holds.")
+    amount: Exact = Field(description="The amount that the escrow holds.")
     currency: str
-    until: datetime | None = Field(description="When its next deadline acts if nobody does.")
+    until: datetime | None = Field(description="When its next deadline takes effect, if nobody acts before.")
 
     @classmethod
     def of(cls, found: LiveEscrow) -> Self:
@@ -125,13 +125,13 @@ class ExpiringLotView(ResponseModel):
 
 
 class DueInvoiceView(ResponseModel):
-    """An invoice that is not paid."""
+    """An invoice that is not fully paid."""
 
     id: str
     number: str | None
     currency: str
     total: Exact
-    due: Exact = Field(description="What is still to be paid.")
+    due: Exact = Field(description="The amount still due.")
     due_at: datetime
 
     @classmethod
@@ -148,17 +148,19 @@ class DueInvoiceView(ResponseModel):
 
 
 class SummaryView(ResponseModel):
-    """All money of an organization as of one moment. Each list has at most 100 rows; `assets` counts all of them."""
+    """All money of an organization at one moment. Each list has at most 100 rows; `assets` counts all of them."""
 
     organization_id: str
     as_of: datetime
-    status: OrganizationStatus = Field(description="Nothing new begins with the organization unless it is `active`.")
+    status: OrganizationStatus = Field(
+        description="Unless it is `active`, nothing new can begin with the organization."
+    )
     assets: list[AssetSummaryView]
-    earnings: list[AgentEarningsSummaryView] = Field(description="By agent and currency.")
-    escrows: list[EscrowSummaryView] = Field(description="Those that hold money, by their next deadline.")
-    expiring: list[ExpiringLotView] = Field(description="What is free of credits that expire, soonest first.")
-    invoices_due: list[DueInvoiceView] = Field(description="Open invoices, by the day on which they are due.")
-    shortened: list[str] = Field(description="Names of lists that have more rows than are shown.")
+    earnings: list[AgentEarningsSummaryView] = Field(description="Earnings by agent and currency.")
+    escrows: list[EscrowSummaryView] = Field(description="The escrows that hold money, by their next deadline.")
+    expiring: list[ExpiringLotView] = Field(description="The free part of credits that expire, soonest first.")
+    invoices_due: list[DueInvoiceView] = Field(description="Open invoices, by due date.")
+    shortened: list[str] = Field(description="The names of lists that have more rows than are shown.")
 
     @classmethod
     def of(cls, found: Summary) -> Self:
