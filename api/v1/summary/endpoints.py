@@ -30,7 +30,7 @@ async def get_billing_summary(
 ) -> Response:
     """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
 
-    All of it is as of one moment. The parts of each currency add up to `total`, which is what the books hold.
+    All amounts are of the same moment. The parts of each currency add up to `total`, which is what the books hold.
     """
     return await _summary(deps, await known_organization(deps, actor, organization_id))
 

@@ -77,7 +77,7 @@ class Billing:
     def get_summary(self, *, organization_id: str | Omitted = OMITTED) -> models.SummaryView:
         """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
 
-        All of it is as of one moment. The parts of each currency add up to `total`, which is what the books hold.
+        All amounts are of the same moment. The parts of each currency add up to `total`, which is what the books hold.
         """
         return self._caller.ask(
             models.SummaryView,
