@@ -3695,7 +3695,7 @@ class TaskPage(Model):
 
 
 class TaskView(Model):
-    """One thing that waits for you."""
+    """A task that waits for you."""
 
     kind: TaskKind = NOT_SENT
     object_id: str = NOT_SENT

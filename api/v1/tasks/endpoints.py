@@ -23,16 +23,18 @@ router = Resource(tags=["tasks"])
 
 
 class TaskView(ResponseModel):
-    """One thing that waits for you."""
+    """A task that waits for you."""
 
     kind: TaskKind
     object_id: str
-    organization_id: str | None = Field(description="Whose it is: of an escrow and a contract, who pays.")
+    organization_id: str | None = Field(
+        description="The organization that it belongs to; for an escrow and a contract, the payer."
+    )
     title: str
-    deadline_at: datetime | None = Field(description="Until when you can act, or something happens by itself.")
+    deadline_at: datetime | None = Field(description="Until when you can act, or when something happens automatically.")
     amount: Exact | None
     currency: str | None
-    path_hint: str = Field(description="Where the object is, below `/api/v1`.")
+    path_hint: str = Field(description="The path of the object, below `/api/v1`.")
 
     @classmethod
     def of(cls, task: tasks.Task) -> Self:
@@ -64,9 +66,9 @@ _LIST = ListOf(
 async def list_tasks(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List what waits for you to act, by deadline; what has none comes last.
+    """List what waits for you to act, by deadline. Tasks without a deadline come last.
 
-    Of each kind, the oldest 2,000 that are open are looked at.
+    The oldest 2,000 open objects of each kind are considered.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

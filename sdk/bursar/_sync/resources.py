@@ -904,9 +904,9 @@ class Tasks:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.TaskView]:
-        """List what waits for you to act, by deadline; what has none comes last.
+        """List what waits for you to act, by deadline. Tasks without a deadline come last.
 
-        Of each kind, the oldest 2,000 that are open are looked at.
+        The oldest 2,000 open objects of each kind are considered.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
