@@ -715,7 +715,7 @@ class BulkTerms(Model):
 
 
 class CatalogueView(Model):
-    """Every type of events that there is."""
+    """All types of events."""
 
     data: list[EventTypeView] = NOT_SENT
 
@@ -2495,7 +2495,7 @@ class OutboxEventPage(Model):
 
 
 class OutboxEventView(Model):
-    """One fact for one organization, in an answer or in a webhook."""
+    """One event for one organization, in a response or in a webhook."""
 
     id: str
     type: str = NOT_SENT

@@ -12,15 +12,15 @@ from models.event import EventRow
 
 
 class OutboxEventView(ResponseModel):
-    """One fact for one organization, in an answer or in a webhook."""
+    """One event for one organization, in a response or in a webhook."""
 
     id: str
-    type: str = Field(description="Of the catalogue, such as `escrow.funded`.")
+    type: str = Field(description="A type of the catalogue, such as `escrow.funded`.")
     organization_id: str
-    subject: str = Field(description="The id of what the event is about.")
-    subject_seq: int = Field(description="Its number among the events of the subject for the organization.")
+    subject: str = Field(description="The id of the object that the event is about.")
+    subject_seq: int = Field(description="Its number among the organization's events about the subject.")
     at: datetime = Field(description="When it happened.")
-    data: dict[str, Any] = Field(description="What the type's schema describes. Fields may be added to it.")
+    data: dict[str, Any] = Field(description="The data that the type's schema describes. Fields may be added.")
 
     @classmethod
     def of(cls, row: EventRow) -> "OutboxEventView":
@@ -34,7 +34,7 @@ class EventTypeView(ResponseModel):
     type: str
     description: str
     data_schema: dict[str, Any] = Field(description="The JSON Schema of the data, draft 2020-12.")
-    example: dict[str, Any] = Field(description="Data of such an event.")
+    example: dict[str, Any] = Field(description="The data of an example event.")
 
     @classmethod
     def of(cls, each: EventType) -> "EventTypeView":
@@ -43,7 +43,7 @@ class EventTypeView(ResponseModel):
 
 
 class CatalogueView(ResponseModel):
-    """Every type of events that there is."""
+    """All types of events."""
 
     data: list[EventTypeView]
 
@@ -57,7 +57,7 @@ def _webhook(each: EventType) -> dict[str, Any]:
     again = {
         "type": "string",
         "format": "date-time",
-        "description": "`at`, by the name that Standard Webhooks gives it.",
+        "description": "The same as `at`, under the name that Standard Webhooks uses.",
     }
     own = {"type": "object", "properties": {"type": {"const": each.type}, "data": each.schema, "timestamp": again}}
     example = {
@@ -83,5 +83,7 @@ def _webhook(each: EventType) -> dict[str, Any]:
                 }
             },
         },
-        "responses": {"2XX": {"description": "The event was received. Any other answer, or none, is tried again."}},
+        "responses": {
+            "2XX": {"description": "The event was received. After any other answer, or none, it is sent again."}
+        },
     }
