@@ -28,9 +28,9 @@ _LIST = ListOf(
     *(*CREATED, "organization_id"),
     order=["evt"],
     after=Annotated[
-        EventId | None, Query(description="Only what follows this event; the last one that you have handled.")
+        EventId | None, Query(description="Only events after this one: the last event that you have handled.")
     ],
-    type=Annotated[SearchText | None, Query(description="Only this type, such as `escrow.funded`.")],
+    type=Annotated[SearchText | None, Query(description="Only events of this type, such as `escrow.funded`.")],
     subject=Annotated[SearchText | None, Query(description="Only events about this id.")],
 )
 
@@ -39,15 +39,18 @@ _LIST = ListOf(
 async def list_events(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List events, the first one first: an organization sees its own, an operator sees all of them.
+    """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
-    Nothing is skipped, whatever is committed late: what is not yet certain to have its place comes with a later call.
-    To follow the events, keep the id of the last one and pass it as `after`. Of one subject, `subject_seq` says what
-    came first. A page of a range of time, or of one type of all organizations, may be short or empty and not be the
-    last. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+    To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is
+    committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the
+    events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or
+    empty although more pages follow. With `Accept: text/csv` the response contains everything that matches, from the
+    cursor on, as CSV.
     """
     if asked.get("type") not in (None, *CATALOGUE):
-        raise Invalid("There is no such type of events. `GET /events/catalogue` lists them.", extra={"field": "type"})
+        raise Invalid(
+            "There is no such type of event. `GET /events/catalogue` lists the types.", extra={"field": "type"}
+        )
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["after"])
 
     async def read(after: After, limit: int) -> Items:
@@ -56,7 +59,9 @@ async def list_events(
             position = None if behind is None else await events.position_of(session, behind)
             if behind is not None and position is None:
                 field = "after" if after is None else "cursor"
-                raise Invalid("There is no such event. Begin again without it.", extra={"field": field})
+                raise Invalid(
+                    "There is no such event. Leave it out to begin with the first event.", extra={"field": field}
+                )
             return items_of(await events.listed(session, wanted, after=position, limit=limit), OutboxEventView.of)
 
     return await asked.answer(read)
@@ -64,5 +69,5 @@ async def list_events(
 
 @router.get("/events/catalogue", response_model=CatalogueView)
 async def list_event_types(_actor: Actor = require(Permission.READ)) -> CatalogueView:
-    """List every type of events, with the JSON Schema of its data and an example."""
+    """List all types of events, with the JSON Schema of their data and an example."""
     return CatalogueView(data=[EventTypeView.of(each) for each in CATALOGUE.values()])

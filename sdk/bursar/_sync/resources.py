@@ -5741,9 +5741,9 @@ class Events:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.OutboxEventView]:
-        """List events, the first one first: an organization sees its own, an operator sees all of them.
+        """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
-        Nothing is skipped, whatever is committed late: what is not yet certain to have its place comes with a later call. To follow the events, keep the id of the last one and pass it as `after`. Of one subject, `subject_seq` says what came first. A page of a range of time, or of one type of all organizations, may be short or empty and not be the last. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or empty although more pages follow. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -5763,7 +5763,7 @@ class Events:
         )
 
     def list_types(self) -> models.CatalogueView:
-        """List every type of events, with the JSON Schema of its data and an example."""
+        """List all types of events, with the JSON Schema of their data and an example."""
         return self._caller.ask(models.CatalogueView, "events.list_types", "GET", "/api/v1/events/catalogue")
 
 
