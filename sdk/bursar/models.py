@@ -2243,7 +2243,10 @@ class MailSuppressionView(Model):
 
 
 class MarksView(Model):
-    """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
+    """The mark of each topic, which grows when something in the topic changes.
+
+    0 also for topics that you may not follow.
+    """
 
     agents: int = NOT_SENT
     alerts: int = NOT_SENT

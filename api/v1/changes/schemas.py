@@ -9,22 +9,25 @@ from api.fields import ResponseModel
 
 
 class MarksView(ResponseModel):
-    """The mark of each topic: it grows when something of the topic has changed. 0 is also what one may not follow."""
+    """The mark of each topic, which grows when something in the topic changes.
+
+    0 also for topics that you may not follow.
+    """
 
     agents: int
     alerts: int
-    balance: int = Field(description="What the organization has, owes and holds back.")
+    balance: int = Field(description="What the organization has, owes and has on hold.")
     contracts: int
     credits: int = Field(description="Lots, grants and reservations of credits.")
     disputes: int = Field(description="Chargebacks.")
     escrows: int
     invoices: int = Field(description="Invoices and credit notes.")
-    limits: int = Field(description="Spending limits that passed a threshold.")
+    limits: int = Field(description="Spend limits that passed a threshold.")
     organization: int
     payments: int = Field(description="Payments and their refunds.")
     payouts: int
     projects: int = Field(description="Projects and their deployments.")
-    purchases: int = Field(description="Agents that were bought.")
+    purchases: int = Field(description="Agents that the organization has bought.")
     subscriptions: int
     webhook_endpoints: int
 
