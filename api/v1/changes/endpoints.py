@@ -44,10 +44,11 @@ Followed = Annotated[str | None, Depends(_followed)]
 
 @router.get("/changes", response_model=MarksView, responses=errors(NotFound))
 async def get_changes(deps: DepsDep, followed: Followed, actor: Reader) -> MarksView:
-    """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
+    """Show the mark of each topic: a number that grows when something in the topic changes.
 
-    Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are
-    compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
+    Store the marks with the data that you show. When the mark of a topic differs, read its data again. Compare marks
+    only with earlier marks of the same topic. Operators see marks of all organizations, which may grow without a
+    change.
     """
     async with deps.session_for(actor) as session:
         found = await changes.marks(session, followed)
@@ -73,11 +74,11 @@ async def stream_changes(
     actor: Reader,
     listener: Annotated[Listener, Depends(_listening)],
 ) -> Response:
-    """Follow the changes as server-sent events.
+    """Follow changes as server-sent events.
 
-    `marks` comes first, with what `GET /changes` shows; then `changed` with a `topic` for each change, within about a
-    second, and a comment after 15 seconds of silence. The stream ends after 15 minutes, and when its key does; come
-    again then, as an `EventSource` does by itself.
+    The first event is `marks`, with the content of `GET /changes`. Each change then sends `changed` with its `topic`,
+    within about a second. After 15 seconds of silence a comment is sent. The stream ends after 15 minutes, or when its
+    key ends. Connect again then, as an `EventSource` does by itself.
     """
     # In this order, so that nothing falls between the marks and the first change.
     await deps.changes.ready()

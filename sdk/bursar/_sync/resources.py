@@ -5774,9 +5774,9 @@ class Changes:
         self._caller = caller
 
     def get(self, *, organization_id: str | Omitted = OMITTED) -> models.MarksView:
-        """Show the mark of each topic: a number that only grows, and grows when something of the topic has changed.
+        """Show the mark of each topic: a number that grows when something in the topic changes.
 
-        Keep the marks beside what you show, and ask again for that whose mark is another one. Marks of one topic are compared and mean nothing else. What an operator sees are marks of all organizations; they may grow without need.
+        Store the marks with the data that you show. When the mark of a topic differs, read its data again. Compare marks only with earlier marks of the same topic. Operators see marks of all organizations, which may grow without a change.
         """
         return self._caller.ask(
             models.MarksView, "changes.get", "GET", "/api/v1/changes", query={"organization_id": organization_id}
