@@ -3319,7 +3319,7 @@ class SearchHitView(Model):
 
 
 class SearchView(Model):
-    """What a text names: organizations first, then agents, contracts, escrows and what else there is."""
+    """The objects that were found: organizations first, then agents, contracts, escrows and others."""
 
     data: list[SearchHitView] = NOT_SENT
     shortened: bool = NOT_SENT
@@ -3621,7 +3621,7 @@ class StatusSummary(Model):
 
 
 class StuckRunView(Model):
-    """Something that should have gone on by itself a while ago."""
+    """Something that should have continued automatically a while ago."""
 
     kind: str = NOT_SENT
     id: str

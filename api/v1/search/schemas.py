@@ -57,21 +57,21 @@ class OpenAlertView(ResponseModel):
 
 
 class StuckRunView(ResponseModel):
-    """Something that should have gone on by itself a while ago."""
+    """Something that should have continued automatically a while ago."""
 
     kind: str
     id: str
     status: str
-    since: datetime = Field(description="When it should have gone on.")
-    workflow_url: str = Field(description="Its run in the Temporal UI.")
+    since: datetime = Field(description="When it should have continued.")
+    workflow_url: str = Field(description="The address of its run in the Temporal UI.")
 
 
 class WhereaboutsView(ResponseModel):
     """Where an organization's money is, and what is stuck."""
 
     summary: SummaryView
-    open_alerts: list[OpenAlertView] = Field(description="The newest 20 that are not resolved.")
-    stuck: list[StuckRunView] = Field(description="For operators: up to 20 that are late, the oldest first.")
+    open_alerts: list[OpenAlertView] = Field(description="The newest 20 alerts that are not resolved.")
+    stuck: list[StuckRunView] = Field(description="For operators: up to 20 objects that are late, oldest first.")
 
 
 class SearchHitView(ResponseModel):
@@ -87,11 +87,13 @@ class SearchHitView(ResponseModel):
     organization_id: str | None
     title: str
     status: str | None
-    amount: Exact | None = Field(description="What an escrow holds, what is due on an invoice; else what it is for.")
+    amount: Exact | None = Field(
+        description="What an escrow holds or an invoice has due; for other objects, their amount."
+    )
     currency: str | None
-    url: str = Field(description="Where to read on.")
-    workflow_url: str | None = Field(description="For operators: its run in the Temporal UI.")
-    customer: WhereaboutsView | None = Field(description="Of the first three organizations.")
+    url: str = Field(description="The path of the object.")
+    workflow_url: str | None = Field(description="For operators: the address of its run in the Temporal UI.")
+    customer: WhereaboutsView | None = Field(description="For the first three organizations that were found.")
 
     @classmethod
     def of(cls, hit: Hit, workflow_url: str | None, customer: WhereaboutsView | None) -> Self:
@@ -113,10 +115,12 @@ class SearchHitView(ResponseModel):
 
 
 class SearchView(ResponseModel):
-    """What a text names: organizations first, then agents, contracts, escrows and what else there is."""
+    """The objects that were found: organizations first, then agents, contracts, escrows and others."""
 
     data: list[SearchHitView]
-    shortened: bool = Field(description="Whether more was found than is shown. Search for more of the name.")
+    shortened: bool = Field(
+        description="Whether more was found than is shown. If so, search for a longer part of the name."
+    )
 
     @classmethod
     def of(cls, hits: Sequence[SearchHitView], limit: int) -> Self:
