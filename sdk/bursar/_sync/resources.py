@@ -2845,9 +2845,9 @@ class Search:
         self._caller = caller
 
     def find(self, *, q: str, limit: int | Omitted = OMITTED) -> models.SearchView:
-        """Find what a text names, and of organizations where their money is, their open alerts and what is stuck.
+        """Find objects by id, external id, document number, provider's id or name.
 
-        A tenant finds its own; a key of an agent, what is that agent's; an operator, everything. The number of a document finds what it is for, and what a provider calls a payment, a subscription or a chargeback finds that. API keys and webhook endpoints are found by who may list them, and never by their secret. Of names, the newest 5,000 of each kind are looked at, and any part of them.
+        Organizations are shown with their money, open alerts and what is stuck. A tenant finds its own objects, an agent's key only those of the agent, an operator everything. The number of a document finds its object, and a provider's id finds its payment, subscription or chargeback. API keys and webhook endpoints are found only by callers who may list them, and never by their secret. Any part of a name matches, among the newest 5,000 objects of each kind.
         """
         return self._caller.ask(
             models.SearchView, "search.find", "GET", "/api/v1/search", query={"q": q, "limit": limit}
