@@ -3340,7 +3340,7 @@ class SeriesGroupView(Model):
 
 
 class SeriesView(Model):
-    """A figure over time. `times` are the beginnings of the intervals, 400 at most; the last one ends at `to`."""
+    """A metric over time. `times` are the starts of the intervals, at most 400. The last interval ends at `to`."""
 
     metric: Metric = NOT_SENT
     organization_id: str | None = NOT_SENT

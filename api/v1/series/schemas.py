@@ -15,26 +15,28 @@ class SeriesGroupView(ResponseModel):
     """The values of one group."""
 
     group: str | None = Field(
-        description="An action, agent, department, model or status; `others` for the rest; null for what has none."
+        description="An action, agent, department, model or status; `others` for the rest; null for values without one."
     )
     values: list[Exact | None] = Field(
-        description="One for each of `times`: a decimal string, or null where there was nothing that could be shown."
+        description="One value for each of `times`: a decimal string, or null if there is no value."
     )
 
 
 class SeriesView(ResponseModel):
-    """A figure over time. `times` are the beginnings of the intervals, 400 at most; the last one ends at `to`."""
+    """A metric over time. `times` are the starts of the intervals, at most 400. The last interval ends at `to`."""
 
     metric: Metric
     organization_id: str | None
-    currency: str | None = Field(description="What the values are in; null where they are counts.")
+    currency: str | None = Field(description="The currency of the values; null if they are counts.")
     interval: SeriesInterval
-    zone: str = Field(description="Whose days these are: the zone that was asked for, or UTC where days are UTC's.")
+    zone: str = Field(
+        description="The time zone of the days: the requested one, or UTC for metrics that are added up by UTC day."
+    )
     group_by: Grouping | None
     since: datetime = Field(serialization_alias="from")
     until: datetime = Field(serialization_alias="to")
     times: list[datetime]
-    series: list[SeriesGroupView] = Field(description="The largest group first, at most ten.")
+    series: list[SeriesGroupView] = Field(description="The groups, largest first, at most ten.")
 
     @classmethod
     def of(
