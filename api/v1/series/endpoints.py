@@ -32,30 +32,33 @@ _USUAL = timedelta(days=29)
 @router.get("/series", response_model=SeriesView, responses=errors(NotFound))
 async def get_series(
     deps: DepsDep,
-    metric: Annotated[Metric, Query(description="What is shown.")],
-    currency: Annotated[Currency, Query(description="What amounts are in.")] = CREDIT,
+    metric: Annotated[Metric, Query(description="The metric to show.")],
+    currency: Annotated[Currency, Query(description="The currency of amounts.")] = CREDIT,
     since: Annotated[
-        DayOrMoment | None, Query(alias="from", description="A day or a time; 30 days with today when left out.")
+        DayOrMoment | None,
+        Query(alias="from", description="The start, as a day or a time. 30 days including today when left out."),
     ] = None,
     until: Annotated[
-        DayOrMoment | None, Query(alias="to", description="Up to and with this day, or before this time; now.")
+        DayOrMoment | None,
+        Query(alias="to", description="The end: up to and including this day, or before this time. Now when left out."),
     ] = None,
-    interval: Annotated[SeriesInterval, Query(description="How long each interval is.")] = SeriesInterval.DAY,
+    interval: Annotated[SeriesInterval, Query(description="The length of each interval.")] = SeriesInterval.DAY,
     zone: Annotated[
         SearchText | None, Query(description="The IANA time zone of days, such as `Europe/Berlin`.")
     ] = None,
-    group_by: Annotated[Grouping | None, Query(description="What it is split by.")] = None,
+    group_by: Annotated[Grouping | None, Query(description="How the values are grouped.")] = None,
     organization_id: Annotated[
-        OrganizationId | None, Query(description="For operators: whose; the platform's without it.")
+        OrganizationId | None,
+        Query(description="For operators: the organization; the platform as a whole when left out."),
     ] = None,
     actor: Actor = require(Permission.READ),
 ) -> Response:
-    """Show a figure over time.
+    """Show a metric over time.
 
-    `balance`: what the wallet held when each interval ended. `spent`: credits used and not refunded, by the day of the
-    use. `payments`: how many were asked for, and `paid`: what they brought. `earned`: what came into the earnings of
-    agents. For operators alone, `escrow_held` and `commission`. What is added up by day has days in UTC, whatever the
-    `zone`.
+    `balance` is what the wallet held at the end of each interval. `spent` is the credits used and not refunded, by the
+    day of the use. `payments` counts the payments requested; `paid` is what they brought in. `earned` is what came into
+    agents' earnings. `escrow_held` and `commission` are for operators only. Metrics that are added up by day use days
+    in UTC, whatever the `zone`.
     """
     if actor.is_platform and organization_id is None:
         org_id = listed_organization(actor, None)
@@ -63,7 +66,7 @@ async def get_series(
         org_id = await known_organization(deps, actor, organization_id)
     check(metric, group_by, interval, of_all=org_id is None)
     if metric is Metric.SPENT and currency != CREDIT:
-        raise Invalid("Credits are spent. Leave currency out.", extra={"field": "currency"})
+        raise Invalid("The metric spent is in credits only. Leave currency out.", extra={"field": "currency"})
     clock = _UTC if zone is None else zone_of(zone, "zone")
     clock, now = _UTC if metric in BY_DAY else clock, datetime.now(UTC)
     asked = period(since or (now - _USUAL).astimezone(clock).date(), until, clock, now)

@@ -2823,9 +2823,9 @@ class AsyncSeries:
         group_by: Literal["action", "agent", "department", "model", "status"] | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.SeriesView:
-        """Show a figure over time.
+        """Show a metric over time.
 
-        `balance`: what the wallet held when each interval ended. `spent`: credits used and not refunded, by the day of the use. `payments`: how many were asked for, and `paid`: what they brought. `earned`: what came into the earnings of agents. For operators alone, `escrow_held` and `commission`. What is added up by day has days in UTC, whatever the `zone`.
+        `balance` is what the wallet held at the end of each interval. `spent` is the credits used and not refunded, by the day of the use. `payments` counts the payments requested; `paid` is what they brought in. `earned` is what came into agents' earnings. `escrow_held` and `commission` are for operators only. Metrics that are added up by day use days in UTC, whatever the `zone`.
         """
         return await self._caller.ask(
             models.SeriesView,
