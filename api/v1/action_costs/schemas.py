@@ -11,13 +11,13 @@ from models.action_cost import ActionCost
 
 
 class CostChange(RequestModel):
-    """What an action costs from now on."""
+    """The new cost of an action."""
 
     model_config = example(cost="2.50", note="Price list of March")
 
-    cost: Amount | None = Field(description="In credits, of one; `0` is free. Null takes the price back.")
+    cost: Amount | None = Field(description="The cost of one action, in credits; `0` is free. Null removes the price.")
     organization_id: OrganizationId | None = Field(
-        default=None, description="With whom the price was agreed; everybody when left out."
+        default=None, description="The organization with which the price was agreed; everybody when left out."
     )
     note: Note | None = None
 
@@ -26,11 +26,15 @@ class ActionCostView(ResponseModel):
     """What an action costs."""
 
     action: str
-    cost: Exact = Field(description="In credits, of one.")
+    cost: Exact = Field(description="The cost of one action, in credits.")
     source: CostSource = Field(
-        description="`organization` as agreed with it, `platform` as the operator set it, or `default`."
+        description=(
+            "`organization` if it was agreed with it, `platform` if an operator set it for everybody, or `default`."
+        )
     )
-    version: int = Field(description="Counts the prices that this source set for the action; 0 for a default.")
+    version: int = Field(
+        description="The number of the price among those of this source for the action; 0 for a default."
+    )
 
     @classmethod
     def of(cls, cost: Cost) -> "ActionCostView":
@@ -55,11 +59,13 @@ class CostVersionView(ResponseModel):
 
     id: str
     action: str
-    organization_id: str | None = Field(description="With whom it was agreed; null when it is everybody's.")
+    organization_id: str | None = Field(
+        description="The organization with which it was agreed; null if it is for everybody."
+    )
     version: int
-    cost: Exact | None = Field(description="In credits, of one; null when the price was taken back.")
+    cost: Exact | None = Field(description="The cost of one action, in credits; null if the price was removed.")
     note: str | None
-    created_by: str | None = Field(description="For operators.")
+    created_by: str | None = Field(description="Who set it; shown to operators and auditors of the platform.")
     created_at: datetime
 
     @classmethod
