@@ -25,12 +25,15 @@ from services import action_cost
 
 router = Resource(tags=["costs"])
 
-Whose = Annotated[OrganizationId | None, Query(description="For operators: whose prices.")]
+Whose = Annotated[OrganizationId | None, Query(description="For operators: the organization whose prices are meant.")]
 
 
 @router.get("/credits/costs", response_model=CostList, responses=errors(NotFound))
 async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor = require(Permission.READ)) -> CostList:
-    """List what each action costs the organization. The platform reads what it costs everybody, or the one it names."""
+    """List what each action costs the organization.
+
+    The platform sees the prices for everybody, or for one organization.
+    """
     org_id = _whose(actor, organization_id)
     async with deps.session_for(actor) as session:
         found = await action_cost.in_force_for(session, deps.settings.default_costs, org_id)
@@ -45,9 +48,9 @@ async def set_cost(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Set what an action costs from now on, for everybody or for one organization. For operators.
+    """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
-    What was charged before keeps its price, and so does a request that is repeated.
+    What was charged before keeps its price, and a repeated request does too.
     """
     if not is_action(action):
         raise Invalid(
@@ -80,7 +83,7 @@ _VERSIONS = ListOf("cost-versions", CostVersionView, *(*CREATED, "q"), order=["c
 async def list_cost_versions(
     action: str, deps: DepsDep, asked: Annotated[Asked, _VERSIONS.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List the prices that were set for an action, newest first: everybody's and the organization's own.
+    """List the prices that were set for an action, newest first: those for everybody and the organization's own.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

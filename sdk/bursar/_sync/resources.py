@@ -2421,7 +2421,10 @@ class Costs:
         self._caller = caller
 
     def list(self, *, organization_id: str | Omitted = OMITTED) -> models.CostList:
-        """List what each action costs the organization. The platform reads what it costs everybody, or the one it names."""
+        """List what each action costs the organization.
+
+        The platform sees the prices for everybody, or for one organization.
+        """
         return self._caller.ask(
             models.CostList, "costs.list", "GET", "/api/v1/credits/costs", query={"organization_id": organization_id}
         )
@@ -2435,9 +2438,9 @@ class Costs:
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.CostVersionView:
-        """Set what an action costs from now on, for everybody or for one organization. For operators.
+        """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
-        What was charged before keeps its price, and so does a request that is repeated.
+        What was charged before keeps its price, and a repeated request does too.
         """
         return self._caller.ask(
             models.CostVersionView,
@@ -2460,7 +2463,7 @@ class Costs:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.CostVersionView]:
-        """List the prices that were set for an action, newest first: everybody's and the organization's own.
+        """List the prices that were set for an action, newest first: those for everybody and the organization's own.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
