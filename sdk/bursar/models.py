@@ -514,7 +514,7 @@ class ApprovalPage(Model):
 
 
 class ApprovalView(Model):
-    """What one operator asked for, and what another one decided."""
+    """A request of one operator, and the decision of another one."""
 
     id: str
     action: str = NOT_SENT

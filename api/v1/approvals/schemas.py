@@ -9,7 +9,7 @@ from models.approval import Approval
 
 
 class ApprovalView(ResponseModel):
-    """What one operator asked for, and what another one decided."""
+    """A request of one operator, and the decision of another one."""
 
     id: str
     action: str
