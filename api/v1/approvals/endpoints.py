@@ -32,9 +32,9 @@ _LIST = ListOf(
     *(*CREATED, "q"),
     order=["apv"],
     status=ApprovalStatus,
-    action=Annotated[ApprovalAction | None, Query(description="Only of this act.")],
-    subject=Annotated[SearchText | None, Query(description="Only of what has this id.")],
-    requested_by=Annotated[SearchText | None, Query(description="Only what this operator asked for.")],
+    action=Annotated[ApprovalAction | None, Query(description="Only approvals of this action.")],
+    subject=Annotated[SearchText | None, Query(description="Only approvals about the object with this id.")],
+    requested_by=Annotated[SearchText | None, Query(description="Only approvals that this operator requested.")],
 )
 
 
@@ -42,7 +42,7 @@ _LIST = ListOf(
 async def list_approvals(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List what operators asked others to approve, newest first. For operators.
+    """List the approvals that operators requested, newest first. For operators and auditors of the platform.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -62,7 +62,7 @@ async def approve(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Approve what another operator asked for, who can ask again then and has it done. For operators."""
+    """Approve another operator's request. That operator can then repeat the request. For operators."""
     return await _decided(deps, actor, approval_id, command, approves=True)
 
 
@@ -73,7 +73,7 @@ async def reject(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Reject what another operator asked for, or take back what one asked for. For operators."""
+    """Reject another operator's request, or withdraw your own. For operators."""
     return await _decided(deps, actor, approval_id, command, approves=False)
 
 

@@ -5885,7 +5885,7 @@ class Approvals:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.ApprovalView]:
-        """List what operators asked others to approve, newest first. For operators.
+        """List the approvals that operators requested, newest first. For operators and auditors of the platform.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5908,7 +5908,7 @@ class Approvals:
         )
 
     def approve(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
-        """Approve what another operator asked for, who can ask again then and has it done. For operators."""
+        """Approve another operator's request. That operator can then repeat the request. For operators."""
         return self._caller.ask(
             models.ApprovalView,
             "approvals.approve",
@@ -5919,7 +5919,7 @@ class Approvals:
         )
 
     def reject(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
-        """Reject what another operator asked for, or take back what one asked for. For operators."""
+        """Reject another operator's request, or withdraw your own. For operators."""
         return self._caller.ask(
             models.ApprovalView,
             "approvals.reject",
