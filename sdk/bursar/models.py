@@ -567,7 +567,7 @@ class AuditPage(Model):
 
 
 class AuditView(Model):
-    """One privileged action. Only the actor's organization and operators see key, session, request and address."""
+    """One privileged action. Only the actor's organization and the platform see key, session, request and address."""
 
     id: str
     at: datetime = NOT_SENT

@@ -11,7 +11,7 @@ from models.audit import AuditEntry
 
 
 class AuditView(ResponseModel):
-    """One privileged action. Only the actor's organization and operators see key, session, request and address."""
+    """One privileged action. Only the actor's organization and the platform see key, session, request and address."""
 
     id: str
     at: datetime
@@ -20,7 +20,7 @@ class AuditView(ResponseModel):
     role: str
     actor_organization_id: str | None
     key_id: str | None
-    session_id: str | None = Field(description="The session in which it was done; null for one done with a key.")
+    session_id: str | None = Field(description="The session in which it was done; null if it was done with a key.")
     made_by: str | None = Field(description="Who made the link that opened the session.")
     action: str
     target: str
