@@ -1242,7 +1242,7 @@ class CreditNoteView(Model):
 
 
 class CreditStats(Model):
-    """What an organization got and what became of it, since it exists, in credits."""
+    """What an organization has received and used in credits since it was created."""
 
     organization_id: str = NOT_SENT
     currency: str | None = None

@@ -7,7 +7,7 @@ from domain.money import CREDIT
 
 
 class CreditStats(ResponseModel):
-    """What an organization got and what became of it, since it exists, in credits."""
+    """What an organization has received and used in credits since it was created."""
 
     organization_id: str
     currency: str = CREDIT
@@ -16,10 +16,10 @@ class CreditStats(ResponseModel):
     purchased: Exact
     granted: Exact = Field(description="Promotions, the signup bonus, subscriptions and adjustments.")
     rewarded: Exact
-    earned: Exact = Field(description="What was converted of agents' earnings.")
-    used: Exact = Field(description="What was refunded since is included.")
-    refunded: Exact = Field(description="What came back of uses.")
+    earned: Exact = Field(description="What was converted from agents' earnings.")
+    used: Exact = Field(description="What was used, including what was refunded since.")
+    refunded: Exact = Field(description="What was refunded of uses.")
     expired: Exact
-    burn_rate: Exact = Field(description="Used a day, without what was refunded, on the latest `burn_days`.")
-    burn_days: int = Field(description="30, or as many days as there have been since the first use.")
-    days_left: int | None = Field(description="How long `available` lasts at this rate; null when nothing is used.")
+    burn_rate: Exact = Field(description="Credits used a day, less refunds, over the latest `burn_days`.")
+    burn_days: int = Field(description="30, or the number of days since the first use if that is less.")
+    days_left: int | None = Field(description="How many days `available` lasts at this rate; null if nothing is used.")
