@@ -31,7 +31,7 @@ async def get_credit_stats(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> CreditStats:
-    """Read what an organization bought, got and used of its credits, how fast, and how long the rest lasts."""
+    """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts."""
     org_id = await known_organization(deps, actor, organization_id)
     today = datetime.now(UTC).date()
     async with deps.session_for(actor) as session:

@@ -508,7 +508,7 @@ class Credits:
         )
 
     def get_stats(self, *, organization_id: str | Omitted = OMITTED) -> models.CreditStats:
-        """Read what an organization bought, got and used of its credits, how fast, and how long the rest lasts."""
+        """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts."""
         return self._caller.ask(
             models.CreditStats,
             "credits.get_stats",
