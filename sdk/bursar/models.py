@@ -2232,7 +2232,7 @@ class MailSuppressionPage(Model):
 
 
 class MailSuppressionView(Model):
-    """An address that no mail is sent to."""
+    """An address to which no mail is sent."""
 
     id: str
     address: str = NOT_SENT

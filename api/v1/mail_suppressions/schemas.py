@@ -9,13 +9,13 @@ from models.mail_suppression import MailSuppression
 
 
 class MailSuppressionView(ResponseModel):
-    """An address that no mail is sent to."""
+    """An address to which no mail is sent."""
 
     id: str
-    address: str = Field(description="In lower case.")
-    status: str = Field(description="Why, as its server said it: a code of RFC 3463.")
+    address: str = Field(description="The address in lower case.")
+    status: str = Field(description="The reason that its server gave: a code of RFC 3463.")
     suppressed_at: datetime
-    lifted_at: datetime | None = Field(description="Since when mail goes there again.")
+    lifted_at: datetime | None = Field(description="Since when mail is sent there again; null while it is not.")
     lifted_by: str | None
 
     @classmethod
