@@ -28,7 +28,7 @@ router = Resource(tags=["mail_suppressions"])
 
 _REPORT = {
     "requestBody": {
-        "description": "The mail that came to the bounce address, as it came.",
+        "description": "The mail as it arrived at the bounce address.",
         "required": True,
         "content": {
             "application/octet-stream": {
@@ -58,15 +58,16 @@ async def receive_mail_bounce(
     request: Request,
     deps: DepsDep,
     recipient: Annotated[
-        str | None, Query(max_length=MAX_ADDRESS, description="The address that it came to; its headers when left out.")
+        str | None,
+        Query(max_length=MAX_ADDRESS, description="The bounce address; read from the mail's headers when left out."),
     ] = None,
 ) -> BounceReceipt:
-    """Receive a mail that came back, from the mail server; the address that it came to is signed.
+    """Receive a bounced mail from the mail server. The bounce address is signed.
 
-    An address that is gone for good gets no more mail. A report that says less changes nothing.
+    If the report says that an address is gone for good, no more mail is sent to it. Other reports change nothing.
     """
     if deps.bounces is None:
-        raise NotFound("No address for mails that come back is configured here.")
+        raise NotFound("No address for bounced mails is configured here.")
     gone = deps.bounces.read(await request.body(), recipient, datetime.now(UTC).date())
     if gone is not None:
         address, status, sent_on = gone
@@ -81,7 +82,7 @@ _LIST = ListOf(
     *(*CREATED, "q"),
     order=["sup"],
     address=Annotated[SearchText | None, Query(description="Only this address.")],
-    lifted=Annotated[bool, Query(description="Include those that were lifted.")],
+    lifted=Annotated[bool, Query(description="Include lifted suppressions.")],
 )
 
 
@@ -89,7 +90,7 @@ _LIST = ListOf(
 async def list_mail_suppressions(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.INSPECT)
 ) -> Response:
-    """List the addresses that no mail is sent to, newest first.
+    """List the addresses to which no mail is sent, newest first.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -109,7 +110,10 @@ async def lift_mail_suppression(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Send mail to an address again; the first one to lift it stays recorded. Reports of older mails count no more."""
+    """Lift a suppression: mail is sent to the address again. The first one to lift it is recorded.
+
+    Reports of older mails no longer count.
+    """
 
     async def lift() -> MailSuppressionView:
         async with deps.session_for(actor) as session:

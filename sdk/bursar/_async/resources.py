@@ -5723,7 +5723,7 @@ class AsyncMailSuppressions:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.MailSuppressionView]:
-        """List the addresses that no mail is sent to, newest first.
+        """List the addresses to which no mail is sent, newest first.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -5736,7 +5736,10 @@ class AsyncMailSuppressions:
         )
 
     async def lift(self, suppression_id: str, *, idempotency_key: str | None = None) -> models.MailSuppressionView:
-        """Send mail to an address again; the first one to lift it stays recorded. Reports of older mails count no more."""
+        """Lift a suppression: mail is sent to the address again. The first one to lift it is recorded.
+
+        Reports of older mails no longer count.
+        """
         return await self._caller.ask(
             models.MailSuppressionView,
             "mail_suppressions.lift",
