@@ -3098,7 +3098,7 @@ class ReferralPage(Model):
 
 
 class ReferralView(Model):
-    """That one organization has brought another one, and what both were granted for it."""
+    """A referral of one organization by another, and what both were granted for it."""
 
     organization_id: str = NOT_SENT
     referrer_id: str = NOT_SENT

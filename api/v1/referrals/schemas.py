@@ -11,13 +11,13 @@ from models.referral import Referral
 
 
 class ReferralView(ResponseModel):
-    """That one organization has brought another one, and what both were granted for it."""
+    """A referral of one organization by another, and what both were granted for it."""
 
     organization_id: str = Field(description="The organization that was referred.")
     referrer_id: str
     status: ReferralStatus
-    reason: str | None = Field(description="Why nothing was granted, or why it was taken back.")
-    referrer_amount: Exact = Field(description="What the referrer was granted, in credits.")
+    reason: str | None = Field(description="Why nothing was granted, or why the grant was taken back.")
+    referrer_amount: Exact = Field(description="The credits granted to the referrer.")
     referred_amount: Exact
     created_at: datetime
     decided_at: datetime | None
