@@ -28,7 +28,7 @@ _LIST = ListOf("referrals", ReferralView, *(*CREATED, "organization_id"), order=
 async def list_referrals(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List whom the organization has referred, and who has referred it, the newest organizations first.
+    """List the organizations that the organization has referred, and its own referrer, newest organizations first.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """

@@ -3424,7 +3424,7 @@ class AsyncReferrals:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.ReferralView]:
-        """List whom the organization has referred, and who has referred it, the newest organizations first.
+        """List the organizations that the organization has referred, and its own referrer, newest organizations first.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """

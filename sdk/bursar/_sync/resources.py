@@ -3413,7 +3413,7 @@ class Referrals:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.ReferralView]:
-        """List whom the organization has referred, and who has referred it, the newest organizations first.
+        """List the organizations that the organization has referred, and its own referrer, newest organizations first.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
