@@ -3029,7 +3029,7 @@ class QuotedTaxView(Model):
 class Readiness(Model):
     """Whether every part answers: `ok`, or what is wrong with it.
 
-    `degraded` is without Temporal: everything can be read, and commands are answered 503.
+    `degraded` means that Temporal does not answer: everything can be read, and commands get 503.
     """
 
     status: Literal["ready", "degraded", "unavailable"] | str = NOT_SENT
