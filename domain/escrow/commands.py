@@ -101,7 +101,8 @@ def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_min
         )
     if amount_minor is not None and amount_minor != terms.amount_minor:
         raise Conflict(
-            f"The amount must be {format_amount(terms.amount_minor, terms.currency)} {terms.currency}, the whole.",
+            f"The amount must be {format_amount(terms.amount_minor, terms.currency)} {terms.currency}, the "
+            "contract's whole price.",
             code="escrow.amount_mismatch",
             extra={"state": escrow.status.value},
         )
