@@ -182,8 +182,8 @@ def deliveries_full(escrow: Escrow) -> Conflict:
 def refunds_full(escrow: Escrow) -> Conflict:
     """Return the refusal of one refund of a part more than an escrow takes; all that is held can be given back."""
     return Conflict(
-        f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. "
-        "Refund all that is held, or go on with the work.",
+        f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. Refund all that is "
+        "held, or continue the work.",
         code="escrow.refunds_full",
         extra={"state": escrow.status.value},
     )
