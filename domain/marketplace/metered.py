@@ -34,7 +34,7 @@ def check_included(model: OfferModel, included_uses: int | None) -> None:
         return
     if model is not OfferModel.ONE_TIME or not 1 <= included_uses <= MAX_INCLUDED:
         raise Invalid(
-            f"The price of an agent that is sold once can be for 1 to {MAX_INCLUDED} uses, no other price.",
+            f"included_uses must be from 1 to {MAX_INCLUDED}, and is allowed for one_time agents only.",
             extra={"field": "included_uses"},
         )
 
