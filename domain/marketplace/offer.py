@@ -26,7 +26,7 @@ class OfferModel(StrEnum):
 
 
 class OfferStatus(StrEnum):
-    """Whether an agent can be bought; who has bought it keeps it either way."""
+    """Whether an agent can be bought. Earlier buyers keep it either way."""
 
     LISTED = "listed"
     RETIRED = "retired"
@@ -84,10 +84,15 @@ def check_price(
         Invalid: with the field.
     """
     if model is not OfferModel.USAGE and usage_prices is not None:
-        raise Invalid("Only an agent that is sold by usage has prices of units.", extra={"field": "prices"})
+        raise Invalid(
+            "Only an agent that is sold by usage can have unit prices. Leave prices out.", extra={"field": "prices"}
+        )
     if model is OfferModel.USAGE:
         if price_minor is not None:
-            raise Invalid("An agent that is sold by usage has prices of units, and no other.", extra={"field": "price"})
+            raise Invalid(
+                "An agent that is sold by usage has unit prices only. Send prices, and leave price out.",
+                extra={"field": "price"},
+            )
         if not usage_prices or len(usage_prices) > MAX_METERS or min(usage_prices.values()) <= 0:
             raise Invalid(
                 f"An agent that is sold by usage needs a price above zero for each of 1 to {MAX_METERS} meters.",
@@ -95,11 +100,11 @@ def check_price(
             )
     elif model is OfferModel.FREE:
         if price_minor is not None:
-            raise Invalid("A free agent has no price.", extra={"field": "price"})
+            raise Invalid("A free agent has no price. Leave price out.", extra={"field": "price"})
     elif not price_minor or currency is None:
-        raise Invalid("An agent that is sold needs a price above zero.", extra={"field": "price"})
+        raise Invalid("An agent that is sold needs a price above zero. Send price.", extra={"field": "price"})
     elif currency != CREDIT and (currency in COINS or currency in ISSUED):
-        raise Invalid("A price is in credits or in money.", extra={"field": "currency"})
+        raise Invalid("A price must be in credits or in money. Choose another currency.", extra={"field": "currency"})
 
 
 def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
@@ -121,7 +126,7 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
             "The two organizations are related, so one cannot buy the other's agents.", code="marketplace.related"
         )
     if offer.status is OfferStatus.RETIRED:
-        raise NotForSale("This agent is not sold any more.")
+        raise NotForSale("This agent is no longer for sale.")
 
 
 def require_seen(offer: Offer, seen: Seen) -> None:
@@ -143,7 +148,7 @@ def require_seen(offer: Offer, seen: Seen) -> None:
 
 def changed() -> Conflict:
     """Return the refusal to buy what is not offered so any more."""
-    return Conflict("The offer has changed meanwhile. Look at it and decide again.", code="marketplace.offer_changed")
+    return Conflict("The offer has changed. Read it again and decide anew.", code="marketplace.offer_changed")
 
 
 def words(*texts: str | None) -> list[str]:

@@ -296,7 +296,7 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
             raise NotForSale("The month that was to be paid is over.")
     listing = await marketplace.get(session, purpose.agent_id)
     if listing.offer.status != OfferStatus.LISTED.value:
-        raise NotForSale("This agent is not sold any more.")
+        raise NotForSale("This agent is no longer for sale.")
     # What has begun goes on with a suspended seller. What a closed one earned could be paid out to nobody.
     if await organization.is_closed(session, purpose.payee_org_id):
         raise NotForSale("The organization that sells this agent is closed.")

@@ -160,10 +160,10 @@ async def test_refusal_shows_the_agent_as_it_is_with_the_reason(status: int, cod
 
 
 async def test_agent_that_is_not_sold_any_more_is_said_to_be_so() -> None:
-    gone = problem(409, "marketplace.retired", "This agent is not sold any more.")
+    gone = problem(409, "marketplace.retired", "This agent is no longer for sale.")
     answer = await sent(market(**{ORDER: gone, f"GET /marketplace/agents/{AGENT}": problem(404, "not_found")}))
     assert answer.status_code == 409
-    assert "This agent is not sold any more." in answer.text
+    assert "This agent is no longer for sale." in answer.text
     assert "Nothing was done." in answer.text
 
 

@@ -46,7 +46,7 @@ class Purchase(Whole):
         """Return the price of the offer, in its currency. It must be possible to refund it, so coins do not pay it."""
         offer, options = _wanted(order).offer, order.options
         if offer.status is OfferStatus.RETIRED:
-            raise NotForSale("This agent is not sold any more.")
+            raise NotForSale("This agent is no longer for sale.")
         if offer.currency in {None, CREDIT}:
             raise invalid("agent_id", "This agent has no price in money.")
         if options.provider not in {STRIPE, PAYPAL}:
