@@ -105,6 +105,6 @@ def check_refundable(
         )
     if has_refunded:
         raise Conflict(
-            "An organization can have an agent refunded once, and this one was before.",
+            "An organization can return an agent for a refund only once, and has already done so.",
             code="marketplace.refunded_before",
         )
