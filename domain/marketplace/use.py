@@ -56,7 +56,7 @@ def check_use(
         raise Conflict("The purchase of this agent is suspended.", code="marketplace.suspended")
     if prices is None:
         raise Conflict(
-            "The organization has this agent for a price that its uses are part of.", code="marketplace.not_metered"
+            "The price of this agent includes its uses. Leave payee_agent_id out.", code="marketplace.not_metered"
         )
     return prices
 
@@ -69,7 +69,7 @@ def units_of(quantity: Decimal) -> int:
     """
     if quantity != quantity.to_integral_value() or not 1 <= quantity <= MAX_QUANTITY:
         raise Invalid(
-            f"The use of an agent is of a whole number of units, from 1 to {MAX_QUANTITY}.", extra={"field": "quantity"}
+            f"quantity must be a whole number of units, from 1 to {MAX_QUANTITY}.", extra={"field": "quantity"}
         )
     return int(quantity)
 
