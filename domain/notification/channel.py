@@ -23,7 +23,7 @@ MAX_HOOK = 330
 
 
 class ChannelKind(StrEnum):
-    """What carries messages there."""
+    """The kind of a channel."""
 
     MAIL = "mail"
     SLACK = "slack"
@@ -97,7 +97,7 @@ def check_code_can_be_sent(*, to_target: list[datetime], to_principal: list[date
         if len(recent) >= most:
             wait = recent[-most] + within - now
             raise RateLimited(
-                "So many codes were sent that there is none for a while.",
+                "Too many codes were sent. Ask for another one after the time in Retry-After.",
                 code="notification.codes_exhausted",
                 extra={"retry_after": max(1, int(wait.total_seconds()) + 1)},
             )
@@ -121,5 +121,7 @@ def code_problem(
         return CodeRefused("The code was tried too often. Ask for another one.", extra={"reason": "tries"})
     if not hmac.compare_digest(held.encode(), given.encode()):
         left = CODE_TRIES - tries - 1
-        return CodeRefused("The code is wrong.", extra={"reason": "wrong", "tries_left": left})
+        return CodeRefused(
+            "The code is wrong. Enter the code that was sent last.", extra={"reason": "wrong", "tries_left": left}
+        )
     return None
