@@ -20,7 +20,7 @@ _HOUR = timedelta(hours=1)
 
 
 class Cadence(StrEnum):
-    """How soon somebody is notified: at once, in a digest of an hour, day or week, or not at all."""
+    """How soon a notification is sent: at once, in an hourly, daily or weekly digest, or not at all."""
 
     INSTANT = "instant"
     HOURLY = "hourly"
@@ -77,7 +77,8 @@ def checked_quiet(begins: time, ends: time) -> Quiet:
     minutes = (ends.hour * 60 + ends.minute - begins.hour * 60 - begins.minute) % 1440
     if not 0 < minutes <= LONGEST_QUIET / timedelta(minutes=1):
         raise Invalid(
-            "Quiet hours must end: they last from one minute to 18 hours. Switch types off to hear nothing of them.",
+            "Quiet hours must end: they last from one minute to 18 hours. To get no notifications of a type, switch "
+            "it off.",
             extra={"field": "quiet_hours"},
         )
     return Quiet(begins=begins, ends=ends)
