@@ -85,7 +85,7 @@ def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> 
             if channel != INBOX and channel not in channels:
                 raise Invalid("There is no such channel. Name the inbox, or one of your own.", extra=where)
             if channel == INBOX and cadence in DIGESTS:
-                raise Invalid("The inbox takes instant or off.", extra=where)
+                raise Invalid("The inbox accepts only instant or off.", extra=where)
     return {name: dict(ways) for name, ways in choices.items() if ways}
 
 
