@@ -18,7 +18,7 @@ MAX_DELTA_E2 = 100
 
 
 class FactKind(StrEnum):
-    """What happened. A contract that was cancelled by agreement, or never funded, says nothing of the agent."""
+    """What happened. A contract that was cancelled by agreement, or never funded, is no evidence about the agent."""
 
     RELEASED = "released"
     SPLIT = "split"
@@ -124,13 +124,13 @@ def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
     """
     known = {dimension.value: dimension for dimension in Dimension}
     if not ratings:
-        raise Invalid("Feedback rates one dimension at least.", extra={"field": "ratings"})
+        raise Invalid("Feedback must rate at least one dimension.", extra={"field": "ratings"})
     for name, rating in ratings.items():
         if name not in known:
             names = ", ".join(known)
             raise Invalid(f"Unknown dimension. The dimensions are {names}.", extra={"field": f"ratings.{name[:32]}"})
         if type(rating) is not int or not 1 <= rating <= 5:
-            raise Invalid("A rating is a whole number from 1 to 5.", extra={"field": f"ratings.{name}"})
+            raise Invalid("A rating must be a whole number from 1 to 5.", extra={"field": f"ratings.{name}"})
     return tuple(Says(known[name], _HALF_E4, (rating - 1) * _WHOLE_E4 // 4) for name, rating in ratings.items())
 
 
