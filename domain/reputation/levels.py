@@ -150,7 +150,7 @@ def refuse_large(level: Level | None, amount_minor: int, currency: str) -> None:
     if level is not None and limit is not None and amount_minor > limit:
         shown = format_amount(limit, currency)
         raise AboveLimit(
-            f"Agents of the level {level.name!r} take contracts of {shown} {currency} at most.",
+            f"Agents of the level {level.name!r} can take contracts of at most {shown} {currency}.",
             extra={"limit": shown, "currency": currency, "level": level.name},
         )
 
@@ -167,8 +167,8 @@ def refuse_exposed(level: Level, open_minor: int, amount_minor: int, currency: s
     left = format_amount(max(0, limit - open_minor), currency)
     shown = format_amount(limit, currency)
     raise ExposureLimit(
-        f"The agent's organization may have {shown} {currency} of work that is not settled, and {left} is left of it. "
-        "Fund the escrow when some of it has been settled.",
+        f"The agent's organization may have {shown} {currency} of unsettled work, of which {left} is left. Fund the "
+        "escrow when some of the work is settled.",
         extra={"limit": shown, "left": left, "currency": currency, "level": level.name},
     )
 
