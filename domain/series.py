@@ -17,7 +17,7 @@ MONDAY = 1
 
 
 class Metric(StrEnum):
-    """What a series shows."""
+    """The metric of a series."""
 
     BALANCE = "balance"  # what the wallet held when the interval ended
     SPENT = "spent"  # credits used and not refunded, by the day of the use
@@ -29,7 +29,7 @@ class Metric(StrEnum):
 
 
 class Grouping(StrEnum):
-    """What a series is split by."""
+    """How a series is grouped."""
 
     ACTION = "action"
     AGENT = "agent"
@@ -39,7 +39,7 @@ class Grouping(StrEnum):
 
 
 class SeriesInterval(StrEnum):
-    """How long an interval is."""
+    """The length of an interval."""
 
     HOUR = "hour"
     DAY = "day"
@@ -97,7 +97,7 @@ def check(metric: Metric, grouping: Grouping | None, interval: SeriesInterval, *
     """
     if grouping is not None and grouping not in GROUPINGS[metric]:
         known = ", ".join(sorted(GROUPINGS[metric])) or "nothing"
-        raise Invalid(f"The metric {metric} is grouped by {known}.", extra={"field": "group_by"})
+        raise Invalid(f"The metric {metric} can be grouped by {known}.", extra={"field": "group_by"})
     if metric in BY_DAY and interval is SeriesInterval.HOUR:
         raise Invalid(
             f"The metric {metric} is added up by day. Choose day, week or month.", extra={"field": "interval"}
