@@ -100,7 +100,7 @@ def checked_path(path: str) -> str:
     """
     plain = path.partition("?")[0]
     if len(path) > MAX_PATH or _PATH.fullmatch(path) is None or {".", ".."} & set(plain.split("/")):
-        raise Invalid(f"path must be one of the console, such as {CONSOLE}/org_….", extra={"field": "path"})
+        raise Invalid(f"path must be a path of the console, such as {CONSOLE}/org_….", extra={"field": "path"})
     return path
 
 
@@ -130,7 +130,7 @@ def checked_return_url(url: str, origins: tuple[str, ...]) -> str:
         or origin_of(url) not in {*map(origin_of, origins)} - {None}
     ):
         raise Invalid(
-            "return_url must be of an origin that the operator has configured (BURSAR_RETURN_ORIGINS).",
+            "The origin of return_url must be one that the operator has configured (BURSAR_RETURN_ORIGINS).",
             extra={"field": "return_url"},
         )
     return url
