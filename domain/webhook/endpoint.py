@@ -257,7 +257,7 @@ def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int
             until = at + HOUR
             break
     raise RateLimited(
-        f"An organization has at most {most:,} webhooks an hour sent by {what} (left: {max(0, left):,}). "
+        f"An organization can have at most {most:,} webhooks an hour sent by {what} (left: {max(0, left):,}). "
         f"Ask for {wanted:,} at {rfc3339(until)}.",
         code="webhook.requests_exhausted",
         extra={
