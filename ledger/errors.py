@@ -37,7 +37,10 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
         case "BU010":
             return NotFound("There is no such spend.")
         case "BU011":
-            return Conflict("Less than this is left of the spend to be refunded.", code="spend.refunded")
+            return Conflict(
+                "The amount is more than remains of the spend to be refunded. Send a smaller amount.",
+                code="spend.refunded",
+            )
         case "BU004" | "BU012":
             return Invalid(f"The books refused it: {error.args[0]}.")
         case "22003":

@@ -185,7 +185,11 @@ class Credits:
         left = spend.captured - spend.refunded
         wanted = left if body.get("amount") is None else positive(body["amount"])
         if not left or wanted > left:
-            raise Refused(409, "spend.refunded", "Less than this is left of the spend to be refunded.")
+            raise Refused(
+                409,
+                "spend.refunded",
+                "The amount is more than remains of the spend to be refunded. Send a smaller amount.",
+            )
         spend.refunded += wanted
         if spend.status != "reserved" and spend.refunded == spend.captured:
             spend.status = "refunded"
