@@ -121,12 +121,12 @@ def _refusal(outcome: str, version: int | None) -> DomainError:
             return other_request()
         case "stale":
             return Conflict(
-                f"The control was changed meanwhile: it is at version {version}. Read it and decide again.",
+                f"The control has changed: it is at version {version}. Read it again and decide anew.",
                 code="spend_control.version",
                 extra={"version": version},
             )
         case "closed":
-            return Conflict("The control is closed. Open another one.", code="spend_control.closed")
+            return Conflict("The control is closed. Create another one.", code="spend_control.closed")
         case "exists":
             return Conflict(
                 "This subject has a control in this currency. Change that one, or close it first.",
@@ -134,13 +134,13 @@ def _refusal(outcome: str, version: int | None) -> DomainError:
             )
         case "has_children":
             return Conflict(
-                "Other controls stand below this one. Close them or give them another parent first.",
+                "Other controls are below this one. Close them, or give them another parent first.",
                 code="spend_control.has_children",
             )
         case "parent":
             return Invalid("parent_id must name an open control of the organization.", extra={"field": "parent_id"})
         case "cycle":
-            return Invalid("A control cannot stand below itself.", extra={"field": "parent_id"})
+            return Invalid("A control cannot be below itself.", extra={"field": "parent_id"})
         case "too_deep":
             return Invalid(f"There can be at most {MAX_LEVELS} levels of controls.", extra={"field": "parent_id"})
     raise AssertionError(outcome)

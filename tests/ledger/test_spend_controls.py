@@ -196,7 +196,7 @@ async def test_two_moves_at_once_never_make_a_circle(books: Books) -> None:
         return "moved"
 
     results = await asyncio.gather(move(0, first, second), move(1, second, first))
-    assert sorted(results) == ["A control cannot stand below itself.", "moved"]
+    assert sorted(results) == ["A control cannot be below itself.", "moved"]
 
 
 async def test_another_organization_neither_changes_a_control_nor_puts_its_own_below(books: Books) -> None:
