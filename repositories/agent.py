@@ -82,7 +82,7 @@ async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
 
 def retired(at: datetime) -> AgentRetired:
     """Return the refusal of what would begin with an agent."""
-    return AgentRetired("The agent was retired, and nothing new begins with it.", extra={"retired_at": rfc3339(at)})
+    return AgentRetired("The agent was retired, so nothing new can begin with it.", extra={"retired_at": rfc3339(at)})
 
 
 async def categorise(session: AsyncSession, agent: Agent, category: str | None) -> None:

@@ -121,7 +121,7 @@ class Contracts:
         body = body_of(request)
         agent = known(self.agents, required(body, "agent_id"))
         if agent["retired_at"] is not None:
-            detail = "The agent was retired, and nothing new begins with it."
+            detail = "The agent was retired, so nothing new can begin with it."
             raise Refused(409, "agent.retired", detail, retired_at=agent["retired_at"])
         signatories = body.get("signatories") or [principal_of(request)]
         signatures = body.get("required_signatures") or len(signatories)
