@@ -267,7 +267,8 @@ async def resolve_one(
     row, changed = await _change(session, alert_id, statement)
     if for_organization and row.for_operators and row.resolved_at is None:
         raise OperatorsCase(
-            "Operators look at this alert too, and it is resolved by them or with its case. Acknowledge it instead.",
+            "Operators handle this alert too. They resolve it, or it is resolved when its case is over. Acknowledge "
+            "it instead.",
             extra={"status": row.status},
         )
     return row, changed
@@ -288,7 +289,7 @@ async def snooze(
     statement = update(Alert).where(Alert.resolved_at.is_(None), ends.is_distinct_from(until)).values({ends: until})
     row, changed = await _change(session, alert_id, statement)
     if row.resolved_at is not None:
-        raise AlreadyResolved("The alert is resolved. Nobody hears of it any more.")
+        raise AlreadyResolved("The alert is resolved, so it sends no more notifications.")
     return row, changed
 
 
