@@ -44,7 +44,9 @@ async def add(session: AsyncSession, row: MeterRow) -> tuple[MeterRow, bool]:
     try:
         made = (await session.scalars(insert(MeterRow).values(values).returning(MeterRow))).one()
     except IntegrityError as error:
-        raise Conflict(f"An open meter with the name {row.name} exists.", code="meter.exists") from error
+        raise Conflict(
+            f"There is already an open meter with the name {row.name}. Choose another name.", code="meter.exists"
+        ) from error
     return made, True
 
 
