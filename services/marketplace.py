@@ -98,7 +98,7 @@ async def offer_agent(
         with provider_errors():
             check_chargeable(STRIPE, wanted.price_minor, wanted.currency)
     if agent.visibility != "public" and wanted.status is OfferStatus.LISTED:
-        raise Invalid("A private agent cannot be listed.", extra={"field": "status"})
+        raise Invalid("A private agent cannot be listed. Make it public first.", extra={"field": "status"})
     row = await marketplace.lock_offer(session, agent_id)
     columns = _columns(wanted) if creator_bps is None else {**_columns(wanted), "creator_bps": creator_bps}
     if row is not None and row.command_id == command_id:
@@ -356,7 +356,7 @@ async def used_now(session: AsyncSession, purchase: MarketplacePurchase, left_mi
         OfferModel(purchase.model), purchase.price_minor, metered, included_uses=purchase.included_uses, days=days
     )
     if used >= left_minor:
-        raise UsedUp("All that was paid for this agent was used.")
+        raise UsedUp("All that was paid for this agent was used, so nothing can be refunded.")
     return used
 
 
