@@ -172,7 +172,7 @@ async def give_feedback(
     if contract is None or actor.org_id not in {contract.org_id, contract.payee_org_id}:
         raise NotFound(NO_CONTRACT)
     if actor.org_id == contract.payee_org_id:
-        raise Conflict("Nobody rates an agent of the own organization.", code="reputation.own_agent")
+        raise Conflict("An organization cannot rate its own agents.", code="reputation.own_agent")
     # Who gives it at the same time waits here, and finds it given.
     await lock_command(session, f"feedback:{contract_id}")
     row = ReputationFeedbackRow
@@ -186,7 +186,7 @@ async def give_feedback(
     given = await session.scalar(select(row).where(row.contract_id == contract_id))
     if given is not None:
         raise Conflict(
-            "Feedback on this contract was given already. Change it instead.",
+            "Feedback on this contract already exists. Change it instead.",
             code="reputation.already_given",
             extra={"feedback_id": given.id},
         )
@@ -197,7 +197,7 @@ async def give_feedback(
         connection, contract.org_id, contract.payee_org_id, policy.registrars, is_bad=facts.is_bad(said)
     ):
         raise Conflict(
-            "The two organizations are related, and what they say of each other does not count.",
+            "The two organizations are related, so feedback between them does not count.",
             code="reputation.related",
         )
     event = Fact(
@@ -256,7 +256,9 @@ async def change_feedback(
             raise other_request()
         return row
     if row.changed_at is not None:
-        raise Conflict("This feedback was changed before, and can be changed once.", code="reputation.window_closed")
+        raise Conflict(
+            "This feedback was changed before. It can be changed only once.", code="reputation.window_closed"
+        )
     contract = await contracts.get(session, row.contract_id)
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
@@ -267,7 +269,7 @@ async def change_feedback(
         assert event_row is not None
         if not (event_row.voided_by or "").startswith("payment:"):
             # A payment gives it again once its money is there; whoever else has voided it decided that for good.
-            raise Conflict("This feedback was voided, and cannot be changed.", code="reputation.window_closed")
+            raise Conflict("This feedback was voided and cannot be changed.", code="reputation.window_closed")
     event = Fact(
         id=new_id("rev"),
         kind=FactKind.FEEDBACK.value,
@@ -320,7 +322,7 @@ async def _settled(session: AsyncSession, contract: Contract) -> tuple[Escrow, S
     escrow = await escrows.of_contract(session, contract.id)
     found = None if escrow is None else at_stake(escrow)
     if escrow is None or found is None:
-        raise Conflict("Feedback is given on work that was settled.", code="reputation.not_settled")
+        raise Conflict("Feedback can be given only when the work is settled.", code="reputation.not_settled")
     return escrow, found
 
 
