@@ -212,7 +212,7 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
         if spend_id is not None and spend_id not in context.spends:
             raise InvalidEvent("There is no such spend.", extra={"field": "data.spend_id"})
         if digest in context.claims.later:
-            raise HeldSpend("What is held for the call was not captured yet.", extra={"field": "data.spend_id"})
+            raise HeldSpend("The amount held for the call is not captured yet.", extra={"field": "data.spend_id"})
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
         meters = context.meters.get(event.type, ())
