@@ -250,7 +250,7 @@ async def retry(
         return row
     if row.status == DeliveryStatus.DELIVERED.value:
         raise Conflict(
-            "The webhook was delivered. To have it again, replay the time of its event.", code="webhook.delivered"
+            "The webhook was delivered. To get it again, replay the period of its event.", code="webhook.delivered"
         )
     _demand_enabled(held)
     await _check_by_hand(session, held.org_id, now)
@@ -295,7 +295,7 @@ async def replay(
     if done is not None:
         return int(done.details["deliveries"])
     if until > now:
-        raise Invalid("to must not lie in the future.", extra={"field": "to"})
+        raise Invalid("to must not be in the future.", extra={"field": "to"})
     if since >= until:
         raise Invalid("from must be before to.", extra={"field": "from"})
     if since < now - REPLAY_WITHIN:
