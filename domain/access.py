@@ -26,7 +26,7 @@ PLATFORM_ROLES = frozenset({Role.OPERATOR, Role.ARBITER, Role.VALIDATOR, Role.AC
 
 
 class Permission(StrEnum):
-    """What an endpoint can ask for."""
+    """A permission that an endpoint can require."""
 
     READ = "read"
     READ_AUDIT = "read_audit"

@@ -12,7 +12,7 @@ _ACTION = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 
 
 class CostSource(StrEnum):
-    """Who set what an action costs."""
+    """Who set the cost of an action."""
 
     #: The settings of the deployment.
     DEFAULT = "default"

@@ -14,7 +14,7 @@ LASTS = timedelta(days=3)
 
 
 class ApprovalStatus(StrEnum):
-    """The states of API documents."""
+    """The status of an approval."""
 
     REQUESTED = "requested"
     APPROVED = "approved"
@@ -24,7 +24,7 @@ class ApprovalStatus(StrEnum):
 
 
 class ApprovalAction(StrEnum):
-    """What takes two operators."""
+    """The actions that take two operators."""
 
     PAYOUT_GIVE_UP = "payout.give_up"
     INVOICE_VOID = "invoice.void"

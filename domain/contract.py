@@ -105,7 +105,7 @@ def accepted_unasked(defaults: Mapping[Term, int], listed: Mapping[Term, Bounds]
 
 
 class ContractStatus(StrEnum):
-    """Whether both sides agree. A contract within the agent's listing is accepted from the beginning."""
+    """Whether both sides have agreed. A contract within the agent's listing is accepted from the start."""
 
     PROPOSED = "proposed"
     ACCEPTED = "accepted"

@@ -14,7 +14,7 @@ _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class GrantSource(StrEnum):
-    """Why credits are granted. An adjustment corrects, the others are paid for by the platform.
+    """Why credits are granted. An adjustment is a correction; the platform pays for the other grants.
 
     The bonus of a new organization is granted with it, once; operators grant the others.
     """

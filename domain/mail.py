@@ -32,7 +32,7 @@ _LINE_BREAKS = re.compile("[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 class Purpose(StrEnum):
-    """What a contact is written to about."""
+    """The purpose of mails to a contact."""
 
     BILLING = "billing"
     SECURITY = "security"

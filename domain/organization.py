@@ -10,7 +10,7 @@ from domain.summary import Part, Standing, part_of
 
 
 class OrganizationStatus(StrEnum):
-    """Whether something new may begin with an organization.
+    """Whether something new can begin with an organization.
 
     Attributes:
         ACTIVE: it may.
@@ -24,7 +24,7 @@ class OrganizationStatus(StrEnum):
 
 
 class TimedExits(StrEnum):
-    """What becomes of the deadlines that would pay a suspended organization.
+    """Whether deadlines that would pay a suspended organization take effect.
 
     Attributes:
         CONTINUE: they act as agreed.

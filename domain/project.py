@@ -23,7 +23,7 @@ SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class DeployType(StrEnum):
-    """What a project is deployed for."""
+    """The purpose of a project's deployment."""
 
     DEVELOPMENT = "development"
     STAGING = "staging"

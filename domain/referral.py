@@ -21,7 +21,7 @@ AGAIN = timedelta(days=1)
 
 
 class ReferralStatus(StrEnum):
-    """What has become of a referral.
+    """The status of a referral.
 
     Attributes:
         WAITING: its payment is not there, can still be taken back, or has not earned enough.

@@ -27,7 +27,10 @@ class Outcome(StrEnum):
 
 
 class SpendStatus(StrEnum):
-    """Where a spend stands; a reservation is `reserved` until it ends, also when parts of it were captured."""
+    """The status of a spend.
+
+    A reservation is `reserved` until it ends, also after parts of it were captured.
+    """
 
     CHARGED = "charged"
     RESERVED = "reserved"

@@ -20,14 +20,14 @@ _MOST_PERCENT_E4 = 1_000_000 * 100
 
 
 class Measure(StrEnum):
-    """What a threshold is in."""
+    """The measure of a threshold."""
 
     ABSOLUTE = "absolute"
     PERCENT = "percent"
 
 
 class Direction(StrEnum):
-    """Which way a figure goes that crosses or changes."""
+    """The direction in which a metric crosses or changes."""
 
     UP = "up"
     DOWN = "down"

@@ -15,7 +15,7 @@ MAX_SNOOZE = timedelta(days=30)
 
 
 class AlertStatus(StrEnum):
-    """Where an alert stands."""
+    """The status of an alert."""
 
     FIRING = "firing"
     ACKNOWLEDGED = "acknowledged"
@@ -23,7 +23,7 @@ class AlertStatus(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much an alert matters."""
+    """How severe an alert is."""
 
     INFO = "info"
     WARNING = "warning"

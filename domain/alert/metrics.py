@@ -12,7 +12,7 @@ from domain.money import CREDIT
 
 
 class Unit(StrEnum):
-    """What a figure counts."""
+    """The unit of a metric."""
 
     CREDITS = "credits"
     #: Money in the asset of the spend control.
@@ -26,7 +26,7 @@ class Unit(StrEnum):
 
 
 class ConditionType(StrEnum):
-    """How a figure is judged."""
+    """How a rule judges a metric."""
 
     ABOVE = "above"
     BELOW = "below"

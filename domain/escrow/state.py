@@ -25,7 +25,7 @@ WHOLE_E4 = 10_000
 
 
 class EscrowStatus(StrEnum):
-    """The states of API documents. The last five are final."""
+    """The status of an escrow. The last five are final."""
 
     OPEN = "open"
     FUNDED = "funded"

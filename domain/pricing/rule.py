@@ -31,7 +31,7 @@ _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class RuleType(StrEnum):
-    """The kinds of rules, in the words of the API."""
+    """The type of a pricing rule."""
 
     SURGE = "surge"
     REPUTATION = "reputation"
@@ -58,7 +58,7 @@ TYPES: dict[type, RuleType] = {
 
 
 class Stacking(StrEnum):
-    """What a rule does to what the rules before it made of the price."""
+    """How a rule combines with the rules before it."""
 
     #: It multiplies it.
     MULTIPLY = "multiply"

@@ -28,7 +28,7 @@ BAND_SQL = (
 
 
 class Period(StrEnum):
-    """Within what time the latest evidence came in, as of the last night."""
+    """The period in which the latest evidence came in, as of last night."""
 
     WEEK = "7d"
     MONTH = "30d"

@@ -24,7 +24,7 @@ _SCALE = 10**12
 
 
 class Dimension(StrEnum):
-    """What an agent is scored by."""
+    """A dimension in which agents are scored."""
 
     TASK_SUCCESS = "task_success"
     RESPONSE_TIME = "response_time"

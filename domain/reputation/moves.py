@@ -16,7 +16,7 @@ SUDDEN_E6 = ONE_E6 // 10
 
 
 class Trend(StrEnum):
-    """Where a score goes."""
+    """The direction of a score."""
 
     RISING = "rising"
     STEADY = "steady"

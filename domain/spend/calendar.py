@@ -13,7 +13,7 @@ from domain.errors import Invalid
 
 
 class Window(StrEnum):
-    """What a limit is counted over, from the shortest to the longest."""
+    """The window over which a limit is counted, from the shortest to the longest."""
 
     HOUR = "hour"
     DAY = "day"

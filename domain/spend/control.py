@@ -18,7 +18,7 @@ THRESHOLDS_E4 = (5_000, 8_000, 10_000)
 
 
 class SubjectKind(StrEnum):
-    """By or for whom is spent."""
+    """By whom or for whom credits are spent."""
 
     ORGANIZATION = "organization"
     DEPARTMENT = "department"
@@ -29,7 +29,7 @@ class SubjectKind(StrEnum):
 
 
 class ControlStatus(StrEnum):
-    """Whether a control lets anything be spent. A frozen one refuses everything; a closed one is over."""
+    """Whether a control allows spending. A frozen one refuses all spends; a closed one no longer applies."""
 
     ACTIVE = "active"
     FROZEN = "frozen"

@@ -20,7 +20,7 @@ class OtherCurrency(Invalid):
 
 
 class BilledStatus(StrEnum):
-    """`prepaid`: credits paid for it, and an invoice shows that at zero; `unbilled`: it will be; `billed`: it is."""
+    """`prepaid`: credits paid for it, and an invoice shows it at zero; `unbilled`: not yet billed; `billed`: billed."""
 
     PREPAID = "prepaid"
     UNBILLED = "unbilled"

@@ -28,7 +28,7 @@ _UNITS = frozenset(f"usage.{unit}" for unit in UNITS)
 
 
 class Aggregation(StrEnum):
-    """How the values of events become one."""
+    """How a meter combines the values of events."""
 
     SUM = "sum"
     COUNT = "count"

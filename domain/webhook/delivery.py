@@ -37,7 +37,7 @@ _OVERLOADED = frozenset({429, 502, 504})
 
 
 class DeliveryStatus(StrEnum):
-    """The states of a delivery in API documents."""
+    """The status of a delivery."""
 
     PENDING = "pending"  # to be sent, or sent again
     DELIVERED = "delivered"  # answered with 2xx
