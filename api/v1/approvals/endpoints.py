@@ -73,7 +73,7 @@ async def reject(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Reject another operator's request, or withdraw your own. For operators."""
+    """Reject another operator's request, or take back your own. For operators."""
     return await _decided(deps, actor, approval_id, command, approves=False)
 
 

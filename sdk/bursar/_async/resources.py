@@ -5943,7 +5943,7 @@ class AsyncApprovals:
         )
 
     async def reject(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
-        """Reject another operator's request, or withdraw your own. For operators."""
+        """Reject another operator's request, or take back your own. For operators."""
         return await self._caller.ask(
             models.ApprovalView,
             "approvals.reject",
