@@ -433,7 +433,7 @@ async def test_replays_of_an_organization_have_an_end(own: Tenant, database: Dat
     document = refused(await own.owner.post(f"{path}/replay", body), 429, "webhook.requests_exhausted")
     assert document["left"] == 1
     assert document["detail"].startswith(
-        "An organization has at most 5 webhooks an hour sent by replays (left: 1). Ask for 2 at 2"
+        "An organization can have at most 5 webhooks an hour sent by replays (left: 1). Ask for 2 at 2"
     )
     nothing = {"from": before.isoformat(), "to": (before + timedelta(seconds=1)).isoformat()}
     assert good(await own.owner.post(f"{path}/replay", nothing), 202) == {"deliveries": 0}

@@ -144,7 +144,6 @@ class AgentPurchase(PaymentOptions, WithMetadata):
     )
     total: Amount | None = Field(
         default=None,
-        default=None,
         description=(
             "For a price in money: the total with tax that you have seen, with its `currency`. If it has changed, "
             "nothing is bought."
