@@ -54,8 +54,7 @@ class StripeSubscriptions:
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
         """Return the price that the terms name, or the one that stands for them; it is made once."""
         if terms.price_id is not None:
-            with translated(changes=False):
-                named = await self._client.v1.prices.retrieve_async(terms.price_id)
+            named = await self._named(terms.price_id)
             if _differs(named, terms):
                 raise ProviderRefused(
                     f"The price {terms.price_id} is not that of the plan {terms.plan} by the {terms.interval.value}.",
@@ -156,7 +155,7 @@ class StripeSubscriptions:
         """Ask Stripe for the invoice that the change would make."""
         held = await self._read(ref)
         details: Any = {
-            "items": [_changed(held, Item(price_id=price_id, quantity=quantity))],
+            "items": [await self._changed(held, Item(price_id=price_id, quantity=quantity))],
             "proration_behavior": "always_invoice",
             **_proration(held, await self._interval(price_id), at),
         }
@@ -181,9 +180,10 @@ class StripeSubscriptions:
         Stripe counts the proration from the item that it has, which is another one where a downgrade was dropped.
         """
         found, wanted = await self._read(ref), Item(price_id=price_id, quantity=quantity)
-        if _billed(found) == wanted and found.status != "trialing":
+        is_there = await self._bills(found, wanted)
+        if is_there and found.status != "trialing":
             return await self._snapshot(found)
-        if held is not None and _billed(found) not in {held, wanted}:
+        if held is not None and not is_there:
             await self._set(found, held, {}, f"{idempotency_key}:held")
             found = await self._read(ref)
         if most_minor is not None:
@@ -191,7 +191,7 @@ class StripeSubscriptions:
             if shown.total_minor > most_minor:
                 raise SubscriptionDeclined("More would be charged than was agreed to.", code=PRICE_CHANGED)
         params: Any = {
-            "items": [_changed(found, wanted)],
+            "items": [await self._changed(found, wanted)],
             "proration_behavior": "always_invoice",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
@@ -223,7 +223,7 @@ class StripeSubscriptions:
             return await self._snapshot(found)
         options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
         ends: Any = {"cancel_at_period_end": True}
-        if at_period_end and held is not None and _billed(found) != held:
+        if at_period_end and held is not None and not await self._bills(found, held):
             # What is held may differ by the time that this is tried again, and a key stands for one request.
             await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
         elif at_period_end:
@@ -246,8 +246,7 @@ class StripeSubscriptions:
             return await self.retrieve(ref)
         found = await self._read(ref)
         goes_on: dict[str, Any] = {} if until is None else {"trial_end": int(until.timestamp())}
-        is_there = _billed(found) == held and (until is None or found.trial_end == goes_on["trial_end"])
-        if found.status not in _ENDED and not is_there:
+        if found.status not in _ENDED:
             await self._set(found, held, goes_on, idempotency_key)
         return await self.retrieve(ref)
 
@@ -266,8 +265,13 @@ class StripeSubscriptions:
         return invoice.status == "paid"
 
     async def _set(self, found: stripe.Subscription, item: Item, more: dict[str, Any], key: str) -> None:
-        """Have the next period billed for an item; nothing is charged or given back for this one."""
-        params: Any = {"items": [_changed(found, item)], "proration_behavior": "none", **more}
+        """Have the next period billed for an item; nothing is charged or given back for this one.
+
+        What is there already is not asked for again: that request would be another one under the same key.
+        """
+        if await self._bills(found, item) and all(found[name] == value for name, value in more.items()):
+            return
+        params: Any = {"items": [await self._changed(found, item)], "proration_behavior": "none", **more}
         with translated(changes=True):
             await self._client.v1.subscriptions.update_async(found.id, params, {"idempotency_key": key})
 
@@ -275,9 +279,30 @@ class StripeSubscriptions:
         with translated(changes=False):
             return await self._client.v1.subscriptions.retrieve_async(ref)
 
+    async def _bills(self, found: stripe.Subscription, item: Item) -> bool:
+        return await self._changed(found, item) == await self._changed(found, _billed(found))
+
+    async def _changed(self, found: stripe.Subscription, to: Item) -> dict[str, Any]:
+        """Return what makes the item another one. A price that is archived goes on as it is, or as a copy of it.
+
+        Stripe refuses requests that name it.
+        """
+        item = _item(found)
+        changed = {"id": item.id, "quantity": to.quantity}
+        if item.price.id == to.price_id:
+            return changed
+        price = await self._named(to.price_id)
+        if price.active:
+            return {**changed, "price": price.id}
+        copy = _copy(price)
+        return changed if copy == _copy(item.price) else {**changed, "price_data": copy}
+
     async def _interval(self, price_id: str) -> str:
+        return str(field(field(await self._named(price_id), "recurring"), "interval"))
+
+    async def _named(self, price_id: str) -> stripe.Price:
         with translated(changes=False):
-            return str(field(field(await self._client.v1.prices.retrieve_async(price_id), "recurring"), "interval"))
+            return await self._client.v1.prices.retrieve_async(price_id)
 
     async def _snapshot(self, subscription: stripe.Subscription) -> SubscriptionSnapshot:
         with translated(changes=False):
@@ -372,11 +397,14 @@ def _billed(subscription: stripe.Subscription) -> Item:
     return Item(price_id=item.price.id, quantity=item.quantity)
 
 
-def _changed(found: stripe.Subscription, to: Item) -> dict[str, Any]:
-    # A price that is archived can be kept, but Stripe refuses it where a request names it.
-    item = _item(found)
-    priced = {} if item.price.id == to.price_id else {"price": to.price_id}
-    return {"id": item.id, "quantity": to.quantity, **priced}
+def _copy(price: stripe.Price) -> dict[str, Any]:
+    recurring = field(price, "recurring")
+    return {
+        "currency": price.currency,
+        "product": id_of(price.product),
+        "recurring": {name: field(recurring, name) for name in ("interval", "interval_count")},
+        "unit_amount": price.unit_amount,
+    }
 
 
 def _bill(invoice: stripe.Invoice) -> Bill:

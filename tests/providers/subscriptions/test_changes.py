@@ -137,3 +137,79 @@ async def test_seats_are_added_and_dropped_at_a_price_that_is_archived(buyer: Bu
     assert (more.quantity, more.bills[-1].paid_minor) == (5, 2_598)
     fewer = await buyer.there.downgrade(made.ref, price, idempotency_key="down", quantity=2)
     assert (fewer.quantity, fewer.price_id) == (2, price)
+
+
+async def test_downgrade_and_its_withdrawal_are_made_once_however_often_they_are_asked_for(buyer: Buyer) -> None:
+    made = await buyer.subscribe("professional")
+    small = (await buyer.price(terms("starter"))).price_id or ""
+    for _ in range(2):
+        there = await buyer.there.downgrade(made.ref, small, idempotency_key="down")
+        assert there.price_id == small
+    for _ in range(2):
+        there = await buyer.there.resume(made.ref, made.price_id, idempotency_key="resume")
+        assert (there.price_id, there.cancel_at_period_end, there.bills) == (made.price_id, False, made.bills)
+
+
+@pytest.mark.parametrize("withdrawn_by", ["resume", "cancel", "undo"])
+async def test_plan_goes_on_at_its_price_that_is_archived_when_a_change_is_withdrawn(
+    buyer: Buyer, withdrawn_by: str
+) -> None:
+    made = await buyer.subscribe("professional")
+    small = (await buyer.price(terms("starter"))).price_id or ""
+    await buyer.there.downgrade(made.ref, small, idempotency_key="down")
+    await buyer.shop.api.prices.update_async(made.price_id, {"active": False})
+    prices = []
+    for _ in range(2):
+        match withdrawn_by:
+            case "resume":
+                there = await buyer.there.resume(made.ref, made.price_id, idempotency_key="back")
+            case "cancel":
+                held = Item(price_id=made.price_id)
+                there = await buyer.there.cancel(made.ref, at_period_end=True, idempotency_key="back", held=held)
+            case _:
+                held = Item(price_id=made.price_id)
+                there = await buyer.there.undo(made.ref, held, bill_ref=None, until=None, idempotency_key="back")
+        prices.append(there.price_id)
+    assert there.bills == made.bills
+    assert there.cancel_at_period_end is (withdrawn_by == "cancel")
+    back = await buyer.shop.api.prices.retrieve_async(there.price_id)
+    was = await buyer.shop.api.prices.retrieve_async(made.price_id)
+    assert (back.unit_amount, back.currency, back.product) == (was.unit_amount, was.currency, was.product)
+    assert prices == [back.id, back.id]
+
+
+async def test_seats_are_paid_once_where_a_copy_of_their_archived_price_is_billed(buyer: Buyer) -> None:
+    price = (await buyer.price(team(1))).price_id or ""
+    made = await buyer.there.create(buyer.seats(price, 3), idempotency_key="create")
+    small = (await buyer.price(terms("starter"))).price_id or ""
+    await buyer.there.downgrade(made.ref, small, idempotency_key="down")
+    await buyer.shop.api.prices.update_async(price, {"active": False})
+    back = await buyer.there.resume(made.ref, price, idempotency_key="back", quantity=3)
+    assert (back.quantity, back.price_id != price) == (3, True)
+    held = Item(price_id=price, quantity=3)
+    for _ in range(2):
+        more = await buyer.there.upgrade(
+            made.ref, price, at=BEGAN, idempotency_key="up", quantity=5, held=held, most_minor=2_598
+        )
+        assert (more.quantity, [each.paid_minor for each in more.bills]) == (5, [3 * 1_299, 2_598])
+
+
+async def test_upgrade_from_an_archived_price_after_a_downgrade_that_was_dropped_costs_what_was_shown(
+    buyer: Buyer,
+) -> None:
+    made = await buyer.subscribe("professional")
+    held = await buyer.held("professional", made)
+    small = (await buyer.price(terms("starter"))).price_id or ""
+    await buyer.there.downgrade(made.ref, small, idempotency_key="down")
+    ours = preview(held, PLANS, await buyer.price(terms("enterprise")), 1, BEGAN)
+    await buyer.shop.api.prices.update_async(made.price_id, {"active": False})
+    for _ in range(2):
+        changed = await buyer.there.upgrade(
+            made.ref,
+            ours.terms.price_id or "",
+            at=BEGAN,
+            idempotency_key="up",
+            held=item(held.terms),
+            most_minor=ours.due_minor,
+        )
+        assert [each.paid_minor for each in changed.bills] == [9_900, ours.due_minor]
