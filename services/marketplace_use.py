@@ -227,11 +227,6 @@ async def priced(session: AsyncSession, org_id: str, offer: Offer, *, terms: Use
     return _priced(offer, owned.id, prices, terms)
 
 
-def seller_closed() -> OrganizationClosed:
-    """Return the refusal of a use that a closed organization would earn by."""
-    return OrganizationClosed("The organization that sells this agent is closed.")
-
-
 def _priced(offer: Offer, purchase_id: str, prices: Mapping[str, int], terms: UseTerms) -> Priced:
     return Priced(
         agent_id=offer.agent_id,
@@ -288,9 +283,14 @@ async def charge_agreed(
     """Charge what a usage event has reported, as it was agreed, or why not: it does not fit, or the seller is closed.
 
     The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
+
+    Raises:
+        OrganizationSuspended: the seller is, until an operator resumes it.
     """
-    if await organizations.is_closed(session, agreed.payee_org_id):
-        return Used(refusal=seller_closed())
+    try:
+        await organizations.refuse_stopped(session, agreed.payee_org_id)
+    except OrganizationClosed as refusal:
+        return Used(refusal=refusal)
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(spend, agreed), pays_out_granted=pays_out_granted, now=now)
     if refusal is not None:

@@ -15,6 +15,7 @@ from domain.errors import DomainError, InsufficientFunds, SpendLimitExceeded, Un
 from domain.ids import uuid_id
 from domain.marketplace.sale import shares_of
 from domain.marketplace.use import UseTerms, price_of, units_of
+from domain.organization import OrganizationClosed
 from domain.usage.call import Cost, cost_of_use, quantity_of
 from domain.usage.charge import Waits
 from domain.usage.event import PAYEE, UnpaidAgent, UsageEvent
@@ -25,7 +26,7 @@ from repositories import usage_charge as charges
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.marketplace import owned_now
-from services.marketplace_use import ACTION, Priced, Used, charge_agreed, priced, seller_closed
+from services.marketplace_use import ACTION, Priced, Used, charge_agreed, priced
 from services.usage_charge import AGAIN, PRINCIPAL, wait
 
 #: The longest time until what was refused is tried again.
@@ -74,7 +75,7 @@ async def sold_to(
         try:
             offer = (await marketplace.get(session, agent_id)).as_offer()
             if await organization.is_closed(session, offer.org_id):
-                raise seller_closed()
+                raise OrganizationClosed("The organization that sells this agent is closed.")
             found[agent_id] = await priced(session, org_id, offer, terms=terms, now=now)
         except DomainError as refusal:
             found[agent_id] = refusal
@@ -154,7 +155,7 @@ async def charge(
             done = await charge_agreed(session, agreed, spend, pays_out_granted=pays_out_granted, now=at)
     except Unavailable:
         raise
-    except DomainError:
+    except DomainError:  # also while the seller is suspended
         return await _wait(session, org_id, event, Waits.BOOKS, at + AGAIN, at)
     if done.use is None:
         until = at + min(AGAIN * 2 ** min(agreed.tries, 10), _LONGEST)
