@@ -120,11 +120,14 @@ async def nights(fresh_database_urls: Any, idle_server: WorkflowEnvironment) -> 
 
 
 async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) -> None:
-    today = (datetime.now(UTC) - timedelta(minutes=10)).date()
+    latest = (datetime.now(UTC) - timedelta(minutes=10)).date()
     handle = await nights.start()
     result = await handle.result()
+    today = result.day
+    assert today is not None
+    assert today >= latest
     await replay_and_keep(await handle.fetch_history(), "reputation_decay")
-    assert (result.day, result.agents, result.changed, result.sudden) == (today, 3, 3, 2)
+    assert (result.agents, result.changed, result.sudden) == (3, 3, 2)
     good = overall({each: stars(nights.row("agt_good", today)) for each in Dimension}).mean_e6
     moves = {move.agent_id: move for move in result.moves}
     assert (moves["agt_good"].stars_e6, moves["agt_good"].moved_e6) == (good, good - HALF_E6)
@@ -139,13 +142,13 @@ async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) 
     ):
         assert words in shown
     assert "1 pages" not in shown
-    again = await (await nights.start()).result()
+    again = await (await nights.start(ReputationNight(day=today))).result()
     assert (again.changed, again.moves, again.closed_priors) == (3, result.moves, False)
     await nights.equal_the_rules(today)
 
 
 async def test_two_runs_for_one_date_at_once_take_its_night_once(nights: Nights) -> None:
-    today = (datetime.now(UTC) - timedelta(minutes=10)).date()
+    today = nights.first + 2 * ONE
     # Pages of one agent: each run stands between pages while the other takes one.
     asked = ReputationNight(day=today, limit=1)
     handles = [await nights.start(asked) for _ in range(2)]
