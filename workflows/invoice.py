@@ -49,6 +49,8 @@ KEEPS_PLAN = "refused-charges-keep-the-plan"
 #: The gate of runs that no payment told what had become of it: they looked sooner, read the books twice for each look,
 #: and ordered the payment anew until it was begun.
 IS_TOLD = "payments-tell-their-invoice"
+#: The gate of runs that put their next look off although there was news of the payment while it was ordered or read.
+LOOKS_AT_NEWS = "news-of-payments-is-looked-at-at-once"
 
 
 @workflow.defn(name="invoice")
@@ -373,6 +375,9 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         await self._turn(write)
 
     def _look_later(self) -> None:
+        """Put the next look off, unless there was news since the last one."""
+        if self._stale and workflow.patched(LOOKS_AT_NEWS):
+            return
         self._follow_at = rules.look_at(workflow.now(), self._looks, is_told=workflow.patched(IS_TOLD))
         self._looks += 1
 

@@ -14,6 +14,7 @@ from ledger.gateway import Ledger
 from models.alert import Alert
 from models.approval import Approval
 from repositories import payment as payments
+from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
@@ -349,6 +350,28 @@ async def test_payment_tells_its_invoice_that_the_money_is_there(stage):
     history = await made.handle.fetch_history()
     assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
     await replay_and_keep(history, "invoice_told_by_its_payment")
+
+
+async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage, monkeypatch):
+    made, start = await collected(stage, "pm_ok"), reach.start_missing
+
+    async def answered_late(client, run, **given):
+        answer = await start(client, run, **given)
+        while run.workflow_id.startswith("payment/") and not await told():
+            await again()
+        return answer
+
+    async def told():
+        events = (await made.handle.fetch_history()).events
+        return any(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
+
+    monkeypatch.setattr(reach, "start_missing", answered_late)
+    with stage.env.with_time_skipping_disabled():
+        await made.begin()
+        assert await made.ends() == "paid"
+    history = await made.handle.fetch_history()
+    assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
+    await replay_and_keep(history, "invoice_told_while_it_was_charged")
 
 
 async def test_payment_under_way_is_ordered_once_and_read_once_for_each_look(stage):
