@@ -280,15 +280,15 @@ async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, no
 async def charge_agreed(
     session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, pays_out_granted: bool, now: datetime
 ) -> Used:
-    """Charge what a usage event has reported, as it was agreed, or why not: it does not fit, or the seller is closed.
+    """Charge what a usage event has reported, as it was agreed, or why not: it does not fit, or a party is closed.
 
     The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
 
     Raises:
-        OrganizationSuspended: the seller is, until an operator resumes it.
+        OrganizationSuspended: a party is, until an operator resumes it.
     """
     try:
-        await organizations.refuse_stopped(session, agreed.payee_org_id)
+        await organizations.refuse_stopped(session, agreed.org_id, agreed.payee_org_id)
     except OrganizationClosed as refusal:
         return Used(refusal=refusal)
     row = _use_of(agreed, agreed.quantity, now)

@@ -155,7 +155,7 @@ async def charge(
             done = await charge_agreed(session, agreed, spend, pays_out_granted=pays_out_granted, now=at)
     except Unavailable:
         raise
-    except DomainError:  # also while the seller is suspended
+    except DomainError:  # also while a party is suspended
         return await _wait(session, org_id, event, Waits.BOOKS, at + AGAIN, at)
     if done.use is None:
         until = at + min(AGAIN * 2 ** min(agreed.tries, 10), _LONGEST)
@@ -170,7 +170,7 @@ def _why(done: Used) -> Waits:
         return Waits.CREDITS
     if isinstance(done.refusal, SpendLimitExceeded):
         return Waits.LIMIT
-    return Waits.BOOKS  # the organization is stopped, or the seller closed
+    return Waits.BOOKS  # a party is closed
 
 
 async def _wait(session: AsyncSession, org_id: str, event: UUID, why: Waits, until: datetime, at: datetime) -> bool:

@@ -872,21 +872,23 @@ async def test_closed_seller_earns_nothing_from_what_was_reserved_or_reported_be
     assert await balance(buyer.owner) == ("100.00", "0.00")
 
 
-async def test_reported_use_waits_while_its_seller_is_suspended_and_is_charged_within_the_hour_after(
-    studio: Tenant, buyer: Tenant, operator: Caller, database: Database
+@pytest.mark.parametrize("party", ["seller", "buyer"])
+async def test_reported_use_waits_while_a_party_is_suspended_and_is_charged_within_the_hour_after(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database, party: str
 ) -> None:
+    stopped = {"seller": studio, "buyer": buyer}[party].org_id
     await priced(studio, page="10")
     await bought(buyer.owner, studio)
     before, meanwhile = reported(studio, 2), reported(studio, 3)
     await send(buyer.owner, before)
-    good(await operator.post(f"/organizations/{studio.org_id}/suspend", {"reason": "a review"}))
+    good(await operator.post(f"/organizations/{stopped}/suspend", {"reason": "a review"}))
     assert statuses(await send(buyer.owner, meanwhile)) == ["accepted"]
-    for hours in (0, 2, 4, 6):
+    for hours in (0, 2, 4, 8):
         await charged(database, hours)
     assert {row["charge"]["status"] for row in (await logged(buyer.owner)).values()} == {"waiting"}
     assert await balance(buyer.owner) == ("100.00", "0.00")
-    good(await operator.post(f"/organizations/{studio.org_id}/resume", {}))
-    await charged(database, 8)
+    good(await operator.post(f"/organizations/{stopped}/resume", {}))
+    await charged(database, 10)
     assert {row["charge"]["status"] for row in (await logged(buyer.owner)).values()} == {"charged"}
     assert await balance(buyer.owner) == ("50.00", "0.00")
 
