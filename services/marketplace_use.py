@@ -289,8 +289,8 @@ async def charge_agreed(
     """
     try:
         await organizations.refuse_stopped(session, agreed.org_id, agreed.payee_org_id)
-    except OrganizationClosed as refusal:
-        return Used(refusal=refusal)
+    except OrganizationClosed as closed:
+        return Used(refusal=closed)
     row = _use_of(agreed, agreed.quantity, now)
     refusal = await pay(session, row, _of_agent(spend, agreed), pays_out_granted=pays_out_granted, now=now)
     if refusal is not None:
