@@ -21,7 +21,8 @@ _LEFT = """
         SELECT u.id, sum(ledger.share_up(u.counted, s.captured, s.amount)
             - ledger.share_down(u.counted, s.captured, s.amount)) AS left_over
         FROM ledger.spends s, unnest(s.counted_in, s.counted) AS u (id, counted)
-        WHERE s.refunded = s.captured AND s.captured BETWEEN 1 AND s.amount - 1 AND u.counted <> s.amount
+        WHERE s.org_id IN (SELECT c.org_id FROM ledger.controls c WHERE c.asset <> 'CREDIT')
+            AND s.refunded = s.captured AND s.captured BETWEEN 1 AND s.amount - 1 AND u.counted <> s.amount
         GROUP BY u.id
     ) spends
     WHERE n.id = spends.id AND spends.left_over > 0
