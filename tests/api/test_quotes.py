@@ -76,7 +76,7 @@ async def test_agent_is_bought_at_the_total_that_was_quoted(
     async with paying_app(database_urls, **changes) as client:
         payer = Caller(client, tenant.owner.token)
         quote = good(await payer.get(f"/billing/quote?agent_id={made}"))
-        means = {"price": "50.00", "provider": "stripe", "return_url": "https://client.test"}
+        means = {"price": "50.00", "currency": "USD", "provider": "stripe", "return_url": "https://client.test"}
         changed = await payer.post(f"{offer}/purchase", {**means, "total": "50.01"}, key=new_key())
         refused(changed, 409, "marketplace.offer_changed")
         await payer.post(f"{offer}/purchase", {**means, "total": quote["total"]}, key=new_key())

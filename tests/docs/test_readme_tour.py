@@ -152,7 +152,7 @@ RECIPES = {
         "True The payer's money is in the escrow; the agent can begin.",
         "2 escrow.funded payer 5.00",
         "2 escrow.funded payee 5.00",
-        "422 request.invalid There is no such type of events.",
+        "422 request.invalid There is no such type of event.",
         "422 There is no such event.",
     ],
     "find-things-by-your-own-ids": [
@@ -296,7 +296,7 @@ async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Stack)
         "True",
         "first",
         "409 deployment.limit_reached",
-        "succeeded",
+        "done",
         "second",
         "arrears",
         "1",

@@ -48,9 +48,7 @@ async def list_events(
     cursor on, as CSV.
     """
     if asked.get("type") not in (None, *CATALOGUE):
-        raise Invalid(
-            "There is no such type of event. `GET /events/catalogue` lists the types.", extra={"field": "type"}
-        )
+        raise Invalid("There is no such type of event. GET /events/catalogue lists the types.", extra={"field": "type"})
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["after"])
 
     async def read(after: After, limit: int) -> Items:
