@@ -47,10 +47,8 @@ RUNS_BESIDE = "charges-are-not-waited-for"
 #: The gate of runs that took the next step at once when a charge beside the plan was refused.
 KEEPS_PLAN = "refused-charges-keep-the-plan"
 #: The gate of runs that no payment told what had become of it: they looked sooner, read the books twice for each look,
-#: and ordered the payment anew until it was begun.
+#: ordered the payment anew until it was begun, and put the next look off whatever news there was.
 IS_TOLD = "payments-tell-their-invoice"
-#: The gate of runs that put their next look off although there was news of the payment while it was ordered or read.
-LOOKS_AT_NEWS = "news-of-payments-is-looked-at-at-once"
 
 
 @workflow.defn(name="invoice")
@@ -376,9 +374,10 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     def _look_later(self) -> None:
         """Put the next look off, unless there was news since the last one."""
-        if self._stale and workflow.patched(LOOKS_AT_NEWS):
+        is_told = workflow.patched(IS_TOLD)
+        if is_told and self._stale:
             return
-        self._follow_at = rules.look_at(workflow.now(), self._looks, is_told=workflow.patched(IS_TOLD))
+        self._follow_at = rules.look_at(workflow.now(), self._looks, is_told=is_told)
         self._looks += 1
 
     async def _wait(self, wait: Wait) -> None:
