@@ -180,18 +180,20 @@ class StripeSubscriptions:
         Stripe counts the proration from the item that it has, which is another one where a downgrade was dropped.
         """
         found, wanted = await self._read(ref), Item(price_id=price_id, quantity=quantity)
-        is_there = await self._bills(found, wanted)
+        changed = await self._changed(found, wanted)
+        is_there = changed == _unchanged(found)
         if is_there and found.status != "trialing":
             return await self._snapshot(found)
         if held is not None and not is_there:
             await self._set(found, held, {}, f"{idempotency_key}:held")
             found = await self._read(ref)
+            changed = await self._changed(found, wanted)
         if most_minor is not None:
             shown = await self.preview(ref, price_id, at=at, quantity=quantity)
             if shown.total_minor > most_minor:
                 raise SubscriptionDeclined("More would be charged than was agreed to.", code=PRICE_CHANGED)
         params: Any = {
-            "items": [await self._changed(found, wanted)],
+            "items": [changed],
             "proration_behavior": "always_invoice",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
@@ -223,7 +225,7 @@ class StripeSubscriptions:
             return await self._snapshot(found)
         options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
         ends: Any = {"cancel_at_period_end": True}
-        if at_period_end and held is not None and not await self._bills(found, held):
+        if at_period_end and held is not None and await self._changed(found, held) != _unchanged(found):
             # What is held may differ by the time that this is tried again, and a key stands for one request.
             await self._set(found, held, ends, f"{idempotency_key}:{held.price_id}:{held.quantity}")
         elif at_period_end:
@@ -269,9 +271,10 @@ class StripeSubscriptions:
 
         What is there already is not asked for again: that request would be another one under the same key.
         """
-        if await self._bills(found, item) and all(found[name] == value for name, value in more.items()):
+        changed = await self._changed(found, item)
+        if changed == _unchanged(found) and all(found[name] == value for name, value in more.items()):
             return
-        params: Any = {"items": [await self._changed(found, item)], "proration_behavior": "none", **more}
+        params: Any = {"items": [changed], "proration_behavior": "none", **more}
         with translated(changes=True):
             await self._client.v1.subscriptions.update_async(found.id, params, {"idempotency_key": key})
 
@@ -279,16 +282,12 @@ class StripeSubscriptions:
         with translated(changes=False):
             return await self._client.v1.subscriptions.retrieve_async(ref)
 
-    async def _bills(self, found: stripe.Subscription, item: Item) -> bool:
-        return await self._changed(found, item) == await self._changed(found, _billed(found))
-
     async def _changed(self, found: stripe.Subscription, to: Item) -> dict[str, Any]:
         """Return what makes the item another one. A price that is archived goes on as it is, or as a copy of it.
 
         Stripe refuses requests that name it.
         """
-        item = _item(found)
-        changed = {"id": item.id, "quantity": to.quantity}
+        item, changed = _item(found), {**_unchanged(found), "quantity": to.quantity}
         if item.price.id == to.price_id:
             return changed
         price = await self._named(to.price_id)
@@ -392,9 +391,9 @@ def _item(subscription: stripe.Subscription) -> Any:
     return found[0]
 
 
-def _billed(subscription: stripe.Subscription) -> Item:
-    item = _item(subscription)
-    return Item(price_id=item.price.id, quantity=item.quantity)
+def _unchanged(found: stripe.Subscription) -> dict[str, Any]:
+    item = _item(found)
+    return {"id": item.id, "quantity": item.quantity}
 
 
 def _copy(price: stripe.Price) -> dict[str, Any]:
