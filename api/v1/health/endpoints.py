@@ -1,7 +1,7 @@
 """Liveness, readiness and metrics; no key is asked for."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -69,13 +69,7 @@ async def _temporal(deps: Deps) -> str:
 
 async def _inbox_oldest(deps: Deps) -> float | None:
     """Return the age of the oldest unhandled event, 0 without one, and keep it for the metrics; None if not known."""
-    age: float | None = None
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            oldest = await deps.platform_pool.read(provider_event.oldest_unhandled)
-        age = 0.0 if oldest is None else max(0.0, (datetime.now(UTC) - oldest).total_seconds())
-    except Exception as exc:
-        log.warning("inbox.age_unknown", error=f"{type(exc).__name__}: {exc}"[:300])
+    age = await _age(deps, provider_event.oldest_unhandled, unknown="inbox.age_unknown")
     deps.metrics.set_inbox_oldest(age)
     return age
 
@@ -107,14 +101,18 @@ async def _batches(deps: Deps) -> None:
 
 async def _archive(deps: Deps) -> None:
     """Keep for how long PostgreSQL fails to archive its WAL."""
-    age: float | None = None
+    deps.metrics.set_archive_failing(await _age(deps, wal_archive.failing_since, unknown="archive.unknown"))
+
+
+async def _age(deps: Deps, since: Callable[[Any], Awaitable[datetime | None]], *, unknown: str) -> float | None:
+    """Return for how many seconds something lasts, 0 without it; None, with a log line `unknown`, if not known."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            since = await deps.platform_pool.read(wal_archive.failing_since)
-        age = 0.0 if since is None else max(0.0, (datetime.now(UTC) - since).total_seconds())
+            began = await deps.platform_pool.read(since)
     except Exception as exc:
-        log.warning("archive.unknown", error=f"{type(exc).__name__}: {exc}"[:300])
-    deps.metrics.set_archive_failing(age)
+        log.warning(unknown, error=f"{type(exc).__name__}: {exc}"[:300])
+        return None
+    return 0.0 if began is None else max(0.0, (datetime.now(UTC) - began).total_seconds())
 
 
 async def _answer(question: Coroutine[Any, Any, None]) -> str:
