@@ -33,7 +33,7 @@ from services import payout as service
 #: What an operator should look at, by the event; closed when the payout ends.
 ALERTED = {
     "waiting_for_funds": "The platform's balance at the provider is short for a payout",
-    "unknown": "A payout may have been sent: the provider gave no answer, or another one",
+    "unknown": "A payout may have been sent: the provider gave no answer, or has another amount",
 }
 #: Refusals that say nothing about the payout: our API key, and a key of idempotency that means something else.
 ABOUT_US = frozenset({"stripe.key_refused", "idempotency_error"})

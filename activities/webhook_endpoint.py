@@ -77,7 +77,7 @@ DRAINS_FOR = timedelta(seconds=20)
 WRITES_EVERY = 0.1
 #: How long the dispatcher waits between two looks, in seconds, and how many events it looks at in one.
 LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
-#: How many alerts of full endpoints are looked at.
+#: How many alerts of full endpoints are looked at, to resolve them.
 FULL_AT_MOST = 1_000
 #: How many old answers are forgotten at a time.
 FORGETS = 5_000
@@ -350,8 +350,8 @@ class WebhookEndpointActivities:
             return await deliveries.due(session, row.id, ordering, now=now, limit=limit), has_more
 
     async def _alert_of_full(self, session: AsyncSession, row: WebhookEndpointRow) -> None:
-        """Say once, until far fewer wait, that an endpoint takes no more events."""
-        if row.id in await alert.unresolved_subjects(session, FULL_ALERT, limit=FULL_AT_MOST):
+        """Alert once that an endpoint is full; the alert is resolved when half as many webhooks wait."""
+        if await alert.is_unresolved(session, FULL_ALERT, row.id):
             return
         await alert.raise_alert(
             session,

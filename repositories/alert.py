@@ -120,6 +120,12 @@ async def last_raised(session: AsyncSession, kind: str, subject: str) -> datetim
     return await session.scalar(raised)
 
 
+async def is_unresolved(session: AsyncSession, kind: str, subject: str) -> bool:
+    """Tell whether an alert of a kind about a subject is not resolved."""
+    query = select(Alert.id).where(Alert.kind == kind, Alert.subject == subject, Alert.resolved_at.is_(None))
+    return await session.scalar(select(query.exists())) is True
+
+
 async def unresolved_subjects(session: AsyncSession, kind: str, *, limit: int) -> Sequence[str]:
     """Return what the unresolved alerts of a kind are about, the oldest first; each once."""
     query = select(Alert.subject).where(Alert.kind == kind, Alert.resolved_at.is_(None)).order_by(Alert.id)
