@@ -13,7 +13,9 @@ from domain.errors import NotFound
 from domain.ids import is_id
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus
 from models.agent import Agent
+from models.chargeback import ChargebackRow
 from models.marketplace import MarketplaceAgreedUse, MarketplaceOffer, MarketplacePurchase, MarketplaceUse
+from models.payment import PaymentRow
 from models.reputation import ReputationAgentRow
 from repositories.listing import Found, Position, Wanted, in_states
 from repositories.listing import Listing as Pages
@@ -142,6 +144,15 @@ async def owned(session: AsyncSession, org_id: str, agent_id: str) -> Marketplac
     has = row.status.not_in([literal_column("'refunded'"), literal_column("'ended'")])
     query = select(row).where(row.org_id == org_id, row.agent_id == agent_id, has)
     return (await session.scalars(query)).one_or_none()
+
+
+async def charged_back(session: AsyncSession, org_id: str, agent_id: str) -> Sequence[PaymentRow]:
+    """List the payments of an organization's ended purchases of an agent that were ever charged back."""
+    row, payment = MarketplacePurchase, PaymentRow
+    disputed = select(ChargebackRow.id).where(ChargebackRow.payment_id == payment.id).exists()
+    ended = row.status == literal_column("'ended'")
+    query = select(payment).join(row, row.payment_id == payment.id)
+    return (await session.scalars(query.where(row.org_id == org_id, row.agent_id == agent_id, ended, disputed))).all()
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:

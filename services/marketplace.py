@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.errors import DomainError, Invalid
+from domain.errors import Conflict, DomainError, Invalid
 from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus, Seen, changed, check_price, require_seen, words
 from domain.marketplace.renewal import LEAD, is_over, period_of
@@ -18,12 +18,14 @@ from domain.marketplace.sale import PurchaseStatus, check_refundable, shares_of
 from domain.metadata import Precondition
 from domain.money import CREDIT, format_amount, format_ratio
 from domain.payment.options import STRIPE
+from domain.payment.purposes.purchase import is_disputed
 from ledger.spends import NewSpend, Spender
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable
 from repositories import agent as agents
 from repositories import audit, debt, marketplace, usage
 from repositories import organization as organizations
+from repositories import payment as payments
 from repositories.command import other_request
 from runtime.identity import new_id
 from services.marketplace_sale import give_back, pay, refuse_recovered
@@ -164,7 +166,8 @@ async def buy(
     Raises:
         AgentRetired: the agent was retired meanwhile.
         OrganizationSuspended, OrganizationClosed: buyer or seller was stopped.
-        Conflict: `marketplace.retired`, or `marketplace.offer_changed`: it is not what the caller has seen.
+        Conflict: `marketplace.retired`, `marketplace.suspended`, or `marketplace.offer_changed`: it is not what the
+            caller has seen.
         IdempotencyConflict: the command has bought another agent.
     """
     org_id = actor.org_id
@@ -186,6 +189,7 @@ async def buy(
     await organizations.refuse_stopped(session, org_id, offer.org_id)
     if known is None:
         await agents.refuse_retired(session, offer.agent_id)
+        await refuse_charged_back(session, org_id, offer.agent_id)
     require_seen(offer, seen)
     if known is not None and seen_prices is not None:
         if known.usage_prices != seen_prices:
@@ -214,6 +218,24 @@ async def owned_now(session: AsyncSession, org_id: str, agent_id: str, now: date
     row.status, row.renews_at = PurchaseStatus.ENDED.value, None
     await session.flush()
     return None
+
+
+async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> None:
+    """Refuse to sell an agent anew while a chargeback of an earlier purchase is open or lost.
+
+    One purchase at most is suspended for it: where several months are charged back after they had ended, the others
+    stay ended. Needs the platform's session.
+
+    Raises:
+        Conflict: `marketplace.suspended`.
+    """
+    rows = await marketplace.charged_back(session, org_id, agent_id)
+    if any(is_disputed(payments.state_of(row)) for row in rows):
+        raise Conflict(
+            "A chargeback of an earlier purchase of this agent is open or lost. "
+            "The agent can be bought again once the chargeback is won.",
+            code="marketplace.suspended",
+        )
 
 
 def is_kept(purchase: MarketplacePurchase, now: datetime) -> bool:

@@ -557,6 +557,36 @@ async def test_month_that_has_ended_is_suspended_by_a_chargeback_and_ends_again_
     assert ((await sold.purchase(anew)).status, (await sold.purchase(anew)).renews_at) == ("active", None)
 
 
+async def test_agent_is_not_bought_anew_while_one_of_two_chargebacks_is_open(sold: Sold) -> None:
+    """Both months had ended: one of them is suspended, and has ended again once its chargeback is won."""
+    first = await sold.paid(sold_as="monthly")
+    assert (await sold.fulfil(first)).applied
+    second = await sold.paid(sold_as="monthly", renews=(await sold.purchase(first)).id)
+    assert (await sold.fulfil(second)).applied
+    later = datetime(2026, 5, 2, tzinfo=UTC)
+
+    async def ends() -> None:
+        async with sold.database.platform() as session:
+            await marketplace_renewal.renew(session, last.id, pays_out_granted=False, now=later)
+
+    async with sold.database.platform() as session:
+        actor = Actor(principal="kim", role=Role.OWNER, org_id=sold.buyer)
+        last = await marketplace_renewal.cancel(session, actor, (await sold.purchase(second)).id)
+    await ends()
+    refs = []
+    for made in (second, first):
+        refs.append(made.there.dispute())
+        await made.look()
+    assert [(await sold.stands(made))[0] for made in (second, first)] == ["suspended", "ended"]
+    second.there.close_dispute(refs[0], won=True)
+    await second.look()
+    await ends()
+    assert (await sold.fulfil(await sold.paid(sold_as="monthly"), at=later)).declined is not None
+    first.there.close_dispute(refs[1], won=True)
+    await first.look()
+    assert (await sold.fulfil(await sold.paid(sold_as="monthly"), at=later)).applied
+
+
 async def test_month_that_was_cancelled_is_not_renewed(sold: Sold) -> None:
     made = await sold.paid(sold_as="monthly")
     assert (await sold.fulfil(made)).applied

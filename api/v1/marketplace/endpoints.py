@@ -238,6 +238,8 @@ async def purchase_agent(
 
     async def terms() -> PaymentTerms:
         await check()
+        async with deps.database.platform() as session:
+            await service.refuse_charged_back(session, org_id, offer.agent_id)
         require_seen(offer, wish.seen())
         made = await Terms(deps, org_id, wish, sale_tax_key(once.command_id)).ordered(
             PurposeKind.PURCHASE, buying(deps, listing)
