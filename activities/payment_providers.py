@@ -9,8 +9,10 @@ from temporalio import activity
 from activities.seals import Seals
 from contracts.escrow import Declined
 from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
+from domain.access import Actor
 from domain.errors import Invalid
 from domain.ids import bounded
+from domain.payment.options import CREDITS
 from domain.payment.revaluation import bought, unpromised
 from domain.payment.snapshot import (
     CreatePayment,
@@ -23,7 +25,7 @@ from domain.payment.terms import PaymentTerms
 from domain.reputation.traits import digest, trait_of
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
-from repositories import customer, organization_trait, payment
+from repositories import customer, organization_trait, payment, payment_command
 from runtime.database import Database
 from services.customer import ensure_customer
 
@@ -61,7 +63,7 @@ class ProviderActivities:
         provider, terms = self._provider(message.terms), message.terms
 
         async def make() -> Snapshot:
-            asked = replace(_asked(terms, await self._customer(terms)), asked_by=message.actor)
+            asked = replace(_asked(terms, await self._customer(terms)), asked_by=await self._asker(message))
             if activity.info().attempt > 1:
                 found = await provider.find(asked, idempotency_key=message.key)
                 if found is not None:
@@ -253,6 +255,13 @@ class ProviderActivities:
         except Invalid as error:
             # Its settings were taken away while payments are under way. Somebody has to bring them back.
             raise RuntimeError(error.detail) from error
+
+    async def _asker(self, message: ProviderRequest) -> Actor | None:
+        """Return who asks for credits: where the first run was lost, it is not in whose name this one goes on."""
+        if message.terms.provider != CREDITS:
+            return message.actor
+        async with self._database.platform() as session:
+            return await payment_command.asked_by(session, message.terms.payment_id) or message.actor
 
     async def _known_customer(self, terms: PaymentTerms) -> str | None:
         if terms.provider != "stripe":

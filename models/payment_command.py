@@ -19,6 +19,8 @@ class PaymentCommand(Base):
     Attributes:
         request_hash: SHA-256 of the request, which differs from that of another request under the same key.
         terms: the `PaymentTerms` that the run starts with.
+        asked_by: the `Actor` who asks for credits, without its network address: a freeze of them declines the payment,
+            also when its run was lost and another one goes on. Null for other providers.
     """
 
     __tablename__ = "payment_commands"
@@ -28,6 +30,7 @@ class PaymentCommand(Base):
     payment_id: Mapped[str] = mapped_column(unique=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -3,20 +3,23 @@
 What each new payment asks is plain asyncpg, one round trip each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Actor
 from domain.errors import Unavailable
 from domain.organization import OrganizationStatus, stopped
+from domain.payment.options import CREDITS
 from domain.payment.terms import PaymentTerms
 from models.payment_command import PaymentCommand, PaymentCommandContent
 from repositories.command import add_once, other_request
 
 _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
+_ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,23 @@ async def asked(
     return None if row is None else _same(row, request_hash)
 
 
-async def ask(pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms) -> Asked:
+async def ask(
+    pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms, by: Actor
+) -> Asked:
     """Note what a command of the paying organization asks for, once; returns what was noted first.
+
+    Who asks is kept where credits pay, because a freeze of them keeps the credits where they are.
 
     Raises:
         IdempotencyConflict: the command asked for something else before.
         OrganizationSuspended, OrganizationClosed: the organization pays for nothing new.
     """
+    asker = None
+    if terms.provider == CREDITS:
+        asker = _ACTOR.dump_json(replace(by, address=None), exclude_defaults=True).decode()
     row = await pool.fetchrow(
-        "SELECT * FROM note_payment_command($1, $2, $3, $4, $5)",
-        *(terms.org_id, command_id, terms.payment_id, request_hash, _TERMS.dump_json(terms).decode()),
+        "SELECT * FROM note_payment_command($1, $2, $3, $4, $5, $6)",
+        *(terms.org_id, command_id, terms.payment_id, request_hash, _TERMS.dump_json(terms).decode(), asker),
     )
     if row is None:
         status = OrganizationStatus(await pool.fetchval("SELECT organization_status($1)", terms.org_id))
@@ -67,6 +77,13 @@ async def noted(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTer
     query = select(PaymentCommand.command_id, PaymentCommand.terms).where(PaymentCommand.payment_id == payment_id)
     found = (await session.execute(query)).one_or_none()
     return None if found is None else (found.command_id, _TERMS.validate_python(found.terms))
+
+
+async def asked_by(session: AsyncSession, payment_id: str) -> Actor | None:
+    """Return who asked for a payment with credits; None where that was not kept."""
+    query = select(PaymentCommand.asked_by).where(PaymentCommand.payment_id == payment_id)
+    found = (await session.execute(query)).scalar_one_or_none()
+    return None if found is None else _ACTOR.validate_python(found)
 
 
 async def find(session: AsyncSession, command_id: str) -> PaymentTerms | None:

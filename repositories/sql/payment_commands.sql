@@ -26,7 +26,7 @@ $$;
 
 -- Note what a command asks for, once; returns what was noted first, as above. Of two that come at once the second waits.
 CREATE OR REPLACE FUNCTION note_payment_command(
-    p_org text, p_command text, p_payment text, p_hash bytea, p_terms jsonb
+    p_org text, p_command text, p_payment text, p_hash bytea, p_terms jsonb, p_asked_by jsonb DEFAULT NULL
 ) RETURNS TABLE (request_hash bytea, terms jsonb, status text)
 LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -36,14 +36,14 @@ BEGIN
     PERFORM set_config('bursar.org_id', p_org, true);
     -- Of an organization that is stopped, invoices alone are paid: it owes them. Nothing is answered for what is refused.
     IF p_terms #>> '{purpose,kind}' = 'invoice' OR public.organization_status(p_org) = 'active' THEN
-        INSERT INTO public.payment_commands (command_id, org_id, payment_id, request_hash, terms)
-        VALUES (p_command, p_org, p_payment, p_hash, p_terms) ON CONFLICT (command_id) DO NOTHING;
+        INSERT INTO public.payment_commands (command_id, org_id, payment_id, request_hash, terms, asked_by)
+        VALUES (p_command, p_org, p_payment, p_hash, p_terms, p_asked_by) ON CONFLICT (command_id) DO NOTHING;
     END IF;
     RETURN QUERY SELECT * FROM public.tenant_payment_command(p_org, p_command);
 END
 $$;
 
 REVOKE EXECUTE ON FUNCTION tenant_payment_command(text, text) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_payment_command(text, text) TO bursar_api;
-GRANT EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb) TO bursar_api;
+GRANT EXECUTE ON FUNCTION note_payment_command(text, text, text, bytea, jsonb, jsonb) TO bursar_api;

@@ -3,11 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
+from temporalio.testing import ActivityEnvironment
 
+from activities.payment_providers import ProviderActivities
+from api.pool import StatementPool
+from contracts.payment import ProviderRequest, ProviderResponse
 from domain.access import Actor, Role
 from domain.accounts import Account, org_credits, platform, provider_clearing
 from domain.lots import LotSource, LotTerms
@@ -16,14 +21,18 @@ from domain.spend.control import Allowance, ControlStatus, NewControl, SubjectKi
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.credits import CreditsProvider
+from providers.payments.registry import Providers
+from repositories import payment_command
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import spend_control
 from services.spend import refuse_frozen
 from services.spend_control import Order
+from tests.conftest import DatabaseUrls
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, key
 from tests.support.locks import somebody_waits
+from tests.support.payments import TERMS
 from tests.support.spend_world import World
 
 pytestmark = pytest.mark.db
@@ -205,3 +214,25 @@ async def test_payment_that_waits_for_a_freeze_is_declined(db: Database) -> None
         await somebody_waits(db)
     declined = await paying
     assert (declined.status, declined.decline and declined.decline.code) == (ProviderStatus.FAILED, "spending_frozen")
+
+
+async def test_run_that_goes_on_pays_nothing_from_credits_of_who_asked_and_was_frozen(
+    db: Database, database_urls: DatabaseUrls
+) -> None:
+    """The first run was lost before it took the credits, and the sweep has started another in its own name."""
+    world = await World(db).begin()
+    harness = CreditsHarness(db, world.org, new_id("org"))
+    agent = new_id("agt")
+    terms = replace(TERMS, payment_id=new_id("pay"), org_id=world.org, provider="credits", currency="CREDIT")
+    asker = Actor(principal="bot", role=Role.AGENT, org_id=world.org, agent_id=agent)
+    pool = StatementPool(database_urls.tenant, size=1, timeout=timedelta(seconds=10))
+    await pool.read(lambda each: payment_command.ask(each, new_id("cmd"), b"x", terms, asker))
+    await pool.close()
+    await world.freeze(SubjectKind.AGENT, agent)
+    activities = ProviderActivities(db, Providers({"credits": harness.provider}))
+    sweep = Actor(principal="payment-sweep", role=Role.OPERATOR)
+    message = ProviderRequest(terms=terms, key=key(), actor=sweep)
+    answer: ProviderResponse = await ActivityEnvironment().run(activities.create, message)
+    assert answer.snapshot is not None
+    assert answer.snapshot.decline is not None
+    assert answer.snapshot.decline.code == "spending_frozen"

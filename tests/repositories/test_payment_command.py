@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert
 
 from api.pool import StatementPool
+from domain.access import Actor, Role
 from domain.errors import IdempotencyConflict
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import PaymentTerms
@@ -23,6 +24,8 @@ from tests.api.paying import Written
 from tests.support.payments import TERMS
 
 pytestmark = pytest.mark.db
+
+BY = Actor(principal="kim", role=Role.OWNER, agent_id="agt_1", key_id="key_1", address="192.0.2.1")
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ async def wanted(database: Database) -> PaymentTerms:
 
 
 async def ask(pool: StatementPool, command_id: str, terms: PaymentTerms, content: bytes = b"x") -> intents.Asked:
-    return await pool.read(lambda each: intents.ask(each, command_id, content, terms))
+    return await pool.read(lambda each: intents.ask(each, command_id, content, terms, BY))
 
 
 async def asked(pool: StatementPool, command_id: str, org_id: str, content: bytes = b"x") -> intents.Asked | None:
@@ -62,6 +65,15 @@ async def test_what_was_asked_first_under_a_command_counts(database: Database, p
     assert (first.terms, first.status) == (terms, None)
     again = await ask(pool, command_id, dataclasses.replace(terms, payment_id=new_id("pay")))
     assert again == first == await asked(pool, command_id, terms.org_id)
+
+
+@pytest.mark.parametrize("provider", ["credits", "stripe"])
+async def test_who_asks_is_kept_where_credits_pay(provider: str, database: Database, pool: StatementPool) -> None:
+    terms = dataclasses.replace(await wanted(database), provider=provider)
+    await ask(pool, new_id("cmd"), terms)
+    async with database.platform() as session:
+        kept = await intents.asked_by(session, terms.payment_id)
+    assert kept == (dataclasses.replace(BY, address=None) if provider == "credits" else None)
 
 
 async def test_of_many_that_ask_at_once_one_counts(database: Database, pool: StatementPool) -> None:

@@ -115,7 +115,7 @@ async def create(
             async with deps.database.platform_statement() as connection:
                 await refuse_frozen(connection, actor, org_id, at=datetime.now(UTC))
         # What somebody else with the same command was quicker to ask for counts.
-        asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made))
+        asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made, actor))
     terms = asked.terms
     if own:
         async with deps.database.tenant(org_id) as session:

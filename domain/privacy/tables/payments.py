@@ -83,7 +83,7 @@ TABLES: Mapping[str, Place] = {
         "that a payment is created once",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "command_id org_id payment_id",
+            IDENTIFIER: "command_id org_id payment_id asked_by",
             FREE_TEXT: "terms",
             TECHNICAL: "request_hash created_at",
         },
