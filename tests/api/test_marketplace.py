@@ -489,6 +489,36 @@ async def test_agent_whose_month_a_chargeback_suspends_is_not_paid_for_anew(
     assert answer["payment"] is None
 
 
+async def test_agent_is_not_sold_again_while_a_payment_of_an_ended_month_is_charged_back(
+    studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
+) -> None:
+    await offer(studio, model="monthly", price="10", currency="CREDIT")
+    purchase = await bought(buyer.owner, studio)
+    database = Database(database_urls.tenant, database_urls.platform)
+    made = await Written(database, buyer.org_id, method_ref="pm_1").begin()
+    made.there.pay()
+    await made.look()
+    ref = made.there.dispute()
+    await made.look()
+    row = "UPDATE marketplace_purchases SET status = 'ended', renews_at = NULL, "
+    owner = await asyncpg.connect(database_urls.owner)
+    spend = await owner.fetchval("SELECT spend_id FROM marketplace_purchases WHERE id = $1", purchase["id"])
+    try:
+        await owner.execute(
+            f"{row} spend_id = NULL, payment_id = $2 WHERE id = $1", purchase["id"], made.terms.payment_id
+        )
+        for currency in ("USD", "CREDIT"):
+            await offer(studio, model="monthly", price="10", currency=currency)
+            refused(await buy(buyer.owner, studio), 409, "marketplace.suspended")
+        made.there.close_dispute(ref, won=True)
+        await made.look()
+        good(await buy(buyer.owner, studio), 201)
+    finally:
+        await owner.execute(f"{row} spend_id = $2, payment_id = NULL WHERE id = $1", purchase["id"], spend)
+        await owner.close()
+        await database.close()
+
+
 @pytest.mark.parametrize(
     ("body", "changes"),
     [

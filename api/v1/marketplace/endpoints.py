@@ -96,6 +96,7 @@ _BUYING = errors(
     (Forbidden, "marketplace.related"),
     NotForSale,
     (Conflict, "marketplace.offer_changed"),
+    (Conflict, "marketplace.suspended"),
     InsufficientFunds,
     SpendLimitExceeded,
     ExternalIdTaken,
