@@ -21,7 +21,7 @@ from domain.payment.options import STRIPE
 from domain.payment.purposes.purchase import is_disputed
 from ledger.spends import NewSpend, Spender
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
-from providers.payments.limits import check_chargeable
+from providers.payments.limits import check_chargeable, refundable
 from repositories import agent as agents
 from repositories import audit, debt, marketplace, usage
 from repositories import organization as organizations
@@ -345,16 +345,22 @@ async def refund(
 
 
 async def deduct_used(
-    session: AsyncSession, purchase: MarketplacePurchase, left_minor: int, *, refund_id: str | None = None
+    session: AsyncSession,
+    purchase: MarketplacePurchase,
+    left_minor: int,
+    *,
+    provider: str | None = None,
+    refund_id: str | None = None,
 ) -> int:
     """Write what was used of a purchase and return how much comes back of what is left of its price.
 
     `refund_id` is the refund of its payment that it counts for: where that is refused, it counts for no other one.
+    `provider` gives that refund back.
 
     Raises:
         UsedUp: nothing does.
     """
-    purchase.used_minor = await used_now(session, purchase, left_minor)
+    purchase.used_minor = await used_now(session, purchase, left_minor, provider=provider)
     if refund_id is not None:
         # Two may be asked for at once, and who writes last need not be the one whose refund is made.
         purchase.used_by = {**purchase.used_by, refund_id: purchase.used_minor}
@@ -362,8 +368,13 @@ async def deduct_used(
     return left_minor - purchase.used_minor
 
 
-async def used_now(session: AsyncSession, purchase: MarketplacePurchase, left_minor: int) -> int:
+async def used_now(
+    session: AsyncSession, purchase: MarketplacePurchase, left_minor: int, *, provider: str | None = None
+) -> int:
     """Return how much of what is left of the price of a purchase was used by now; writes nothing.
+
+    It is rounded so that the `provider` of the payment can give the rest back: down, which is for the buyer, where
+    that is not more than is left.
 
     Raises:
         UsedUp: all of it.
@@ -377,9 +388,12 @@ async def used_now(session: AsyncSession, purchase: MarketplacePurchase, left_mi
     used = used_minor(
         OfferModel(purchase.model), purchase.price_minor, metered, included_uses=purchase.included_uses, days=days
     )
-    if used >= left_minor:
+    back = max(0, left_minor - used)
+    if provider is not None and purchase.currency is not None:
+        back = refundable(provider, back, left_minor, purchase.currency)
+    if not back:
         raise UsedUp("All that was paid for this agent was used, so nothing can be refunded.")
-    return used
+    return left_minor - back
 
 
 def used_of(purchase: MarketplacePurchase) -> str | None:

@@ -25,6 +25,29 @@ def transferable(amount_minor: int, currency: str) -> int:
     return countable(amount_minor, currency)
 
 
+def refundable(provider: str | None, amount_minor: int, most_minor: int, currency: str) -> int:
+    """Return the least from an amount on that a provider can give back: it takes no more decimals than it charges.
+
+    Where that is more than `most_minor`, it is the most below the amount. Without a provider it is the amount.
+    """
+    unit = _refund_unit(provider, currency)
+    up: int = -(-amount_minor // unit) * unit
+    return up if up <= most_minor else amount_minor - amount_minor % unit
+
+
+def _refund_unit(provider: str | None, currency: str) -> int:
+    match provider:
+        case "stripe":
+            from providers.payments.stripe.amounts import unit
+
+            return unit(currency)
+        case "paypal":
+            from providers.payments.paypal.amounts import unit
+
+            return unit(currency)
+    return 1
+
+
 def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
     """Refuse an amount that the provider would refuse, before a payment is made of it.
 

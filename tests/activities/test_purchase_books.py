@@ -17,6 +17,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.errors import Conflict
+from domain.marketplace.metered import Metered
 from domain.payable import HoldBack, PayableState
 from domain.payment import commands
 from domain.payment.purposes.purchase import agent_bought
@@ -30,9 +31,10 @@ from models.agent import Agent
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from models.organization import Organization
 from models.tax_receipt import TaxReceipt
-from repositories import debt, marketplace, marketplace_proof, organization_trait
+from repositories import debt, marketplace, marketplace_proof, organization_trait, usage
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services import marketplace as selling
 from services import marketplace_renewal
 from services import organization as organizations
 from services.payable import shares_of
@@ -303,6 +305,27 @@ async def test_refund_less_what_was_used_ends_access_and_leaves_the_shares_of_it
     await made.look()
     assert await sold.stands(made) == ("active", 100)
     assert (await sold.earned(), await sold.cash()) == (810, 0)
+
+
+@pytest.mark.parametrize(
+    ("provider", "currency", "back"), [("stripe", "KWD", 670), ("stripe", "HUF", 667), ("paypal", "HUF", 700)]
+)
+async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
+    sold: Sold, monkeypatch: pytest.MonkeyPatch, provider: str, currency: str, back: int
+) -> None:
+    """A third of 1.000 KWD was used, and Stripe counts no last decimal of it: the refund would be refused for ever."""
+
+    async def used_once(*_: object) -> Metered:
+        return Metered(uses=1, days=1)
+
+    monkeypatch.setattr(usage, "named_uses", used_once)
+    made = await sold.bought()
+    async with sold.database.platform() as session:
+        row = await marketplace.paid_by(session, made.terms.payment_id)
+        assert row is not None
+        session.expunge(row)
+        row.currency, row.included_uses = currency, 3
+        assert 1000 - await selling.used_now(session, row, 1000, provider=provider) == back
 
 
 async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_another_one(sold: Sold) -> None:

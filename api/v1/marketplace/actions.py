@@ -92,7 +92,8 @@ async def _refund(deps: Deps, actor: Actor, row: MarketplacePurchase) -> Purchas
             await service.require_refundable(session, row, window=window_of(deps), now=datetime.now(UTC))
             if payment is None and left is not None:
                 await organizations.refuse_closed(session, row.org_id)
-            used = 0 if left is None else await service.used_now(session, row, left)
+            provider = None if payment is None else payment.terms.provider
+            used = 0 if left is None else await service.used_now(session, row, left, provider=provider)
         if payment is not None:
             unapproved = await refund_not_approved(
                 deps, actor, payment, payment.refundable_minor - used if used else None

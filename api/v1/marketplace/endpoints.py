@@ -350,7 +350,9 @@ async def refund_purchase(
             row = await marketplace.get_purchase(session, purchase_id, lock=True)
             if known is None:
                 await service.require_refundable(session, row, window=window_of(deps), now=now)
-                left = await service.deduct_used(session, row, payment.refundable_minor, refund_id=refund_id)
+                left = await service.deduct_used(
+                    session, row, payment.refundable_minor, provider=payment.terms.provider, refund_id=refund_id
+                )
             else:
                 left = known.amount_minor
             # All of it is asked for as such, so that what comes in meanwhile goes back as well.

@@ -32,6 +32,12 @@ def to_paypal(amount_minor: int, currency: str) -> dict[str, str]:
     return {"currency_code": currency, "value": f"{whole}.{rest:0{scale}d}"}
 
 
+def unit(currency: str) -> int:
+    """Return the least amount that PayPal takes, in our minor unit; it takes multiples of it alone."""
+    least: int = 10 ** SCALES[currency] if currency in WITHOUT_DECIMALS else 1
+    return least
+
+
 def from_paypal(money: Mapping[str, Any]) -> int:
     """Read an amount of PayPal as minor units, signed; `ProviderRefused` when it is none that the books can hold."""
     currency, value = money.get("currency_code"), money.get("value")

@@ -60,9 +60,14 @@ def to_stripe(amount_minor: int, currency: str) -> int:
 
 def countable(amount_minor: int, currency: str) -> int:
     """Return the most of an amount that Stripe can count: all of it but the decimals that it does not take."""
+    return amount_minor - amount_minor % unit(currency)
+
+
+def unit(currency: str) -> int:
+    """Return the least amount that Stripe can count, in our minor unit; it counts multiples of it alone."""
     ours, theirs = scale_of(currency), _stripe_scale(currency)
-    unit: int = 10 ** max(0, ours - theirs) * (10 if theirs == 3 else 1)
-    return amount_minor - amount_minor % unit
+    least: int = 10 ** max(0, ours - theirs) * (10 if theirs == 3 else 1)
+    return least
 
 
 def chargeable(amount_minor: int, currency: str) -> int:
