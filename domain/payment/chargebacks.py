@@ -76,10 +76,22 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
         amount_minor=snapshot.amount_minor,
         goods_minor=entitlement,
         evidence_due_at=snapshot.evidence_due_at,
+        # What the bank was told when it inquired does not answer the chargeback.
+        evidence_submitted_at=None,
         waiting_minor=rules.taken_from_waiting(payment, entitlement),
     )
     elsewhere = entitlement - opened.waiting_minor
     return _outcome(payment.with_dispute(opened), opened, "dispute_opened", PaymentPostingKind.CLAW_BACK, elsewhere)
+
+
+def asked_anew(outcome: Outcome, told: Iterable[DisputeSnapshot]) -> Outcome:
+    """Return a reopened dispute with the date until which the bank takes evidence now."""
+    due_at = {snapshot.ref: snapshot.evidence_due_at for snapshot in told}
+    dispute = next((item for item in outcome.payment.disputes if item.ref == outcome.debtor), None)
+    if dispute is None or dispute.ref not in due_at:
+        return outcome
+    dated = replace(dispute, evidence_due_at=due_at[dispute.ref])
+    return replace(outcome, payment=outcome.payment.with_dispute(dated))
 
 
 def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from domain.access import Actor
 from domain.money import format_amount
-from domain.payment.chargebacks import dispute_changed, new_dispute
+from domain.payment.chargebacks import asked_anew, dispute_changed, new_dispute
 from domain.payment.entitlement import gone_minor, granted_for, held_minor, released_minor
 from domain.payment.movements import book, settle
 from domain.payment.purposes import rules_of
@@ -241,7 +241,7 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
             entitlement = _taken_by_reversal(payment, movement) if is_reversal else 0
             outcome = book(payment, movement, entitlement=entitlement)
             if outcome is not None:
-                return outcome
+                return asked_anew(outcome, seen.snapshot.disputes) if outcome.event == "dispute_reopened" else outcome
     return None
 
 

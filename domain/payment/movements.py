@@ -118,6 +118,8 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransac
         released=False,
         # What was owed for it before was paid by what came back.
         debt_minor=0,
+        # The bank decided on what it was told, and asks anew.
+        evidence_submitted_at=None,
     )
     moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
     outcome = _outcome(payment.with_dispute(reopened), movement, "dispute_reopened", moves)

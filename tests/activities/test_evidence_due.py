@@ -74,3 +74,21 @@ async def test_bank_whose_date_is_over_is_not_alerted_of(disputed: Written) -> N
     due_at = disputed.payment.disputes[0].evidence_due_at
     assert due_at is not None
     assert await look(disputed, due_at + MINUTE) == []
+
+
+async def test_answered_inquiry_that_becomes_a_chargeback_is_alerted_of(database: Database) -> None:
+    world = World(database)
+    await world.begin(credits=1)
+    paid = await Written(database, world.org).begin()
+    paid.there.pay()
+    ref = paid.there.dispute(1, inquiry=True)
+    await paid.look()
+    assert paid.payment is not None
+    answered = evidence_submitted(paid.payment, ref, actor=Actor(principal="kim", role=Role.OPERATOR), at=NOW)
+    await paid._write(answered)
+    due_at = answered.payment.disputes[0].evidence_due_at
+    assert due_at is not None
+    assert await look(paid, due_at - DAY) == []
+    paid.there.escalate(ref)
+    await paid.look()
+    assert [resolved for *_, resolved in await look(paid, due_at - DAY)] == [False]

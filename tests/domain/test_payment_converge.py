@@ -1,6 +1,7 @@
 """Whatever a provider does, in whatever order it is told, our books end where its own stand."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from domain.errors import Conflict
 from domain.payment import commands
 from domain.payment.booking import debt, entitlement_account, sale_tax, wallet
+from domain.payment.chargebacks import offer_evidence
 from domain.payment.converge import Observation, converge, refund_failed
 from domain.payment.fulfilment import awaits, must_freeze_escrow, readiness
 from domain.payment.purposes.base import Readiness
@@ -21,7 +23,7 @@ from domain.payment.terms import Purpose, PurposeKind
 from domain.tax.rates import TaxCategory
 from domain.tax.sale import SaleTax
 from providers.payments.base import ProviderRefused
-from tests.support.payment_world import STEPS, World
+from tests.support.payment_world import ACTOR, STEPS, World
 from tests.support.payments import EPOCH, TERMS
 
 
@@ -164,6 +166,33 @@ def test_an_inquiry_that_became_a_dispute_and_was_won_between_two_looks_is_booke
     world.look()
     world.check()
     assert world.payment.disputes[0].status is DisputeStatus.WON
+
+
+@pytest.mark.parametrize("how", ["escalated", "taken again"])
+def test_a_bank_that_has_its_answer_and_asks_anew_has_no_answer_to_that(how):
+    world = World()
+    world.account.pay()
+    ref = world.account.dispute(inquiry=how == "escalated")
+    world.look()
+    world.take(commands.evidence_submitted(world.payment, ref, actor=ACTOR, at=EPOCH))
+    with pytest.raises(Conflict):
+        offer_evidence(world.payment, ref, "It was used.", actor=ACTOR, at=EPOCH)
+    if how == "escalated":
+        world.account.escalate(ref)
+    else:
+        world.account.close_dispute(ref, won=True)
+        world.look()
+        world.account.dispute_again(ref)
+    world.account.disputes[ref] = replace(
+        world.account.disputes[ref],
+        status=DisputeStatus.NEEDS_RESPONSE,
+        evidence_due_at=EPOCH + timedelta(days=30),
+    )
+    world.look()
+    dispute = world.payment.disputes[0]
+    assert (dispute.status, dispute.evidence_submitted_at) == (DisputeStatus.NEEDS_RESPONSE, None)
+    assert dispute.evidence_due_at == EPOCH + timedelta(days=30)
+    world.take(offer_evidence(world.payment, ref, "It was used.", actor=ACTOR, at=EPOCH))
 
 
 def test_a_refund_that_was_given_up_and_was_made_all_the_same_is_taken_over():
