@@ -10,6 +10,7 @@ from domain.payment.snapshot import (
     DisputeEvidence,
     DisputeStatus,
     ProviderStatus,
+    RefundSnapshot,
     RefundStatus,
     Snapshot,
 )
@@ -201,6 +202,23 @@ class TestRefundsAndDisputes:
             paid.ref, refund_id=new_id("ref"), amount_minor=amount_minor, reason=None, idempotency_key=key("refund")
         )
         return made.ref
+
+    async def test_refund_under_a_key_that_was_used_is_found_or_unknown_and_never_refused(
+        self, sandbox: SandboxHarness
+    ):
+        """A release may word a request otherwise than the one before, whose answer was lost."""
+        paid, same, refund_id = await paid_with(sandbox, "pm_card_visa"), key("refund"), new_id("ref")
+
+        async def refund(refund_id: str, reason: str) -> RefundSnapshot:
+            return await sandbox.provider.refund(
+                paid.ref, refund_id=refund_id, amount_minor=400, reason=reason, idempotency_key=same
+            )
+
+        made = await refund(refund_id, "late")
+        assert await refund(refund_id, "too late") == made
+        with pytest.raises(OutcomeUnknown) as unknown:
+            await refund(new_id("ref"), "late")
+        assert unknown.value.code == "idempotency_error"
 
     async def test_a_refund_that_fails_late_returns_the_money(self, sandbox: SandboxHarness):
         paid = await paid_with(sandbox, "pm_card_refundFail")

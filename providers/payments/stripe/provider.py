@@ -171,6 +171,8 @@ class StripeProvider:
         try:
             with translated(changes=True):
                 refund = await self._api.refunds.create_async(params, {"idempotency_key": idempotency_key})
+        except KeyReused as reused:
+            return await self._refunded_before(ref, refund_id, amount_minor, reused)
         except ProviderRefused as refused:
             raise _has_no_address(intent, refused) or refused from refused
         if _replayed(refund):
@@ -187,6 +189,16 @@ class StripeProvider:
                 if metadata_of(refund, "refund_id") == refund_id:
                     return refund_snapshot(refund)
         return None
+
+    async def _refunded_before(self, ref: str, refund_id: str, amount_minor: int, reused: KeyReused) -> RefundSnapshot:
+        """Find what an earlier call refunded under the key; where nothing is found, it may still be under way."""
+        try:
+            found = await self.find_refund(ref, refund_id=refund_id, idempotency_key="")
+        except ProviderError as error:
+            raise OutcomeUnknown(error.detail, code=error.code) from error
+        if found is None or found.amount_minor != amount_minor:
+            raise OutcomeUnknown(reused.detail, code=reused.code) from reused
+        return found
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
         """Write the evidence as free text; Stripe accepts no more once it is final."""
