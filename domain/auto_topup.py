@@ -9,7 +9,8 @@ from domain.payment.state import Payment, PaymentStatus
 P = PaymentStatus
 #: The kind of the alert about a decline, until the automatic top-up is set anew.
 SWITCHED_OFF = "credits.auto_topup_off"
-_RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
+#: How a payment stands whose money has come.
+RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
 class Crossing(StrEnum):
@@ -26,7 +27,7 @@ class Crossing(StrEnum):
     EXPIRED = "expired"
 
 
-#: What counts in the monthly cap.
+#: What counts in the monthly cap, beside every fall whose payment was received after all.
 BOUGHT = (Crossing.OPEN, Crossing.SUCCEEDED)
 
 
@@ -41,7 +42,7 @@ class Verdict:
 def verdict_of(payment: Payment) -> Verdict:
     """Return what a payment makes of its fall. Only what a bank or the provider refused is a decline."""
     status, decline = payment.status, payment.decline
-    if status in _RECEIVED:
+    if status in RECEIVED:
         return Verdict(Crossing.SUCCEEDED)
     if decline is not None and status in {P.FAILED, P.REQUIRES_ACTION, P.EXPIRED}:
         return Verdict(Crossing.DECLINED, decline.detail)

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, and_, case, func, select, text, update
+from sqlalchemy import ScalarSelect, and_, case, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.auto_topup import BOUGHT, Crossing
+from domain.auto_topup import BOUGHT, RECEIVED, Crossing
 from models.auto_topup import AutoTopUp, AutoTopUpCrossing
+from models.payment import PaymentRow
 
 #: What is due of an organization: it has an open fall, its balance has fallen, or is above the threshold again.
 OPEN, FALLEN, ABOVE = "open", "fallen", "above"
@@ -56,7 +57,7 @@ _TAKEN_BACK = text("""
     UNION ALL
     SELECT p.id, false FROM auto_topup_crossings c
     JOIN payments p ON p.id = c.payment_id JOIN payment_events e ON e.payment_id = p.id
-    WHERE c.org_id = :org_id AND c.number > :after AND c.outcome = 'succeeded'
+    WHERE c.org_id = :org_id AND c.number > :after
       AND e.kind IN ('refund_requested', 'refund_taken_over') AND e.recorded_at > :since
       AND EXISTS (SELECT FROM jsonb_array_elements(p.state -> 'refunds') AS r WHERE r ->> 'state' <> 'failed')
     LIMIT 1
@@ -143,9 +144,12 @@ async def bought_since(session: AsyncSession, org_id: str, since: datetime) -> i
 
 
 def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> ScalarSelect[int]:
-    counted = AutoTopUpCrossing.outcome.in_([outcome.value for outcome in BOUGHT])
-    total = select(func.coalesce(func.sum(AutoTopUpCrossing.credits_minor), 0))
-    return total.where(AutoTopUpCrossing.org_id == org_id, AutoTopUpCrossing.at >= since, counted).scalar_subquery()
+    # Money may come after its fall was declined, cancelled or expired, and it buys its credits all the same.
+    row, paid = AutoTopUpCrossing, PaymentRow
+    received = exists().where(paid.id == row.payment_id, paid.status.in_([status.value for status in RECEIVED]))
+    counted = or_(row.outcome.in_([outcome.value for outcome in BOUGHT]), received)
+    total = select(func.coalesce(func.sum(row.credits_minor), 0))
+    return total.where(row.org_id == org_id, row.at >= since, counted).scalar_subquery()
 
 
 async def taken_back(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, bool] | None:

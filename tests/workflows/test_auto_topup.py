@@ -339,3 +339,38 @@ async def test_top_up_that_is_refunded_is_not_bought_again_by_itself(shop: Shop)
     good(await shop.operator.post(f"/payments/{bought['id']}/refunds", body, key=new_key()), 201)
     await shop.until(bought, "refunded")
     await off_for(shop, bought["id"])
+
+
+async def bought_late(shop: Shop) -> Any:
+    """Have a top-up cancelled, and its money arrive all the same."""
+    await set_auto_topup(shop, "pm_bank", monthly_cap="150")
+    await sweep(shop.stage)
+    while not await payments_of(shop):
+        await again()
+    (made,) = await payments_of(shop)
+    await shop.until(made, "requires_action")
+    good(await shop.payer.post(f"/payments/{made['id']}/cancel", {}, key=new_key()))
+    await lose_run(shop)
+    await sweep(shop.stage)
+    assert await written(shop) == "cancelled"
+    shop.there(made).pay()
+    assert (await shop.told(made))["status"] == "succeeded"
+    await sweep(shop.stage)
+    return made
+
+
+async def test_money_that_comes_after_its_top_up_was_cancelled_counts_in_the_monthly_cap(shop: Shop) -> None:
+    await bought_late(shop)
+    assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "100.00"
+    await use(shop, "95")
+    await sweep(shop.stage)
+    assert len(await payments_of(shop)) == 1
+    assert await alerts_of(shop) == ["credits.auto_topup_cap"]
+
+
+async def test_top_up_that_was_paid_late_and_refunded_is_not_bought_again_by_itself(shop: Shop) -> None:
+    bought = await bought_late(shop)
+    body = {"reason": "the customer had cancelled it"}
+    good(await shop.operator.post(f"/payments/{bought['id']}/refunds", body, key=new_key()), 201)
+    await shop.until(bought, "refunded")
+    await off_for(shop, bought["id"])
