@@ -377,3 +377,19 @@ def test_organizations_are_charged_in_turns_until_a_round_has_no_full_page() -> 
         places.append((progress.after, last))
     assert places == [("a", False), ("b", False), ("", False), ("a", False), ("", True)]
     assert (progress.charged, progress.waiting) == (4, 1)
+
+
+async def test_organization_is_not_closed_before_its_usage_is_charged(
+    new_tenant: Any, operator: Caller, database: Database
+) -> None:
+    leaver: Tenant = await new_tenant("owner")
+    type_ = kind()
+    await charged_meter(leaver.owner, operator, type_)
+    await send(leaver.owner, event(type=type_, data={"n": 3}))
+    close, reason = f"/organizations/{leaver.org_id}/close", {"reason": "The customer has left."}
+    month = f"{datetime.now(UTC):%Y-%m}"
+    left = refused(await operator.post(close, reason), 409, "organization.not_empty")["left"]
+    assert left == [{"kind": "uncharged_usage", "ids": [month]}]
+    await sweep(database)
+    left = refused(await operator.post(close, reason), 409, "organization.not_empty")["left"]
+    assert left == [{"kind": "owed", "currency": "CREDIT", "amount": "-3.00"}]
