@@ -49,6 +49,8 @@ KEEPS_PLAN = "refused-charges-keep-the-plan"
 #: The gate of runs that no payment told what had become of it: they looked sooner, read the books twice for each look,
 #: ordered the payment anew until it was begun, and put the next look off whatever news there was.
 IS_TOLD = "payments-tell-their-invoice"
+#: The gate of runs that waited although news had come while they read the books.
+READS_NEWS = "news-during-a-look-is-read"
 
 
 @workflow.defn(name="invoice")
@@ -242,7 +244,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             await self._follow()
         elif isinstance(item, Step):
             await self._turn(self._take_step)
-        elif isinstance(item, Wait):
+        elif isinstance(item, Wait) and not (self._stale and workflow.patched(READS_NEWS)):
             await self._wait(item)
 
     def _next(self) -> Step | Wait | None:

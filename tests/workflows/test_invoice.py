@@ -374,6 +374,36 @@ async def test_payment_that_ends_while_it_is_ordered_is_looked_at_at_once(stage,
     await replay_and_keep(history, "invoice_told_while_it_was_charged")
 
 
+async def test_news_during_a_look_at_an_invoice_that_waits_is_looked_at_at_once(stage, monkeypatch):
+    made = await collected(stage, method="send_invoice", due_in=timedelta(days=10))
+    read, seen = payments.processing_of_invoice, asyncio.Event()
+
+    async def read_slowly(*given, **named):
+        found = await read(*given, **named)
+        if not seen.is_set():
+            # How the invoice stands was read before this, and the run learns of the news while it still reads.
+            await made.void_elsewhere()
+            seen.set()
+            await made.told()
+            while await signals() < 2:
+                await again()
+        return found
+
+    async def signals():
+        events = (await made.handle.fetch_history()).events
+        return sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
+
+    with stage.env.with_time_skipping_disabled():
+        await made.waits()
+        monkeypatch.setattr(payments, "processing_of_invoice", read_slowly)
+        await made.told()
+        await seen.wait()
+        assert await made.ends() == "void"
+    history = await made.handle.fetch_history()
+    assert not any(event.HasField("timer_fired_event_attributes") for event in history.events)
+    await replay_and_keep(history, "invoice_told_while_it_was_read")
+
+
 async def test_payment_under_way_is_ordered_once_and_read_once_for_each_look(stage):
     made = await collected(stage, "pm_ok")
     stage.fake.away = {"create", "find"}
