@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from ledger.spends import NewSpend, Spender
 from models.alert import Alert
 from models.alert_rule import AlertRule
 from models.provider_event import ProviderEventRow
-from repositories import alert_figure, alert_rule, notification, spend_day
+from repositories import alert_built_in, alert_figure, alert_rule, notification, spend_day
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import alert_evaluation
@@ -35,6 +36,7 @@ from services import alert_rule as service
 from services.alert_rule import Wanted
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS
+from tests.support.plans import rows_read
 from tests.support.spend_world import CREDIT, NOW, World
 
 pytestmark = pytest.mark.db
@@ -417,6 +419,31 @@ async def test_built_in_rules_with_a_figure_fire_and_are_resolved(
             seen.append([tuple(row) for row in await session.execute(down)])
     firing, resolved = [("stripe", "firing", None)], [("stripe", "resolved", None)]
     assert seen == [[], firing, firing, resolved]
+
+
+#: Spends of before, each a copy of the only one of now.
+OLD_SPENDS = """
+    INSERT INTO ledger.spends SELECT (jsonb_populate_record(s, jsonb_build_object(
+        'id', uuidv7(interval '-1 day'), 'idempotency_key', 'old' || i))).*
+    FROM ledger.spends s, generate_series($1::int, $2::int) i WHERE s.idempotency_key NOT LIKE 'old%'
+"""
+
+
+async def test_built_in_rules_read_the_same_however_much_was_spent_before(
+    fresh: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    world = Rules(fresh)
+    await world.begin(credits=10)
+    await world.spend(9, NOW)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute("SET session_replication_role = replica")
+    read = []
+    for first, last in ((1, 2_000), (2_001, 20_000)):
+        await owner.execute(OLD_SPENDS, first, last)
+        await owner.execute("ANALYZE")
+        read.append(await rows_read(fresh, None, partial(alert_built_in.due, now=NOW.replace(minute=1))))
+    await owner.close()
+    assert read[1] <= read[0] + 10
 
 
 async def test_built_in_rule_that_is_off_does_not_fire(fresh: Database) -> None:
