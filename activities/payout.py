@@ -33,7 +33,7 @@ from services import payout as service
 #: What an operator should look at, by the event; closed when the payout ends.
 ALERTED = {
     "waiting_for_funds": "The platform's balance at the provider is short for a payout",
-    "unknown": "A payout may have been sent: the provider gave no answer, or has another amount",
+    "unknown": "A payout may have been sent: the provider gave no answer, or has another transfer",
 }
 #: Refusals that say nothing about the payout: our API key, and a key of idempotency that means something else.
 ABOUT_US = frozenset({"stripe.key_refused", "idempotency_error"})
@@ -256,7 +256,13 @@ def _asked(sending: Payout) -> NewTransfer:
 
 
 def _sent(sending: Payout, found: TransferSnapshot) -> SentPayout:
-    """Answer what was sent. Another amount is of a request that restored books have forgotten; operators decide."""
+    """Answer what was sent. Another amount or account is of a request that restored books have forgotten.
+
+    Operators decide on these: what was sent is not this payout, and sending it as well would pay twice.
+    """
+    if found.account_ref != sending.account_ref:
+        detail = f"The provider has {found.ref} to {found.account_ref} for it, which is not the account of the payout."
+        return SentPayout(unknown=True, refused="payout.other_account", detail=detail)
     if (found.amount_minor, found.currency) != (sending.amount_minor, sending.currency):
         amount = f"{format_amount(found.amount_minor, found.currency)} {found.currency}"
         detail = f"The provider has {found.ref} of {amount} for it, which is not what was taken out."

@@ -122,7 +122,8 @@ class PayoutProvider(Protocol):
     async def find_transfer(self, transfer: NewTransfer) -> TransferSnapshot | None:
         """Find what an earlier `transfer` of this payout made, without making anything.
 
-        It does not rely on the provider remembering the key: objects carry `transfer.payout_id`.
+        It does not rely on the provider remembering the key: objects carry `transfer.payout_id`. The caller compares
+        the amount and the account.
         """
 
     async def reverse(

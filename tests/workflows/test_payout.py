@@ -295,6 +295,24 @@ async def test_payout_whose_transfer_has_another_amount_waits_for_operators(stag
     assert await made.earnings() == ALL
 
 
+async def test_payout_whose_transfer_went_to_another_account_waits_for_operators(stage):
+    """Whoever made it under the payout's id, the creator whom the payout names has not got it."""
+    made = await taken_out(stage)
+    payout_id, amount = made.payout.payout_id, made.payout.amount_minor
+    other = NewTransfer(payout_id=payout_id, account_ref="acct_ok_other", amount_minor=amount, currency="USD")
+    await stage.payouts.transfer(other, idempotency_key="another account")
+    with stage.env.with_time_skipping_disabled():
+        await made.reaches("unknown")
+    detail = f"The provider has tr_{payout_id} to acct_ok_other for it, which is not the account of the payout."
+    assert (await made.timeline())[-1].details == {"tries": 1, "code": "payout.other_account", "detail": detail}
+    async with stage.database.platform() as session:
+        query = select(Alert.kind, Alert.detail).where(Alert.subject == payout_id)
+        [(kind, said)] = (await session.execute(query)).all()
+    assert kind == "payout.unknown"
+    assert said.endswith(f" {detail}")
+    assert not [key for key in stage.payouts.keys if payout_id in key]
+
+
 async def test_payout_that_restored_books_hold_again_is_sent_although_a_run_of_it_had_ended(stage):
     """Its command was repeated after the restore, and names the same payout."""
     made = await taken_out(stage)
