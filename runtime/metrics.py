@@ -119,7 +119,7 @@ class ApiMetrics:
         )
         self._archive_failing = Gauge(
             "bursar_wal_archive_failing_seconds",
-            "For how long PostgreSQL fails to archive its WAL; 0 when it does not, NaN when not known.",
+            "For how long PostgreSQL archives no WAL although it should; 0 when it does, NaN when not known.",
             registry=self.registry,
         )
         self.set_archive_failing(None)

@@ -32,3 +32,48 @@ async def test_archive_that_fails_is_seen_until_it_works() -> None:
             await again()
         await pool.close()
         await owner.close()
+
+
+async def test_archive_that_hangs_is_seen_until_it_goes_on() -> None:
+    """Its command neither fails nor ends, so no failure is counted while segments wait."""
+    with reachable_directory("archive") as home:
+        hangs = home / "hangs"
+        command = f"while test -e {hangs}; do sleep 0.1; done"
+        with running_postgres(home, {"fsync": "off", "archive_mode": "on", "archive_command": command}) as postgres:
+            owner = await asyncpg.connect(postgres.url("postgres", "postgres"))
+            await owner.execute("CREATE ROLE bursar_platform LOGIN; CREATE TABLE written (); SELECT pg_switch_wal()")
+            pool = await asyncpg.create_pool(postgres.url("bursar_platform", "postgres"), min_size=1, max_size=1)
+            archived = "SELECT last_archived_time FROM pg_stat_archiver"
+            while (last := await owner.fetchval(archived)) is None:
+                await again()
+            while await wal_archive.failing_since(pool) is not None:
+                await again()
+            hangs.touch()
+            try:
+                # The segment that is written to is not for the archive yet.
+                await owner.execute("CREATE TABLE more ()")
+                assert await wal_archive.failing_since(pool) is None
+                await owner.execute("SELECT pg_switch_wal()")
+                await owner.execute("CREATE TABLE yet_more ()")
+                assert await wal_archive.failing_since(pool) == last
+                assert await owner.fetchval("SELECT failed_count FROM pg_stat_archiver") == 0
+            finally:
+                hangs.unlink()
+            while await wal_archive.failing_since(pool) is not None:
+                await again()
+            await pool.close()
+            await owner.close()
+
+
+async def test_server_that_never_archived_a_segment_is_seen_where_time_ends_them() -> None:
+    settings = {"fsync": "off", "archive_mode": "on", "archive_timeout": "1d", "archive_command": "true"}
+    with reachable_directory("archive") as home, running_postgres(home, settings) as postgres:
+        owner = await asyncpg.connect(postgres.url("postgres", "postgres"))
+        pool = await asyncpg.create_pool(postgres.url("postgres", "postgres"), min_size=1, max_size=1)
+        began = await owner.fetchval("SELECT stats_reset FROM pg_stat_archiver")
+        assert await wal_archive.failing_since(pool) == began
+        await owner.execute("CREATE TABLE written (); SELECT pg_switch_wal()")
+        while await wal_archive.failing_since(pool) is not None:
+            await again()
+        await pool.close()
+        await owner.close()
