@@ -54,6 +54,9 @@ ELSEWHERE = {
     *("payout_paid", "payout_refused", "payout_waited_for_funds", "payout_looked_for", "payout_given_up"),
     *("invoice_paid", "invoice_paid_on_a_later_day", "invoice_uncollectible", "invoice_dunned_by_mail"),
     *("invoice_confirmed", "invoice_reopened", "invoice_sweep", "invoice_waited_for_its_organization"),
+    "invoice_told_while_it_was_read",
+    # Of code that waited for the next due date although news had come during its look.
+    "invoice_waited_although_it_was_told",
     *("payout_sweep", "earnings_recovery", "scheduled_payouts"),
     *("subscription_cancelled", "subscription_declined", "subscription_looked_up"),
     *("subscription_news_after_the_end", "subscription_not_begun", "subscription_cancelled_behind_a_lost_run"),
