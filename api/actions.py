@@ -14,14 +14,14 @@ EffectT = TypeVar("EffectT")
 class ReasonView(ResponseModel):
     """Why an action is refused: the `code` and the `detail` of the problem that the command answers with."""
 
-    code: str = Field(description="As in the list of error codes.")
-    detail: str
+    code: str = Field(description="The error code of the refusal, see /docs/errors.")
+    detail: str = Field(description="What is wrong, and what to do.")
 
 
 class JudgedView(ResponseModel, Generic[ActionT, EffectT]):
-    """One command of a noun: its effect where the caller may give it now, or the reason why not.
+    """One command: its effect if the caller may give it now, or the reason why not.
 
-    Both where another operator has to approve it: who gives it asks for that.
+    It has both if a second operator has to approve: giving the command requests the approval.
     """
 
     action: ActionT

@@ -52,7 +52,7 @@ log = structlog.get_logger("bursar.api")
 
 
 class Malformed(Invalid):
-    """The body is not JSON: bad syntax, bad UTF-8, a name twice in one object, `NaN`, nested too deep."""
+    """The body is not valid JSON: bad syntax or UTF-8, a duplicate name in an object, `NaN`, or nested too deep."""
 
     status = 400
 
@@ -65,35 +65,35 @@ class UnsupportedMediaType(Invalid):
 
 
 class TooLarge(Invalid):
-    """The body is longer than the API takes."""
+    """The body is longer than the API accepts."""
 
     code = "request.too_large"
     status = 413
 
 
 class MethodNotAllowed(DomainError):
-    """The path exists, and does not take this method."""
+    """The path exists, but this method is not allowed there."""
 
     code = "request.method_not_allowed"
     status = 405
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field; `field` is its path from the body, query, path or header."""
+    """What is wrong with one field; `field` is its path within the body, or the name of the parameter or header."""
 
     field: str
     message: str
 
 
 class Problem(BaseModel):
-    """An RFC 9457 problem document. Match on `code`; everything else is for people.
+    """An RFC 9457 problem document. Match on `code`; the texts may change.
 
-    Further members may stand beside these, for example `state` for `escrow.wrong_state`.
+    A code can add members, for example `state` with `escrow.wrong_state`.
     """
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(description="Link to the explanation of the code.", examples=["/docs/errors#not_found"])
+    type: str = Field(description="A link to the explanation of the code.", examples=["/docs/errors#not_found"])
     title: str = Field(description="Short title of the code.")
     status: int = Field(description="The HTTP status code.")
     code: str = Field(description="Stable error code for clients to match on.", examples=["not_found"])

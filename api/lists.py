@@ -51,16 +51,16 @@ class Int32(int):
 MAX_VALUES = 20
 
 _SHARED: dict[str, Any] = {
-    "since": Annotated[Moment | None, Query(alias="from", description="Only what was created at or after this time.")],
-    "until": Annotated[Moment | None, Query(alias="to", description="Only what was created before this time.")],
+    "since": Annotated[Moment | None, Query(alias="from", description="Only objects created at or after this time.")],
+    "until": Annotated[Moment | None, Query(alias="to", description="Only objects created before this time.")],
     "organization_id": Annotated[OrganizationId | None, Query(description="For operators: only of this organization.")],
     "agent_id": Annotated[AgentId | None, Query(description="Only of this agent.")],
     "contract_id": Annotated[ContractId | None, Query(description="Only of this contract.")],
     "provider": Annotated[SearchText | None, Query(description="Only of this provider, such as `stripe`.")],
     "currency": Annotated[Currency | None, Query(description="Only in this currency.")],
-    "min_amount": Annotated[Amount | None, Query(description="Only of this amount or more; send `currency` too.")],
-    "max_amount": Annotated[Amount | None, Query(description="Only of this amount or less; send `currency` too.")],
-    "q": Annotated[SearchText | None, Query(description="Only what contains this text, whatever its case.")],
+    "min_amount": Annotated[Amount | None, Query(description="Only amounts of at least this; send `currency` too.")],
+    "max_amount": Annotated[Amount | None, Query(description="Only amounts of at most this; send `currency` too.")],
+    "q": Annotated[SearchText | None, Query(description="Only objects that contain this text; case is ignored.")],
 }
 #: Filters that go together.
 CREATED = ("since", "until")

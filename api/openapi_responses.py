@@ -52,12 +52,12 @@ _KEY = "idempotency-key"
 
 _HEADERS: dict[str, Json] = {
     "X-Request-Id": {
-        "description": "Identifies the request in the logs: the client's own, or one that was made for it.",
+        "description": "Identifies the request in the logs: the id that the client sent, or one that Bursar generated.",
         "schema": {"type": "string"},
         "example": "req_01kar6h2d8e4wvq3r5s7t9x1zy",
     },
     "Retry-After": {
-        "description": "Seconds after which the same request can be sent again; with refusals that can pass.",
+        "description": "Seconds to wait before you send the same request again; with errors that can be retried.",
         "schema": {"type": "integer", "minimum": 0},
         "example": 1,
     },
@@ -67,7 +67,7 @@ _HEADERS: dict[str, Json] = {
         "example": '"key";q=6000;w=60, "organization";q=12000;w=60',
     },
     "RateLimit": {
-        "description": "What is left of each limit, and for how many seconds.",
+        "description": "What is left of each limit, and the seconds until it resets.",
         "schema": {"type": "string"},
         "example": '"key";r=5987;t=42, "organization";r=11950;t=42',
     },
@@ -87,17 +87,17 @@ _HEADERS: dict[str, Json] = {
         "example": 'Bearer realm="bursar"',
     },
     "ETag": {
-        "description": "The version of what is shown, for `If-Match` and `If-None-Match`.",
+        "description": "The version of the object, for `If-Match` and `If-None-Match`.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
     "Location": {
-        "description": "Where to read what was made.",
+        "description": "The path of the created object.",
         "schema": {"type": "string", "format": "uri-reference"},
         "example": "/api/v1/agents/agt_01kar6h2d8e4wvq3r5s7t9x1zy",
     },
     "Idempotent-Replayed": {
-        "description": "`true` when this is the answer that the key had before; else the header is left out.",
+        "description": "`true` if this is the stored response to the first request with this key; else left out.",
         "schema": {"type": "string", "enum": ["true"]},
         "example": "true",
     },

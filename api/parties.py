@@ -13,11 +13,11 @@ from repositories.party import Beside
 
 
 class NamedView(MetadataView):
-    """What has a title and parties, which see each other's names."""
+    """An object with a title and parties. The parties see each other's names."""
 
     title: str
-    payer_name: str = Field(description="The name of the organization that pays.")
-    payee_name: str = Field(description="The name of the organization that is paid.")
+    payer_name: str = Field(description="The name of the paying organization.")
+    payee_name: str = Field(description="The name of the organization whose agent is paid.")
     agent_name: str
 
 

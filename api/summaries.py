@@ -12,17 +12,17 @@ from repositories.listing import Counted
 
 
 class StatusCount(ResponseModel):
-    """How many there are in one state and currency, and their amounts together."""
+    """The number of objects in one state and currency, and the sum of their amounts."""
 
     status: str
     currency: str
     count: int
     amount: Exact
-    capped: bool = Field(description="Whether the state has more than were looked at: count and amount are at least.")
+    capped: bool = Field(description="Whether not all were counted: `count` and `amount` are then lower bounds.")
 
 
 class StatusSummary(ResponseModel):
-    """Counts by state and currency, of the newest 2,000 of each state at most."""
+    """Counts by state and currency. At most the newest 2,000 of each state are counted."""
 
     by_status: list[StatusCount]
 
@@ -33,13 +33,13 @@ class StatusSummary(ResponseModel):
 
 
 class ProviderCount(StatusCount):
-    """The same of one provider."""
+    """The number of objects of one provider in one state and currency, and the sum of their amounts."""
 
     provider: str
 
 
 class PaymentsSummary(StatusSummary):
-    """Counts by state and currency, and the same by provider, of the newest 2,000 of each state at most."""
+    """Counts by state and currency, and by provider. At most the newest 2,000 of each state are counted."""
 
     by_provider: list[ProviderCount]
 

@@ -14,10 +14,10 @@ class PurchaseStatus(StrEnum):
     """Whether a purchase gives access.
 
     Attributes:
-        ACTIVE: it does.
-        SUSPENDED: a bank has taken back what was paid, or is about to.
-        REFUNDED: what was paid went back.
-        ENDED: its period is over, renewed or not; or one that is paid by use was cancelled.
+        ACTIVE: it gives access until it ends.
+        SUSPENDED: no access, because of a chargeback of its payment, decided or pending.
+        REFUNDED: no access, because the payment was refunded.
+        ENDED: no access, because its period is over, renewed or not, or because a purchase by use was cancelled.
     """
 
     ACTIVE = "active"

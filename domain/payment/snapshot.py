@@ -103,7 +103,7 @@ class RefundSnapshot:
 
 
 class DisputeStatus(StrEnum):
-    """Where a dispute stands at its provider."""
+    """The status of a chargeback at its provider. With `inquiry`, the bank only asks, and no money moves."""
 
     INQUIRY = "inquiry"  # asked about; no money was taken
     NEEDS_RESPONSE = "needs_response"

@@ -28,7 +28,7 @@ WORKFLOW = "workflow"
 
 
 class PaymentStatus(StrEnum):
-    """The states of API documents."""
+    """The status of a payment. `unknown`: the provider's response was lost."""
 
     CREATED = "created"
     REQUIRES_ACTION = "requires_action"
@@ -87,7 +87,7 @@ class Booked:
 
 
 class RefundState(StrEnum):
-    """`requested`: our books have it, the provider perhaps not yet; `unknown`: the provider's answer was lost."""
+    """`requested`: recorded, and not yet confirmed by the provider; `unknown`: the provider's response was lost."""
 
     REQUESTED = "requested"
     UNKNOWN = "unknown"
@@ -183,7 +183,7 @@ class Dispute:
 
 
 class Fulfilment(StrEnum):
-    """Whether the purpose was reached: `gone` when it no longer could be."""
+    """Whether the payment was fulfilled: `pending`: not yet; `done`: it was; `gone`: it can no longer be."""
 
     PENDING = "pending"
     DONE = "done"

@@ -14,7 +14,7 @@ from domain.tax.sale import SaleTax
 
 
 class PurposeKind(StrEnum):
-    """What a payment is for: credits, an escrow's money, an invoice, slots, cash on the balance, or an agent."""
+    """What a payment is for: credits, funding an escrow, an invoice, slots, a cash balance, or buying an agent."""
 
     CREDITS = "credits"
     ESCROW = "escrow"
