@@ -155,7 +155,7 @@ async def _wanted(
         if named is not None:
             metadata[named[1]] = value
             if not value:
-                raise refused(named[1], "Name the value that it has to have.")
+                raise refused(named[1], "A value is required. Send the value to filter by.")
     if len(metadata) > MAX_FILTERS:
         raise Invalid(
             f"A list can be filtered by at most {MAX_FILTERS} metadata keys. Send fewer of them.",

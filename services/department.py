@@ -145,13 +145,13 @@ async def _check(session: AsyncSession, org_id: str, wanted: Attribution) -> Non
     if wanted.department_id is not None:
         await _open(session, org_id, wanted.department_id, "department_id")
     if wanted.project_id is not None and not await departments.project_exists(session, org_id, wanted.project_id):
-        raise Invalid("There is no such project of the organization.", extra={"field": "project_id"})
+        raise Invalid("The organization has no such project.", extra={"field": "project_id"})
 
 
 async def _open(session: AsyncSession, org_id: str, department_id: str, field: str) -> Department:
     row = await departments.find(session, department_id, org_id)
     if row is None or row.closed_at is not None:
-        raise Invalid("There is no such open department of the organization.", extra={"field": field})
+        raise Invalid("The organization has no such open department.", extra={"field": field})
     return row
 
 

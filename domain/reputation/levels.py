@@ -106,7 +106,7 @@ def check(levels: tuple[Level, ...], usual_commission_bps: int) -> None:
     if len(levels) > MAX_LEVELS:
         raise _refused("levels", f"There can be {MAX_LEVELS} levels at most.")
     if len({level.name for level in levels}) < len(levels):
-        raise _refused("levels", "Two levels have the same name.")
+        raise _refused("levels", "Two levels have the same name. Give each level its own name.")
     if levels and (levels[0].from_e6 or levels[0].least_evidence):
         raise _refused("levels.0.from_score", "The first level must start at a score of 0 without evidence.")
     for number, (before, level) in enumerate(pairwise(levels), start=1):

@@ -104,7 +104,7 @@ def _agent(key: SpendingKey, named: Named, known: Known) -> tuple[str | None, At
     if key.agent_id is not None:
         raise _refused("agent_id", "This key spends for its own agent only.")
     if named.agent_id not in known.agents:
-        raise _refused("agent_id", "There is no such agent of the organization.")
+        raise _refused("agent_id", "The organization has no such agent.")
     return named.agent_id, known.agents[named.agent_id]
 
 
@@ -122,7 +122,7 @@ def _department(asked: str | None, own: str | None, agents: str | None, confined
     if asked is None or asked == bound:
         return bound
     if asked not in paths:
-        raise _refused("department_id", "There is no such open department of the organization.")
+        raise _refused("department_id", "The organization has no such open department.")
     if (bound is None and confined) or (bound is not None and not within(asked, bound)):
         raise _refused("department_id", "This key may not spend for this department.")
     return asked
@@ -135,7 +135,7 @@ def _project(asked: str | None, own: str | None, agents: str | None, confined: b
     if asked is None or asked == bound:
         return bound
     if asked not in known.projects:
-        raise _refused("project_id", "There is no such project of the organization.")
+        raise _refused("project_id", "The organization has no such project.")
     if bound is not None or confined:
         raise _refused("project_id", "This key may not spend for this project.")
     return asked

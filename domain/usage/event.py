@@ -163,12 +163,12 @@ def check_time(event: UsageEvent, *, now: datetime, late: timedelta) -> None:
 
     Raises:
         LateEvent: it is older than `late`.
-        InvalidEvent: it lies ahead.
+        InvalidEvent: it is in the future.
     """
     if event.occurred_at < now - late:
         raise LateEvent(f"The event is older than events are accepted for ({late.days} days).")
     if event.occurred_at > now + AHEAD:
-        raise _wrong("time", "lies ahead")
+        raise _wrong("time", "must not be in the future")
 
 
 def check_source(event: UsageEvent, *, is_platform: bool) -> None:
@@ -218,7 +218,7 @@ def _text(field: str, value: object) -> str:
 
 def _check_extension(name: str, value: object) -> None:
     if not _EXTENSION.fullmatch(name):
-        raise _wrong(name[:40], "is no attribute of CloudEvents: names have lower-case letters and digits only")
+        raise _wrong(name[:40], "is not a valid CloudEvents attribute name: use lower-case letters and digits only")
     if value is not None and not isinstance(value, str | int | bool):
         raise _wrong(name, "must be a string, a whole number or a boolean")
 
