@@ -2672,7 +2672,7 @@ class PaymentView(Model):
 
 
 class PaymentsSummary(Model):
-    """Counts by state and currency, and the same by provider, of the newest 2,000 of each state at most."""
+    """Counts by state and currency, and by provider. At most the newest 2,000 of each state are counted."""
 
     by_status: list[StatusCount] = NOT_SENT
     by_provider: list[ProviderCount] = NOT_SENT
@@ -2933,7 +2933,7 @@ class ProjectView(Model):
 
 
 class ProviderCount(Model):
-    """The same of one provider."""
+    """The number of objects of one provider in one state and currency, and the sum of their amounts."""
 
     status: str = NOT_SENT
     currency: str = NOT_SENT
@@ -3605,7 +3605,7 @@ class StatementView(Model):
 
 
 class StatusCount(Model):
-    """How many there are in one state and currency, and their amounts together."""
+    """The number of objects in one state and currency, and the sum of their amounts."""
 
     status: str = NOT_SENT
     currency: str = NOT_SENT
@@ -3615,7 +3615,7 @@ class StatusCount(Model):
 
 
 class StatusSummary(Model):
-    """Counts by state and currency, of the newest 2,000 of each state at most."""
+    """Counts by state and currency. At most the newest 2,000 of each state are counted."""
 
     by_status: list[StatusCount] = NOT_SENT
 
