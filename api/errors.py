@@ -12,7 +12,10 @@ DomainError
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -47,6 +50,8 @@ MEDIA_TYPE = "application/problem+json"
 LOGGED_PATH = 500
 #: How much of a path a refusal repeats.
 MAX_INSTANCE = 2000
+
+ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 
 log = structlog.get_logger("bursar.api")
 
@@ -266,6 +271,11 @@ def install(app: FastAPI) -> None:
 
 Responses = dict[int | str, dict[str, Any]]
 
+#: A heading with a code, and the paragraph after its status.
+_EXPLANATION = re.compile(r"^### `([a-z0-9_.]+)`\n+\*\*[^*]+\*\*((?:.|\n(?![\n#]))+)", re.MULTILINE)
+_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+_SENTENCE_ENDS = re.compile(r"(?<=\.) (?=[A-Z`])|; (?=`)")
+#: What a code's class says where it is raised with no narrower code.
 _EXAMPLE_DETAIL: dict[type[DomainError], str] = {
     Invalid: "amount: The amount must be a plain decimal number such as 12.50.",
     CardNumber: "The request contains what looks like a payment card number, and nothing of it was stored.",
@@ -290,11 +300,27 @@ def _example(error: type[DomainError], code: str) -> dict[str, Any]:
             "title": title_of(code),
             "status": error.status,
             "code": code,
-            "detail": _EXAMPLE_DETAIL.get(error, (error.__doc__ or "").strip().splitlines()[0]),
+            "detail": _example_detail(error, code),
             "instance": "/api/v1/…",
             "request_id": "req_…",
         },
     }
+
+
+def _example_detail(error: type[DomainError], code: str) -> str:
+    if code == error.code and error in _EXAMPLE_DETAIL:
+        return _EXAMPLE_DETAIL[error]
+    return _explained()[code]
+
+
+@cache
+def _explained() -> dict[str, str]:
+    """Return the first sentence that docs/errors.md has about each code, as plain text."""
+    explained = {}
+    for code, text in _EXPLANATION.findall(ERRORS_DOCUMENT.read_text(encoding="utf-8")):
+        sentence = _SENTENCE_ENDS.split(_LINK.sub(r"\1", " ".join(text.split())))[0].removesuffix(".")
+        explained[code] = sentence.replace("`", "") + "."
+    return explained
 
 
 def errors(*classes: type[DomainError] | tuple[type[DomainError], str]) -> Responses:

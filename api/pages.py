@@ -5,19 +5,17 @@ import hashlib
 import html
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 
 from fastapi import APIRouter
 from markdown_it import MarkdownIt
 from starlette.responses import HTMLResponse
 
 from api.deps import SettingsDep
+from api.errors import ERRORS_DOCUMENT
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _read = partial(router.api_route, methods=["GET", "HEAD"])
 _MARKDOWN = MarkdownIt("js-default", {"html": False})
-
-ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
 code{background:#8882;padding:.1em .3em;border-radius:.2em}:target{background:#fd08}"""
