@@ -39,7 +39,10 @@ class Ordering(StrEnum):
 
 
 class EndpointStatus(StrEnum):
-    """The states of API documents."""
+    """Where an endpoint stands: `enabled` and `paused` keep new events, and only `enabled` is sent them.
+
+    An operator pauses it and resumes it. It is `disabled` by the organization, or because its receiver is gone.
+    """
 
     ENABLED = "enabled"
     PAUSED = "paused"  # an operator holds it back; events are kept
@@ -139,7 +142,7 @@ def enabled(endpoint: Endpoint, *, actor: str) -> Outcome:
     """Send to it again, beginning with what has waited."""
     _demand_there(endpoint)
     if endpoint.status is EndpointStatus.PAUSED:
-        raise _wrong(endpoint, "enabled. An operator paused it")
+        raise _wrong(endpoint, "enabled: an operator paused it. Ask an operator to resume it")
     return _becomes(endpoint, EndpointStatus.ENABLED, "enabled", actor)
 
 
@@ -151,7 +154,7 @@ def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
     """
     _demand_there(endpoint)
     if endpoint.status is EndpointStatus.PAUSED:
-        raise _wrong(endpoint, "disabled. An operator paused it, and nothing is sent to it")
+        raise _wrong(endpoint, "disabled: an operator paused it, and nothing is sent to it")
     return _becomes(endpoint, EndpointStatus.DISABLED, "disabled", actor, reason or "Disabled by request.")
 
 
@@ -197,7 +200,10 @@ def skipped(endpoint: Endpoint, delivery_id: object, *, actor: str, reason: str)
         WrongEndpointState: it is disabled or deleted.
     """
     if endpoint.status in ENDED:
-        raise _wrong(endpoint, "skipped in part")
+        raise WrongEndpointState(
+            f"A webhook endpoint that is {endpoint.status.value} sends nothing, so no delivery can be skipped.",
+            extra={"state": endpoint.status.value},
+        )
     if not isinstance(delivery_id, str) or not 0 < len(delivery_id) <= 64:
         raise Invalid('Name the delivery that is to be skipped: {"delivery": "whd_…"}.', extra={"field": "delivery"})
     details: dict[str, object] = {"delivery_id": delivery_id, "reason": reason}

@@ -139,6 +139,6 @@ def test_next_try_is_waited_for_and_named() -> None:
 def test_what_an_operator_paused_no_tenant_resumes_by_disabling_it_first():
     held = rules.paused(Endpoint(endpoint_id="whe_1", org_id="org_1"), actor=BY, reason="").endpoint
     for change in (rules.disabled, rules.enabled):
-        with pytest.raises(WrongEndpointState, match="An operator paused it"):
+        with pytest.raises(WrongEndpointState, match="an operator paused it"):
             change(held, actor="org_1/owner")
     assert rules.deleted(held, actor="org_1/owner").endpoint.status is EndpointStatus.DELETED
