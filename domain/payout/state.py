@@ -13,8 +13,8 @@ WORKFLOW = "workflow"
 class PayoutStatus(StrEnum):
     """Where a payout stands. `paid`: sent to the bank account; `failed`: not sent, and back in the earnings.
 
-    `requested`: taken out of the earnings, to be sent. `waiting_for_funds`: the platform's balance at the provider is too
-    small. `unknown`: the provider may have sent it, and Bursar looks for it there.
+    `requested`: taken out of the earnings, to be sent. `waiting_for_funds`: the platform's balance at the provider is
+    too small. `unknown`: the provider may have sent it, and Bursar looks for it there.
     """
 
     REQUESTED = "requested"  # taken out of the earnings, to be sent
