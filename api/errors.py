@@ -300,17 +300,12 @@ def _example(error: type[DomainError], code: str) -> dict[str, Any]:
             "title": title_of(code),
             "status": error.status,
             "code": code,
-            "detail": _example_detail(error, code),
+            # What docs/errors.md says about a narrower code is read where the document is written.
+            "detail": _EXAMPLE_DETAIL.get(error, "") if code == error.code else "",
             "instance": "/api/v1/…",
             "request_id": "req_…",
         },
     }
-
-
-def _example_detail(error: type[DomainError], code: str) -> str:
-    if code == error.code and error in _EXAMPLE_DETAIL:
-        return _EXAMPLE_DETAIL[error]
-    return _explained()[code]
 
 
 @cache
@@ -400,6 +395,9 @@ def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
     _add_string(responses, CardNumber)
     _add_string(responses, DomainError)
     _add_string(responses, Unavailable)
+    for response in responses.values():
+        for code, example in response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {}).items():
+            example["value"]["detail"] = example["value"]["detail"] or _explained()[code]
 
 
 def _add_string(responses: dict[str, Any], error: type[DomainError], code: str | None = None) -> None:
