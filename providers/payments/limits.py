@@ -26,9 +26,9 @@ def transferable(amount_minor: int, currency: str) -> int:
 
 
 def refundable(provider: str | None, amount_minor: int, most_minor: int, currency: str) -> int:
-    """Return the least from an amount on that a provider can give back: it takes no more decimals than it charges.
+    """Round an amount up to the decimals in which a provider makes refunds, which are those in which it charges.
 
-    Where that is more than `most_minor`, it is the most below the amount. Without a provider it is the amount.
+    It is rounded down where that would be more than `most_minor`. Without a provider the amount stays.
     """
     unit = _refund_unit(provider, currency)
     up: int = -(-amount_minor // unit) * unit
