@@ -157,13 +157,19 @@ async def test_payment_whose_answer_was_lost_is_the_one_of_its_fall(shop: Shop) 
     assert shop.stage.fake.count(made[0]["id"]) == 1
 
 
-async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_counts(shop: Shop) -> None:
+async def under_way(shop: Shop) -> Any:
+    """Have a fall ask for a top-up, and return its payment, which the bank has yet to make."""
     await set_auto_topup(shop, "pm_bank", monthly_cap="150")
     await sweep(shop.stage)
     while not await payments_of(shop):
         await again()
     (made,) = await payments_of(shop)
     await shop.until(made, "requires_action")
+    return made
+
+
+async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_counts(shop: Shop) -> None:
+    made = await under_way(shop)
     shop.there(made).status = ProviderStatus.PROCESSING
     await set_auto_topup(shop, "pm_bank", below="30", monthly_cap="150")
     await sweep(shop.stage)
@@ -343,12 +349,7 @@ async def test_top_up_that_is_refunded_is_not_bought_again_by_itself(shop: Shop)
 
 async def bought_late(shop: Shop) -> Any:
     """Have a top-up cancelled, and its money arrive all the same."""
-    await set_auto_topup(shop, "pm_bank", monthly_cap="150")
-    await sweep(shop.stage)
-    while not await payments_of(shop):
-        await again()
-    (made,) = await payments_of(shop)
-    await shop.until(made, "requires_action")
+    made = await under_way(shop)
     good(await shop.payer.post(f"/payments/{made['id']}/cancel", {}, key=new_key()))
     await lose_run(shop)
     await sweep(shop.stage)
