@@ -229,13 +229,18 @@ async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str)
     Raises:
         Conflict: `marketplace.suspended`.
     """
-    rows = await marketplace.charged_back(session, org_id, agent_id)
-    if any(is_disputed(payments.state_of(row)) for row in rows):
+    if await is_charged_back(session, org_id, agent_id):
         raise Conflict(
             "A chargeback of an earlier purchase of this agent is open or lost. "
             "The agent can be bought again once the chargeback is won.",
             code="marketplace.suspended",
         )
+
+
+async def is_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> bool:
+    """Tell whether a chargeback of an earlier purchase of the agent is open or lost. Needs the platform's session."""
+    rows = await marketplace.charged_back(session, org_id, agent_id)
+    return any(is_disputed(payments.state_of(row)) for row in rows)
 
 
 def is_kept(purchase: MarketplacePurchase, now: datetime) -> bool:

@@ -11,7 +11,6 @@ from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
-from domain.errors import Conflict
 from domain.marketplace.offer import NotForSale, OfferModel, OfferStatus
 from domain.marketplace.renewal import is_past
 from domain.marketplace.sale import PurchaseStatus, shares_between, shares_of, status_after
@@ -28,7 +27,7 @@ from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
 from services import recovery
 from services.debt import close_paid_debts, owed_minor
-from services.marketplace import new_purchase, owned_now, refuse_charged_back
+from services.marketplace import is_charged_back, new_purchase, owned_now
 from services.purposes.base import Alone
 from services.tax_receipt import TaxedMovement
 
@@ -287,10 +286,8 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
     if purpose.renews is None:
         if await owned_now(session, terms.org_id, purpose.agent_id, at) is not None:
             raise NotForSale("The organization has this agent already.")
-        try:
-            await refuse_charged_back(session, terms.org_id, purpose.agent_id)
-        except Conflict as refusal:
-            raise NotForSale(refusal.detail) from refusal
+        if await is_charged_back(session, terms.org_id, purpose.agent_id):
+            raise NotForSale("A chargeback of an earlier purchase of this agent is open or lost.")
     else:
         before = await marketplace.get_purchase(session, purpose.renews, lock=True)
         if before.renews_at is None:
