@@ -27,7 +27,6 @@ PAGES = (
     "disputes/{id}",
     "invoices/{id}",
     "alerts",
-    "usage",
 )
 
 
@@ -90,7 +89,6 @@ class Home:
     balance_failed: Failed | None
     spending: Chart | None
     spending_failed: Failed | None
-    usage_href: str
     latest: tuple[Row, ...]
     latest_href: str
     latest_failed: Failed | None
@@ -138,7 +136,6 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         balance_failed=unanswered("Balance of 30 days", answers["balance"], base),
         spending=spending_of(answers["spent"], prefs),
         spending_failed=unanswered("Spending by service, 30 days", answers["spent"], base),
-        usage_href=f"{base}/usage" if has["usage"] else "",
         latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
         latest_failed=unanswered("Latest movements", latest, base),
@@ -158,7 +155,7 @@ def _cards(
         Card(label="Reserved", amount=written("held"), href=listed, note="Set aside for work under way"),
         Card(label="Held in escrow", amount=written("in_escrow"), href=escrows, note="Until work is settled"),
         Card(label="Owed", amount=written("owed"), href=listed, note="Taken from what comes in next"),
-        *_spent(spent, f"{base}/usage" if has["usage"] else "", prefs),
+        *_spent(spent, listed, prefs),
     )
 
 

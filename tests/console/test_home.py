@@ -106,7 +106,7 @@ def test_spending_of_this_month_stands_against_the_same_days_of_the_last() -> No
     assert (card.label, card.amount.text, card.href) == (
         "Spent this month",
         "12.00\N{NO-BREAK SPACE}credits",
-        f"{BASE}/usage",
+        f"{BASE}/transactions",
     )
     assert card.note == "8.00\N{NO-BREAK SPACE}credits from Oct 1 to Oct 24, 50% more. Days are UTC."
 
