@@ -152,10 +152,10 @@ SCHEMAS: dict[str, Json] = {
     "AgentEarningsSummaryView": _EARNED,
     "SummaryView": {"invoices_due": [], "expiring": [{"amount": "100.00"}], "shortened": []},
     "StuckRunView": {"kind": "escrow", "status": "funded"},
-    "MovementView": {"kind": "spend", "amount": "-2.00", "balance_after": "440.00", "reference": f"spd_{SUFFIX}"},
+    "MovementView": {"kind": "use", "amount": "-2.00", "balance_after": "440.00", "reference": f"hold_{SUFFIX}"},
     "AccountStatementView": {
         **{"opening_balance": "442.00", "closing_balance": "440.00"},
-        "data": [{"kind": "spend", "amount": "-2.00", "balance": "440.00", "paid": [_money("0.20", "USD")]}],
+        "data": [{"kind": "use", "amount": "-2.00", "balance": "440.00", "paid": [_money("0.20", "USD")]}],
     },
     "AccountBalanceView": {"balance": "440.00"},
     "TransferView": {
@@ -285,7 +285,7 @@ SCHEMAS: dict[str, Json] = {
         **{"equity": _section(None, "0.00"), "result": "0.75"},
     },
     "JournalTransferView": {
-        **{"kind": "payment.capture", "reference": f"pay_{SUFFIX}"},
+        **{"kind": "payment.received", "reference": f"pay_{SUFFIX}"},
         "entries": [
             {"account": "clearing/stripe", "line": "stripe", "debit": "50.00", "credit": None, "currency": "USD"},
             {

@@ -417,3 +417,19 @@ def uuid_of(text: str) -> UUID:
     for digit in text.rpartition("_")[2]:
         number = number << 5 | _ALPHABET.index(digit)
     return UUID(int=number)
+
+
+def shown_reference(kind: str, kept: str | None) -> str | None:
+    """Write the reference of a transfer as clients know it: the books keep a spend's as its bare UUID.
+
+    What is used by reference was reserved before, so that is a `hold_…`; otherwise `spd_…` names any spend.
+    """
+    try:
+        return None if kept is None else uuid_id("hold" if kind == "use" else "spd", UUID(kept))
+    except ValueError:
+        return kept
+
+
+def kept_reference(shown: str) -> str:
+    """Write a reference as the books keep it, see `shown_reference`."""
+    return str(uuid_of(shown)) if is_id(shown, "spd") or is_id(shown, "hold") else shown

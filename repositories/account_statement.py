@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.account_statement import StatementLine, StatementPeriod
-from domain.ids import transfer_id
+from domain.ids import shown_reference, transfer_id
 
 #: Transfers that meet at an account are numbered by its lock, and stamped a moment before: so far back is looked for
 #: one that was stamped later. The place of a moment is then the same for the statement before it and the one after.
@@ -212,7 +212,7 @@ async def lines(
             amount_minor=row.amount,
             balance_minor=row.balance,
             kind=row.kind,
-            reference=row.reference,
+            reference=shown_reference(row.kind, row.reference),
             purpose=row.purpose,
             counterparties=tuple(row.counterparties),
             paid=tuple((asset, int(amount)) for asset, amount in row.paid),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.accounting import Entry, JournalTransfer, LineSum
 from domain.accounts import AccountKind
-from domain.ids import transfer_id, uuid_of
+from domain.ids import shown_reference, transfer_id, uuid_of
 from ledger.invariants import Invariant
 
 _DAY = timedelta(days=1)
@@ -139,7 +139,7 @@ async def _of_day(
             JournalTransfer(
                 id=transfer_id(key),
                 kind=first["kind"],
-                reference=first["reference"],
+                reference=shown_reference(first["kind"], first["reference"]),
                 org_id=first["org_id"],
                 effective_at=first["effective_at"],
                 recorded_at=first["recorded_at"],

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ids import kept_reference
 from repositories.listing import Wanted
 
 #: Where a page begins: transfer, account and version of the last row before it.
@@ -81,6 +82,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     if "reference" in values:
         entries = "ledger.transfers r JOIN ledger.entries e ON e.transfer_id = r.id"
         where.append("r.reference = :reference")
+        values["reference"] = kept_reference(values["reference"])
         filters.remove("reference")
     elif "account" in values:
         found = await _accounts(session, values["account"], wanted.org_id)

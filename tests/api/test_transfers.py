@@ -52,6 +52,11 @@ async def test_use_of_credits_is_the_cause_of_its_transfer(operator: Caller, new
     moved = await newest(tenant.owner)
     shown = good(await tenant.owner.get(f"/ledger/transfers/{moved['id']}"))
     assert shown["cause"] == {"type": "reservation", "id": held["id"]}
+    assert shown["reference"] == moved["reference"] == held["id"]
+    found = good(await tenant.owner.get(f"/billing/transactions?reference={held['id']}"))["data"]
+    assert [each["id"] for each in found] == [moved["id"]]
+    good(await operator.post(f"/credits/spends/{used['id']}/refunds", {}, key=new_key()), 201)
+    assert (await newest(tenant.owner))["reference"] == used["id"]
 
 
 async def test_transfer_of_others_is_not_found(operator: Caller, tenant: Tenant, stranger: Tenant) -> None:

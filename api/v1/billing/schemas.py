@@ -6,7 +6,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 
 from api.fields import Exact, ResponseModel
-from domain.ids import transfer_id
+from domain.ids import shown_reference, transfer_id
 from domain.money import format_amount
 
 
@@ -39,7 +39,10 @@ class MovementView(ResponseModel):
     balance_after: Exact
     account: str
     counterparties: list[str] = Field(description="The other accounts of the transfer that the caller may see.")
-    reference: str | None
+    reference: str | None = Field(
+        description="The id of the object that the transfer was for. It is null for uses of credits that were not "
+        "reserved; `cause` of `GET /ledger/transfers/{transfer_id}` names those."
+    )
     effective_at: datetime
     recorded_at: datetime
 
@@ -54,7 +57,7 @@ class MovementView(ResponseModel):
             balance_after=format_amount(row["balance_after"], row["asset"]),
             account=row["path"],
             counterparties=row["counterparties"],
-            reference=row["reference"],
+            reference=shown_reference(row["kind"], row["reference"]),
             effective_at=row["effective_at"],
             recorded_at=row["recorded_at"],
         )

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from api.fields import Exact, ResponseModel
-from domain.ids import transfer_id
+from domain.ids import shown_reference, transfer_id
 from domain.money import format_amount
 from repositories.transfer import Transfer
 
@@ -65,7 +65,7 @@ class TransferView(ResponseModel):
         return cls(
             id=transfer_id(row["id"]),
             kind=row["kind"],
-            reference=row["reference"],
+            reference=shown_reference(row["kind"], row["reference"]),
             cause=None if kind is None or cause_id is None else CauseView(type=kind, id=cause_id),
             effective_at=row["effective_at"],
             recorded_at=row["recorded_at"],
