@@ -285,6 +285,13 @@ def ident(value: str) -> Ident:
     return Ident(value, short_id(value))
 
 
+def account(path: str) -> Ident:
+    """Return an account of the reader's organization as it is shown: `credits`, `escrow/esc_0192…8c1d`."""
+    parts = path.split("/")
+    own = parts[2:] if parts[0] == "org" else parts
+    return Ident(path, "/".join(short_id(part) if part[-27:-26] == "_" else part for part in own))
+
+
 def short_id(value: str) -> str:
     """Cut a long id in its middle, `esc_0192f3…8c1d`: its kind and both ends stay."""
     if len(value) <= _WHOLE:

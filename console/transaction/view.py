@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
+from console.format import Amount, Ident, Moment, Prefs, account, amount, ident, moment
 from console.lists import Found, Listed
 
 FILTERS = ("q", "kind", "account", "reference", "currency")
@@ -27,8 +27,8 @@ class Row:
     href: str
     kind: str
     at: Moment
-    account: str
-    reference: str
+    account: Ident
+    reference: Ident | None
     amount: Amount
     balance: Amount
 
@@ -64,8 +64,8 @@ def row(movement: Mapping[str, Any], prefs: Prefs, href: str) -> Row:
         href=href.replace("{id}", movement["id"]),
         kind=words_of(movement["kind"]),
         at=moment(movement["effective_at"], prefs),
-        account=movement["account"],
-        reference=movement["reference"] or "",
+        account=account(movement["account"]),
+        reference=ident(movement["reference"]) if movement["reference"] else None,
         amount=amount(movement["amount"], movement["currency"], prefs, signed=True),
         balance=amount(movement["balance_after"], movement["currency"], prefs),
     )

@@ -176,5 +176,11 @@ def test_an_id_keeps_its_kind_and_both_ends():
     assert f.short_id("esc_1") == "esc_1"
 
 
+def test_an_account_is_named_within_its_organization():
+    escrow, own = "escrow/esc_01m8e4eer5fydtfnwdwwvyab52", "org/org_01m8e4eer5fydtfnwdwwvyab52/granted_earnings"
+    assert f.account(escrow) == f.Ident(escrow, "escrow/esc_01m8…ab52")
+    assert f.account(own) == f.Ident(own, "granted_earnings")
+
+
 def test_words_are_joined_as_in_a_sentence():
     assert [f.joined(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
