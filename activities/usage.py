@@ -25,6 +25,7 @@ from contracts.usage import (
 )
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
+from domain.organization import OrganizationStatus
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
 from domain.usage.meter import TooManyReadings
@@ -156,14 +157,14 @@ class UsageActivities:
                     key=f"usage.not_counted:{SOURCE}:{message.at:%Y-%m-%d}",
                     detail=(
                         f"{sync.invalid} calls of the spend log could not be counted and {sync.unassigned} name no "
-                        f"organization. {sync.why or ''}"
+                        f"organization, or a closed one. {sync.why or ''}"
                     ).strip(),
                 )
 
     async def _record(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool = True
     ) -> list[Outcome] | None:
-        """Record calls of one organization; None where there is none of that id.
+        """Record calls of one organization; None where there is none of that id, or it is closed.
 
         Calls that its meters would read too many values of at once, or of which one cannot be stored, are recorded in
         halves. The one that cannot be stored is counted without what its caller says of it.
@@ -184,13 +185,13 @@ class UsageActivities:
     async def _record_at_once(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool
     ) -> list[Outcome] | None:
-        """Record calls of one organization in one transaction; None where there is none of that id."""
+        """Record calls of one organization in one transaction; None where there is none of that id, or it is closed."""
         metering = self._metering
         delivery = Delivery(
             actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates, paying=metering.paying
         )
         async with self._database.platform() as session:
-            if not await organizations.exists(session, org_id):
+            if await organizations.status_of(session, org_id) in {None, OrganizationStatus.CLOSED}:
                 return None
             calls = [event_of(row, heard=heard) for row in rows]
             done = await record(session, delivery, calls)

@@ -6,12 +6,14 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.billing_terms import USUAL, AgreedPrice, BillingTerms, DiscountStep, TermsVersion, UsageMode
 from domain.invoice.collection import CollectionMethod
+from domain.organization import OrganizationClosed, OrganizationStatus
 from domain.plan import Interval, PlanPrice
 from domain.spend.calendar import BEGINNING, zone_of
 from models.billing_terms import BillingTermsRow
@@ -87,6 +89,32 @@ async def holding(session: AsyncSession, org_id: str, at: datetime) -> TermsVers
     """Return the version that holds at a time; None where none was made."""
     query = select(BillingTermsRow).where(BillingTermsRow.org_id == org_id, BillingTermsRow.starts_at <= at)
     row = (await session.scalars(query.order_by(BillingTermsRow.version.desc()).limit(1))).one_or_none()
+    return None if row is None else version_of(row)
+
+
+_NEWEST = aliased(
+    BillingTermsRow,
+    select(BillingTermsRow)
+    .where(BillingTermsRow.org_id == bindparam("org_id"), BillingTermsRow.starts_at <= bindparam("at"))
+    .order_by(BillingTermsRow.version.desc())
+    .limit(1)
+    .lateral(),
+)
+_STATUS = select(func.organization_status(bindparam("org_id")).label("status")).subquery()
+_OPEN = select(_STATUS.c.status, _NEWEST).select_from(_STATUS).outerjoin(_NEWEST, true())
+
+
+async def holding_while_open(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
+    """Do what `holding` does, and keep the organization from being closed until the transaction ends, in one statement.
+
+    Needs the platform's session.
+
+    Raises:
+        OrganizationClosed: it is closed.
+    """
+    standing, row = (await session.execute(_OPEN, {"org_id": org_id, "at": at})).one()
+    if standing == OrganizationStatus.CLOSED.value:
+        raise OrganizationClosed("The organization is closed.", extra={"organization_id": org_id})
     return None if row is None else version_of(row)
 
 

@@ -75,6 +75,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
         documents: CloudEvents as they were parsed.
 
     Raises:
+        OrganizationClosed: the organization is closed. An open one is not closed before the transaction ends.
         TooManyReadings: the meters of the organization would read too much of them. Fewer are recorded.
     """
     sent = [_read(delivery, document) for document in documents]

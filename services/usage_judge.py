@@ -101,11 +101,13 @@ class Context:
 async def context_of(
     session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
 ) -> Context:
-    """Read all that events of one request are judged by, together.
+    """Read all that events of one request are judged by, together; the organization stays open until they are recorded.
 
     Raises:
+        OrganizationClosed: the organization is closed.
         TooManyReadings: the meters of the organization would read too much of them.
     """
+    held = await billing_terms.holding_while_open(session, delivery.org_id, delivery.at)
 
     def named(name: str) -> set[str]:
         return {value for each in events if (value := each.get(name)) is not None}
@@ -119,7 +121,6 @@ async def context_of(
     for meter in await counting(session, delivery.org_id, {each.type for each in events}):
         meters[meter.event_type].append(meter)
     check_readings(meters, [each.type for each in events])
-    held = await billing_terms.holding(session, delivery.org_id, delivery.at)
     return Context(
         delivery=delivery,
         arrears=held.terms if held is not None and held.terms.mode is UsageMode.ARREARS else None,

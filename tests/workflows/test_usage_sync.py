@@ -447,6 +447,24 @@ async def test_pitfall_38_call_that_is_logged_late_is_found(proxy: Proxy) -> Non
 
 
 @pytest.mark.db
+async def test_calls_of_a_closed_organization_are_not_counted_and_alert(proxy: Proxy) -> None:
+    counted = await proxy.call(30)
+    assert (await proxy.sync()).accepted == 1
+    closed = "UPDATE organizations SET status = 'closed', status_by = 'kim', status_at = now() WHERE id = :org"
+    async with proxy.database.platform() as session:
+        await session.execute(text(closed), {"org": proxy.org_id})
+    await proxy.call(10)
+    done = await proxy.sync(back_seconds=3600)
+    assert (done.accepted, done.duplicates, done.invalid, done.unassigned) == (0, 0, 0, 2)
+    # It is not tried again: what is closed stays closed.
+    assert await proxy.reached() == proxy.now
+    assert [row[0] for row in await proxy.events()] == [counted]
+    async with proxy.database.platform() as session:
+        [detail] = await session.scalars(text("SELECT detail FROM alerts WHERE kind = 'usage.not_counted'"))
+    assert "2 name no organization, or a closed one" in detail
+
+
+@pytest.mark.db
 async def test_call_that_cannot_be_counted_is_tried_again_and_alerts(proxy: Proxy) -> None:
     await proxy.call(5)
     unknown = await proxy.call(30, model="not-yet-priced")

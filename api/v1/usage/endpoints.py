@@ -21,6 +21,7 @@ from contracts.runs import usage_sync_run
 from contracts.usage import UsageSync
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.organization import OrganizationClosed
 from domain.usage.call import call_of
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
 from repositories import agent as agents
@@ -47,6 +48,7 @@ ForOperators = Annotated[OrganizationId | None, Query(description="For operators
         OtherEvent,
         (Forbidden, "marketplace.not_in_library"),
         (Conflict, "marketplace.not_metered"),
+        OrganizationClosed,
         UnpaidAgent,
     ),
     openapi_extra=EVENTS_BODY,
