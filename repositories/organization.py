@@ -12,7 +12,6 @@ from domain.organization import OrganizationClosed, OrganizationStatus, stopped
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import AWAITING
 from domain.payout.state import FINAL, PayoutStatus
-from domain.usage.charge import Waits
 from models.organization import Organization
 from models.project import DeploymentEvent
 from repositories import metadata
@@ -195,9 +194,12 @@ _UNDER_WAY = text(f"""
         (SELECT DISTINCT 'unbilled_usage', to_char(month, 'YYYY-MM') FROM usage_bills
          WHERE org_id = :org AND billed_at IS NULL ORDER BY 2 LIMIT {LISTED})
         UNION ALL
-        (SELECT DISTINCT 'uncharged_usage', to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM') FROM usage_charges
-         WHERE org_id = :org AND spend_id IS NULL AND (waits_for IS NULL OR waits_for = ANY (:chargeable))
-         ORDER BY 2 LIMIT {LISTED})
+        -- A use of an agent whose seller is closed is never charged.
+        (SELECT DISTINCT 'uncharged_usage', to_char(c.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM') FROM usage_charges c
+         WHERE c.org_id = :org AND c.spend_id IS NULL AND NOT EXISTS (
+             SELECT FROM marketplace_agreed_uses u JOIN organizations seller ON seller.id = u.payee_org_id
+             WHERE u.id = c.use_id AND seller.status = 'closed'
+         ) ORDER BY 2 LIMIT {LISTED})
         UNION ALL
         (SELECT 'subscription', id FROM subscriptions WHERE org_id = :org AND status <> 'ended')
         UNION ALL
@@ -216,8 +218,6 @@ async def under_way(session: AsyncSession, organization_id: str) -> dict[str, Se
         "awaiting": [status.value for status in AWAITING],
         "disputed": [status.value for status in _DISPUTED],
         "leaving": [status.value for status in set(PayoutStatus) - FINAL],
-        # Of the others, most can never be charged, and would keep the organization open for ever.
-        "chargeable": [why.value for why in (Waits.RATE, Waits.CREDITS, Waits.LIMIT)],
     }
     return {row.kind: row.ids for row in await session.execute(_UNDER_WAY, asked)}
 

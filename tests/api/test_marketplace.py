@@ -900,6 +900,10 @@ async def test_closed_seller_earns_nothing_from_what_was_reserved_or_reported_be
     assert (await logged(buyer.owner))[told["id"]]["charge"]["status"] == "waiting"
     assert statuses(await send(buyer.owner, reported(studio))) == ["organization.closed"]
     assert await balance(buyer.owner) == ("100.00", "0.00")
+    # It is never charged, and so keeps the buyer open no more.
+    answer = await operator.post(f"/organizations/{buyer.org_id}/close", {"reason": "left"})
+    left = refused(answer, 409, "organization.not_empty")["left"]
+    assert "uncharged_usage" not in {each["kind"] for each in left}
 
 
 @pytest.mark.parametrize("party", ["seller", "buyer"])

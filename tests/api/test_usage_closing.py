@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from domain.access import Actor, Role
 from domain.organization import OrganizationClosed
+from domain.usage.charge import Waits
+from repositories import usage_charge
 from repositories.model_price import PriceBook
 from runtime.database import Database
 from services import usage
@@ -83,3 +86,22 @@ async def test_usage_of_a_closed_organization_is_refused_and_not_recorded(
 async def test_usage_of_a_suspended_organization_is_recorded(leaver: Tenant, operator: Caller) -> None:
     good(await operator.post(f"/organizations/{leaver.org_id}/suspend", REASON))
     assert statuses(await send(leaver.owner, event())) == ["accepted"]
+
+
+@pytest.mark.parametrize("why", list(Waits))
+async def test_organization_stays_open_while_its_usage_waits_to_be_charged(
+    leaver: Tenant, operator: Caller, database: Database, why: Waits
+) -> None:
+    type_ = kind()
+    await charged_meter(leaver.owner, operator, type_)
+    await send(leaver.owner, event(type=type_, data={"n": 3}))
+    async with database.platform() as session:
+        events = list(
+            await session.scalars(
+                text("SELECT event FROM usage_charges WHERE org_id = :org_id"), {"org_id": leaver.org_id}
+            )
+        )
+        await usage_charge.postpone(session, leaver.org_id, events, why, datetime.now(UTC) + timedelta(hours=1))
+    answer = await operator.post(f"/organizations/{leaver.org_id}/close", REASON)
+    left = refused(answer, 409, "organization.not_empty")["left"]
+    assert left == [{"kind": "uncharged_usage", "ids": [this_month()]}]
