@@ -112,9 +112,16 @@ _SEAL = """
     WHERE (b.org_id, b.month, b.number) = (due.org_id, due.month, due.number)
     RETURNING b.org_id, b.month, b.number
 """
+# A bill that was opened after charges began is not among those that they have locked: they are waited for here.
+# Always after the bills, by who seals and by who charges.
+_AWAIT_CHARGES = """
+    SELECT pg_advisory_xact_lock(hashtextextended('usage_bills:' || org_id, 0))
+    FROM (SELECT DISTINCT unnest($1::text[]) AS org_id ORDER BY 1) sealed
+"""
+_AWAIT_SEALING = "SELECT pg_advisory_xact_lock_shared(hashtextextended('usage_bills:' || $1, 0))"
 # Free units and low tiers are given once a month. Whoever comes first has them: what credits paid until the bill was
-# sealed comes before it, and what they pay afterwards after it. A statement of its own, because charges that had the
-# bill locked have committed by now.
+# sealed comes before it, and what they pay afterwards after it. A statement of its own, because the charges that were
+# waited for have committed by now.
 _AFTER_CHARGED = """
     UPDATE usage_bill_sums s SET charged = m.charged
     FROM unnest($1::text[], $2::date[], $3::integer[]) AS b (org_id, month, number), meter_months m
@@ -145,6 +152,7 @@ async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: da
     """Add no event any more to the bills of organizations up to a month: later ones go to the next number."""
     sealed = await connection.fetch(_SEAL, org_ids, month, at)
     if sealed:
+        await connection.execute(_AWAIT_CHARGES, [row["org_id"] for row in sealed])
         await connection.execute(_AFTER_CHARGED, *zip(*sealed, strict=True))
 
 
@@ -164,6 +172,7 @@ async def sealed_quantities(
 ) -> dict[tuple[int, date], Decimal]:
     """Return what each meter counted on sealed bills of months; no other one is sealed until the transaction ends."""
     await connection.execute(_KEEP_OPEN, org_id, sorted(months))
+    await connection.execute(_AWAIT_SEALING, org_id)
     found = await connection.fetch(_SEALED, org_id, sorted(months))
     return {(row["meter"], row["month"]): row["quantity"] for row in found}
 

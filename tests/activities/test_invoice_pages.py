@@ -16,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
+from domain.billing_run.period import period_of
 from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
 from domain.credits import CreditPrice
 from domain.document.content import Document
@@ -61,6 +62,7 @@ from tests.support.arrears import Market, at
 from tests.support.billing import CREDIT, GERMAN, KIM, agree, balances, credit, located, rate
 from tests.support.documents import SELLER, selling
 from tests.support.listening import Listening
+from tests.support.locks import somebody_waits
 from tests.support.proving import prove_all
 
 pytestmark = pytest.mark.db
@@ -436,6 +438,40 @@ async def test_free_units_of_a_month_are_given_once_whether_credits_pay_first_or
     [row] = await page.market.invoices(org)
     assert [each.pico for each in seen.usage] == [each.pico for each in prepared.usage]
     assert row.subtotal_minor == 400
+    await prove_all(page.urls)
+
+
+async def _invoiced_from(page: Page, org_id: str, month: date, time_zone: str = "UTC") -> None:
+    """Have a month and all later ones of an organization that pays with credits invoiced."""
+    arrears = TermsVersion(
+        number=2,
+        terms=BillingTerms(mode=UsageMode.ARREARS, time_zone=time_zone),
+        starts_at=period_of(month, time_zone).starts_at,
+        from_month=month,
+    )
+    async with page.database.platform() as session:
+        session.add(billing_terms.as_row(org_id, arrears, reason=None, created_by="kim", command_id=new_id("cmd")))
+
+
+async def test_free_units_are_given_once_where_a_bill_is_opened_and_sealed_while_credits_are_charged(
+    page: Page,
+) -> None:
+    org = await page.market.debtor(JANUARY, mode=UsageMode.PREPAID)
+    await _invoiced_from(page, org, date(2026, 2, 1))
+    metered, happened = await page.market.meter(org, "1", at(JANUARY)), at(date(2026, 1, 25))
+    await page.market.report(org, metered, happened, {"n": 3})
+    price = CreditPrice(price=Decimal(1), currency="USD")
+    async with page.database.platform() as session:
+        done = await usage_charge.charge_due(session, org, due_before=OVER, at=OVER, price=price, limit=10)
+        await page.market.report(org, metered, happened, {"n": 6}, received=OVER)
+        reading = asyncio.create_task(page.read([org]))
+        waiting = asyncio.create_task(somebody_waits(page.database))
+        await asyncio.wait({reading, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+    assert done.charged == 1
+    # Credits have used three of the five units that are free.
+    [prepared], _ = await reading
+    assert prepared.found.usage_minor == 400
     await prove_all(page.urls)
 
 
