@@ -16,7 +16,9 @@ class UsageChargeRow(Base):
     """That an event is charged: written with the event by the platform's role, and completed by its one charge.
 
     Attributes:
-        event: the id of the event, in whose month `occurred_at` lies.
+        event: the id of the event, which happened at `occurred_at`.
+        month: the first day of the month in which it counts, in the time zone of the terms that held when it came in;
+            null where it is the month in UTC, as of events from before there were such months, and of uses of agents.
         meters: the meters that were marked as charged when they counted it, and `quantities` what each counted.
         use_id: the agreed use of an agent of the marketplace that it reports, which is charged by its price alone.
         due_at: when it is charged at the earliest.
@@ -39,6 +41,7 @@ class UsageChargeRow(Base):
     org_id: Mapped[str] = mapped_column(primary_key=True)
     event: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True)
     occurred_at: Mapped[datetime]
+    month: Mapped[date | None]
     meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     quantities: Mapped[list[Decimal]] = mapped_column(ARRAY(Numeric))
     use_id: Mapped[str | None] = mapped_column(ForeignKey("marketplace_agreed_uses.id"))
@@ -50,7 +53,7 @@ class UsageChargeRow(Base):
 
 
 class MeterMonth(Base):
-    """How much of what a meter counted of an organization in a month in UTC was charged. Written with the charges."""
+    """How much of what a meter counted of an organization in a month was charged. Written with the charges."""
 
     __tablename__ = "meter_months"
 

@@ -66,7 +66,7 @@ _ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _
 _RECORD = f"""
     WITH sent AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset($2::jsonb) AS sent (
-            content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[],
+            content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[], charged_month date,
             billed_sources text[], billed_refs text[], billed_quantities numeric[], billed_pico numeric[],
             use_id text, use_purchase text, use_agent text, use_payee text, use_meter text, use_quantity bigint,
             use_unit_minor bigint, use_bps bigint, due_at timestamptz, {_COLUMNS}
@@ -87,8 +87,9 @@ _RECORD = f"""
             received_at
         FROM accepted WHERE use_id IS NOT NULL
     ), charged AS (
-        INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, use_id, due_at)
-        SELECT $1, id, occurred_at, charged_meters, charged_quantities, use_id, coalesce(due_at, received_at)
+        INSERT INTO usage_charges (org_id, event, occurred_at, month, meters, quantities, use_id, due_at)
+        SELECT $1, id, occurred_at, charged_month, charged_meters, charged_quantities, use_id,
+            coalesce(due_at, received_at)
         FROM accepted
         WHERE charged_meters IS NOT NULL
     ), billed AS (
@@ -182,8 +183,8 @@ async def record(
         connection: of the platform's role, inside of a transaction.
         org_id: whose events they are.
         rows: columns of `usage_events`, with `content` and `refused`; each digest once. Those that are charged have
-            `charged_meters` and `charged_quantities`; where that is for the use of an agent, both are empty, and what
-            was agreed stands in `use_…`. Those that are billed have `bill_month`, `bill`, and what they
+            `charged_meters`, `charged_quantities` and `charged_month`; where that is for the use of an agent, they are
+            empty, and what was agreed stands in `use_…`. Those that are billed have `bill_month`, `bill`, and what they
             add to its sums: `billed_sources`, `billed_refs`, `billed_quantities`, `billed_pico`.
         readings: what meters read of them, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
             `value`, `quantity`, `member`.

@@ -27,7 +27,7 @@ class Due:
 
     Attributes:
         event: its id.
-        month: the first day of the month in UTC in which it happened.
+        month: the first day of the month in which it counts.
         meters: that charge for it, with what each counted.
         action: what was done; None where the event is not there any more.
         cost: by itself, in pico of a currency.
@@ -88,7 +88,7 @@ def _due(
 ) -> Due:
     return Due(
         event=charge.event,
-        month=charge.occurred_at.astimezone(UTC).date().replace(day=1),
+        month=charge.month or charge.occurred_at.astimezone(UTC).date().replace(day=1),
         meters=dict(zip(charge.meters, charge.quantities, strict=True)),
         action=action,
         model=model,
@@ -131,11 +131,11 @@ async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_befo
 
 
 async def charged_before(
-    session: AsyncSession, org_id: str, meters: Collection[int]
+    session: AsyncSession, org_id: str, meters: Collection[int], months: Collection[date]
 ) -> dict[tuple[int, date], Decimal]:
-    """Return how much of what each meter counted of a month was charged already."""
+    """Return how much of what each meter counted of months was charged already."""
     query = select(MeterMonth.meter, MeterMonth.month, MeterMonth.charged).where(
-        MeterMonth.org_id == org_id, MeterMonth.meter.in_(meters)
+        MeterMonth.org_id == org_id, MeterMonth.meter.in_(meters), MeterMonth.month.in_(months)
     )
     return {(meter, month): charged for meter, month, charged in await session.execute(query)}
 
@@ -216,10 +216,10 @@ INVARIANTS = (
             || ', charged ' || coalesce(added::text, 'nothing')
         FROM (SELECT org_id, meter, month, charged AS kept FROM public.meter_months) kept
         FULL JOIN (
-            SELECT c.org_id, part.meter, date_trunc('month', c.occurred_at AT TIME ZONE 'UTC')::date AS month,
-                sum(part.quantity) AS added
+            SELECT c.org_id, part.meter, sum(part.quantity) AS added,
+                coalesce(c.month, date_trunc('month', c.occurred_at AT TIME ZONE 'UTC')::date) AS month
             FROM public.usage_charges c, unnest(c.meters, c.quantities) AS part (meter, quantity)
-            WHERE c.spend_id IS NOT NULL GROUP BY 1, 2, 3
+            WHERE c.spend_id IS NOT NULL GROUP BY 1, 2, 4
         ) added USING (org_id, meter, month)
         WHERE kept IS DISTINCT FROM added
         """,

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.billing_run.period import period_at
+from domain.billing_run.period import month_at
 from domain.billing_terms import BillingTerms
 from domain.errors import DomainError
 from domain.ids import uuid_id
@@ -32,7 +32,7 @@ from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET
 from repositories import usage, usage_bill
 from runtime.database import driver_connection
 from services import usage_paid
-from services.usage_judge import Delivery, Judged, Said, context_of, judge
+from services.usage_judge import Context, Delivery, Judged, Said, context_of, judge
 
 _OTHER = "An event with this source and id was accepted before, and said something else. Give each event its own id."
 _COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
@@ -95,7 +95,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
     context = await context_of(session, delivery, list(events.values()), claims)
     judged = await judge(session, context, events)
     chosen = _chosen(judged.values())
-    recorded = await _write(session, delivery, context.arrears, list(chosen.values())) if chosen else {}
+    recorded = await _write(session, context, list(chosen.values())) if chosen else {}
     known = {digest: each.known for digest, each in recorded.items() if each.known is not None}
     outcomes = []
     for each, digest in zip(sent, digests, strict=True):
@@ -120,10 +120,8 @@ def _chosen(judged: Iterable[Judged]) -> dict[UUID, Judged]:
     return chosen
 
 
-async def _write(
-    session: AsyncSession, delivery: Delivery, arrears: BillingTerms | None, judged: Sequence[Judged]
-) -> Mapping[UUID, usage.Recorded]:
-    connection = await driver_connection(session)
+async def _write(session: AsyncSession, context: Context, judged: Sequence[Judged]) -> Mapping[UUID, usage.Recorded]:
+    connection, delivery = await driver_connection(session), context.delivery
     times = [each.event.occurred_at for each in judged if each.refusal is None]
     if times:
         await usage.open_months(connection, min(times), max(times))
@@ -131,9 +129,9 @@ async def _write(
         _reading(each.digest, reading, name) for each in judged for reading in each.readings for name in reading.values
     ]
     sent_by = delivery.actor.qualified()
-    rows = [_row(delivery, sent_by, each) for each in judged]
-    if arrears is not None:
-        await _put_on_bills(connection, delivery, arrears, judged, rows)
+    rows = [_row(delivery, sent_by, each, context.terms.time_zone) for each in judged]
+    if context.in_arrears:
+        await _put_on_bills(connection, delivery, context.terms, judged, rows)
     return await usage.record(connection, delivery.org_id, rows, readings)
 
 
@@ -145,7 +143,7 @@ async def _put_on_bills(
     rows: Sequence[dict[str, object]],
 ) -> None:
     """Write into the rows of events which bill they go on, and what they add to it."""
-    months = [period_at(each.event.occurred_at, terms.time_zone).month if each.billed else None for each in judged]
+    months = [month_at(each.event.occurred_at, terms.time_zone) if each.billed else None for each in judged]
     bills = await usage_bill.open_for(
         connection, delivery.org_id, {month for month in months if month}, terms.currency, delivery.at
     )
@@ -186,7 +184,7 @@ def _reading(digest: UUID, reading: Reading, dimension: str) -> dict[str, object
     }
 
 
-def _row(delivery: Delivery, sent_by: str, judged: Judged) -> dict[str, object]:
+def _row(delivery: Delivery, sent_by: str, judged: Judged, time_zone: str) -> dict[str, object]:
     event = judged.event
     return {
         **event.attributes,
@@ -207,11 +205,11 @@ def _row(delivery: Delivery, sent_by: str, judged: Judged) -> dict[str, object]:
         "usage": None if judged.call is None else judged.call.usage.to_json(),
         **({} if judged.cost is None else dict(zip(_COST, _cost_values(judged.cost), strict=True))),
         "meters": [reading.meter for reading in judged.readings],
-        **_charge(delivery, judged),
+        **_charge(delivery, judged, time_zone),
     }
 
 
-def _charge(delivery: Delivery, judged: Judged) -> Mapping[str, object]:
+def _charge(delivery: Delivery, judged: Judged, time_zone: str) -> Mapping[str, object]:
     """Return what an event is charged by; nothing where it is not charged."""
     if judged.use is not None:
         return judged.use.row()
@@ -221,6 +219,7 @@ def _charge(delivery: Delivery, judged: Judged) -> Mapping[str, object]:
         return {}
     charge: dict[str, object] = {"charged_meters": charging}
     charge["charged_quantities"] = [counted[number] for number in charging]
+    charge["charged_month"] = month_at(judged.event.occurred_at, time_zone)
     if SECRET in judged.event.data:
         charge["due_at"] = delivery.at + ADAPTER_ENDS_WITHIN
     return charge

@@ -97,6 +97,7 @@ async def charge_due(
     await debt.lock(session, org_id)
     due = await charges.due(session, org_id, due_before, limit)
     numbers = {number for each in due for number in each.meters}
+    months = {each.month for each in due if each.meters}
     connection = await driver_connection(session)
     spending = Spending(connection, org_id)
     work = _Charging(
@@ -107,8 +108,8 @@ async def charge_due(
         rates={row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)},
         meters=await meter.numbered(session, numbers),
         paid=await _paid(session, spending, org_id, due, at),
-        months=await charges.charged_before(session, org_id, numbers),
-        billed=await usage_bill.sealed_quantities(connection, org_id, {each.month for each in due if each.meters}),
+        months=await charges.charged_before(session, org_id, numbers, months),
+        billed=await usage_bill.sealed_quantities(connection, org_id, months),
     )
     await _charge(work, due)
     await charges.write_charged(session, org_id, work.spent, at)

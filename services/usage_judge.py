@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.billing_terms import BillingTerms, UsageMode
+from domain.billing_terms import USUAL, BillingTerms, UsageMode
 from domain.errors import DomainError, Invalid
 from domain.metering.adapters import ModelCall
 from domain.spend.scope import Known, Named, SpendingKey, scope_of
@@ -81,9 +81,9 @@ class Context:
     """What events are judged by: what is known of what they name, and the meters that read them.
 
     `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
-    department and project, which many events name alike; `arrears` the terms of an organization that is invoiced
-    for its usage, None where it pays with credits. `sold` is what uses cost of the agents of the marketplace that are
-    named, or why they are not sold, and `unpaid` the agents whose work is paid as such a use only.
+    department and project, which many events name alike; `terms` how the organization pays. `sold` is what uses cost
+    of the agents of the marketplace that are named, or why they are not sold, and `unpaid` the agents whose work is
+    paid as such a use only.
     """
 
     delivery: Delivery
@@ -94,8 +94,13 @@ class Context:
     meters: Mapping[str, Sequence[Meter]]
     spends: Collection[str]
     claims: usage_paid.Claims
-    arrears: BillingTerms | None = None
+    terms: BillingTerms = USUAL
     scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def in_arrears(self) -> bool:
+        """Whether the organization is invoiced for its usage, and does not pay with credits."""
+        return self.terms.mode is UsageMode.ARREARS
 
 
 async def context_of(
@@ -123,7 +128,7 @@ async def context_of(
     check_readings(meters, [each.type for each in events])
     return Context(
         delivery=delivery,
-        arrears=held.terms if held is not None and held.terms.mode is UsageMode.ARREARS else None,
+        terms=USUAL if held is None else held.terms,
         agents=agents,
         sold=await sold_to(session, delivery.org_id, named(PAYEE), terms=delivery.rates.uses, now=delivery.at),
         unpaid=await unpaid_agents(session, delivery.org_id, agents.values(), now=delivery.at),
@@ -157,7 +162,7 @@ def _bill(context: Context, judged: Judged) -> None:
     What a spend has paid in part is charged to credits, as that part was.
     """
     is_paid = judged.event.get("spend_id") is not None or judged.digest in context.claims.partly
-    if context.arrears is None or is_paid:
+    if not context.in_arrears or is_paid:
         return
     counted = {reading.meter: reading.quantity for reading in judged.readings}
     metered = [
@@ -165,7 +170,7 @@ def _bill(context: Context, judged: Judged) -> None:
         for meter in judged.charging
     ]
     try:
-        judged.billed = billed_parts(metered, _own_cost(judged), context.arrears.currency)
+        judged.billed = billed_parts(metered, _own_cost(judged), context.terms.currency)
     except Invalid as refusal:
         judged.refusal = refusal
     judged.charging = ()

@@ -66,6 +66,11 @@ def period_at(moment: datetime, time_zone: str) -> Period:
     return period_of(moment.astimezone(zone_of(time_zone)).date(), time_zone)
 
 
+def month_at(moment: datetime, time_zone: str) -> date:
+    """Return the first day of the month of a time zone that holds a moment."""
+    return moment.astimezone(zone_of(time_zone)).date().replace(day=1)
+
+
 def period_of(day: date, time_zone: str, *, before: str | None = None) -> Period:
     """Return the month of a time zone that holds a day.
 

@@ -453,6 +453,40 @@ async def _invoiced_from(page: Page, org_id: str, month: date, time_zone: str = 
         session.add(billing_terms.as_row(org_id, arrears, reason=None, created_by="kim", command_id=new_id("cmd")))
 
 
+async def test_free_units_are_those_of_the_month_of_the_terms_whether_credits_pay_or_a_bill(page: Page) -> None:
+    zone, february = "America/New_York", date(2026, 2, 1)
+    org = await page.market.debtor(JANUARY, mode=UsageMode.PREPAID, time_zone=zone)
+    await _invoiced_from(page, org, february, zone)
+    # Five units are free, each further one costs a dollar. In New York this is still January.
+    metered, evening = await page.market.meter(org, "1", at(JANUARY, 6)), at(february, 2)
+    await page.market.report(org, metered, at(date(2026, 1, 25)), {"n": 3})
+    await page.market.report(org, metered, evening, {"n": 4})
+    assert await _charge(page, org, at(february, 3)) == 2 * CREDIT
+    await page.market.report(org, metered, at(date(2026, 2, 10)), {"n": 6})
+    async with page.database.platform_statement() as connection:
+        await billing_month.seal(connection, [org], february, at(date(2026, 3, 3)))
+    async with page.database.platform() as session:
+        [prepared], _ = await billing_month.prepare(session, [org], february, at(date(2026, 3, 3)))
+    assert prepared.found.usage_minor == 100
+    await prove_all(page.urls)
+
+
+async def test_event_from_before_charges_had_months_counts_in_the_month_in_utc(page: Page) -> None:
+    org = await page.market.debtor(JANUARY, mode=UsageMode.PREPAID, time_zone="America/New_York")
+    metered, february = await page.market.meter(org, "1", at(JANUARY, 6)), date(2026, 2, 1)
+    await page.market.report(org, metered, at(date(2026, 1, 25)), {"n": 3})
+    await page.market.report(org, metered, at(february, 2), {"n": 4})
+    owner = await asyncpg.connect(page.urls.owner)
+    try:
+        await owner.execute("UPDATE usage_charges SET month = NULL")
+    finally:
+        await owner.close()
+    assert await _charge(page, org, at(february, 3)) == 0
+    await page.market.report(org, metered, at(date(2026, 2, 2)), {"n": 2})
+    assert await _charge(page, org, at(date(2026, 2, 3))) == CREDIT
+    await prove_all(page.urls)
+
+
 async def test_free_units_are_given_once_where_a_bill_is_opened_and_sealed_while_credits_are_charged(
     page: Page,
 ) -> None:
