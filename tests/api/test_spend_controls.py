@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from models.spend import SpendRate
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.listing import check_range
+from tests.api.spending import grant, use
 from tests.support.outbox import past_others
 
 pytestmark = pytest.mark.db
@@ -28,6 +30,10 @@ async def opened(of: Caller, **body: Any) -> dict[str, Any]:
     body.setdefault("subject", {"type": "run", "id": new_key()})
     made: dict[str, Any] = good(await of.post("/spend-controls", body), 201)
     return made
+
+
+def key_of(caller: Caller) -> str:
+    return f"key_{(caller.token or '').split('_')[1]}"
 
 
 async def changed(of: Caller, control: dict[str, Any], status: int = 200, **body: Any) -> dict[str, Any]:
@@ -181,11 +187,27 @@ async def test_a_key_with_a_control_issues_itself_no_key_without_one(
 ) -> None:
     principal = new_key()
     first = await issue_key("member", tenant.org_id, principal=principal)
-    key_id = f"key_{(first.token or '').split('_')[1]}"
-    await opened(tenant.owner, subject={"type": "key", "id": key_id}, per_spend="1")
+    await opened(tenant.owner, subject={"type": "key", "id": key_of(first)}, per_spend="1")
     second = {"principal": principal, "role": "member"}
     refused(await first.post("/api-keys", second), 403, "auth.forbidden")
     good(await tenant.owner.post("/api-keys", second), 201)
+
+
+async def test_a_control_of_a_key_holds_for_that_key_and_one_of_the_agent_for_all_its_keys(
+    tenant: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    await grant(operator, tenant.org_id)
+    agent_id = good(await tenant.owner.post("/agents", {"name": new_key()}), 201)["id"]
+    principal = new_key()
+    first = await issue_key("agent", tenant.org_id, agent_id, principal=principal)
+    issued = good(await first.post("/api-keys", {"principal": principal, "role": "agent", "agent_id": agent_id}), 201)
+    second, none = replace(first, token=issued["secret"]), [{"window": "day", "amount": "0"}]
+    await opened(tenant.owner, subject={"type": "key", "id": key_of(first)}, limits=none)
+    refused(await first.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
+    await use(second, amount="1")
+    await opened(tenant.owner, subject={"type": "agent", "id": agent_id}, limits=[{"window": "day", "amount": "2"}])
+    await use(second, amount="2")
+    refused(await second.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +236,7 @@ async def test_a_control_that_cannot_be_is_refused_by_its_field(
 
 
 async def test_subjects_of_other_organizations_have_no_control_here(tenant: Tenant, stranger: Tenant) -> None:
-    foreign_key = f"key_{(stranger.member.token or '').split('_')[1]}"
+    foreign_key = key_of(stranger.member)
     foreign_department = good(await stranger.owner.post("/departments", {"name": new_key()}), 201)["id"]
     for kind, subject in (("agent", stranger.agent_id), ("key", foreign_key), ("department", foreign_department)):
         body = {"subject": {"type": kind, "id": subject}}

@@ -60,7 +60,11 @@ _CHANGING = errors(NotFound, Forbidden, _VERSION, _CLOSED)
 async def create_spend_control(
     body: ControlCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_SPENDING)
 ) -> Response:
-    """Create a spend control. A spend must fit into every control of its subjects and of those above them."""
+    """Create a spend control. A spend must fit into every control of its subjects and of those above them.
+
+    A control of a key limits that key only, and not the other key that its principal may have. A control of an agent
+    limits all its keys and sessions.
+    """
     org_id = acting_organization(actor, body.organization_id)
     new, allowance = body.new(org_id), body.allowance(body.currency)
 

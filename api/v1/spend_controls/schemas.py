@@ -50,7 +50,7 @@ class SubjectSet(RequestModel):
         default=None,
         description=(
             "The id of the department, project, agent or key, or the `run_id` of a run. Leave it out for the "
-            "organization."
+            "organization. A key is that key only: to limit all keys of an agent, name the agent."
         ),
     )
 
