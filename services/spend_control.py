@@ -65,7 +65,9 @@ async def create(
         Conflict: `spend_control.exists`.
         IdempotencyConflict: the command stands for something else.
     """
-    await _check_subject(session, order.org_id, new)
+    if await controls.version_of_command(session, order.command_id) is None:
+        # A command that opened one already may find its subject closed or revoked since.
+        await _check_subject(session, order.org_id, new)
     wanted = {**new.columns(), **allowance.columns(), "parent_id": None if parent_id is None else str(parent_id)}
     return await _write(session, order, None, wanted, "spend_control.open")
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from api.app import create_app
 from api.bootstrap import operator_key
@@ -99,6 +99,12 @@ def refused(response: httpx2.Response, status: int, code: str) -> dict[str, Any]
     assert document["instance"].startswith("/")
     assert document["request_id"] == response.headers["x-request-id"]
     return document
+
+
+async def forget(database: Database, key: str) -> None:
+    """Forget the answer to a key, as where the process died before it was kept: the act is in the books."""
+    async with database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
 
 
 def new_key() -> str:

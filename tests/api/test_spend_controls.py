@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender, Spent
 from models.spend import SpendRate
 from runtime.database import Database, driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import grant, use
 from tests.support.outbox import past_others
@@ -208,6 +209,26 @@ async def test_a_control_of_a_key_holds_for_that_key_and_one_of_the_agent_for_al
     await opened(tenant.owner, subject={"type": "agent", "id": agent_id}, limits=[{"window": "day", "amount": "2"}])
     await use(second, amount="2")
     refused(await second.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
+
+
+async def test_a_control_is_opened_once_though_its_subject_is_gone_when_the_request_is_repeated(
+    tenant: Tenant, database: Database, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    key_id = key_of(await issue_key("member", tenant.org_id))
+    department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
+    for subject, end in (
+        ({"type": "key", "id": key_id}, partial(tenant.owner.delete, f"/api-keys/{key_id}")),
+        ({"type": "department", "id": department}, partial(tenant.owner.post, f"/departments/{department}/close")),
+    ):
+        body, key = {"subject": subject, "per_spend": "1"}, new_key()
+        control = good(await tenant.owner.post("/spend-controls", body, key=key), 201)
+        assert (await end()).is_success
+        await forget(database, key)
+        assert good(await tenant.owner.post("/spend-controls", body, key=key), 201) == control
+        await forget(database, key)
+        other = {**body, "per_spend": "2"}
+        refused(await tenant.owner.post("/spend-controls", other, key=key), 422, "idempotency.conflict")
+        refused(await tenant.owner.post("/spend-controls", body, key=new_key()), 422, "request.invalid")
 
 
 @pytest.mark.parametrize(
