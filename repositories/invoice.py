@@ -42,13 +42,16 @@ def balance_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
     )
 
 
-async def made_before(session: AsyncSession, wanted: InvoiceRow, *, edited: bool = False) -> InvoiceRow | None:
+async def made_before(
+    session: AsyncSession, wanted: InvoiceRow, *, edited: bool = False, due_by_terms: bool = False
+) -> InvoiceRow | None:
     """Return the invoice that this one's command made, if it did; nobody else works on the command meanwhile.
 
     Args:
         session: of the platform.
         wanted: what the command asks for now.
         edited: whether what the command made may have been changed since, as a draft may.
+        due_by_terms: whether the request leaves the time to pay to the billing terms, which may have changed since.
 
     Raises:
         IdempotencyConflict: the command made another one.
@@ -58,11 +61,8 @@ async def made_before(session: AsyncSession, wanted: InvoiceRow, *, edited: bool
     if found is None or edited:
         return found
     # When it is due was reckoned from the moment of the first run, and what it comes to was worked out.
-    if (found.due_at - found.issued_at, lines_of(found), discounts_of(found)) != (
-        wanted.due_at - wanted.issued_at,
-        lines_of(wanted),
-        discounts_of(wanted),
-    ):
+    same_due = due_by_terms or found.due_at - found.issued_at == wanted.due_at - wanted.issued_at
+    if not same_due or (lines_of(found), discounts_of(found)) != (lines_of(wanted), discounts_of(wanted)):
         raise command.other_request()
     return found
 
@@ -259,6 +259,11 @@ async def get(session: AsyncSession, invoice_id: str, *, locked: bool = False) -
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def was_made_by(session: AsyncSession, command_id: str) -> bool:
+    """Tell whether a command made an invoice, or a draft."""
+    return await session.scalar(select(InvoiceRow.id).where(InvoiceRow.command_id == command_id)) is not None
 
 
 async def made_by(session: AsyncSession, command_id: str) -> InvoiceRow:

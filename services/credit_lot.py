@@ -56,8 +56,6 @@ async def grant(
         NotFound: there is no such organization.
         IdempotencyConflict: the command made another grant.
     """
-    if expires_at is not None and expires_at <= now:
-        raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
     await organization.get(session, org_id)
     lot = CreditLot(
         id=new_id("lot"),
@@ -72,6 +70,8 @@ async def grant(
     done = await credit_lot.made_before(session, lot)
     if done is not None:
         return done
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
     await metadata.add(session, lot.id, org_id, own, command_id)
     posted = await Ledger(await driver_connection(session)).post(
         key=grant_key(lot.org_id, lot.command_id),

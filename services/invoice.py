@@ -30,8 +30,6 @@ from runtime.identity import new_id
 from services import invoice_finalise, tax
 from services.outside_tax import TaxAnswer
 
-DUE_IN = timedelta(days=USUAL.net_days)
-
 
 async def draft(
     session: AsyncSession,
@@ -42,7 +40,7 @@ async def draft(
     lines: Sequence[InvoiceLine] = (),
     discounts: Sequence[Discount] = (),
     note: str | None = None,
-    due_in: timedelta = DUE_IN,
+    due_in: timedelta | None = None,
     includes_tax: bool = False,
     applies_credits: bool = False,
     entity: str | None = None,
@@ -60,7 +58,7 @@ async def draft(
         lines: what is billed so far; `edit` replaces it.
         discounts: on all of them, one after the other.
         note: shown to the organization.
-        due_in: the time to pay, reckoned from when it is finalised.
+        due_in: the time to pay, reckoned from when it is finalised; None for that of the billing terms.
         includes_tax: whether the lines' amounts include their tax.
         applies_credits: whether finalising takes the organization's credits, granted ones before tax and purchased
             ones as a payment.
@@ -83,7 +81,7 @@ async def draft(
         lines=lines,
         discounts=discounts,
         note=note,
-        due_in=due_in,
+        due_in=await time_to_pay(session, org_id, now) if due_in is None else due_in,
         includes_tax=includes_tax,
         applies_credits=applies_credits,
         entity=entity,
@@ -213,7 +211,7 @@ async def issue(
     currency: str,
     lines: Sequence[InvoiceLine],
     note: str | None,
-    due_in: timedelta,
+    due_in: timedelta | None,
     command_id: str,
     now: datetime,
     discounts: Sequence[Discount] = (),
@@ -244,14 +242,14 @@ async def issue(
         lines=lines,
         discounts=discounts,
         note=note,
-        due_in=due_in,
+        due_in=await time_to_pay(session, org_id, now) if due_in is None else due_in,
         includes_tax=includes_tax,
         applies_credits=applies_credits,
         entity=rules.entity,
         command_id=command_id,
         now=now,
     )
-    done = await invoice.made_before(session, row)
+    done = await invoice.made_before(session, row, due_by_terms=due_in is None)
     if done is not None:
         return done
     await metadata.add(session, row.id, org_id, own, command_id)

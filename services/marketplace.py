@@ -90,6 +90,12 @@ async def offer_agent(
         IdempotencyConflict: the command has offered it otherwise.
     """
     agent = await agents.lock(session, agent_id)
+    row = await marketplace.lock_offer(session, agent_id)
+    columns = _columns(wanted) if creator_bps is None else {**_columns(wanted), "creator_bps": creator_bps}
+    if row is not None and row.command_id == command_id:
+        if any(getattr(row, name) != value for name, value in columns.items()):
+            raise other_request()
+        return
     if wanted.status is OfferStatus.LISTED:
         await organizations.refuse_stopped(session, agent.org_id)
     if agent.retired_at is not None and wanted.status is OfferStatus.LISTED:
@@ -101,12 +107,6 @@ async def offer_agent(
             check_chargeable(STRIPE, wanted.price_minor, wanted.currency)
     if agent.visibility != "public" and wanted.status is OfferStatus.LISTED:
         raise Invalid("A private agent cannot be listed. Make it public first.", extra={"field": "status"})
-    row = await marketplace.lock_offer(session, agent_id)
-    columns = _columns(wanted) if creator_bps is None else {**_columns(wanted), "creator_bps": creator_bps}
-    if row is not None and row.command_id == command_id:
-        if any(getattr(row, name) != value for name, value in columns.items()):
-            raise other_request()
-        return
     if expected is not None:
         expected.judge(None if row is None else row.version)
     if row is None:

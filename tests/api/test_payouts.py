@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from temporalio.testing import ActivityEnvironment
 
 from activities.recovery import RecoveryActivities
@@ -18,12 +18,16 @@ from api.v1.statements.schemas import totals
 from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.document.content import Party
+from domain.ids import command_id
 from domain.lots import LotSource
 from domain.payable import HoldBack
+from domain.payout.commands import failed, numbered
 from domain.reputation.levels import Level
 from ledger.gateway import Ledger
+from models.api_key import ApiKey
 from models.idempotency import IdempotencyKey
 from models.payment import PaymentBalanceTransaction
+from repositories import payout as payouts
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
 from services import statement
@@ -84,6 +88,28 @@ async def forget(database: Database, key: str) -> None:
 async def payable(studio: Tenant) -> dict[str, str]:
     shown = good(await studio.auditor.get("/billing/earnings"))["payable"]
     return {} if not shown else {name: shown[0][name] for name in ("available", "pending", "frozen")}
+
+
+async def test_a_payout_that_is_given_up_is_answered_again_after_the_answer_was_lost(
+    database: Database, payer: Tenant, studio: Tenant, bureau: Bureau, operator: Caller
+) -> None:
+    await earned(database, payer, studio, 100, 1000)
+    made, key = good(await pay_out(studio.owner), 201), new_key()
+    async with database.platform() as session:
+        principal = await session.scalar(
+            select(ApiKey.principal).where(ApiKey.id == f"key_{(operator.token or '').split('_')[1]}")
+        )
+        row = await payouts.get(session, made["id"])
+        assert row is not None
+        # As its run writes it, before the process of the request died.
+        given = command_id(None, principal or "", key)
+        outcome = numbered(
+            failed(payouts.state_of(row), code="payout.given_up", detail="An operator gave it up."), given
+        )
+        await payouts.write(session, outcome, command_id=given, transfer_id=None, at=datetime.now(UTC))
+    path, wish = f"/billing/payouts/{made['id']}/give-up", {"reason": "It was not sent."}
+    assert good(await bureau.at(operator).post(path, wish, key=key))["status"] == "failed"
+    refused(await bureau.at(operator).post(path, wish, key=new_key()), 409, "payout.wrong_state")
 
 
 async def test_pitfall_40_credits_leave_for_what_came_in_for_them(

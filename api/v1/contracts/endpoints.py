@@ -82,14 +82,19 @@ async def create_contract(
         if body.commission_bps is not None and actor.role is not Role.OPERATOR:
             raise Forbidden("Only an operator may set commission_bps.")
         client_org_id = acting_organization(actor, body.organization_id)
+        agent = None
         async with deps.database.platform() as session:
+            if await contracts.was_made_by(session, command.command_id):
+                # The client may not see the agent any more, and a repeated request has its first answer all the same.
+                agent = await agents.get(session, body.agent_id)
             ladder, rank = await levels.of_agent(session, body.agent_id)
             await _require_there(session, signing_of(body, actor, client_org_id).org_ids)
         async with deps.session_for(actor) as session:
             await organizations.get(session, client_org_id)
-            agent = await agents.get(session, body.agent_id)
-            if agent.visibility == "private" and agent.org_id != client_org_id:
-                raise NotFound(agents.MISSING)
+            if agent is None:
+                agent = await agents.get(session, body.agent_id)
+                if agent.visibility == "private" and agent.org_id != client_org_id:
+                    raise NotFound(agents.MISSING)
             quote = await _quote(session, body, client_org_id, command.command_id)
             contract = contract_of(
                 body if quote is None else quoted(body, quote),

@@ -80,7 +80,8 @@ async def grant_credits(
         if content is not None:
             await two_operators(deps, actor, command, ApprovalAction.CREDIT_GRANT, body.organization_id, content)
         async with deps.session_for(actor) as session:
-            await organizations.refuse_closed(session, body.organization_id)
+            if not await grants.was_made_by(session, command.command_id):
+                await organizations.refuse_closed(session, body.organization_id)
             await credit_lot.use_approval(session, by_hand, **what)
             lot = await credit_lot.grant(
                 session,

@@ -46,6 +46,7 @@ from domain.organization import OrganizationClosed
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow
 from models.metadata import ObjectMetadata
+from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
 from repositories import metadata
@@ -95,14 +96,15 @@ async def issue_invoice(
                 includes_tax=body.includes_tax,
             )
         async with deps.session_for(actor) as session:
-            await organizations.refuse_closed(session, body.organization_id)
+            if not await invoices.was_made_by(session, once.command_id):
+                await organizations.refuse_closed(session, body.organization_id)
             terms: dict[str, Any] = {
                 "org_id": body.organization_id,
                 "currency": body.currency,
                 "lines": lines,
                 "discounts": [each.discount(body.currency) for each in body.discounts],
                 "note": body.note,
-                "due_in": body.due_in or await invoice.time_to_pay(session, body.organization_id, now),
+                "due_in": body.due_in,
                 "includes_tax": body.includes_tax,
                 "applies_credits": body.apply_credits,
                 "command_id": once.command_id,
@@ -188,7 +190,8 @@ async def finalize_invoice(
         now, rules = datetime.now(UTC), deps.settings.invoice_rules
         answer = await commands.taxed(deps, drafted, once.command_id, now)
         async with deps.session_for(actor) as session:
-            await organizations.refuse_closed(session, drafted.org_id)
+            if drafted.finalise_command_id != once.command_id:
+                await organizations.refuse_closed(session, drafted.org_id)
             done = await invoice.finalise(
                 session, actor, invoice_id, rules=rules, answer=answer, command_id=once.command_id, now=now
             )
@@ -319,7 +322,9 @@ async def credit_invoice(
     async def act() -> CreditNoteView:
         amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
         large = credit_note.noted(row, amount_minor, deps.settings.two_operators_above)
-        if large is not None:
+        async with deps.session_for(actor) as session:
+            was_made = await credit_notes.made_by(session, once.command_id) is not None
+        if large is not None and not was_made:
             await two_operators(deps, actor, once, ApprovalAction.INVOICE_CREDIT, invoice_id, large)
         async with deps.session_for(actor) as session:
             made = await credit_note.issue(

@@ -268,7 +268,10 @@ async def purchase_agent(
                 "This price is paid from credits. Leave the payment options, external_id and metadata out.",
                 extra={"field": "provider"},
             )
-        await check()
+        async with deps.database.platform() as session:
+            was_made = await marketplace.made_by(session, once.command_id) is not None
+        if not was_made:
+            await check()
         scope = await scope_for(deps, actor, key, Named())
         spender = Spender(
             agent_id=scope.agent_id,

@@ -252,9 +252,12 @@ async def give_up_payout(
     approval that a second operator has to give.
     """
     async with deps.session_for(actor) as session:
-        seen = payouts.state_of(await _seen(session, payout_id))
+        row = await _seen(session, payout_id)
+        seen, is_done = payouts.state_of(row), await payouts.has_done(session, payout_id, command.command_id)
 
     async def act() -> PayoutView:
+        if is_done:
+            return PayoutView.of(row)
         given_up(seen, actor=actor.qualified(), reason=body.reason)
         await two_operators(deps, actor, command, ApprovalAction.PAYOUT_GIVE_UP, payout_id, {})
         run = payout_run(PayoutInput(payout_id=payout_id), seen)
