@@ -23,6 +23,7 @@ from contracts.subscription import (
 )
 from domain.invoice.dunning import DAYS
 from domain.invoice.rules import InvoiceRules
+from domain.organization import STOPPED
 from domain.plan import Plans
 from domain.subscription.commands import (
     MAKING,
@@ -318,15 +319,19 @@ def _outcome(message: RecordSubscription, event: str) -> Outcome:
 
 
 async def _refused_start(session: AsyncSession, after: Subscription) -> Declined | None:
-    """Return why a second subscription of an organization is not begun; two that begin at once wait for each other."""
+    """Return why a subscription is not begun: its organization was stopped meanwhile, or has another one.
+
+    Two that begin at once wait for each other, and so does whoever stops the organization.
+    """
     await organization.lock(session, after.org_id)
     try:
+        await organization.refuse_stopped(session, after.org_id)
         require_none(await subscriptions.held(session, after.org_id))
         if after.trial_days:
             require_first_trial(after.org_id, await subscriptions.tried_by(session, after))
         if after.terms.net_days:
             require_none_unpaid(after.terms, is_unpaid=await subscriptions.has_unpaid(session, after.org_id))
-    except SubscriptionRefused as refusal:
+    except (SubscriptionRefused, *STOPPED) as refusal:
         return Declined.of(refusal)
     return None
 

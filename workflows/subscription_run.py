@@ -1,6 +1,6 @@
 """What a subscription's run does by itself: it follows what its provider says, and writes what is new."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +20,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.access import Actor
     from domain.agenda import Wait
+    from domain.errors import DomainError
     from domain.ids import subscription_key
+    from domain.organization import STOPPED
     from domain.subscription import commands, unpaid
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
     from domain.subscription.converge import converge, has_unknown_card, monthly_grant
@@ -39,6 +41,11 @@ with workflow.unsafe.imports_passed_through():
 
 #: Since when runs wait for the bill of an upgrade, and undo at the provider what is not paid.
 AWAITS_BILLS = "upgrades-wait-for-their-bills"
+#: What the books refuse of a first event, by its code: nothing has begun.
+_NOT_BEGUN: Mapping[str, type[DomainError]] = {
+    **dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused),
+    **{refusal.code: refusal for refusal in STOPPED},
+}
 Decision = Callable[[Subscription, datetime], Outcome]
 
 
@@ -60,8 +67,8 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         self._refusals: dict[str, str] = {}
         # Since when the provider is known not to have what is to end before it was made.
         self._missing_since: datetime | None = None
-        # Why it has not begun: the organization has another one, or has had its trial.
-        self._not_begun: SubscriptionRefused | None = None
+        # Why it has not begun: the organization has another one, has had its trial, or was stopped.
+        self._not_begun: DomainError | None = None
 
     async def _advance(self) -> None:
         """Take the next step of the agenda, or wait until there is one."""
@@ -283,9 +290,9 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         if other is not None and other.code == commands.TRIAL_USED and self._state.version:
             refused = commands.trial_refused(self._state, why=commands.TRIAL_CARD_USED)
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
-        if other is not None and other.code in {commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE}:
+        if other is not None and other.code in _NOT_BEGUN:
             # The run ends without a failure, and with nothing in the books.
-            self._not_begun = SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
+            self._not_begun = _NOT_BEGUN[other.code](other.detail, code=other.code, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
             return False
         order = self._state.order

@@ -118,6 +118,23 @@ async def test_second_of_two_that_begin_at_once_is_refused_and_its_run_ends(stag
     await replay_and_keep(await loser.handle.fetch_history(), "subscription_not_begun")
 
 
+@pytest.mark.parametrize(("status", "http"), [("closed", 409), ("suspended", 403)])
+async def test_an_organization_that_was_stopped_meanwhile_is_not_charged_and_the_run_ends(
+    stage: Stage, status: str, http: int
+) -> None:
+    one = await subscriber(stage)
+    async with stage.database.platform() as session:
+        stop = text("UPDATE organizations SET status = :status, status_by = 't', status_at = now() WHERE id = :id")
+        await session.execute(stop, {"status": status, "id": one.start.subscription.org_id})
+    with pytest.raises(WorkflowUpdateFailedError) as refusal:
+        await one.subscribe()
+    told = domain_error_from(refusal.value)
+    assert told is not None
+    assert (told.error_code, told.status) == (f"organization.{status}", http)
+    assert (await one.handle.result())["status"] == "ended"
+    assert (of_customer(one), await one.kinds()) == ([], [])
+
+
 async def cancelled_by(one: Subscriber, run: Run) -> SubscriptionResult:
     """End it now, by a run that is started with what the subscriber has."""
     command = CancelSubscription(command_id=new_id("cmd"), actor=one.actor, at_period_end=False)
