@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from domain.ids import command_id
 from domain.plan import Interval, plans_from
-from domain.subscription.commands import PRICE_CHANGED, changing, declined, preview
+from domain.subscription.commands import PRICE_CHANGED, changing, declined, preview, resuming
 from domain.subscription.converge import converge
 from domain.subscription.period import Anchor, Period
 from domain.subscription.state import Outcome, Terms, numbered
@@ -156,6 +156,30 @@ async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but
     owner = Caller(paying, tenant.owner.token)
     again = await owner.ask("PUT", "/billing/subscription", json={"plan": "professional"}, key=key)
     assert refused(again, status, code).get("decline_code") == ("card_declined" if status == 402 else None)
+
+
+@pytest.mark.parametrize("act", ["change", "resume"])
+async def test_order_that_waits_for_the_provider_is_asked_for_again_though_its_organization_is_suspended(
+    new_tenant: Make, database: Database, operator: Caller, paying: httpx2.AsyncClient, act: str
+) -> None:
+    tenant = await new_tenant("owner")
+    made, key = await on(database, tenant.org_id), new_key()
+    async with database.platform() as session:
+        query = text("SELECT principal FROM api_keys WHERE org_id = :id AND role = 'owner'")
+        ordered = command_id(tenant.org_id, str(await session.scalar(query, {"id": tenant.org_id})), key)
+        before = await subscriptions.lock(session, made)
+        assert before is not None
+        pending = changing(before, preview(before, PLANS, terms("professional"), 1, START), ordered, actor="kim")
+        if act == "resume":
+            pending = resuming(replace(before, cancel_at_period_end=True), ordered, actor="kim", at=START)
+        await write(session, before, numbered(pending, ordered), command_id=ordered, actor=None, at=START, plans=PLANS)
+    good(await operator.post(f"/organizations/{tenant.org_id}/suspend", {"reason": "Under investigation."}))
+    ask = Caller(paying, tenant.owner.token).ask
+    path, body = ("", {"plan": "professional"}) if act == "change" else ("/resume", None)
+    verb = "PUT" if act == "change" else "POST"
+    # No run answers here, so it is known that one was asked.
+    refused(await ask(verb, f"/billing/subscription{path}", json=body, key=key), 503, "service.unavailable")
+    refused(await ask(verb, f"/billing/subscription{path}", json=body, key=new_key()), 403, "organization.suspended")
 
 
 async def test_agents_and_readers_subscribe_to_nothing(tenant: Tenant) -> None:

@@ -139,15 +139,18 @@ async def change_subscription(
         done = await _done(deps, org_id, once, {"upgrade_ordered", "downgrade_ordered"}, asked)
         if done is not None and not _awaits(done, once):
             return SubscriptionView.shown(done)
-        held = done or await _held(deps, org_id)
-        wanted = await _wanted(deps, held, body.plan, body.interval, body.seats)
-        async with deps.database.platform() as session:
-            await organizations.refuse_stopped(session, org_id)
-            people = await api_key.seats(session, org_id)
-            if done is None:
+        if done is not None and done.change is not None:
+            # It is ordered already, whatever has become of the organization, its people and the plans since.
+            held, terms, people = done, done.change.terms, 0
+        else:
+            held = await _held(deps, org_id)
+            wanted = await _wanted(deps, held, body.plan, body.interval, body.seats)
+            async with deps.database.platform() as session:
+                await organizations.refuse_stopped(session, org_id)
+                people = await api_key.seats(session, org_id)
                 now = datetime.now(UTC).replace(microsecond=0)
                 await _previewed(session, held, preview(held, deps.settings.plan_book, wanted, people, now), now)
-        terms = await _priced(deps, wanted, once, held.terms)
+            terms = await _priced(deps, wanted, once, held.terms)
         most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
         command = ChangeSubscription(
             command_id=once.command_id,
@@ -212,8 +215,9 @@ async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: Tempor
         done = await _done(deps, org_id, once, {"resumed"}, {})
         if done is not None and not _awaits(done, once):
             return SubscriptionView.shown(done)
-        async with deps.database.platform() as session:
-            await organizations.refuse_stopped(session, org_id)
+        if done is None:
+            async with deps.database.platform() as session:
+                await organizations.refuse_stopped(session, org_id)
         command = ResumeSubscription(command_id=once.command_id, actor=actor)
         return await _sent(deps, temporal, done or await _held(deps, org_id), "resume", command)
 
