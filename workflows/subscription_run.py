@@ -46,6 +46,8 @@ _NOT_BEGUN: Mapping[str, type[DomainError]] = {
     **dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused),
     **{refusal.code: refusal for refusal in STOPPED},
 }
+#: Since when a period grants no more than was charged for it.
+BY_CHARGE = "grants-follow-what-was-charged"
 Decision = Callable[[Subscription, datetime], Outcome]
 
 
@@ -203,9 +205,16 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
     def _converged(
         self, held: Subscription, seen: SubscriptionSnapshot, given_up: tuple[Request, ...]
     ) -> Outcome | None:
-        """Return what is new at the provider; a run of before dropped an upgrade although its bill was open."""
-        now = workflow.now()
-        new, before = (converge(held, seen, now, given_up, awaits_bills=awaits) for awaits in (True, False))
+        """Return what is new at the provider.
+
+        Runs of before dropped an upgrade although its bill was open, and granted more than was charged.
+        """
+        now, options = workflow.now(), {"grants_by_charge": True}
+        new = converge(held, seen, now, given_up)
+        if new != converge(held, seen, now, given_up, grants_by_charge=False) and not workflow.patched(BY_CHARGE):
+            options = {"grants_by_charge": False}
+            new = converge(held, seen, now, given_up, **options)
+        before = converge(held, seen, now, given_up, awaits_bills=False, **options)
         return new if new == before or workflow.patched(AWAITS_BILLS) else before
 
     def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:

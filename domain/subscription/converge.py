@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from domain.plan import Interval
 from domain.subscription.commands import trial_card
-from domain.subscription.downgrade import acting, waiting
+from domain.subscription.downgrade import acting, credits_charged, waiting
 from domain.subscription.late import awaiting, late_period, overtaken, without_late_period
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
@@ -27,6 +27,7 @@ from domain.subscription.state import (
     Settled,
     Subscription,
     SubscriptionStatus,
+    Terms,
 )
 from domain.subscription.unpaid import begins_with, begun, has_failed, is_undoing, leaves_trial, noted, paid_by, undoing
 from domain.subscription.upgrade import acted, worth_of
@@ -57,6 +58,11 @@ class _Step:
     settled: tuple[Settled, ...] = ()
     grants: tuple[Grant, ...] = ()
     billed: tuple[Billed, ...] = ()
+    by_charge: bool = True
+
+    def credits_of(self, terms: Terms, bill: Bill) -> int:
+        """Return the credits of a month of these terms that a bill is charged for."""
+        return credits_charged(terms, bill) if self.by_charge else terms.credits_minor
 
 
 def converge(
@@ -66,11 +72,13 @@ def converge(
     given_up: Collection[Request] = (),
     *,
     awaits_bills: bool = True,
+    grants_by_charge: bool = True,
 ) -> Outcome | None:
     """Return what is new at the provider; None when nothing is.
 
     `given_up` are the bills whose invoices were: whatever comes for them goes back, and on net terms they stay unpaid.
-    Runs of before did not wait for the bills of upgrades (`awaits_bills`).
+    Runs of before did not wait for the bills of upgrades (`awaits_bills`), and granted everything that was agreed
+    whatever was charged (`grants_by_charge`).
 
     Raises:
         OtherSubscription: it is another one's.
@@ -91,7 +99,7 @@ def converge(
         trial_card=_card_of_trial(subscription, seen),
         pay_url=_page_to_pay(subscription, seen, returned),
     )
-    step = _Step(before)
+    step = _Step(before, by_charge=grants_by_charge)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
             was = step.subscription
@@ -210,9 +218,9 @@ def _settle(step: _Step, bill: Bill) -> _Step:
     elif late is not None:
         grants = _grants_of_period(bill, late.credits_minor, bill.period)
     else:
-        renewed, grants = _first_granted(renewed, bill, bill.period)
+        renewed, grants = _first_granted(renewed, bill, bill.period, step.credits_of(renewed.terms, bill))
     settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan)
-    return _Step(renewed, (*step.settled, settled), (*step.grants, *grants), step.billed)
+    return replace(step, subscription=renewed, settled=(*step.settled, settled), grants=(*step.grants, *grants))
 
 
 def _is_requested(subscription: Subscription, bill: Bill) -> bool:
@@ -234,7 +242,7 @@ def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
     if change is not None:
         held = replace(held, terms=change.terms, change=None)
     due_at = at + timedelta(days=held.terms.net_days)
-    credits = held.terms.credits_minor
+    credits = step.credits_of(held.terms, bill)
     request = Request(bill_ref=bill.ref, credits_minor=credits, due_at=due_at, pay_url=bill.pay_url)
     billed = Billed(bill_ref=bill.ref, amount_minor=bill.total_minor, currency=bill.currency, period=period)
     held = replace(held, requests=(*held.requests, request)[-WINDOW:])
@@ -279,7 +287,7 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
     upgraded, grants = acted(step.subscription, change, bill)
     # What an unused part has paid is no money: nothing is booked, and nothing granted for it.
     settled = (_settled(bill, _paid_for(upgraded, change, bill)),) if bill.paid_minor > 0 else ()
-    return _Step(upgraded, (*step.settled, *settled), (*step.grants, *grants), step.billed)
+    return replace(step, subscription=upgraded, settled=(*step.settled, *settled), grants=(*step.grants, *grants))
 
 
 def _settle_late(step: _Step, bill: Bill) -> _Step:
@@ -293,7 +301,7 @@ def _settle_late(step: _Step, bill: Bill) -> _Step:
     settled = replace(_settled(bill, rest), plan=None if late is None else late.plan)
     grants = () if late is None else _grants_of_period(bill, late.credits_minor, settled.period)
     after = without_late_period(step.subscription, bill.ref)
-    return _Step(after, (*step.settled, settled), (*step.grants, *grants), step.billed)
+    return replace(step, subscription=after, settled=(*step.settled, settled), grants=(*step.grants, *grants))
 
 
 def _paid_for(upgraded: Subscription, change: Change, bill: Bill) -> Period | None:
@@ -335,9 +343,10 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     return replace(after, year_bills=(), granted_until=month.end, months_granted=1)
 
 
-def _first_granted(subscription: Subscription, bill: Bill, period: Period) -> tuple[Subscription, tuple[Grant, ...]]:
+def _first_granted(
+    subscription: Subscription, bill: Bill, period: Period, credits: int
+) -> tuple[Subscription, tuple[Grant, ...]]:
     """Grant what a period that was just paid grants at once: all of a month, the first month of a year."""
-    credits = subscription.terms.credits_minor
     if subscription.paid_bill != bill.ref:
         return subscription, ()
     if subscription.terms.interval is Interval.MONTH:

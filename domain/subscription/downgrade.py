@@ -1,7 +1,7 @@
 """When a downgrade acts: with the first period that is billed at its price, as the provider has it by then."""
 
 from domain.subscription.snapshot import Bill
-from domain.subscription.state import Change, ChangeKind, Subscription
+from domain.subscription.state import Change, ChangeKind, Subscription, Terms
 
 
 def waiting(subscription: Subscription) -> Change | None:
@@ -22,6 +22,17 @@ def acting(subscription: Subscription, bill: Bill) -> Change | None:
     charged = charged_minor(bill, {subscription.terms.price_id, change.terms.price_id})
     is_before = before > after if charged >= max(before, after) else before < after
     return None if is_before else change
+
+
+def credits_charged(terms: Terms, bill: Bill) -> int:
+    """Return the credits of a month that a bill is charged for: fewer where it asks for less than was agreed.
+
+    A payer may choose a smaller price, or fewer seats, at the provider's own site. A discount takes nothing off.
+    """
+    charged = charged_minor(bill, {terms.price_id})
+    if charged >= terms.amount_minor:
+        return terms.credits_minor
+    return terms.credits_minor * max(0, charged) // terms.amount_minor
 
 
 def charged_minor(bill: Bill, prices: set[str | None]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from domain.subscription.downgrade import acting, charged_minor
+from domain.subscription.downgrade import acting, charged_minor, credits_charged
 from domain.subscription.snapshot import Bill, BillReason, BillState
 from domain.subscription.state import WINDOW, LatePeriod, Request, Subscription, SubscriptionStatus, Terms
 
@@ -83,7 +83,6 @@ def _agreed(held: Subscription, bill: Bill) -> Terms:
 def _noted(held: Subscription, bill: Bill) -> LatePeriod:
     """Return what a bill grants by what is agreed; never more than its part of the price, before discounts."""
     terms = _agreed(held, bill)
-    credits, charged = terms.credits_minor * terms.interval.months, charged_minor(bill, {terms.price_id})
-    if charged < terms.amount_minor:
-        credits = credits * max(0, charged) // terms.amount_minor
+    whole = replace(terms, credits_minor=terms.credits_minor * terms.interval.months)
+    credits = credits_charged(whole, bill)
     return LatePeriod(bill_ref=bill.ref, plan=terms.plan, credits_minor=credits)

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from domain.agenda import Wait
+from domain.plan import Interval
 from domain.subscription.agenda import BOUNDARY, News, Step, agenda, due, wakes_at
 from domain.subscription.commands import (
     UPGRADE_LAPSES,
@@ -25,11 +26,12 @@ from domain.subscription.commands import (
     told_of_trial_end,
 )
 from domain.subscription.converge import OtherSubscription, converge, monthly_grant
-from domain.subscription.snapshot import BillReason, BillState, ProviderState
+from domain.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
 from domain.subscription.state import Grant, OrderKind, SubscriptionRefused, SubscriptionStatus
 from domain.subscription.terms import require_seats
 from tests.domain.subscription.building import (
     ANCHOR,
+    MONTH,
     PLANS,
     START,
     YEAR,
@@ -88,6 +90,24 @@ def test_period_that_is_paid_renews_and_grants_once() -> None:
     assert (outcome.event, credits(outcome.grants), outcome.plan) == ("renewed", [500], None)
     assert outcome.subscription.paid_through == month(1).end
     assert converge(outcome.subscription, seen(first, second, period=month(1)), START) is None
+
+
+@pytest.mark.parametrize(("interval", "months"), [(MONTH, 1), (YEAR, 12)])
+def test_period_grants_by_what_was_charged_for_it_where_somebody_changed_it_at_the_provider(
+    interval: Interval, months: int
+) -> None:
+    """Stripe's portal may let the payer choose a smaller price or fewer seats; a discount is no smaller price."""
+    held, period = active("professional", interval), month(months, months)
+    whole = held.terms.amount_minor
+    for charged, total, credits in ((whole, whole, 2_000), (whole, whole // 4, 2_000), (whole // 4, whole // 4, 500)):
+        line = BillLine(description="Plan", amount_minor=charged, period=period, price_id="price_else")
+        paid = bill(1, total, period, lines=(line,))
+        renewed = taken(held, seen(paid, period=period), period.start)
+        assert [each.credits_minor // CREDITS for each in renewed.grants if each.bill_ref == paid.ref] == [credits]
+        assert sum(each.credits_minor for each in renewed.subscription.year_bills) in {0, credits * CREDITS}
+        before = converge(held, seen(paid, period=period), period.start, grants_by_charge=False)
+        assert before is not None
+        assert [each.credits_minor // CREDITS for each in before.grants if each.bill_ref == paid.ref] == [2_000]
 
 
 def test_pitfall_22_states_in_any_order_end_as_the_newest_says() -> None:
