@@ -112,6 +112,8 @@ class StripeSubscriptions:
             "cancel_url": return_url,
             "metadata": _metadata(subscription),
             "subscription_data": data,
+            # Otherwise Stripe may charge the payer in a currency that the subscription does not have.
+            "adaptive_pricing": {"enabled": False},
         }
         with translated(changes=True):
             page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})

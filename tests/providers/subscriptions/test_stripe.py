@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -262,6 +263,18 @@ async def test_page_of_the_provider_makes_the_subscription_that_is_found(buyer: 
     assert page.url.startswith("http")
     assert page.expires_at > datetime(2027, 1, 31, tzinfo=UTC) - timedelta(days=4000)
     assert await buyer.there.find(buyer.customer, "sub_1") is None
+
+
+async def test_page_charges_in_the_currency_of_the_price_and_not_in_the_payers(
+    buyer: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = buyer.there._client.v1.checkout.sessions
+    made = AsyncMock(wraps=sessions.create_async)
+    monkeypatch.setattr(type(sessions), "create_async", made)
+    new = await buyer.new("starter")
+    await buyer.there.check_out(new, return_url="https://example.com/billing", idempotency_key="page")
+    assert made.await_args is not None
+    assert made.await_args.args[0]["adaptive_pricing"] == {"enabled": False}
 
 
 async def test_trial_on_a_page_names_the_card_that_was_entered_there(buyer: Buyer) -> None:
