@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from temporalio import workflow
 
@@ -42,10 +43,10 @@ with workflow.unsafe.imports_passed_through():
 #: Since when runs wait for the bill of an upgrade, and undo at the provider what is not paid.
 AWAITS_BILLS = "upgrades-wait-for-their-bills"
 #: What the books refuse of a first event, by its code: nothing has begun.
-_NOT_BEGUN: Mapping[str, type[DomainError]] = {
-    **dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused),
-    **{refusal.code: refusal for refusal in STOPPED},
-}
+_NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
+    dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused)
+    | {refusal.code: refusal for refusal in STOPPED}
+)
 #: Since when a period grants no more than was charged for it.
 BY_CHARGE = "grants-follow-what-was-charged"
 Decision = Callable[[Subscription, datetime], Outcome]
