@@ -323,6 +323,11 @@ def subscription_grant_key(subscription_id: str, grant: str) -> str:
     return bounded(f"subscription:{subscription_id}:grant:{grant}")
 
 
+def subscription_debt_key(subscription_id: str, grant: str) -> str:
+    """Key of what the credits of a grant pay of the organization's debt."""
+    return bounded(f"subscription:{subscription_id}:debt:{grant}")
+
+
 def subscription_return_key(subscription_id: str, cause: str) -> str:
     """Return the key of a transfer that takes credits back; `cause` is unique within the subscription."""
     return bounded(f"subscription:{subscription_id}:return:{cause}")

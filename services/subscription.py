@@ -33,7 +33,7 @@ from domain.subscription.state import Billed, Outcome, Settled, Subscription, Su
 from ledger.gateway import Ledger, Posting
 from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill
-from repositories import audit, invoice, organization, payment
+from repositories import audit, debt, invoice, organization, payment
 from repositories import event as outbox
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
@@ -79,6 +79,12 @@ async def write(
     ):
         await subscriptions.forget_trial(session, after.subscription_id)
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
+    is_moved = before is None or plan_held(before) != plan_held(after)
+    if is_moved and outcome.grants:
+        # Whoever changes what it may deploy holds the organization before its debts.
+        await organization.lock(session, after.org_id)
+    if outcome.grants:
+        await debt.lock(session, after.org_id)
     # All of them before the balances: a refund of one holds its bill while it waits for these.
     for bill_ref in sorted({grant.bill_ref for grant in outcome.grants}):
         await subscriptions.bill(session, after.provider, bill_ref)
@@ -88,7 +94,7 @@ async def write(
         await _settle(session, platform, after, settled, plans, rules, answers, at)
     for grant in outcome.grants:
         await subscription_grant.grant(session, platform, after, grant, at)
-    if before is None or plan_held(before) != plan_held(after):
+    if is_moved:
         await _follow_tier(session, platform, after, plans, at)
     await subscription_seats.look(session, before, after, plans)
     await subscription_news.tell(session, before, outcome, plans, at)

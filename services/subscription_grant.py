@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.ids import subscription_grant_key, uuid_of
+from domain.ids import subscription_debt_key, subscription_grant_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
 from domain.lots import LotSource, LotTerms
@@ -25,11 +25,15 @@ from repositories import credit_lot, invoice, payment
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from services.debt import close_paid_debts, owed_minor
 from services.subscription_refund import deferred_of
 
 
 async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: Grant, at: datetime) -> None:
-    """Grant what a bill was paid for, once by its key; what a dispute or a refund leaves out is noted on the bill."""
+    """Grant what a bill was paid for, once by its key; what a dispute or a refund leaves out is noted on the bill.
+
+    The credits pay first what the organization owes. The caller holds the lock of its debts.
+    """
     if not wanted.credits_minor:
         return
     if await subscriptions.grant(session, after.subscription_id, wanted.key) is not None:
@@ -46,6 +50,29 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
     if left is not None:
         bill.left_out = [*bill.left_out, _stored(left)]
         await session.flush()
+    granted = await subscriptions.grant(session, after.subscription_id, wanted.key)
+    if granted is not None:
+        await _pay_debt(session, granted, at)
+
+
+async def _pay_debt(session: AsyncSession, granted: SubscriptionGrant, at: datetime) -> None:
+    """Pay what the organization owes from the lot of a grant; what it was given as a present stays."""
+    ledger = Ledger(await driver_connection(session))
+    amount = min(await owed_minor(ledger, granted.org_id, CREDIT), granted.credits_minor)
+    if not amount:
+        return
+    await ledger.post(
+        key=subscription_debt_key(granted.subscription_id, granted.key),
+        kind="debt.paid",
+        source=accounts.org_credits(granted.org_id),
+        destination=accounts.org_debt(granted.org_id, CREDIT),
+        amount_minor=amount,
+        reference=granted.subscription_id,
+        org_id=granted.org_id,
+        effective_at=at,
+        lots=LotTerms(slices=((uuid_of(granted.lot_id), amount),)),
+    )
+    await close_paid_debts(session, ledger, granted.org_id, CREDIT)
 
 
 async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:

@@ -9,9 +9,12 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 from sqlalchemy import text
 
+from domain import accounts
 from domain.access import Actor, Role
 from domain.invoice.collection import CollectionMethod
 from domain.invoice.state import WrongInvoiceState
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import PaymentStatus
 from domain.subscription.commands import confirmed, declined
@@ -20,6 +23,7 @@ from domain.subscription.snapshot import BillReason, BillState, ProviderState
 from domain.subscription.state import Outcome
 from domain.tax.rates import AppliedTax, TaxCategory
 from domain.tax.treatment import Treatment
+from ledger.gateway import Ledger
 from models.alert import Alert
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
@@ -33,6 +37,7 @@ from repositories.invoice import CreditsAtHand, credits_at_hand
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import invoice_collection, invoice_end
+from services.debt import owed_minor
 from services.outside_tax import TaxUnavailable
 from services.subscription import accrue
 from tests.conftest import DatabaseUrls
@@ -99,6 +104,40 @@ async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier
         "USD",
     )
     assert (await one.tier(), await one.credits()) == ("starter", 500)
+
+
+async def test_credits_that_were_paid_for_pay_first_what_the_organization_owes(database: Database) -> None:
+    one = await subscribed(database)
+    wallet, debts = accounts.org_credits(one.org_id), accounts.org_debt(one.org_id, CREDIT)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        for number, (source, to, credits) in enumerate(
+            (
+                (debts, accounts.platform("credit_issuance", CREDIT), 600),
+                (accounts.platform("promotions", CREDIT), wallet, 50),
+            )
+        ):
+            await ledger.post(
+                key=f"{one.org_id}:{number}",
+                kind="test",
+                source=source,
+                destination=to,
+                amount_minor=credits * 10**6,
+                effective_at=START,
+                lots=LotTerms(source=LotSource.PROMOTION) if to == wallet else None,
+            )
+    await one.look(seen(bill(0, 2_900, month(0))))
+    # What was given as a present is not taken.
+    assert (await one.credits(), await owed(database, one.org_id)) == (50, 100)
+    second = bill(1, 2_900, month(1))
+    await one.look(seen(second, period=month(1)), month(1).start)
+    assert (await one.credits(), await owed(database, one.org_id)) == (50 + 400, 0)
+
+
+async def owed(database: Database, org_id: str) -> int:
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        return await owed_minor(ledger, org_id, CREDIT) // 10**6
 
 
 async def test_month_that_is_paid_after_a_newer_one_is_invoiced_as_its_plan_was_and_grants_with_its_price(
