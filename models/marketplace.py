@@ -82,7 +82,7 @@ class MarketplacePurchase(Base):
         used_by: what was noted for refunds of the payment, by their ids: it counts for the one that is made.
         payment_id: the payment that paid it; null for credits, which `spend_id` took, and for a free agent.
         transfer_id: what shared it.
-        command_id: what it was bought by, once.
+        command_id: what it was bought by, once; `refund_command_id` has refunded it from credits, or while it was free.
         anchor_at: what the months are counted from, where it is paid by the month; `period` is which of them it is.
         ends_at: when that month is over.
         renews_at: when the next one is tried to be paid; null where it is not.
@@ -154,6 +154,7 @@ class MarketplacePurchase(Base):
     bought_at: Mapped[datetime]
     refunded_at: Mapped[datetime | None]
     refunded_by: Mapped[str | None]
+    refund_command_id: Mapped[str | None]
     anchor_at: Mapped[datetime | None]
     period: Mapped[int | None]
     ends_at: Mapped[datetime | None]

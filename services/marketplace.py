@@ -317,9 +317,11 @@ def shown_prices(prices: Mapping[str, int] | None) -> dict[str, str] | None:
 
 
 async def refund(
-    session: AsyncSession, actor: Actor, purchase_id: str, *, window: timedelta, now: datetime
+    session: AsyncSession, actor: Actor, purchase_id: str, *, window: timedelta, command_id: str, now: datetime
 ) -> MarketplacePurchase:
     """Refund a purchase that was free or paid with credits: access goes, and the shares come back.
+
+    Returns the purchase that the command has refunded before.
 
     What was used of the price stays where it is. What the agent has not got any more is what its organization owes.
     Needs the platform's session.
@@ -335,6 +337,8 @@ async def refund(
             await debt.lock(session, org_id)
     await marketplace.lock_purchases(session, seen.org_id, seen.agent_id)
     purchase = await marketplace.get_purchase(session, purchase_id, lock=True)
+    if purchase.refund_command_id == command_id:
+        return purchase
     await require_refundable(session, purchase, window=window, now=now)
     if purchase.price_minor is not None:
         await organizations.refuse_closed(session, purchase.org_id)
@@ -342,7 +346,7 @@ async def refund(
         await give_back(session, purchase, amount_minor=amount_minor, key=f"purchase:{purchase.id}", now=now)
         purchase.taken_minor = amount_minor
     purchase.status, purchase.renews_at = PurchaseStatus.REFUNDED.value, None
-    purchase.refunded_at, purchase.refunded_by = now, actor.qualified()
+    purchase.refunded_at, purchase.refunded_by, purchase.refund_command_id = now, actor.qualified(), command_id
     await session.flush()
     details = {"agent_id": purchase.agent_id, "used": used_of(purchase)}
     await audit.record(session, actor, "marketplace.refund", purchase.id, details, purchase.org_id)

@@ -11,7 +11,7 @@ from runtime.database import Database
 from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
 from tests.api.invoicing import PATH, body, issue
 from tests.api.paying import paying_app
-from tests.api.spending import grant, use
+from tests.api.spending import balance, grant, use
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -105,6 +105,24 @@ async def test_a_purchase_is_answered_after_its_seller_was_suspended(
         await forget(database, key)
         assert good(await buyer.post(f"{path}/purchase", {}, key=key), 201) == first
         refused(await buyer.post(f"{path}/purchase", {}, key=new_key()), 403, "organization.suspended")
+
+
+async def test_a_refund_of_a_purchase_is_answered_again_and_given_back_once(
+    operator: Caller, customer: Tenant, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    seller = await new_tenant("owner")
+    await grant(operator, customer.org_id)
+    path = f"/marketplace/agents/{seller.agent_id}"
+    good(await seller.owner.ask("PUT", path, json={"model": "one_time", "price": "4"}))
+    async with paying_app(database_urls, reputation_registrars="*") as http:
+        buyer, key = replace(customer.owner, http=http), new_key()
+        bought = good(await buyer.post(f"{path}/purchase", {}, key=new_key()), 201)["purchase"]
+        path = f"/marketplace/purchases/{bought['id']}/refund"
+        first = good(await buyer.post(path, {}, key=key))
+        await forget(database, key)
+        assert good(await buyer.post(path, {}, key=key)) == first
+        refused(await buyer.post(path, {}, key=new_key()), 409, "marketplace.refunded")
+        assert await balance(buyer) == ("100.00", "0.00")
 
 
 async def test_a_contract_is_answered_after_its_agent_became_private(

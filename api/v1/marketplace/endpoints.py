@@ -369,7 +369,14 @@ async def refund_purchase(
 
     async def act() -> AgentPurchaseView:
         async with deps.database.platform() as session:
-            row = await service.refund(session, actor, purchase_id, window=window_of(deps), now=datetime.now(UTC))
+            row = await service.refund(
+                session,
+                actor,
+                purchase_id,
+                window=window_of(deps),
+                command_id=once.command_id,
+                now=datetime.now(UTC),
+            )
         return await _purchase(deps, row)
 
     return await once.run(act if paid_by is None else by_payment)

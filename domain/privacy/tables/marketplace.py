@@ -33,7 +33,10 @@ TABLES: Mapping[str, Place] = {
         "who has bought which agent, and how the price was shared",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "id org_id agent_id payee_org_id payment_id spend_id transfer_id command_id renewed_from",
+            IDENTIFIER: (
+                "id org_id agent_id payee_org_id payment_id spend_id transfer_id command_id refund_command_id "
+                "renewed_from"
+            ),
             CONTACT: "bought_by refunded_by",
             FINANCIAL: (
                 "model price_minor currency usage_prices creator_bps creator_minor commission_minor granted_minor "
