@@ -227,6 +227,12 @@ async def requested(session: AsyncSession, invoice_id: str) -> tuple[str, Subscr
     return None if found is None else (found[0], state_of(found[1]))
 
 
+async def mirror_of(session: AsyncSession, invoice_id: str) -> PaymentRow | None:
+    """Return the payment that mirrors the provider's for the bill of an invoice, once it was paid there."""
+    query = select(PaymentRow).join(SubscriptionBill, SubscriptionBill.payment_id == PaymentRow.id)
+    return (await session.scalars(query.where(SubscriptionBill.invoice_id == invoice_id))).one_or_none()
+
+
 async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
     """Tell whether an organization has not paid what it was invoiced on net terms, or that was given up.
 

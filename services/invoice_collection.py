@@ -11,9 +11,10 @@ from domain.invoice.booking import of_subscription
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.dunning import numbered, opened
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.subscription.late import page_of
 from models.invoice import InvoiceRow
-from repositories import audit, invoice, invoice_collection, invoice_line, subscription
+from repositories import audit, invoice, invoice_collection, invoice_line, payment, subscription
 
 
 async def begin(
@@ -62,11 +63,18 @@ async def begin(
 
 
 async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
-    """Refuse to take money for what the provider of a subscription requests: it would be taken twice.
+    """Refuse to take money for what the provider of a subscription requests or has taken: it would be taken twice.
 
     Raises:
-        WrongInvoiceState: it is requested there, and not paid; `extra["pay_url"]` is the page, where one is known.
+        WrongInvoiceState: it is requested there, and not paid, and `extra["pay_url"]` is the page, where one is known;
+            or it was paid there, and that is not booked yet.
     """
+    mirror = await subscription.mirror_of(session, row.id)
+    if mirror is not None and _is_coming(payment.state_of(mirror)):
+        raise WrongInvoiceState(
+            "The provider of this subscription has taken this payment. It is booked in a moment.",
+            extra={"state": row.status, "pay_url": None},
+        )
     found = await subscription.requested(session, row.id)
     if found is None:
         return
@@ -76,6 +84,11 @@ async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
         f"The provider of this subscription requests this payment. Pay it {where}.",
         extra={"state": row.status, "pay_url": page},
     )
+
+
+def _is_coming(mirror: Payment) -> bool:
+    """Tell whether a payment is to pay its invoice still: its run has yet to read it there, and to book it."""
+    return mirror.fulfilment is Fulfilment.PENDING and mirror.status in AWAITING | {PaymentStatus.SUCCEEDED}
 
 
 async def begin_later(

@@ -24,7 +24,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from services.subscription import write
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.paying import paying_app
+from tests.api.paying import intents, paying_app
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import PLANS, START, active, bill, seen, terms
 
@@ -294,6 +294,35 @@ async def test_preview_of_a_subscription_whose_period_is_over_is_refused(tenant:
     path = "/billing/subscription/preview?plan=professional"
     refused(await tenant.owner.get(path), 409, "subscription.wrong_state")
     refused(await tenant.owner.get("/billing/subscription/preview?plan=gold"), 422, "request.invalid")
+
+
+async def test_period_that_the_provider_was_paid_for_is_not_paid_again_before_its_payment_is_booked(
+    tenant: Tenant, database: Database, database_urls: DatabaseUrls, paying: httpx2.AsyncClient
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = await on(database, tenant.org_id, terms("starter"), at=now)
+    async with database.platform() as session:
+        before = await subscriptions.lock(session, made)
+        assert before is not None
+        own = replace(bill(0, 2_900, before.period), ref=made, payment_ref=f"pi_{made}")
+        outcome = converge(before, seen(own, period=before.period, ref=f"there_{made}"), now)
+        assert outcome is not None
+        await write(session, before, numbered(outcome, made), command_id=made, actor=None, at=now, plans=PLANS)
+    owner = Caller(paying, tenant.owner.token)
+    (invoice,) = good(await owner.get("/billing/invoices"))["data"]
+    path, card = f"/billing/invoices/{invoice['id']}/pay", {"provider": "stripe"}
+    refusal = refused(await owner.post(path, card, key=new_key()), 409, "invoice.wrong_state")
+    assert (refusal["state"], await intents(database, tenant.org_id)) == ("open", [])
+    # What its bank took back since is due, and can be paid.
+    admin = await asyncpg.connect(database_urls.owner)
+    await admin.execute(
+        "UPDATE payments SET status = 'charged_back', state = jsonb_set(state, '{fulfilment}', '\"done\"') "
+        "WHERE org_id = $1",
+        tenant.org_id,
+    )
+    await admin.close()
+    refused(await owner.post(path, card, key=new_key()), 503, "service.unavailable")
+    assert len(await intents(database, tenant.org_id)) == 1
 
 
 async def test_larger_plan_is_neither_shown_nor_ordered_while_the_bank_has_the_money_of_the_period(
