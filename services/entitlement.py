@@ -9,6 +9,7 @@ from domain.subscription.terms import seats_of
 from models.organization import Organization
 from repositories import api_key
 from repositories import organization as organizations
+from repositories import session as sessions
 from repositories import subscription as subscriptions
 from services import project
 
@@ -57,10 +58,11 @@ async def check(
     return standing
 
 
-async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, before: int) -> None:
+async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, principal: str, before: int) -> None:
     """Refuse the person who has just been given a first key where the plan has no seat left.
 
-    The caller holds the lock of the organization's keys, and says how many people there were before.
+    Whoever acts by a link, without a key, takes a seat as well. The caller holds the lock of the organization's keys,
+    and says how many people had one before.
 
     Raises:
         EntitlementMissing: all seats of the plan are taken.
@@ -69,4 +71,5 @@ async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, befor
     if used > before:
         plan = plans.of((await organizations.get(session, org_id)).tier)
         limit = await seat_limit(session, org_id, plan)
-        require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=limit, used=used - 1))
+        others = used - 1 + await sessions.guests(session, org_id, besides=principal)
+        require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=limit, used=others))

@@ -501,6 +501,28 @@ async def test_links_are_no_seats_that_nobody_pays_for(
         refused(answer, 403, "entitlement.missing")
 
 
+async def test_keys_are_counted_beside_those_who_act_by_a_link(
+    database_urls: DatabaseUrls, operator: Caller, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    """Three seats: whoever fills them with links first gets no more people by keys than by links alone."""
+    small = await new_tenant("owner")
+    good(await operator.ask("PUT", f"/organizations/{small.org_id}/tier", json={"tier": "starter"}))
+    application = create_app(settings_for(database_urls, public_url=PUBLIC, limit_seats=True))
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        owner = Caller(client, small.owner.token)
+        for guest in ("maria", "jo"):
+            good(await owner.post("/sessions/links", {"principal": guest, "role": "member"}), 201)
+        refusal = refused(
+            await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 403, "entitlement.missing"
+        )
+        assert (refusal["limit"], refusal["used"]) == (3, 3)
+        good(await owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
+        refused(await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 403, "entitlement.missing")
+
+
 async def test_without_a_public_address_there_are_no_links(operator: Caller, tenant: Tenant) -> None:
     body = {"principal": "maria", "role": "finance"}
     refused(await tenant.owner.post("/sessions/links", body), 409, "session.no_public_url")

@@ -190,7 +190,8 @@ async def create_api_key(
             row = await keys.add(session, key, most=most, quota=quota)
             await sessions.end_beside(session, row)
             if org_id is not None and deps.settings.limit_seats:
-                await entitlements.check_seats(session, org_id, deps.settings.plan_book, before=people)
+                plans = deps.settings.plan_book
+                await entitlements.check_seats(session, org_id, plans, principal=row.principal, before=people)
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
             if not own and await _tell_of_signatory(session, actor, row):
                 details["signatory"] = True
