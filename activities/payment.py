@@ -37,7 +37,7 @@ from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.chargebacks import ANSWERABLE
-from domain.payment.commands import NotRefundable, RefundExceeds
+from domain.payment.commands import NotRefundable, RefundExceeds, RefundTooPrecise
 from domain.payment.entitlement import gone_minor
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
 from ledger.gateway import Ledger, Posting
@@ -96,6 +96,17 @@ DECLINE_CODE = {"declined": "decline", "refused": "code"}
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
 
+#: What the caller of a command is told, instead of being tried again.
+REFUSED_BY_THE_BOOKS = (
+    ApprovalRequired,
+    WrongInvoiceState,
+    NotForSale,
+    NotRefundable,
+    RefundExceeds,
+    RefundTooPrecise,
+)
+
+
 class SpentMeanwhile(RuntimeError):
     """The organization used what was just counted, so it is counted again."""
 
@@ -152,7 +163,7 @@ class PaymentActivities:
                 self._count_failures(message, recorded)
                 await self._tell_follower(recorded)
                 return recorded
-            except (ApprovalRequired, WrongInvoiceState, NotForSale, NotRefundable, RefundExceeds) as refusal:
+            except REFUSED_BY_THE_BOOKS as refusal:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):
@@ -220,6 +231,7 @@ class PaymentActivities:
         if last is not None and gone_minor(last.payment):
             await referral.look_again(session, message.payment_id, last.at)
         for event in message.events:
+            payment_refund.require_countable_request(event)
             await payment_refund.use_approval(session, self._two_above, event)
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}

@@ -1,6 +1,7 @@
-"""Refunds of payments that an operator asks for: above a setting they take two.
+"""Refunds of payments that are refused: amounts that a provider cannot count, and what lacks a second operator.
 
-What is asked for in a session of a link that an operator made is the operator's.
+Above a setting a refund that an operator asks for takes two. What is asked for in a session of a link that an operator
+made is the operator's.
 
 What goes back counts together: all of the payment, and all that its organization was given back within a day, whoever
 asked for it. So nothing is divided into small refunds, and no refund is too small to be counted.
@@ -14,13 +15,52 @@ from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
 from domain.money import format_amount
+from domain.payment.commands import RefundExceeds, RefundTooPrecise
 from domain.payment.terms import PaymentTerms
+from providers.payments import limits
 from repositories import payment
 from services import approval
 
 DAY = timedelta(days=1)
 #: What is approved where no amount was asked for.
 ALL = "all that is left"
+
+
+def require_countable(terms: PaymentTerms, amount_minor: int | None) -> None:
+    """Refuse the amount of a refund that the payment's provider cannot count; None is all that is left.
+
+    Raises:
+        RefundTooPrecise: it has more decimals than the provider takes.
+    """
+    unit = limits.refund_unit(terms.provider, terms.currency)
+    if amount_minor is not None and amount_minor % unit:
+        raise RefundTooPrecise(
+            f"The amount of this refund must be a multiple of {format_amount(unit, terms.currency)} {terms.currency}.",
+            extra={"field": "amount"},
+        )
+
+
+def require_countable_request(event: PaymentEvent) -> None:
+    """Refuse a refund that the payment's provider cannot count, before anything is taken for it; other events pass.
+
+    Every way to a refund ends here, signals of the Temporal UI too.
+
+    Raises:
+        RefundTooPrecise: the amount was asked for.
+        RefundExceeds: all that is left was asked for; `extra["refundable"]` is what of it can be refunded.
+    """
+    if event.event != "refund_requested":
+        return
+    terms, amount_minor = event.payment.terms, event.payment.refunds[-1].amount_minor
+    if not event.details.get("all"):
+        require_countable(terms, amount_minor)
+        return
+    most = limits.refundable(terms.provider, amount_minor, amount_minor, terms.currency)
+    if most < amount_minor:
+        shown = format_amount(most, terms.currency)
+        raise RefundExceeds(
+            f"Only {shown} {terms.currency} of this payment can be refunded.", extra={"refundable": shown}
+        )
 
 
 async def content_for_two(

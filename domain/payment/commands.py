@@ -56,6 +56,10 @@ class RefundExceeds(Invalid):
     code = "payment.refund_exceeds_remainder"
 
 
+class RefundTooPrecise(Invalid):
+    """The amount of a refund has more decimals than its provider counts."""
+
+
 class NotRefundable(Conflict):
     """What came this way is not given back by this service."""
 

@@ -30,12 +30,13 @@ def refundable(provider: str | None, amount_minor: int, most_minor: int, currenc
 
     It is rounded down where that would be more than `most_minor`. Without a provider the amount stays.
     """
-    unit = _refund_unit(provider, currency)
+    unit = refund_unit(provider, currency)
     up: int = -(-amount_minor // unit) * unit
     return up if up <= most_minor else amount_minor - amount_minor % unit
 
 
-def _refund_unit(provider: str | None, currency: str) -> int:
+def refund_unit(provider: str | None, currency: str) -> int:
+    """Return the least amount that a provider refunds, in our minor unit; it refunds multiples of it alone."""
     match provider:
         case "stripe":
             from providers.payments.stripe.amounts import unit

@@ -16,6 +16,7 @@ from domain.invoice import booking as invoice_booking
 from domain.invoice.booking import Part
 from domain.invoice.dunning import Became, verdict_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor, WrongInvoiceState, changed, require_payable
+from domain.money import format_amount, parse_amount
 from domain.payable import HoldBack
 from domain.payment import booking, invoicing
 from domain.payment.commands import RefundExceeds
@@ -24,6 +25,7 @@ from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPos
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill
+from providers.payments.limits import refundable
 from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
 from services import credit_note, invoice_collection, payment_loss, subscription_grant, subscription_refund
@@ -151,7 +153,9 @@ class InvoiceShare:
         except ExceedsRemainder as refusal:
             if self.bill is None:
                 raise
-            left, currency = refusal.extra["remaining"], self.bill.currency
+            terms, currency = event.payment.terms, self.bill.currency
+            remaining = parse_amount(str(refusal.extra["remaining"]), currency, zero=True)
+            left = format_amount(refundable(terms.provider, remaining, remaining, currency), currency)
             raise RefundExceeds(
                 f"Credits of this period were used. Only {left} {currency} are left to refund.",
                 extra={"refundable": left},

@@ -14,6 +14,7 @@ from domain.subscription.snapshot import BillReason
 from ledger.gateway import Ledger
 from models.invoice import CreditNoteRow, InvoiceRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
+from providers.payments import limits
 from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -82,6 +83,22 @@ async def test_pitfall_41_what_was_used_reduces_the_refund_and_taking_what_is_le
     assert (await made.refund(1_314)).applied
     (row,) = await one.rows(SubscriptionBill)
     assert (row.granted_minor, row.returned_minor, row.credited_minor) == (586, 2_314, 2_314)
+
+
+async def test_what_credits_leave_of_a_bill_is_rounded_down_to_what_the_provider_can_count(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "refund_unit", lambda *_: 10)
+    one, made = await paid(database)
+    await use(one, 101)  # 5.858 of 29.00
+    refused = await made.refund()
+    assert refused.declined is not None
+    assert refused.declined.extra == {"refundable": "23.10"}
+    # A signal of the Temporal UI reaches the books past the API.
+    refused = await made.refund(1_001)
+    assert refused.declined is not None
+    assert (refused.declined.code, refused.declined.extra) == ("request.invalid", {"field": "amount"})
+    assert (await made.refund(2_310, is_all=True)).applied
 
 
 async def test_same_refund_twice_takes_back_and_credits_once(database: Database) -> None:

@@ -129,6 +129,21 @@ async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
     assert timeline[-1]["details"]["code"] == "provider.refused"
 
 
+async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(shop: Shop) -> None:
+    """Stripe counts no last decimal of KWD: it would be booked, refused there and given back again."""
+    body = {"amount": "10", "currency": "KWD", "purpose": "balance", "payment_method": "pm_ok"}
+    made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
+    path = f"/payments/{made['id']}/refunds"
+    document = refused(await shop.payer.post(path, {"amount": "3.333"}, key=new_key()), 422, "request.invalid")
+    assert (document["field"], "multiple of 0.01 KWD" in document["detail"]) == ("amount", True)
+    tried = good(await shop.payer.get(f"/payments/{made['id']}/actions?amount=3.333"))["actions"]
+    (refund,) = [each for each in tried if each["action"] == "refund"]
+    assert (refund["allowed"], refund["reason"]["detail"]) == (False, document["detail"])
+    assert good(await shop.payer.post(path, {"amount": "3.330"}, key=new_key()), 201)["amount"] == "3.33"
+    rest = good(await shop.payer.post(path, {}, key=new_key()), 201)
+    assert (rest["amount"], rest["status"]) == ("6.67", "succeeded")
+
+
 async def test_payer_who_sends_money_by_bank_is_shown_until_when(shop: Shop) -> None:
     bought = await shop.top_up()
     shop.there(bought).pays_until = datetime(2040, 1, 5, tzinfo=UTC)

@@ -16,10 +16,12 @@ from api.routing import Resource
 from api.v1.payments.endpoints import payment_of
 from api.v1.payments.schemas import MoneyView, money
 from domain.access import Permission
-from domain.errors import Forbidden, NotFound
+from domain.errors import DomainError, Forbidden, NotFound
 from domain.money import format_amount, parse_amount
 from domain.payment.actions import Action, Effect, PaymentAction, actions
+from domain.payment.commands import RefundTooPrecise
 from domain.payment.state import Payment, PaymentStatus
+from services.payment_refund import require_countable
 
 router = Resource(tags=["payments"])
 
@@ -89,7 +91,13 @@ async def list_actions(
     """
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
     amount_minor = None if amount is None else parse_amount(amount, payment.terms.currency)
+    refused: dict[PaymentAction, DomainError] = {}
+    try:
+        require_countable(payment.terms, amount_minor)
+    except RefundTooPrecise as refusal:
+        refused[PaymentAction.REFUND] = refusal
     unapproved = await refund_not_approved(deps, actor, payment, amount_minor)
-    refused = {} if unapproved is None else {PaymentAction.REFUND: unapproved}
+    if unapproved is not None:
+        refused.setdefault(PaymentAction.REFUND, unapproved)
     found = actions(payment, actor, datetime.now(UTC), amount_minor, refused=refused)
     return PaymentActionList(actions=[PaymentActionView.of(action, payment) for action in found])

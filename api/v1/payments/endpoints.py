@@ -73,7 +73,7 @@ from repositories import metadata
 from repositories import payment as payments
 from repositories import tax_receipt as tax_receipts
 from repositories.command import other_request
-from services import document
+from services import document, payment_refund
 from services.metadata import version_of
 from services.outside_tax import TaxRefused, TaxUnavailable
 from services.tax import selling_to
@@ -415,6 +415,7 @@ async def refund_payment(
 
     async def act() -> RefundView:
         amount_minor = _amount(body.amount if body else None, payment)
+        payment_refund.require_countable(payment.terms, amount_minor)
         await refund_by_two(sender.deps, sender.actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
         command = messages.RefundPayment(
             command_id=once.command_id,
