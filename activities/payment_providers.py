@@ -23,7 +23,7 @@ from domain.payment.snapshot import (
 )
 from domain.payment.terms import PaymentTerms
 from domain.reputation.traits import digest, trait_of
-from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
+from providers.payments.base import CredentialsRefused, OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
 from repositories import customer, organization_trait, payment, payment_command
 from runtime.database import Database
@@ -37,7 +37,10 @@ _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 
 class ProviderActivities:
-    """Calls to providers as activities. A call whose outcome is not known is looked up before it is tried again."""
+    """Calls to providers as activities. A call whose outcome is not known is looked up before it is tried again.
+
+    That a provider rejects our own credentials is no answer to what was asked: such a call fails, and is retried.
+    """
 
     def __init__(
         self, database: Database, providers: Providers, *, sealed_signals: bool = False, trait_key: bytes | None = None
@@ -346,4 +349,6 @@ def _ref(message: ProviderRequest) -> str:
 
 
 def _declined(refusal: ProviderRefused) -> Declined:
+    if isinstance(refusal, CredentialsRefused):
+        raise refusal
     return Declined(code=refusal.code, detail=refusal.detail)

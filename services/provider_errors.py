@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import structlog
 
 from domain.errors import Invalid, Unavailable
-from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from providers.payments.stripe.errors import KEY_REFUSED
+from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderRefused, ProviderUnavailable
 
 log = structlog.get_logger("bursar.api")
 
@@ -28,11 +27,11 @@ def provider_errors() -> Iterator[None]:
             code="provider.unavailable",
             extra={"reason": error.code},
         ) from error
+    except CredentialsRefused as error:
+        log.error("provider.key_refused", error=error.detail)
+        raise Unavailable(
+            "The payment provider is not available: its credentials must be corrected by an operator.",
+            code="provider.unavailable",
+        ) from error
     except ProviderRefused as error:
-        if error.code == KEY_REFUSED:
-            log.error("provider.key_refused", error=error.detail)
-            raise Unavailable(
-                "The payment provider is not available: its credentials must be corrected by an operator.",
-                code="provider.unavailable",
-            ) from error
         raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error

@@ -8,7 +8,8 @@ Errors of every method:
     ProviderUnavailable: the provider could not be asked; nothing happened there.
     OutcomeUnknown: the call may or may not have had its effect. It must be looked up before anything is tried again.
     ProviderRefused: the provider understood and refused, for a reason that trying again does not change;
-        ProviderNotFound when it has no such object.
+        ProviderNotFound when it has no such object; CredentialsRefused when it rejects our key, which says nothing of
+        what was asked.
 A decline is none of these: it is a result.
 """
 
@@ -74,6 +75,10 @@ class OutcomeUnknown(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider understood and refused: a wrong amount, an unknown object, a key that is not ours."""
+
+
+class CredentialsRefused(ProviderRefused):
+    """The provider rejected this system's own credentials: nothing happened there, and an operator corrects them."""
 
 
 class ProviderNotFound(ProviderRefused):

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from domain.payment.snapshot import ProviderStatus
-from providers.payments.base import OutcomeUnknown, ProviderUnavailable
+from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderUnavailable
 from providers.payments.paypal import PayPalProvider
 from tests.support.paypal import a_payment
 
@@ -32,6 +32,13 @@ async def test_pitfall_09_money_taken_in_silence_is_found_and_not_taken_again(pa
     assert found.status is ProviderStatus.SUCCEEDED
     assert found == await provider.retrieve(order.ref) == await provider.confirm(order.ref, None, idempotency_key="c")
     assert len(found.movements) == 1
+
+
+async def test_credentials_that_paypal_rejects_say_nothing_of_a_refund(paypal, provider):
+    paid = await paypal.paid(provider, a_payment(amount_minor=1000))
+    wrong = await paypal.provider(client_secret="rotated")
+    with pytest.raises(CredentialsRefused):
+        await wrong.refund(paid.ref, refund_id="rfd_1", amount_minor=600, reason=None, idempotency_key="r")
 
 
 async def test_a_held_payment_is_found_by_our_id_too(paypal, provider):

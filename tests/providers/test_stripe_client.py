@@ -10,7 +10,13 @@ import stripe
 
 from domain.ids import make_id
 from domain.payment.snapshot import CreatePayment
-from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
+from providers.payments.base import (
+    CredentialsRefused,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from providers.payments.stripe import StripeProvider, make_client
 
 PAYMENT = CreatePayment(
@@ -70,9 +76,9 @@ class TestErrors:
             (refusal(503), OutcomeUnknown, ProviderUnavailable),
             (refusal(503, stripe_should_retry="true"), ProviderUnavailable, ProviderUnavailable),
             (refusal(400, "parameter_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(401, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(403, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(403, "account_invalid", "invalid_request_error"), ProviderRefused, ProviderRefused),
+            (refusal(401, None, "invalid_request_error"), CredentialsRefused, CredentialsRefused),
+            (refusal(403, None, "invalid_request_error"), CredentialsRefused, CredentialsRefused),
+            (refusal(403, "account_invalid", "invalid_request_error"), CredentialsRefused, CredentialsRefused),
             (refusal(404, "resource_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
             (Pretended(lambda _: httpx2.Response(502, text="<html>")), OutcomeUnknown, ProviderUnavailable),
             (Pretended(lambda _: httpx2.Response(200, text="<html>")), OutcomeUnknown, ProviderUnavailable),

@@ -23,7 +23,14 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
+from providers.payments.base import (
+    BadSignature,
+    CredentialsRefused,
+    OutcomeUnknown,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 
 EPOCH = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -282,6 +289,7 @@ class FakeProvider:
         self.calls: list[tuple[str, str]] = []
         self.evidence: dict[str, str] = {}
         self.pays_at_once = False
+        self.key_refused = False
 
     def of(self, payment_id: str) -> Account:
         return next(a for a in self.accounts.values() if a.asked.payment_id == payment_id)
@@ -293,6 +301,8 @@ class FakeProvider:
         self.calls.append((name, key))
         if name in self.away:
             raise ProviderUnavailable("no connection")
+        if self.key_refused:
+            raise CredentialsRefused("The key is rejected.", code="stripe.key_refused")
         # Another payment's look must not use up what is planned for a call that changes something.
         spared = _OF_CHANGES if name == "retrieve" else self.breaks if name.startswith("find") else ()
         planned = self.breaks.pop(0) if self.breaks and self.breaks[0] not in spared else None

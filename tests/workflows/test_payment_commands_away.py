@@ -1,13 +1,13 @@
 """Commands while the provider is away: they end in time, hold nothing up, and have one effect when repeated."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import pytest
 
 from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Payment, PaymentStatus
+from domain.payment.state import Payment, PaymentStatus, RefundState
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import KEYS, PaymentDriver, paid, refused, till
@@ -28,6 +28,20 @@ def back(stage: Stage) -> None:
     for hangs in stage.fake.hangs.values():
         hangs.set()
     stage.fake.hangs.clear()
+    stage.fake.key_refused = False
+
+
+async def while_our_key_is_rejected(made: PaymentDriver, call: Awaitable[Any]) -> Any:
+    """Have as much time pass as a call may take, and return what it is answered."""
+    fake = made.stage.fake
+    fake.key_refused, before = True, len(fake.calls)
+    asking = asyncio.ensure_future(call)
+    while len(fake.calls) == before:
+        await again()
+    await made.pass_time(seconds=16)
+    answer = await asking
+    back(made.stage)
+    return answer
 
 
 class Asked:
@@ -40,9 +54,13 @@ class Asked:
         """Repeat it as a client does with its key: what was refused is judged anew."""
         return (await self.made.send(self.name, key=self.key, update_id=f"upd-{next(KEYS)}", **self.fields)).status
 
+    async def refused(self) -> str:
+        """Give it, and return what it is refused with."""
+        return await refused(self.made.send(self.name, key=self.key, **self.fields))
+
     async def given_up(self) -> None:
         """Give it, and have as much time pass as it may take."""
-        asking = asyncio.ensure_future(refused(self.made.send(self.name, key=self.key, **self.fields)))
+        asking = asyncio.ensure_future(self.refused())
         while not any(
             name == self.name and self.made.terms.payment_id in key for name, key in self.made.stage.fake.calls
         ):
@@ -96,6 +114,47 @@ async def test_a_command_that_did_not_reach_the_provider_is_done_once_it_is_repe
     back(stage)
     assert await command.again() == after.value
     assert len([m for m in command.made.there.movements if m.amount_minor > 0]) == (after is P.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("name", "after"), [("confirm", P.SUCCEEDED), ("capture", P.SUCCEEDED), ("cancel", P.CANCELLED)]
+)
+async def test_a_command_waits_while_the_provider_rejects_our_key(stage: Stage, name: str, after: P):
+    command = await asked(stage, name)
+    assert await while_our_key_is_rejected(command.made, command.refused()) == "provider.unavailable"
+    await looked_up(command.made)
+    assert await command.again() == after.value
+
+
+async def test_evidence_waits_while_the_provider_rejects_our_key(stage: Stage):
+    made = await paid(stage)
+    ref = made.there.dispute(400)
+    await made.told()
+    command = Asked(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
+    assert await while_our_key_is_rejected(made, command.refused()) == "provider.unavailable"
+    await looked_up(made)
+    await command.again()
+    assert stage.fake.evidence[ref] == "It was delivered."
+
+
+async def test_a_payment_is_made_once_the_provider_takes_our_key_again(stage: Stage):
+    made = await till(stage)
+    assert (await while_our_key_is_rejected(made, made.create())).status == "unknown"
+    await made.pass_time(minutes=1)
+    assert (await made.until("requires_action")).decline is None
+    assert stage.fake.count(made.terms.payment_id) == 1
+
+
+async def test_a_refund_is_made_once_the_provider_takes_our_key_again(stage: Stage):
+    made = await paid(stage)
+    await while_our_key_is_rejected(made, made.send("refund", amount_minor=400))
+    (refund,) = (await made.state()).refunds
+    assert (refund.state, refund.failure_code) == (RefundState.UNKNOWN, None)
+    assert (await made.money())["wallet"] == 60_000_000
+    await made.pass_time(minutes=1)
+    await made.happened("refund_booked")
+    assert (await made.state()).refunds[0].state is RefundState.SUCCEEDED
+    assert made.there.gone == 400
 
 
 @pytest.mark.parametrize("name", ["confirm", "capture"])

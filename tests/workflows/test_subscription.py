@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -15,7 +16,7 @@ from domain.subscription.commands import PRICE_CHANGED, opening
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Request, SubscriptionStatus, numbered
-from providers.payments.base import ProviderRefused
+from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.subscriptions.base import Item, SubscriptionDeclined
 from repositories import subscription as subscriptions
 from runtime import reach
@@ -433,6 +434,27 @@ async def test_downgrade_stays_when_the_provider_refuses_to_resume(
     assert (await one.resume()).declined == "resource_missing"
     state, [there] = await one.state(), of_customer(one)
     assert (state.change and state.change.terms.price_id, there.price_id) == ("price_2900", "price_2900")
+
+
+async def test_cancellation_waits_while_the_provider_rejects_our_key(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropped as one that the provider declined, it would leave the organization charged for another period."""
+    one = await subscriber(stage)
+    await one.subscribe()
+    cancel, rejects = stage.subscriptions.cancel, 2
+
+    async def rejected_at_first(*asked: Any, **fields: Any) -> Any:
+        nonlocal rejects
+        if rejects:
+            rejects -= 1
+            raise CredentialsRefused("The key is rejected.", code="stripe.key_refused")
+        return await cancel(*asked, **fields)
+
+    monkeypatch.setattr(stage.subscriptions, "cancel", rejected_at_first)
+    assert (await one.cancel_at_end()).declined is None
+    [there] = of_customer(one)
+    assert there.cancel_at_period_end
 
 
 async def test_downgrade_that_is_resumed_after_its_renewal_is_what_the_provider_has(stage: Stage) -> None:

@@ -8,7 +8,13 @@ from typing import Any
 
 import httpx2
 
-from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
+from providers.payments.base import (
+    CredentialsRefused,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 
 Json = dict[str, Any]
 
@@ -116,6 +122,8 @@ def read(response: httpx2.Response, *, changes: bool) -> Json:
         raise ProviderUnavailable(detail, code=issue)
     if response.status_code == 409 or response.status_code >= 500 or issue in IN_PROGRESS:
         raise (OutcomeUnknown if changes else ProviderUnavailable)(detail, code=issue)
+    if response.status_code == 401:
+        raise CredentialsRefused("PayPal rejected this system's credentials.", code="paypal.credentials_refused")
     links = {link.get("rel"): link.get("href") for link in body.get("links") or []}
     raise PayPalRefused(detail, code=issue, links=links)
 

@@ -9,7 +9,8 @@ OutcomeUnknown
 ├── a timeout, a reset or a closed connection after the request was sent; every other 5xx; an answer that is none
 └── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
 ProviderRefused
-├── 400, 401, 403, with Stripe's own code
+├── 400, with Stripe's own code
+├── CredentialsRefused: 401, 403
 ├── ProviderNotFound: 404
 ├── Declined: 402, a card or bank refused to pay
 └── KeyReused: the key was used before, with other parameters
@@ -23,6 +24,7 @@ import stripe
 
 from domain.payment.snapshot import Decline
 from providers.payments.base import (
+    CredentialsRefused,
     OutcomeUnknown,
     ProviderError,
     ProviderNotFound,
@@ -102,7 +104,7 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
     # by a key of another platform every account is, and what was sent under the right one would be sent again.
     if status in {401, 403}:
         # Its words name a part of the key.
-        return ProviderRefused("Stripe rejected this system's API key for this request.", code=KEY_REFUSED)
+        return CredentialsRefused("Stripe rejected this system's API key for this request.", code=KEY_REFUSED)
     if status == 404:
         return ProviderNotFound(detail)
     return ProviderRefused(detail, code=code)
