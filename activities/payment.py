@@ -59,7 +59,7 @@ from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_ids
 from runtime.metrics import PaymentFailures
-from services import payment_loss, payment_refund, reputation, tax_receipt
+from services import evidence_due, payment_loss, payment_refund, reputation, tax_receipt
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
@@ -328,6 +328,8 @@ class PaymentActivities:
         for dispute in after.disputes:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
                 await chargeback.write(writes, after, dispute, event.at)
+            if dispute.ref == event.debtor and event.event == "dispute_date_changed":
+                await evidence_due.close_others(writes, terms.payment_id, dispute)
         await alert.close_cases(writes, terms.payment_id, _over(event))
         actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
         if owed:

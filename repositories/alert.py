@@ -114,6 +114,12 @@ async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> 
     await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
+async def close_other_dates(session: Writes, subject: str, kind: str, of: str, key: str) -> None:
+    """Resolve the alerts of a kind about a subject whose keys begin with `of`, but for the one under `key`."""
+    query = _resolution(BOOKS).where(Alert.subject == subject, Alert.kind == kind, Alert.key != key)
+    await session.execute(query.where(Alert.key.startswith(of, autoescape=True)))
+
+
 async def last_raised(session: AsyncSession, kind: str, subject: str) -> datetime | None:
     """Return when an alert of a kind was raised last about a subject; None where there was none."""
     raised = select(func.max(Alert.created_at)).where(Alert.subject == subject, Alert.kind == kind)

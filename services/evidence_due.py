@@ -1,17 +1,27 @@
 """Alerts of banks that soon take no evidence any more; functions on a platform session."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.payment.state import Dispute
 from repositories import alert
 from repositories import chargeback as chargebacks
+from repositories.together import Writes
 
 KIND = "payment.evidence_due"
 #: How long before its date a bank that has no answer is alerted of.
 BEFORE = timedelta(days=2)
 #: How many at once; the next run finds the rest.
 _LIMIT = 100
+
+
+async def close_others(session: Writes, payment_id: str, dispute: Dispute) -> None:
+    """Resolve the alerts of other dates than the one until which the bank takes evidence on a chargeback now."""
+    if dispute.evidence_due_at is not None:
+        of = f"{KIND}:{dispute.dispute_id}:"
+        key = f"{of}{dispute.evidence_due_at.astimezone(UTC):%Y-%m-%d}"
+        await alert.close_other_dates(session, payment_id, KIND, of, key)
 
 
 async def alert_of_near(session: AsyncSession, now: datetime) -> int:

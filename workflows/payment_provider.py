@@ -1,6 +1,7 @@
 """What the run of a payment asks of its provider: to make it, how it stands, and what somebody commands."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -167,6 +168,10 @@ class PaymentAtProvider(PaymentRecord):
         seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
         while True:
             outcomes = ended(self._state, seen, by=ended_by[1]) if ended_by else converge(self._state, seen)
+            is_dated = any(outcome.event == "dispute_date_changed" for outcome in outcomes)
+            if is_dated and not workflow.patched("evidence-dates-are-followed"):
+                seen = replace(seen, follows_dates=False)
+                continue
             part = outcomes[:EVENTS_A_RECORD]
             last = len(part) == len(outcomes)
             if last and not (outcomes or handled):

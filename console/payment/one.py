@@ -306,6 +306,7 @@ _EVENTS: Mapping[str, str] = {
     "refund_taken_over": "Refund made at the provider",
     "dispute_inquiry": "The payer's bank asks a question",
     "dispute_opened": "The payer's bank holds the money for now",
+    "dispute_date_changed": "The payer's bank takes evidence until another date",
     "evidence_offered": "The organization offered evidence; an operator answers the bank",
     "evidence_replaced": "The organization replaced its evidence",
     "evidence_submitted": "Evidence was sent to the bank",

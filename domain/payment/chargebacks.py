@@ -94,6 +94,21 @@ def asked_anew(outcome: Outcome, told: Iterable[DisputeSnapshot]) -> Outcome:
     return replace(outcome, payment=outcome.payment.with_dispute(dated))
 
 
+def date_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
+    """Follow the date until which the bank takes evidence, where all else of the dispute is as it was."""
+    by_ref = {snapshot.ref: snapshot for snapshot in told}
+    for dispute in payment.disputes:
+        snapshot = by_ref.get(dispute.ref)
+        if snapshot is None or snapshot.status is not dispute.status or dispute.status not in ANSWERABLE:
+            continue
+        due_at = snapshot.evidence_due_at
+        if due_at is not None and due_at != dispute.evidence_due_at:
+            dated = replace(dispute, evidence_due_at=due_at)
+            outcome = _outcome(payment.with_dispute(dated), dated, "dispute_date_changed")
+            return replace(outcome, details={**outcome.details, "evidence_due_at": due_at.isoformat()})
+    return None
+
+
 def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
     """Follow the provider's word on a dispute that is open; what an older snapshot says takes nothing back."""
     by_ref = {snapshot.ref: snapshot for snapshot in told}

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from domain.access import Actor
 from domain.money import format_amount
-from domain.payment.chargebacks import asked_anew, dispute_changed, new_dispute
+from domain.payment.chargebacks import asked_anew, date_changed, dispute_changed, new_dispute
 from domain.payment.entitlement import gone_minor, granted_for, held_minor, released_minor
 from domain.payment.movements import book, settle
 from domain.payment.purposes import rules_of
@@ -39,11 +39,15 @@ from domain.payment.state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A snapshot, when it was taken, and what deposits that came after their quote are worth, by key."""
+    """A snapshot, when it was taken, and what deposits that came after their quote are worth, by key.
+
+    Without `follows_dates` a bank's other date for evidence is left out: so runs of before decided.
+    """
 
     snapshot: Snapshot
     at: datetime
     revalued: Mapping[str, int]
+    follows_dates: bool = True
 
 
 def converge(payment: Payment, seen: Observation) -> list[Outcome]:
@@ -81,6 +85,7 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         or _fee(payment, seen.snapshot)
         or _refund_changed(payment, seen)
         or dispute_changed(payment, seen.snapshot.disputes)
+        or (date_changed(payment, seen.snapshot.disputes) if seen.follows_dates else None)
         or _progressed(payment, seen.snapshot)
     )
     return None if outcome is None else numbered(outcome, seen.at)

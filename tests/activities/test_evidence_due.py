@@ -1,5 +1,6 @@
 """An alert calls operators two days before the evidence for a dispute is due, and closes when evidence is submitted."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -67,6 +68,19 @@ async def test_answer_to_the_bank_closes_its_alert_and_raises_none(disputed: Wri
     disputed.there.close_dispute(second.ref, won=False)
     await disputed.look()
     assert [resolved for *_, resolved in await look(disputed, near)] == [True]
+
+
+async def test_bank_that_sets_another_date_is_alerted_of_before_that_one(disputed: Written) -> None:
+    assert disputed.payment is not None
+    first, _ = disputed.payment.disputes
+    assert first.evidence_due_at is not None
+    assert [resolved for *_, resolved in await look(disputed, first.evidence_due_at - DAY)] == [False] * 2
+    later = first.evidence_due_at + 10 * DAY
+    disputed.there.disputes[first.ref] = replace(disputed.there.disputes[first.ref], evidence_due_at=later)
+    await disputed.look()
+    # The other chargeback keeps its alert.
+    assert sorted(resolved for *_, resolved in await look(disputed, first.evidence_due_at - DAY)) == [False, True]
+    assert sorted(resolved for *_, resolved in await look(disputed, later - DAY)) == [False, False, True]
 
 
 async def test_bank_whose_date_is_over_is_not_alerted_of(disputed: Written) -> None:

@@ -168,6 +168,28 @@ def test_an_inquiry_that_became_a_dispute_and_was_won_between_two_looks_is_booke
     assert world.payment.disputes[0].status is DisputeStatus.WON
 
 
+def test_another_date_until_which_the_bank_takes_evidence_is_booked_once():
+    world = World()
+    world.account.pay()
+    ref = world.account.dispute()
+    world.look()
+    due_at = EPOCH + timedelta(days=30)
+    world.account.disputes[ref] = replace(world.account.disputes[ref], evidence_due_at=due_at)
+    before = world.payment
+    world.look()
+    assert (world.payment.disputes[0].evidence_due_at, world.payment.version) == (due_at, before.version + 1)
+    # A provider that gives no date takes none back.
+    world.account.disputes[ref] = replace(world.account.disputes[ref], evidence_due_at=None)
+    world.look()
+    assert (world.payment.disputes[0].evidence_due_at, world.payment.version) == (due_at, before.version + 1)
+    # Runs of before did not follow it.
+    seen = Observation(snapshot=world.account.snapshot(), at=EPOCH, revalued={})
+    world.account.disputes[ref] = replace(world.account.disputes[ref], evidence_due_at=EPOCH + timedelta(days=40))
+    seen = replace(seen, snapshot=world.account.snapshot())
+    assert [each.event for each in converge(world.payment, seen)] == ["dispute_date_changed"]
+    assert converge(world.payment, replace(seen, follows_dates=False)) == []
+
+
 @pytest.mark.parametrize("how", ["escalated", "taken again"])
 def test_a_bank_that_has_its_answer_and_asks_anew_has_no_answer_to_that(how):
     world = World()

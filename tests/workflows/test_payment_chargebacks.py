@@ -1,5 +1,6 @@
 """Chargebacks through a payment's run: what a bank takes is owed, and what it gives back is there again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import driver_connection
 from tests.support.histories import replay_and_keep
+from tests.support.looking import again
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
@@ -110,6 +112,29 @@ async def test_what_an_organization_says_against_a_chargeback_does_not_use_up_th
     kinds = [kind for kind in await made.kinds() if kind.startswith("evidence")]
     assert kinds == ["evidence_offered", "evidence_replaced", "evidence_submitted"]
     await replay_and_keep(await made.handle.fetch_history(), "payment_evidence_offered")
+
+
+async def moved_date(stage: Stage) -> tuple[PaymentDriver, datetime]:
+    """Have the bank set another date for evidence while the dispute stays as it is, and the run look at it."""
+    made = await paid(stage)
+    ref = made.there.dispute()
+    await made.told()
+    later = datetime.now(UTC) + timedelta(days=20)
+    made.there.disputes[ref] = replace(made.there.disputes[ref], evidence_due_at=later)
+    looks = len(stage.fake.calls)
+    await made.handle.signal("look", {"operator": "kim"})
+    while len(stage.fake.calls) == looks:
+        await again()
+    await made.told()
+    return made, later
+
+
+async def test_another_date_for_evidence_is_booked_while_the_dispute_stays_as_it_is(stage: Stage):
+    made, later = await moved_date(stage)
+    (dispute,) = (await made.state()).disputes
+    assert (dispute.status, dispute.evidence_due_at) == (DisputeStatus.NEEDS_RESPONSE, later)
+    assert (await made.kinds()).count("dispute_date_changed") == 1
+    await replay_and_keep(await made.handle.fetch_history(), "payment_whose_bank_moved_its_date")
 
 
 async def test_a_dispute_that_is_won_gives_everything_back(stage: Stage):

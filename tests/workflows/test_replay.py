@@ -43,6 +43,9 @@ ELSEWHERE = {
     *("payment_by_transfer_that_never_came", "payment_overdue", "payment_that_its_provider_no_longer_keeps"),
     # Of code that took other credits for those that an escrow had.
     "payment_with_credits_refunded_before_the_rule",
+    "payment_whose_bank_moved_its_date",
+    # Of code that did not follow the date until which a bank takes evidence.
+    "payment_whose_bank_moved_its_date_unseen",
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "payment_sweep_continued"),
     *("escrow_sweep_by_pages", "escrow_sweep_with_contracts", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
     *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),
