@@ -9,6 +9,7 @@ from domain.approval import ApprovalAction, content_above
 from domain.credit_note import CreditedCredits, note_of
 from domain.errors import other_request
 from domain.invoice import booking
+from domain.invoice.arithmetic import part_of
 from domain.invoice.booking import Part
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.series import DocumentType, entity_of, number_text, series_of
@@ -25,10 +26,14 @@ from services.invoice import post
 def noted(row: InvoiceRow, amount_minor: int | None, two_above: str | None) -> dict[str, object] | None:
     """Return what two operators approve of a note: what all notes come to, so that small ones go not round them.
 
-    None where one operator is enough. `amount_minor` is as asked for: None for all that is left.
+    The credits that come back with them although they had come off before tax count by what they took off. None where
+    one operator is enough. `amount_minor` is as asked for: None for all that is left.
     """
     asked = row.total_minor - row.credited_minor if amount_minor is None else amount_minor
-    return content_above(two_above, row.credited_minor + asked, row.currency)
+    credited = row.credited_minor + asked
+    taxed = part_of(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
+    granted = row.granted_minor if credited >= row.total_minor else 0
+    return content_above(two_above, credited + taxed + granted, row.currency)
 
 
 async def issue(

@@ -18,6 +18,12 @@ from services import approval
 from services.invoice import details_of, post
 
 
+def at_stake_minor(row: InvoiceRow, action: ApprovalAction) -> int:
+    """Return by what two operators judge an act: the total, and what credits took off that voiding gives back."""
+    back = row.granted_minor + row.taxed_minor if action is ApprovalAction.INVOICE_VOID else 0
+    return row.total_minor + back
+
+
 async def void(
     session: AsyncSession,
     actor: Actor,
@@ -135,6 +141,6 @@ async def _approved(
     command_id: str,
     now: datetime,
 ) -> None:
-    content = content_above(two_above, row.total_minor, row.currency)
+    content = content_above(two_above, at_stake_minor(row, action), row.currency)
     if content is not None:
         await approval.use(session, action, row.id, content, command_id=command_id, now=now)

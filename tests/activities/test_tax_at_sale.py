@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from domain import accounts
 from domain.accounts import Account
+from domain.approval import ApprovalRequired
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT as ASSET
 from domain.payment.options import Options
@@ -215,6 +216,36 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
         await invoice_end.void(session, KIM, again.id, f"void-{again.id}", NOW)
     assert (await balances(database, org))["credits"] == 310 * CREDIT
     await prove_all(database_urls)
+
+
+async def test_credits_that_come_back_count_for_two_operators_although_they_came_off_before_tax(
+    database: Database,
+) -> None:
+    """Of an invoice that such credits pay nothing is left to void or to credit but the credits themselves."""
+    org = await organization(database)
+    await credit(database, org, 10 * CREDIT)
+    await sold(database, org)
+    row = await finalise(database, await draft(database, org, line(1_100), applies_credits=True))
+    assert (row.granted_minor, row.taxed_minor, row.total_minor) == (100, 1_000, 0)
+    async with database.platform() as session:
+        with pytest.raises(ApprovalRequired):
+            await invoice_end.void(session, KIM, row.id, f"void-{row.id}", NOW, two_above="10.99")
+    async with database.platform() as session:
+        await invoice_end.void(session, KIM, row.id, f"void-{row.id}", NOW, two_above="11.00")
+    row = await finalise(database, await draft(database, org, line(1_200), applies_credits=True))
+    assert (row.granted_minor, row.taxed_minor, row.total_minor) == (100, 1_000, 119)
+
+    async def note(minor: int | None, above: str) -> None:
+        async with database.platform() as session:
+            command = f"note-{minor}-{row.id}"
+            await credit_notes.issue(
+                session, KIM, row.id, amount_minor=minor, reason="x", command_id=command, now=NOW, two_above=above
+            )
+
+    for minor, worth in ((60, "5.64"), (None, "12.19")):
+        with pytest.raises(ApprovalRequired):
+            await note(minor, f"{float(worth) - 0.01:.2f}")
+        await note(minor, worth)
 
 
 async def test_notes_for_parts_give_back_the_credits_of_each_kind_that_the_part_was_lessened_by(

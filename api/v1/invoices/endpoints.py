@@ -379,11 +379,12 @@ async def _operated(
     """
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-        total_minor, currency = row.total_minor, row.currency
+        currency = row.currency
+        at_stake_minor = 0 if takes_two is None else invoice_end.at_stake_minor(row, takes_two)
 
     async def act() -> InvoiceView:
         if takes_two is not None:
-            await above(deps, actor, once, takes_two, invoice_id, total_minor, currency)
+            await above(deps, actor, once, takes_two, invoice_id, at_stake_minor, currency)
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             changed = await effect(session, now)
