@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from domain.money import COINS, scale_of
+from domain.tax.rates import TaxCategory
 
 #: Languages that documents are written in; the first one is taken where nobody chose another.
 LANGUAGES = ("en", "de")
@@ -248,16 +249,27 @@ class Document:
 
 
 def missing_for_einvoice(document: Document) -> Sequence[str]:
-    """Return what an electronic invoice of EN 16931 must have and this document has not; empty where nothing lacks."""
+    """Return what an electronic invoice of EN 16931 must have and this document has not; empty where nothing lacks.
+
+    It has two decimals at most (BR-DEC), and beside what is outside of the tax no other tax and nobody's VAT number
+    (BR-O). Without a VAT number the seller has a registration (BR-CO-26), and a buyer who owes the tax has a VAT number
+    (BR-AE-02).
+    """
     sides = (("seller", document.seller), ("buyer", document.buyer))
     missing = [f"{side}.country" for side, party in sides if party.country is None]
     if document.seller.vat_id is None and document.seller.tax_number is None:
         missing.append("seller.vat_id")
+    elif document.seller.vat_id is None and document.seller.registration is None:
+        missing.append("seller.registration")
+    categories = {each.tax.category for each in document.taxes}
+    if TaxCategory.REVERSE_CHARGE.value in categories and document.buyer.vat_id is None:
+        missing.append("buyer.vat_id")
     if document.kind not in (DocumentKind.INVOICE, DocumentKind.CREDIT_NOTE):
         missing.append("kind")
-    if document.currency in COINS:
+    if document.currency in COINS or scale_of(document.currency) > 2:
         missing.append("currency")
-    if not document.taxes or any(line.tax is None for line in document.lines):
+    is_outside = TaxCategory.OUTSIDE.value in categories
+    if not document.taxes or is_outside or any(line.tax is None for line in document.lines):
         missing.append("taxes")
     return missing
 

@@ -116,6 +116,7 @@ def _party(party: Party) -> dict[str, str]:
         "country_code": party.country,
         "vat_identifier": party.vat_id,
         "tax_identifier": party.tax_number,
+        "legal_identifier": party.registration,
     }
     return {name: value for name, value in told.items() if value}
 

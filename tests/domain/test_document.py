@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.document.content import Document, DocumentKind, Line, Party, TaxSum, missing_for_einvoice
+from domain.document.content import Document, DocumentKind, Line, Party, Tax, TaxSum, missing_for_einvoice
 from domain.document.words import _LABELS, EXEMPTIONS, LANGUAGES
 from tests.support.documents import REVERSE, STANDARD, credit_note, invoice, receipt, statement
+
+OUTSIDE = Tax(category="O")
 
 
 def test_a_document_comes_to_its_lines_and_taxes_less_what_is_paid() -> None:
@@ -41,6 +43,12 @@ def test_what_does_not_add_up_cannot_be_made(wrong: dict[str, Any]) -> None:
         (statement(), ["kind"]),
         (invoice(buyer=Party(name="Acme"), currency="BTC"), ["buyer.country", "currency"]),
         (invoice(seller=Party(name="Us", country="DE")), ["seller.vat_id"]),
+        (invoice(seller=Party(name="Us", country="DE", tax_number="12/345")), ["seller.registration"]),
+        (invoice(seller=Party(name="Us", country="DE", tax_number="12/345", registration="HRB 1")), []),
+        (invoice(rates=(REVERSE,), buyer=Party(name="Acme", country="FR")), ["buyer.vat_id"]),
+        # EN 16931 has two decimals at most, and nothing beside what is outside of the tax.
+        (invoice(currency="KWD"), ["currency"]),
+        (invoice(2, rates=(STANDARD, OUTSIDE)), ["taxes"]),
         (invoice(lines=(Line(description="x", net_minor=100),), taxes=()), ["taxes"]),
     ],
 )
