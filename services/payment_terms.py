@@ -13,7 +13,7 @@ from domain.payment.quote import Rate
 from domain.payment.rules import PaymentRules
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.tax.sale import SaleRules, Taxation
-from providers.payments.limits import check_chargeable
+from providers.payments.limits import check_chargeable, countable
 from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.identity import new_id
@@ -106,6 +106,10 @@ class TermsMaker:
         """Return the terms for a charge and its tax, once the options are known to be able to take it."""
         if tax is not None:
             charge = _taxed(charge, tax)
+            if not tax.includes_tax:
+                # Nobody chose the sum of a price and its tax. The decimals that no provider takes are the platform's.
+                amount = countable(options.provider, charge.amount_minor, charge.currency)
+                charge = replace(charge, amount_minor=amount)
             if purpose.goods_asset == charge.currency:
                 # The money itself is what it buys with, and all of it is spent.
                 purpose = replace(purpose, goods_minor=charge.amount_minor)

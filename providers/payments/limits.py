@@ -25,6 +25,11 @@ def transferable(amount_minor: int, currency: str) -> int:
     return countable(amount_minor, currency)
 
 
+def countable(provider: str, amount_minor: int, currency: str) -> int:
+    """Return the most of an amount that a provider can charge: all of it but the decimals that it does not take."""
+    return amount_minor - amount_minor % refund_unit(provider, currency)
+
+
 def refundable(provider: str | None, amount_minor: int, most_minor: int, currency: str) -> int:
     """Round an amount up to the decimals in which a provider makes refunds, which are those in which it charges.
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from domain import accounts
 from domain.accounts import Account
 from domain.approval import ApprovalRequired
+from domain.errors import Invalid
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT as ASSET
 from domain.payment.options import Options
@@ -70,6 +71,7 @@ async def terms(
     service: TaxService | None = None,
     bought: Purpose = CREDITS,
     others: Mapping[str, str] | None = None,
+    price: tuple[int, str] = (1_000, "USD"),
 ) -> PaymentTerms:
     """Ask for 100 credits, or for what else is bought, at $10.00 where sales are taxed."""
     maker = TermsMaker.of(
@@ -79,7 +81,7 @@ async def terms(
         SaleRules(seller_country="DE", includes_tax={bought.kind.value: includes_tax}, others=others or {}),
     )
     options = Options(payment_method="pm_1", return_url="https://client.test")
-    return await maker.sold(org_id, options, 1_000, "USD", bought, key="sale:cmd_1", now=PAID)
+    return await maker.sold(org_id, options, *price, bought, key="sale:cmd_1", now=PAID)
 
 
 async def test_an_outside_service_taxes_a_sale_and_nothing_is_sold_without_its_answer(database: Database) -> None:
@@ -295,6 +297,18 @@ async def test_the_tax_of_a_sale_is_that_of_the_buyer(
     assert asked.tax is not None
     assert (asked.amount_minor, asked.tax.amount_minor, asked.tax.category.value) == (charged, tax, category)
     assert asked.tax.is_proven is (country is not None)
+
+
+async def test_price_with_its_tax_is_one_that_the_provider_can_count(database: Database) -> None:
+    """Of 1.250 dinars 19 % are 0.2375. Stripe counts no last decimal of them, and nobody could buy at this price."""
+    org = await organization(database)
+    await located(database, org, "DE")
+    asked = await terms(database, org, price=(1_250, "BHD"))
+    assert asked.tax is not None
+    assert (asked.amount_minor, asked.tax.amount_minor) == (1_480, 236)
+    # A price that includes its tax is what was offered, or it is refused.
+    with pytest.raises(Invalid, match="too many decimals"):
+        await terms(database, org, price=(1_255, "BHD"), includes_tax=True)
 
 
 async def test_prices_that_include_tax_are_charged_as_they_are_and_pay_what_includes_tax(database: Database) -> None:
