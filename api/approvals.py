@@ -53,7 +53,12 @@ async def override_by_two(
 async def refund_by_two(
     deps: Deps, actor: Actor, once: Command, payment: Payment, *, refund_id: str, amount_minor: int | None = None
 ) -> None:
-    """Do as `two_operators` where an operator asks for a refund, and what goes back is above the setting."""
+    """Do as `two_operators` where an operator asks for a refund, and what goes back is above the setting.
+
+    A refund that the payment has already was decided: nothing new is done for it, whatever was refunded since.
+    """
+    if any(refund.refund_id == refund_id for refund in payment.refunds):
+        return
     async with deps.database.platform() as session:
         content = await _refund_for_two(deps, session, actor, payment, refund_id, amount_minor)
     if content is not None:

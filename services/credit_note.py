@@ -36,6 +36,14 @@ def noted(row: InvoiceRow, amount_minor: int | None, two_above: str | None) -> d
     return content_above(two_above, credited + taxed + granted, row.currency)
 
 
+async def by_two(
+    session: AsyncSession, row: InvoiceRow, amount_minor: int | None, two_above: str | None, *, command_id: str
+) -> dict[str, object] | None:
+    """Do as `noted`, but ask nobody about a note that the command has issued."""
+    done = await credit_note.made_by(session, command_id)
+    return noted(row, amount_minor, two_above) if done is None else None
+
+
 async def issue(
     session: AsyncSession,
     actor: Actor,

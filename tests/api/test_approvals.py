@@ -184,6 +184,21 @@ async def test_credit_notes_take_two_once_those_of_an_invoice_come_to_more(
     assert good(await credit(None), 201)["amount"] == "200.00"
 
 
+async def test_credit_note_that_was_issued_is_the_answer_to_its_key_whatever_came_after(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
+) -> None:
+    asking, _ = two
+    large = await issue(asking, await new_tenant("owner"), lines=[{"description": "Support", "unit_amount": "300.00"}])
+    key, path, wish = new_key(), f"{PATH}/{large['id']}/credit-notes", {"reason": "agreed", "amount": "60.00"}
+    first = good(await asking.post(path, wish, key=key), 201)
+    # As after a crash before the answer was kept: its own note counts before it by then.
+    owner = await asyncpg.connect(database_urls.owner.replace("+asyncpg", ""))
+    await owner.execute("DELETE FROM idempotency_keys WHERE key = $1", key)
+    await owner.close()
+    assert good(await asking.post(path, wish, key=key), 201) == first
+    refused(await asking.post(path, wish, key=new_key()), 403, "approval.required")
+
+
 async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
     two: tuple[Caller, Caller], new_tenant: MakeTenant
 ) -> None:

@@ -1,6 +1,7 @@
 """Payments over HTTP with their runs behind them: bought, declined, lost, given back, and handed to escrows."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,8 +9,11 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from api.app import create_app
 from domain.payment.snapshot import ProviderStatus
-from tests.api.conftest import good, new_key, refused
+from providers.payments.registry import Providers
+from tests.api.conftest import good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
 from tests.workflows.shop import Shop
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
@@ -142,6 +146,28 @@ async def test_refund_of_an_amount_that_the_provider_cannot_count_is_refused(sho
     assert good(await shop.payer.post(path, {"amount": "3.330"}, key=new_key()), 201)["amount"] == "3.33"
     rest = good(await shop.payer.post(path, {}, key=new_key()), 201)
     assert (rest["amount"], rest["status"]) == ("6.67", "succeeded")
+
+
+async def test_refund_that_was_made_is_the_answer_to_its_key_although_another_would_take_two_operators(
+    shop: Shop, database_urls: DatabaseUrls
+) -> None:
+    body, key = {"package": "checkout_medium", "payment_method": "pm_ok"}, new_key()
+    bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
+    path, wish = f"/payments/{bought['payment_id']}/refunds", {"amount": "4.00"}
+    settings = settings_for(database_urls, command_timeout="PT60S", two_operators_above="5.00")
+    providers: Any = Providers({"stripe": shop.stage.fake})
+    app = create_app(settings, database=shop.stage.database, temporal=shop.stage.client, providers=providers)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
+    ):
+        operator = replace(shop.operator, http=http)
+        first = good(await operator.post(path, wish, key=key), 201)
+        good(await shop.payer.post(path, wish, key=new_key()), 201)
+        async with shop.stage.database.platform() as session:
+            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        assert good(await operator.post(path, wish, key=key), 201)["id"] == first["id"]
+        refused(await operator.post(path, {"amount": "1.00"}, key=new_key()), 403, "approval.required")
 
 
 async def test_payer_who_sends_money_by_bank_is_shown_until_when(shop: Shop) -> None:

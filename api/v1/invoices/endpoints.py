@@ -46,7 +46,6 @@ from domain.organization import OrganizationClosed
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow
 from models.metadata import ObjectMetadata
-from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
 from repositories import metadata
@@ -321,10 +320,10 @@ async def credit_invoice(
 
     async def act() -> CreditNoteView:
         amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
-        large = credit_note.noted(row, amount_minor, deps.settings.two_operators_above)
+        two_above = deps.settings.two_operators_above
         async with deps.session_for(actor) as session:
-            was_made = await credit_notes.made_by(session, once.command_id) is not None
-        if large is not None and not was_made:
+            large = await credit_note.by_two(session, row, amount_minor, two_above, command_id=once.command_id)
+        if large is not None:
             await two_operators(deps, actor, once, ApprovalAction.INVOICE_CREDIT, invoice_id, large)
         async with deps.session_for(actor) as session:
             made = await credit_note.issue(
@@ -335,7 +334,7 @@ async def credit_invoice(
                 reason=body.reason,
                 command_id=once.command_id,
                 now=datetime.now(UTC),
-                two_above=deps.settings.two_operators_above,
+                two_above=two_above,
             )
             shown, collected = note_view(made), await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
