@@ -51,17 +51,14 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         WrongInvoiceState: it has no number yet.
         Conflict: nobody said who sells.
     """
-    if row.number is None:
-        raise WrongInvoiceState(
-            "This invoice has no number yet, so there is no document of it.", extra={"state": row.status}
-        )
+    number = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
     # Credit notes give back what credits had paid; on the day it was issued it was paid.
     given_back = sum(note.prepaid_minor for note in await credit_notes.of_invoice(session, row.id))
     of_lines, taxes = _taxes(row)
     return Document(
         kind=DocumentKind.INVOICE,
-        number=row.number,
+        number=number,
         language=buyer.language,
         currency=row.currency,
         issued_on=buyer.day(row.issued_at),
@@ -81,8 +78,10 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
     """Return what the document of a credit note says: what it takes back of its invoice, by tax.
 
     Raises:
+        WrongInvoiceState: its invoice has no number yet, which the document names.
         Conflict: nobody said who sells.
     """
+    reference = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
     of_lines, _ = _taxes(row)
     by_code = {stored.get("tax"): tax for stored, tax in zip(row.lines, of_lines, strict=True)}
@@ -113,8 +112,16 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
             for tax, net in found.items()
             if tax is not None
         ),
-        reference=row.number,
+        reference=reference,
     )
+
+
+def _number_of(row: InvoiceRow) -> str:
+    if row.number is None:
+        raise WrongInvoiceState(
+            "This invoice has no number yet, so there is no document of it.", extra={"state": row.status}
+        )
+    return row.number
 
 
 async def of_payment(session: AsyncSession, payment: Payment, seller: Party | None) -> Document:

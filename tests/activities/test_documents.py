@@ -116,6 +116,13 @@ async def test_a_credit_note_takes_back_net_and_tax_and_leaves_the_invoice_as_it
     assert await says(db, row) == before
 
 
+async def test_a_credit_note_has_no_document_before_its_invoice_has_a_number(db: Database) -> None:
+    """It would be kept without the number of the invoice that it credits (BT-25)."""
+    row = await billing.finalise(db, await billing.draft(db, await billing.organization(db)))
+    with pytest.raises(WrongInvoiceState, match="no number"):
+        await credited(db, row, None, "early")
+
+
 async def credited(database: Database, row: InvoiceRow, amount_minor: int | None, command: str) -> Document:
     async with database.platform() as session:
         note = await credit_note.issue(
@@ -184,6 +191,7 @@ async def test_categories_and_rates_that_an_outside_service_gives_one_code_are_t
 
 async def test_a_note_that_takes_back_of_a_tax_alone_comes_to_its_amount(db: Database) -> None:
     row = await billing.finalise(db, await billing.draft(db, await billing.organization(db), billing.line(3)))
+    await billing.number_all(db)
     notes = [await credited(db, row, 1, f"cent-{number}") for number in range(4)]
     assert [(note.subtotal_minor, note.tax_minor) for note in notes] == [(1, 0), (1, 0), (1, 0), (0, 1)]
     assert [breakdown(note) for note in notes][-1] == {STANDARD: (0, 1)}

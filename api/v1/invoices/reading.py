@@ -109,7 +109,7 @@ async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Re
 @router.get(
     "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf",
     response_class=Response,
-    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
+    responses=_DOCUMENT | PDF_RESPONSE,
 )
 async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: ActorDep, deps: DepsDep) -> Response:
     """Return a credit note as PDF, with the electronic credit note inside."""
