@@ -13,7 +13,7 @@ from domain.accounts import Account
 from domain.credit_note import ExceedsRemainder
 from domain.ids import dispute_cause, invoice_workflow_id
 from domain.invoice import booking as invoice_booking
-from domain.invoice.booking import Part
+from domain.invoice.booking import InvoicePosting, Part
 from domain.invoice.dunning import Became, verdict_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor, WrongInvoiceState, changed, require_payable
 from domain.money import format_amount, parse_amount
@@ -24,6 +24,7 @@ from domain.payment.purposes.invoice import Payable
 from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
+from models.invoice import InvoiceRow
 from models.subscription import SubscriptionBill
 from providers.payments.limits import refundable
 from repositories import invoice, invoice_line
@@ -46,15 +47,15 @@ OF_CREDITS = DISPUTED | LOST | {REFUND}
 class InvoiceShare:
     """The part that an invoice has in an event's moves; `now` is how it stands after those that were shared out.
 
-    `bill` is that of the subscription which the invoice is for, where the event is one `OF_CREDITS`; `parts` is what
-    the invoice booked.
+    `bill` is that of the subscription which the invoice is for, where the event is one `OF_CREDITS`; `noted` is what a
+    credit note for all of the invoice would book, where the event can issue one.
     """
 
     invoice_id: str
     before: InvoiceBalance
     now: InvoiceBalance
     bill: SubscriptionBill | None = None
-    parts: Sequence[Part] = ()
+    noted: Sequence[InvoicePosting] = ()
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Tell whether the move can pay the invoice, or take from it."""
@@ -118,13 +119,8 @@ class InvoiceShare:
 
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts of a credit note, and those of a subscription's credits."""
-        if self.bill is None:
-            return ()
-        booked = invoice_booking.issued(self.bill.org_id, self.bill.currency, self.parts)
-        return [
-            *subscription_refund.touched(self.bill),
-            *(account for leg in booked for account in (leg.source, leg.destination)),
-        ]
+        own = () if self.bill is None else subscription_refund.touched(self.bill)
+        return [*own, *(account for leg in self.noted for account in (leg.source, leg.destination))]
 
     def _is_paid_again(self) -> bool:
         """Tell whether the event has paid the rest of the invoice; money that is owed nowhere is the organization's."""
@@ -162,6 +158,18 @@ class InvoiceShare:
             ) from refusal
 
 
+def _noted(row: InvoiceRow, parts: Sequence[Part]) -> list[InvoicePosting]:
+    back = invoice_booking.given_back(
+        row.org_id,
+        row.currency,
+        granted_credits=row.granted_credits_minor,
+        taxed_credits=row.taxed_credits_minor,
+        credits=row.prepaid_credits_minor,
+        prepaid_minor=row.prepaid_minor,
+    )
+    return [*invoice_booking.taken_back(row.org_id, row.currency, parts), *back]
+
+
 class InvoiceBooks(Alone):
     """What is due on one invoice."""
 
@@ -193,9 +201,12 @@ class InvoiceBooks(Alone):
         balance = await invoice.lock_balance(session, invoice_id, terms.payment_id)
         share = InvoiceShare(invoice_id=invoice_id, before=balance, now=balance)
         if of_credits:
-            share.parts = invoice_line.parts_of_row(await invoice.get(session, invoice_id))
-            if invoice_booking.of_subscription(share.parts):
+            row = await invoice.get(session, invoice_id)
+            parts = invoice_line.parts_of_row(row)
+            if invoice_booking.of_subscription(parts):
                 share.bill = await subscriptions.bill_of_invoice(session, invoice_id)
+            if share.bill is not None or event.details.get("credit_note"):
+                share.noted = _noted(row, parts)
         return share
 
     def follower(self, stored: Payment) -> Follower | None:

@@ -2,21 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
 from sqlalchemy import insert
+from temporalio.testing import ActivityEnvironment
 
+from activities.payment import PaymentActivities
+from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.accounts import Account
+from domain.payment import commands
+from domain.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
 from models.organization import Organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
+from tests.support import billing
+from tests.support.invoices import Issued
 from tests.support.locks import somebody_waits, stripes_that_are_locked
 from tests.support.mirrored_bills import paid
+from tests.support.runs import payment_message
 
 pytestmark = pytest.mark.db
 
@@ -118,3 +127,45 @@ async def test_what_a_clawback_takes_is_locked_before_it_is_counted(
     balances = [balance.posted_minor for balance in await Ledger(spending).balances([wallet, debt])]
     await spending.close()
     assert balances == [0, -7]
+
+
+async def test_refund_with_a_credit_note_has_all_balances_at_once(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    """What finalises another invoice has the credits first, and then waits for what is receivable."""
+    org = await billing.organization(alone)
+    await billing.credit(alone, org, 10 * billing.CREDIT)
+    row = await billing.finalise(alone, await billing.draft(alone, org, applies_credits=True))
+    assert row.granted_minor
+    purpose = Issued(alone, row).purpose
+    made = await Written(alone, org, purpose=purpose, amount_minor=row.total_minor).begin()
+    made.there.pay()
+    await made.look()
+    assert made.payment is not None
+    await made._write(invoice_paid(made.payment, at=NOW))
+    outcome = commands.refund(
+        made.payment,
+        refund_id="rfd_1",
+        amount_minor=None,
+        reason="Goodwill",
+        requested_by="kim",
+        at=NOW,
+        with_credit_note=True,
+    )
+    event = PaymentEvent.of(commands.done(outcome, "cmd"), at=NOW, actor=billing.KIM, command_id="cmd")
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, is_local=True)
+    message = await payment_message(alone, event, at=NOW)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    async with owner.transaction():
+        await Ledger(owner).lock_balances([accounts.org_credits(org)])
+        task = asyncio.ensure_future(environment.run(PaymentActivities(alone).record, message))
+        await somebody_waits(alone)
+        free = await owner.fetch(
+            "SELECT FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE a.path = $1"
+            " FOR UPDATE OF b SKIP LOCKED",
+            accounts.org_receivable(org, "USD").path,
+        )
+    await owner.close()
+    assert (await task).applied
+    assert len(free) == 1
