@@ -446,6 +446,29 @@ async def test_private_agents_are_on_nobody_elses_leaderboard(operator, parties)
     refused(await client.owner.get(f"/reputation/score/{made['id']}"), 404, "not_found")
 
 
+async def test_agent_that_becomes_private_leaves_the_public_leaderboard_until_it_is_public_again(
+    operator, parties
+) -> None:
+    client, studio = parties
+    made = good(await studio.owner.post("/agents", {"name": "Turns"}), 201)
+    body = {"agent_id": made["id"], "event_type": "quality_reviewed", "score_delta": 1}
+    good(await operator.post("/reputation/events", body, key=new_key()), 201)
+
+    async def listed() -> list[bool]:
+        paths = [f"/reputation/leaderboard?limit=100{more}" for more in ("", "&dimension=quality")]
+        return [
+            made["id"] in {row["agent_id"] for row in good(await reader.get(path))["data"]}
+            for reader in (client.owner, studio.owner)
+            for path in paths
+        ]
+
+    assert await listed() == [True, True, True, True]
+    for visibility, seen in (("private", False), ("public", True)):
+        change = {"json": {"visibility": visibility}, "headers": {"If-Match": "*"}}
+        good(await studio.owner.ask("PATCH", f"/agents/{made['id']}", **change))
+        assert await listed() == [seen, seen, True, True]
+
+
 async def test_agent_is_ranked_in_its_category(operator, parties) -> None:
     client, studio = parties
     made = good(await studio.owner.post("/agents", {"name": "Coder", "category": "coding"}), 201)

@@ -1,0 +1,28 @@
+"""An agent that becomes private leaves the public leaderboards, and one that becomes public joins them.
+
+Revision ID: 0161_boards_follow_visibility
+Revises: 0156_who_asked_for_credits
+"""
+
+from alembic import op
+
+from migrations.scripts import run
+
+revision: str = "0161_boards_follow_visibility"
+down_revision: str | None = "0156_who_asked_for_credits"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    run("repositories/sql/reputation_boards.sql")
+    for table in ("reputation_agents", "reputation_scores"):
+        board = "CASE a.visibility WHEN 'public' THEN 'public' ELSE a.org_id END"
+        op.execute(
+            f"UPDATE {table} r SET board = {board} FROM agents a WHERE a.id = r.agent_id AND r.board <> {board}"
+        )
+
+
+def downgrade() -> None:
+    op.execute("DROP TRIGGER agent_visibility_changed ON agents")
+    op.execute("DROP FUNCTION agent_visibility_changed")
