@@ -154,7 +154,9 @@ class _Run:
                 self.under *= WHOLE_BPS
                 self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
         elif isinstance(rule.terms, ContractPrice):
-            self.start_minor = rule.terms.unit_minor * self.facts.quantity
+            # One that was agreed before is replaced, so that the line is of that one.
+            agreed_minor = rule.terms.unit_minor * self.facts.quantity
+            bps, self.start_minor = round_half_even(agreed_minor * WHOLE_BPS, self.start_minor), agreed_minor
         self.lines.append(Adjustment(rule.id, rule.name, kind, bps, why))
 
     def limit(self) -> None:

@@ -154,8 +154,9 @@ def test_added_parts_are_of_the_base_price():
         [always(15_000, 1), always(8_000, 2, stacking=Stacking.ADD)],
         [always(5_000, number) for number in range(1, 6)],
         [*(always(30_000, number) for number in range(1, 4)), rule(Bounds(ceiling_bps=20_000), 4)],
+        [rule(ContractPrice(price, "USD"), n, agent_id="agt_a", org_id="org_c") for n, price in enumerate((800, 900))],
     ],
-    ids=["added", "below the least", "above the most and bounded"],
+    ids=["added", "below the least", "above the most and bounded", "agreed twice"],
 )
 def test_lines_of_a_price_multiply_to_its_multiplier(rules):
     price = Book(rules).price(FACTS)
