@@ -193,7 +193,8 @@ def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) 
             is_success=escrow.is_final,
         )
     ]
-    if escrow.delivery is not None:
+    # An escrow keeps the delivery of its last milestone: who wins a dispute over the next one has not delivered that.
+    if escrow.delivery is not None and escrow.delivery.milestone not in before.milestones_released:
         kind = FactKind.LATE if _is_late(before) else FactKind.IN_TIME
         found.append(SettledFact(kind=kind, says=says(kind), is_rated=by_client))
     # The faults that were found before this event have counted already.

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from domain.access import Actor
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
-from domain.escrow.state import Delivery, Dispute, Escrow, EscrowStatus, Milestone, Outcome
+from domain.escrow.settlement import settle_dispute
+from domain.escrow.state import WHOLE_E4, Delivery, Dispute, Escrow, EscrowStatus, Milestone, Outcome
 from domain.money import parse_ratio
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.settled import Settled, at_stake, settled, stakes_of
@@ -260,6 +261,21 @@ def test_end_speaks_for_the_rest() -> None:
     gone = expire(escrow, T0)
     assert gone is not None
     assert kinds(settled(escrow, gone.escrow, gone.event)) == ["undelivered"]
+
+
+@pytest.mark.parametrize("event", ["resolved", "default_applied"])
+def test_dispute_over_what_was_not_delivered_says_nothing_of_the_delivery_before(event: str) -> None:
+    escrow, _ = play([30_000_000, 20_000_000], [approve])
+    won = settle_dispute(
+        disputed(escrow, T0), event=event, actor="arbiter", payee_share_e4=WHOLE_E4, note=None, now=T0
+    ).escrow
+    assert kinds(settled(disputed(escrow, T0), won, event)) == ["released"]
+    # What is under review was delivered.
+    delivered = commands.deliver(escrow, actor=STUDIO, artifacts=(), note="x", milestone=None, now=T0).escrow
+    won = settle_dispute(
+        disputed(delivered, T0), event=event, actor="arbiter", payee_share_e4=WHOLE_E4, note=None, now=T0
+    ).escrow
+    assert kinds(settled(disputed(delivered, T0), won, event)) == ["released", "in_time"]
 
 
 def test_currencies_of_unknown_worth_have_no_scale() -> None:
