@@ -4,6 +4,7 @@ Prices that are asked for together share a statement; rules are compiled once fo
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from api.gathering import Gathering
 from api.pool import StatementPool
@@ -32,6 +33,7 @@ class PriceFacts:
         self._registrars = registrars
         self._book, self._ladder = Book((), version=-1), Ladder()
         self._gathering = Gathering(self._read)
+        self._gathering_all = Gathering(partial(self._read, everything=True))
 
     async def ask(
         self,
@@ -42,6 +44,7 @@ class PriceFacts:
         base: tuple[int, str] | None,
         visible: Callable[[str, str], bool],
         buyer_id: str | None = None,
+        everything: bool = False,
     ) -> Asked | None:
         """Return what a price is made from; None when there is no such agent, or it is not to be seen.
 
@@ -52,6 +55,8 @@ class PriceFacts:
             base: what one costs, in minor units, and the currency, in place of the listing's.
             visible: tells by the agent's organization and visibility whether the caller may see it.
             buyer_id: the client's agent that asks, when it is one.
+            everything: whether what no rule of now asks for is read too: for what explains a price, and for quotes, on
+                which rules are tried later.
 
         Raises:
             Invalid: `pricing.no_price`, the listing has no price.
@@ -60,7 +65,7 @@ class PriceFacts:
             return None
         question = Question(agent_id, org_id, None if base is None else base[1], buyer_id)
         for _ in range(TRIES):
-            found = await self._gathering.ask(question)
+            found = await (self._gathering_all if everything else self._gathering).ask(question)
             if found is None:
                 return None
             row, book, ladder = found
@@ -81,15 +86,17 @@ class PriceFacts:
                 self._book, self._ladder = Book(rules, version), levels
         raise Unavailable("The rules of prices are being changed. Repeat the request.")
 
-    async def _read(self, questions: Sequence[Question]) -> dict[Question, tuple[Read, Book, Ladder]]:
+    async def _read(
+        self, questions: Sequence[Question], *, everything: bool = False
+    ) -> dict[Question, tuple[Read, Book, Ladder]]:
         book, ladder = self._book, self._ladder
         found = await self._pool.read(
             lambda pool: pricing.read(
                 pool,
                 questions,
-                demand=book.asks_demand,
-                volume=book.asks_volume,
-                client=book.asks_client,
+                demand=everything or book.asks_demand,
+                volume=everything or book.asks_volume,
+                client=everything or book.asks_client,
                 exempt=self._registrars,
                 levels=bool(ladder.levels),
             )

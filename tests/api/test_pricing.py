@@ -585,6 +585,28 @@ async def test_rule_is_tried_on_past_quotes_and_nothing_is_kept(shop: Shop, clie
     refused(await shop.operator.post("/pricing/rules/dry-run", body), 422, "pricing.floor_above_ceiling")
 
 
+async def test_first_rule_of_its_kind_is_tried_on_what_quotes_measured_before_it(
+    shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database
+) -> None:
+    await shop.set(capacity=4)
+    await fund(database, shop, client.owner, 1, "released")
+    for _ in range(4):
+        await fund(database, shop, (await new_tenant("owner")).owner, 1)
+    # No rule asks for any of it, and an explanation says what is so all the same.
+    query = {"organization_id": client.org_id}
+    explained = str(good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation", params=query)))
+    assert "4 funded jobs of unrelated organizations count as demand, which is 1.00 of its capacity" in explained
+    assert "Rules by volume count 1.00 CREDIT that it paid in 30 days" in explained
+    await shop.quote(client.owner)
+    surge, volume = (
+        {"type": "surge", "threshold": "0.5"},
+        {"type": "volume", "steps": [{"amount": "1", "multiplier": "0.97"}]},
+    )
+    for terms, price in ((surge, "15.00"), (volume, "9.70")):
+        tried = good(await shop.operator.post("/pricing/rules/dry-run", {"rule": shop.rule(**terms)}))
+        assert [(it["before"], it["after"]) for it in tried["examples"]] == [("10.00", price)]
+
+
 async def test_quote_in_the_books_takes_no_other_contract(shop: Shop, client: Tenant, database: Database) -> None:
     quote = await shop.quote(client.owner)
     other = good(await client.owner.post("/contracts", award(shop, price="1")), 201)

@@ -85,7 +85,7 @@ async def explain_price(
 
     For operators and auditors of the platform.
     """
-    asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
+    asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency, everything=True)
     permit(actor, Permission.INSPECT)
     return PriceExplanationView.explain(price, asked, deps.settings.commission_bps)
 
@@ -110,7 +110,7 @@ async def create_quote(
                 "organization_id is required. Name the client that the quote is for.",
                 extra={"field": "organization_id"},
             )
-        asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None)
+        asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None, everything=True)
         async with deps.database.platform() as session:
             row = await service.make_quote(
                 session,
@@ -148,12 +148,14 @@ async def _price(
     quantity: int,
     base_price: str | None,
     currency: str | None,
+    *,
+    everything: bool = False,
 ) -> tuple[Asked, Price]:
     if base_price is None and currency is not None:
         raise Invalid("currency is the currency of base_price. Send both, or neither.", extra={"field": "currency"})
     base = None if base_price is None else (parse_amount(base_price, currency or CREDIT), currency or CREDIT)
     org_id = await _client(deps, actor, organization_id)
-    asked = await _ask(deps, actor, agent_id, org_id, quantity, base)
+    asked = await _ask(deps, actor, agent_id, org_id, quantity, base, everything=everything)
     commission = None if asked.bears_discounts else asked.commission_bps(deps.settings.commission_bps)
     return asked, asked.book.price(asked.facts, commission_bps=commission)
 
@@ -166,13 +168,26 @@ async def _client(deps: Deps, actor: Actor, organization_id: str | None) -> str 
 
 
 async def _ask(
-    deps: Deps, actor: Actor, agent_id: str, org_id: str | None, quantity: int, base: tuple[int, str] | None
+    deps: Deps,
+    actor: Actor,
+    agent_id: str,
+    org_id: str | None,
+    quantity: int,
+    base: tuple[int, str] | None,
+    *,
+    everything: bool,
 ) -> Asked:
     def visible(owner: str, visibility: str) -> bool:
         return visibility == "public" or actor.org_id in {None, owner}
 
     asked = await deps.price_facts.ask(
-        agent_id, org_id=org_id, quantity=quantity, base=base, visible=visible, buyer_id=actor.agent_id
+        agent_id,
+        org_id=org_id,
+        quantity=quantity,
+        base=base,
+        visible=visible,
+        buyer_id=actor.agent_id,
+        everything=everything,
     )
     if asked is None:
         raise NotFound(agents.MISSING)
