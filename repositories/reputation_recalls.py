@@ -36,6 +36,14 @@ async def give_again(connection: asyncpg.Connection, event_id: str, new_id: str,
     await connection.execute("SELECT reputation_give_again($1, $2, $3)", event_id, new_id, at)
 
 
+async def hold(connection: asyncpg.Connection, escrow_id: str) -> None:
+    """Let nobody take the escrow's money back, or bring it back, until the transaction ends.
+
+    It is the first lock of whoever changes what was said of the escrow: a recall takes its other locks after it.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"reputation:{escrow_id}")
+
+
 async def stale(connection: asyncpg.Connection, *, after: str = "", limit: int) -> list[str]:
     """Return agents whose scores wait to be made again, by id."""
     rows = await connection.fetch(

@@ -12,6 +12,7 @@ from domain.access import Actor
 from domain.alert.rules import FRAUD_SUSPECTED
 from domain.errors import Conflict, NotFound, other_request
 from domain.escrow.state import Escrow
+from domain.ids import escrow_id_of
 from domain.money import CREDIT, parse_ratio
 from domain.payment.state import Payment
 from domain.reputation import conduct, facts
@@ -248,9 +249,12 @@ async def change_feedback(
         IdempotencyConflict: the command changed it otherwise.
     """
     said = facts.feedback(ratings)
-    row = await session.get(ReputationFeedbackRow, feedback_id, with_for_update=True)
+    row = await session.get(ReputationFeedbackRow, feedback_id)
     if row is None or row.org_id != actor.org_id:
         raise NotFound(NO_FEEDBACK)
+    connection, by = await driver_connection(session), actor.qualified()
+    await recalls.hold(connection, escrow_id_of(row.contract_id))
+    await session.refresh(row, with_for_update=True)
     if row.change_command_id == command_id:
         if not _is_as(row, ratings, comment):
             raise other_request()
@@ -262,7 +266,6 @@ async def change_feedback(
     contract = await contracts.get(session, row.contract_id)
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
-    connection, by = await driver_connection(session), actor.qualified()
     voided = await reputation.void(connection, row.event_id, by=by, reason="The client changed its feedback.", at=now)
     if not voided:
         event_row = await session.get(ReputationEventRow, row.event_id, populate_existing=True)

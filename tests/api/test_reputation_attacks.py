@@ -1,5 +1,6 @@
 """What money that comes back says of nobody, and who cannot say it again."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +12,16 @@ from domain.escrow import commands
 from domain.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payment.terms import Purpose, PurposeKind
 from repositories import contract as contracts
+from repositories import reputation_recalls as recalls
 from runtime.database import Database, driver_connection
+from services.reputation import refresh
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import Written
 from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
 from tests.conftest import DatabaseUrls
+from tests.support.locks import somebody_waits
 
 pytestmark = pytest.mark.db
 
@@ -152,6 +156,29 @@ async def test_feedback_that_an_operator_has_voided_is_not_changed(
     answer = await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json=change)
     refused(answer, 409, "reputation.window_closed")
     assert await score_of(client.owner, studio.agent_id) == before
+
+
+async def test_feedback_that_is_changed_while_its_money_goes_back_waits_for_that(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    contract_id = await work(operator, database, client, studio, at=datetime.now(UTC))
+    given = {"contract_id": contract_id, "ratings": {"quality": 5}}
+    made = good(await client.owner.post("/reputation/feedback", given), 201)
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"reputation:{escrow_id}")
+        change = client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json={"ratings": {"quality": 4}})
+        async with asyncio.TaskGroup() as group:
+            changed = group.create_task(change)
+            await somebody_waits(database)
+            await recalls.recall(connection, bought.terms.payment_id, [escrow_id])
+            await session.commit()
+    assert good(changed.result())["ratings"] == {"quality": 4}
+    await refresh(database, limit=10)
+    assert await evidence_of(client.owner, studio) == 0
 
 
 async def test_client_that_states_one_tax_id_after_the_other_stays_one_counterparty(
