@@ -1,6 +1,7 @@
 """Levels by reputation: written by operators, and held against what would pass their limits."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +14,13 @@ from repositories.command import lock_command, made_before
 
 
 async def write(
-    session: AsyncSession, actor: Actor, levels: Sequence[Level], *, usual_commission_bps: int, command_id: str
+    session: AsyncSession,
+    actor: Actor,
+    levels: Sequence[Level],
+    *,
+    usual_commission_bps: int,
+    usual_hold_back: timedelta,
+    command_id: str,
 ) -> ReputationLadderRow:
     """Write the next version of the levels, or return the one that the command wrote.
 
@@ -23,7 +30,7 @@ async def write(
         Invalid: `reputation.levels_invalid`.
         IdempotencyConflict: the command wrote another one.
     """
-    check(tuple(levels), usual_commission_bps)
+    check(tuple(levels), usual_commission_bps, usual_hold_back)
     await lock_command(session, command_id)
     row = ReputationLadderRow(
         version=0, levels=level.stored(levels), created_by=actor.qualified(), command_id=command_id

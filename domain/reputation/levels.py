@@ -6,6 +6,7 @@ one before, so that nobody gains by losing reputation. The first starts at zero:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 
@@ -97,8 +98,13 @@ def reaches(rank: Rank, level: Level) -> bool:
     return rank.share_e6 >= level.from_e6 and rank.evidence_count >= level.least_evidence
 
 
-def check(levels: tuple[Level, ...], usual_commission_bps: int) -> None:
+def check(levels: tuple[Level, ...], usual_commission_bps: int, usual_hold_back: timedelta) -> None:
     """Refuse levels that are out of order, and one that is worse than the one before.
+
+    Args:
+        levels: in ascending order.
+        usual_commission_bps: of a level that sets none.
+        usual_hold_back: for how long earnings are held back at a level that does not say it.
 
     Raises:
         Invalid: `reputation.levels_invalid`, with the field.
@@ -114,7 +120,7 @@ def check(levels: tuple[Level, ...], usual_commission_bps: int) -> None:
             raise _refused(
                 f"levels.{number}.from_score", "A level must start at a higher score than the one before, up to 10."
             )
-        worse = next(iter(_worse(before, level, usual_commission_bps)), None)
+        worse = next(iter(_worse(before, level, usual_commission_bps, usual_hold_back)), None)
         if worse is not None:
             raise _refused(
                 f"levels.{number}.{worse}",
@@ -122,7 +128,7 @@ def check(levels: tuple[Level, ...], usual_commission_bps: int) -> None:
             )
 
 
-def _worse(before: Level, level: Level, usual_bps: int) -> Iterable[str]:
+def _worse(before: Level, level: Level, usual_bps: int, usual_hold_back: timedelta) -> Iterable[str]:
     commissions = [usual_bps if it.commission_bps is None else it.commission_bps for it in (before, level)]
     if commissions[1] > commissions[0]:
         yield "commission_bps"
@@ -134,9 +140,9 @@ def _worse(before: Level, level: Level, usual_bps: int) -> Iterable[str]:
         yield "priority"
     if not set(before.entitlements) <= set(level.entitlements):
         yield "entitlements"
-    if before.hold_back_days is not None and (
-        level.hold_back_days is None or level.hold_back_days > before.hold_back_days
-    ):
+    days = [it.hold_back_days for it in (before, level)]
+    held = [usual_hold_back if each is None else timedelta(days=each) for each in days]
+    if held[1] > held[0]:
         yield "hold_back_days"
 
 

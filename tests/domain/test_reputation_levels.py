@@ -1,6 +1,7 @@
 """Levels by reputation: which one a rank reaches, and that nobody gains by losing reputation."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.escrow import Declined
 from domain.errors import Invalid
+from domain.payable import HoldBack
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.levels import (
     AboveLimit,
@@ -25,6 +27,7 @@ NEW = Level(name="new", commission_bps=800, escrow_limits={"USD": 500_00}, expos
 KNOWN = Level(name="known", from_e6=600_000, least_evidence=5, escrow_limits={"USD": 500_00}, priority=3)
 BEST = Level(name="best", from_e6=800_000, least_evidence=20, commission_bps=300, priority=1, entitlements=("early",))
 LADDER = Ladder(3, (NEW, KNOWN, BEST))
+USUAL = timedelta(days=14)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +67,21 @@ def test_organization_has_the_level_of_its_best_agent():
         ((NEW, replace(KNOWN, exposure_limits={"USD": 1})), "levels.1.exposure_limits"),
         ((NEW, replace(KNOWN, priority=4)), "levels.1.priority"),
         ((replace(NEW, entitlements=("early",)), KNOWN), "levels.1.entitlements"),
+        ((replace(NEW, hold_back_days=3), replace(KNOWN, hold_back_days=4)), "levels.1.hold_back_days"),
+        # Where a level says nothing, earnings are held back as long as usual: 14 days here.
+        ((NEW, replace(KNOWN, hold_back_days=15)), "levels.1.hold_back_days"),
+        ((replace(NEW, hold_back_days=13), KNOWN), "levels.1.hold_back_days"),
     ],
 )
 def test_levels_that_cannot_hold_together_are_refused(levels, field):
     with pytest.raises(Invalid) as refusal:
-        check(levels, 500)
+        check(levels, 500, USUAL)
     assert (refusal.value.error_code, refusal.value.extra["field"]) == ("reputation.levels_invalid", field)
+
+
+def test_level_may_hold_back_less_than_the_usual_time_and_end_what_newcomers_wait() -> None:
+    check((NEW, replace(KNOWN, hold_back_days=14)), 500, USUAL)
+    check((replace(NEW, hold_back_days=20), KNOWN), 500, USUAL)
 
 
 LIMITS = st.dictionaries(st.sampled_from(["USD", "CREDIT"]), st.integers(1, 5))
@@ -83,6 +95,7 @@ LEVELS = st.builds(
     exposure_limits=LIMITS,
     priority=st.integers(1, 5),
     entitlements=st.sets(st.sampled_from(["a", "b"])).map(lambda it: tuple(sorted(it))),
+    hold_back_days=st.one_of(st.none(), st.integers(13, 15)),
 )
 RANKS = st.builds(Rank, share_e6=st.integers(0, 10), evidence_count=st.integers(0, 4))
 
@@ -91,7 +104,7 @@ RANKS = st.builds(Rank, share_e6=st.integers(0, 10), evidence_count=st.integers(
 def test_more_reputation_never_has_worse_terms(levels, rank, more, events):
     levels = tuple(replace(it, from_e6=0, least_evidence=0) if place == 0 else it for place, it in enumerate(levels))
     try:
-        check(levels, 500)
+        check(levels, 500, USUAL)
     except Invalid:
         return
     ladder = Ladder(1, levels)
@@ -107,6 +120,8 @@ def test_more_reputation_never_has_worse_terms(levels, rank, more, events):
             one, other = (getattr(it, limits).get(asset, 10**9) for it in (worse, better))
             assert other >= one
     assert better.priority <= worse.priority
+    hold_back = HoldBack(usual=USUAL, floor=timedelta(0))
+    assert hold_back.of(better) <= hold_back.of(worse)
     assert set(worse.entitlements) <= set(better.entitlements)
 
 

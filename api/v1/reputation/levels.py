@@ -193,6 +193,7 @@ async def set_levels(
                 actor,
                 [level.level() for level in body.levels],
                 usual_commission_bps=deps.settings.commission_bps,
+                usual_hold_back=deps.settings.payout_hold_back,
                 command_id=command.command_id,
             )
             return LadderView.of(row)
