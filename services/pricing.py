@@ -285,6 +285,18 @@ def mismatch(field: str, detail: str) -> Invalid:
     return Invalid(detail, code="pricing.quote_mismatch", extra={"field": field})
 
 
+async def price_of_payee(session: AsyncSession, quote: PricingQuote, usual_bps: int) -> int:
+    """Return the price that the payee of a quote is paid as for, in minor units: what its listing is compared with.
+
+    That is the base price where the platform pays for a discount out of a commission that would have been higher.
+    """
+    if quote.price_minor >= quote.base_minor:
+        return quote.price_minor
+    versions = set() if quote.level_version is None else {quote.level_version}
+    before_bps = (await levels.commissions(session, versions)).get((quote.level_version, quote.level_name), usual_bps)
+    return quote.base_minor if quote.commission_bps < before_bps else quote.price_minor
+
+
 async def use_quote(session: AsyncSession, quote: PricingQuote, contract: Contract) -> None:
     """Note that the contract was made with the quote."""
     quote.contract_id, quote.used_at = contract.id, await rows.database_time(session)

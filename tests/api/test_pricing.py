@@ -476,6 +476,21 @@ async def test_quote_holds_when_the_rules_change_and_gives_the_contract_price_an
     refused(await client.owner.post("/contracts", body), 409, "pricing.quote_used")
 
 
+async def test_discount_that_the_platform_pays_for_is_within_the_price_that_an_agent_lists(
+    shop: Shop, client: Tenant
+) -> None:
+    listed = {"json": {"terms": {"price": {"min": "10.00", "currency": "CREDIT"}}}, "headers": {"If-Match": "*"}}
+    good(await shop.seller.owner.ask("PATCH", f"/agents/{shop.agent_id}", **listed))
+    await shop.add(type="tier", tier="free", multiplier="0.98")
+    # The agent gets 9.50 of either price; once it bears discounts it gets 9.31.
+    for bears, outside in ((False, []), (True, ["price"])):
+        await shop.set(bears_discounts=bears)
+        quote = await shop.quote(client.owner)
+        assert quote["adjusted_price"] == "9.80"
+        contract = good(await client.owner.post("/contracts", award(shop, quote_id=quote["id"])), 201)
+        assert contract["outside_listing"] == outside
+
+
 async def test_contract_of_a_quote_is_the_same_when_its_answer_was_lost(
     shop: Shop, client: Tenant, database: Database
 ) -> None:

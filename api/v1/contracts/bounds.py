@@ -19,14 +19,14 @@ PERIODS = {
 }
 
 
-def offer_of(contract: Contract) -> Offer:
-    """Return what a contract says of each term."""
+def offer_of(contract: Contract, price_minor: int) -> Offer:
+    """Return what a contract says of each term; `price_minor` is the price that the payee is paid as for."""
     values = {term: int(getattr(contract, column)) for term, column in PERIODS.items()}
     return Offer.of(
         contract.currency,
         {
             **values,
-            Term.PRICE: contract.price_minor,
+            Term.PRICE: price_minor,
             Term.DEFAULT_SHARE: contract.dispute_default_share_e4,
             Term.THRESHOLD: contract.validation_threshold_e4,
             Term.REQUIRED_SIGNATURES: contract.required_signatures,
@@ -45,7 +45,8 @@ def require_within_floors(contract: Contract, settings: Settings) -> None:
     bounds = {term: Bounds(least=_seconds(settings, f"min_{term.value}")) for term in PERIODS}
     share = Term.DEFAULT_SHARE.value
     least, most = (parse_ratio(getattr(settings, f"{bound}_{share}"), share) for bound in ("min", "max"))
-    for term in out_of_bounds(offer_of(contract), {**bounds, Term.DEFAULT_SHARE: Bounds(least, most)}):
+    bounds[Term.DEFAULT_SHARE] = Bounds(least, most)
+    for term in out_of_bounds(offer_of(contract, contract.price_minor), bounds):
         if term is Term.DEFAULT_SHARE:
             why = f"{share} must be between {format_ratio(least)} and {format_ratio(most)} on this platform."
         else:
@@ -53,16 +54,23 @@ def require_within_floors(contract: Contract, settings: Settings) -> None:
         raise Invalid(why, extra={"field": term.value})
 
 
-def outside_listing(contract: Contract, agent: Agent, settings: Settings, commission_bps: int) -> list[str]:
+def outside_listing(
+    contract: Contract, agent: Agent, settings: Settings, commission_bps: int, price_minor: int
+) -> list[str]:
     """Return the terms that the agent does not accept unasked, by their names in the API.
 
-    `commission_bps` is the commission that the agent has by the platform's rules.
+    Args:
+        contract: the contract.
+        agent: whose listing states bounds.
+        settings: the platform's defaults.
+        commission_bps: the commission that the agent has by the platform's rules.
+        price_minor: the price that the payee is paid as for, see `services.pricing.price_of_payee`.
     """
     defaults = {term: _seconds(settings, term.value) for term in PERIODS}
     defaults[Term.DEFAULT_SHARE] = parse_ratio(settings.dispute_default_payee_share, Term.DEFAULT_SHARE.value)
     defaults[Term.COMMISSION] = commission_bps
     listed = {Term(name): Bounds(**bounds) for name, bounds in agent.terms.items()}
-    return [term.value for term in out_of_bounds(offer_of(contract), accepted_unasked(defaults, listed))]
+    return [term.value for term in out_of_bounds(offer_of(contract, price_minor), accepted_unasked(defaults, listed))]
 
 
 def _seconds(settings: Settings, name: str) -> int:

@@ -108,7 +108,10 @@ async def create_contract(
             usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps)
             require_within_floors(contract, deps.settings)
             if agent.org_id != client_org_id:
-                contract.outside_listing = outside_listing(contract, agent, deps.settings, usual)
+                paid_as_for = contract.price_minor
+                if quote is not None:
+                    paid_as_for = await pricing.price_of_payee(session, quote, deps.settings.commission_bps)
+                contract.outside_listing = outside_listing(contract, agent, deps.settings, usual, paid_as_for)
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
             made = await metadata.begin(session, contract, asked_columns(body), body.own())
