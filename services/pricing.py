@@ -51,7 +51,7 @@ async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: st
     done = await made_before(session, row, _ASKED)
     if done is not None:
         return done
-    await _fit_in(session, replace(rule, id=row.id), row)
+    row.book_version = await _fit_in(session, replace(rule, id=row.id))
     session.add(row)
     await session.flush()
     await session.refresh(row)
@@ -68,11 +68,12 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) 
     """
     rule.check()
     row = await rows.get(session, rule_id)
-    await _fit_in(session, replace(rule, id=row.id), row)
+    version = await _fit_in(session, replace(rule, id=row.id))
     # Under the lock of the book: nobody ends it meanwhile.
     await session.refresh(row)
     if row.ended_at is not None:
         raise NotFound(rows.MISSING)
+    row.book_version = version
     for name, value in _columns(rule).items():
         setattr(row, name, value)
     row.version += 1
@@ -99,8 +100,8 @@ async def end(session: AsyncSession, actor: Actor, rule_id: str) -> PricingRule:
     return row
 
 
-async def _fit_in(session: AsyncSession, rule: Rule, row: PricingRule) -> None:
-    """Take the lock of the book and find a place for the rule among the others."""
+async def _fit_in(session: AsyncSession, rule: Rule) -> int:
+    """Take the lock of the book, find a place for the rule among the others, and return the book's new version."""
     if rule.agent_id is not None:
         await agents.get(session, rule.agent_id)
     if rule.org_id is not None:
@@ -112,7 +113,7 @@ async def _fit_in(session: AsyncSession, rule: Rule, row: PricingRule) -> None:
             f"There are {MAX_RULES} rules in force. End one that is not needed.", code="pricing.too_many_rules"
         )
     refuse_overlap(rule, [rows.rule_of(other, COMPILE) for other in others])
-    row.book_version = version
+    return version
 
 
 def _columns(rule: Rule) -> dict[str, object]:

@@ -241,12 +241,15 @@ async def test_calls_of_the_last_day_are_demand(shop: Shop, new_tenant: NewTenan
     assert explained["adjusted_price"] == "12.50"
 
 
-async def test_change_of_a_rule_counts_with_the_next_price(shop: Shop, client: Tenant) -> None:
+async def test_change_of_a_rule_counts_with_the_next_price(shop: Shop, client: Tenant, database: Database) -> None:
     rule = await shop.add(type="tier", tier="free", multiplier="1.10")
     assert (await shop.price(client.owner))["adjusted_price"] == "11.00"
     path, body = f"/pricing/rules/{rule['id']}", shop.rule(type="tier", tier="free", multiplier="1.30")
     changed = good(await shop.operator.ask("PUT", path, json=body))
     assert (changed["version"], changed["terms"]["multiplier"]) == (2, "1.30")
+    async with database.platform() as session:
+        same = "SELECT book_version = (SELECT version FROM pricing_book) FROM pricing_rules WHERE id = :id"
+        assert await session.scalar(text(same), {"id": rule["id"]})
     assert (await shop.price(client.owner))["adjusted_price"] == "13.00"
     assert good(await shop.operator.delete(path))["ended_at"] == good(await shop.operator.delete(path))["ended_at"]
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
