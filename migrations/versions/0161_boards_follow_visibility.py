@@ -1,4 +1,4 @@
-"""An agent that becomes private leaves the public leaderboards, and one that becomes public joins them.
+"""Leaderboards follow an agent's visibility, and evidence that is given again is in no score twice.
 
 Revision ID: 0161_boards_follow_visibility
 Revises: 0156_who_asked_for_credits
@@ -15,7 +15,8 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    run("repositories/sql/reputation_boards.sql")
+    for name in ("reputation_boards", "reputation_recalls"):
+        run(f"repositories/sql/{name}.sql")
     for table in ("reputation_agents", "reputation_scores"):
         board = "CASE a.visibility WHEN 'public' THEN 'public' ELSE a.org_id END"
         op.execute(

@@ -114,6 +114,8 @@ BEGIN
     END IF;
     v_day := e.day;
     IF e.excluded IS NULL THEN
+        -- Where nobody made the scores again since the recall, the event is still in them.
+        PERFORM reputation_refresh(e.agent_id);
         v_day := reputation_open(e.agent_id, (p_at AT TIME ZONE 'UTC')::date, e.counterparty_org_id);
     END IF;
     v_nights := greatest(0, v_day - e.day);

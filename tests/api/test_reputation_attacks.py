@@ -14,6 +14,7 @@ from domain.payment.terms import Purpose, PurposeKind
 from repositories import contract as contracts
 from repositories import reputation_recalls as recalls
 from runtime.database import Database, driver_connection
+from runtime.identity import new_id
 from services.reputation import refresh
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -179,6 +180,26 @@ async def test_feedback_that_is_changed_while_its_money_goes_back_waits_for_that
     assert good(changed.result())["ratings"] == {"quality": 4}
     await refresh(database, limit=10)
     assert await evidence_of(client.owner, studio) == 0
+
+
+async def test_money_that_is_back_before_scores_were_made_again_counts_once(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    contract_id = await work(operator, database, client, studio, at=datetime.now(UTC))
+    earned = await score_of(client.owner, studio.agent_id)
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
+        # As where the worker dies between the payment's transaction and the scores.
+        await recalls.recall(connection, bought.terms.payment_id, [escrow_id])
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        for event_id in await recalls.recall(connection, bought.terms.payment_id, []):
+            await recalls.give_again(connection, event_id, new_id("rev"), at=datetime.now(UTC))
+    again = await score_of(client.owner, studio.agent_id)
+    assert (again["overall_score"], again["evidence_count"]) == (earned["overall_score"], 3)
 
 
 async def test_client_that_states_one_tax_id_after_the_other_stays_one_counterparty(
