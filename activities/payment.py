@@ -158,7 +158,8 @@ class PaymentActivities:
             try:
                 async with self._database.platform() as session:
                     recorded = await self._write(session, message)
-                if recorded.applied and recorded.stored is not None and gone_minor(recorded.stored):
+                # Also where an attempt before wrote it and died: it may not have come to the scores.
+                if recorded.stored is not None and gone_minor(recorded.stored):
                     await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
                 await self._tell_follower(recorded)

@@ -1,28 +1,35 @@
 """What money that comes back says of nobody, and who cannot say it again."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
+from activities.payment import PaymentActivities
 from api.v1.escrows.commands import terms_of
+from contracts.payment import PaymentEvent, RecordedPayment
 from domain.access import Actor, Role
 from domain.escrow import commands
+from domain.payment.converge import Observation, converge
 from domain.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payment.terms import Purpose, PurposeKind
 from repositories import contract as contracts
 from repositories import reputation_recalls as recalls
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services import reputation
 from services.reputation import refresh
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.paying import Written
+from tests.api.paying import NOW, Written
 from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
+from tests.support.runs import payment_message
 
 pytestmark = pytest.mark.db
 
@@ -179,6 +186,36 @@ async def test_feedback_that_is_changed_while_its_money_goes_back_waits_for_that
             await session.commit()
     assert good(changed.result())["ratings"] == {"quality": 4}
     await refresh(database, limit=10)
+    assert await evidence_of(client.owner, studio) == 0
+
+
+async def test_scores_are_made_again_by_the_attempt_after_the_one_that_died(
+    operator: Caller, database: Database, parties: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    assert bought.payment is not None
+    bought.there.dispute()
+    seen = Observation(snapshot=bought.there.snapshot(), at=NOW, revalued={})
+    events = (PaymentEvent.of(outcome, at=NOW, command_id=None) for outcome in converge(bought.payment, seen))
+    message = await payment_message(database, *events, at=NOW)
+    record = PaymentActivities(database).record
+
+    async def attempt() -> RecordedPayment:
+        environment = ActivityEnvironment()
+        environment.info = replace(environment.info, is_local=True)
+        return await environment.run(record, message)
+
+    async def dies(*_: object, **__: object) -> int:
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reputation, "refresh", dies)
+        with pytest.raises(ConnectionError):
+            await attempt()
+    assert await evidence_of(client.owner, studio) == 3
+    assert not (await attempt()).applied
     assert await evidence_of(client.owner, studio) == 0
 
 
