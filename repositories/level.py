@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.reputation.evidence import Dimension
 from domain.reputation.levels import Ladder, Level, Rank
 from models.reputation import ReputationLadderRow
 
-#: How many agents of an organization are looked at for its best one: those that rank highest.
+#: How many agents of an organization are looked at for its best one: those that rank highest by what is seasoned, as of
+#: their rows.
 MOST_AGENTS = 5
 #: The newest levels with their version, as JSON; null without any. For a statement that reads them beside the rest.
 NEWEST = (
@@ -47,7 +49,11 @@ _OF_ORGANIZATION = text(
     SELECT CAST(ladder AS text) AS ladder,
         (SELECT jsonb_agg(jsonb_build_array(seasoned.rank_e6, seasoned.evidence_count)) FROM (
             SELECT r.agent_id FROM agents a JOIN reputation_agents r ON r.agent_id = a.id
-            WHERE a.org_id = :org_id ORDER BY r.rank_e6 DESC LIMIT :most) best
+            LEFT JOIN reputation_seasoned k ON k.agent_id = a.id
+            WHERE a.org_id = :org_id ORDER BY least(r.rank_e6, coalesce((
+                SELECT sum(reputation_share(dimension) * reputation_lower(good, held, 500000)) / 10000
+                FROM unnest(CAST(:dimensions AS text[]), k.good_e6, k.held_e6) AS row (dimension, good, held)
+                WHERE k.agent_id IS NOT NULL), 0)) DESC, r.rank_e6 DESC LIMIT :most) best
             {SEASONED.format(agent="best.agent_id", wanted="ladder IS NOT NULL", name="seasoned")}) AS ranks
     FROM (SELECT {NEWEST} AS ladder) newest
     """
@@ -110,7 +116,8 @@ async def of_agents(session: AsyncSession, agents: Sequence[str]) -> dict[str, L
 
 async def of_organization(session: AsyncSession, org_id: str) -> Level | None:
     """Return the level of the organization's best agent; None without levels. Needs the platform's role."""
-    row = (await session.execute(_OF_ORGANIZATION, {"org_id": org_id, "most": MOST_AGENTS})).one()
+    asked = {"org_id": org_id, "most": MOST_AGENTS, "dimensions": [each.value for each in Dimension]}
+    row = (await session.execute(_OF_ORGANIZATION, asked)).one()
     ranks = (Rank(share_e6=rank, evidence_count=count) for rank, count in row.ranks or ())
     return ladder_of(row.ladder).best_of(ranks)
 

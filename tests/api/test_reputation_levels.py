@@ -14,6 +14,7 @@ from contracts.escrow import RecordedEscrow, RecordEscrowEvent
 from domain.access import Actor, Role
 from domain.escrow import commands
 from repositories import contract as contracts
+from repositories.level import MOST_AGENTS
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api import escrowing
@@ -185,6 +186,27 @@ async def fund(database: Database, escrow_id: str) -> RecordedEscrow:
         decided_from=await escrow_hash(database, escrow_id),
     )
     return await EscrowActivities(database).record_event(message)
+
+
+async def test_best_agent_speaks_for_its_organization_beside_many_that_rank_higher_by_what_is_new(
+    levels: dict[str, Any], seller: Tenant, database_urls: DatabaseUrls
+) -> None:
+    newcomers = [
+        good(await seller.owner.post("/agents", {"name": f"New {number}"}), 201)["id"] for number in range(MOST_AGENTS)
+    ]
+    owner = await asyncpg.connect(database_urls.owner)
+    for agent_id, rank_e6 in ((seller.agent_id, 900_000), *((each, 950_000) for each in newcomers)):
+        await owner.execute(
+            "INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6)"
+            " VALUES ($1, current_date, array_fill(0::bigint, ARRAY[116]), $2, $2)",
+            agent_id,
+            rank_e6,
+        )
+    await owner.close()
+    await rank(database_urls, seller.agent_id, 20, 30)
+    path = f"/reputation/levels/{seller.agent_id}"
+    shown = good(await seller.owner.get(path))
+    assert (shown["level"], shown["exposure"]) == ("trusted", [])
 
 
 async def test_escrows_that_are_funded_at_once_stay_within_what_may_be_unsettled(
