@@ -128,6 +128,22 @@ async def identity_of(request: Request, _actor: ActorDep) -> Identity:
 
 IdentityDep = Annotated[Identity, Depends(identity_of)]
 
+
+class KeyEnded(Exception):
+    """The key or session of a request ended while its answer was under way. No document: the answer breaks off."""
+
+
+async def check_key(request: Request) -> None:
+    """Break off an answer whose key or session has ended since it began.
+
+    Raises:
+        KeyEnded: it has.
+    """
+    deps, (token, _) = await get_deps(request), request.scope["state"]["actor"]
+    if not await deps.keyring.is_good(token):
+        raise KeyEnded
+
+
 #: For `api.spending.scope_for`.
 SpendingKeyDep = Annotated[SpendingKey, Depends(spending_key)]
 

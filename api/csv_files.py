@@ -72,6 +72,7 @@ async def stream(
     read: Callable[[Any], Awaitable[tuple[Sequence[Any], Any]]],
     after: Any,
     name: str,
+    check: Callable[[], Awaitable[None]],
 ) -> Response:
     """Answer with every page of a list from a position on, each read in a transaction of its own.
 
@@ -81,6 +82,7 @@ async def stream(
         read: returns the items after a position, and the position after which the next page begins; None at the end.
         after: the first position; None for the beginning.
         name: of the file.
+        check: raises before a page once the caller may read no more; the file then breaks off.
     """
     items, following = await read(after)  # What is refused is refused before the answer begins.
 
@@ -92,6 +94,7 @@ async def stream(
                 yield as_lines([cells(item) for item in items])
             if following is None:
                 return
+            await check()
             items, following = await read(following)
 
     return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=_attached(name))

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import partial
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args
 from uuid import UUID
@@ -23,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import check_key
 from api.csv_files import EXPORT_PAGE, cell, columns_of, stream, wants_csv
 from api.fields import AgentId, Amount, ContractId, Currency, Moment, OrganizationId, Page, ResponseModel, SearchText
 from api.metadata import WantedDep
@@ -100,6 +102,8 @@ class Asked:
     written: Written
     #: What a cursor of this list is good for.
     scope: str
+    #: Raises once the key of the request has ended.
+    check: Callable[[], Awaitable[None]]
 
     @property
     def organization_id(self) -> str | None:
@@ -168,7 +172,8 @@ class Asked:
             async def following(after: After) -> Items:
                 return await read(after, EXPORT_PAGE)
 
-            return await stream(self.of.columns, self.of.cells, following, self.after, f"{self.of.name}.csv")
+            name = f"{self.of.name}.csv"
+            return await stream(self.of.columns, self.of.cells, following, self.after, name, self.check)
         items, position = await read(self.after, self.limit)
         following_cursor = None if position is None else self.of.write_cursor(position, self.scope)
         made = (within or self.of.made)(list(items), following_cursor)
@@ -251,7 +256,7 @@ class ListOf:
             _check(given, self.currency)
             scope = self._scope(given, written, request.path_params)
             after = None if cursor is None else self._read_cursor(cursor, scope)
-            return Asked(self, given, limit, after, wants_csv(request), written, scope)
+            return Asked(self, given, limit, after, wants_csv(request), written, scope, partial(check_key, request))
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [

@@ -1,14 +1,17 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx2
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select, text
 
 from api.app import create_app
+from api.auth import KeyEnded
 from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
@@ -163,6 +166,57 @@ async def test_revoked_key_stops_and_stays_revoked(tenant: Tenant, issue_key: Ca
     assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
     listed = good(await tenant.owner.get("/api-keys?active=true&limit=200"))["data"]
     assert made["id"] not in {item["id"] for item in listed}
+
+
+async def file_of(app: FastAPI, path: str, token: str, during: Callable[[], Awaitable[object]]) -> str:
+    """Return what a client receives of a CSV file, and do something once it has the first rows of it."""
+    parts: list[bytes] = []
+
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        return next(asked, None) or await asyncio.Future()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        parts.append(message.get("body", b""))
+        if len([part for part in parts if part]) == 2:
+            await during()
+
+    plain, _, query = path.partition("?")
+    headers = {"accept": "text/csv", "authorization": f"Bearer {token}"}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": f"/api/v1{plain}",
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "app": app,
+    }
+    with contextlib.suppress(KeyEnded):
+        await app(scope, receive, send)
+    return b"".join(parts).decode()
+
+
+@pytest.mark.parametrize("by_session", [False, True], ids=["key", "session"])
+async def test_file_that_is_being_read_ends_with_its_key(
+    by_session: bool, app: FastAPI, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.lists.EXPORT_PAGE", 1)
+    made = good(await tenant.owner.post("/api-keys", {"principal": f"export-{by_session}", "role": "auditor"}), 201)
+    token = made["secret"]
+    if by_session:
+        token = good(await Caller(tenant.owner.http, token).post("/sessions", {}), 201)["token"]
+
+    async def nothing() -> None:
+        pass
+
+    async def revoke() -> None:
+        assert (await tenant.owner.delete(f"/api-keys/{made['id']}")).status_code == 204
+
+    whole = await file_of(app, "/api-keys", token, nothing)
+    assert len(whole.splitlines()) > 3
+    assert await file_of(app, "/api-keys", token, revoke) == "".join(whole.splitlines(keepends=True)[:2])
 
 
 @pytest.mark.parametrize("granter", [role for role in Role if role in GRANTABLE and role is not Role.OPERATOR])

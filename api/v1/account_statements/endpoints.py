@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.auth import require
+from api.auth import check_key, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
@@ -108,7 +108,7 @@ async def get_billing_statement(
             raise bad_cursor()
         lines = [] if form else await _lines(session, stated, first, limit)
     if form is not None:
-        return _file(deps, stated, form)
+        return _file(request, deps, stated, form)
     last = lines[-1][0] if lines else first
     following = encode_cursor(scope, rfc3339(asked.since), rfc3339(asked.until), last)
     shown = stated.head.model_copy(
@@ -224,17 +224,19 @@ async def _lines(
     return [(line.version, StatementLineView.of(line, stated.account.asset)) for line in read]
 
 
-async def _all_lines(deps: Deps, stated: _Stated, first: int) -> AsyncIterator[Sequence[StatementLineView]]:
-    """Read each page in a transaction of its own, so that a slow reader holds no connection."""
+async def _all_lines(request: Request, deps: Deps, stated: _Stated) -> AsyncIterator[Sequence[StatementLineView]]:
+    """Read each page in a transaction of its own, so that a slow reader holds no connection; break off with the key."""
+    first = stated.bounds.first
     while first < stated.bounds.last:
+        await check_key(request)
         async with deps.database.platform() as session:
             read = await _lines(session, stated, first, _PAGE)
         yield [line for _, line in read]
         first = read[-1][0]
 
 
-def _file(deps: Deps, stated: _Stated, form: str) -> Response:
-    pages = _all_lines(deps, stated, stated.bounds.first)
+def _file(request: Request, deps: Deps, stated: _Stated, form: str) -> Response:
+    pages = _all_lines(request, deps, stated)
     if form == "text/html":
         return StreamingResponse(
             as_page(stated.head, pages), media_type=form, headers={"Content-Security-Policy": PRINT_POLICY}
