@@ -295,11 +295,7 @@ class WebhookEndpointActivities:
             return DrainedWebhookEndpoint(stopped=True)
         if row == "waits":
             return await self._waits(message)
-        try:
-            keys = webhook_keys.of_endpoint(row, self._sealer, datetime.now(UTC))
-        except DomainError as refusal:
-            raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
-        drain = _Drain(row=row, lease=lease, keys=keys, at=message.at, pace=endpoints.pace_of(row))
+        drain = _Drain(row=row, lease=lease, keys=self._keys(row), at=message.at, pace=endpoints.pace_of(row))
         async with signs_of_life():
             while not drain.has_to_end():
                 due, has_more = await self._next(drain)
@@ -309,6 +305,12 @@ class WebhookEndpointActivities:
             if drain.slow_if_silent():
                 await self._write_pace(drain)
         return await self._end(drain)
+
+    def _keys(self, row: WebhookEndpointRow) -> tuple[SigningKeys, ...]:
+        try:
+            return webhook_keys.of_endpoint(row, self._sealer, datetime.now(UTC))
+        except DomainError as refusal:
+            raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
 
     async def _waits(self, message: DrainWebhookEndpoint) -> DrainedWebhookEndpoint:
         """Give the slot back: as many of the organization's endpoints are sent to as may be."""
@@ -331,7 +333,7 @@ class WebhookEndpointActivities:
         async with self._database.platform() as session:
             # What was answered to whoever changed the endpoint holds for all events after it.
             changed = await endpoints.settings_now(session, row.id)
-            row.url, row.types, row.ordering = changed.url, changed.types, changed.ordering
+            row.types, row.ordering = changed.types, changed.ordering
             place, has_more = event.Position(row.read_in, row.read_id), False
             if await deliveries.has_pending(session, row.id, MOST_PENDING):
                 await self._alert_of_full(session, row)
@@ -340,10 +342,11 @@ class WebhookEndpointActivities:
                     session, row, make_id=lambda: new_id("whd"), now=now, limit=PAGE
                 )
             kept = await endpoints.held(session, row.id, drain.lease, read_in=place.written_in, read_id=place.id)
-            if not kept:
+            if kept is None:
                 # What was inserted is what whoever drains it now inserts as well.
                 drain.stopped = True
                 return [], False
+            self._adopt(drain, kept)
             row.read_in, row.read_id = place.written_in, place.id
             ordering = Ordering(row.ordering)
             limit = 1 if drain.pace.slowed else PAGE
@@ -408,12 +411,21 @@ class WebhookEndpointActivities:
             changed["delivered_at"] = tried[-1].at
         async with self._database.platform() as session:
             await deliveries.write(session, tried)
-            if not await endpoints.held(session, drain.row.id, drain.lease, **changed):
+            row = await endpoints.held(session, drain.row.id, drain.lease, **changed)
+            if row is None:
                 drain.stopped = True
+            else:
+                self._adopt(drain, row)
+
+    def _adopt(self, drain: _Drain, row: WebhookEndpointRow) -> None:
+        """Send what follows to where the endpoint is now, signed by what it has now: an address may have been left."""
+        drain.row.url = row.url
+        if row.secret != drain.row.secret:
+            drain.row.secret, drain.keys = row.secret, self._keys(row)
 
     async def _write_pace(self, drain: _Drain) -> None:
         async with self._database.platform() as session:
-            drain.stopped |= not await endpoints.held(session, drain.row.id, drain.lease, **_columns(drain.pace))
+            drain.stopped |= await endpoints.held(session, drain.row.id, drain.lease, **_columns(drain.pace)) is None
 
     async def _end(self, drain: _Drain) -> DrainedWebhookEndpoint:
         """Say what is left; an event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""

@@ -208,12 +208,15 @@ async def settings_now(session: AsyncSession, endpoint_id: str) -> WebhookEndpoi
     return (await session.scalars(query.with_for_update(key_share=True))).one()
 
 
-async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: object) -> bool:
-    """Write what a drain changes; False where it is not the one that drains any more, or nothing is to be sent."""
+async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: object) -> WebhookEndpointRow | None:
+    """Write what a drain changes, and return the endpoint as it is set up now.
+
+    None where it is not the one that drains any more, or nothing is to be sent.
+    """
     row = WebhookEndpointRow
     query = update(row).where(row.id == endpoint_id, row.lease == lease, row.status == EndpointStatus.ENABLED.value)
     query = query.values(seen_at=func.clock_timestamp(), **changed)
-    return (await session.scalars(query.returning(row.id))).one_or_none() is not None
+    return (await session.scalars(query.returning(row))).one_or_none()
 
 
 async def end(session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None) -> str | None:

@@ -17,6 +17,7 @@ from contracts.webhook_endpoint import (
     DrainedWebhookEndpoint,
     DrainWebhookEndpoint,
 )
+from domain.access import Actor, Role
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id
@@ -29,6 +30,7 @@ from repositories import event
 from repositories import webhook_endpoint as endpoints
 from runtime.database import Database
 from runtime.identity import new_id
+from services import webhook_endpoint as service
 from tests.support.looking import again
 from tests.support.notifications import an_organization
 from tests.support.outbox import past_others
@@ -178,6 +180,53 @@ async def test_what_an_endpoint_is_changed_to_holds_for_the_drain_under_way(data
     sender = Changing(database, endpoint_id, org_id)
     await drained(database, sender, endpoint_id)
     assert sender.sent == [(TYPE, url), (OTHER, "https://new.example.com/")]
+
+
+@dataclass
+class Moved:
+    """A receiver whose owner leaves it, and takes new keys, while the first of its webhooks is under way.
+
+    The second answers once what came of the first is in the books.
+    """
+
+    database: Database
+    endpoint_id: str
+    sent: list[Outgoing] = field(default_factory=list)
+
+    async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
+        self.sent.append(webhook)
+        if len(self.sent) == 1:
+            await self.leave(now)
+        while len(self.sent) == 2 and not await self.written():
+            await again()
+        return Answer(status_code=200)
+
+    async def leave(self, now: datetime) -> None:
+        async with self.database.platform() as session:
+            row = await endpoints.get(session, self.endpoint_id)
+            assert row is not None
+            owner, url = Actor(principal="kim", role=Role.OWNER, org_id=row.org_id), {"url": "https://new.example.com/"}
+            await service.change(session, owner, row.id, url, status=None, command_id=new_id("cmd"), now=now)
+            await service.rotate(session, owner, row.id, SEALER, command_id=new_id("cmd"), now=now)
+
+    async def written(self) -> bool:
+        row = WebhookDeliveryRow
+        query = select(row.id).where(row.endpoint_id == self.endpoint_id, row.status == "delivered")
+        async with self.database.platform() as session:
+            return (await session.scalars(query)).first() is not None
+
+
+async def test_an_address_that_was_left_gets_no_more_of_the_page_that_is_being_sent(database: Database) -> None:
+    endpoint_id = await an_endpoint(database, 1, 4)
+    sender = Moved(database, endpoint_id)
+    done = await drained(database, sender, endpoint_id)
+    assert (done.delivered, done.waiting) == (4, 0)
+    first, second, *others = sender.sent
+    assert first.url == second.url
+    assert {each.url for each in others} == {"https://new.example.com/"}
+    # The new keys sign first, and those that they replace as well.
+    assert [len(each.keys) for each in sender.sent] == [1, 1, 2, 2]
+    assert all(first.keys[0] == each.keys[1] for each in others)
 
 
 async def test_what_was_answered_is_forgotten_after_thirty_days(database: Database) -> None:
