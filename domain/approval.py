@@ -66,7 +66,7 @@ def status_of(status: ApprovalStatus, expires_at: datetime, now: datetime) -> Ap
 def check_second(
     *, requested_by: str, requested_at: datetime, issued_by: str | None, by: str, key_issued_by: str, key_at: datetime
 ) -> None:
-    """Refuse an operator who may be the one that asked, under another name.
+    """Refuse an operator who may be the one that asked, under another name. A name is one whatever its case.
 
     Args:
         requested_by: the principal who asked.
@@ -80,8 +80,9 @@ def check_second(
     Raises:
         Conflict: `approval.same_operator`.
     """
-    same = by.lower() == requested_by.lower()
-    if same or key_issued_by == requested_by or issued_by == by or key_at >= requested_at:
+    asked, approves = requested_by.lower(), by.lower()
+    own = approves == asked or key_issued_by.lower() == asked or (issued_by or "").lower() == approves
+    if own or key_at >= requested_at:
         raise Conflict(
             "Another operator has to approve this: not the one who asked, nor with a key that one of the two issued to "
             "the other, nor with one that was issued since. A third operator, or `manage operator-key`, can issue one.",

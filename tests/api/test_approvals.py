@@ -376,6 +376,26 @@ async def test_accomplice_that_has_issued_itself_its_second_key_is_still_the_sam
     good(await other.post(path))
 
 
+async def test_operator_is_one_however_the_name_of_its_keys_is_written(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    """Whoever issues a key anew may write the name of its principal in another way."""
+    _, other = two
+    tenant, name = await new_tenant("owner"), f"insider-{next(NUMBERS)}"
+
+    async def issue(by: Caller, principal: str) -> tuple[Caller, str]:
+        made = good(await by.post("/api-keys", {"principal": principal, "role": "operator"}, key=new_key()), 201)
+        return Caller(by.http, made["secret"]), made["id"]
+
+    insider, first = await issue(other, name)
+    accomplice, _ = await issue(insider, f"accomplice-{next(NUMBERS)}")
+    assert (await other.delete(f"/api-keys/{first}")).status_code == 204
+    insider, _ = await issue(other, name.upper())
+    needed = refused(await agree(insider, tenant), 403, "approval.required")
+    refused(await accomplice.post(f"/approvals/{needed['approval_id']}/approve"), 409, "approval.same_operator")
+    refused(await agree(accomplice, tenant), 409, "approval.same_operator")
+
+
 async def test_rejected_and_lapsed_requests_are_over(
     two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
 ) -> None:
