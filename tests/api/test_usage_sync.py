@@ -125,6 +125,8 @@ async def test_order_reads_from_its_day_on_once_for_its_key(stage: Stage, tenant
     # Repeated when it has long ended: the same run, and no other one.
     later = stage.call(tenant.org_id, 1)
     assert await stage.order(key, start_date=day(7)) == workflow_id
+    (entry,) = good(await stage.operator.get(f"/audit?action=usage.sync&target={workflow_id}"))["data"]
+    assert (entry["role"], entry["details"]) == ("operator", {"start_date": day(7)})
     assert (await stage.done(workflow_id)).accepted == 2
     assert later not in await stage.counted(tenant.org_id)
 

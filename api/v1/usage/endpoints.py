@@ -25,6 +25,7 @@ from domain.organization import OrganizationClosed
 from domain.usage.call import call_of
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
 from repositories import agent as agents
+from repositories import audit
 from runtime import reach
 from services import usage
 from services.rating import Rates, Use, rate_uses
@@ -142,7 +143,7 @@ async def sync_usage(
     client: TemporalDep,
     once: MayRepeat,
     start_date: StartDate = None,
-    _actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.OPERATE),
 ) -> Response:
     """Pull usage from the LiteLLM proxy, from `start_date` (UTC) on, or from where the last sync ended.
 
@@ -158,6 +159,10 @@ async def sync_usage(
 
     async def start() -> SyncView:
         run = usage_sync_run(UsageSync(since=since), once.command_id)
+        asked = {"start_date": None if start_date is None else start_date.isoformat()}
+        # Before it starts: a run without an entry would be an order without a trace.
+        async with deps.session_for(actor) as session:
+            await audit.record(session, actor, "usage.sync", run.workflow_id, asked)
         await reach.start_missing(client, run)
         return SyncView(workflow_id=run.workflow_id)
 
