@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Role
 from domain.alert.life import AlertStatus, Severity
+from domain.ids import is_id
 from domain.mail import Purpose
 from domain.notification.channel import INBOX
 from domain.notification.due import Cadence, due
@@ -202,6 +203,33 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
                 if person.role not in called[row.id]:
                     found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
     return Told(len(rows), await notifications.add(session, found), more=False)
+
+
+async def tell_organization(session: AsyncSession, alert_id: str, *, now: datetime) -> None:
+    """Write who of its organization is told of an alert that nobody was told of yet.
+
+    Operators who are about to resolve or snooze it decide for operators, and may be whom it is about. Nobody is told
+    twice when it is read later.
+
+    Args:
+        session: of the platform.
+        alert_id: the alert.
+        now: when something that is told at once is due.
+    """
+    row = await alerts.find(session, alert_id, lock=True) if is_id(alert_id, "alr") else None
+    if row is None or row.told_at is not None or row.status == AlertStatus.RESOLVED.value:
+        return
+    people = await notifications.people(session, {row.org_id})
+    raised = (row.org_id, row.rule_id or "")
+    named = await alert_rules.channels(session, {raised}) if row.rule_id is not None else {}
+    contacts = Contacts(session)
+    found: list[New] = []
+    for org_id in _sides(row, now):
+        if org_id is not None:
+            about = about_alert(row, for_platform=False)
+            for person, ways in recipients(about, people[org_id], also=named.get(raised, ())):
+                found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
+    await notifications.add(session, found)
 
 
 def _sides(row: Alert, now: datetime) -> Iterable[str | None]:

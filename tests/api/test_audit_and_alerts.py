@@ -1,5 +1,6 @@
 import asyncio
 import itertools
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from domain.alert.life import AlertStatus
 from repositories import alert as alerts
 from repositories import audit
 from runtime.identity import new_id
-from services import notification
+from services import fan_out, notification
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 
@@ -384,6 +385,30 @@ async def test_organization_cannot_close_what_operators_look_at(tenant: Tenant, 
     assert done["resolved_by"] == done["acknowledged_by"]
     assert await statuses(tenant.owner, debt) == await statuses(operator, debt) == {"resolved": 1}
     assert good(await tenant.owner.post(f"{path}/resolve"))["resolved_by"] == done["resolved_by"]
+
+
+@pytest.mark.parametrize("command", ["resolve", "snooze"])
+async def test_organization_is_told_of_what_an_operator_handles_before_anybody_was_told(
+    command: str, tenant: Tenant, operator: Caller, deps: Deps
+) -> None:
+    """The operator may be whom the alert is about, as where one has issued a key of the organization."""
+    subject = new_id("key")
+    named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": tenant.org_id}
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(session, **named, shared=True)
+    (alert,) = await found(operator, subject)
+    body = {"until": ahead(days=29)} if command == "snooze" else {}
+    for _ in range(2):
+        good(await operator.post(f"/alerts/{alert['id']}/{command}", body))
+    inbox = f"/notifications?subject={subject}"
+    (told,) = good(await tenant.owner.get(inbox))["data"]
+    assert "Look." in json.dumps(told)
+    assert good(await operator.get(inbox))["data"] == []
+    # What is told later is told to operators.
+    async with deps.database.platform() as session:
+        await fan_out.tell_alerts(session, {alert["id"]: ()}, now=datetime.now(UTC))
+    assert len(good(await tenant.owner.get(inbox))["data"]) == 1
+    assert len(good(await operator.get(inbox))["data"]) == (command == "snooze")
 
 
 async def test_snooze_ends_within_thirty_days(tenant: Tenant, stranger: Tenant, deps: Deps) -> None:

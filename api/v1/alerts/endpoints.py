@@ -29,6 +29,7 @@ from models.alert import Alert
 from repositories import alert as alerts
 from repositories import audit
 from runtime import reach
+from services import fan_out
 
 router = Resource(tags=["alerts"])
 
@@ -113,7 +114,7 @@ async def resolve_alert(
     over.
     """
     change = partial(alerts.resolve_one, by=actor.principal, for_organization=not actor.is_platform)
-    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", change))
+    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", change, silences=True))
 
 
 @router.post(
@@ -136,7 +137,8 @@ async def snooze_alert(
 
     async def snooze() -> AlertView:
         judge_snooze(body.until, datetime.now(UTC))
-        return await _answer(deps, actor, alert_id, "alert.snooze", change, until=rfc3339(body.until))
+        until = rfc3339(body.until)
+        return await _answer(deps, actor, alert_id, "alert.snooze", change, silences=True, until=until)
 
     return await command.run(snooze)
 
@@ -147,9 +149,14 @@ async def _answer(
     alert_id: str,
     action: str,
     change: Callable[[AsyncSession, str], Awaitable[tuple[Alert, bool]]],
+    *,
+    silences: bool = False,
     **details: str,
 ) -> AlertView:
+    """Change an alert; `silences` says that whoever was not notified of it yet is not, or only later."""
     async with deps.session_for(actor) as session:
+        if silences and actor.is_platform:
+            await fan_out.tell_organization(session, alert_id, now=datetime.now(UTC))
         row, changed = await change(session, alert_id)
         if changed:
             await audit.record(session, actor, action, row.id, {"kind": row.kind, **details}, row.org_id)
