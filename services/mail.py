@@ -108,7 +108,7 @@ async def set_contacts(
         return row
     if row is not None and contact.contacts_of(row) != tuple(contacts):
         await _check_change(session, actor, row, now)
-        data = {"changed_by": actor.principal}
+        data = {"changed_by": _named(actor)}
         # A command may come again after others, and change contacts again: each change is told of, so its version is
         # the mail's key.
         key = f"contacts:{org_id}:{contact.version_of(row) + 1}"
@@ -130,10 +130,15 @@ async def _check_change(session: AsyncSession, actor: Actor, row: OrganizationCo
         return
     written_to = [each.address for each in contact.contacts_of(row) if Purpose.SECURITY in each.purposes]
     changes, to_address = await mails.contact_changes(session, row.org_id, written_to, since=now - DAY)
-    own = [queued_at for queued_at, by in changes if by == actor.principal]
+    own = [queued_at for queued_at, by in changes if by == _named(actor)]
     check_change(own, most=CHANGES_A_DAY, what="of this organization", now=now)
     check_change([each for each, _ in changes], most=OF_ALL_A_DAY, what="of this organization", now=now)
     # The first change of a day is nobody else's to use up: who puts these addresses into contacts of theirs would keep
     # them there.
     for queued in to_address.values() if own else ():
         check_change(queued, most=CHANGES_A_DAY, what="that one of its addresses is in", now=now)
+
+
+def _named(actor: Actor) -> str:
+    """Name who changes contacts; in a session that a link opened, also who made the link and has the key to revoke."""
+    return actor.principal if actor.made_by is None else f"{actor.principal} (link: {actor.made_by})"

@@ -203,6 +203,38 @@ async def test_contacts_are_changed_ten_times_a_day_by_each_principal(
     good(await changed(tenant.owner, tenant.org_id, "late@acme.example"))
 
 
+async def test_mail_names_who_made_the_link_by_whose_session_contacts_were_changed(
+    new_tenant: MakeTenant, database: Database
+) -> None:
+    """The principal of the link may not exist, and the key to revoke is that of whoever made it."""
+    tenant = await new_tenant()
+    good(await changed(tenant.owner, tenant.org_id, "o@acme.example"))
+    actor = Actor(principal="maria", role=Role.OWNER, org_id=tenant.org_id, made_by="kim")
+    for number in range(CHANGES_A_DAY):
+        diverted = [Contact(address=f"kim{number}@elsewhere.example", purposes=frozenset({Purpose.SECURITY}))]
+        async with database.platform() as session:
+            await mail.set_contacts(
+                session,
+                actor,
+                org_id=tenant.org_id,
+                language=None,
+                contacts=diverted,
+                command_id=new_key(),
+                now=datetime.now(UTC),
+            )
+    by = select(QueuedMail.data["changed_by"].astext).where(QueuedMail.org_id == tenant.org_id)
+    async with database.platform() as session:
+        assert set(await session.scalars(by)) == {"maria (link: kim)"}
+    # What was done in her name uses up nothing of her own.
+    maria = Actor(principal="maria", role=Role.OWNER, org_id=tenant.org_id, key_id="key_1")
+    async with database.platform() as session:
+        back = [Contact(address="o@acme.example", purposes=frozenset({Purpose.SECURITY}))]
+        await mail.set_contacts(
+            session, maria, org_id=tenant.org_id, language=None, contacts=back, command_id=new_key(),
+            now=datetime.now(UTC),
+        )  # fmt: skip
+
+
 async def test_ten_changes_a_day_are_mailed_to_an_address_by_whichever_organization(
     new_tenant: MakeTenant, database: Database
 ) -> None:
