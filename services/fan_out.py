@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Role
 from domain.alert.life import AlertStatus, Severity
-from domain.ids import is_id
 from domain.mail import Purpose
 from domain.notification.channel import INBOX
 from domain.notification.due import Cadence, due
@@ -208,15 +207,14 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
 async def tell_organization(session: AsyncSession, alert_id: str, *, now: datetime) -> None:
     """Write who of its organization is told of an alert that nobody was told of yet.
 
-    Operators who are about to resolve or snooze it decide for operators, and may be whom it is about. Nobody is told
-    twice when it is read later.
+    Whoever is about to resolve or snooze it may be whom it is about. Nobody is told twice when it is read later.
 
     Args:
         session: of the platform.
         alert_id: the alert.
         now: when something that is told at once is due.
     """
-    row = await alerts.find(session, alert_id, lock=True) if is_id(alert_id, "alr") else None
+    row = await alerts.find(session, alert_id, lock=True)
     if row is None or row.told_at is not None or row.status == AlertStatus.RESOLVED.value:
         return
     people = await notifications.people(session, {row.org_id})

@@ -387,6 +387,27 @@ async def test_organization_cannot_close_what_operators_look_at(tenant: Tenant, 
     assert good(await tenant.owner.post(f"{path}/resolve"))["resolved_by"] == done["resolved_by"]
 
 
+async def test_organization_is_told_of_what_one_of_its_keys_silences_before_anybody_was_told(
+    tenant: Tenant, operator: Caller, deps: Deps
+) -> None:
+    """The key may be the one that the alert is about, as where an operator has issued it."""
+    subject = new_id("key")
+    named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": tenant.org_id}
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(session, **named, shared=True)
+    (alert,) = await found(tenant.owner, subject)
+    good(await tenant.owner.post(f"/alerts/{alert['id']}/snooze", {"until": ahead(days=29)}))
+    own = await of_its_own(tenant, deps)
+    (other,) = await found(tenant.owner, own)
+    good(await tenant.owner.post(f"/alerts/{other['id']}/resolve"))
+    for about in (subject, own):
+        assert len(good(await tenant.callers["admin"].get(f"/notifications?subject={about}"))["data"]) == 1
+        assert good(await operator.get(f"/notifications?subject={about}"))["data"] == []
+    async with deps.database.platform() as session:
+        await fan_out.tell_alerts(session, {alert["id"]: (), other["id"]: ()}, now=datetime.now(UTC))
+    assert len(good(await tenant.callers["admin"].get(f"/notifications?subject={subject}"))["data"]) == 1
+
+
 @pytest.mark.parametrize("command", ["resolve", "snooze"])
 async def test_organization_is_told_of_what_an_operator_handles_before_anybody_was_told(
     command: str, tenant: Tenant, operator: Caller, deps: Deps

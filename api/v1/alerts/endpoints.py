@@ -23,7 +23,7 @@ from domain.access import Actor, Permission
 from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
 from domain.errors import Invalid, NotFound
-from domain.ids import escalation_workflow_id
+from domain.ids import escalation_workflow_id, is_id
 from domain.text import rfc3339
 from models.alert import Alert
 from repositories import alert as alerts
@@ -154,9 +154,9 @@ async def _answer(
     **details: str,
 ) -> AlertView:
     """Change an alert; `silences` says that whoever was not notified of it yet is not, or only later."""
+    if silences:
+        await _tell_first(deps, actor, alert_id)
     async with deps.session_for(actor) as session:
-        if silences and actor.is_platform:
-            await fan_out.tell_organization(session, alert_id, now=datetime.now(UTC))
         row, changed = await change(session, alert_id)
         if changed:
             await audit.record(session, actor, action, row.id, {"kind": row.kind, **details}, row.org_id)
@@ -166,3 +166,12 @@ async def _answer(
         run = escalation_workflow_id(alert_id)
         deps.background.begin(f"{run}/{action}", partial(reach.signal_running, deps.temporal, run, "news"))
     return answer
+
+
+async def _tell_first(deps: Deps, actor: Actor, alert_id: str) -> None:
+    """Notify the organization of an alert that the actor sees and nobody was notified of: it may be about the actor."""
+    async with deps.session_for(actor) as session:
+        seen = await alerts.find(session, alert_id) if is_id(alert_id, "alr") else None
+    if seen is not None and seen.told_at is None:
+        async with deps.database.platform() as session:
+            await fan_out.tell_organization(session, alert_id, now=datetime.now(UTC))
