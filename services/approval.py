@@ -159,6 +159,8 @@ def _status(row: Approval, now: datetime) -> ApprovalStatus:
 async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, approves: bool, now: datetime) -> Approval:
     """Approve or reject what another operator asked for; whoever asked may only take it back.
 
+    What was approved and not used can be rejected still: by mistake or with a stolen key, it would stand for days.
+
     Raises:
         NotFound: there is no such approval.
         Conflict: `approval.decided`, or `approval.same_operator`.
@@ -168,9 +170,11 @@ async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, appro
     wanted = ApprovalStatus.APPROVED if approves else ApprovalStatus.REJECTED
     if now_is is wanted and row.decided_by == actor.qualified():
         return row
-    if now_is is not ApprovalStatus.REQUESTED:
+    undecided = {ApprovalStatus.REQUESTED} if approves else {ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED}
+    if now_is not in undecided:
         raise Conflict(
-            f"This approval is {now_is.value}. Only one that is requested can be decided.",
+            f"This approval is {now_is.value}. Only one that is requested can be approved, and only one that is "
+            "requested, or approved and not used, can be rejected.",
             code="approval.decided",
             extra={"state": now_is.value},
         )

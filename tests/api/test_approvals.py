@@ -396,6 +396,42 @@ async def test_operator_is_one_however_the_name_of_its_keys_is_written(
     refused(await agree(accomplice, tenant), 409, "approval.same_operator")
 
 
+async def test_approval_that_was_not_used_is_taken_back(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
+    """Whoever approved was wrong, or was not whose key it is."""
+    asking, other = two
+    tenant = await new_tenant("owner")
+    needed = refused(await agree(asking, tenant), 403, "approval.required")
+    path = f"/approvals/{needed['approval_id']}"
+    good(await other.post(f"{path}/approve"))
+    taken_back = good(await other.post(f"{path}/reject"))
+    assert taken_back["status"] == "rejected"
+    assert good(await other.post(f"{path}/reject")) == taken_back
+    refused(await asking.post(f"{path}/reject"), 409, "approval.decided")
+    refused(await other.post(f"{path}/approve"), 409, "approval.decided")
+    again = refused(await agree(asking, tenant), 403, "approval.required")
+    assert again["approval_id"] != needed["approval_id"]
+    entries = good(await asking.get(f"/audit?target={needed['approval_id']}"))["data"]
+    assert [entry["action"] for entry in entries] == ["approval.reject", "approval.approve", "approval.request"]
+    # One that is used is over.
+    path = f"/approvals/{again['approval_id']}"
+    good(await other.post(f"{path}/approve"))
+    good(await agree(asking, tenant))
+    refused(await other.post(f"{path}/reject"), 409, "approval.decided")
+
+
+async def test_of_a_use_and_its_taking_back_at_once_one_is_done(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    asking, other = two
+    for _ in range(5):
+        tenant = await new_tenant("owner")
+        needed = refused(await agree(asking, tenant), 403, "approval.required")
+        path = f"/approvals/{needed['approval_id']}"
+        good(await other.post(f"{path}/approve"))
+        done, taken_back = await asyncio.gather(agree(asking, tenant), other.post(f"{path}/reject"))
+        assert (done.status_code, taken_back.status_code) in {(200, 409), (403, 200)}
+
+
 async def test_rejected_and_lapsed_requests_are_over(
     two: tuple[Caller, Caller], new_tenant: MakeTenant, database_urls: DatabaseUrls
 ) -> None:

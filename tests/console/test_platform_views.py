@@ -170,12 +170,14 @@ def test_nobody_is_offered_to_approve_what_they_asked_for() -> None:
     assert (other.approve is not None, other.reject is not None) == (True, True)
 
 
-def test_decided_approval_offers_nothing() -> None:
-    page = approvals.page(
-        found({**APPROVAL, "status": "approved", "decided_by": "grace"}), blank(), "ada", PREFS, may=True
-    )
+@pytest.mark.parametrize("status", ["approved", "rejected", "used", "expired"])
+def test_decided_approval_is_only_taken_back_until_it_is_used(status: str) -> None:
+    rows = found({**APPROVAL, "status": status, "decided_by": "grace"})
+    page, read = (approvals.page(rows, blank(), "ada", PREFS, may=may) for may in (True, False))
     assert page.waiting == ()
-    assert [(row.approve, row.reject, row.decided_by) for row in page.decided] == [(None, None, "grace")]
+    assert [(row.approve, row.reject is not None) for row in page.decided] == [(None, status == "approved")]
+    assert [row.decided_by for row in page.decided] == ["grace"]
+    assert [row.reject for row in read.decided] == [None]
 
 
 @pytest.mark.parametrize("statuses", [(), ("requested",), ("requested", "approved")])

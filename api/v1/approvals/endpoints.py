@@ -73,7 +73,10 @@ async def reject(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Reject another operator's request, or take back your own. For operators."""
+    """Reject another operator's request, or take back your own, also after it was approved but not used. For operators.
+
+    Request the act again to have it approved again.
+    """
     return await _decided(deps, actor, approval_id, command, approves=False)
 
 

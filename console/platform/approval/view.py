@@ -28,7 +28,10 @@ _WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One request. `approve` and `reject` are None where the reader may not; `own` says that it is the reader's."""
+    """One request. `approve` and `reject` are None where the reader may not; `own` says that it is the reader's.
+
+    One that was approved and not used can be rejected still.
+    """
 
     action: str
     subject: str
@@ -70,6 +73,7 @@ def page(found: Found, form: Shown, principal: str, prefs: Prefs, *, may: bool) 
 
 def _row(body: Mapping[str, Any], principal: str, prefs: Prefs, *, may: bool) -> Row:
     own, waits = body["requested_by"] == principal, may and body["status"] == "requested"
+    is_open = waits or (may and body["status"] == "approved")
     return Row(
         action=_WORDS.get(body["action"], body["action"]),
         subject=body["subject"],
@@ -82,7 +86,7 @@ def _row(body: Mapping[str, Any], principal: str, prefs: Prefs, *, may: bool) ->
         decided=moment(body["decided_at"], prefs) if body["decided_at"] else None,
         own=own,
         approve=blank() if waits and not own else None,
-        reject=blank() if waits else None,
+        reject=blank() if is_open else None,
         href=f"{PLACE}/{body['id']}",
     )
 
