@@ -310,8 +310,10 @@ async def happened(
         failed = and_(D.event_id == e.id, D.endpoint_id == endpoint.id, D.status == DeliveryStatus.FAILED.value)
         query = query.where(exists().where(failed))
     else:
-        # What is to be read yet comes by itself.
-        query = query.where(tuple_(e.written_in, e.id) <= tuple_(endpoint.read_in, endpoint.read_id))
+        # What is to be read yet comes by itself; what the endpoint is not sent does not.
+        is_read = tuple_(e.written_in, e.id) <= tuple_(endpoint.read_in, endpoint.read_id)
+        others = [] if types is None or EVERYTHING in endpoint.types else sorted({*types} - {*endpoint.types})
+        query = query.where(or_(is_read, e.type.in_(others)) if others else is_read)
     rows = (await session.scalars(query.order_by(e.written_in, e.id).limit(fixed(most + 1)))).all()
     return None if len(rows) > most else rows
 

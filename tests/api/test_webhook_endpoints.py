@@ -250,6 +250,21 @@ async def test_a_replay_has_the_ids_that_were_there(own: Tenant, database: Datab
     assert good(await own.owner.post(f"/webhook-endpoints/{newer['id']}/replay", body), 202) == {"deliveries": 2}
 
 
+async def test_a_replay_of_other_types_has_the_latest_events_too(own: Tenant, database: Database):
+    """The endpoint is not sent these by itself, so its place in the outbox says nothing of them."""
+    path, other = f"/webhook-endpoints/{(await made(own))['id']}", "escrow.funded"
+    since = datetime.now(UTC)
+    async with database.platform() as session:
+        for kind in (TYPE, other):
+            data = CATALOGUE[kind].example
+            await event.record(session, [Event(type=kind, org_id=own.org_id, subject=new_id("esc"), data=data)])
+    await past_others(database)
+    body = {"from": since.isoformat(), "to": datetime.now(UTC).isoformat(), "types": [TYPE, other]}
+    # What it is sent by itself is left to that.
+    assert good(await own.owner.post(f"{path}/replay", body), 202) == {"deliveries": 1}
+    assert [row["type"] for row in good(await own.owner.get(f"{path}/deliveries"))["data"]] == [other]
+
+
 @pytest.mark.parametrize(
     ("since", "until", "field"),
     [(-31, -1, "from"), (-1, 1, "to"), (-1, -2, "from"), (-1, -1, "from")],

@@ -27,7 +27,7 @@ async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]
 async def test_replay_costs_the_same_however_long_the_history_is(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    endpoint = WebhookEndpointRow(id="whe_1", org_id="org_1", read_in=2**62, read_id="")
+    endpoint = WebhookEndpointRow(types=["*"], id="whe_1", org_id="org_1", read_in=2**62, read_id="")
     owner = await asyncpg.connect(fresh_database_urls.owner)
     costs: dict[str, list[int]] = {"all": [], "of a type": [], "failed": []}
     for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
@@ -49,7 +49,7 @@ async def test_replay_costs_the_same_however_long_the_history_is(
 async def test_replay_of_an_old_time_costs_the_same_however_much_has_happened_since(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    endpoint = WebhookEndpointRow(id="whe_1", org_id="org_1", read_in=2**62, read_id="")
+    endpoint = WebhookEndpointRow(types=["*"], id="whe_1", org_id="org_1", read_in=2**62, read_id="")
     since, until = (START + timedelta(minutes=minute) for minute in (11, 21))
     owner = await asyncpg.connect(fresh_database_urls.owner)
     costs: dict[str, list[int]] = {"all": [], "failed": []}
@@ -70,7 +70,7 @@ async def test_replay_of_an_old_time_costs_the_same_however_much_has_happened_si
 async def test_replay_has_what_was_written_within_a_day_of_its_time(
     database: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
-    endpoint = WebhookEndpointRow(id="whe_1", org_id="org_1", read_in=2**62, read_id="")
+    endpoint = WebhookEndpointRow(types=["*"], id="whe_1", org_id="org_1", read_in=2**62, read_id="")
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute(FILL, 1, SMALL, START)
     # A subject of its own, whose events were written a day late.
