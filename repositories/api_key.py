@@ -169,10 +169,11 @@ async def active_of(session: AsyncSession, org_id: str, principal: str) -> Seque
     return (await session.scalars(select(ApiKey).where(*whose, *active).order_by(ApiKey.id))).all()
 
 
-async def is_active(session: AsyncSession, key_id: str) -> bool:
-    """Tell whether a key is neither revoked nor expired."""
+async def is_active(session: AsyncSession, key_id: str, *, held: bool = False) -> bool:
+    """Tell whether a key is neither revoked nor expired; with `held` it is not revoked until the transaction ends."""
     active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
-    return (await session.scalars(select(ApiKey.id).where(ApiKey.id == key_id, *active))).one_or_none() is not None
+    query = select(ApiKey.id).where(ApiKey.id == key_id, *active)
+    return (await session.scalars(query.with_for_update(read=True) if held else query)).one_or_none() is not None
 
 
 async def seats(session: AsyncSession, org_id: str) -> int:

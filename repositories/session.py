@@ -96,6 +96,12 @@ async def get(session: AsyncSession, session_id: str) -> Session:
     return found
 
 
+async def hold(session: AsyncSession, session_id: str) -> bool:
+    """Keep a session from being ended until the transaction ends; False where it was ended before."""
+    query = select(Session.id).where(Session.id == session_id, Session.ended_at.is_(None))
+    return (await session.scalars(query.with_for_update(read=True))).one_or_none() is not None
+
+
 async def end(session: AsyncSession, session_id: str, by: str) -> bool:
     """End a session for good; False when it had been ended before."""
     statement = (

@@ -1,5 +1,6 @@
 """A key signs for its principal, so who makes keys for others could sign in their names."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +12,11 @@ from api.deps import Deps
 from domain.access import Role
 from models.api_key import ApiKey
 from models.idempotency import IdempotencyKey
+from repositories import api_key as keys
+from repositories import session as sessions
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import contract_between
+from tests.support.locks import somebody_waits
 
 pytestmark = pytest.mark.db
 
@@ -166,3 +170,30 @@ async def test_a_key_that_its_signatory_makes_itself_is_no_alert(
     assert await alerts(company.owner) == []
     [entry] = good(await company.auditor.get(f"/audit?target={second['id']}"))["data"]
     assert "signatory" not in entry["details"]
+
+
+@pytest.mark.parametrize("ended", ["key", "session"])
+async def test_key_or_session_that_is_ended_at_that_moment_issues_no_key(
+    ended: str, company: Tenant, deps: Deps
+) -> None:
+    """Whoever revokes a key and then lists those of its principal would not see the one that was under way."""
+    stolen = await made(company.owner, "thief", "member")
+    thief, body = with_secret(company.owner, stolen), {"principal": "thief", "role": "member"}
+    if ended == "session":
+        session_of = good(await thief.post("/sessions", {}), 201)
+        thief = Caller(thief.http, session_of["token"], thief.org_id)
+    good(await thief.get("/me"))
+    async with deps.database.platform() as session:
+        if ended == "session":
+            await sessions.end(session, session_of["id"], "owner")
+        else:
+            await keys.revoke(session, stolen["id"])
+        issuing, waiting = (
+            asyncio.create_task(thief.post("/api-keys", body)),
+            asyncio.create_task(somebody_waits(deps.database)),
+        )
+        await asyncio.wait({issuing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    assert (await issuing).status_code == 401
+    listed = good(await company.owner.get("/api-keys?active=true&q=thief"))["data"]
+    assert [key["id"] for key in listed] == ([stolen["id"]] if ended == "session" else [])

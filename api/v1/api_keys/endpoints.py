@@ -19,8 +19,9 @@ from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.access import PERMISSIONS, PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role, refuse_by_link
 from domain.entitlement import EntitlementMissing
-from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from domain.organization import OrganizationClosed
+from domain.session import SessionEnded
 from domain.spend.control import SubjectKind
 from domain.text import rfc3339
 from models.api_key import ApiKey
@@ -73,6 +74,19 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
         await organizations.get(session, org_id)
     if agent_id is not None and (await agents.get(session, agent_id)).org_id != org_id:
         raise NotFound(agents.MISSING)
+
+
+async def _refuse_ended(session: AsyncSession, actor: Actor, org_id: str | None) -> None:
+    """Keep the caller's key and session from being ended meanwhile.
+
+    Whoever ends one and lists the keys afterwards sees every key that it has issued.
+    """
+    # First, as everybody else who changes keys.
+    await keys.lock(session, org_id)
+    if actor.key_id is not None and not await keys.is_active(session, actor.key_id, held=True):
+        raise Unauthenticated("The key is unknown, revoked or expired.")
+    if actor.session_id is not None and not await sessions.hold(session, actor.session_id):
+        raise SessionEnded
 
 
 async def _refuse_to_outlive(session: AsyncSession, actor: Actor, body: ApiKeyCreate) -> None:
@@ -181,6 +195,7 @@ async def create_api_key(
             await _check_references(session, org_id, body.agent_id)
             if org_id is not None:
                 await organizations.refuse_closed(session, org_id)
+            await _refuse_ended(session, actor, org_id)
             await _refuse_to_outlive(session, actor, body)
             if own and not actor.may(Permission.MANAGE_SPENDING):
                 await _refuse_beside_limited(session, actor)
