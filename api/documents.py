@@ -29,7 +29,7 @@ def as_xml(document: StoredDocument) -> Response:
     """
     if document.xml is None:
         raise Conflict(
-            "This is no electronic invoice: its tax, or the address of the seller or the buyer, is missing.",
+            "This document has no electronic invoice: its tax, or the address of the seller or the buyer, is missing.",
             code="document.no_einvoice",
         )
     return Response(document.xml, media_type=XML, headers=_headers(document, "xml"))

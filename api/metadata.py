@@ -248,7 +248,9 @@ def required(expected: Precondition | None) -> Precondition:
         PreconditionMissing: it does not say.
     """
     if expected is None:
-        raise PreconditionMissing("Say for which version this change was made: send the object's ETag as If-Match.")
+        raise PreconditionMissing(
+            "Send the object's ETag as If-Match, so that the change is made to the version that you have read."
+        )
     return expected
 
 

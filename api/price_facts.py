@@ -84,7 +84,7 @@ class PriceFacts:
             version, rules, levels = await self._pool.read(lambda pool: pricing.book(pool, COMPILE))
             if version != self._book.version:
                 self._book, self._ladder = Book(rules, version), levels
-        raise Unavailable("The rules of prices are being changed. Repeat the request.")
+        raise Unavailable("The pricing rules are being changed. Repeat the request.")
 
     async def _read(
         self, questions: Sequence[Question], *, everything: bool = False

@@ -55,6 +55,6 @@ def check_profile(profile: Profile) -> None:
     """Refuse a country or region that is none; `Invalid` names the field."""
     check_place(profile.country, profile.region)
     if profile.region is not None and profile.country is None:
-        raise Invalid("A region needs its country.", extra={"field": "country"})
+        raise Invalid("A region needs a country. Send country too.", extra={"field": "country"})
     if profile.charges_vat and profile.vat_id is None:
-        raise Invalid("Whoever charges VAT has a VAT number.", extra={"field": "vat_id"})
+        raise Invalid("charges_vat needs a VAT number. Send vat_id too.", extra={"field": "vat_id"})

@@ -117,7 +117,7 @@ def check_terms(terms: BillingTerms) -> None:
     if not 0 <= terms.commitment_minor <= MAX_AMOUNT_MINOR:
         raise _wrong("minimum_commitment", "The minimum commitment is too large.")
     if terms.commitment_minor and terms.mode is not UsageMode.ARREARS:
-        raise _wrong("minimum_commitment", "Only usage in arrears can have a minimum commitment.")
+        raise _wrong("minimum_commitment", "A minimum commitment is possible with usage in arrears only.")
     if terms.commitment_from is not None and not terms.commitment_minor:
         raise _wrong("commitment_from", "commitment_from needs a minimum commitment.")
     _check_steps(terms.discounts)
@@ -155,7 +155,10 @@ def committed_minor(version: TermsVersion, period: Period) -> int:
 def _check_steps(steps: Sequence[DiscountStep]) -> None:
     bounds = [step.from_minor for step in steps]
     if len(steps) > MAX_STEPS or sorted(set(bounds)) != bounds:
-        raise _wrong("volume_discounts", f"Volume discounts must be at most {MAX_STEPS} steps that rise by their from.")
+        raise _wrong(
+            "volume_discounts",
+            f"volume_discounts must have at most {MAX_STEPS} steps, each with a higher from than the one before.",
+        )
     if any(not 0 <= step.from_minor <= MAX_AMOUNT_MINOR for step in steps):
         raise _wrong("volume_discounts", "A volume discount must begin at zero or more.")
     if any(not 0 < step.discount_bps <= WHOLE_BPS for step in steps):

@@ -90,7 +90,7 @@ def note_of(
     if amount > remaining or not remaining:
         left = format_amount(remaining, currency)
         raise ExceedsRemainder(
-            f"{left} {currency} of this invoice can be credited. What payments have brought is refunded first.",
+            f"Only {left} {currency} of this invoice can be credited. Refund its payments first to credit more.",
             extra={"remaining": left, "currency": currency},
         )
     prepaid = amount - min(amount, standing.due_minor)

@@ -161,7 +161,8 @@ _KINDS: Mapping[MailKind, _Kind] = {
         "number amount currency",
         en=(
             "Credit note {number}",
-            "{amount} of a payment went back to your organization. The credit note {number}, which takes back its tax, "
+            "{amount} of a payment was refunded to your organization. The credit note {number}, "
+            "which corrects its tax, "
             "is ready.",
         ),
         de=(

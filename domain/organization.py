@@ -65,7 +65,7 @@ def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainErro
             return None
         case OrganizationStatus.SUSPENDED:
             return OrganizationSuspended(
-                "The organization is suspended, and nothing new begins with it. Ask an operator to resume it.",
+                "The organization is suspended, so nothing new can be started with it. Ask an operator to resume it.",
                 extra=named,
             )
         case OrganizationStatus.CLOSED:

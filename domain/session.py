@@ -50,7 +50,7 @@ class LinkGone(DomainError):
 _GONE = {
     "used": "This link was used. A link opens one session: ask for a new one.",
     "expired": "This link has expired. Ask for a new one.",
-    "ended": "This link was ended by somebody, or with the key that it was made with. Ask for a new one.",
+    "ended": "This link was revoked, or the key that it was made with was. Ask for a new one.",
 }
 
 

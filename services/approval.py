@@ -27,7 +27,7 @@ from repositories import alert, approval, audit
 from runtime.database import Database
 from runtime.identity import new_id
 
-_ASKED_FOR = "ask for what two operators approve"
+_ASKED_FOR = "request what two operators must approve"
 
 
 async def require(
@@ -88,7 +88,8 @@ async def lacking(
 def _required(waiting: Approval | None) -> ApprovalRequired:
     named = {} if waiting is None else {"approval_id": waiting.id, "expires_at": rfc3339(waiting.expires_at)}
     return ApprovalRequired(
-        "Another operator has to approve this. Have them ask for the same, or approve it by its id.", extra=named
+        "Another operator has to approve this. Have them send the same request, or approve this one by its id.",
+        extra=named,
     )
 
 
@@ -141,7 +142,8 @@ async def use(
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is None or _status(row, now) is not ApprovalStatus.APPROVED:
         raise ApprovalRequired(
-            f"{action.value} of {subject} takes two operators: ask for it over the API, and have another one approve.",
+            f"{action.value} of {subject} needs two operators. Request it over the API, and have "
+            "another operator approve it.",
             extra={} if row is None else {"approval_id": row.id},
         )
     await _used(session, row, command_id, now)

@@ -289,7 +289,8 @@ async def order_run(session: AsyncSession, actor: Actor, month: date, now: datet
     ready = ready_at(month, await billing_terms.time_zones(session))
     if now < ready:
         raise NotEnded(
-            f"{month_text(month)} can be invoiced from {ready:%Y-%m-%d %H:%M} UTC on, when late usage was waited for.",
+            f"{month_text(month)} can be invoiced from {ready:%Y-%m-%d %H:%M} UTC on, when no more "
+            "late usage is accepted.",
             extra={"field": "period", "ready_at": rfc3339(ready)},
         )
     oldest = await billing_run.oldest_open_month(session)

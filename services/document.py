@@ -118,9 +118,7 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
 
 def _number_of(row: InvoiceRow) -> str:
     if row.number is None:
-        raise WrongInvoiceState(
-            "This invoice has no number yet, so there is no document of it.", extra={"state": row.status}
-        )
+        raise WrongInvoiceState("This invoice has no number yet, so it has no document.", extra={"state": row.status})
     return row.number
 
 

@@ -149,7 +149,7 @@ def _conversion(
 
 def _too_little(needed_minor: int | None, there_minor: int, *, is_frozen: bool) -> InsufficientFunds:
     available = format_amount(there_minor, CREDIT)
-    why = " What is being charged back is not converted until its bank has decided." if is_frozen else ""
+    why = " What is being charged back cannot be converted before the bank decides." if is_frozen else ""
     if needed_minor is None:
         return InsufficientFunds(
             f"The agent has no earnings of this kind that can be converted.{why}",

@@ -49,7 +49,9 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
     )
     noted = await spend_rate.newest(session, wanted.base, wanted.quote, wanted.starts_at)
     if (noted.base_minor, noted.quote_minor, noted.ends_at) != (base_minor, quote_minor, wanted.ends_at):
-        raise Conflict("The pair has another rate from that time on. Choose another time.", code="exchange_rate.exists")
+        raise Conflict(
+            "The pair already has a rate from that time on. Choose another time.", code="exchange_rate.exists"
+        )
     await _note_worth(connection, wanted, price, wanted.starts_at)
     details = {
         "rate": format_rate(wanted.rate),

@@ -43,7 +43,9 @@ async def carry_out(
     total_of(lines, row.currency)
     rules = rules.of(entity_of(row.series))
     if answer is None and rules.needs_answer:
-        raise TaxUnavailable("The tax of this invoice was not asked for. No tax is guessed, so it is not issued.")
+        raise TaxUnavailable(
+            "The tax service was not asked for the tax of this invoice, so it cannot be issued. Repeat the request."
+        )
     assessor = await tax.assessor(session, [row.org_id], rules=rules)
     assessed, party = assessor.assess(row.org_id, tax.dated(lines, now), rules=rules)
     end = worked_out(

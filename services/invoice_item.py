@@ -34,7 +34,7 @@ async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> Invoi
     waiting = await runs.open_items(session, [row.org_id])
     if sum(len(each) for each in waiting.values()) >= MOST_ITEMS:
         raise Conflict(
-            f"{MOST_ITEMS} items wait for the next invoice. Remove one, or issue an invoice by itself.",
+            f"{MOST_ITEMS} items wait for the next invoice. Remove one, or issue an invoice for it now.",
             code="invoice_item.limit_reached",
         )
     await runs.add_item(session, row)

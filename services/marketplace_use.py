@@ -387,7 +387,7 @@ async def refund(
     if row.refunded_at is not None:
         raise Conflict("This use was refunded.", code="spend.refunded")
     if amount_minor not in {None, row.price_minor}:
-        raise Invalid("The use of an agent is refunded whole.", extra={"field": "amount"})
+        raise Invalid("The use of an agent can be refunded in full only. Leave amount out.", extra={"field": "amount"})
     await refuse_recovered(session, row)
     await organizations.refuse_closed(session, row.org_id)
     await give_back(session, row, amount_minor=row.price_minor, key=command_id, now=now)

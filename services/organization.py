@@ -95,7 +95,8 @@ async def close(
     left = await _left(session, organization_id, now)
     if left:
         raise OrganizationNotEmpty(
-            "The organization cannot be closed while something of it is left.", extra={"left": left}
+            "The organization cannot be closed yet. End or settle what `left` lists, and close it then.",
+            extra={"left": left},
         )
     row = await _become(session, actor, row, _S.CLOSED, "close", reason, now)
     await api_key.revoke_all(session, organization_id)

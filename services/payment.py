@@ -232,7 +232,7 @@ async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
         amounts = {"needed": format_amount(needed, CREDIT), "available": format_amount(there, CREDIT)}
         raise InsufficientFunds(
             f"This refund takes {amounts['needed']} {CREDIT} that the payment has bought, and {amounts['available']} "
-            f"{CREDIT} of them are left. Credits that came otherwise are not taken for it.",
+            f"{CREDIT} of them are left. Other credits cannot be used for the refund.",
             extra={**amounts, "currency": CREDIT},
         )
     return LotTerms(slices=cut(free, needed))

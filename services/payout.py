@@ -82,7 +82,7 @@ async def request(
             raise other_request()
         return payouts.state_of(row)
     if currency is not None and currency not in MONEY:
-        raise Invalid(f"Nothing is paid out in {currency}.", extra={"field": "currency"})
+        raise Invalid(f"Payouts in {currency} are not possible.", extra={"field": "currency"})
     await organizations.refuse_stopped(session, org_id)
     account = payable_to(await creator_account.find(session, org_id), now)
     asked = new_payout(payout_id, account, currency, amount_minor or 0)
@@ -180,7 +180,7 @@ async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBa
     """
     agents = sorted({line.agent_id for line in payout.lines})
     if await payable.is_frozen(session, payout, await windows(session, agents, hold_back, now=now)):
-        raise CannotPayOut("What paid for these earnings is being charged back.", code="payout.frozen")
+        raise CannotPayOut("The payment for these earnings is being charged back.", code="payout.frozen")
 
 
 def refuse_amount(

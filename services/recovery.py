@@ -250,8 +250,8 @@ async def _tell(session: AsyncSession, case: Recovery, takings: Sequence[_Taking
             session,
             kind="earnings.recovered",
             subject=org_id,
-            detail=f"A payment that had paid {agents} was taken back by its bank or refunded: {amount} {case.asset} "
-            f"are taken back for it{owes}",
+            detail=f"A payment that had paid {agents} was charged back or refunded: {amount} {case.asset} "
+            f"are clawed back for it{owes}",
             org_id=org_id,
             key=f"earnings.recovered:{key}",
             shared=True,

@@ -30,7 +30,7 @@ async def refer(session: AsyncSession, org_id: str, referrer_org_id: str, *, now
         Invalid: there is no such referrer.
     """
     if not await organization.exists(session, referrer_org_id):
-        raise Invalid("There is no such organization that refers.", extra={"field": "referred_by"})
+        raise Invalid("There is no such referring organization.", extra={"field": "referred_by"})
     session.add(
         Referral(
             org_id=org_id,
@@ -186,8 +186,8 @@ async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) 
             session,
             kind="referral.taken_back",
             subject=org_id,
-            detail=f"{format_amount(amount, CREDIT)} credits for the referral of {row.org_id} were taken back, because "
-            f"its payment went back.{owes}",
+            detail=f"{format_amount(amount, CREDIT)} credits for the referral of {row.org_id} were clawed back, "
+            f"because its payment was refunded or charged back.{owes}",
             org_id=org_id,
             key=f"referral.taken_back:{row.org_id}:{org_id}",
             shared=True,

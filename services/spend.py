@@ -24,9 +24,9 @@ from runtime.database import driver_connection
 from services.debt import close_paid_debts
 
 _WHY = {
-    RefusalReason.LIMIT: "The spend does not fit into the limit of this {window}.",
+    RefusalReason.LIMIT: "The spend exceeds what is left of the limit of this {window}.",
     RefusalReason.USES: "The limit of this {window} allows no further use.",
-    RefusalReason.PER_SPEND: "The spend is more than one spend may be.",
+    RefusalReason.PER_SPEND: "The spend is larger than a single spend may be.",
     RefusalReason.FROZEN: "Spending is frozen.",
     RefusalReason.RATE: "The limit is in another currency, and there is no recent rate to it.",
 }

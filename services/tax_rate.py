@@ -39,7 +39,7 @@ async def add(session: AsyncSession, actor: Actor, rate: TaxRate, command_id: st
         return done
     if not await tax_rate.add(session, row):
         raise Conflict(
-            "There is a rate of this place and product from this time on. Choose another time.", code="tax.rate_exists"
+            "This place and product already has a rate from that time on. Choose another time.", code="tax.rate_exists"
         )
     details = {"code": rate.code, "country": rate.country, "rate": format_rate(rate.rate_e6)}
     await audit.record(session, actor, "tax_rate.add", row.id, details)

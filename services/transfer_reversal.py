@@ -118,7 +118,7 @@ async def refuse(session: AsyncSession, reversal_id: str, *, code: str, detail: 
         session,
         kind="payout.reversal_refused",
         subject=row.payout_id,
-        detail=f"{amount} {row.currency} of {row.payout_id} cannot be taken back from {row.org_id}, which owes it now: "
+        detail=f"{amount} {row.currency} of {row.payout_id} cannot be reversed from {row.org_id}, which owes it now: "
         f"{detail} ({code})",
         org_id=row.org_id,
         key=f"payout.reversal_refused:{row.id}",

@@ -73,6 +73,6 @@ class Unsubscribing:
         """
         signature, text = token[:SIGNATURE_LENGTH], token[SIGNATURE_LENGTH:]
         if len(token) > MAX_TOKEN or not text.isascii() or not self._signer.verifies(text, signature):
-            raise NotFound("The link is not complete, or none of ours.")
+            raise NotFound("The link is incomplete or invalid.")
         org_id, principal, channel_id, kind = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         return Unsubscription(org_id=org_id, principal=principal, channel_id=channel_id, kind=kind)

@@ -34,7 +34,7 @@ from runtime.database import driver_connection
 from services import usage_paid
 from services.usage_judge import Context, Delivery, Judged, Said, context_of, judge
 
-_OTHER = "An event with this source and id was accepted before, and said something else. Give each event its own id."
+_OTHER = "An event with this source and id was accepted before with other content. Give each event its own id."
 _COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
 _cost_values = attrgetter(*_COST)
 

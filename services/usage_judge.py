@@ -191,7 +191,9 @@ def _unrated(judged: Judged) -> Invalid | None:
     """
     if judged.event.is_collected or all(meter.currency for meter in judged.charging):
         return None
-    return UnratedEvent("The event is charged what it costs, and does not report the call of a model.")
+    return UnratedEvent(
+        "The event is charged at cost, but it reports no call of a model. Send data.model and data.usage."
+    )
 
 
 def _unread(judged: Judged) -> Invalid | None:
@@ -205,8 +207,8 @@ def _unread(judged: Judged) -> Invalid | None:
     ):
         return None
     return UnratedEvent(
-        "The proxy's log says that the call cost something, and nothing that it names has a price here. Import a price "
-        "of its model for requests."
+        "The proxy's log has a cost for the call, but no price here applies to it. Import a price for requests of its "
+        "model."
     )
 
 

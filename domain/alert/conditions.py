@@ -164,13 +164,13 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
     kind = asked.type
     if kind is ConditionType.UNUSUAL:
         raise Invalid(
-            "`unusual` cannot be used yet: what is usual is not computed. Use `changes_by`.",
+            "`unusual` cannot be used yet. Use `changes_by`.",
             code="alert_rule.condition_unavailable",
             extra={"field": "condition.type"},
         )
     if kind not in metric.conditions:
         usable = ", ".join(sorted(metric.conditions))
-        raise _invalid("type", f"{metric.name} cannot be judged by `{kind.value}`. Use one of: {usable}.")
+        raise _invalid("type", f"The condition `{kind.value}` does not apply to {metric.name}. Use one of: {usable}.")
     _refuse_what_it_has_not(asked)
     if kind in {ConditionType.ABSENT_FOR, ConditionType.RUNS_OUT_WITHIN}:
         if asked.period is None:
@@ -185,10 +185,10 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
     of = None
     if kind is ConditionType.RATIO:
         if asked.of is None:
-            raise _invalid("of", "`ratio` needs the metric that the figure is set in relation to.")
+            raise _invalid("of", "`ratio` needs the metric to compare with. Send condition.of.")
         of = metric_of(asked.of, platform=platform, field="condition.of").name
         if of == metric.name or of != metric.part_of:
-            raise _invalid("of", f"{metric.name} can be set in relation to {metric.part_of} only.")
+            raise _invalid("of", f"{metric.name} can be compared with {metric.part_of} only.")
     usual = Direction.EITHER if kind is ConditionType.CHANGES_BY else Direction.UP
     made = Condition(type=kind, threshold=threshold, measure=measure, direction=asked.direction or usual, of=of)
     _refuse_what_never_fires(made, metric)
@@ -210,17 +210,17 @@ def _refuse_what_it_has_not(asked: Asked) -> None:
         if not may and getattr(asked, field) is not None:
             raise _invalid(field, f"`{kind.value}` has no {field}. Leave it out.")
     if kind is ConditionType.CROSSES and asked.direction is Direction.EITHER:
-        raise _invalid("direction", "`crosses` goes `up` or `down`.")
+        raise _invalid("direction", "`crosses` needs a direction: `up` or `down`.")
 
 
 def _measure(asked: Asked, metric: Metric) -> Measure:
     relative = asked.type is ConditionType.RATIO or metric.unit is Unit.SHARE
     measure = asked.measure or (Measure.PERCENT if relative else Measure.ABSOLUTE)
     if relative and measure is Measure.ABSOLUTE:
-        raise _invalid("measure", "A share or a ratio has a threshold in percent.")
+        raise _invalid("measure", "The threshold of a share or a ratio must be in percent.")
     can_be_percent = relative or metric.has_whole or asked.type is ConditionType.CHANGES_BY
     if measure is Measure.PERCENT and not can_be_percent:
-        raise _invalid("measure", f"There is nothing that {metric.name} could be a percentage of. Use `absolute`.")
+        raise _invalid("measure", f"{metric.name} cannot have a threshold in percent. Use `absolute`.")
     return measure
 
 
@@ -283,7 +283,7 @@ def _refuse_what_never_fires(made: Condition, metric: Metric) -> None:
     if made.measure is Measure.PERCENT and made.direction is Direction.DOWN and made.threshold > WHOLE_E4:
         raise _never("Nothing falls by more than 100 %.")
     if made.measure is Measure.ABSOLUTE and metric.most is not None and made.threshold > metric.most:
-        raise _never(f"{metric.name} never changes by so much.")
+        raise _never(f"{metric.name} never changes by that much: it is at most {_shown(made, metric, metric.most)}.")
 
 
 def _shown(made: Condition, metric: Metric, figure: int) -> str:

@@ -179,12 +179,12 @@ def check_name(name: str) -> None:
     """
     if NAME.fullmatch(name) is None:
         raise Invalid(
-            "A name has up to 63 lower-case letters, digits and underscores and begins with a letter, such as "
+            "A name must have up to 63 lower-case letters, digits and underscores and begin with a letter, such as "
             "balance_under_50.",
             extra={"field": "name"},
         )
     if name in BUILT_IN:
-        hint = "Change it at its own address, or choose another name."
+        hint = f"Change it with PUT /alert-rules/{name}, or choose another name."
         if BUILT_IN[name].hidden is not None:
             hint = f"{BUILT_IN[name].hidden} Choose another name."
         raise Conflict(f"{name} is built in. {hint}", code="alert_rule.exists")
@@ -199,7 +199,7 @@ def check_times(metric: Metric, condition: Condition, window: timedelta, cool_do
     if not MIN_WINDOW <= window <= MAX_WINDOW:
         raise Invalid("The window must be between a minute and 31 days.", extra={"field": "window"})
     if window > DAY and window % DAY and (metric.over_window or condition.type is ConditionType.RUNS_OUT_WITHIN):
-        raise Invalid("A window of more than a day must be of whole days.", extra={"field": "window"})
+        raise Invalid("A window longer than a day must be a whole number of days.", extra={"field": "window"})
     if not timedelta(0) <= cool_down <= MAX_COOL_DOWN:
         raise Invalid("The cool-down must be between zero and 31 days.", extra={"field": "cool_down"})
 
@@ -212,12 +212,12 @@ def check_filters(metric: Metric, filters: Mapping[str, str]) -> None:
     """
     for field in filters:
         if field not in metric.filters:
-            raise Invalid(f"{metric.name} cannot be narrowed to {field}.", extra={"field": f"filter.{field}"})
+            raise Invalid(f"{metric.name} cannot be filtered by {field}.", extra={"field": f"filter.{field}"})
     for field in metric.needs:
         if field not in filters:
-            raise Invalid(f"{metric.name} needs {field}.", extra={"field": f"filter.{field}"})
+            raise Invalid(f"{metric.name} needs the filter {field}.", extra={"field": f"filter.{field}"})
     if len(filters) > 1:
-        raise Invalid("A rule can be narrowed to one thing.", extra={"field": "filter"})
+        raise Invalid("A rule can have only one filter. Remove the others.", extra={"field": "filter"})
 
 
 def check_channels(channels: tuple[str, ...] | None) -> None:

@@ -36,7 +36,7 @@ STATES = {
     S.RELEASED: ("released", "The payee was paid, and the escrow has ended."),
     S.REFUNDED: ("refunded", "The payer got everything back, and the escrow has ended."),
     S.SPLIT: ("split", "Both sides got a part, and the escrow has ended."),
-    S.CANCELLED: ("cancelled", "The escrow was cancelled, or not funded in time; what it held went back."),
+    S.CANCELLED: ("cancelled", "The escrow was cancelled, or not funded in time; what it held was refunded."),
     S.EXPIRED: ("expired", "The next part was not delivered in time; the payer got back what was left."),
 }
 _RELEASED_PART = ("milestone_released", "A milestone was paid for, and the next one can begin.")

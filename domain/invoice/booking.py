@@ -84,7 +84,8 @@ def require_own_revenue(parts: Sequence[Part], state: str) -> None:
     """
     if of_subscription(parts):
         raise WrongInvoiceState(
-            "This invoice is of a subscription, and is earned day by day. It cannot be voided: refund its payment, or "
+            "This invoice is for a subscription, and its revenue is recognised by the day. It "
+            "cannot be voided: refund its payment, or "
             "mark what is due as uncollectible.",
             extra={"state": state},
         )

@@ -64,19 +64,19 @@ _SAME = frozenset({"input_cost_per_token_cache_hit", "cost_per_second"})
 #: Price fields of the map that no unit of usage stands for, and why. The command that reads a map counts them.
 REFUSED: Mapping[str, str] = {
     "annotation_cost_per_page": "answers do not say which pages were annotated",
-    "cache_creation_input_audio_token_cost": "answers do not tell audio that was written to a cache from text",
-    "citation_cost_per_token": "answers do not count the tokens of citations apart",
+    "cache_creation_input_audio_token_cost": "answers do not distinguish audio and text that was written to a cache",
+    "citation_cost_per_token": "answers do not count the tokens of citations separately",
     "code_interpreter_cost_per_session": "a session outlives its call",
-    "computer_use_input_cost_per_1k_tokens": "answers do not count these tokens apart",
-    "computer_use_output_cost_per_1k_tokens": "answers do not count these tokens apart",
-    "explicit_cache_read_input_token_cost": "answers do not tell caches apart",
-    "file_search_cost_per_1k_calls": "it is no price of one call",
+    "computer_use_input_cost_per_1k_tokens": "answers do not count these tokens separately",
+    "computer_use_output_cost_per_1k_tokens": "answers do not count these tokens separately",
+    "explicit_cache_read_input_token_cost": "answers do not distinguish caches",
+    "file_search_cost_per_1k_calls": "it is not a price of a call",
     "file_search_cost_per_gb_per_day": "it is a price of storage",
-    "google_maps_grounding_cost_per_query": "answers do not tell these searches from others",
-    "guardrail_cost_per_unit": "it is a table of policies, none of a model",
-    "input_cost_per_text_message": "it is a price of messages, none of a model",
-    "input_cost_per_video_per_second_above_8s_interval": "answers do not tell the interval of frames",
-    "input_cost_per_video_per_second_above_15s_interval": "answers do not tell the interval of frames",
+    "google_maps_grounding_cost_per_query": "answers do not distinguish these searches from others",
+    "guardrail_cost_per_unit": "it is a table of policies, not of prices",
+    "input_cost_per_text_message": "it is a price of messages, not of a model",
+    "input_cost_per_video_per_second_above_8s_interval": "answers do not contain the interval of frames",
+    "input_cost_per_video_per_second_above_15s_interval": "answers do not contain the interval of frames",
     "input_dbu_cost_per_token": "it is in units of account of the provider; the entry has the price in dollars too",
     "output_dbu_cost_per_token": "it is in units of account of the provider; the entry has the price in dollars too",
     "ocr_cost_per_credit": "it is in units of account of the provider",
@@ -100,8 +100,8 @@ _INCLUSIVE = frozenset({"xai"})
 _SEARCH_BY_CALL = frozenset({"gemini", "vertex_ai-language-models"})
 #: Keys of the map that are no models.
 _NO_MODELS: Mapping[str, str] = {
-    "sample_spec": "it is the map's sample of an entry",
-    "fallback_generalizations": "it holds rules for names, no prices",
+    "sample_spec": "it is the sample entry of the map",
+    "fallback_generalizations": "it holds rules for names, not prices",
 }
 
 
@@ -187,7 +187,7 @@ def read_entry(
     if not (
         0 < len(model) <= MAX_NAME and len(provider) <= MAX_NAME and model.isprintable() and provider.isprintable()
     ):
-        raise Invalid(f"The names of models and providers have at most {MAX_NAME} characters, all of which show.")
+        raise Invalid(f"The name of a model or provider must have at most {MAX_NAME} characters, all of them visible.")
     found, unread = _fields(entry)
     _searches(entry, found)
     _transcription(entry, found)
@@ -200,10 +200,10 @@ def read_entry(
         found = {(STANDARD, above): found.get((STANDARD, 0), {}) | prices for above, prices in ranged.items()}
     if not found:
         if unread:
-            raise Invalid(f"No unit of usage stands for its prices: {', '.join(unread)}.")
+            raise Invalid(f"Bursar has no unit of usage for these prices: {', '.join(unread)}.")
         return None, ()
     if STANDARD not in {tier for tier, _ in found}:
-        raise Invalid("The entry has prices for a tier and no standard ones.")
+        raise Invalid("The entry has prices for a tier, but no standard prices.")
     price = make_price(
         model=model,
         provider=provider,

@@ -217,7 +217,10 @@ def make_price(
     if STANDARD not in made or not made[STANDARD][0].prices:
         raise Invalid("The model has no price.")
     if (OFF_PEAK in made) != bool(off_peak):
-        raise Invalid("Off-peak prices and their hours belong together.", extra={"field": OFF_PEAK})
+        raise Invalid(
+            "Off-peak prices need hours, and off-peak hours need prices. Send both, or neither.",
+            extra={"field": OFF_PEAK},
+        )
     factors = {name: parse_decimal(factor, name, decimals=UPLIFT_DECIMALS) for name, factor in (uplifts or {}).items()}
     return ModelPrice(
         model=model,
@@ -240,7 +243,7 @@ def scaled_price(unit: str, price: Decimal) -> int:
 
 def _unit_prices(prices: Mapping[str, object]) -> dict[str, Decimal]:
     if unknown := sorted(set(prices) - set(UNITS)):
-        raise Invalid(f"There is no unit {unknown[0][:64]!r}.", extra={"field": unknown[0][:64]})
+        raise Invalid(f"{unknown[0][:64]!r} is not a unit of usage.", extra={"field": unknown[0][:64]})
     return {unit: normal(parse_price(price, unit)) for unit, price in prices.items()}
 
 

@@ -166,7 +166,7 @@ class TokenUsage:
             return read
         if not _FIELDS.issuperset(document):
             unknown = sorted(set(document) - _FIELDS)
-            raise Invalid(f"The usage has no unit {unknown[0][:MAX_NAME]!r}.", extra={"field": unknown[0][:MAX_NAME]})
+            raise Invalid(f"{unknown[0][:MAX_NAME]!r} is not a unit of usage.", extra={"field": unknown[0][:MAX_NAME]})
         uplifts = document.get("uplifts", ())
         if not isinstance(uplifts, list | tuple):
             raise Invalid("uplifts must be a list of names.", extra={"field": "uplifts"})

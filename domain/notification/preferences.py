@@ -98,7 +98,10 @@ def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Ma
     """
     for role in told:
         if role not in kind.audience:
-            raise Invalid(f"{kind.name} is not for the role {role.value}.", extra={"field": f"roles.{role.value}"})
+            raise Invalid(
+                f"The role {role.value} gets no notifications of the type {kind.name}.",
+                extra={"field": f"roles.{role.value}"},
+            )
     if kind.must_reach:
         for role, cadence in kind.defaults.items():
             if cadence is not Cadence.OFF and told.get(role, Cadence.OFF) is Cadence.OFF:

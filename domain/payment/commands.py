@@ -225,9 +225,12 @@ def refund(
     terms, remainder = payment.terms, payment.refundable_minor
     left = remainder if takes_others else left_to_refund(payment)
     if with_credit_note and terms.purpose.invoice_id is None:
-        raise Invalid("Only a payment of an invoice has a credit note.", extra={"field": "credit_note"})
+        raise Invalid(
+            "Only the refund of an invoice's payment can have a credit note. Leave credit_note out.",
+            extra={"field": "credit_note"},
+        )
     if with_credit_note and not reason:
-        raise Invalid("A credit note needs a reason.", extra={"field": "reason"})
+        raise Invalid("A credit note needs a reason. Send reason.", extra={"field": "reason"})
     if not payment.received_minor:
         raise _wrong_state(payment, "refund")
     if not terms.refundable:
@@ -241,7 +244,7 @@ def refund(
     waiting = rules.waiting_minor(payment)
     if waiting and payment.fulfilling:
         raise NotYet(
-            "The escrow of this payment is taking the money. Repeat the refund when it has answered.",
+            "The escrow is being funded with this payment. Repeat the refund in a moment.",
             code="payment.fulfilment_under_way",
         )
     if not remainder:
@@ -294,8 +297,8 @@ def refund(
 def spent_credits() -> NotRefundable:
     """Return the refusal of a refund that would take other credits for those that a payment was made with."""
     return NotRefundable(
-        "The credits of this payment do not wait for its escrow any more, so a refund would take others for them. "
-        "What the escrow still holds comes back when it is cancelled or refunded."
+        "The credits of this payment were used for its escrow, so a refund would take other credits. "
+        "Cancel or refund the escrow to get what it still holds."
     )
 
 

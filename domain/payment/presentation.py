@@ -47,7 +47,7 @@ def story(payment: Payment) -> str:
     if payment.unknown:
         parts.append(_unknown(payment))
     if payment.refunded_minor:
-        parts.append(f"{_money(payment, payment.refunded_minor)} went back or is on its way")
+        parts.append(f"{_money(payment, payment.refunded_minor)} was refunded or is on its way")
     parts += [
         f"Chargeback of {_money(payment, dispute.amount_minor)}, {dispute.status.replace('_', ' ')}"
         + _evidence(dispute).replace("*", "")

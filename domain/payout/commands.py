@@ -132,7 +132,7 @@ def funds_available(payout: Payout, now: datetime, *, place: int, event_id: str)
         WrongPayoutState: it does not wait for funds, or is tried soon anyhow.
     """
     if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON:
-        raise _wrong(payout, "woken")
+        raise _wrong(payout, "sent sooner")
     after = replace(payout, next_at=now + SETTLES + SPACING * max(0, min(place, WOKEN)))
     return Outcome(payout=after, event="funds_available", actor=WORKFLOW, details={"event_id": event_id})
 

@@ -36,13 +36,19 @@ class PayoutSchedule:
     def __post_init__(self) -> None:
         """Refuse an anchor that does not belong to the interval; `Invalid` names the field."""
         if (self.weekly_anchor is not None) != (self.interval is PayoutInterval.WEEKLY):
-            raise Invalid("weekly_anchor goes with the interval weekly.", extra={"field": "weekly_anchor"})
+            raise Invalid(
+                "weekly_anchor is required with the interval weekly, and not allowed otherwise.",
+                extra={"field": "weekly_anchor"},
+            )
         if (self.monthly_anchor is not None) != (self.interval is PayoutInterval.MONTHLY):
-            raise Invalid("monthly_anchor goes with the interval monthly.", extra={"field": "monthly_anchor"})
+            raise Invalid(
+                "monthly_anchor is required with the interval monthly, and not allowed otherwise.",
+                extra={"field": "monthly_anchor"},
+            )
         if self.weekly_anchor is not None and self.weekly_anchor not in WEEKDAYS:
-            raise Invalid("weekly_anchor is a day of the week, such as monday.", extra={"field": "weekly_anchor"})
+            raise Invalid("weekly_anchor must be a day of the week, such as monday.", extra={"field": "weekly_anchor"})
         if self.monthly_anchor is not None and not 1 <= self.monthly_anchor <= 31:
-            raise Invalid("monthly_anchor is a day from 1 to 31.", extra={"field": "monthly_anchor"})
+            raise Invalid("monthly_anchor must be a day from 1 to 31.", extra={"field": "monthly_anchor"})
 
     def next_after(self, day: date) -> date | None:
         """Return the first day after this one on which it pays out; None where nobody is paid without asking."""

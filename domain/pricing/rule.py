@@ -128,13 +128,15 @@ class Rule:
             raise _refused("valid_until", "valid_until must be later than valid_from.")
         if self.phase is not Phase.ADJUST:
             if self.stacking is not Stacking.MULTIPLY:
-                raise _refused("stacking", f"A rule of type {self.type.value} has no stacking.")
+                raise _refused("stacking", f"A rule of type {self.type.value} has no stacking. Leave it out.")
             if (self.floor_bps, self.ceiling_bps) != (None, None):
-                raise _refused("floor", f"A rule of type {self.type.value} has no bounds of its own.")
+                raise _refused("floor", f"A rule of type {self.type.value} has no bounds. Leave both out.")
         if self.type is RuleType.CONTRACT_PRICE and None in {self.agent_id, self.org_id}:
-            raise _refused("agent_id", "A contract price is agreed for one agent and one client: name both.")
+            raise _refused(
+                "agent_id", "A contract price is for one agent and one client. Send agent_id and organization_id."
+            )
         if self.type is RuleType.BULK and self.stacking is Stacking.ADD:
-            raise _refused("stacking", "A bulk rule multiplies, so that more of them never cost less in total.")
+            raise _refused("stacking", "A bulk rule cannot add. Send the stacking multiply or exclusive.")
 
     def holds(self, facts: Facts) -> bool:
         """Tell whether the rule is for this agent and client, and valid at the time."""
@@ -194,8 +196,8 @@ def refuse_overlap(rule: Rule, others: list[Rule]) -> None:
     for other in others:
         if other.id != rule.id and other.priority == rule.priority and overlap(rule, other):
             raise Invalid(
-                f"The rule {other.name!r} has the priority {other.priority} as well and can hold at the same time. "
-                "Choose another priority, or validity periods or scopes that do not meet.",
+                f"The rule {other.name!r} has the same priority {other.priority} and can apply at the same time. "
+                "Choose another priority, or validity periods or scopes that do not overlap.",
                 code="pricing.overlap",
                 extra={"field": "priority", "rule_id": other.id},
             )

@@ -112,7 +112,7 @@ class Reputation:
         if self.whose == "seller":
             return self._earned("seller", facts.seller)
         if facts.is_related:
-            return Verdict(None, "The client and the agent's organization are related, so its score earns nothing.")
+            return Verdict(None, "The client and the agent's organization are related, so its score gives no discount.")
         by_client, by_agent = self._earned("client", facts.client), self._earned("buying agent", facts.buyer)
 
         def earned(verdict: Verdict) -> int:
@@ -311,7 +311,7 @@ class Custom:
         result = self.evaluate(facts.variables)
         if result is None or not is_multiplier(result):
             shown = "no number" if result is None else str(result)
-            return Verdict(None, f"The expression gives {shown}, which is no multiplier.")
+            return Verdict(None, f"The expression gives {shown}, which is not a multiplier.")
         return Verdict(result, f"By the expression {self.expression}")
 
 

@@ -39,7 +39,7 @@ class FactKind(StrEnum):
 SENTENCES: Mapping[FactKind, str] = {
     FactKind.RELEASED: "A contract was paid out",
     FactKind.SPLIT: "A dispute was split",
-    FactKind.REFUNDED: "Money went back after delivery",
+    FactKind.REFUNDED: "Money was refunded after delivery",
     FactKind.UNDELIVERED: "Nothing was delivered in time",
     FactKind.VALIDATED: "A validator scored the work",
     FactKind.DISPUTE_LOST: "A dispute was lost",

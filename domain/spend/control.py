@@ -144,7 +144,10 @@ class NewControl:
             Invalid: one of these.
         """
         if self.asset not in SCALES or self.asset == SLOT:
-            raise Invalid(f"Spending is not limited in {self.asset[:16]!r}.", extra={"field": "currency"})
+            raise Invalid(
+                f"A limit cannot be in {self.asset[:16]!r}. Use CREDIT, or a currency such as USD.",
+                extra={"field": "currency"},
+            )
         zone_of(self.time_zone)
         if not 1 <= self.week_starts <= 7:
             raise Invalid("week_starts must be from 1 (Monday) to 7 (Sunday).", extra={"field": "week_starts"})

@@ -220,7 +220,7 @@ def changing(
     """
     if most_minor is not None and ordered.due_minor > most_minor:
         raise SubscriptionRefused(
-            "More is due now than was agreed to. Preview the change again.", code="subscription.price_changed"
+            "More is due now than you agreed to. Preview the change again.", code="subscription.price_changed"
         )
     change = Change(
         kind=ordered.kind,
@@ -250,7 +250,7 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
         SubscriptionRefused: it has ended, or is cancelled so already.
     """
     if subscription.status is S.ENDED:
-        raise _wrong(subscription, "has ended")
+        raise _wrong(subscription, "This subscription has ended, so it cannot be cancelled.")
     if subscription.ref is None and (subscription.order is None or subscription.order.kind in MAKING):
         sought = Order(kind=OrderKind.CANCEL, command_id=command_id, unknown=True)
         return Outcome(subscription=replace(subscription, order=sought), event="cancellation_ordered", actor=actor)
@@ -259,14 +259,14 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
         order = Order(kind=OrderKind.CANCEL, command_id=command_id)
         return Outcome(subscription=replace(subscription, order=order), event="cancellation_ordered", actor=actor)
     if subscription.cancel_at_period_end:
-        raise _wrong(subscription, "is cancelled to the end of its period")
+        raise _wrong(subscription, "This subscription is already cancelled to the end of its period.")
     order = Order(kind=OrderKind.CANCEL_AT_END, command_id=command_id)
     after = replace(subscription, cancel_at_period_end=True, order=order)
     return Outcome(subscription=after, event="cancellation_ordered", actor=actor, details={"at": "period_end"})
 
 
 def resuming(subscription: Subscription, command_id: str, *, actor: str, at: datetime) -> Outcome:
-    """Withdraw what is to happen at the end of the period: the cancellation, or the downgrade.
+    """Undo what was to happen at the end of the period: the cancellation, or the downgrade.
 
     Raises:
         SubscriptionRefused: nothing is, or the period is over.
@@ -274,7 +274,7 @@ def resuming(subscription: Subscription, command_id: str, *, actor: str, at: dat
     _running(subscription, at)
     _require_no_order(subscription)
     if not subscription.cancel_at_period_end and waiting(subscription) is None:
-        raise _wrong(subscription, "goes on")
+        raise _wrong(subscription, "Nothing is due to change when this period ends, so there is nothing to resume.")
     # The provider has the downgrade's price until it confirms, so the downgrade waits until then.
     order = Order(kind=OrderKind.RESUME, command_id=command_id)
     after = replace(subscription, cancel_at_period_end=False, order=order)
@@ -453,8 +453,11 @@ def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datet
 
 def _running(subscription: Subscription, at: datetime) -> Period:
     period = subscription.period
-    if subscription.status not in CHANGEABLE or period is None or at not in period:
-        raise _wrong(subscription, f"is {subscription.status.value.replace('_', ' ')}")
+    if subscription.status not in CHANGEABLE:
+        state = subscription.status.value.replace("_", " ")
+        raise _wrong(subscription, f"This subscription is {state}. It cannot be changed or resumed now.")
+    if period is None or at not in period:
+        raise _wrong(subscription, "The current period of this subscription is not known yet. Try again shortly.")
     return period
 
 
@@ -476,7 +479,5 @@ def _has_begun(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
     return not bills or acting(subscription, bills[-1]) is not None
 
 
-def _wrong(subscription: Subscription, how: str) -> SubscriptionRefused:
-    return SubscriptionRefused(
-        f"This subscription {how}. It cannot do this now.", extra={"state": subscription.status.value}
-    )
+def _wrong(subscription: Subscription, detail: str) -> SubscriptionRefused:
+    return SubscriptionRefused(detail, extra={"state": subscription.status.value})

@@ -58,11 +58,13 @@ def _agreed(agreed: Sequence[PlanPrice], interval: Interval, currency: str) -> P
 def _check_seats(plan: Plan, of_one_minor: int, seats: int | None) -> None:
     if not plan.is_per_seat:
         if seats is not None:
-            raise Invalid(f"The plan {plan.name} is not sold by the seat. Leave this out.", extra={"field": "seats"})
+            raise Invalid(f"The plan {plan.name} is not sold by the seat. Leave seats out.", extra={"field": "seats"})
         return
     most = min(plan.seats or MAX_SEATS, MAX_SEATS, MAX_AMOUNT_MINOR // of_one_minor)
     if seats is None or not 0 < seats <= most:
-        raise Invalid(f"The plan {plan.name} is sold by the seat. Say how many: 1 to {most}.", extra={"field": "seats"})
+        raise Invalid(
+            f"The plan {plan.name} is sold by the seat. Send seats, from 1 to {most}.", extra={"field": "seats"}
+        )
 
 
 def terms_of_change(

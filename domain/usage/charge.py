@@ -56,7 +56,7 @@ def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | Non
         Conflict: `meter.not_chargeable`.
     """
     if aggregation not in {Aggregation.SUM, Aggregation.COUNT}:
-        raise Conflict("Only a meter of sum or count can be charged.", code="meter.not_chargeable")
+        raise Conflict("Only a meter with the aggregation sum or count can be charged.", code="meter.not_chargeable")
     if price is not None and isinstance(parse_charge(price), Volume):
         raise Conflict(
             "A meter with volume prices cannot be charged event by event, because a further unit can lower the cost.",

@@ -177,7 +177,8 @@ def _text(meter: Meter, place: str, value: object) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int) or len(str(value)) > MAX_ATTRIBUTE:
         raise InvalidEvent(
-            f"data.{place} must be a short string or a whole number, because the meter {meter.name} is kept by it.",
+            f"data.{place} must be a short string or a whole number, because it is a dimension of "
+            f"the meter {meter.name}.",
             extra={"field": f"data.{place}", "meter": meter.name},
         )
     return str(value)

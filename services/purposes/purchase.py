@@ -178,7 +178,7 @@ class PurchaseShare:
                 kind="payment.debt",
                 subject=sale,
                 detail=f"{payee} owes {format_amount(self.owed_minor, asset)} {asset}: its agent's share of "
-                f"{sale} went back, and is not there any more.",
+                f"{sale} was refunded, and was already spent.",
                 org_id=payee,
                 key=f"payment.debt:{terms.payment_id}:{event.payment.version}:creator",
                 shared=True,

@@ -346,7 +346,7 @@ async def test_lost_chargeback_takes_earnings_and_stops_payouts_until_its_debt_i
     assert refused(await pay_out(studio.owner), 409, "payout.debt_open")["owed"] == "60.00"
     await earned(database, payer, studio, 100, 3000)
     alerts = good(await studio.owner.get("/alerts?kind=earnings.recovered"))["data"]
-    assert "100.00 CREDIT are taken back" in alerts[0]["detail"]
+    assert "100.00 CREDIT are clawed back" in alerts[0]["detail"]
 
 
 async def test_who_owes_in_one_currency_is_paid_out_in_none(database: Database, payer: Tenant, studio: Tenant) -> None:

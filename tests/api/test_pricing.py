@@ -407,7 +407,7 @@ async def test_trusted_client_earns_nothing_with_its_own_agents_or_related_ones(
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
     path = f"/payments/pricing/{shop.agent_id}/explanation"
     explained = good(await shop.operator.get(path, params={"organization_id": client.org_id}))
-    assert "are one, or related: the client's score earns nothing" in str(explained["evidence"])
+    assert "are the same or related, so the client's score gives no discount" in str(explained["evidence"])
 
 
 async def test_rule_for_nobody_is_refused(shop: Shop) -> None:

@@ -266,11 +266,11 @@ def quoted(body: ContractCreate, quote: PricingQuote) -> ContractCreate:
     """
     price = format_amount(quote.price_minor, quote.currency)
     if "currency" in body.model_fields_set and body.currency != quote.currency:
-        raise mismatch("currency", f"The quote is in {quote.currency}.")
+        raise mismatch("currency", f"The quote is in {quote.currency}. Send that currency, or leave it out.")
     if body.price is not None and parse_amount(body.price, quote.currency) != quote.price_minor:
-        raise mismatch("price", f"The quote's price is {price} {quote.currency}.")
+        raise mismatch("price", f"The quote's price is {price} {quote.currency}. Send that price, or leave it out.")
     if body.commission_bps is not None:
-        raise mismatch("commission_bps", "The quote says which commission the contract has.")
+        raise mismatch("commission_bps", "The quote sets the commission of the contract. Leave commission_bps out.")
     return body.model_copy(update={"price": price, "currency": quote.currency})
 
 

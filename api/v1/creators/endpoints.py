@@ -27,7 +27,7 @@ router = Resource(tags=["connected_accounts"])
 
 async def _payouts(deps: DepsDep) -> PayoutProvider:
     if deps.providers.payouts is None:
-        raise NotFound("Stripe is not configured here, so nobody is paid out.")
+        raise NotFound("Stripe is not configured here, so payouts are not possible.")
     return deps.providers.payouts
 
 

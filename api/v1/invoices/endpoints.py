@@ -79,7 +79,10 @@ async def issue_invoice(
 ) -> Response:
     """Issue an invoice to an organization, or create a draft. For operators."""
     if body.draft and body.collection_method is not None:
-        raise Invalid("A draft is collected once it is finalised.", extra={"field": "collection_method"})
+        raise Invalid(
+            "A draft cannot be collected. Leave collection_method out, and send it when you finalise the draft.",
+            extra={"field": "collection_method"},
+        )
 
     async def act() -> InvoiceView:
         now, rules = datetime.now(UTC), deps.settings.invoice_rules

@@ -142,7 +142,7 @@ async def held_of(session: AsyncSession, invoice_id: str) -> Collection:
     """Return how an invoice is collected; 404 where nobody collects it."""
     row = await collections.get(session, invoice_id)
     if row is None:
-        raise NotFound("This invoice is left to its organization: nobody collects it.")
+        raise NotFound("This invoice is not collected automatically: its organization pays it.")
     return collections.state_of(row)
 
 

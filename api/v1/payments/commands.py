@@ -172,7 +172,7 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
         if found.fulfilment is not Fulfilment.DONE:
             refusal = NotYet if found.status in AWAITING else NotPaid
             raise refusal(
-                f"A payment that is {found.status.value} has no money for an escrow.",
+                f"A payment that is {found.status.value} cannot fund an escrow.",
                 code=NotPaid.code,
                 extra={"state": found.status.value, "fulfilment": found.fulfilment.value},
             )

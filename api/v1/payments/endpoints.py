@@ -452,7 +452,7 @@ async def give_up_refund(
         raise NotFound("This payment has no such refund.")
     if body.at_provider != (body.provider_ref is not None):
         raise Invalid(
-            "provider_ref is the provider's id of the refund, when the provider has it.",
+            "Send provider_ref, the provider's id of the refund, if at_provider is true, and leave it out otherwise.",
             extra={"field": "provider_ref"},
         )
 

@@ -65,7 +65,10 @@ class Seen(RequestModel):
         """
         if not self.is_seen(terms):
             cost = f"{format_amount(terms.amount_minor, terms.currency)} {terms.currency}"
-            raise Invalid(f"The total is {cost} now. Look at the price and decide again.", extra={"field": "total"})
+            raise Invalid(
+                f"The total is now {cost}. Read the price again, and send the new total if you agree.",
+                extra={"field": "total"},
+            )
         return terms
 
 

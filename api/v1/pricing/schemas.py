@@ -134,7 +134,9 @@ def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
             score = f"{points(standing.overall_e4)} from {standing.evidence_count} {unit_of}"
             said.append(f"The {whose}'s score is at least {score}.")
     if facts.is_related:
-        said.append("The client and the agent's organization are one, or related: the client's score earns nothing.")
+        said.append(
+            "The client and the agent's organization are the same or related, so the client's score gives no discount."
+        )
     if facts.org_id is not None:
         paid = f"{format_amount(facts.volume_minor, facts.currency)} {facts.currency}"
         said.append(f"The client's tier is {facts.tier}. Rules by volume count {paid} that it paid in 30 days.")

@@ -277,10 +277,15 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
     terms = terms_of(plan, body.interval, _currency(body, agreed), prices, net_days=net_days, seats=body.seats)
     most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
     if most is not None and terms.amount_minor > most:
-        raise SubscriptionRefused("It costs more than you agreed to. Look at the price again.", code=PRICE_CHANGED)
+        raise SubscriptionRefused(
+            "The subscription costs more than max_amount. Read the price again.", code=PRICE_CHANGED
+        )
     for unknown in ("trial", "checkout"):
         if net_days and getattr(body, unknown):
-            raise Invalid("On net terms payment is requested: leave this out.", extra={"field": unknown})
+            raise Invalid(
+                f"The organization is billed on net terms, so {unknown} is not possible. Leave it out.",
+                extra={"field": unknown},
+            )
     return_url = _return_url(deps, body, plan)
     async with deps.database.platform() as session:
         await organizations.refuse_stopped(session, org_id)
@@ -307,7 +312,7 @@ async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, 
             async with deps.database.platform() as session:
                 await billing_profile.note_card_country(session, actor, org_id, country)
     if body.trial and card is None and return_url is None:
-        raise Invalid("A trial begins with a card.", extra={"field": "trial"})
+        raise Invalid("A trial needs a card. Store one first, or set checkout.", extra={"field": "trial"})
     return Subscription(
         subscription_id=subscription_id_of(once.command_id),
         org_id=org_id,
@@ -342,7 +347,7 @@ def _return_url(deps: Deps, body: SubscriptionCreate, plan: Plan) -> str | None:
         return None
     return_url = body.return_url or deps.settings.payment_return_url
     if return_url is None:
-        raise Invalid("Say where the payer returns to.", extra={"field": "return_url"})
+        raise Invalid("return_url is required: the address to which the payer returns.", extra={"field": "return_url"})
     return return_url
 
 
@@ -360,8 +365,8 @@ def _made(begun: Subscription) -> SubscriptionView:
 
 def _declined(why: str | None, state: str) -> PaymentDeclined | SubscriptionRefused:
     if why == PRICE_CHANGED:
-        return SubscriptionRefused("More is due now than was agreed to. Preview the change again.", code=PRICE_CHANGED)
-    detail = "The provider declined it; nothing has changed."
+        return SubscriptionRefused("More is due now than you agreed to. Preview the change again.", code=PRICE_CHANGED)
+    detail = "The provider declined it. Nothing has changed."
     return PaymentDeclined(detail, extra={"decline_code": why, "state": state})
 
 
@@ -378,8 +383,8 @@ async def _previewed(session: AsyncSession, held: Subscription, shown: Preview, 
     """
     if shown.kind is ChangeKind.UPGRADE and await subscriptions.is_owed_for(session, held.subscription_id, now):
         raise SubscriptionRefused(
-            "The payment of the current period is disputed, or went back. Pay its invoice, or wait for the bank's "
-            "decision. Where nothing is due any more, cancel the subscription and subscribe anew.",
+            "The payment of the current period is disputed or was refunded. Pay its invoice, or wait for the bank's "
+            "decision. If nothing is due any more, cancel the subscription and subscribe again.",
             code="subscription.payment_disputed",
         )
     return shown

@@ -49,7 +49,7 @@ def read_call(
     """
     reader = _READERS.get(shape)
     if reader is None:
-        unreadable(f"There is no shape {shape[:64]!r}. Use one of {', '.join(SHAPES)}.")
+        unreadable(f"{shape[:64]!r} is not a known shape. Use one of {', '.join(SHAPES)}.")
     call = reader(answer)
     usage = call.usage if tier is None else replace(call.usage, tier=tier_of(tier))
     return ModelCall(

@@ -55,7 +55,7 @@ def _parts(usage: Answer) -> list[Answer]:
         return [usage]
     for iteration in iterations:
         if not isinstance(iteration, dict) or iteration.get("type", "message") not in _OWN_ITERATIONS:
-            unreadable("The usage has an iteration of another model. Report what it used as a call of its own.")
+            unreadable("The usage has an iteration of another model. Report that iteration as a call of its own.")
     return iterations
 
 

@@ -29,7 +29,7 @@ def read_converse(answer: Answer) -> ModelCall:
     written = count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
     an_hour = _written_for_an_hour(usage)
     if an_hour > written:
-        unreadable("More was written to the cache for an hour than at all.")
+        unreadable("The tokens written to the cache for an hour are more than all tokens written to the cache.")
     return ModelCall(
         provider="bedrock",
         model=None,

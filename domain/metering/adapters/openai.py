@@ -94,7 +94,7 @@ def read_image(answer: Answer) -> ModelCall:
     total = needed(usage, "output_tokens")
     image = total - count(made, "text_tokens")
     if image < 0:
-        unreadable("The parts of the answer are more than its tokens.")
+        unreadable("The details of the answer's tokens add up to more than its tokens.")
     return ModelCall(
         provider="openai",
         model=model_of(answer, "model"),

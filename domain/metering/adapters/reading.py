@@ -139,7 +139,7 @@ def prompt_units(
     answer does not say what was cached, text was first; what does not fit into text was audio, an image, video.
     """
     if cached_audio + cached_image > cached:
-        unreadable("More audio and images are cached than anything.")
+        unreadable("The cached tokens of audio and images are more than all cached tokens.")
     fresh = {
         "audio_input_tokens": max(0, audio - cached_audio),
         "image_input_tokens": max(0, image - cached_image),
@@ -151,7 +151,7 @@ def prompt_units(
             fresh[unit] = max(0, tokens + text)
             text += tokens - fresh[unit]
     if text < 0:
-        unreadable("The parts of the prompt are more than its tokens.")
+        unreadable("The details of the prompt's tokens add up to more than its tokens.")
     return {
         "input_tokens": text,
         "cached_tokens": cached - cached_audio - cached_image,
@@ -166,7 +166,7 @@ def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int =
     """Take apart an answer whose total includes all the other counts."""
     text = total - reasoning - audio - image - video
     if text < 0:
-        unreadable("The parts of the answer are more than its tokens.")
+        unreadable("The details of the answer's tokens add up to more than its tokens.")
     return {
         "output_tokens": text,
         "reasoning_tokens": reasoning,

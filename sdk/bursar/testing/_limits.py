@@ -39,9 +39,9 @@ _INTO_NEXT = {
 }
 _STATUS = {"freeze": "frozen", "unfreeze": "active", "close": "closed"}
 _WHY = {
-    "limit": "The spend does not fit into the limit of this {window}.",
+    "limit": "The spend exceeds what is left of the limit of this {window}.",
     "uses": "The limit of this {window} allows no further use.",
-    "per_spend": "The spend is more than one spend may be.",
+    "per_spend": "The spend is larger than a single spend may be.",
     "frozen": "Spending is frozen.",
 }
 

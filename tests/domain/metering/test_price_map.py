@@ -190,7 +190,7 @@ def test_surcharges_are_read_by_their_names():
         ('{"litellm_provider": "p", "input_cost_per_token": "much"}', "input_cost_per_token must be a decimal"),
         ('{"litellm_provider": "p", "input_cost_per_token": -1}', "input_cost_per_token must be a decimal"),
         ('{"litellm_provider": "p", "output_cost_per_token": 1e-30}', "more than 24 decimals"),
-        ('{"litellm_provider": "p", "input_cost_per_token_flex": 1}', "no standard ones"),
+        ('{"litellm_provider": "p", "input_cost_per_token_flex": 1}', "no standard prices"),
     ],
 )
 def test_an_entry_that_cannot_be_read_is_reported_and_the_others_are_read(content, why):
