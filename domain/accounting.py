@@ -28,7 +28,7 @@ _ROOTS = {
 
 
 class NotMapped(Conflict):
-    """Lines of the chart have no account code in the other program; `extra["lines"]` names them."""
+    """Lines of the chart have no account code in the other program; the field `lines` lists them."""
 
     code = "accounting.not_mapped"
 

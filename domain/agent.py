@@ -4,6 +4,6 @@ from domain.errors import Conflict
 
 
 class AgentRetired(Conflict):
-    """The agent was retired, so nothing new begins with it; `retired_at` says when."""
+    """The agent was retired, so nothing new can be started with it; `retired_at` says when."""
 
     code = "agent.retired"

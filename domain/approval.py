@@ -40,7 +40,7 @@ class ApprovalAction(StrEnum):
 
 
 class ApprovalRequired(Forbidden):
-    """Another operator has to approve it; `extra` names the `approval_id` and until when, `expires_at`."""
+    """Another operator has to approve it; `approval_id` names the request, which is open until `expires_at`."""
 
     code = "approval.required"
 

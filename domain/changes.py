@@ -72,7 +72,7 @@ OF_JOBS = frozenset({"escrows", "contracts"})
 
 
 class TooManyStreams(Unavailable):
-    """So many streams are open that no other one is taken; ask for the marks now and then, or come again."""
+    """Too many streams are open for another one; poll the marks, or try again later."""
 
     code = "changes.too_many_streams"
 

@@ -113,7 +113,7 @@ class ContractStatus(StrEnum):
 
 
 class NotAccepted(Conflict):
-    """The payee has not accepted the contract; `extra["state"]` tells whether it still can."""
+    """The payee has not accepted the contract; the field `state` says whether it still can."""
 
     code = "contract.not_accepted"
 

@@ -63,7 +63,7 @@ def is_redirected(before: str | None, after: str | None) -> bool:
 
 
 class Redirected(Conflict):
-    """The destination is another one than when a payout was asked for."""
+    """The destination of payouts has changed since the payout was requested."""
 
     code = "payout.destination_changed"
 

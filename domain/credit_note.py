@@ -17,7 +17,7 @@ CREDITABLE = frozenset({InvoiceStatus.OPEN, InvoiceStatus.PAID})
 
 
 class ExceedsRemainder(Conflict):
-    """The note is of more than is left; `extra["remaining"]` is what is, in the invoice's currency."""
+    """The credit note is for more than is left; the field `remaining` is what is left, in the invoice's currency."""
 
     code = "credit_note.exceeds_remainder"
 

@@ -39,7 +39,10 @@ _WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
 
 
 class EntitlementMissing(Forbidden):
-    """The plan does not include this, or its limit is used up; `extra` has the limit, its use and the upgrades."""
+    """The plan does not include this, or its limit is used up.
+
+    The problem document has the limit, how much of it is used, and the plans that include more.
+    """
 
     code = "entitlement.missing"
 

@@ -56,7 +56,7 @@ class Invalid(DomainError):
 
 
 class CardNumber(Invalid):
-    """The request holds a payment card's number, which is never taken, kept or repeated."""
+    """The request contains a payment card's number, which is never accepted, stored or repeated."""
 
     code = "privacy.card_number"
 
@@ -90,7 +90,7 @@ class Conflict(DomainError):
 
 
 class WrongState(Conflict):
-    """The escrow's state does not allow the command; `extra["state"]` names the state."""
+    """The escrow's state does not allow the command; the field `state` names it."""
 
     code = "escrow.wrong_state"
 
@@ -133,21 +133,21 @@ def other_request(object_id: str | None = None) -> IdempotencyConflict:
 
 
 class InsufficientFunds(DomainError):
-    """The account's minimum balance does not allow the movement."""
+    """The transfer would take the account below its minimum balance."""
 
     code = "ledger.insufficient_funds"
     status = 402
 
 
 class SpendLimitExceeded(DomainError):
-    """A spend control refuses the spend; `extra` names the control, the window and what is left of it."""
+    """A spend control refuses the spend; the problem document names the control, the window and what is left of it."""
 
     code = "spend.limit_exceeded"
     status = 402
 
 
 class RateLimited(DomainError):
-    """The key used up its allowance; `extra["retry_after"]` is the number of seconds to wait."""
+    """The rate limit of the key or its organization is used up; `retry_after` is the number of seconds to wait."""
 
     code = "rate_limited"
     status = 429

@@ -31,7 +31,7 @@ class LegalEntity:
 
 
 class UnknownEntity(Conflict):
-    """An organization belongs to a legal entity that the settings do not have any more."""
+    """An organization belongs to a legal entity that is no longer in the settings."""
 
     code = "legal_entity.unknown"
 

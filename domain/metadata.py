@@ -28,7 +28,7 @@ class ExternalIdTaken(Conflict):
 
 
 class PreconditionMissing(DomainError):
-    """A change came without saying which version it was made for."""
+    """A change was sent without If-Match, which says for which version it was made."""
 
     code = "precondition.missing"
     status = 428

@@ -36,7 +36,7 @@ class TimedExits(StrEnum):
 
 
 class OrganizationSuspended(Forbidden):
-    """The organization is suspended, so nothing new begins with it; the same request may succeed once it is resumed."""
+    """The organization is suspended, so nothing new can be started with it. Repeat the request once it is resumed."""
 
     code = "organization.suspended"
 

@@ -31,7 +31,10 @@ class DeployType(StrEnum):
 
 
 class LimitReached(Conflict):
-    """The organization has or deploys as many projects as it may; `extra` has the limit, its use and the ways up."""
+    """The organization has, or has deployed, as many projects as it may.
+
+    The problem document has the limit, how much of it is used, and how to get more.
+    """
 
     code = "deployment.limit_reached"
 

@@ -37,7 +37,7 @@ class SessionEnded(Unauthenticated):
 
 
 class LinkGone(DomainError):
-    """The link was used, has expired or was ended; `extra["reason"]` says which."""
+    """The link was used, has expired or was revoked; the field `reason` says which."""
 
     code = "session.link_gone"
     status = 410

@@ -48,7 +48,7 @@ _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED
 
 
 class ChargeUnderWay(Conflict):
-    """A payment of the invoice is under way already; `extra["state"]` names the state."""
+    """A payment of the invoice is already under way; the field `state` names the collection's state."""
 
     code = "invoice.charge_under_way"
 

@@ -35,7 +35,7 @@ class PausedFor(StrEnum):
 
 
 class WrongInvoiceState(Conflict):
-    """The invoice's state does not allow this; `extra["state"]` names the state."""
+    """The invoice's state does not allow this; the field `state` names it."""
 
     code = "invoice.wrong_state"
 

@@ -11,7 +11,7 @@ MAX_INCLUDED = 10**9
 
 
 class UsedUp(Conflict):
-    """All that was paid for an agent was used, so nothing comes back."""
+    """All that was paid for an agent was used, so nothing can be refunded."""
 
     code = "marketplace.used_up"
 

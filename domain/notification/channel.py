@@ -38,7 +38,7 @@ class ChannelStatus(StrEnum):
 
 
 class KeysMissing(Conflict):
-    """There is nothing to seal what a channel keeps, or to sign what is sent to it."""
+    """No encryption key is set to seal a channel's address, or to sign what is sent to it."""
 
     code = "notification.keys_missing"
 
@@ -48,7 +48,7 @@ class KeysMissing(Conflict):
 
 
 class CodeRefused(Conflict):
-    """The code is wrong, too old, or was tried too often; `extra["reason"]` says which."""
+    """The code is wrong, has expired, or was tried too often; the field `reason` says which."""
 
     code = "notification.code_refused"
 

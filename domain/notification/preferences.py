@@ -16,7 +16,7 @@ Defaults = Mapping[str, Mapping[Role, Cadence]]
 
 
 class OnlyRecipient(Conflict):
-    """Nobody else of the organization would be told of a type that somebody has to be told of."""
+    """Nobody else in the organization would be notified of a type that somebody must be notified of."""
 
     code = "notification.only_recipient"
 

@@ -38,20 +38,20 @@ OVERDUE_AFTER = timedelta(days=30)
 
 
 class WrongPaymentState(Conflict):
-    """The payment's state does not allow the command; `extra["state"]` names the state."""
+    """The payment's state does not allow the command; the field `state` names it."""
 
     code = "payment.wrong_state"
 
 
 class NotYet(Conflict):
-    """Something is under way that has to end first; the same command may be taken in a moment."""
+    """Something is under way that has to end first; the same command may succeed in a moment."""
 
     code = "payment.unknown_outcome"
     retryable = True
 
 
 class RefundExceeds(Invalid):
-    """Less is left to refund than was asked for; `extra["refundable"]` is what is, in the payment's currency."""
+    """Less is left to refund than was requested; the field `refundable` is what is left, in the payment's currency."""
 
     code = "payment.refund_exceeds_remainder"
 
@@ -61,13 +61,13 @@ class RefundTooPrecise(Invalid):
 
 
 class NotRefundable(Conflict):
-    """What came this way is not given back by this service."""
+    """This service cannot refund a payment of this kind."""
 
     code = "payment.not_refundable"
 
 
 class NoResponse(Unavailable):
-    """The provider did not answer a command in time. What became of it is looked up; repeating the key is safe."""
+    """The provider did not answer a command in time. Its outcome is looked up; repeating the key is safe."""
 
     code = "provider.unavailable"
 

@@ -9,7 +9,7 @@ from domain.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payment, Payme
 
 
 class NotPaid(Conflict):
-    """The payment's money is not there for an escrow; `extra["state"]` names the state of what refuses."""
+    """The payment cannot fund the escrow; the field `state` is the state that prevents it."""
 
     code = "payment.not_paid"
 

@@ -28,7 +28,7 @@ SOON = SETTLES + WOKEN * SPACING
 
 
 class WrongPayoutState(Conflict):
-    """The payout's state does not allow the command; `extra["state"]` names the state."""
+    """The payout's state does not allow the command; the field `state` names it."""
 
     code = "payout.wrong_state"
 

@@ -16,7 +16,7 @@ class QuoteUsed(Conflict):
 
 
 class QuoteExpired(Conflict):
-    """The quote's time is over."""
+    """The quote has expired."""
 
     code = "pricing.quote_expired"
 

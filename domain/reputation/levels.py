@@ -29,13 +29,13 @@ class CommissionSource(StrEnum):
 
 
 class AboveLimit(Conflict):
-    """A contract is larger than its agent's level allows."""
+    """The contract's price is higher than its agent's level allows."""
 
     code = "contract.above_limit"
 
 
 class ExposureLimit(Conflict):
-    """What an organization has unsettled would be more than its level allows."""
+    """The organization's unsettled work would exceed what its level allows."""
 
     code = "escrow.exposure_limit"
 

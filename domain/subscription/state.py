@@ -52,7 +52,7 @@ CHANGEABLE = frozenset({S.TRIALING, S.ACTIVE})
 
 
 class SubscriptionRefused(Conflict):
-    """The subscription does not allow this; `extra["state"]` names its state where it has one.
+    """The subscription does not allow this; the field `state` names its state, where it has one.
 
     Its codes: `subscription.exists`, `subscription.same_plan`, `subscription.seats_in_use`, `subscription.trial_used`,
     `subscription.change_pending`, `subscription.price_changed`, `subscription.unpaid`, `subscription.contact_missing`,

@@ -14,7 +14,7 @@ from domain.errors import Invalid
 
 
 class OtherCurrency(Invalid):
-    """A usage event costs something in another currency than its organization is invoiced in."""
+    """A usage event has a cost in another currency than the one its organization is invoiced in."""
 
     code = "usage.other_currency"
 

@@ -46,35 +46,35 @@ _JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json(?:\s*;.*)?", re.IG
 
 
 class InvalidEvent(Invalid):
-    """A usage event is not one that can be counted."""
+    """A usage event is not valid, so it cannot be counted."""
 
     code = "usage.invalid_event"
 
 
 class HeldSpend(InvalidEvent):
-    """A call names a spend that may still pay for it: it is judged again later."""
+    """A call names a spend that may still pay for it; the event is checked again later."""
 
 
 class LateEvent(Invalid):
-    """A usage event is older than events are accepted for."""
+    """A usage event is too old to be accepted."""
 
     code = "usage.too_late"
 
 
 class UnratedEvent(Invalid):
-    """A usage event is charged what it costs, and nothing says what that is."""
+    """A usage event is charged at cost, but its cost cannot be computed."""
 
     code = "usage.unrated"
 
 
 class UnpaidAgent(Invalid):
-    """A usage event reports work of another organization's agent that is paid by use, and does not pay it."""
+    """A usage event reports work of another organization's agent that is paid by use, without paying for it."""
 
     code = "usage.agent_unpaid"
 
 
 class OtherEvent(Conflict):
-    """An event of this source and id was accepted before, and it said something else."""
+    """An event with this source and id but other content was accepted before."""
 
     code = "usage.id_reused"
 

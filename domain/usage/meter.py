@@ -103,7 +103,7 @@ def check_meter(aggregation: Aggregation, property: str | None, dimensions: Sequ
 
 
 class TooManyReadings(Invalid):
-    """The meters of an organization would read too many values of events that came at once; half of them may do."""
+    """An organization's meters would read too many values from the events of one request; send fewer at once."""
 
 
 def check_readings(meters: Mapping[str, Sequence[Meter]], event_types: Sequence[str]) -> None:

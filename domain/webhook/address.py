@@ -26,7 +26,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class UrlRefused(Invalid):
-    """The address is not one that webhooks are sent to; `extra["field"]` is `url`."""
+    """Webhooks cannot be sent to this address; `field` is `url`."""
 
     code = "webhook.url_refused"
 

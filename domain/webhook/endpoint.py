@@ -77,13 +77,13 @@ WHY = {
 
 
 class WrongEndpointState(Conflict):
-    """The endpoint's state does not allow the command; `extra["state"]` names the state."""
+    """The endpoint's state does not allow the command; the field `state` names it."""
 
     code = "webhook.wrong_state"
 
 
 class SecretMissing(Conflict):
-    """There is nothing to seal the secrets of endpoints with, so none can be made or used."""
+    """No encryption key is set to seal the secrets of endpoints, so none can be created or used."""
 
     code = "webhook.secret_missing"
 
