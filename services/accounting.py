@@ -1,4 +1,4 @@
-"""Writes the journal of a period for other programs, all of it as the books were at one moment."""
+"""Exports the journal of a period for other programs, as the books were at one moment."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ _PAGE = 500
 
 
 class Format(StrEnum):
-    """As what a journal is written: every entry (`csv`, `beancount`), or sums by day (`quickbooks`, `xero`)."""
+    """The format of a journal: every entry (`csv`, `beancount`), or sums by day (`quickbooks`, `xero`)."""
 
     CSV = "csv"
     BEANCOUNT = "beancount"
@@ -44,13 +44,13 @@ async def written(
 
     Args:
         session: of the platform.
-        wanted: which days, and which transfers where the form shows them.
-        form: as what.
-        codes: what accounts are called in the other program, by line of the chart.
+        wanted: which days, and which transfers where the format shows them.
+        form: the format.
+        codes: the account codes of the other program, by line of the chart.
 
     Raises:
-        Invalid: sums of days need one currency; a beancount file, all lines and assets; both, whole days.
-        NotMapped: Xero is to take a line that has no account code.
+        Invalid: daily sums need one currency; a beancount file needs all lines and assets; both need whole days.
+        NotMapped: a line of an export for Xero has no account code.
     """
     if form is not Format.CSV and (wanted.since, wanted.until) != (None, None):
         field = "from" if wanted.since is not None else "to"

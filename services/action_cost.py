@@ -1,4 +1,4 @@
-"""What actions cost: read together with the defaults, and set by the operator."""
+"""The prices of actions: read together with the defaults, and set by operators."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from runtime.identity import new_id
 
 
 async def in_force_for(session: AsyncSession, default: Mapping[str, Cost], org_id: str | None) -> dict[str, Cost]:
-    """Return what each action costs an organization, or everybody without a price of their own."""
+    """Return what each action costs an organization; with None, what it costs all that have no price of their own."""
     return in_force(default, await action_cost.prices(await driver_connection(session), org_id))
 
 
@@ -34,8 +34,8 @@ async def change(
         session: of the platform.
         actor: the operator.
         action: its name.
-        org_id: with whom it was agreed; None for everybody.
-        cost_minor: of one, zero for free; None takes the price back.
+        org_id: the organization that it was agreed with; None for all.
+        cost_minor: of one action, zero for free; None removes the price.
         note: why.
         command_id: of the request.
 

@@ -14,9 +14,9 @@ from repositories import audit, event, marketplace
 
 
 async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: datetime) -> Agent:
-    """Have nothing new begin with an agent, and sell it no more; what runs goes on. Retiring it again changes nothing.
+    """Retire an agent: nothing new is started with it and it is no longer sold; running work continues. Idempotent.
 
-    Whoever makes a contract or lists an offer holds the agent's lock meanwhile, so it is before or after. Needs the
+    Making a contract or listing an offer takes the agent's lock too, so either comes before or after. Needs the
     platform's session.
 
     Raises:

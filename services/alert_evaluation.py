@@ -1,4 +1,4 @@
-"""Looks at the figures of alert rules, and raises and resolves what follows; functions on a platform session."""
+"""Evaluates alert rules, and raises and resolves their alerts; functions on a platform session."""
 
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
@@ -28,9 +28,9 @@ BUDGET = timedelta(seconds=30)
 
 
 async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, within: timedelta) -> int:
-    """Look at the rules whose time has come, and say when each is looked at next; returns how many there were.
+    """Evaluate the rules that are due, and set when each is evaluated next; returns how many there were.
 
-    A rule whose figure takes too long is looked at later, and keeps no other waiting.
+    A rule whose figure takes too long is evaluated later, and delays no other.
 
     Args:
         session: of the platform, in a transaction that has just begun.
@@ -93,7 +93,7 @@ async def _figures(
 
 
 async def look_at_built_in(session: AsyncSession, now: datetime) -> int:
-    """Look at the built-in rules that have a figure; returns how many alerts were raised or resolved."""
+    """Evaluate the built-in rules that have a figure; returns how many alerts were raised or resolved."""
     found = await alert_built_in.due(session, now)
     standings = await alert_rule.standings(session, {one.rule for one in found})
     done = 0
@@ -128,7 +128,7 @@ async def look_at_built_in(session: AsyncSession, now: datetime) -> int:
 async def raise_built_in(
     session: AsyncSession, name: str, *, subject: str, detail: str, window: str, org_id: str | None
 ) -> bool:
-    """Raise the alert of a built-in rule whose figure is an event, unless somebody switched the rule off.
+    """Raise the alert of a built-in rule whose figure is an event, unless the rule is disabled.
 
     Args:
         session: of the platform.
@@ -136,7 +136,7 @@ async def raise_built_in(
         subject: what it is about.
         detail: what happened, and what comes next.
         window: what makes it one alert: the attempt, the night.
-        org_id: whom it concerns; of a rule of operators, it does not read it.
+        org_id: whom it concerns; where the rule is one of operators, the organization cannot read it.
 
     Returns:
         Whether it is a new alert.

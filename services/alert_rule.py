@@ -1,4 +1,4 @@
-"""Alert rules as they are written, changed and ended, and built-in ones as they are changed."""
+"""Creates, changes and deletes alert rules, and changes built-in ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _ASKED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A rule as it was asked for; None is what the request left out."""
+    """A rule as requested; None where the request left a field out."""
 
     metric: str | None = None
     filters: Mapping[str, str] | None = None
@@ -59,12 +59,12 @@ async def create(
     command_id: str,
     now: datetime,
 ) -> AlertRule:
-    """Make a rule, or return the one that its command made.
+    """Create a rule, or return the one that its command created.
 
     Raises:
         Invalid: a field is wrong; it is named.
         Conflict: `alert_rule.exists`, `alert_rule.limit_reached`.
-        NotFound: the organization, or what the rule is narrowed to, does not exist.
+        NotFound: the organization, or what the rule filters by, does not exist.
         IdempotencyConflict: the command made another one.
     """
     rules.check_name(name)
@@ -95,7 +95,7 @@ async def create(
 
 
 async def change(session: AsyncSession, actor: Actor, rule_id: str, wanted: Wanted, *, now: datetime) -> AlertRule:
-    """Replace what a rule says. It begins anew, and an alert that it has raised is resolved.
+    """Replace a rule. It starts again, and an alert that it has raised is resolved.
 
     Raises:
         Invalid, NotFound: as in `create`.
@@ -121,10 +121,10 @@ async def change_built_in(
     command_id: str,
     now: datetime,
 ) -> AlertRule:
-    """Say how severe a built-in rule is, who hears of it besides, who is called, and whether it is on.
+    """Set a built-in rule's severity, channels and escalation, and whether it is enabled.
 
     Raises:
-        Invalid: a field is asked for that a built-in rule does not have.
+        Invalid: the request has a field that a built-in rule does not have.
         NotFound: there is no such organization.
     """
     for field in ("metric", "filters", "condition", "window", "cool_down", "description"):
@@ -163,7 +163,7 @@ async def change_built_in(
 
 
 async def delete(session: AsyncSession, actor: Actor, rule_id: str) -> None:
-    """End a rule for good; an alert that it has raised is resolved.
+    """Delete a rule; an alert that it has raised is resolved.
 
     Raises:
         NotFound: there is none.
@@ -177,7 +177,7 @@ async def delete(session: AsyncSession, actor: Actor, rule_id: str) -> None:
 
 
 async def reset(session: AsyncSession, actor: Actor, org_id: str | None, rule: BuiltIn) -> None:
-    """Let a built-in rule be as it was before anybody changed it."""
+    """Reset a built-in rule to its defaults."""
     await _lock(session, org_id)
     row = await alert_rule.named(session, org_id, rule.name)
     if row is not None:

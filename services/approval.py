@@ -1,8 +1,8 @@
-"""The one way in which an act takes two operators.
+"""The one way in which an act needs two operators.
 
-Whoever asks first is refused and named what to approve. Another operator approves it, or asks for the very same; then
-the act is done once, by whichever of them asks for it. Each step is a transaction of its own: a request stays when the
-act is refused.
+The first who requests it is refused, with the id of the approval. Another operator approves it, or sends the same
+request; then the act is done once, by whichever of them requests it. Each step is a transaction of its own: a request
+stays when the act is refused.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ async def require(
     now: datetime,
     is_used_here: bool = False,
 ) -> None:
-    """Return when another operator has approved this very act, which the command uses up; a repeated one passes again.
+    """Return if another operator has approved this very act, and use the approval up; a repeated command passes again.
 
     Where the act itself does not end in `use`, `is_used_here` has a repeated one pass with the same content only, and
     for as long as the approval lasts: keys are forgotten after a while, and at once where the command was refused, and
@@ -131,7 +131,7 @@ async def use(
 ) -> None:
     """Use up an approval in the transaction of its act; a command that used it before, by `require`, passes.
 
-    Every way to an act ends here, those too on which nobody was asked before: signals of the Temporal UI.
+    Every way to an act ends here, also those without an earlier check: signals of the Temporal UI.
 
     Raises:
         ApprovalRequired: no other operator has approved this very act.
@@ -159,7 +159,7 @@ def _status(row: Approval, now: datetime) -> ApprovalStatus:
 
 
 async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, approves: bool, now: datetime) -> Approval:
-    """Approve or reject what another operator asked for; whoever asked may only take it back.
+    """Approve or reject another operator's request; who made the request may only cancel it.
 
     What was approved and not used can be rejected still: by mistake or with a stolen key, it would stand for days.
 

@@ -1,6 +1,6 @@
-"""Credits that are bought by themselves: falls of balances are noted, paid for, and closed by what comes of it.
+"""Automatic top-ups: low balances are noted, a payment is made for each, and its outcome closes it.
 
-Each of it locks the row of what the organization wants first, so two sweeps, a run and a request take turns.
+Each step first locks the row of the organization's settings, so two sweeps, a run and a request take turns.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from repositories.auto_topup import ABOVE, FALLEN, OPEN, Stand
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What was found on a page: how many it has, the last of it, every open fall, and how many were noted or capped."""
+    """The result of a page: its size, its last organization, every open fall, and how many were noted or capped."""
 
     seen: int
     last: str
@@ -43,7 +43,7 @@ class Settled:
 
 
 async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Look:
-    """Note which balances of a page have fallen, and let the next fall count of those that are above again.
+    """Note which balances of a page have fallen, and let those that are above again count anew.
 
     One that is below already counts once. It is left out while another one looks at it.
     """
@@ -96,12 +96,12 @@ async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> Literal["
 
 
 async def asked(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTerms | None:
-    """Return what was asked to be paid for a fall; None when nothing was yet."""
+    """Return the payment that was requested for a fall; None before there is one."""
     return await payment_command.find(session, _command_of(crossing))
 
 
 async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms) -> PaymentTerms | None:
-    """Note what is asked to be paid for a fall, once; None when it was switched off, and nothing is to be bought."""
+    """Note the payment that is requested for a fall, once; None if top-ups were switched off, so nothing is bought."""
     wanted = await auto_topup.locked(session, crossing.org_id)
     noted = await auto_topup.crossing(session, crossing.org_id, crossing.number)
     if not wanted.enabled or noted.outcome != Crossing.OPEN:
@@ -115,13 +115,13 @@ async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: Payment
 
 
 async def settle(session: AsyncSession, org_id: str, number: int, *, refused: str | None) -> Settled:
-    """Write what became of a fall, once that is known. A decline switches the top-up off and raises an alert.
+    """Write the outcome of a fall, once it is known. A decline switches top-ups off and raises an alert.
 
     Args:
         session: of the platform.
         org_id: whose fall.
         number: which one.
-        refused: why nobody can be asked to pay; None where somebody was.
+        refused: why no payment can be requested; None where one was.
     """
     wanted = await auto_topup.locked(session, org_id)
     crossing = await auto_topup.crossing(session, org_id, number)

@@ -1,6 +1,6 @@
-"""What organizations are invoiced for a month: usage, items and what their terms say, read for a page of them together.
+"""What organizations are invoiced for a month: usage, items and what their terms add, read for a page of them together.
 
-A page is read after its bills were sealed, so that nothing of what was read changes until it is invoiced.
+A page is read after its bills were sealed, so nothing that was read changes before it is invoiced.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,11 +27,11 @@ class Prepared:
     """What an organization is invoiced for a period.
 
     Attributes:
-        sums: of its bills; each is the usage of the same place.
+        sums: the sums of its bills; each has the usage of the same place.
         usage: what they cost.
-        one_offs: items that are on no invoice.
-        found: what the invoice is made of.
-        other_currencies: in which something else waits for terms in that currency.
+        one_offs: items that are not on an invoice yet.
+        found: what the invoice contains.
+        other_currencies: currencies of usage and items that wait for terms in that currency.
     """
 
     org_id: str
@@ -57,16 +57,16 @@ class Refused:
 async def prepare(
     session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, preview: bool = False
 ) -> tuple[list[Prepared], list[Refused]]:
-    """Return what organizations are invoiced for a month, and which cannot be; those whose month goes on are left out.
+    """Return what organizations are invoiced for a month, and which cannot be; those with an open month are left out.
 
-    What is to be paid by an organization whose first terms invoice a later month waits for that month.
+    If an organization's first terms begin with a later month, what it has to pay waits for that month.
 
     Args:
         session: of the platform.
         org_ids: those that are due; their bills up to the month are sealed.
         month: its first day.
         now: the time.
-        preview: of a month that goes on; bills that are open count as they are.
+        preview: of the current month; open bills count as they are.
     """
     versions = await billing_terms.of_month(session, org_ids, month)
     before = await billing_terms.of_month(session, org_ids, previous_month(month))
@@ -130,7 +130,7 @@ async def prepare(
 
 
 async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, now: datetime) -> None:
-    """Have usage that comes in from now on be late usage of these organizations' months."""
+    """Seal the organizations' bills of the month: usage that arrives from now on is late usage."""
     await usage_bill.seal(connection, org_ids, month, now)
 
 
@@ -142,7 +142,7 @@ class _Names:
     meters: Mapping[int, MeterRow]
 
     def of(self, each: BillSum) -> Usage:
-        """Return a sum with what it costs, by the price that its events had."""
+        """Return a sum with its cost, at the price of its events."""
         name, pico = each.ref, each.pico
         if each.source is Source.AGENT:
             name = self.agents.get(each.ref, each.ref)

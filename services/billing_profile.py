@@ -1,4 +1,4 @@
-"""Billing profiles: what an organization says of itself, what a register confirms, and what operators decide."""
+"""Billing profiles: what an organization states, what the VAT register confirms, and what operators decide."""
 
 import hashlib
 from dataclasses import replace
@@ -29,10 +29,10 @@ KEPT = Confirmation(is_valid=True, reference=None)
 
 
 def well_formed(profile: Profile) -> Profile:
-    """Return a profile whose VAT number is in its plain form.
+    """Return a profile with its VAT number in canonical form.
 
     Raises:
-        Invalid: a field is none, or the number is of another country or form; `field` names it.
+        Invalid: a field is invalid, or the number has another country or form; `field` names it.
     """
     check_profile(profile)
     number = None if profile.vat_id is None else checked(profile.vat_id, profile.country)
@@ -42,7 +42,7 @@ def well_formed(profile: Profile) -> Profile:
 async def confirmation(
     register: VatNumbers | None, known: BillingProfile | None, wanted: Profile
 ) -> Confirmation | None:
-    """Return how a register confirms the number; in no transaction, because it calls out.
+    """Return how the register confirms the number; outside of any transaction, because it calls out.
 
     None where there is nothing to confirm, or the register does not answer now. Without a reference the number is kept
     unconfirmed, and asked for again every night. One that is confirmed is asked for again with another name alone, and
@@ -68,11 +68,11 @@ async def confirmation(
 async def put(
     session: AsyncSession, actor: Actor, org_id: str, wanted: Profile, *, vat: Confirmation | None, now: datetime
 ) -> BillingProfile:
-    """Replace what an organization says of itself; needs the platform's role.
+    """Replace an organization's profile; needs the platform's role.
 
     Args:
         session: of the platform.
-        actor: who says so.
+        actor: who states it.
         org_id: of whom.
         wanted: as `well_formed` returned it.
         vat: as `confirmation` returned it for this profile.
@@ -124,7 +124,7 @@ def _digest(*said: str) -> str:
 
 
 async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: Confirmation, now: datetime) -> bool:
-    """Write what a register said of a number; False where it gave no reference, or the profile has another number now.
+    """Write the register's answer about a number; False if it has no reference, or the profile has another number now.
 
     One that is not in force is put before the operators, once, and its tax is charged, also where it was in force.
     """
@@ -167,11 +167,11 @@ async def decide(
     legal_entity: str | None = None,
     now: datetime,
 ) -> BillingProfile:
-    """Write what an operator decides of an organization; needs the platform's role.
+    """Write what an operator decides about an organization's taxes; needs the platform's role.
 
     Raises:
         NotFound: there is no such organization.
-        Invalid: the country is none.
+        Invalid: there is no such country.
     """
     await organization.get(session, org_id)
     check_place(confirmed_country, None)

@@ -1,6 +1,6 @@
-"""Issues the invoices of a month, each once and in one transaction, and says of which months there are runs.
+"""Issues the invoices of a month, each once and in one transaction, and starts the runs of months.
 
-What an invoice is made of is in `services/billing_month.py`. What it leaves behind has a key made of its organization
+The contents of an invoice are in `services/billing_month.py`. Whatever it writes has a key made from its organization
 and month.
 """
 
@@ -44,7 +44,7 @@ OTHER_CURRENCY = "billing.other_currency"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What the invoices of a page come to by, besides their lines; read for all of them together.
+    """What the invoices of a page depend on besides their lines; read for all of them together.
 
     Attributes:
         rules: how the deployment invoices.
@@ -60,7 +60,7 @@ class Basis:
 
 
 async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceRules, now: datetime) -> Basis:
-    """Read what the invoices of organizations come to by."""
+    """Read what the invoices of organizations depend on."""
     taxes = await tax.assessor(session, org_ids, rules=rules)
     connection = await driver_connection(session)
     credits = {} if rules.credit is None else await invoice.credits_at_hand(connection, org_ids, now)
@@ -68,11 +68,11 @@ async def basis(session: AsyncSession, org_ids: Collection[str], rules: InvoiceR
 
 
 async def treated(service: TaxService, prepared: Prepared, page: Basis, now: datetime) -> Treatment:
-    """Return the tax that an outside service says for an organization's invoice; no transaction is open.
+    """Return the outside service's tax for an organization's invoice; call it outside of any transaction.
 
     Raises:
         ProviderUnavailable: it did not answer in time.
-        ProviderRefused: it will not answer, or its answer is of other lines.
+        ProviderRefused: it refused, or its answer is for other lines.
     """
     question = TaxQuestion(
         key=billed_period_key(prepared.org_id, month_text(prepared.period.month)),
@@ -88,7 +88,7 @@ async def treated(service: TaxService, prepared: Prepared, page: Basis, now: dat
 
 
 async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis, now: datetime) -> bool:
-    """Invoice an organization for a period, without a number yet; False where it was before, and nothing has happened.
+    """Invoice an organization for a period, without a number yet; False if it was invoiced before, without any effect.
 
     Where nothing is to be paid the period is recorded, and there is no invoice. It is one statement, and where the
     caller has begun none a transaction of its own. Credits count as they were when the page was read; where some were
@@ -116,7 +116,7 @@ async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis,
 
 
 async def collect_later(session: AsyncSession, prepared: Prepared, *, days: Sequence[int], now: datetime) -> None:
-    """Have what is due of an invoice collected that `issue` made in this transaction; `days` are those of dunning."""
+    """Start collecting an invoice that `issue` made in this transaction; `days` are those of dunning."""
     command_id = billed_period_key(prepared.org_id, month_text(prepared.period.month))
     row = await invoice.made_by(session, command_id)
     method = prepared.version.terms.collection_method
@@ -194,7 +194,7 @@ def _invoice(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: datet
 
 
 async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
-    """Tell operators of usage and items that are in another currency than the terms, once for each currency."""
+    """Alert operators of usage and items in another currency than the terms, once for each currency."""
     for each in page:
         for currency in sorted(each.other_currencies):
             await alert.raise_alert(
@@ -213,7 +213,7 @@ async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
 async def note_failure(
     session: AsyncSession, prepared: Prepared | Refused, code: str, detail: str, now: datetime
 ) -> bool:
-    """Write that an organization could not be invoiced, and tell operators; False where it was invoiced meanwhile."""
+    """Write that an organization could not be invoiced, and alert operators; False if it was invoiced meanwhile."""
     month = month_text(prepared.period.month)
     if not await billing_run.write_failure(session, prepared.org_id, prepared.period, prepared.version, code, now):
         return False
@@ -245,11 +245,11 @@ async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upcoming:
-    """The invoice to come.
+    """The upcoming invoice.
 
     Attributes:
-        prepared: what it would be made of.
-        columns: what it would come to by today's taxes and credits, as an invoice has it; empty where it has no lines.
+        prepared: what it would contain.
+        columns: its amounts by today's taxes and credits, as columns of an invoice; empty if it has no lines.
     """
 
     prepared: Prepared
@@ -257,7 +257,7 @@ class Upcoming:
 
 
 async def upcoming(session: AsyncSession, org_id: str, rules: InvoiceRules, now: datetime) -> Upcoming:
-    """Return what an organization would be invoiced for the month that goes on, if it ended now; nothing is written.
+    """Return what an organization would be invoiced for the current month if it ended now; nothing is written.
 
     No outside tax service is asked.
 

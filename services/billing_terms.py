@@ -1,4 +1,4 @@
-"""Agrees billing terms with organizations: a version a change, which acts forward, and its audit entry."""
+"""Agrees billing terms with organizations: each change is a version for the future, with an audit entry."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -23,11 +23,11 @@ async def agree(
     command_id: str,
     now: datetime,
 ) -> TermsVersion:
-    """Write new terms, and return the version that they are; terms that are the newest already change nothing.
+    """Write new terms and return their version; the same terms as the newest change nothing.
 
     Raises:
         NotFound: there is no such organization.
-        Invalid: nobody can bill by them.
+        Invalid: the terms cannot be billed by.
         IdempotencyConflict: the command agreed others.
     """
     check_terms(terms)

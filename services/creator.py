@@ -1,4 +1,4 @@
-"""Keeps where organizations are paid out: their accounts are made at the provider, and read again when they change."""
+"""Payout accounts of organizations: created at the provider, and read again when they change."""
 
 from datetime import datetime, timedelta
 
@@ -22,9 +22,9 @@ LOOKS_BACK = timedelta(days=1)
 async def ensure_account(
     database: Database, provider: PayoutProvider, account: NewAccount, *, created_by: str, asked_at: datetime
 ) -> CreatorAccount:
-    """Return the organization's account as it stands at the provider now, made if there is none.
+    """Return the organization's account as the provider has it now; it is created if there is none.
 
-    One that is gone there is replaced. That is a change of the destination, and holds payouts for a while.
+    An account that was deleted there is replaced. That is a change of the destination, and holds payouts for a while.
 
     Raises:
         ProviderError: see `providers.payments.base`; trying again is safe.
@@ -89,7 +89,7 @@ async def refresh(
 async def write(
     session: AsyncSession, provider: str, snapshot: AccountSnapshot, *, asked_at: datetime
 ) -> CreatorAccount | None:
-    """Write an account as its provider said when it was asked; what was asked earlier than the last time is old.
+    """Write an account as its provider reported it; a report older than the last one is ignored.
 
     A new destination holds payouts for a while; the organization and operators are alerted.
     """

@@ -52,7 +52,7 @@ async def grant(
 
     Raises:
         ExternalIdTaken: another grant to it has the id.
-        Invalid: what is granted would have ended already.
+        Invalid: the credits would already have expired.
         NotFound: there is no such organization.
         IdempotencyConflict: the command made another grant.
     """
@@ -94,7 +94,7 @@ async def grant(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """What decides whether credits given by hand take two operators: the setting, and what a credit costs."""
+    """What decides whether a grant needs two operators: the setting, and the price of a credit."""
 
     two_above: str | None
     price: CreditPrice
@@ -103,10 +103,10 @@ class ByHand:
 async def is_for_two(
     session: AsyncSession, by_hand: ByHand, *, org_id: str, amount_minor: int, command_id: str, now: datetime
 ) -> bool:
-    """Tell whether credits that an operator gives an organization take two.
+    """Tell whether an operator's grant to an organization needs two operators.
 
-    All that it was granted within a day counts, and all that came back of its spends, whoever asked for it: so nothing
-    is divided into small grants or refunds.
+    All that it was granted within a day counts, and all refunds of its spends, whoever requested them: so nothing is
+    divided into small grants or refunds.
     """
     if by_hand.two_above is None:
         return False

@@ -1,4 +1,4 @@
-"""Issues credit notes: what is taken back, the credits that come back, the row and its number in one transaction."""
+"""Issues credit notes: the correction, the credits that are refunded, the row and its number in one transaction."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ from services.invoice import post
 
 
 def noted(row: InvoiceRow, amount_minor: int | None, two_above: str | None) -> dict[str, object] | None:
-    """Return what two operators approve of a note: what all notes come to, so that small ones go not round them.
+    """Return what two operators approve of a note: the sum of all notes, so that small ones do not avoid the approval.
 
     The credits that come back with them although they had come off before tax count by what they took off. None where
     one operator is enough. `amount_minor` is as asked for: None for all that is left.
@@ -55,11 +55,11 @@ async def issue(
     now: datetime,
     two_above: str | None = None,
 ) -> CreditNoteRow:
-    """Take back a part of an invoice, or all that is left of it, or return the note that the command issued.
+    """Credit a part of an invoice, or all that is left of it, or return the note that the command issued.
 
     The amount is with tax; it is shared out over the invoice's streams and taxes in proportion to what is left of them,
-    so notes for the whole add up to the invoice. Nothing due any more, the invoice is paid. Of a subscription's invoice
-    the credits of its period come back first, and those that were used lessen what is left.
+    so notes for the whole add up to the invoice. If nothing is due any more, the invoice is paid. Of a subscription's
+    invoice the credits of its period come back first, and those that were used lessen what is left.
 
     `two_above`: where an invoice's notes come to more than this, two operators have to have approved this one.
 
@@ -68,7 +68,7 @@ async def issue(
         NotFound: there is no such invoice.
         WrongInvoiceState: the invoice is a draft, void or uncollectible.
         Invalid: the amount is not positive.
-        ExceedsRemainder: the amount is more than is left; `extra["remaining"]` says what is.
+        ExceedsRemainder: the amount is more than is left; `remaining` says how much is left.
         IdempotencyConflict: the command issued another one.
     """
     row = await invoice.get(session, invoice_id, locked=True)

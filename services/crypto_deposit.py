@@ -1,4 +1,4 @@
-"""The book of deposits in PostgreSQL: which payment waits at which place, and what became final there."""
+"""Deposits in PostgreSQL: which payment waits at which deposit address, and what became final there."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -33,11 +33,11 @@ class PostgresDepositBook:
         scanned_height: int,
         at: datetime,
     ) -> DepositRecord:
-        """Give the payment the next index of the key, and keep the place that is derived from it.
+        """Give the payment the next index of the key, and store the deposit address that is derived from it.
 
-        Effect: the row of the place, and the index is taken.
+        Effect: the row of the address, and the index is used.
         Idempotent by: the payment.
-        Fails with: `IdempotencyConflict` when the payment has a place for another asset or amount; `OutcomeUnknown`
+        Fails with: `IdempotencyConflict` when the payment has an address for another asset or amount; `OutcomeUnknown`
             when the database broke off, which may have been after it committed.
         """
         try:

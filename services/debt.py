@@ -1,6 +1,6 @@
-"""What organizations owe: how much it is, and how what comes in pays it.
+"""Debts of organizations: how much they owe, and how incoming money pays it.
 
-Who changes a debt holds its lock (`repositories.debt.lock`) before it waits for any balance.
+Whoever changes a debt holds its lock (`repositories.debt.lock`) before it waits for any balance.
 """
 
 from datetime import datetime

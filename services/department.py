@@ -1,4 +1,4 @@
-"""Departments of an organization, and what its agents and keys spend for.
+"""Departments of an organization, and the attribution of its agents and keys.
 
 Whoever changes something holds the lock of the organization's row, so that nothing is attributed to a department that
 is being closed.
@@ -28,7 +28,7 @@ MAX_LEVELS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDepartment:
-    """A department that is asked for: of which organization, by which command."""
+    """A requested department: of which organization, by which command."""
 
     org_id: str
     name: str
@@ -72,7 +72,7 @@ async def create(session: AsyncSession, actor: Actor, wanted: NewDepartment) -> 
 
 
 async def close(session: AsyncSession, actor: Actor, department_id: str) -> Department:
-    """Close a department for good: nothing is spent for it any more. One that is closed stays as it is.
+    """Close a department for good: nothing can be spent for it any more. Idempotent.
 
     Raises:
         NotFound: there is no such department.
@@ -97,7 +97,7 @@ async def close(session: AsyncSession, actor: Actor, department_id: str) -> Depa
 
 
 async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wanted: Attribution) -> Agent:
-    """Say for which department and project an agent spends from now on.
+    """Set for which department and project an agent spends from now on.
 
     Raises:
         NotFound: there is no such agent.
@@ -115,7 +115,7 @@ async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wa
 async def attribute_key(
     session: AsyncSession, actor: Actor, key_id: str, wanted: Attribution
 ) -> tuple[ApiKey, Sequence[str]]:
-    """Say for which department and project the keys of a key's principal spend from now on; returns the ids of all.
+    """Set for which department and project all keys of a key's principal spend from now on; returns their ids.
 
     Their agent's own attribution does not count then. One that has expired counts too: a session by link spends as it.
 

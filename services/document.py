@@ -49,7 +49,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
 
     Raises:
         WrongInvoiceState: it has no number yet.
-        Conflict: nobody said who sells.
+        Conflict: no seller is configured.
     """
     number = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
@@ -75,11 +75,11 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
 
 
 async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNoteRow, seller: Party | None) -> Document:
-    """Return what the document of a credit note says: what it takes back of its invoice, by tax.
+    """Return what the document of a credit note says: what it credits of its invoice, by tax.
 
     Raises:
         WrongInvoiceState: its invoice has no number yet, which the document names.
-        Conflict: nobody said who sells.
+        Conflict: no seller is configured.
     """
     reference = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
@@ -126,7 +126,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
     """Return what the receipt of a payment says: what came in, before refunds and disputes.
 
     Raises:
-        Conflict: nothing came in, or nobody said who sells.
+        Conflict: nothing came in, or no seller is configured.
     """
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
@@ -147,10 +147,10 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
 
 
 async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentTerms, seller: Party | None) -> Document:
-    """Return what the tax document of a sale says: what came in with its tax, or what of it went back.
+    """Return what the tax document of a sale says: what came in with its tax, or what of it was refunded.
 
     Raises:
-        Conflict: nobody said who sells.
+        Conflict: no seller is configured.
     """
     zone = await billing_terms.clock(session, row.org_id, row.issued_at)
     buyer = await buyer_of(session, row.org_id, zone, row.party)
@@ -182,10 +182,10 @@ def _sold(terms: PaymentTerms, language: str) -> str:
 
 
 def known(seller: Party | None) -> Party:
-    """Return who the platform is.
+    """Return the seller.
 
     Raises:
-        Conflict: `document.no_seller`, nobody said so.
+        Conflict: `document.no_seller`, none is configured.
     """
     if seller is None:
         raise Conflict(
@@ -196,7 +196,7 @@ def known(seller: Party | None) -> Party:
 
 
 async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, told: Mapping[str, str] | None = None) -> Buyer:
-    """Return who an organization is: as it was told when its invoice was finalised, or as its profile says now.
+    """Return the buyer: as it was when its invoice was finalised, or as its profile says now.
 
     `zone`: whose days the document names, which its billing terms say.
     """

@@ -1,4 +1,4 @@
-"""Keeps documents: those that are not there are made, outside of any transaction, and are the same ever after."""
+"""Stores documents: a missing one is made outside of any transaction, and never changes afterwards."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ NOT_MADE = "document.not_made"
 
 @dataclass(frozen=True, slots=True)
 class Unmade:
-    """A document that is not there yet."""
+    """A document that has not been made yet."""
 
     org_id: str
     subject: str
@@ -36,7 +36,7 @@ class Unmade:
 
 
 class Documents:
-    """Finds documents, and makes those that are not there."""
+    """Finds documents, and makes missing ones."""
 
     def __init__(self, database: Database, maker: "Callable[[], DocumentMaker]", entities: LegalEntities) -> None:
         """Take what makes the maker, which is made with the first document, and who sells."""
@@ -49,7 +49,7 @@ class Documents:
         return cls(database, lambda: _maker(templates), entities)
 
     def seller_of(self, series: str) -> Party | None:
-        """Return who issued the documents of a series; None where nobody said so."""
+        """Return the seller of a series; None where none is configured."""
         try:
             return self.entities.of_series(series).seller
         except UnknownEntity:
@@ -64,14 +64,14 @@ class Documents:
         *,
         total_minor: int,
     ) -> StoredDocument | Unmade:
-        """Return the document of a subject, or what it has to say where there is none that comes to this total.
+        """Return the stored document of a subject, or the contents of one to be made if none has this total.
 
         Args:
             session: the caller's, who may see the subject.
             org_id: whose document it is.
             subject: the id of what it is about.
-            content: says what the document says, by the same session.
-            total_minor: what the subject comes to now.
+            content: returns the contents of the document, by the same session.
+            total_minor: the subject's total now.
         """
         found = await documents.latest(session, subject)
         if found is not None and found.total_minor == total_minor:
@@ -79,7 +79,7 @@ class Documents:
         return Unmade(org_id, subject, 1 if found is None else found.version + 1, await content())
 
     async def made(self, wanted: StoredDocument | Unmade) -> StoredDocument:
-        """Return the document, made now where it was not there. No transaction is open meanwhile."""
+        """Return the document; it is made now if there is none. Call it outside of any transaction."""
         if isinstance(wanted, StoredDocument):
             return wanted
         self._maker = self._maker or self._make_maker()
@@ -99,8 +99,8 @@ class Documents:
     async def issue(self, rows: Sequence[InvoiceRow]) -> int:
         """Make the documents of numbered invoices that have none yet, and return how many; nothing is made twice.
 
-        Where nobody said who sells there are none. One that cannot be made raises an alert, and keeps nobody else from
-        theirs.
+        Without a configured seller there are none. One that cannot be made raises an alert, and does not block the
+        others.
         """
         named = [row for row in rows if self.seller_of(row.series) is not None]
         if not named:

@@ -1,4 +1,4 @@
-"""Converts what agents have earned in credits into credits that their organization spends."""
+"""Converts credits that agents have earned into credits that their organization can spend."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +50,7 @@ async def convert(
     command_id: str,
     now: datetime,
 ) -> Conversion:
-    """Convert an amount of an agent's earnings, or all that can be, or return what the command converted.
+    """Convert an amount of an agent's earnings, or all that can be converted, or return what the command converted.
 
     Credits that would end sooner get `renew_days`; those that would have ended all the same stay where they are, and so
     does what the agent was sold for within `hold_back.refunds`, the time in which it can be given back, and what the
@@ -59,7 +59,7 @@ async def convert(
 
     Raises:
         NotFound: the organization has no such agent.
-        InsufficientFunds: not so much can be converted, or nothing.
+        InsufficientFunds: less than the amount can be converted, or nothing.
         IdempotencyConflict: the command converted something else.
     """
     agent = await agents.get(session, agent_id)
@@ -124,7 +124,7 @@ async def page(
     limit: int,
     now: datetime,
 ) -> list[AgentEarnings]:
-    """Return what up to `limit` agents of an organization have, newest agents first, those before the id `before`.
+    """Return the earnings of up to `limit` agents of an organization, newest agents first, before the id `before`.
 
     With `agent_id`, it is what this one has. `days` is what earnings get that would end sooner. Needs the platform's
     session.

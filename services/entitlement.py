@@ -1,4 +1,4 @@
-"""How an organization stands with what its plan entitles it to: the one check that every endpoint asks."""
+"""What an organization's plan entitles it to, and how much is used: the one check that every endpoint calls."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +17,7 @@ from services import project
 async def standing_of(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement
 ) -> Standing:
-    """Return the limit and what is used of it; without a lock that is what it was a moment ago."""
+    """Return the limit and how much of it is used; without a lock this may already have changed."""
     if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
         usage = await project.usage_of(session, organization, plans)
         if entitlement is Entitlement.PROJECTS:
@@ -41,7 +41,7 @@ async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | No
 async def check(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement, number: int = 1
 ) -> Standing:
-    """Refuse so many more of something where there is no room for them.
+    """Refuse so many more of something if the limit does not allow them.
 
     Raises:
         LimitReached: of projects or deployments.
@@ -59,7 +59,7 @@ async def check(
 
 
 async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, principal: str, before: int) -> None:
-    """Refuse the person who has just been given a first key where the plan has no seat left.
+    """Refuse the first key of a person if the plan has no seat left.
 
     Whoever acts by a link, without a key, takes a seat as well. The caller holds the lock of the organization's keys,
     and says how many people had one before.

@@ -1,4 +1,4 @@
-"""Alerts of banks that soon take no evidence any more; functions on a platform session."""
+"""Alerts of chargebacks whose evidence is due soon; functions on a platform session."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ async def close_others(session: Writes, payment_id: str, dispute: Dispute) -> No
 
 
 async def alert_of_near(session: AsyncSession, now: datetime) -> int:
-    """Alert of each chargeback whose bank has no evidence and soon takes none; once for each date that it sets.
+    """Alert of each chargeback whose evidence is due soon and not submitted; once for each due date.
 
     Its next event closes the alert, once the bank has its answer or has decided. Returns how many are new.
     """

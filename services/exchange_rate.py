@@ -1,4 +1,4 @@
-"""What limits in money count by: the price of a credit, and exchange rates, which operators set and nobody changes."""
+"""The rates by which limits in money count: the price of a credit, and exchange rates, which operators add."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from runtime.database import driver_connection
 
 
 async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) -> None:
-    """Note what a credit costs, in its currency and in those that have an exchange rate, where that has changed.
+    """Store the price of a credit, in its currency and in those that have an exchange rate, if it has changed.
 
     Controls in these currencies count by it. The price itself is never too old.
     """
@@ -31,7 +31,7 @@ async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) ->
 
 
 async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: CreditPrice) -> SpendRate:
-    """Set an exchange rate, and with it what a credit is worth. One that is set already is returned.
+    """Add an exchange rate, and with it the value of a credit. Idempotent: the same rate is returned.
 
     Raises:
         Conflict: `exchange_rate.exists`, the pair has another rate from that very time on.

@@ -1,9 +1,9 @@
-"""Makes notifications of facts: the events of the outbox, and alerts. Each in the transaction that reads it.
+"""Creates notifications from the events of the outbox and from alerts, each in the transaction that reads it.
 
-The place in the outbox and `told_at` of an alert are written with the notifications, in one transaction. Whoever is
-killed before it commits has written nothing, and whoever comes next begins at the same place; two at once wait for each
-other at the cursor's row, and at the rows of the alerts. Unique rows stand behind that: a source is told once to each
-principal over each channel, whatever is read twice.
+The place in the outbox and `told_at` of an alert are written with the notifications, in one transaction. A process that
+dies before it commits has written nothing, and the next one begins at the same position; two at once wait for each
+other at the cursor's row, and at the rows of the alerts. Unique rows make sure of it: a principal is notified of a
+source once over each channel, even if it is read twice.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -41,10 +41,10 @@ from runtime.identity import new_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What people are to be told.
+    """What people are notified of.
 
     Attributes:
-        source: what makes it one: told again, it changes nothing.
+        source: its id: notifying of it again changes nothing.
         kind: of notifications.
         fact: the type of the event, or `alert`.
         subject: the id of what it is about.
@@ -66,7 +66,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How many facts were read, how many notifications are new, and whether there may be more facts."""
+    """How many events or alerts were read, how many notifications are new, and whether there may be more to read."""
 
     facts: int
     written: int
@@ -74,7 +74,7 @@ class Told:
 
 
 def about_event(row: EventRow) -> About:
-    """Say what an event is told as."""
+    """Return the notification of an event."""
     kind = BY_FACT[row.type]
     return About(
         source=row.id,
@@ -88,7 +88,7 @@ def about_event(row: EventRow) -> About:
 
 
 def about_alert(row: Alert, *, for_platform: bool, source: str | None = None) -> About:
-    """Say what an alert is told as: to its organization by its kind, to the platform by its severity."""
+    """Return the notification of an alert: to its organization by its kind, to the platform by its severity."""
     kind = BY_NAME[f"alert_{row.severity}"] if for_platform else type_of_alert(row.kind, row.severity)
     return About(
         source=source or row.id,
@@ -132,7 +132,7 @@ def rows_of(about: About, person: Person, ways: Mapping[str, Cadence], now: date
 def recipients(
     about: About, people: Collection[Person], *, also: Collection[str] = ()
 ) -> list[tuple[Person, dict[str, Cadence]]]:
-    """Return who is told, and how.
+    """Return who is notified, and how.
 
     Where nobody is left to be told of what has to reach somebody, because whoever was has gone, it is in the inbox of
     everybody who would be told if nobody had chosen otherwise.
@@ -140,7 +140,7 @@ def recipients(
     Args:
         about: the fact.
         people: of its organization, or of the platform.
-        also: channels that a rule names besides.
+        also: further channels that a rule names.
     """
     found = []
     for person in people:
@@ -155,7 +155,7 @@ def recipients(
 
 
 async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> Told:
-    """Read the next events of the outbox that people are told of, and write what each of them is told.
+    """Read the next events of the outbox that people are notified of, and write the notifications.
 
     Args:
         session: of the platform.
@@ -181,7 +181,7 @@ async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> To
 
 
 async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Role]], *, now: datetime) -> Told:
-    """Write who is told of alerts that nobody was told of yet, and that they were.
+    """Write the notifications of alerts that have none yet, and mark those alerts.
 
     Args:
         session: of the platform.
@@ -240,7 +240,7 @@ def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
 
 
 class Contacts:
-    """The addresses that a mail of a fact goes to anyway, read once for each organization and purpose."""
+    """The addresses that get a mail about the same event, read once for each organization and purpose."""
 
     def __init__(self, session: AsyncSession) -> None:
         """Take the session of the platform."""
@@ -248,7 +248,7 @@ class Contacts:
         self._contacts: dict[tuple[str, Purpose], frozenset[str]] = {}
 
     async def leave_out(self, about: About, person: Person, ways: Mapping[str, Cadence]) -> Mapping[str, Cadence]:
-        """Return the ways without the channels whose address has a mail of the same fact."""
+        """Return the ways without the channels whose address gets a mail about the same event."""
         if about.mailed is None or person.org_id is None or ways.keys() <= {INBOX}:
             return ways
         of = (person.org_id, about.mailed)

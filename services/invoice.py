@@ -48,7 +48,7 @@ async def draft(
     now: datetime,
     own: Written = NOTHING,
 ) -> InvoiceRow:
-    """Begin an invoice that nobody can pay yet, or return the one that the command began, edited or finalised since.
+    """Create a draft, or return the one that the command created, edited or finalised since.
 
     Args:
         session: of the platform.
@@ -137,7 +137,7 @@ async def finalise(
     command_id: str,
     now: datetime,
 ) -> InvoiceRow:
-    """Make an invoice of a draft: discounts, granted credits, tax, purchased credits, the books; without a number yet.
+    """Finalise a draft: discounts, granted credits, tax, purchased credits, the books; without a number yet.
 
     It is `open` afterwards, or `paid` where nothing is due: a zero invoice, or one that credits pay. Where the country
     of the organization is not proven, tax is charged and an alert puts the case before an operator.
@@ -196,7 +196,7 @@ async def clock(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
 
 
 async def number_page(session: AsyncSession, series: str = DocumentType.INVOICE.value, limit: int = 500) -> int:
-    """Number up to `limit` finalised invoices of a series in order, and return how many; alone in its transaction.
+    """Number up to `limit` finalised invoices of a series in order; returns how many. Alone in its transaction.
 
     Call it until it returns less than `limit`. Invoices that are locked meanwhile are left for the next call.
     """
@@ -340,5 +340,5 @@ def unsaved(
 
 
 def details_of(row: InvoiceRow) -> dict[str, str]:
-    """Return what the audit trail says of an invoice."""
+    """Return what the audit trail records about an invoice."""
     return {"amount": format_amount(row.total_minor, row.currency), "currency": row.currency}

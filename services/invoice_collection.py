@@ -1,4 +1,4 @@
-"""Begins to collect an invoice, in the transaction that finalises it or later; the workflow does the rest."""
+"""Starts the collection of an invoice, in the transaction that finalises it or later; the workflow does the rest."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,17 +28,17 @@ async def begin(
     now: datetime,
     announced: bool = False,
 ) -> Collection | None:
-    """Have an invoice collected, or return what it is collected by already; None where nothing is due of it.
+    """Start collecting an invoice, or return its present collection; None if nothing is due.
 
     Args:
         session: of the platform.
-        actor: who has it collected.
+        actor: who starts it.
         row: the invoice, finalised; the caller holds its lock or has just made it.
         method: whether the stored method is charged.
         days: when it is dunned, see `Collection`.
         command_id: of the first event.
         now: when it begins; what is charged is charged from then on.
-        announced: whether somebody else mails that it was issued.
+        announced: whether another step mails that it was issued.
     """
     held = await invoice_collection.lock(session, row.id)
     if held is not None:
@@ -63,7 +63,7 @@ async def begin(
 
 
 async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
-    """Refuse to take money for what the provider of a subscription requests or has taken: it would be taken twice.
+    """Refuse to charge what the provider of a subscription requests or has taken: it would be charged twice.
 
     Raises:
         WrongInvoiceState: it is requested there, and not paid, and `extra["pay_url"]` is the page, where one is known;
@@ -101,7 +101,7 @@ async def begin_later(
     command_id: str,
     now: datetime,
 ) -> Collection:
-    """Have an invoice collected that was left to its organization until now; the same command does so once.
+    """Start collecting an invoice that its organization was to pay by itself; idempotent for the command.
 
     Raises:
         NotFound: there is no such invoice.

@@ -1,4 +1,4 @@
-"""How an invoice ends that is not paid, and how one goes on that was reopened: each is the caller's transaction."""
+"""Ends invoices that are not paid, and resumes the collection of reopened ones; each in the caller's transaction."""
 
 from datetime import datetime
 
@@ -33,7 +33,7 @@ async def void(
     *,
     two_above: str | None = None,
 ) -> InvoiceRow:
-    """Take back all that an invoice booked, and give its credits back; the command that did so finds it void.
+    """Void an invoice: reverse all that it booked, and refund its credits; a repeated command finds it void.
 
     `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
 
@@ -119,7 +119,7 @@ async def give_up(
 
 
 async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
-    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened; twice is once.
+    """Resume charges and dunning of an invoice that a refund or a chargeback has reopened. Idempotent.
 
     Raises:
         NotFound: there is no such invoice.

@@ -1,4 +1,4 @@
-"""What finalising an invoice takes, charges and books: discounts, granted credits, tax, purchased credits."""
+"""Finalises an invoice: discounts, granted credits, tax, purchased credits, and what is booked."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -74,7 +74,7 @@ def worked_out(
     command_id: str,
     now: datetime,
 ) -> Finalised:
-    """Return what finalising writes of a draft and moves; nothing is read or written.
+    """Return what finalising a draft writes and posts; nothing is read or written.
 
     Args:
         row: the draft.
@@ -165,7 +165,7 @@ async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, 
 
 
 async def locked_credits(connection: asyncpg.Connection, org_id: str, currency: str, now: datetime) -> CreditsAtHand:
-    """Return the credits of an organization; nobody takes them until the transaction ends."""
+    """Return the credits of an organization, locked until the transaction ends."""
     wallet, receivable = accounts.org_credits(org_id), accounts.org_receivable(org_id, currency)
     await Ledger(connection).lock_balances([wallet, receivable])
     return (await invoice.credits_at_hand(connection, [org_id], now)).get(org_id, CreditsAtHand())

@@ -1,4 +1,4 @@
-"""Items that an organization is charged with its next monthly invoice."""
+"""Items that are charged with an organization's next monthly invoice."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ MOST_ITEMS = 100
 
 
 async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> InvoiceItemRow:
-    """Have something charged with the organization's next monthly invoice, or return what the command did before.
+    """Add an item to the organization's next monthly invoice, or return the one that the command added.
 
     Raises:
         NotFound: there is no such organization.
@@ -43,7 +43,7 @@ async def add(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> Invoi
 
 
 async def remove(session: AsyncSession, actor: Actor, item_id: str, now: datetime) -> InvoiceItemRow:
-    """Charge an item no more; one that was removed already stays so.
+    """Remove an item, so that it is not charged. Idempotent.
 
     Raises:
         NotFound: there is no such item.

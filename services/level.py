@@ -1,4 +1,4 @@
-"""Levels by reputation: written by operators, and held against what would pass their limits."""
+"""Levels by reputation: written by operators, and enforced when an escrow is funded."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,7 +24,7 @@ async def write(
 ) -> ReputationLadderRow:
     """Write the next version of the levels, or return the one that the command wrote.
 
-    It acts on quotes and contracts that are made later, and at once on what may be funded.
+    It applies to quotes and contracts that are made later, and at once to what may be funded.
 
     Raises:
         Invalid: `reputation.levels_invalid`.

@@ -1,4 +1,4 @@
-"""Queues mails in the transaction of what they are about, and sets who gets them."""
+"""Queues mails in the transaction of the event that they are about, and sets who gets them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,15 +25,15 @@ async def queue(
     data: Mapping[str, str],
     also: Sequence[str] = (),
 ) -> None:
-    """Queue a mail to an organization, in the transaction of the fact that it tells of; once for each key.
+    """Queue a mail to an organization, in the transaction of the event that it is about; once for each key.
 
-    It goes to the contacts that the organization has now, so whoever changes them afterwards diverts nothing. Where
-    there is none, the contacts count that are there when it is sent.
+    It goes to the contacts that the organization has now, so changing them afterwards diverts nothing. If there are
+    none, it goes to the contacts at the time of sending.
 
     Args:
         session: of the platform, or of that organization.
         key: names the fact and its scope, `invoice:{id}:issued`.
-        org_id: who is told.
+        org_id: the organization.
         kind: what happened.
         data: the values that the kind takes, see `domain.mail`; amounts as decimal strings, days as `2026-11-30`.
         also: addresses besides those of contacts.
@@ -67,9 +67,10 @@ async def set_contacts(
     command_id: str,
     now: datetime,
 ) -> OrganizationContacts:
-    """Set an organization's contacts, and write to those that it had about security until then.
+    """Set an organization's contacts, and notify those that it had for security until then.
 
-    A language alone is set without a mail. There are so many mails a day, because nobody has verified the addresses.
+    A language alone is set without a mail. The number of mails a day is limited, because the addresses are not
+    verified.
 
     What the command has set before is not set again, whatever version it was for.
 
@@ -80,7 +81,7 @@ async def set_contacts(
         language: of its mails; None leaves it.
         contacts: all of them; None leaves them.
         expected: for which version of the contacts this is; None for whichever it is.
-        command_id: what this is done once by.
+        command_id: makes it idempotent.
         now: the time.
 
     Returns:

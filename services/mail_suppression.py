@@ -1,4 +1,4 @@
-"""Keeps mail from addresses where it came back, and takes the reports that say so."""
+"""Suppresses addresses whose mail bounced, and reads the reports that say so."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -25,7 +25,7 @@ _CAME_BACK = "Mail to this address came back, so none is sent there."
 
 
 class Bounces:
-    """Makes the addresses that mails come back to, and reads what comes to them."""
+    """Makes the addresses that bounced mails return to, and reads what arrives there."""
 
     def __init__(self, mailbox: str, signer: Signer) -> None:
         """Take the address that gets a suffix for each mail, and what signs that."""
@@ -33,11 +33,11 @@ class Bounces:
 
     @classmethod
     def of(cls, mailbox: str | None, keys: SecretStr | None) -> "Bounces | None":
-        """Return what a deployment has; None where it has no address for mails that come back."""
+        """Return the one of a deployment; None if it has no address for bounced mails."""
         return None if mailbox is None else cls(mailbox, Signer(keys, purpose=PURPOSE))
 
     def address(self, to: str, day: date) -> str:
-        """Return where a mail to an address comes back to that is sent on a day."""
+        """Return the bounce address of a mail that is sent to an address on a day."""
         return bounce_address(self._mailbox, day, self._signer.sign(signed_text(to, day)))
 
     def read(self, raw: bytes, recipient: str | None, today: date) -> tuple[str, str, date] | None:
@@ -51,7 +51,7 @@ class Bounces:
             today: of the request.
 
         Raises:
-            BadSignature: we sent no mail that came back so.
+            BadSignature: the bounced mail was not sent from here.
         """
         given = recipients_of(raw) if recipient is None else (recipient,)
         tokens = [token for each in given if (token := token_of(self._mailbox, each, today)) is not None]
@@ -68,14 +68,14 @@ class Bounces:
 
 
 class SuppressingNotifier:
-    """Carries mails but to addresses that are suppressed, and suppresses those that the server says are gone."""
+    """Sends mails except to suppressed addresses, and suppresses those that the server reports as gone."""
 
     def __init__(self, carrier: Notifier, database: Database) -> None:
         """Take who carries mails; the platform's role reads and writes suppressions."""
         self._carrier, self._database = carrier, database
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
-        """Hand a mail over to whom it can reach; the others are among `refused`, and `suppressed` names them."""
+        """Send a mail to those that it can reach; the others are among `refused`, and `suppressed` names them."""
         async with self._database.platform() as session:
             held = await suppressions.among(session, message.to)
         left = tuple(address for address in message.to if address not in held)
@@ -92,13 +92,13 @@ class SuppressingNotifier:
 
 
 async def suppress(session: AsyncSession, address: str, status: str, *, sent_on: date | None) -> None:
-    """Send no more mail to an address, and tell the organizations that have it among their contacts, or operators.
+    """Suppress an address, and alert the organizations that have it among their contacts, or operators.
 
     Args:
         session: of the platform.
         address: whose server said that it is gone.
         status: the code with which it said so.
-        sent_on: when the mail was sent that came back; None where it was refused at the door, now.
+        sent_on: when the bounced mail was sent; None if the server refused it at once, now.
     """
     suppression_id = new_id("sup")
     if not await suppressions.add(session, suppression_id, address, status, sent_on=sent_on or date.max):

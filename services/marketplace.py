@@ -37,7 +37,7 @@ ACTION = "marketplace.purchase"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOffer:
-    """What an organization, or an operator, wants an agent to be offered for."""
+    """The offer that an organization, or an operator, wants to make of an agent."""
 
     model: OfferModel
     price_minor: int | None
@@ -50,7 +50,7 @@ class NewOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bought:
-    """A purchase, or why there is none; `is_new` when this request made it."""
+    """A purchase, or the refusal; `is_new` if this request made it."""
 
     purchase: MarketplacePurchase | None
     is_new: bool = False
@@ -68,9 +68,9 @@ async def offer_agent(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Write what an agent is offered for; what was sold stays as it was sold. Needs the platform's session.
+    """Write an agent's offer; purchases keep the terms that they were made at. Needs the platform's session.
 
-    What the command has offered before is not offered again, whatever version it was for.
+    A repeated command changes nothing, whatever version it was for.
 
     Args:
         session: of the platform.
@@ -79,14 +79,14 @@ async def offer_agent(
         wanted: the offer.
         creator_bps: the creator's share, which an operator sets; None leaves it as it is.
         expected: for which version of the offer this is; None for whichever it is, or for none.
-        command_id: what this is done once by.
+        command_id: makes it idempotent.
         now: the time.
 
     Raises:
         NotFound: there is no such agent.
         PreconditionFailed: the offer is of another version, or there is none.
-        Invalid: the price goes not with the model or cannot be charged, or the agent is private.
-        AgentRetired: it was retired, and is sold no more.
+        Invalid: the price does not fit the model or cannot be charged, or the agent is private.
+        AgentRetired: it was retired, and is no longer sold.
         IdempotencyConflict: the command has offered it otherwise.
     """
     agent = await agents.lock(session, agent_id)
@@ -155,7 +155,7 @@ async def buy(
     command_id: str,
     now: datetime,
 ) -> Bought:
-    """Buy an agent that is free or costs credits, or return the purchase by which the organization has it already.
+    """Buy an agent that is free or costs credits, or return the purchase that the organization already has.
 
     One that is priced by usage is added at the prices of this moment, which stay; where the caller names the prices
     that it has seen, they are the organization's from now on.
@@ -166,8 +166,8 @@ async def buy(
     Raises:
         AgentRetired: the agent was retired meanwhile.
         OrganizationSuspended, OrganizationClosed: buyer or seller was stopped.
-        Conflict: `marketplace.retired`, `marketplace.suspended`, or `marketplace.offer_changed`: it is not what the
-            caller has seen.
+        Conflict: `marketplace.retired`, `marketplace.suspended`, or `marketplace.offer_changed`: the offer is not the
+            one that the caller has seen.
         IdempotencyConflict: the command has bought another agent.
     """
     org_id = actor.org_id
@@ -221,7 +221,7 @@ async def owned_now(session: AsyncSession, org_id: str, agent_id: str, now: date
 
 
 async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> None:
-    """Refuse to sell an agent anew while a chargeback of an earlier purchase is open or lost.
+    """Refuse to sell an agent again while a chargeback of an earlier purchase is open or lost.
 
     One purchase at most is suspended for it: where several months are charged back after they had ended, the others
     stay ended. Needs the platform's session.
@@ -244,9 +244,9 @@ async def is_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> 
 
 
 def is_kept(purchase: MarketplacePurchase, now: datetime) -> bool:
-    """Tell whether a purchase by which an organization has an agent keeps it from buying the agent anew.
+    """Tell whether a purchase prevents the organization from buying the agent again.
 
-    So does one that a chargeback suspends, also after its period: it is active again once the chargeback is won.
+    One that a chargeback suspends does so too, also after its period: it is active again once the chargeback is won.
     """
     return purchase.status != PurchaseStatus.ACTIVE.value or not is_over(purchase.ends_at, now)
 
@@ -262,7 +262,7 @@ def new_purchase(
     before: MarketplacePurchase | None = None,
     tax_minor: int = 0,
 ) -> MarketplacePurchase:
-    """Return the row of a sale, with its price divided; what paid it is still to be added.
+    """Return the row of a sale, with its price shared; the payment is still to be added.
 
     `tax_minor` of the price is tax, and the rest is shared.
 
@@ -319,17 +319,15 @@ def shown_prices(prices: Mapping[str, int] | None) -> dict[str, str] | None:
 async def refund(
     session: AsyncSession, actor: Actor, purchase_id: str, *, window: timedelta, command_id: str, now: datetime
 ) -> MarketplacePurchase:
-    """Refund a purchase that was free or paid with credits: access goes, and the shares come back.
+    """Refund a purchase that was free or paid with credits: access ends, and the shares are reversed.
 
-    Returns the purchase that the command has refunded before.
-
-    What was used of the price stays where it is. What the agent has not got any more is what its organization owes.
-    Needs the platform's session.
+    Returns the purchase that the command has refunded before. The used part of the price is not refunded. What the agent
+    no longer has, its organization owes. Needs the platform's session.
 
     Raises:
         NotFound: there is no such purchase.
         Conflict: see `check_refundable` and `domain.marketplace.metered.UsedUp`.
-        OrganizationClosed: nothing is given to the buyer any more.
+        OrganizationClosed: the buyer is closed and cannot be refunded.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     if seen.price_minor is not None:
@@ -361,13 +359,13 @@ async def deduct_used(
     provider: str | None = None,
     refund_id: str | None = None,
 ) -> int:
-    """Write what was used of a purchase and return how much comes back of what is left of its price.
+    """Write what was used of a purchase and return how much of the rest of its price is refunded.
 
     `refund_id` is the refund of its payment that it counts for: where that is refused, it counts for no other one.
     `provider` gives that refund back.
 
     Raises:
-        UsedUp: nothing does.
+        UsedUp: nothing is left.
     """
     purchase.used_minor = await used_now(session, purchase, left_minor, provider=provider)
     if refund_id is not None:

@@ -1,4 +1,4 @@
-"""Renewing agents that are paid by the month: each period is a purchase of its own, made once after the one before.
+"""Renews agents that are paid by the month: each period is a purchase of its own, made once after the one before.
 
 The price and the share are those at which the agent was bought first.
 """
@@ -37,7 +37,7 @@ _ON_ITS_WAY = AWAITING - {PaymentStatus.REQUIRES_ACTION}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """The next period of a purchase that costs money, and what paid the last one."""
+    """The next period of a purchase in money, and the payment of the last one."""
 
     purchase_id: str
     org_id: str
@@ -53,8 +53,8 @@ async def renew(
 ) -> MarketplacePurchase | Due | None:
     """Buy the next period with credits, or return what has to be paid for it in money.
 
-    None where it is not due, is not renewed any more, so that it ends with its period, or was not paid: then it is
-    tried again a day later, some times, and a mail says so. Needs the platform's session; the caller commits.
+    None if it is not due, is not renewed any more, so that it ends with its period, or was not paid: then it is tried
+    again a day later, some times, and a mail says so. Needs the platform's session; the caller commits.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     await debt.lock(session, seen.payee_org_id)
@@ -156,7 +156,7 @@ async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offe
 
 
 async def tried(session: AsyncSession, due: Due, *, now: datetime) -> None:
-    """Note that a payment was asked for, or that nobody could be asked; the next one follows a day later."""
+    """Note that a payment was requested, or that none could be; the next try follows a day later."""
     row = await marketplace.get_purchase(session, due.purchase_id, lock=True)
     if row.renews_at is not None and row.tries == due.tries:
         row.tries += 1
@@ -164,7 +164,7 @@ async def tried(session: AsyncSession, due: Due, *, now: datetime) -> None:
 
 
 async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> MarketplacePurchase:
-    """Let a purchase end with the period that was paid, or at once where uses are paid. Needs the platform's session.
+    """End a purchase with the period that was paid, or at once if it is priced by usage. Needs the platform's session.
 
     Raises:
         NotFound: there is no such purchase.
@@ -181,7 +181,7 @@ async def cancel(session: AsyncSession, actor: Actor, purchase_id: str) -> Marke
 
 
 def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
-    """Return how a purchase stands once it was cancelled.
+    """Return the status of a purchase after it is cancelled.
 
     Raises:
         Conflict: `marketplace.not_renewing`.

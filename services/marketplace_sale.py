@@ -1,4 +1,4 @@
-"""Credits for an agent: taken through the spend controls, shared between creator and platform, and given back.
+"""Sales of agents for credits: charged under the spend controls, shared between creator and platform, and refunded.
 
 A purchase with credits and a use of an agent that is priced by usage are both such a sale.
 """
@@ -36,9 +36,9 @@ Sale = MarketplacePurchase | MarketplaceUse
 async def pay(
     session: AsyncSession, sale: Sale, spend: NewSpend, *, pays_out_granted: bool, now: datetime
 ) -> DomainError | None:
-    """Take the price through the spend controls and share it, or return the refusal.
+    """Charge the price under the spend controls and share it, or return the refusal.
 
-    The lots go along: what they cost becomes payable with the creator's part, as when an escrow is released. The caller
+    The lots move with it: their cost becomes payable with the creator's part, as when an escrow is released. The caller
     holds the lock of what the seller owes.
     """
     connection = await driver_connection(session)
@@ -67,13 +67,13 @@ async def pay(
 async def capture(
     session: AsyncSession, sale: MarketplaceUse, *, key: str, pays_out_granted: bool, now: datetime
 ) -> Changed:
-    """Take the price from the reservation `sale.spend_id`, share it and release the rest, or return the first answer.
+    """Capture the price from the reservation `sale.spend_id`, share it, release the rest, or return the first answer.
 
     The caller holds the lock of what the seller owes.
 
     Raises:
         Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
-        IdempotencyConflict: the key stands for something else.
+        IdempotencyConflict: the key was used for another command.
     """
     connection = await driver_connection(session)
     ledger, spending = Ledger(connection), Spending(connection, sale.org_id)
@@ -124,7 +124,7 @@ async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_
 
 
 async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
-    """Refuse to give back what the creator has given back already, because the buyer's own payment was taken back.
+    """Refuse a refund that the creator has already paid for, because the buyer's own payment was reversed.
 
     The caller holds the locks of what both sides owe, which a recovery takes as well.
 
@@ -139,7 +139,7 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
 
 
 async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:
-    """Give an amount of the price back and take it from both shares.
+    """Refund an amount of the price from both shares.
 
     What the agent has not got any more its organization owes.
 

@@ -39,7 +39,7 @@ ACTION = "marketplace.use"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUse:
-    """What is used of an agent, and by whom: `spend` has the key and the spender, and its quantity is that of units."""
+    """A requested use of an agent: `spend` has the key and the spender, and its quantity is the number of units."""
 
     agent_id: str
     meter: str | None
@@ -48,7 +48,7 @@ class NewUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """A use with the spend that paid it, or why there is none; `replayed` when its key had paid it before."""
+    """A use with the spend that paid it, or the refusal; `replayed` if its key had paid it before."""
 
     use: MarketplaceUse | None = None
     spend: Spend | None = None
@@ -58,7 +58,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
-    """A use that is reserved with its spend, or why it is not; `replayed` when its key had reserved it before."""
+    """A reserved use with its spend, or the refusal; `replayed` if its key had reserved it before."""
 
     agreed: MarketplaceAgreedUse | None = None
     spend: Spend | None = None
@@ -68,7 +68,7 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """What uses of an agent cost an organization: by which purchase, for each meter, and how it is shared."""
+    """The price of an agent's uses for an organization: by which purchase, for each meter, and how it is shared."""
 
     agent_id: str
     payee_org_id: str
@@ -80,9 +80,10 @@ class Priced:
 async def use_plainly(
     connection: asyncpg.Connection, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime
 ) -> Used | None:
-    """Charge a use by one statement and answer it or its refusal; None, and nothing is done, where `use` has to decide.
+    """Charge a use by one statement and return it or its refusal; None, without any effect, where `use` has to decide.
 
-    That is what is not sold, a key that is known, a purchase that changes meanwhile, and a seller that has ever owed.
+    `use` decides about agents that are not sold, known keys, purchases that change meanwhile, and sellers that have
+    owed before.
 
     Args:
         connection: of the platform, in no transaction.
@@ -153,7 +154,7 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
 async def reserve(
     session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, expires_at: datetime, now: datetime
 ) -> Reserved:
-    """Set the price of a use aside, or return what its key has set aside already; price and share are agreed by it.
+    """Reserve the price of a use, or return what its key has reserved; price and share are agreed by it.
 
     The caller commits also where a spend control refused. Needs the platform's session. Raises as `use`.
     """
@@ -189,14 +190,14 @@ async def capture(
     pays_out_granted: bool,
     now: datetime,
 ) -> Changed:
-    """Charge so many units of what was reserved, or all of them, at the agreed price; the rest goes back.
+    """Charge some of the reserved units, or all of them, at the agreed price; the rest is released.
 
     What was agreed holds, also when the agent was retired or left the library meanwhile. Needs the platform's session.
 
     Raises:
         Invalid: more is captured than was reserved.
         Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
-        OrganizationClosed: the seller is, and what it earned could be paid out to nobody.
+        OrganizationClosed: the seller is closed, so its earnings could not be paid out.
         IdempotencyConflict: the key stands for something else.
     """
     if quantity is not None and quantity > agreed.quantity:
@@ -280,7 +281,7 @@ async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, no
 async def charge_agreed(
     session: AsyncSession, agreed: MarketplaceAgreedUse, spend: NewSpend, *, pays_out_granted: bool, now: datetime
 ) -> Used:
-    """Charge what a usage event has reported, as it was agreed, or why not: it does not fit, or a party is closed.
+    """Charge a reported use as agreed, or return why not: a limit or the credits do not allow it, or a party is closed.
 
     The caller holds the lock of what the seller owes, and has made sure that it was not charged before.
 
@@ -365,13 +366,13 @@ async def refund(
     command_id: str,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
-    """Give back what a use cost, all of it: both shares go, and the limits have it again. Needs the platform's session.
+    """Refund a use in full: both shares are reversed, and limits count it as refunded. Needs the platform's session.
 
     Raises:
-        Invalid: a part is asked for.
+        Invalid: a partial refund is requested.
         Conflict: `spend.refunded`, or `marketplace.suspended`, see `refuse_recovered`.
         IdempotencyConflict: the command made another refund.
-        OrganizationClosed: nothing is given to the buyer any more.
+        OrganizationClosed: the buyer is closed and cannot be refunded.
     """
     seen = await marketplace.use_of(session, spend.id)
     assert seen is not None

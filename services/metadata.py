@@ -1,4 +1,4 @@
-"""Changes of what can be changed of an object: columns of its own, and what an organization has written on it."""
+"""Changes objects: their own columns, and the `external_id` and metadata that an organization wrote on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Change:
         expected: for which versions the change was made.
         written: `external_id` and `metadata`, those that are named.
         columns: what is named of the row's own, by its name in the API: the columns and their values.
-        command_id: what the change is made once by.
+        command_id: makes the change idempotent.
     """
 
     noun: str
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What is written on an object after a change, the version that it is, and the names of what is different."""
+    """What is written on an object after a change, its version, and the names of the changed fields."""
 
     own: ObjectMetadata | None
     version: int
@@ -61,7 +61,7 @@ def version_of(own: ObjectMetadata | None, row: Versioned | None = None) -> int:
 
 
 async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versioned | None = None) -> Changed:
-    """Make a change, with its entry in the audit trail and its event; what is as it was already has neither.
+    """Make a change, with its audit entry and its event; a change without effect has neither.
 
     A change that its command has made before is not made again, whatever version it was made for.
 
@@ -73,7 +73,7 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
 
     Raises:
         PreconditionFailed: the object is of another version.
-        Invalid: metadata cannot be kept.
+        Invalid: the metadata is not allowed.
         ExternalIdTaken: another object has the id.
         IdempotencyConflict: the command has made another change.
     """

@@ -1,4 +1,4 @@
-"""Imports a price list: what is new or changed is added, from a moment on; what was rated before stays as it was."""
+"""Imports a price list: new and changed prices are added from a time on; what was rated before stays as it was."""
 
 from dataclasses import dataclass, replace
 
@@ -29,7 +29,7 @@ class Imported:
 
 
 async def import_prices(session: AsyncSession, found: PriceMap, *, sha256: str) -> Imported:
-    """Add the prices of a list that differ from those in force when it begins to hold; a second time adds nothing."""
+    """Add the prices of a list that differ from those in force when the list becomes valid. Idempotent."""
     await prices.lock_imports(session)
     standing = await prices.in_force(session, found.valid_from)
     fresh, conflicts = list[ModelPrice](), list[str]()

@@ -1,4 +1,4 @@
-"""Notifications, as principals set them up: their channels, what they want to be told, and what they switch off."""
+"""Notification settings of principals: their channels, their preferences, and what they unsubscribe from."""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -49,7 +49,7 @@ _CODES = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewChannel:
-    """What a principal asks for."""
+    """A requested channel."""
 
     kind: ChannelKind
     target: str
@@ -59,11 +59,11 @@ class NewChannel:
 async def create_channel(
     session: AsyncSession, actor: Actor, wanted: NewChannel, sealer: Sealer, *, hooks: str = HOOKS, now: datetime
 ) -> NotificationChannel:
-    """Make a channel and queue the code that verifies it; once for its command. `hooks`: what URLs of Slack begin with.
+    """Create a channel and queue its code; idempotent for the command. `hooks`: what URLs of Slack begin with.
 
     Raises:
         Invalid: nothing can be sent there.
-        KeysMissing: there is nothing to seal with.
+        KeysMissing: no key is set to seal with.
         Conflict: `notification.limit_reached`, `notification.channel_exists`.
         RateLimited: `notification.codes_exhausted`.
         IdempotencyConflict: the command made another one.
@@ -109,7 +109,7 @@ async def create_channel(
 async def resend_code(
     session: AsyncSession, actor: Actor, channel_id: str, sealer: Sealer, *, now: datetime
 ) -> NotificationChannel:
-    """Make another code for a channel that waits for one, and queue it; the one before is good no more.
+    """Send a new code for a channel that is not verified; the one before is no longer valid.
 
     Raises:
         NotFound: the caller has no such channel.
@@ -128,7 +128,7 @@ async def resend_code(
 async def verify_channel(
     session: AsyncSession, actor: Actor, channel_id: str, code: str, sealer: Sealer, *, now: datetime
 ) -> tuple[NotificationChannel, DomainError | None]:
-    """Try a code, and put the channel in use where it is right.
+    """Check a code, and activate the channel if it is right.
 
     A wrong one is returned and not raised, because it must be counted: the caller commits, and raises it then.
 
@@ -163,11 +163,11 @@ async def delete_channel(session: AsyncSession, actor: Actor, channel_id: str) -
 
 
 async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferences, *, now: datetime) -> Preferences:
-    """Set what the caller wants to be told, in place of what it wanted.
+    """Replace the caller's preferences.
 
     Raises:
-        Invalid: a type or channel that it has not.
-        OnlyRecipient: nobody of the organization would be told of what somebody has to be told of.
+        Invalid: a type or channel that the caller does not have.
+        OnlyRecipient: nobody of the organization would be notified of what somebody must be notified of.
     """
     own = await notifications.channels(session, notifications.recipient(actor))
     wanted = replace(wanted, choices=checked_choices(wanted.choices, actor.role, [each.id for each in own]))
@@ -177,13 +177,13 @@ async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferenc
 async def set_defaults(
     session: AsyncSession, actor: Actor, kind: str, told: Mapping[Role, Cadence], *, now: datetime
 ) -> None:
-    """Set how soon roles are told of a type where nobody chose, in place of what the product or an operator said.
+    """Set how soon roles are notified of a type by default, in place of the product's or an operator's setting.
 
     Args:
         session: of the platform.
         actor: an operator, for the audit trail.
         kind: the name of a type.
-        told: role → cadence over mail and Slack, `off` for the inbox alone; whoever is not named is not told.
+        told: role → cadence over mail and Slack, `off` for the inbox alone; roles that are not named are not notified.
         now: of the request.
 
     Raises:
@@ -200,7 +200,7 @@ async def set_defaults(
 
 
 async def reset_defaults(session: AsyncSession, actor: Actor, kind: str) -> None:
-    """Have a type go by the product's own defaults again; where it does, nothing changes.
+    """Reset a type to the product's defaults. Idempotent.
 
     Raises:
         NotFound: there is no such type.
@@ -259,11 +259,11 @@ async def unsubscribe(
 
 
 async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
-    """Notify people of some roles of an alert, once for each of them, channel and step; in the caller's transaction.
+    """Notify people of some roles about an alert, once for each person, channel and step; in the caller's transaction.
 
     They are called because nobody has answered, so it comes at once over every channel that takes such alerts at all or
     that their rule names, in the inbox in any case, and no digest holds it back. Quiet hours hold back what is not
-    urgent. Only what is told at once leaves out the addresses that have a mail of the same fact anyway.
+    urgent. Only immediate notifications leave out the addresses that get a mail about the same event.
 
     Args:
         session: of the platform.

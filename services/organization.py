@@ -31,11 +31,11 @@ async def suspend(
     timed_exits: TimedExits = TimedExits.CONTINUE,
     now: datetime,
 ) -> Organization:
-    """Have nothing new begin with an organization until it is resumed. Suspending it again changes nothing.
+    """Suspend an organization: nothing new can be started with it until it is resumed. Idempotent.
 
     `timed_exits` says whether releases by time to its agents wait meanwhile, see `domain.escrow.pause`.
 
-    What begins with it holds its lock meanwhile, so it is before or after. Charges and reservations do not: call
+    What starts something new takes its lock too, so either comes before or after. Charges and reservations do not: call
     `await_charges` after the commit. Needs a session of the platform that does nothing else.
 
     Raises:
@@ -51,16 +51,16 @@ async def suspend(
 
 
 async def await_charges(database: Database, organization_id: str) -> None:
-    """Wait for charges and reservations that looked whether the organization was stopped before it was.
+    """Wait for charges and reservations that checked the organization's state before it was suspended.
 
-    They hold its credits until they commit, and look after they have them, so the next one sees what is committed now.
+    They lock its credits until they commit, and check after they have the lock, so the next one sees the present state.
     """
     async with database.platform() as session:
         await _lock_credits(session, organization_id)
 
 
 async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, now: datetime) -> Organization:
-    """Let things begin with an organization again; one that is active stays so. Needs the platform's session.
+    """Resume a suspended organization. Idempotent. Needs the platform's session.
 
     Raises:
         NotFound: there is no such organization.
@@ -76,7 +76,7 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
 async def close(
     session: AsyncSession, actor: Actor, organization_id: str, *, reason: str | None, now: datetime
 ) -> Organization:
-    """Close an organization of which nothing is left, for good, and end its keys, sessions and links.
+    """Close an organization that has nothing left, for good, and revoke its keys, sessions and links.
 
     Closing it again changes nothing.
     Its credits are locked before it is looked at, so what is paid keeps it open, or comes later and raises an alert.

@@ -1,6 +1,6 @@
-"""The one way to the outside tax service: asked before the transaction that charges the tax, and refused without it.
+"""The one way to the outside tax service: it is asked before the transaction that charges the tax.
 
-Nothing is issued or sold on a guess while the service has no answer: whoever asked is refused, and may repeat.
+While the service does not answer, nothing is issued or sold: the request is refused, and can be repeated.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ TIMEOUT = timedelta(seconds=60)
 
 
 class TaxUnavailable(Unavailable):
-    """The outside tax service does not answer now, so nothing was issued or charged."""
+    """The outside tax service does not answer; nothing was issued or charged."""
 
     code = "tax.service_unavailable"
 
 
 class TaxRefused(Conflict):
-    """The outside tax service will not answer, or not in a way that can be used; nothing was issued or charged."""
+    """The outside tax service refused, or its answer cannot be used; nothing was issued or charged."""
 
     code = "tax.service_refused"
 
 
 @dataclass(frozen=True, slots=True)
 class TaxAnswer:
-    """What the service says of lines, in their order."""
+    """The service's answer for lines, in their order."""
 
     lines: tuple[TaxedLine, ...]
     treatment: Treatment
@@ -45,7 +45,7 @@ class TaxAnswer:
         """Return the tax of each line.
 
         Raises:
-            TaxUnavailable: the answer is of other lines.
+            TaxUnavailable: the answer is for other lines.
         """
         if taxed(lines) != self.lines:
             raise TaxUnavailable("The invoice was changed while its tax was asked for. Repeat the request.")
@@ -53,12 +53,12 @@ class TaxAnswer:
 
 
 def taxed(lines: Sequence[InvoiceLine]) -> tuple[TaxedLine, ...]:
-    """Return what of an invoice's lines the service is asked for."""
+    """Return the part of an invoice's lines that is sent to the service."""
     return tuple(TaxedLine(product=line.tax_code, amount_minor=line.amount_minor) for line in lines)
 
 
 async def ask(service: TaxService, question: TaxQuestion, *, within: timedelta | None = None) -> Treatment:
-    """Return the tax of each line of a question; no transaction is open.
+    """Return the tax of each line of a question; call it outside of any transaction.
 
     Raises:
         ProviderUnavailable: it did not answer in time.
@@ -76,11 +76,11 @@ async def ask(service: TaxService, question: TaxQuestion, *, within: timedelta |
 
 @dataclass(frozen=True, slots=True)
 class OutsideTaxes:
-    """Asks what one sale or invoice is taxed.
+    """Asks the service for the tax of one sale or invoice.
 
     Attributes:
         database: of which the platform's role reads whom the question is about.
-        service: who is asked; None where the rates that are kept decide, and nobody is.
+        service: the service; None if the stored rates decide.
         rules: where the legal entities are.
     """
 
@@ -100,7 +100,7 @@ class OutsideTaxes:
         rules: InvoiceRules | None = None,
         within: timedelta | None = None,
     ) -> TaxAnswer | None:
-        """Return what the service says of an invoice's lines; None where there is no service.
+        """Return the service's answer for an invoice's lines; None if there is no service.
 
         `rules` are those of who issues it, where that is settled: a draft keeps its legal entity.
 

@@ -1,4 +1,4 @@
-"""Names the accounts between which a payment's event posts; for some of them the balance decides."""
+"""Resolves the accounts between which a payment's event posts; some depend on balances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from services.purposes.base import BY_BALANCE, PurposeBooks, Share
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The postings of an event's transfer, what the organization comes to owe by it, and who else has a part in it."""
+    """The postings of an event's transfer, the debt that it creates, and who else has a share in it."""
 
     postings: list[Posting]
     owed_minor: int
@@ -39,7 +39,7 @@ class Resolved:
 async def lock(
     session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent], hold_back: HoldBack
 ) -> Sequence[Account]:
-    """Lock what the events can change before the first one: what the organization owes, what has a share, the balances.
+    """Lock what the events can change before the first one: debts, shares, and balances.
 
     Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
     events that post one after the other have all their balances first. So have a clawback and a refund of credits, or

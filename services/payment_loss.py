@@ -1,4 +1,4 @@
-"""Notes what was lost of a payment, so that creators give back what it had paid them (`services.recovery`).
+"""Notes what was lost of a payment, so that it is recovered from the creators that it had paid (`services.recovery`).
 
 In the transaction of the event that loses it, after it was posted.
 """
@@ -22,7 +22,7 @@ _IN_VAIN = "earnings.recovered_in_vain"
 async def note_loss(
     session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int, *, is_followed: bool
 ) -> None:
-    """Have creators give back what the payment had paid them, where it is lost for good and nobody has paid for it.
+    """Start the recovery from creators if the payment is lost for good and the loss is not paid for otherwise.
 
     Args:
         session: of the event.
@@ -57,15 +57,15 @@ async def note_loss(
 
 
 async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_minor: int, left_minor: int) -> None:
-    """Have creators give back what the credits of a bill had paid them, where its payment is lost for good.
+    """Start the recovery from creators that were paid with the credits of a bill whose payment is lost for good.
 
-    The payer owes the bill, and no credits: what creators give back of them ceases to be.
+    The payer owes the bill, and no credits: credits that are recovered from creators are retired.
 
     Args:
         session: of the event.
         event: one that loses a bill's payment or a part of it.
         granted_minor: the credits that the payment has brought.
-        left_minor: what of them was there yet, and was taken back by the event.
+        left_minor: what was left of them, and was clawed back by the event.
     """
     payment = event.payment
     dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)

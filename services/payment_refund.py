@@ -1,10 +1,10 @@
 """Refunds of payments that are refused: amounts that a provider cannot count, and what lacks a second operator.
 
-Above a setting a refund that an operator asks for takes two. What is asked for in a session of a link that an operator
-made is the operator's.
+Above a setting a refund that an operator requests needs two operators. A request in a session of a link that an operator
+made counts as the operator's.
 
-What goes back counts together: all of the payment, and all that its organization was given back within a day, whoever
-asked for it. So nothing is divided into small refunds, and no refund is too small to be counted.
+Refunds count together: all of the payment, and all that its organization was refunded within a day, whoever requested
+them. So nothing is divided into small refunds, and no refund is too small to be counted.
 """
 
 from datetime import datetime, timedelta
@@ -74,7 +74,7 @@ async def content_for_two(
     is_all: bool,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators approve of a refund; None where one is enough, or the organization asks itself.
+    """Return what two operators approve of a refund; None if one is enough, or the organization itself requests it.
 
     Args:
         session: of the platform.

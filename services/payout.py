@@ -1,4 +1,4 @@
-"""Takes what is paid out from the earnings, and books that it was sent or comes back, each in one transaction.
+"""Moves payouts out of the earnings, and books that they were sent or returned, each in one transaction.
 
 Whoever takes earnings holds the lock of the organization's debts, so what was counted under it is there until it ends.
 """
@@ -46,7 +46,7 @@ _LOTS = text(
 
 
 class CannotPayOut(Conflict):
-    """A payout is refused; the narrower code says why."""
+    """A payout is refused; its code says why."""
 
     code = "payout.above_available"
 
@@ -63,7 +63,7 @@ async def request(
     command_id: str,
     now: datetime,
 ) -> Payout:
-    """Take an amount out of the earnings that can be paid out, or all of them, or return what the command took.
+    """Request a payout of an amount, or of all that can be paid out, or return the one that the command requested.
 
     Raises:
         OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
@@ -71,7 +71,7 @@ async def request(
             `payout.destination_held`, `payout.currency_unsupported`, `payout.debt_open`, `payout.above_available` or
             `payout.below_minimum`.
         IdempotencyConflict: the command asked for something else.
-        Invalid: the currency is no money, or the amount has more decimals than can be paid out.
+        Invalid: the currency is not money, or the amount has more decimals than can be paid out.
     """
     payout_id, said = payout_id_of(command_id), asked_for(currency, amount_minor)
     await debt.lock(session, org_id)
@@ -173,7 +173,7 @@ async def refuse_debtor(ledger: Ledger, org_id: str) -> None:
 
 
 async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBack, *, now: datetime) -> None:
-    """Refuse to send what is being charged back since it was asked for.
+    """Refuse to send earnings whose payment was charged back since the request.
 
     Raises:
         Conflict: `payout.frozen`.
@@ -257,7 +257,7 @@ async def _take_out(ledger: Ledger, payout: Payout, credits: Sequence[Taken], no
 
 
 async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTransaction, *, now: datetime) -> UUID:
-    """Book that a payout has left: what was payable is at the provider no more, and its credits are gone for good."""
+    """Book that a payout was sent: the payable is settled at the provider, and its credits are retired."""
     ledger = Ledger(await driver_connection(session))
     clearing = accounts.provider_clearing(payout.provider, payout.currency)
     postings: list[Posting] = []
@@ -285,7 +285,7 @@ async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTran
 
 
 async def give_back(session: AsyncSession, payout: Payout, *, now: datetime) -> UUID:
-    """Bring everything back to the earnings that it came from, where it pays what the organization owes by now."""
+    """Return everything to the earnings that it came from, and pay what the organization owes by now from it."""
     ledger = Ledger(await driver_connection(session))
     await debt.lock(session, payout.org_id)
     lots: dict[str, list[tuple[UUID, int]]] = {}

@@ -1,4 +1,4 @@
-"""Payouts by schedule: when an organization is due, all that is available is paid out, once for the day."""
+"""Scheduled payouts: on its day, all that an organization has available is paid out, once."""
 
 from datetime import datetime
 
@@ -50,9 +50,9 @@ async def pay_out(
 ) -> Payout | None:
     """Pay out what is available on the day that is due, or note why nothing is; None as well when none is due.
 
-    Days that nobody came by for are made up for by one payout, on the first of them. So is a day on which the account
-    could not be paid out to, or something was owed: it is tried again. What is below the minimum waits for the next day
-    of the schedule.
+    Missed days are made up for by one payout, dated on the first of them. So is a day on which the account could not be
+    paid out to, or something was owed: it is tried again. What is below the minimum waits for the next day of the
+    schedule.
     """
     row = await payout_schedule.find(session, org_id, lock=True)
     today = now.date()

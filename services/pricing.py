@@ -1,4 +1,4 @@
-"""Rules written by operators, tried on past quotes; quotes made for clients and used by contracts."""
+"""Pricing rules of operators, which can be tried on past quotes; quotes for clients, used by contracts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: st
 
 
 async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) -> PricingRule:
-    """Replace what a rule says. It acts on prices that are asked for later; quotes stay as they are.
+    """Replace a rule. It applies to prices that are requested later; quotes stay as they are.
 
     Raises:
         Invalid: `pricing.*`.
@@ -128,7 +128,7 @@ def _columns(rule: Rule) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a rule would have made of one quote. Amounts are minor units of `currency`."""
+    """What one quote would have cost with a rule. Amounts are minor units of `currency`."""
 
     quote_id: str
     currency: str
@@ -140,21 +140,21 @@ class Tried:
 async def try_rule(
     session: AsyncSession, rule: Rule, replaces: str | None, *, commission_bps: int, since: datetime, limit: int
 ) -> list[Tried]:
-    """Price the newest quotes again by the rules of now, without and with a rule. Nothing is kept.
+    """Price the newest quotes again by the present rules, without and with a rule. Nothing is stored.
 
     A discount is cut at the commission that the quote had: its level's, or the platform's usual one.
 
     Args:
         session: of the platform.
-        rule: the rule; its validity is left aside, because the quotes are past.
-        replaces: the rule in whose place it would stand.
+        rule: the rule; its validity is ignored, because the quotes are past.
+        replaces: the rule that it would replace.
         commission_bps: the platform's usual one.
         since: how old a quote may be.
         limit: how many, `MAX_TRIED` at most.
 
     Raises:
         Invalid: `pricing.*`, as when it were written.
-        NotFound: the rule that it replaces is none.
+        NotFound: the rule that it replaces does not exist.
     """
     rule.check()
     current = [rows.rule_of(row, COMPILE) for row in await rows.in_force(session)]
@@ -194,7 +194,7 @@ def totals(tried: Iterable[Tried]) -> dict[str, tuple[int, int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is known when a price is asked for, and by which rules it is made."""
+    """The facts and rules of a requested price."""
 
     facts: Facts
     book: Book
@@ -211,12 +211,12 @@ class Asked:
 async def make_quote(
     session: AsyncSession, actor: Actor, asked: Asked, *, org_id: str, usual_bps: int, command_id: str
 ) -> PricingQuote:
-    """Keep a price for a client for fifteen minutes, or return the quote that the command made.
+    """Quote a price to a client for fifteen minutes, or return the quote that the command made.
 
     Args:
         session: of the platform.
         actor: who asks.
-        asked: what the price is made from.
+        asked: the facts and rules.
         org_id: the client.
         usual_bps: the platform's usual commission.
         command_id: of the request.
@@ -260,12 +260,12 @@ async def make_quote(
 async def quote_to_use(
     session: AsyncSession, quote_id: str, *, org_id: str, agent_id: str, quantity: int | None, command_id: str
 ) -> PricingQuote:
-    """Return the quote of a contract that is about to be made, locked until the transaction ends.
+    """Return the quote for a new contract, locked until the transaction ends.
 
     Raises:
-        NotFound: it is none, or another organization's.
+        NotFound: there is no such quote, or it belongs to another organization.
         Invalid: `pricing.quote_mismatch`, it is for another agent or quantity.
-        QuoteUsed, QuoteExpired: it cannot be used any more. The command that used it may come again.
+        QuoteUsed, QuoteExpired: it cannot be used any more. The command that used it may be repeated.
     """
     quote = await rows.get_quote(session, quote_id, lock=True)
     if quote.org_id != org_id:
@@ -282,7 +282,7 @@ async def quote_to_use(
 
 
 def mismatch(field: str, detail: str) -> Invalid:
-    """Return the refusal of a contract that says something else than its quote."""
+    """Return the refusal of a contract that differs from its quote."""
     return Invalid(detail, code="pricing.quote_mismatch", extra={"field": field})
 
 

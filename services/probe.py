@@ -1,7 +1,7 @@
-"""The probe's own organizations: made once, marked as traffic of the platform's own, with one credit between them.
+"""The probe's own organizations: created once, marked as the platform's traffic, with one credit between them.
 
-The credit goes to and fro. One organization pays it to the other's agent, whose earnings become credits again, and the
-next run pays it from there. So any number of runs needs one grant, and a credit that is missing was lost.
+The credit moves between them. One organization pays it to the other's agent, whose earnings become credits again, and
+the next run pays it from there. So any number of runs needs one grant, and a credit that is missing was lost.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ class Party:
 
 
 async def ensure(session: AsyncSession, *, now: datetime) -> tuple[Party, Party]:
-    """Return the two organizations, made where they are not there yet, with the one credit.
+    """Return the two organizations, created if needed, with the one credit.
 
     Their agents are private, so nobody else finds or hires them. The trait keeps them out of reputations, leaderboards
     and demand.
@@ -113,7 +113,7 @@ async def _party(session: AsyncSession, name: str) -> Party:
 
 
 async def who_pays(session: AsyncSession, parties: Sequence[Party], *, now: datetime) -> Party | None:
-    """Return the first who has the credit; None where neither has it."""
+    """Return the party that has the credit; None if neither has."""
     ledger = Ledger(await driver_connection(session))
     available = await ledger.available([accounts.org_credits(party.org_id) for party in parties], now)
     return next((party for party, minor in zip(parties, available, strict=True) if minor >= ONE_CREDIT), None)
@@ -153,7 +153,7 @@ async def award(session: AsyncSession, payer: Party, payee: Party, run: str) -> 
 
 
 async def agreed(session: AsyncSession, contract_id: str) -> Terms:
-    """Return what a contract of the probe says about its escrow."""
+    """Return the terms of the escrow of a contract of the probe."""
     return Terms(
         **contracts.agreed(await contracts.get(session, contract_id)),
         named_operators=True,
@@ -164,7 +164,7 @@ async def agreed(session: AsyncSession, contract_id: str) -> Terms:
 
 
 async def convert(session: AsyncSession, party: Party, key: str, *, now: datetime) -> int:
-    """Make credits of what the party's agent has earned, once for the key; returns how many kinds it had earned."""
+    """Convert what the party's agent has earned, once for the key; returns how many kinds of earnings it had."""
     count = 0
     for kind in (EarningsKind.GRANTED, EarningsKind.PAID):
         account = account_of(kind, party.agent_id, party.org_id)
@@ -189,9 +189,9 @@ async def convert(session: AsyncSession, party: Party, key: str, *, now: datetim
 
 
 async def report(session: AsyncSession, run: str, step: str | None, why: str | None) -> bool:
-    """Raise the alert about a step that failed, unless one fires; resolve those that do when none failed.
+    """Raise the alert about a failed step, unless one is firing; resolve firing ones if none failed.
 
-    The case is the platform's and not of an organization.
+    The alert is for the platform, not for an organization.
     """
     if step is None:
         await alert.close_cases(session, PRINCIPAL, (PROBE_FAILED,))

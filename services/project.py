@@ -1,4 +1,4 @@
-"""What an organization deploys and the slots that it takes.
+"""Projects of an organization, their deployments, and the slots that they use.
 
 Whoever changes something holds the lock of the organization's row first, so that what is counted holds until the
 transaction ends and N deployments at once never pass the limit; then the lock of its debts, so that slots which are
@@ -41,7 +41,7 @@ from services.debt import owed_minor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Who has something made, deployed, undeployed or changed, for which organization, by which command, when."""
+    """A command to create, deploy, undeploy or change something: by whom, for which organization, and when."""
 
     actor: Actor
     org_id: str
@@ -51,7 +51,7 @@ class Order:
 
 
 async def usage_of(session: AsyncSession, organization: Organization, plans: Plans) -> Usage:
-    """Return what the organization has and uses; without its lock that is what it was a moment ago."""
+    """Return what the organization has and uses; without its lock this may already have changed."""
     ledger = Ledger(await driver_connection(session))
     made, deployed = await projects.counts(session, organization.id)
     return Usage(
@@ -73,13 +73,13 @@ async def create(
     deploy_type: DeployType = DeployType.DEVELOPMENT,
     own: Written = NOTHING,
 ) -> Project:
-    """Make a project, with what its organization writes on it, or return the one that its command made.
+    """Create a project with its metadata, or return the one that its command created.
 
     Raises:
         ExternalIdTaken: another project has the id.
         IdempotencyConflict: the command made another one.
         Conflict: `project.exists`, the organization has one of that slug.
-        LimitReached: it has as many as it may.
+        LimitReached: it has as many projects as it may.
     """
     organization = await organizations.lock(session, order.org_id)
     wanted = Project(
@@ -107,12 +107,12 @@ async def create(
 
 
 async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
-    """Deploy a project, which takes a slot where the tier has no room; one that is deployed stays as it is.
+    """Deploy a project, which uses a slot if the tier includes no more deployments; idempotent.
 
     Raises:
         NotFound: there is no such project.
         IdempotencyConflict: the command did something else.
-        LimitReached: neither the tier nor a slot has room.
+        LimitReached: the tier includes no more deployments, and no slot is free.
     """
     organization = await _lock(session, order)
     project = await projects.get(session, order.org_id, slug)
@@ -130,7 +130,7 @@ async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
 
 
 async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
-    """Undeploy a project, which gives a slot back where one was taken; one that is not deployed stays as it is.
+    """Undeploy a project, which frees its slot if it used one; idempotent.
 
     Raises:
         NotFound: there is no such project.
@@ -147,9 +147,9 @@ async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
 
 
 async def change_tier(session: AsyncSession, order: Order, tier: str) -> Organization:
-    """Put the organization on a tier. A higher one gives back slots that it makes needless.
+    """Set the tier of an organization. A higher one frees slots that are no longer needed.
 
-    A lower one takes none and ends nothing: what is deployed goes on, and nothing new starts before there is room.
+    A lower one takes none and stops nothing: deployments continue, and new ones wait for a free place.
 
     Raises:
         Invalid: there is no plan of that name.

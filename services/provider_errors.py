@@ -1,4 +1,4 @@
-"""What providers raise, as refusals of the API."""
+"""Turns errors of providers into refusals of the API."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What calls of models cost, at the time of the call. What the use of an agent costs stands in `usage_of_agents`."""
+"""The cost of model calls, at the time of the call. The cost of an agent's use is in `usage_of_agents`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from repositories.model_price import PriceBook, Wanted, unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What usage is rated by: the prices of models, and what uses of agents are sold by."""
+    """The prices that usage is rated by: of models, and of uses of agents."""
 
     prices: PriceBook
     uses: UseTerms = field(default_factory=UseTerms)
@@ -24,16 +24,16 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """One use to be rated: the call of a model that it was, None where it was none, and when."""
+    """One use to be rated: its model call, None if it was none, and its time."""
 
     call: ModelCall | None
     at: datetime
 
 
 async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[Use]) -> list[Cost | Invalid | None]:
-    """Rate uses, each at the price of its time: return the cost, None where there is nothing to rate, or the refusal.
+    """Rate uses, each at the price of its time: returns the cost, None if there is nothing to rate, or the refusal.
 
-    A model that has no price refuses its use: nothing is rated as zero because nobody knows its price.
+    The use of a model without a price is refused, and never rated as zero.
     """
     wanted = [_wanted(use) for use in uses]
     asked = {price for price in wanted if price is not None}

@@ -1,4 +1,4 @@
-"""Begins comparisons, and resolves what differs: the row, a correction and the audit entry in one transaction."""
+"""Starts comparisons, and resolves discrepancies: the row, a correction and the audit entry in one transaction."""
 
 from datetime import datetime
 
@@ -20,29 +20,29 @@ KIND = "reconciliation.correction"
 
 
 class Resolved(Conflict):
-    """The difference is resolved; `extra["resolution"]` says how."""
+    """The discrepancy is already resolved; the field `resolution` says how."""
 
     code = "reconciliation.resolved"
 
 
 class NotBookable(Conflict):
-    """A missing fee is booked by its payment when it looks; a correction would book it twice."""
+    """A missing fee is booked when its payment is refreshed; a correction would book it twice."""
 
     code = "reconciliation.not_bookable"
 
 
 def alert_key(row: ReconciliationDiscrepancy) -> str:
-    """Name the alert of a difference; one that comes back raises it again."""
+    """Return the key of a discrepancy's alert; a discrepancy that occurs again raises it again."""
     return f"reconciliation.difference:{row.id}:{row.times_opened}"
 
 
 async def begin(
     session: AsyncSession, actor: Actor, provider: str, window: Window, command_id: str, now: datetime
 ) -> ReconciliationRun:
-    """Write that a run begins which an operator asked for, or return the one that the command began.
+    """Record the start of a run that an operator requested, or return the one that the command started.
 
     Raises:
-        IdempotencyConflict: the command began another one.
+        IdempotencyConflict: the command started another one.
     """
     row = await books.begin(
         session,
@@ -70,13 +70,13 @@ async def resolve(
     command_id: str,
     now: datetime,
 ) -> ReconciliationDiscrepancy:
-    """Resolve a difference once; the command that did so finds it as it left it.
+    """Resolve a discrepancy once; a repeated command returns it unchanged.
 
-    What was booked since the difference was seen counts: only what is still missing is booked, and a difference that
+    What was booked since the discrepancy was seen counts: only what is still missing is booked, and a discrepancy that
     is over by itself is resolved as `matched`, whatever was asked for.
 
     Raises:
-        NotFound: there is no such difference.
+        NotFound: there is no such discrepancy.
         Resolved: somebody else, or a run, resolved it.
         NotBookable: it cannot be corrected by a booking.
     """

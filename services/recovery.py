@@ -1,8 +1,8 @@
-"""Takes from creators what a payment had paid them that was taken back itself; each step is one transaction.
+"""Recovers from creators what a payment had paid them, after that payment was reversed; each step is one transaction.
 
-A creator gives back from its earnings. What is not there any more it owes, as the payer does until then; what has left
-in a payout is taken back at the provider, which pays that debt (`services.transfer_reversal`). Whoever takes earnings
-holds the lock of the organization's debts.
+The amount is taken from the creator's earnings. What is no longer there the creator owes, as the payer does until then;
+what was paid out is reversed at the provider, which pays that debt (`services.transfer_reversal`). Whoever takes
+earnings holds the lock of the organization's debts.
 """
 
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ MOST_AT_ONCE = 250
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
-    """Take what creators answer for and have not given back yet; returns for how many uses.
+    """Take what creators are liable for and have not returned yet; returns for how many uses.
 
-    That are `MOST_AT_ONCE` at most: after so many there may be more. What a use arrives for later, as when an escrow is
+    That is `MOST_AT_ONCE` at most; after so many there may be more. What a use earns later, as when an escrow is
     released, is taken by a later call.
     """
     case = await session.get(Recovery, recovery_id)
@@ -100,7 +100,7 @@ def _agents(uses: list[Use]) -> set[str]:
 
 
 async def answers_for(session: AsyncSession, hold_back: HoldBack, agent_id: str) -> timedelta:
-    """Return how long an agent's organization answers for what the agent has earned."""
+    """Return how long an agent's organization is liable for what the agent has earned."""
     if await level.newest(session) is None:
         return hold_back.answers_for(None)
     ladder, rank = await level.of_agent(session, agent_id)

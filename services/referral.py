@@ -1,4 +1,4 @@
-"""Rewards referrals, and takes the rewards back; each is one transaction."""
+"""Rewards referrals, and claws the rewards back; each is one transaction."""
 
 from datetime import datetime, timedelta
 
@@ -24,7 +24,7 @@ ACTOR = Actor(principal="referrals", role=Role.OPERATOR)
 
 
 async def refer(session: AsyncSession, org_id: str, referrer_org_id: str, *, now: datetime) -> None:
-    """Note who has referred an organization, in the transaction that makes it. Needs the platform's session.
+    """Record who referred an organization, in the transaction that creates it. Needs the platform's session.
 
     Raises:
         Invalid: there is no such referrer.
@@ -56,14 +56,14 @@ async def look(
     exempt: tuple[str, ...],
     now: datetime,
 ) -> ReferralStatus | None:
-    """Reward a referral, refuse it, or take its reward back; returns what it has become, None where it is as it was.
+    """Reward a referral, refuse it, or claw its reward back; returns its new state, None if nothing has changed.
 
     Args:
         session: of the platform.
         org_id: who was referred.
-        rewards: what each side is to be granted.
+        rewards: what each side is granted.
         price: of a credit.
-        window: for how long a bank may take a payment back.
+        window: for how long a payment can be charged back.
         exempt: who registers organizations for many others, see `repositories.organization_trait.in_one_hand`.
         now: the time.
     """

@@ -1,4 +1,4 @@
-"""Evidence from the product, from clients and from operators: who may say something, and what it counts."""
+"""Evidence from the product, from clients and from operators: who may give it, and how it counts."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ NO_FEEDBACK = "There is no such feedback."
 async def record_settled(
     connection: asyncpg.Connection, before: Escrow | None, message: RecordEscrowEvent, policy: EvidencePolicy
 ) -> None:
-    """Take what an event of an escrow says, in its transaction; most events say nothing and cost nothing.
+    """Record the evidence of an escrow's event, in its transaction; most events have none and cost nothing.
 
     Needs the platform's connection. `before` is the state that the books held, None before the first event.
     """
@@ -94,9 +94,9 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
 
 
 async def follow_payment(session: AsyncSession, before: Payment | None, after: Payment, *, at: datetime) -> None:
-    """Void what escrows said whose money went back, and give it again once the money is there: with its event.
+    """Void the evidence of escrows whose payment was refunded or charged back, and restore it once it is paid again.
 
-    What the payment says of its payer as a client is taken with it. The scores of agents are made again afterwards, by
+    The evidence about its payer as a client is recorded too. The scores of agents are computed again afterwards, by
     `refresh`.
     """
     if before is not None and not stands_as_before(before, after):
@@ -110,7 +110,7 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
 
 
 async def judge_traits(database: Database) -> None:
-    """Void what organizations said of each other before they were related; scores follow by `refresh`.
+    """Void evidence between organizations that turned out to be related; scores follow by `refresh`.
 
     Operators are alerted to each pair, once.
     """
@@ -133,7 +133,7 @@ async def judge_traits(database: Database) -> None:
 
 
 async def refresh(database: Database, *, limit: int) -> int:
-    """Make the scores of stale agents again, each in a transaction of its own, and return how many were due."""
+    """Compute the scores of stale agents again, each in a transaction of its own, and return how many were due."""
     done, last = 0, ""
     while done < limit:
         async with database.platform() as session:
@@ -159,7 +159,7 @@ async def give_feedback(
     window: timedelta,
     policy: EvidencePolicy,
 ) -> ReputationFeedbackRow:
-    """Take a client's feedback on a contract that was settled, once. Needs the platform's session.
+    """Record a client's feedback on a settled contract, once. Needs the platform's session.
 
     Raises:
         NotFound: there is no such contract for the actor.
@@ -240,7 +240,7 @@ async def change_feedback(
     window: timedelta,
     policy: EvidencePolicy,
 ) -> ReputationFeedbackRow:
-    """Change feedback, once: what it said before is voided. Needs the platform's session.
+    """Change feedback, once: the earlier feedback is voided. Needs the platform's session.
 
     Raises:
         NotFound: there is no such feedback of the actor's organization.
@@ -291,10 +291,10 @@ async def change_feedback(
 async def report(
     session: AsyncSession, actor: Actor, agent_id: str, agent_org_id: str, fact: Fact, *, at: datetime
 ) -> ReputationEventRow:
-    """Take what an operator reports of an agent, once by the fact's key. Needs the platform's session.
+    """Record an operator's report about an agent, once by its key. Needs the platform's session.
 
     Raises:
-        IdempotencyConflict: something else was reported by the fact's key.
+        IdempotencyConflict: something else was reported under this key.
     """
     about = About(
         agent_id=agent_id,

@@ -1,4 +1,4 @@
-"""Which tax an organization is charged with a sale that is taxed when it is paid: credits, agents, slots."""
+"""The tax of sales that are taxed when they are paid: credits, agents, slots."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from services.outside_tax import OutsideTaxes
 
 
 class SaleTaxes:
-    """Decides the tax of what payments buy: by an outside service, or by the rates of that moment."""
+    """Computes the tax of what payments buy: by an outside service, or by the rates at that time."""
 
     def __init__(self, database: Database, rules: SaleRules, service: TaxService | None) -> None:
         """Take the database, of which the platform's role reads, how the deployment taxes sales, and who is asked."""
@@ -25,7 +25,7 @@ class SaleTaxes:
     async def of(self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime) -> Taxation | None:
         """Return the tax that an organization is charged with a sale, in a transaction of its own.
 
-        None where what the payment buys is not taxed when it is paid. `key` names the sale: who tries again asks the
+        None where what the payment buys is not taxed when it is paid. `key` names the sale: another try asks for the
         same.
 
         Raises:

@@ -29,15 +29,15 @@ async def read(
 
     Args:
         session: of the platform.
-        metric: see `domain.series`, which has checked what goes together.
-        grouping: what it is split by; None for one series.
+        metric: see `domain.series`, which has checked the combination.
+        grouping: what it is grouped by; None for one series.
         bounds: of the intervals.
         org_id: whose figures; None for those of the platform.
         currency: what amounts are in.
         now: the last interval ends then.
 
     Raises:
-        Invalid: there is more to count than is counted.
+        Invalid: there is too much to count.
     """
     number = len(bounds) - 1
     if metric is Metric.BALANCE:

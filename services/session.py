@@ -1,4 +1,4 @@
-"""Links: made within one's own reach, shown, and used once."""
+"""Session links: created within one's own permissions, shown, and used once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ class Visit:
 async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plans: Plans | None) -> SessionLink:
     """Insert a link and its audit entry.
 
-    Nobody acts beside the holder of a key whom they could not issue a second key to, and a principal has one role.
+    Where the principal has a key, only those may make a link who could issue it a second key. A principal has one role.
 
     Args:
         session: of the organization or the platform.
         actor: who makes it, and may issue keys of its role.
         link: the new row.
-        plans: by which the people of an organization are counted; None where they are not.
+        plans: for the limit of seats; None if seats are not limited.
 
     Raises:
         NotFound: there is no such organization, or no such agent of it.
@@ -97,10 +97,10 @@ async def _check_seat(session: AsyncSession, organization: Organization, plans: 
 
 
 async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple[SessionLink, str]:
-    """Return a link that opens something still, and the name of its organization; changes nothing.
+    """Return a link that can still be used, and the name of its organization; changes nothing.
 
     Raises:
-        Unauthenticated: there is none.
+        Unauthenticated: there is no such link.
         LinkGone: it was used, has expired or was ended.
         OrganizationClosed: its organization has been closed.
         Conflict: `principal.exists`, its principal has got a key of another role or agent.
@@ -119,10 +119,10 @@ async def open_link(session: AsyncSession, link_id: str, now: datetime) -> tuple
 
 
 async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetime) -> tuple[SessionLink, Session]:
-    """Use a link up and open its session; of two at once, one does.
+    """Use up a link and open its session; of two calls at once, one succeeds.
 
     Raises:
-        Unauthenticated: there is none.
+        Unauthenticated: there is no such link.
         LinkGone: it was used, has expired or was ended.
         OrganizationClosed: its organization has been closed.
         Conflict: `principal.exists`, its principal has got a key of another role or agent.

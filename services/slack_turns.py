@@ -7,7 +7,7 @@ from runtime.database import Database
 
 
 class SharedTurns:
-    """Gives turns of hooks out of the database, each in a transaction of its own: nobody waits for its turn in one."""
+    """Assigns turns of hooks in the database, each in a transaction of its own, and never waits inside one."""
 
     def __init__(self, database: Database) -> None:
         """Take the database; the platform's role reads and writes turns."""
@@ -19,6 +19,6 @@ class SharedTurns:
             return await slack_turn.take(session, hook, pause=pause, at_most=at_most)
 
     async def hold(self, hook: str, wait: timedelta) -> None:
-        """Give nobody a turn before a time is over."""
+        """Give no turn before a time."""
         async with self._database.platform() as session:
             await slack_turn.hold(session, hook, wait)

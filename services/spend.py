@@ -1,4 +1,4 @@
-"""What a request to spend asks for and is answered, how a repeated one finds its first answer, and refunds."""
+"""Requests to spend and their answers, repeated requests, and refunds."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -33,7 +33,7 @@ _WHY = {
 
 
 def refusal_of(spent: Spent) -> DomainError | None:
-    """Return the refusal that the answer to a spend is, if it is one."""
+    """Return the refusal, if a spend was refused."""
     match spent.outcome:
         case Outcome.INSUFFICIENT:
             needed, available = (
@@ -53,7 +53,7 @@ def refusal_of(spent: Spent) -> DomainError | None:
 
 
 def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
-    """Return what a client is answered whom a spend control refuses."""
+    """Return the refusal by a spend control."""
     counts_uses = refusal.reason is RefusalReason.USES
 
     def shown(number: int | None) -> str | int | None:
@@ -75,7 +75,7 @@ def limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
 
 
 async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
-    """Refuse credits of an organization for an escrow while spending is frozen of whoever gives the command.
+    """Refuse to fund an escrow from credits while the spending of the caller is frozen.
 
     Needs the platform's role.
 
@@ -102,7 +102,7 @@ async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org
 
 
 async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> NewSpend | None:
-    """Return what a key was first used for, with what this request says itself in its place; None for a new key.
+    """Return the first request of a key, with the values that this request states itself; None for a new key.
 
     A request that leaves out its amount or whom it spends for has these from prices and attributions that may have
     changed since. The books compare the rest, so another request with the key is still refused.
@@ -140,9 +140,9 @@ async def refund(
     Raises:
         NotFound: there is no such spend.
         Conflict: `spend.refunded`, less than the amount is left to be refunded; `spend.purchase`, it paid for an agent
-            on the marketplace, and comes back with the purchase only.
+            on the marketplace, and can be refunded with the purchase only.
         IdempotencyConflict: the command made another refund.
-        OrganizationClosed: nothing is given to the organization any more.
+        OrganizationClosed: the organization is closed and cannot be refunded.
     """
     spend = await spends.get(session, spend_id)
     if await marketplace.is_paid_by_spend(session, spend.id):

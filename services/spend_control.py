@@ -42,7 +42,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Who changes a control of which organization, by which command, when and why.
+    """A command to change a control: who gives it, for which organization, when and why.
 
     `expected_version` is the version that the change was made for; None is any.
     """
@@ -61,9 +61,9 @@ async def create(
     """Open a control, or return the one that its command opened.
 
     Raises:
-        Invalid: the organization has no such subject, or the parent is none.
+        Invalid: the organization has no such subject, or no such parent.
         Conflict: `spend_control.exists`.
-        IdempotencyConflict: the command stands for something else.
+        IdempotencyConflict: the key was used for another command.
     """
     if await controls.version_of_command(session, order.command_id) is None:
         # A command that opened one already may find its subject closed or revoked since.
@@ -75,7 +75,7 @@ async def create(
 async def change(
     session: AsyncSession, order: Order, control_id: UUID, allowance: Allowance, parent_id: UUID | None
 ) -> SpendControl:
-    """Replace what a control allows and where it stands.
+    """Replace a control's limits and its parent.
 
     Raises:
         NotFound, Conflict, Invalid, IdempotencyConflict: as `ledger.controls.Controls.write`.
@@ -85,7 +85,7 @@ async def change(
 
 
 async def set_status(session: AsyncSession, order: Order, control_id: UUID, status: ControlStatus) -> SpendControl:
-    """Freeze a control, let it be spent under again, or close it for good.
+    """Freeze a control, unfreeze it, or close it for good.
 
     Raises:
         NotFound, Conflict, IdempotencyConflict: as `ledger.controls.Controls.write`.
@@ -104,8 +104,8 @@ async def limit_department(
     Raises:
         NotFound: the organization has no such open department.
         Conflict: `spend_control.version`, somebody else changed it meanwhile; `spend_control.exists`, the control does
-            not apply at this time, and nor would these limits.
-        IdempotencyConflict: the command stands for something else.
+            not apply at this time, so these limits would not either.
+        IdempotencyConflict: the key was used for another command.
     """
     short = {Window.DAY: daily_minor, Window.MONTH: monthly_minor}
     made = await controls.version_of_command(session, order.command_id)
@@ -141,7 +141,7 @@ async def limit_department(
 
 
 def applies(control: SpendControl, at: datetime) -> bool:
-    """Tell whether a control holds at a time, as far as its term goes."""
+    """Tell whether a time is within a control's term."""
     begun = control.starts_at is None or control.starts_at <= at
     return begun and (control.ends_at is None or at < control.ends_at)
 

@@ -1,7 +1,7 @@
-"""Refunds of spends that operators ask for: above a setting they take two.
+"""Refunds of spends by operators: above a setting they need two operators.
 
-Whoever used credits has nothing left to give back for them, so what comes back is a gift. It counts with what the
-organization is granted (`services.credit_lot.is_for_two`).
+Used credits cannot be returned by the organization, so the refund is a gift. It counts with what the organization is
+granted (`services.credit_lot.is_for_two`).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from services.credit_lot import ByHand, is_for_two
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRefund:
-    """What an operator asks to be refunded of a spend: an amount, or all that is left of it."""
+    """A requested refund of a spend: an amount, or all that is left of it."""
 
     spend_id: str
     amount_minor: int | None
@@ -50,7 +50,7 @@ async def refund(
 ) -> tuple[Spend, SpendChange]:
     """Refund a spend, or return what the command refunded, and use up the approval of it where it takes one.
 
-    What was paid for the use of an agent is refunded whole, and its shares go. Needs the platform's session.
+    The use of an agent is refunded in full, and its shares are reversed. Needs the platform's session.
 
     Raises:
         ApprovalRequired: no other operator has approved this very refund.

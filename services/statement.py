@@ -36,13 +36,13 @@ _CONVERTED = "earnings.converted"
 
 
 class BeingMade(Unavailable):
-    """Somebody else makes statements of the organization."""
+    """Another request is making statements of the organization."""
 
     code = "statement.being_made"
 
 
 def subject_of(org_id: str, month: date, currency: str) -> str:
-    """Name what a document of before statements were numbered is about."""
+    """Return the subject of a document from before statements were numbered."""
     return f"statement:{org_id}:{month_text(month)}:{currency}"
 
 
@@ -54,25 +54,24 @@ def begin(day: date) -> datetime:
 async def issue(
     session: AsyncSession, org_id: str, month: date, entities: LegalEntities, *, now: datetime, waits: bool = True
 ) -> Sequence[CreatorStatement]:
-    """Return an organization's statements of a month, one for each currency that moved; made now where there are none.
+    """Return an organization's statements of a month, one for each currency that moved; issued now if there are none.
 
-    They are numbered and written together, with the mail that tells of them, with corrections of older statements of
-    which the month has taken something back, and of their own by months that were stated before them. Whoever has a
-    number holds up everybody else who wants one, so all that takes long is read before, and this is the last thing of a
-    transaction.
+    They are numbered and written together, with their mail, with corrections of older statements that the month has
+    reduced, and with corrections of their own by months that were stated before them. Whoever has a number holds up
+    everybody else who wants one, so all that takes long is read before, and this is the last thing of a transaction.
 
     Args:
         session: of the platform: what was paid for earnings is in the lots of others.
         org_id: the creator.
         month: its first day.
-        entities: of which the one issues them, in the creator's name, that sells to it.
+        entities: the legal entities; the one that sells to the creator issues them, in the creator's name.
         now: when they are issued.
-        waits: for whoever makes statements of this organization already.
+        waits: whether to wait for another request that makes statements of this organization.
 
     Raises:
-        BeingMade: somebody else makes them, and this one does not wait.
+        BeingMade: another request makes them, and this one does not wait.
         Conflict: `statement.not_over`, the month has not ended for an hour, in which the last of it is written;
-            `document.no_seller`, nobody said who the platform is.
+            `document.no_seller`, no seller is configured.
     """
     if now < begin(next_month(month)) + SETTLED_AFTER:
         raise Conflict(

@@ -1,8 +1,8 @@
-"""What an event of a subscription does in the books, in the transaction of the event.
+"""Books an event of a subscription, in the transaction of the event.
 
 A bill that the provider was paid becomes our invoice, which is the tax document, and a payment that mirrors what the
 provider took; that payment's own run books the money, its fee, and what becomes of it later. What is owed for the
-period is deferred until its credits take it along, or the days earn it.
+period is deferred until its credits are granted, or the days earn it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,10 +105,10 @@ async def write(
 
 
 async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
-    """Book what the oldest day that is not booked has earned, for some of its bills.
+    """Recognise the revenue of the oldest unbooked day, for some of its bills.
 
-    Returns how many they were; zero when every day through the last one is booked. Whoever does so at the same time
-    takes other bills, and a day is booked once: each bill remembers in this transaction which one is next.
+    Returns how many they were; zero when every day through the last one is booked. Calls at the same time take other
+    bills, and a day is booked once: each bill stores in this transaction which day is next.
     """
     rows = await subscriptions.accruing(session, through, limit)
     if not rows:

@@ -1,4 +1,4 @@
-"""Grants the credits of a subscription: once for each bill and month, and later what a dispute had left out."""
+"""Grants the credits of a subscription: once for each bill and month, and later what was left out for a dispute."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -30,7 +30,7 @@ from services.subscription_refund import deferred_of
 
 
 async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: Grant, at: datetime) -> None:
-    """Grant what a bill was paid for, once by its key; what a dispute or a refund leaves out is noted on the bill.
+    """Grant the credits of a paid bill, once by its key; what a dispute or a refund leaves out is noted on the bill.
 
     The credits pay first what the organization owes. The caller holds the lock of its debts.
     """

@@ -1,4 +1,4 @@
-"""Mails and alerts about a subscription, queued in the transaction of the event that they tell of."""
+"""Mails and alerts about a subscription, queued in the transaction of the event that they are about."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,7 +1,7 @@
-"""Gives back what was paid for a subscription: the credits of its bill come back first, and used ones reduce it.
+"""Refunds subscriptions: the credits of the bill are clawed back first, and used ones reduce the refund.
 
-While the payment of a bill is disputed, what is left of its credits is held: whoever has the money back shall not have
-spent them meanwhile.
+While the payment of a bill is disputed, what is left of its credits is held, so that a payer who gets the money cannot
+also spend them.
 
 The batch of revenue makes revenue of the price of credits that were taken back, as of any that leave. So their price
 goes from revenue to what is deferred here at once, and both together change nothing.
@@ -47,7 +47,7 @@ def touched(bill: SubscriptionBill) -> list[Account]:
 async def follow_dispute(
     session: AsyncSession, bill: SubscriptionBill, *, is_disputed: bool, cause: str, now: datetime
 ) -> None:
-    """Hold what is left of the credits that a bill granted while its payment is disputed, and give it back after that.
+    """Hold what is left of a bill's credits while its payment is disputed, and release it after that.
 
     It is what `take_back` would take if the dispute was lost, whatever part of the payment is disputed. What others
     have pinned stays theirs. The caller holds the bill's lock and that of the balance. `cause` makes it one.
@@ -110,7 +110,7 @@ async def take_back(
 
 
 async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime) -> None:
-    """Give back the credits of a bill that lost disputes had taken, into their lots, because its invoice is paid again.
+    """Restore a bill's credits that lost disputes had clawed back, into their lots, as its invoice is paid again.
 
     The caller holds the locks of the bill and of `touched`. `cause` makes it one.
     """
@@ -157,7 +157,7 @@ def _named(rest: Iterable[RestOfLot]) -> LotTerms:
 
 
 def creditable_minor(bill: SubscriptionBill, *, credited_gross_minor: int) -> int:
-    """Return what a credit note can take back of a bill whose credits were taken back, with its tax."""
+    """Return how much of a bill whose credits were clawed back can be credited, with its tax."""
     return refund.creditable_minor(bill.gross_minor, deferred_of(bill), credited_gross_minor=credited_gross_minor)
 
 
@@ -178,7 +178,7 @@ async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) 
 
 
 def deferred_of(row: SubscriptionBill) -> Deferred:
-    """Return what was paid by a bill, and what has become of it."""
+    """Return what was paid by a bill, and how much of it is still deferred."""
     return Deferred(
         amount_minor=row.amount_minor,
         period=Period(start=row.period_start, end=row.period_end),

@@ -1,7 +1,7 @@
-"""People beyond the seats that a subscription has after a change: their organization hears of it until it fits.
+"""Alerts an organization that has more people than seats after a change of its subscription.
 
-Orders are refused by `domain.subscription.terms.require_seats`. What was ordered acts later, when more people may have
-keys; it acts all the same, and nobody's key is taken.
+Changes are refused by `domain.subscription.terms.require_seats`. An accepted change takes effect later, when more
+people may have keys; it takes effect all the same, and no key is revoked.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +19,7 @@ _LIMIT = 1000
 
 
 async def look(session: AsyncSession, before: Subscription | None, after: Subscription, plans: Plans) -> None:
-    """Raise the alert where what is agreed has changed and does not fit, and resolve it where it fits again."""
+    """Raise the alert if the terms have changed and there are too few seats, and resolve it once there are enough."""
     if before is not None and (before.terms, before.is_entitled) == (after.terms, after.is_entitled):
         return
     limit = _limit(after, plans)
@@ -41,7 +41,7 @@ async def look(session: AsyncSession, before: Subscription | None, after: Subscr
 
 
 async def close_fitting(session: AsyncSession, plans: Plans) -> int:
-    """Resolve the alerts of subscriptions that have seats enough by now: keys are revoked, and expire, without them."""
+    """Resolve the alerts of subscriptions that have enough seats by now, because keys were revoked or have expired."""
     open_of = await alert.unresolved_subjects(session, SEATS_EXCEEDED, limit=_LIMIT)
     closed = 0
     for subscription_id in open_of:

@@ -1,4 +1,4 @@
-"""Puts together what an organization has, as of one moment."""
+"""Summarises what an organization has, as of one moment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from services.payable import windows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What an organization has: by asset, by agent, and `row` with what stands behind it."""
+    """What an organization has: by asset, by agent, and `row` with the figures behind it."""
 
     org_id: str
     at: datetime
@@ -46,7 +46,7 @@ async def summary(database: Database, org_id: str, hold_back: HoldBack, *, now: 
 
 
 async def summary_within(session: AsyncSession, org_id: str, hold_back: HoldBack, *, now: datetime) -> Summary:
-    """Read what `summary` does as of the moment of all else that the session reads: a new one of the platform's."""
+    """Read the same as of the snapshot of a session, which must be a new one of the platform."""
     await one_moment(session)
     row = await store.read(await driver_connection(session), org_id, now, hold_back.window(None, now))
     earning = [each for each in row.standings if each.agent_id and part_of(each.path) is Part.EARNINGS]

@@ -1,4 +1,4 @@
-"""Which tax an organization is charged, by what is kept of it."""
+"""Computes the tax of an organization by its stored profile and the stored rates."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ FROZEN = (
 
 @dataclass(frozen=True, slots=True)
 class Assessor:
-    """Decides the tax of some organizations by what was read of them together.
+    """Computes the tax of some organizations from what was read of them together.
 
     Attributes:
         rules: how the deployment invoices; where its legal entities are.
-        profiles: by organization; those of which nothing is known are left out.
-        rates: of every country that may count, by country.
+        profiles: by organization; those without a profile are left out.
+        rates: of every country that may apply, by country.
     """
 
     rules: InvoiceRules
@@ -45,7 +45,7 @@ class Assessor:
     def assess(
         self, org_id: str, lines: Sequence[tuple[str, datetime]], *, rules: InvoiceRules | None = None
     ) -> tuple[Treatment, dict[str, str] | None]:
-        """Return the tax of each line, and whom the invoice is made out to; None where nothing is known of them.
+        """Return the tax of each line, and the buyer; None for a buyer without a profile.
 
         Lines are product codes, and when the tax of each becomes due, as `dated` has them. `rules` are those of who
         issues it, where that is settled: a draft keeps its legal entity.
@@ -58,7 +58,7 @@ class Assessor:
 
 
 async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: InvoiceRules) -> Assessor:
-    """Read what the tax of organizations depends on."""
+    """Read the profiles and rates that the tax of organizations depends on."""
     profiles = await billing_profile.of(session, org_ids)
     rates: dict[str, list[TaxRate]] = {}
     sellers = {country for country in (rules.seller_country, *rules.others.values()) if country}
@@ -72,8 +72,8 @@ async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: In
 def dated(lines: Sequence[InvoiceLine], now: datetime) -> list[tuple[str, datetime]]:
     """Return the product of each line, and when its tax becomes due.
 
-    That is when its period has ended: what was served in a month is taxed at the rate of that month, whenever it is
-    invoiced. What has no period, or one that goes on, is taxed now.
+    That is the end of its period: services of a month are taxed at the rate of that month, whenever they are invoiced.
+    A line without a period, or with one that has not ended, is taxed now.
     """
     return [
         (line.tax_code, now if line.period_end is None else min(now, line.period_end - timedelta.resolution))
@@ -116,6 +116,6 @@ def party_of(profile: BillingProfile | None) -> TaxParty:
 
 
 def frozen(profile: BillingProfile | None) -> dict[str, str] | None:
-    """Write whom an invoice is made out to; None where nothing is known."""
+    """Return the buyer as an invoice stores it; None without a profile."""
     found = {name: value for name in FROZEN if (value := getattr(profile, name, None))}
     return found or None

@@ -1,4 +1,4 @@
-"""Tax rates: operators add them, nobody changes them."""
+"""Tax rates: operators add them; they are never changed."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +16,7 @@ async def add(session: AsyncSession, actor: Actor, rate: TaxRate, command_id: st
     """Add a rate, or return the one that the command added.
 
     Raises:
-        Invalid: it is none; `field` names what is wrong.
+        Invalid: the rate is not valid; `field` names what is wrong.
         Conflict: `tax.rate_exists`, the place and product have another rate from this time on.
         IdempotencyConflict: the command added another one.
     """

@@ -1,7 +1,7 @@
 """Writes the tax documents of sales that are taxed when they are paid.
 
-There is one for each movement of a payment's money. What is bought with the whole amount has one for its sale, and one
-for each time that something of it goes back or comes again.
+There is one for each movement of a payment's money. A purchase with the whole amount has one for its sale, and one for
+each refund, chargeback or reversal of these.
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ _MAILS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxedMovement:
-    """What came in for a sale with its tax, or went back, and the transfer that booked it. Amounts are minor units.
+    """Money that came in for a sale or was refunded, with its tax, and its transfer. Amounts are minor units.
 
     Attributes:
         key: names it within its payment: the provider's key of the movement, or the event that sold.
-        gross_minor: below zero where it went back.
+        gross_minor: negative if it was refunded.
         tax_minor: what of that is tax.
     """
 

@@ -1,4 +1,4 @@
-"""Transfers of payouts that are taken back at the provider, to pay what creators owe of a recovery.
+"""Reversals of payout transfers at the provider, to pay what creators owe after a recovery.
 
 Each step is one transaction, with the lock of the organization's debts.
 """
@@ -36,7 +36,7 @@ async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> Non
 
 
 async def sent_minor(session: AsyncSession, case: Recovery, use: Use) -> int:
-    """Return how much of what a use brought has left in payouts, and can be taken back there."""
+    """Return how much of a use's earnings was paid out, and can be reversed there."""
     if use.org_id is None:
         return 0
     return sum(each.goods_minor for each in await transfer_reversal.sent(session, case, use.org_id, use.source))
@@ -82,7 +82,7 @@ def _reversible(goods_minor: int, money_minor: int, asset: str, currency: str) -
 
 
 async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> TransferReversal | None:
-    """Return what is to be taken back at the provider, or None where the creator owes nothing of it any more.
+    """Return what is to be reversed at the provider, or None if the creator owes nothing of it any more.
 
     The first try takes no more than is owed by then; what may have been sent keeps its amount.
     """
@@ -107,7 +107,7 @@ async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> Tr
 
 
 async def refuse(session: AsyncSession, reversal_id: str, *, code: str, detail: str, now: datetime) -> None:
-    """Note that the provider does not take it back: the creator goes on owing it."""
+    """Note that the provider refused the reversal: the creator still owes it."""
     row = await transfer_reversal.reversal(session, reversal_id, lock=True)
     if row.status != ReversalStatus.REQUESTED:
         return
@@ -126,7 +126,7 @@ async def refuse(session: AsyncSession, reversal_id: str, *, code: str, detail: 
 
 
 async def book(session: AsyncSession, reversal_id: str, made: ReversalSnapshot, *, now: datetime) -> None:
-    """Book money that came back of a payout: it pays what the creator owes, and the rest is earned again."""
+    """Book a reversed payout: it pays what the creator owes, and the rest returns to the earnings."""
     seen = await transfer_reversal.reversal(session, reversal_id)
     await debt.lock(session, seen.org_id)
     row = await transfer_reversal.reversal(session, reversal_id, lock=True)

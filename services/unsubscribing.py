@@ -1,7 +1,7 @@
-"""The link in a message that ends messages of its type over its channel: a signed name of the three, and nothing else.
+"""The unsubscribe link in a message: it signs the principal, the channel and the type, and nothing else.
 
-It opens to whoever holds it and does not expire, because a mail is read years later; all that it can do is switch that
-one type off, or those that came by a digest.
+Anybody who has it can use it, and it does not expire, because a mail is read years later; all that it can do is switch
+that one type off, or those that came by a digest.
 """
 
 import base64
@@ -37,7 +37,7 @@ class Unsubscription:
 
 
 class Unsubscribing:
-    """Makes the links, and reads what comes back."""
+    """Makes the links, and reads their tokens."""
 
     def __init__(self, public_url: str | None, signer: Signer) -> None:
         """Take where the API is reached from outside, and what signs."""
@@ -45,11 +45,11 @@ class Unsubscribing:
 
     @classmethod
     def of(cls, public_url: str | None, keys: SecretStr | None) -> "Unsubscribing":
-        """Return what a deployment has."""
+        """Return the one of a deployment."""
         return cls(public_url, Signer(keys, purpose=PURPOSE))
 
     def link(self, wanted: Unsubscription) -> str | None:
-        """Return the link; None where there is no address of the API to lead to, or no key to sign with."""
+        """Return the link; None without a public address of the API or a key to sign with."""
         if not self._base or not self._signer.signs:
             return None
         return f"{self._base}{PATH}?token={quote(self.token(wanted))}"
@@ -60,7 +60,7 @@ class Unsubscribing:
         return self.link(Unsubscription(org_id=row.org_id, principal=row.principal, channel_id=row.channel, kind=kind))
 
     def token(self, wanted: Unsubscription) -> str:
-        """Return what names an unsubscription, signed."""
+        """Return the signed token of an unsubscription."""
         names = [wanted.org_id, wanted.principal, wanted.channel_id, wanted.kind]
         text = base64.urlsafe_b64encode(json.dumps(names).encode()).decode().rstrip("=")
         return f"{self._signer.sign(text)}{text}"
@@ -69,7 +69,7 @@ class Unsubscribing:
         """Return what a token names.
 
         Raises:
-            NotFound: it was not signed here, or not for this.
+            NotFound: it was not signed here, or for another use.
         """
         signature, text = token[:SIGNATURE_LENGTH], token[SIGNATURE_LENGTH:]
         if len(token) > MAX_TOKEN or not text.isascii() or not self._signer.verifies(text, signature):

@@ -1,6 +1,6 @@
-"""Usage events as they come in: judged one by one, and recorded together with what they add up to.
+"""Records usage events: each is validated and rated, and they are stored together with their sums.
 
-An event is known by its organization, source and id for good, so whoever is unsure sends it again. A request is one
+An event is known by its organization, source and id for good, so it is safe to send one again. A request is one
 transaction: what was accepted is durable when its answer is sent, and a request that failed left nothing.
 """
 
@@ -76,7 +76,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
 
     Raises:
         OrganizationClosed: the organization is closed. An open one is not closed before the transaction ends.
-        TooManyReadings: the meters of the organization would read too much of them. Fewer are recorded.
+        TooManyReadings: the meters of the organization would read too many values of them. Send fewer.
     """
     sent = [_read(delivery, document) for document in documents]
     digests = [

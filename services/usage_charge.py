@@ -1,7 +1,7 @@
-"""Charges usage events to the credits of their organizations, each once, whatever dies in between.
+"""Charges usage events to the credits of their organizations, each exactly once, whatever crashes.
 
-What an event is charged by was written with it, so whatever was accepted is found here, however late it commits. The
-spends and the note that the events are charged commit together, and the spends' keys are made of the events.
+The meters that charge an event were written with it, so every accepted event is found here, however late it commits.
+The spends and the note that the events are charged commit together, and the spends' keys are made of the events.
 """
 
 from collections.abc import Mapping, Sequence
@@ -83,12 +83,12 @@ class _Charging:
 async def charge_due(
     session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, price: CreditPrice, limit: int
 ) -> Charged:
-    """Charge what is due of an organization; what a control or the balance refuses is forced, because it has happened.
+    """Charge what is due of an organization; what a control or the balance refuses is forced: the use has happened.
 
     Args:
         session: of the platform.
         org_id: whose credits pay. Uses of agents are left out, see `services.usage_of_agents`.
-        due_before: what came in later is left to the next run.
+        due_before: later events are left to the next run.
         at: the time of the charges, in whose windows they count.
         price: of a credit.
         limit: how many events; the organization's credits are locked meanwhile.
@@ -240,7 +240,7 @@ async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
 async def wait(
     session: AsyncSession, org_id: str, waiting: Mapping[UUID, Waits], *, until: datetime, at: datetime
 ) -> None:
-    """Write why events are not charged and when it is tried again, and alert of each reason once a day."""
+    """Write why events are not charged and when the next try is, and raise an alert for each reason once a day."""
     for reason in sorted(set(waiting.values())):
         events = [event for event, why in waiting.items() if why is reason]
         await charges.postpone(session, org_id, events, reason, until)

@@ -1,4 +1,4 @@
-"""Usage events as they are judged: what they name, which meters read them, what they cost, and who pays for them."""
+"""Validates and rates usage events: their references, the meters that read them, their cost, and who pays for them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -45,7 +45,7 @@ class Delivery:
 
     Attributes:
         key: what the sender may name; None for the platform's own, which may name all that is the organization's.
-        paying: the actions whose spends pay for calls of a spend log, see `services.usage_paid.judge`.
+        paying: the actions whose spends pay for calls in a spend log, see `services.usage_paid.judge`.
     """
 
     actor: Actor
@@ -78,7 +78,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What events are judged by: what is known of what they name, and the meters that read them.
+    """The data that events are validated by: the objects that they name, and the meters that read them.
 
     `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
     department and project, which many events name alike; `terms` how the organization pays. `sold` is what uses cost
@@ -106,7 +106,7 @@ class Context:
 async def context_of(
     session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
 ) -> Context:
-    """Read all that events of one request are judged by, together; the organization stays open until they are recorded.
+    """Read the context of all events of one request together; the organization stays open until they are recorded.
 
     Raises:
         OrganizationClosed: the organization is closed.
@@ -140,7 +140,7 @@ async def context_of(
 
 
 async def judge(session: AsyncSession, context: Context, events: Mapping[Said, UsageEvent]) -> dict[Said, Judged]:
-    """Judge events: each with what reads it and what it costs, or with its refusal."""
+    """Validate and rate events; returns each with its readings and cost, or with its refusal."""
     judged = {said: _judge_one(context, event, said[0]) for said, event in events.items()}
     good = [each for each in judged.values() if each.refusal is None and each.use is None]
     uses = [Use(call=each.call, at=each.event.occurred_at) for each in good]

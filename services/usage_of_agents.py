@@ -1,4 +1,4 @@
-"""Usage events that report the use of an agent of the marketplace: what was agreed by it, and its charge.
+"""Usage events that report the use of a marketplace agent: the agreed price, and the charge.
 
 Price and share are those of the moment at which the event came in. It is charged like any other use: it has to fit into
 the spend controls and the credits, is never forced, and its creator has a share once it is paid.
@@ -35,7 +35,7 @@ _LONGEST = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedUse:
-    """So many units of a meter of an agent of the marketplace, and what they cost by the prices of its purchase."""
+    """Units of a meter of a marketplace agent, and their cost by the prices of its purchase."""
 
     sold: Priced
     meter: str
@@ -50,7 +50,7 @@ class ReportedUse:
         )
 
     def row(self) -> Mapping[str, object]:
-        """Return the columns of what was agreed, see `repositories.usage.record`."""
+        """Return the columns of the agreement, see `repositories.usage.record`."""
         sold = self.sold
         return {
             "charged_meters": [],
@@ -85,10 +85,10 @@ async def sold_to(
 async def unpaid_agents(
     session: AsyncSession, org_id: str, agents: Iterable[Agent], *, now: datetime
 ) -> dict[str, UnpaidAgent]:
-    """Return the refusals of agents of others whose work has a price by use, and is not paid unless they are the payee.
+    """Return the refusals for other organizations' agents that are priced by use and are not named as the payee.
 
-    A listing has a price, and nobody's agreement to it: only uses of what is in the library are charged and shared. Who
-    has bought the agent for a price that its uses are part of has paid them.
+    A listing is a price that nobody has agreed to: only uses of agents in the library are charged and shared. An
+    organization that has bought the agent at a price that includes its uses has paid for them.
     """
     found = {}
     for agent in sorted(agents, key=lambda each: each.id):
@@ -129,7 +129,7 @@ def use_of(sold: Priced | DomainError, meter: str | None, quantity: object) -> R
 async def charge(
     session: AsyncSession, org_id: str, event: UUID, *, due_before: datetime, at: datetime, pays_out_granted: bool
 ) -> bool:
-    """Charge a use that was reported, or have it wait where it does not fit; tell whether it was charged now.
+    """Charge a reported use, or leave it waiting if it exceeds a limit or the credits; tell whether it was charged.
 
     Needs the platform's session.
     """

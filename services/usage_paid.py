@@ -1,4 +1,4 @@
-"""Calls of a spend log that name what has paid for them: believed where it is theirs, and one call for each spend."""
+"""Calls in a spend log that name the spend that paid for them: a spend pays for one call, of its owner only."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ log = structlog.get_logger("bursar.usage")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What became of what calls say.
+    """The result of checking the spends that calls name.
 
     Attributes:
         charged: the events that no spend has paid for, or in part only, without the spend that they name.
@@ -40,9 +40,9 @@ async def judge(
     paying: Mapping[str, int | None],
     now: datetime,
 ) -> Claims:
-    """Judge the spends that calls of a spend log name, and note those that have paid for a call.
+    """Check the spends that calls in a spend log name, and note those that have paid for a call.
 
-    Events of other sources are their senders' own word and stay as they are.
+    Events of other sources are not checked.
 
     Args:
         session: of the platform.

@@ -1,6 +1,6 @@
-"""Webhook endpoints, as tenants set them up: made, changed, deleted, given new secrets, and asked to send again.
+"""Webhook endpoints of tenants: created, changed, deleted, their secrets rotated, and their events sent again.
 
-Whether an address may be sent to is judged before, outside of any transaction.
+Whether webhooks may be sent to an address is checked before, outside of any transaction.
 
 The timeline says what a command has done and what was asked for, and does so for longer than its key is remembered: a
 command that comes again with other content, or is of another kind, is refused.
@@ -57,7 +57,7 @@ _BY_HAND, _REPLAYED = ("webhook_endpoint.tested", "webhook_endpoint.retried"), (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
-    """What a tenant asks for; the address was judged."""
+    """A requested endpoint; its address was checked."""
 
     org_id: str
     url: str
@@ -71,10 +71,10 @@ class NewEndpoint:
 async def create(
     session: AsyncSession, actor: Actor, wanted: NewEndpoint, sealer: Sealer, *, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
-    """Make an endpoint that gets what happens from now on; once for its command, and then without its keys.
+    """Create an endpoint for events from now on; a repeated command returns it without its keys.
 
     Raises:
-        SecretMissing: there is nothing to seal its keys with.
+        SecretMissing: no encryption key is set to seal its keys with.
         Conflict: `webhook.limit_reached`.
         IdempotencyConflict: the command made another one, or one that is deleted by now.
     """
@@ -140,9 +140,9 @@ async def change(
     command_id: str,
     now: datetime,
 ) -> WebhookEndpointRow:
-    """Change an endpoint's columns, and enable it where that is asked for; once for its command.
+    """Change an endpoint's columns, and enable it if requested; idempotent for the command.
 
-    What was waiting when it was disabled is sent, and its pace begins anew. To disable it is left to its run.
+    What was waiting when it was disabled is sent, and its pauses start again. Its run disables it.
 
     Raises:
         NotFound: there is none.
@@ -167,13 +167,13 @@ async def change(
 async def rotate(
     session: AsyncSession, actor: Actor, endpoint_id: str, sealer: Sealer, *, command_id: str, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
-    """Give an endpoint new keys; all that it had within a day sign as well for a day. Once for its command.
+    """Rotate an endpoint's keys; all keys of the last day go on signing for a day. Idempotent for the command.
 
-    Keys that cannot be opened any more do not: the new ones are how such an endpoint is mended.
+    Keys that can no longer be decrypted do not; rotating is how such an endpoint is repaired.
 
     Raises:
         NotFound: there is none.
-        SecretMissing: there is nothing to seal its keys with.
+        SecretMissing: no encryption key is set to seal its keys with.
         IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
@@ -195,7 +195,7 @@ async def rotate(
 
 
 async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:
-    """End an endpoint for good, and forget its keys; once for its command.
+    """Delete an endpoint and its keys; idempotent for the command.
 
     Raises:
         NotFound: there is none.
@@ -213,7 +213,7 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
 
 
 async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:
-    """Record an event that goes to this endpoint alone; once for its command.
+    """Record a test event for this endpoint alone; idempotent for the command.
 
     Raises:
         NotFound: there is none.
@@ -234,7 +234,7 @@ async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, comm
 async def retry(
     session: AsyncSession, actor: Actor, delivery: WebhookDeliveryRow, *, command_id: str, now: datetime
 ) -> WebhookDeliveryRow:
-    """Have a delivery tried again now, from the first try on; once for its command.
+    """Retry a delivery now, with its tries counted from the first; idempotent for the command.
 
     Raises:
         Conflict: `webhook.delivered`.
@@ -274,7 +274,7 @@ async def replay(
     command_id: str,
     now: datetime,
 ) -> int:
-    """Have the events of a time sent again, under the ids that they had, and return how many; once for its command.
+    """Send the events of a period again, under the same ids, and return how many; idempotent for the command.
 
     Raises:
         NotFound: there is no such endpoint.

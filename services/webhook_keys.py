@@ -1,4 +1,4 @@
-"""The keys that webhooks of an endpoint are signed with: made, and opened where something is sent."""
+"""The keys that an endpoint's webhooks are signed with: generated, and decrypted for sending."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class NewKeys:
 
 
 def made(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
-    """Make the keys of an endpoint.
+    """Generate the keys of an endpoint.
 
     Raises:
-        SecretMissing: there is nothing to seal them with.
+        SecretMissing: no encryption key is set to seal them with.
     """
     if not sealer.seals:
         raise SecretMissing
@@ -41,9 +41,9 @@ def made(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
 
 
 def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
-    """Return the sealed keys before the present ones that go on to sign when these are replaced as well.
+    """Return the sealed earlier keys that go on signing after another rotation.
 
-    Whoever lost the answer to a rotation rotates again, and the receiver has none of the new keys.
+    A client that lost the answer to a rotation rotates again, and its receiver has none of the newer keys.
     """
     held = [dict(each) for each in row.older_keys]
     if row.previous_secret is not None and row.previous_until is not None:
@@ -53,7 +53,7 @@ def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
 
 
 def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple[SigningKeys, ...]:
-    """Open what an endpoint's webhooks are signed with: its keys, and for a day those from before that still open.
+    """Decrypt the keys that sign an endpoint's webhooks: its own, and for a day the earlier ones that can be decrypted.
 
     Raises:
         SecretMissing: the keys that it was sealed with are not there.
@@ -66,7 +66,7 @@ def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple
 
 
 def opens(row: WebhookEndpointRow, sealer: Sealer) -> bool:
-    """Tell whether an endpoint's own keys can be opened."""
+    """Tell whether an endpoint's own keys can be decrypted."""
     return _opened(row.secret, row.private_key, sealer) is not None
 
 

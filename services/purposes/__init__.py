@@ -1,4 +1,4 @@
-"""What each purpose of a payment does in a transaction, by the one table that tells them apart."""
+"""The books of each purpose of a payment, in the one table that distinguishes them."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a payment's purpose does in a transaction; the rules stand under the same name in `domain/payment/purposes`."""
+"""What a payment's purpose does in a transaction; its rules are in `domain/payment/purposes`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE
 
 
 class Share(Protocol):
-    """What has a part in an event's moves; it stays locked until the transaction ends."""
+    """A part of an event's moves that is not the payment's own; locked until the transaction ends."""
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Tell whether it has a part in moves of this kind."""
@@ -32,20 +32,20 @@ class Share(Protocol):
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
     ) -> tuple[PaymentPosting, list[booking.Transfer]]:
-        """Move its part; returns what is left to be moved as it would be without it."""
+        """Move its part; returns what is left to be moved in the usual way."""
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
-        """Write what has become of it by the event's transfer."""
+        """Write its state after the event's transfer."""
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
-        """Return what of its part was taxed, by the event's transfer: each has a tax document."""
+        """Return the taxed movements of its part, by the event's transfer: each has a tax document."""
 
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts that `write` posts to in transfers of its own; they are locked before the first."""
 
 
 def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Sequence[TaxedMovement]:
-    """Return what an event was taxed by its transfer, each part of which has a tax document."""
+    """Return the taxed movements of an event, by its transfer: each has a tax document."""
     if event.payment.terms.tax is None:
         return ()
     if not rules_of(event.payment.terms).at_once:
@@ -66,7 +66,7 @@ def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Seq
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """A workflow that waits for a payment, the signal that has it look what became of it, and the signal's message."""
+    """A workflow that waits for a payment, and the signal, with its message, that makes it read the outcome."""
 
     workflow_id: str
     signal: str
@@ -82,16 +82,16 @@ class PurposeBooks(Protocol):
 
     @property
     def is_followed(self) -> bool:
-        """Whether a lost payment opens a recovery from creators; where not, its share has taken back their part."""
+        """Whether a lost payment starts a recovery from creators; if not, its share has reversed their part."""
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
         """Return what a request names, as the actor sees it, while it can be paid."""
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
-        """Refuse a subject that would not take the money, before somebody pays; in a session of the platform."""
+        """Refuse a subject that could not take the money, before anybody pays; in a session of the platform."""
 
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
-        """Lock what has a part in the event's moves; None where nothing has. Creators answer within the hold-back."""
+        """Lock what has a part in the event's moves; None if nothing has. Creators are liable within the hold-back."""
 
     def posts_again(self, event: PaymentEvent) -> bool:
         """Tell whether a share of the event can post a transfer of its own besides the event's."""
@@ -100,17 +100,17 @@ class PurposeBooks(Protocol):
         """Return the accounts that a share of the move can touch."""
 
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
-        """Return the organizations that can come to owe something by the move, or pay what they owe."""
+        """Return the organizations whose debts the move can create or pay."""
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
-        """Tell whether it has the money already that events take back from it; the payment is locked."""
+        """Tell whether it already has the money that events claw back from it; the payment is locked."""
 
     def follower(self, stored: Payment) -> Follower | None:
-        """Return the run that waits for what has become of the payment; None where none does, or nothing has yet."""
+        """Return the run that waits for the payment's outcome; None if none waits, or there is no outcome yet."""
 
 
 class Alone:
-    """A purpose that nothing but the payment itself takes part in."""
+    """A purpose in which only the payment itself takes part."""
 
     shares = False
     is_followed = True
@@ -140,7 +140,7 @@ class Alone:
         return ()
 
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
-        """Return the organization that pays, where what is there decides about the move."""
+        """Return the paying organization, if the balance decides about the move."""
         return [terms.org_id] if move.kind in BY_BALANCE else []
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:  # noqa: ARG002

@@ -19,11 +19,11 @@ class EscrowBooks(Alone):
     """The money of one escrow."""
 
     async def subject(self, session: AsyncSession, actor: Actor, named: object) -> Escrow:
-        """Return an escrow that the actor can pay for now.
+        """Return an escrow that the actor can fund now.
 
         Raises:
             NotFound: there is none that the actor sees.
-            Forbidden: others pay for it.
+            Forbidden: another organization pays for it.
             WrongState: it is not open.
         """
         row = await escrow.get(session, str(named))
@@ -34,7 +34,7 @@ class EscrowBooks(Alone):
         return found
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
-        """Refuse an escrow that cannot be funded now; it is asked once more when the money is there.
+        """Refuse an escrow that cannot be funded now; this is checked again when the money is there.
 
         Raises:
             OrganizationSuspended: who pays or who is paid is; OrganizationClosed in the same way.
@@ -45,7 +45,7 @@ class EscrowBooks(Alone):
         await refuse_exposure(session, subject.terms, lock=False)
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
-        """Tell whether the escrow has taken the money; the run was told that it has not, and asks once more."""
+        """Tell whether the escrow has taken the money; the run believed that it has not, and asks once more."""
         escrow_id = stored.terms.purpose.escrow_id
         if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
             return False

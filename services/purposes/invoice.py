@@ -1,4 +1,4 @@
-"""An invoice in the transaction of a payment: which one can be paid, and the part that it has in what moves."""
+"""An invoice in the transaction of a payment: which one can be paid, and its share of the moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ OF_CREDITS = DISPUTED | LOST | {REFUND}
 
 @dataclass(slots=True)
 class InvoiceShare:
-    """The part that an invoice has in an event's moves; `now` is how it stands after those that were shared out.
+    """An invoice's share of an event's moves; `now` is its balance after those that were shared out.
 
     `bill` is that of the subscription which the invoice is for, where the event is one `OF_CREDITS`; `noted` is what a
     credit note for all of the invoice would book, where the event can issue one.
@@ -85,7 +85,7 @@ class InvoiceShare:
         return rest, (booking.paid_on_invoice if pays else booking.taken_from_invoice)(terms, part)
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:  # noqa: ARG002
-        """Write how the invoice stands, where that has changed; credit it with a refund that asks for that."""
+        """Write the invoice's balance, if it has changed; issue a credit note with a refund that requests one."""
         if self.now != self.before:
             terms = event.payment.terms
             reopened = None
@@ -210,14 +210,14 @@ class InvoiceBooks(Alone):
         return share
 
     def follower(self, stored: Payment) -> Follower | None:
-        """Return the run that collects the invoice, once the money is there, or is known not to come as it is."""
+        """Return the run that collects the invoice, once the payment has an outcome."""
         invoice_id = stored.terms.purpose.invoice_id
         if invoice_id is None or verdict_of(stored).became is Became.OPEN:
             return None
         return Follower(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
 
     def posts_again(self, event: PaymentEvent) -> bool:
-        """Tell whether the event can hold the credits of a subscription or take them back, or credit its invoice."""
+        """Tell whether the event can hold or claw back the credits of a subscription, or credit its invoice."""
         return event.event in OF_CREDITS
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:

@@ -61,15 +61,15 @@ class _Parties:
 
 @dataclass(slots=True)
 class PurchaseShare:
-    """The shares of a sale in an event's moves.
+    """The shares of a marketplace sale in an event's moves.
 
     Attributes:
         purchase: None until the event makes the sale.
         taken: how much of the price has left the shares.
-        borne: what chargebacks have taken for which the creator does not answer any more: the payer alone owes it.
-        stays_refunded: the organization has bought the agent anew, so what comes back goes to the organization.
+        borne: what chargebacks have taken after the creator's liability ended: the payer alone owes it.
+        stays_refunded: the organization has bought the agent again, so what comes back goes to the organization.
         other: the purchase by which the organization has the agent by now, where it is not this one.
-        owed_minor: what the creator has not got any more, and its organization owes.
+        owed_minor: what the creator no longer has, and its organization owes.
         came_minor: what the event has brought the shares and the tax; below zero where it went back.
         tax_minor: what of that is tax.
     """
@@ -84,7 +84,7 @@ class PurchaseShare:
     tax_minor: int = 0
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
-        """Tell whether the move can make the sale, take from its shares or give back to them."""
+        """Tell whether the move can make the sale, take from its shares or restore them."""
         return move.kind in KINDS
 
     async def share(
@@ -92,7 +92,7 @@ class PurchaseShare:
     ) -> tuple[PaymentPosting, list[booking.Transfer]]:
         """Move the parts of creator, platform and tax; returns what is left to be moved.
 
-        The creator's organization owes what its agent has not got any more, and what it owes is paid first.
+        The creator's organization owes what its agent no longer has, and its debts are paid first.
         """
         terms, price = event.payment.terms, event.payment.terms.purpose.goods_minor
         own, parties = booking.entitlement_account(terms), _Parties.of(terms)
@@ -128,7 +128,7 @@ class PurchaseShare:
         return replace(move, amount_minor=move.amount_minor - part), [leg for leg in legs if leg[2]]
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
-        """Return what the sale, or what became of it, was taxed by the event's transfer."""
+        """Return the taxed movements of the sale, by the event's transfer."""
         if not self.came_minor:
             return ()
         key = f"{event.event}:{event.payment.version}"
@@ -143,7 +143,7 @@ class PurchaseShare:
         return ()
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
-        """Write the sale, or what has become of it."""
+        """Write the sale, or its new state."""
         terms = event.payment.terms
         if event.event == "agent_bought":
             assert transfer_id is not None
@@ -238,7 +238,7 @@ class PurchaseBooks(Alone):
         """Lock the sale that the event makes or changes.
 
         Raises:
-            NotForSale: the event makes a sale, and the agent is not sold to the organization any more.
+            NotForSale: the event would make a sale, but the agent can no longer be sold to the organization.
         """
         terms = event.payment.terms
         purpose = terms.purpose
