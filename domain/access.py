@@ -217,7 +217,7 @@ NOT_BY_LINK = frozenset({Permission.MANAGE_KEYS, Permission.BE_NOTIFIED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who gives a command. Travels in every command, ends in the timeline and in the audit trail.
+    """Who gives a command. It is part of every command, and of the timeline and the audit trail.
 
     Attributes:
         principal: the name that is unique within the organization, for example `procurement`.
@@ -228,7 +228,7 @@ class Actor:
             a session that a link opened.
         request_id: the HTTP request, to find its log lines.
         address: the client's network address; None when the command did not come over HTTP.
-        claimed: nothing but the message itself says who sent it: a signal that was typed into the Temporal UI.
+        claimed: the sender is not authenticated: a signal that was typed into the Temporal UI.
         session_id: the session that the command was given in; None when it was given with a key.
         made_by: who made the link that opened the session; None everywhere else.
     """

@@ -1,7 +1,7 @@
 """The statement of an account: an opening balance, a line for each transfer, a closing balance. Pure.
 
-It goes by the time of booking, as a bank's does: what was stated for a day never changes, whatever is booked later for
-it. Each line has the time of business beside it.
+It goes by the time of booking, as a bank's does: the statement of a day never changes, whatever is booked for that day
+later. Each line has the effective time too.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class StatementLine:
 
     Attributes:
         version: of the account, after it.
-        purpose: what it was for, in the words of whoever made that; None where the tenant may not see it.
+        purpose: the transfer's own description of its purpose; None if the tenant may not see it.
         counterparties: the other accounts, by path where they are the organization's own; else `platform` or
             `organization`.
         paid: what was paid for these credits, by asset, where the organization itself paid.

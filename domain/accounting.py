@@ -35,7 +35,7 @@ class NotMapped(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineSum:
-    """What one line of the chart had before a period, and what was debited and credited within it, in minor units.
+    """A line of the chart: its balance before a period, and its debits and credits within it, in minor units.
 
     Attributes:
         line: such as `customers/credits` or `platform/commission`.

@@ -42,7 +42,7 @@ class Account:
         minimum_balance_minor: available money never falls below it; None for accounts that issue or face the outside.
         stripes: rows that share the balance of a hot account; more than one only without a minimum balance.
         lots: whether its credits are kept in lots, see `domain.lots`; what comes in says which.
-        lots_lapse: whether lots that are due are not spent any more.
+        lots_lapse: whether expired lots can no longer be spent.
     """
 
     path: str
@@ -89,12 +89,12 @@ def org_wallet(org_id: str, asset: str) -> Account:
 
 
 def payment(payment_id: str, asset: str, org_id: str) -> Account:
-    """What a payment has brought and nobody has yet: an escrow's money, a refund on its way, disputed entitlement."""
+    """Money of a payment without an owner yet: an escrow's money, a refund on its way, a disputed entitlement."""
     return _tenant(f"org/{org_id}/payments/{payment_id}", asset, org_id, lots=asset == CREDIT)
 
 
 def payout(payout_id: str, asset: str, org_id: str) -> Account:
-    """What a payout takes out of earnings, until it has been sent or comes back."""
+    """What a payout takes out of earnings, until it has been sent or returned."""
     return _tenant(f"org/{org_id}/payouts/{payout_id}", asset, org_id, lots=asset == CREDIT)
 
 
@@ -116,7 +116,7 @@ def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
 
 
 def agent_granted_earnings(agent_id: str, org_id: str) -> Account:
-    """Credits that an agent has earned and nobody has paid for: its organization `org_id` cannot take them out."""
+    """Credits that an agent has earned and nobody paid for: its organization `org_id` cannot have them paid out."""
     path = f"agent/{agent_id}/granted_earnings/{CREDIT}"
     return _tenant(path, CREDIT, org_id, lots=True)
 

@@ -88,7 +88,7 @@ def cost_of(costs: Mapping[str, Cost], action: str) -> Cost:
     """Return what an action costs.
 
     Raises:
-        Invalid: nobody has set what it costs.
+        Invalid: the action has no price.
     """
     found = costs.get(action)
     if found is None:

@@ -53,12 +53,12 @@ def content_above(setting: str | None, amount_minor: int, currency: str) -> dict
 
 
 def digest(content: Mapping[str, object]) -> str:
-    """Return the SHA-256 of what is asked for: an approval is for this and nothing else."""
+    """Return the SHA-256 of a request's content: an approval is for exactly this."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def status_of(status: ApprovalStatus, expires_at: datetime, now: datetime) -> ApprovalStatus:
-    """Return where an approval stands now; what is open or was not used lapses."""
+    """Return the status of an approval now; one that is still open or was not used expires."""
     lapses = status in {ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED}
     return ApprovalStatus.EXPIRED if lapses and now >= expires_at else status
 

@@ -1,4 +1,4 @@
-"""Credits that are bought by themselves: what becomes of a fall of the balance. Pure."""
+"""Automatic top-ups: the outcome of a fall of the balance. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,8 @@ RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED,
 class Crossing(StrEnum):
     """The outcome of a fall below the threshold.
 
-    `cancelled`: a person cancelled the payment, or switched the top-up off before there was one. `expired`: nobody paid
-    or refused in the payment's time, as when the provider is away for as long.
+    `cancelled`: a person cancelled the payment, or switched the top-up off before there was one. `expired`: the payment
+    was neither paid nor declined in its time, for example because the provider was down.
     """
 
     OPEN = "open"
@@ -40,7 +40,7 @@ class Verdict:
 
 
 def verdict_of(payment: Payment) -> Verdict:
-    """Return what a payment makes of its fall. Only what a bank or the provider refused is a decline."""
+    """Return the outcome of a fall by its payment. Only a refusal of a bank or the provider is a decline."""
     status, decline = payment.status, payment.decline
     if status in RECEIVED:
         return Verdict(Crossing.SUCCEEDED)

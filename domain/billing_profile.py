@@ -1,4 +1,4 @@
-"""Whom an organization's invoices are made out to: what it says itself, and what is refused."""
+"""Billing profiles: what an organization states about itself, and what is refused."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from domain.tax.rates import check_place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What an organization says of itself; None for what it does not say. Country and region are ISO 3166.
+    """What an organization states about itself; None for what it leaves out. Country and region are ISO 3166.
 
     `charges_vat`: what its agents earn includes its VAT, and statements of its earnings shall state it.
     """
@@ -52,7 +52,7 @@ def is_other_name(ours: str | None, registered: str | None) -> bool:
 
 
 def check_profile(profile: Profile) -> None:
-    """Refuse a country or region that is none; `Invalid` names the field."""
+    """Refuse a country or region that does not exist; `Invalid` names the field."""
     check_place(profile.country, profile.region)
     if profile.region is not None and profile.country is None:
         raise Invalid("A region needs a country. Send country too.", extra={"field": "country"})

@@ -1,7 +1,7 @@
-"""Billing terms: how an organization's usage is paid, what it has committed to, and what it is given off.
+"""Billing terms: how an organization's usage is paid, its commitment, and its discounts.
 
-Terms are versions. The first ones act at once; a change acts from the start of the next month, so one version holds
-for a whole month. Months are those of the terms' time zone. Amounts are minor units of their currency. Pure.
+Terms are versions. The first version applies at once; a change applies from the next month on, so one version holds for
+a whole month. Months are those of the terms' time zone. Amounts are minor units of their currency. Pure.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class DiscountStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreedPrice:
-    """What an organization pays for a plan instead of what everybody does."""
+    """The price of a plan that was agreed with an organization."""
 
     plan: str
     price: PlanPrice
@@ -54,7 +54,7 @@ class BillingTerms:
         mode: how usage is paid.
         currency: that it is invoiced in.
         time_zone: whose months are its periods, and whose days its documents and mails name.
-        commitment_minor: what its usage comes to at least in a month, after discounts; 0 for none.
+        commitment_minor: the least that its usage costs in a month, after discounts; 0 for none.
         commitment_from: the first day that the commitment holds; None with the terms.
         discounts: rising by `from_minor`; the highest step that the month reaches counts.
         net_days: when an invoice is due after it was issued.
@@ -73,7 +73,7 @@ class BillingTerms:
     plan_prices: tuple[AgreedPrice, ...] = ()
 
     def prices_of(self, plan: str) -> tuple[PlanPrice, ...]:
-        """Return what was agreed for a plan; none where it costs what it costs everybody."""
+        """Return the agreed prices of a plan; empty if the usual prices apply."""
         return tuple(each.price for each in self.plan_prices if each.plan == plan)
 
     def discount_bps(self, charges_minor: int) -> int:
@@ -103,7 +103,7 @@ class TermsVersion:
 
 
 def check_terms(terms: BillingTerms) -> None:
-    """Refuse terms that nobody can bill by.
+    """Refuse terms that are not valid.
 
     Raises:
         Invalid: `field` names what is wrong.
@@ -141,7 +141,7 @@ def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms,
 
 
 def committed_minor(version: TermsVersion, period: Period) -> int:
-    """Return what the usage of a period comes to at least: by days where the commitment begins within it.
+    """Return the least that the usage of a period costs: by days if the commitment begins within it.
 
     What a part month comes to is rounded down.
     """

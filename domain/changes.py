@@ -78,7 +78,7 @@ class TooManyStreams(Unavailable):
 
 
 def topics_for(actor: Actor) -> frozenset[str]:
-    """Return what somebody may follow: arbiters and validators of the platform the jobs alone."""
+    """Return the topics that an actor may follow: for arbiters and validators of the platform, jobs alone."""
     return OF_JOBS if actor.is_platform and not actor.may(Permission.INSPECT) else TOPICS
 
 

@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 
 def check_change(queued: Sequence[datetime], *, most: int, what: str, now: datetime) -> None:
-    """Refuse to change contacts where as many changes were mailed already: nobody has verified the addresses.
+    """Refuse to change contacts if too many changes were mailed within a day: the addresses are not verified.
 
     Args:
         queued: when mails about changes were queued.

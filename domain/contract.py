@@ -1,8 +1,8 @@
-"""Whether two sides agree: how harsh terms may be at all, what an agent accepts unasked, and who accepts the rest.
+"""Acceptance of contracts: the platform's bounds, what an agent accepts automatically, and who accepts the rest.
 
-Three questions, each a pure function. `out_of_bounds` compares terms with bounds: the platform's floors, which nothing
-passes, or what an agent accepts without being asked (`accepted_unasked`). What an agent does not accept unasked makes
-the contract a proposal, and `judge_acceptance` says whether its payee can still accept it.
+Three pure functions. `out_of_bounds` compares terms with bounds: the platform's limits, which nothing passes, or what
+an agent accepts without being asked (`accepted_unasked`). What an agent does not accept unasked makes the contract a
+proposal, and `judge_acceptance` says whether its payee can still accept it.
 
 What counts as kind to the payee: a longer time to deliver, to bring evidence and to be judged; a shorter review, which
 ends in a release; a larger share by default; a smaller commission. A threshold, the number of signatures and milestones
@@ -71,7 +71,7 @@ class Offer:
 
     @classmethod
     def of(cls, currency: str, values: Mapping[Term, int | None]) -> "Offer":
-        """Return the offer with what follows from its parts: how long a dispute that nobody decides lasts."""
+        """Return the offer with the time after which an undecided dispute ends."""
         length = sum(values[part] or 0 for part in DISPUTE_PARTS)
         return cls({**values, T.DISPUTE_LENGTH: length}, currency)
 
@@ -86,7 +86,7 @@ def out_of_bounds(offer: Offer, bounds: Mapping[Term, Bounds]) -> tuple[Term, ..
 
 
 def accepted_unasked(defaults: Mapping[Term, int], listed: Mapping[Term, Bounds]) -> dict[Term, Bounds]:
-    """Return what an agent accepts without being asked.
+    """Return what an agent accepts automatically.
 
     Args:
         defaults: the platform's own terms, by which contracts run that do not say otherwise.
@@ -126,7 +126,7 @@ def status_of(accept_by: datetime | None, accepted_at: datetime | None, now: dat
 
 
 def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> bool:
-    """Tell whether accepting now changes anything: a contract that is accepted stays as it is.
+    """Tell whether accepting now has an effect: an accepted contract stays as it is.
 
     Raises:
         Conflict: `contract.expired`, the time to accept it is over.
@@ -140,7 +140,7 @@ def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, n
 
 
 def require_accepted(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> None:
-    """Refuse to go on with a contract that its payee has not accepted.
+    """Refuse a contract that its payee has not accepted.
 
     Raises:
         NotAccepted: it is proposed, or expired as a proposal.

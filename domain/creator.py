@@ -15,11 +15,11 @@ _TAX = ("tax_id", "ssn", "id_number", "vat_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatorAccount:
-    """Where an organization is paid out, as its provider said last.
+    """The payout account of an organization, as its provider reported it last.
 
     Attributes:
-        destination: a fingerprint of the last place to which money goes in the end; kept when there is none meanwhile.
-        held_until: nothing is paid out before then, because that place has changed.
+        destination: a fingerprint of the bank account or card that receives the money; kept while there is none.
+        held_until: nothing is paid out before then, because the destination has changed.
         tax_profile: whether the provider knows what the creator is taxed as.
     """
 
@@ -53,7 +53,7 @@ class CreatorAccount:
 
 
 def has_tax_profile(details_submitted: bool, requirements_due: tuple[str, ...]) -> bool:
-    """Tell whether a provider that collects tax data has all that it wants of them."""
+    """Tell whether a provider that collects tax data has all that it needs."""
     return details_submitted and not any(word in due for due in requirements_due for word in _TAX)
 
 

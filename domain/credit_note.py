@@ -1,8 +1,8 @@
-"""Credit notes: what is taken back of an invoice that was finalised.
+"""Credit notes: corrections of a finalised invoice.
 
-A note takes first what is still due, then what credits have paid, and these go back to their lots. Credits that were
-taxed when they were sold come off before tax; they come back in proportion to what is credited of the invoice. What
-payments have brought is not a note's: it is refunded first, which makes it due again, and a note then ends that.
+A note reduces first what is still due, then refunds what credits have paid, to their lots. Credits that were taxed when
+they were sold come off before tax; they come back in proportion to what is credited of the invoice. What payments have
+paid is refunded first; then it is due again, and a note can reduce it.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class CreditedCredits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """What a note takes back: of what is due, of what credits paid, and the credits that come back."""
+    """The amounts of a note: of what is due, of what credits paid, and the credits that are refunded."""
 
     amount_minor: int
     prepaid_minor: int
@@ -61,15 +61,15 @@ def note_of(
     currency: str,
     most_minor: int | None = None,
 ) -> CreditNote:
-    """Decide a credit note.
+    """Compute a credit note.
 
     Args:
-        standing: how the invoice stands.
-        credits: what credits pay of it now.
-        credited_minor: what notes have taken back before.
+        standing: the invoice's balance.
+        credits: what of it is paid with credits now.
+        credited_minor: the sum of earlier notes.
         amount_minor: with tax; None for all that is left.
         currency: of the invoice.
-        most_minor: what can be taken back at most; None for all that is due or paid by credits.
+        most_minor: the maximum; None for all that is due or paid by credits.
 
     Raises:
         WrongInvoiceState: the invoice is a draft, void or uncollectible.

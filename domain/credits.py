@@ -53,7 +53,7 @@ class CreditPrice:
         """Return how many credits an amount of the currency buys, rounded down to the credit's minor unit.
 
         Raises:
-            Invalid: it is none, or more than the books hold.
+            Invalid: it buys none, or more than the books hold.
         """
         credits_minor = credits_for(amount_minor, credit_price=self.price, currency=self.currency)
         if not 0 < credits_minor <= MAX_AMOUNT_MINOR:

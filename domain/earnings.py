@@ -1,4 +1,4 @@
-"""What agents earn in credits, by what became of the price: what is converted into credits, and on which terms."""
+"""Earnings of agents in credits: which can be converted into credits, and on which terms."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -35,9 +35,9 @@ def renew_days_of(kind: EarningsKind, days: int) -> int | None:
 
 
 def sold_until(now: datetime, refunds: timedelta) -> datetime:
-    """Return until when an agent must have been sold so that no buyer can give it back now.
+    """Return until when an agent must have been sold so that no buyer can still get a refund.
 
-    What was sold since is not converted: the credits would be spent and come back to the buyer as well.
+    What was sold since is not converted: the credits could be spent and refunded to the buyer as well.
     """
     return now - refunds
 

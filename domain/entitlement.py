@@ -1,6 +1,6 @@
-"""What a plan entitles an organization to, and how what it does not entitle to is refused.
+"""What a plan entitles an organization to, and the refusals of everything else.
 
-A number is a limit, and None means that there is none. What is there or not is a limit of one or zero.
+A number is a limit, and None means no limit. A feature is a limit of one or zero.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class EntitlementMissing(Forbidden):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an organization stands with one entitlement: the limit, None where there is none, and what is used of it."""
+    """One entitlement of an organization: the limit, None if there is none, and how much of it is used."""
 
     entitlement: Entitlement
     limit: int | None

@@ -76,7 +76,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """There is no such object, or it belongs to somebody else; the answer is the same."""
+    """There is no such object, or it belongs to another organization; the answer is the same."""
 
     code = "not_found"
     status = 404
@@ -103,7 +103,7 @@ class InFlight(Conflict):
 
 
 class BadSignature(DomainError):
-    """A webhook is unsigned, signed by somebody else, too old, or no event."""
+    """A webhook is unsigned, has a wrong signature, is too old, or is not an event."""
 
     code = "webhook.bad_signature"
     status = 400
@@ -126,7 +126,7 @@ class IdempotencyConflict(DomainError):
 def other_request(object_id: str | None = None) -> IdempotencyConflict:
     """Return the refusal of a key that was used for another request.
 
-    `object_id` is what that one made or changed, where this is known: whoever asks may read it, or is refused there.
+    `object_id` is what that request made or changed, if known; reading it is subject to the usual permissions.
     """
     extra = {} if object_id is None else {"object_id": object_id}
     return IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.", extra=extra)

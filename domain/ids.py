@@ -36,7 +36,7 @@ def make_id(prefix: str, *, unix_ms: int, entropy: bytes) -> str:
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Tell whether the text is a TypeID with that prefix; what is none is never looked up."""
+    """Tell whether the text is a TypeID with that prefix; others are never looked up."""
     return text[:-27] == prefix and _ID.fullmatch(text) is not None
 
 
@@ -176,7 +176,7 @@ def creator_key(org_id: str, step: str, command: str | None = None) -> str:
 def creator_account_key(org_id: str, country: str, email: str | None, replaces: str | None) -> str:
     """Key of the call that makes an organization's account for payouts, of all that is asked for.
 
-    What a provider refused is corrected under another key, and so is an account made for one that is gone.
+    A corrected request after a refusal has another key, and so has an account that replaces a deleted one.
 
     Args:
         org_id: the organization.
@@ -199,7 +199,7 @@ def reconciliation_workflow_id(provider: str, name: str) -> str:
 
 
 def correction_key(difference_id: str, times_opened: int) -> str:
-    """Key of the correction of a difference; one that comes back after it was corrected is corrected anew."""
+    """Key of the correction of a discrepancy; one that occurs again is corrected again."""
     return bounded(f"correction:{difference_id}:{times_opened}")
 
 
@@ -229,7 +229,7 @@ def invoice_charge_command_id(invoice_id: str, attempt: int, *, page: bool = Fal
 
 
 def invoice_payment_id(invoice_id: str, attempt: int, *, unix_ms: int, page: bool = False) -> str:
-    """Name the payment of an attempt by what it is of, so that whoever makes it names the same one.
+    """Return the id of an attempt's payment, derived from the attempt, so that every try names the same one.
 
     The provider's key is made of it. `unix_ms` is when the attempt was due.
     """
@@ -243,7 +243,7 @@ def invoice_event_mail_key(invoice_id: str, number: int) -> str:
 
 
 def invoice_mail_key(invoice_id: str) -> str:
-    """Key of the one mail that tells of a new invoice."""
+    """Key of the one mail about a new invoice."""
     return bounded(f"invoice:{invoice_id}:issued")
 
 
@@ -374,7 +374,7 @@ def sale_tax_key(command: str) -> str:
 
 
 def quote_tax_key(org_id: str, what: str, day: date) -> str:
-    """Return the key of the question what a sale would be taxed on a day; `what` names what would be sold."""
+    """Return the key of a quote of the tax on a sale on a day; `what` names what would be sold."""
     return bounded(f"quote:{org_id}:{what}:{day.isoformat()}")
 
 

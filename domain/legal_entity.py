@@ -17,11 +17,11 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegalEntity:
-    """Somebody who sells.
+    """A legal entity that sells.
 
     Attributes:
         code: names its series; None for the deployment's first one, whose numbers have no prefix.
-        seller: as documents say it; None where nobody said so.
+        seller: as documents show it; None if not configured.
         tax_country: ISO 3166-1; None charges no tax.
     """
 
@@ -38,7 +38,7 @@ class UnknownEntity(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class LegalEntities:
-    """All of them: the usual one sells to whoever is assigned to none; the others stand by their codes."""
+    """All legal entities: the default one sells to organizations without an assigned one; the others are by code."""
 
     usual: LegalEntity = LegalEntity()
     others: Mapping[str, LegalEntity] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What is said of credits that arrive, and of which credits leave: the terms of lots.
+"""The terms of lots: what a movement of credits says of the lots that it opens or takes.
 
 Credits are kept in lots on accounts with `lots`: each has a source, an expiry and what was paid for it. Credits that
 move from one such account to another take their lots along. Those that come from elsewhere open one, or come back.
@@ -27,7 +27,7 @@ class LotSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotTerms:
-    """What one movement of credits says of its lots. Empty terms take lots in their order, and bring none.
+    """What one movement of credits says of its lots. Empty terms take lots in their usual order, and open none.
 
     Attributes:
         source: of the lot that opens with credits that come from an account without lots; `earnings` is also that of
@@ -44,10 +44,10 @@ class LotTerms:
         only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others, or with
             `returns` to give no others back.
         lasting: takes no lots that would have ended when they arrive.
-        sold_until: takes no lots of what an agent was sold for since.
+        sold_until: takes no lots from sales of an agent after this time.
         frozen: takes no lots that these payments brought after the time of each.
-        is_reversal: what leaves for good was taken back, and not used.
-        is_paid_out: what leaves for good was paid out in money, and not used.
+        is_reversal: what leaves for good was clawed back, not used.
+        is_paid_out: what leaves for good was paid out in money, not used.
         slices: how much of which lots is taken or held, and nothing else; chosen under the account's lock.
         renew_days: lots that would end sooner get so many days, and all that they ever get beyond their end is no
             longer than what they were given for at first.

@@ -1,7 +1,7 @@
 """The kinds of mail: who receives each, and its text by language. Pure: the caller writes amounts and days.
 
 A mail is a kind with values. The values are short texts that the product makes itself: numbers, amounts, days, links.
-They never hold what a stranger wrote, and they stand in one line each, so no value can begin a header of its own.
+They never contain text from strangers, and each is one line, so no value can inject a header.
 """
 
 import re
@@ -67,7 +67,7 @@ class MailKind(StrEnum):
 
 
 class MailStatus(StrEnum):
-    """`queued`: it is still tried; `sent`: everybody has it whose server took it; `failed`: it was given up."""
+    """`queued`: it is still tried; `sent`: it was sent to all whose server accepted it; `failed`: it was given up."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -97,7 +97,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A mail in words: its subject, its paragraphs, and the link that stands after them."""
+    """The text of a mail: its subject, its paragraphs, and the link after them."""
 
     subject: str
     paragraphs: tuple[str, ...]

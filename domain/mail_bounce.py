@@ -31,7 +31,7 @@ _GONE = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What stands after the plus sign: the day that the mail was sent, and the signature of day and address."""
+    """The part after the plus sign: the day that the mail was sent, and the signature of day and address."""
 
     day: date
     signature: str
@@ -56,13 +56,13 @@ def signed_text(address: str, day: date) -> str:
 
 
 def bounce_address(mailbox: str, day: date, signature: str) -> str:
-    """Return the address that a mail comes back to: `bounce+20779-…@mail.example.com`."""
+    """Return the address that a bounced mail returns to: `bounce+20779-…@mail.example.com`."""
     local, _, domain = mailbox.partition("@")
     return f"{local}+{(day - _EPOCH).days}-{signature}@{domain}"
 
 
 def token_of(mailbox: str, recipient: str, today: date) -> Token | None:
-    """Read the address that a report came to; None where it is none of ours, or is too old."""
+    """Read the address that a report came to; None if it is not a bounce address of ours, or is too old."""
     local, _, domain = mailbox.partition("@")
     given, _, given_domain = recipient.strip().strip("<>").lower().partition("@")
     if given_domain != domain.lower() or not given.startswith(f"{local.lower()}+"):
@@ -76,7 +76,7 @@ def token_of(mailbox: str, recipient: str, today: date) -> Token | None:
 
 
 def gone_status(text: str) -> str | None:
-    """Return the code by which a server says that an address is gone; None where it says something else."""
+    """Return the status code by which a server says that an address is gone; None for any other."""
     return next((code for code in _CODE.findall(text) if code in _GONE), None)
 
 
@@ -91,7 +91,7 @@ def recipients_of(raw: bytes) -> tuple[str, ...]:
 
 
 def read_report(raw: bytes) -> Report | None:
-    """Read a report; None where it is none, as of an answer that somebody is on holiday."""
+    """Read a bounce report; None for any other mail, such as an out-of-office reply."""
     if not _is_readable(raw):
         return None
     try:

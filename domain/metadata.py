@@ -1,4 +1,4 @@
-"""What others write on objects of ours: an id of their own, and pairs of text. The rules of both, and of changes.
+"""`external_id` and metadata that clients write on objects: the rules of both, and of changes.
 
 The rules of metadata are Stripe's (docs.stripe.com/api/metadata): up to 50 keys of up to 40 characters without square
 brackets, values of up to 500 characters, and a change that names a key without a value removes it. Characters that
@@ -43,7 +43,7 @@ class PreconditionFailed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An external id and metadata: what is written on an object, or what a list is narrowed to."""
+    """An external id and metadata: what is written on an object, or what a list is filtered by."""
 
     external_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -79,10 +79,10 @@ class Precondition:
 
 
 def checked_external_id(text: str) -> str:
-    """Return an id of somebody else's when it can be kept.
+    """Return an external id if it is valid.
 
     Raises:
-        Invalid: it is empty or too long, begins or ends with a space, or holds what cannot be seen.
+        Invalid: it is empty or too long, begins or ends with a space, or contains invisible characters.
     """
     fault = None
     if not 1 <= len(text) <= MAX_EXTERNAL_ID:

@@ -10,7 +10,7 @@ from domain.summary import Part, Standing, part_of
 
 
 class OrganizationStatus(StrEnum):
-    """Whether something new can begin with an organization.
+    """Whether something new can be started with an organization.
 
     Attributes:
         ACTIVE: it may.

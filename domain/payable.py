@@ -32,7 +32,7 @@ class HoldBack:
 
     @classmethod
     def default(cls) -> "HoldBack":
-        """Return what holds where nobody has set anything else."""
+        """Return the default."""
         return cls(usual=timedelta(days=14), floor=timedelta(days=7))
 
     def of(self, level: Level | None) -> timedelta:
@@ -54,12 +54,12 @@ class HoldBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What holds for the earnings of one agent.
+    """The hold-back of one agent's earnings.
 
     Attributes:
-        cutoff: until when they must have come to be paid out.
+        cutoff: the earnings until then can be paid out.
         answers_for: what was earned longer than this before a chargeback was opened is the platform's risk.
-        sales_cutoff: until when what an agent was sold for must have come to be paid out.
+        sales_cutoff: the same for sales of the agent.
     """
 
     cutoff: datetime
@@ -74,7 +74,7 @@ class Share:
     Attributes:
         asset: what was earned, credits or money.
         amount_minor: how much of it, in minor units of `asset`.
-        currency: what it leaves in; None for what nobody paid for.
+        currency: what it is paid out in; None for what nobody paid for.
         worth_minor: what came in for it, less the platform's share, in minor units of `currency`.
         first_in: of pending ones, after how long the first of it can be paid out.
     """

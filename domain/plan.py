@@ -55,7 +55,7 @@ class PlanPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an organization can be on.
+    """A plan.
 
     Attributes:
         name: by which it is chosen, and the tier of those on it.
@@ -107,7 +107,7 @@ class Plans:
         """Return a plan.
 
         Raises:
-            Invalid: there is none of that name.
+            Invalid: there is no plan of that name.
         """
         for plan in self.all:
             if plan.name == name:
@@ -124,7 +124,7 @@ class Plans:
         return self.all.index(self.of(name))
 
     def by_price_id(self, price_id: str) -> tuple[Plan, PlanPrice] | None:
-        """Return which plan and price an id at the provider stands for; None when it is none of ours."""
+        """Return the plan and price of an id at the provider; None if it is not one of ours."""
         return next(((plan, price) for plan in self.all for price in plan.prices if price.price_id == price_id), None)
 
 

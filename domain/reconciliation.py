@@ -1,4 +1,4 @@
-"""How the provider's statement and our books are compared, movement by movement, and what would make them agree.
+"""Compares the provider's statement with our books, movement by movement, and finds corrections.
 
 Movements are matched by their key, never by amount or time. What is compared is what each side did to the balance: in
 each currency an amount and a fee. A fee that is not known counts as none, because nothing is booked for it.
@@ -129,7 +129,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownKey:
-    """What is known of a key before its line is read; only one line of a statement is the key's own.
+    """The state of a key before its line is read; only one line of a statement belongs to the key.
 
     Attributes:
         line: the provider's id of the line that a difference was seen with under the key.
@@ -322,7 +322,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is compared: what happened in `[since, until)` on either side."""
+    """The compared period: what happened in `[since, until)` on either side."""
 
     since: datetime
     until: datetime
@@ -332,7 +332,7 @@ class Window:
         return self.since <= moment < self.until
 
     def listed(self, now: datetime) -> "Window":
-        """Return what the provider is asked for: more on both sides, and nothing that lies ahead."""
+        """Return the period requested from the provider: longer on both sides, without the future."""
         return Window(self.since - MARGIN, max(self.until, min(self.until + MARGIN, now)))
 
 

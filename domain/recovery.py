@@ -1,4 +1,4 @@
-"""What creators give back of a payment that was taken back after it had paid them. Pure.
+"""What is recovered from creators after a payment that had paid them was reversed. Pure.
 
 A payment that a bank takes back, or that is refunded after its credits were used, leaves its payer in debt. The newest
 uses of the payment are the ones that nobody has paid for, and what a creator earned by one of them is the creator's
@@ -13,7 +13,7 @@ from uuid import UUID
 
 
 class ReversalStatus(StrEnum):
-    """What becomes of taking back a transfer to a creator; the creator owes it until it is `reversed`."""
+    """The status of a transfer reversal; the creator owes the amount until it is `reversed`."""
 
     REQUESTED = "requested"
     REVERSED = "reversed"
@@ -61,7 +61,7 @@ class Priced:
 
 
 def shortfall(given: Sequence[Priced], sale: Priced) -> int:
-    """Return how many credits of a lost sale were made up for by others that nobody paid so much for.
+    """Return how many credits of a lost sale were replaced by cheaper ones.
 
     A credit is worth what was paid for it: 1,000 that were bought in bulk for half the price make up for 500. What is
     less than one minor unit of money is the rounding of prices.
@@ -116,7 +116,7 @@ def still_lost(loss: Loss, owes_minor: int, paid: Sequence[Priced], sale: Priced
 def answered_for(
     uses: Iterable[Use], in_transit_minor: int, lost_minor: int, since: Mapping[str, datetime]
 ) -> list[tuple[Use, int]]:
-    """Return what creators answer for of `lost_minor`, by use, the newest first.
+    """Return what creators are liable for of `lost_minor`, by use, the newest first.
 
     Args:
         uses: of the payment, by creators and the platform; those of one transfer bear it in proportion.
@@ -151,9 +151,9 @@ class Sent:
 
 
 def reversals(sent: Sequence[Sent], owed_minor: int) -> list[tuple[str, int, int]]:
-    """Divide a debt over payouts in their order: payout, what is paid of the debt, and the money that is taken back.
+    """Divide a debt over payouts in their order: payout, what is paid of the debt, and the money that is reversed.
 
-    No more is taken back of a payout than is left of its transfer.
+    No more is reversed of a payout than is left of its transfer.
     """
     left, found = owed_minor, list[tuple[str, int, int]]()
     for each in sent:

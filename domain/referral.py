@@ -1,7 +1,7 @@
-"""Credits for bringing a customer: both sides are granted some once the platform has earned them. Pure.
+"""Referral rewards: both sides are granted credits once the platform has earned them. Pure.
 
-An organization is made with the one that referred it. Its first payment has to stand when no bank takes it back any
-more, and what the platform has earned from it in commission by then, for good, is the most that both are granted.
+An organization is made with the one that referred it. Its first payment must be past the time for chargebacks, and what
+the platform has earned from it in commission by then, for good, is the most that both are granted.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class ReferralStatus(StrEnum):
         WAITING: its payment is not there, can still be taken back, or has not earned enough.
         REWARDED: both sides were granted their credits.
         REFUSED: nothing is granted: the two are related, one is closed, or nothing was paid or earned in time.
-        TAKEN_BACK: its payment went back, and so did the credits.
+        TAKEN_BACK: its payment was refunded or charged back, and the credits were clawed back.
     """
 
     WAITING = "waiting"
@@ -51,7 +51,7 @@ class Rewards:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is known of a referral.
+    """The facts of a referral.
 
     Attributes:
         referred_at: when the organization was made.
@@ -75,7 +75,7 @@ class Decision:
 
 
 def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelta, now: datetime) -> Decision:
-    """Return what becomes of a referral that waits.
+    """Return the new status of a waiting referral.
 
     The whole reward is granted as soon as commission covers it; at the end of the term, as much as it covers, in
     proportion.

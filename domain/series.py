@@ -90,10 +90,10 @@ def intervals(period: StatementPeriod, interval: SeriesInterval, zone: ZoneInfo)
 
 
 def check(metric: Metric, grouping: Grouping | None, interval: SeriesInterval, *, of_all: bool) -> None:
-    """Refuse what a metric cannot be asked for.
+    """Refuse a combination that a metric does not support.
 
     Raises:
-        Invalid: the parts do not go together.
+        Invalid: the combination is not supported.
     """
     if grouping is not None and grouping not in GROUPINGS[metric]:
         known = ", ".join(sorted(GROUPINGS[metric])) or "nothing"

@@ -1,4 +1,4 @@
-"""Sessions and the links that open them: how long they last, what they may not do, where a link leads. Pure.
+"""Sessions and the links that open them: how long they last, their restrictions, where a link leads. Pure.
 
 A session stands in for the key that it was opened with, or is opened by a link that an operator, an owner or an admin
 made for somebody. Its token acts wherever a key does, and ends by itself.
@@ -78,7 +78,7 @@ def idle_at(span: Span, last_used_at: datetime) -> datetime:
 
 
 def is_over(span: Span, *, last_used_at: datetime, ended_at: datetime | None, now: datetime) -> bool:
-    """Tell whether a session has ended by now, by itself or by somebody."""
+    """Tell whether a session has ended by now, by time or by a request."""
     return ended_at is not None or now >= idle_at(span, last_used_at)
 
 
@@ -119,10 +119,10 @@ def origin_of(url: str) -> str | None:
 
 
 def checked_return_url(url: str, origins: tuple[str, ...]) -> str:
-    """Return where the console leads back to.
+    """Return the checked return URL of the console.
 
     Raises:
-        Invalid: its origin is none of the configured ones, so a link could be used to send people anywhere.
+        Invalid: its origin is not a configured one; a link could otherwise redirect people anywhere.
     """
     if (
         not url.isascii()

@@ -7,13 +7,13 @@ from domain.errors import Conflict, Invalid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
-    """What a signal reached.
+    """The object that a signal reached.
 
     Attributes:
         kind: what it is; its codes begin with it.
         id: its id.
         state: its status, for the refusal.
-        asks_for_name: its terms refuse what names nobody.
+        asks_for_name: its terms refuse signals without the operator's name.
     """
 
     kind: str
@@ -23,7 +23,7 @@ class Addressee:
 
 
 def check_signal(reached: Addressee, name: str, *, subject: object, operator: str | None, sealed: bool) -> None:
-    """Refuse a signal that was meant for something else, or that does not name its sender where it has to.
+    """Refuse a signal that is for another object, or that does not name its sender where it must.
 
     Args:
         reached: what the signal reached.

@@ -28,11 +28,11 @@ def checked_hook(url: str, *, hooks: str = HOOKS) -> str:
     """Return the address of an incoming webhook.
 
     Args:
-        url: what somebody gave; it is a secret, and never part of an error.
+        url: as sent by the caller; it is a secret, and never part of an error.
         hooks: what it must begin with; a stand-in has another one.
 
     Raises:
-        Invalid: messages are not sent there.
+        Invalid: it is not such an address.
     """
     if not url.startswith(hooks) or _PATH.fullmatch(url.removeprefix(hooks)) is None:
         raise Invalid(f"A URL of Slack must have the form {hooks}services/T…/B…/….", extra={"field": "url"})

@@ -7,14 +7,14 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of what was taken back, in minor units, and when it was earned; None where no earnings are left for it."""
+    """A part of a reversal, in minor units, and when it was earned; None if no earnings are left for it."""
 
     amount_minor: int
     earned_at: datetime | None
 
 
 def divided(moves: Sequence[tuple[datetime, int]]) -> list[list[Part]]:
-    """Divide what was taken back of a sale over what the sale had brought, the youngest of it first.
+    """Divide the reversals of a sale over its earnings, the youngest first.
 
     Nothing that the sale brought is taken back for more than it was, so parts of what was earned at a time add up to
     that at most.

@@ -1,4 +1,4 @@
-"""What an organization has, part by part: which account of the books feeds which part of its summary. Pure.
+"""The summary of an organization: which account of the books feeds which part. Pure.
 
 Each account of an organization feeds exactly one part, so the parts of one asset add up to what the books hold of it.
 """
@@ -62,11 +62,11 @@ def part_of(path: str) -> Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the accounts of one family hold of an asset, of one agent where it is kept for agents; in minor units.
+    """The balances of one family of accounts in an asset, by agent where accounts are; in minor units.
 
     Attributes:
         path: any path of the family; what names one account of many is left out.
-        held_minor: what holds set aside of `posted_minor`.
+        held_minor: what holds reserve of `posted_minor`.
     """
 
     path: str
@@ -110,7 +110,7 @@ class AssetSummary:
     Attributes:
         available: can be spent now.
         held: set aside by holds.
-        expired: ended, and not booked as expired yet.
+        expired: past its expiry, and not booked as expired yet.
         owed: debts, and `invoiced` invoices that are not paid; both count against the total.
     """
 

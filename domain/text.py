@@ -1,4 +1,4 @@
-"""Text that people write: bounded, storable by PostgreSQL, and seen for what it is."""
+"""Text that people write: bounded, storable by PostgreSQL, and without deceptive characters."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def is_holdable(text: str) -> bool:
 
 
 def as_markdown(text: str, *, limit: int = 300) -> str:
-    """Return a text that somebody wrote as Markdown that shows it and nothing else, on one line."""
+    """Return a user's text as Markdown that shows it literally, on one line."""
     line = " ".join(_DECEIVING.sub("", _UNSEEN.sub("", text)).split())
     cut = line if len(line) <= limit else line[: limit - 1] + "…"
     return _MARKDOWN.sub(r"\\\g<0>", cut)
@@ -81,7 +81,7 @@ def wire_bytes(*texts: str | None) -> int:
 
 
 def unseen_in_name(text: str) -> str | None:
-    """Say what a name holds that cannot be seen; None for a name that is what it looks like.
+    """Return a description of an invisible character in a name; None if there is none.
 
     Joiners are taken where a script or an emoji needs them (RFC 5892, A.1 and A.2), and variants of symbols.
     """
@@ -92,7 +92,7 @@ def unseen_in_name(text: str) -> str | None:
 
 
 def unseen_in_text(text: str) -> str | None:
-    """Say what a text of several lines holds that makes it look like another one; None where there is nothing."""
+    """Return a description of a deceptive character in a text of several lines; None if there is none."""
     found = _DECEIVING.search(text)
     return None if found is None else _called(found.group())
 

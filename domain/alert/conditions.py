@@ -36,7 +36,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A condition as it was asked for, before its metric is known."""
+    """A condition as requested, before its metric is known."""
 
     type: ConditionType
     threshold: str | None = None
@@ -51,8 +51,8 @@ class Reading:
     """A figure as it was read.
 
     Attributes:
-        value: the figure; None where it cannot be told.
-        whole: what percents are of: the limit, or the figure of `Condition.of`.
+        value: the figure; None if it is unknown.
+        whole: the base of percentages: the limit, or the figure of `Condition.of`.
         before: the figure at the same time last week; None where there was none.
         last_at: when something came last; None where nothing ever did.
         pace: what was used within `pace_seconds`.
@@ -85,7 +85,7 @@ class Condition:
 
     @property
     def is_edge(self) -> bool:
-        """Whether only the passage counts: a figure that is bad when it is first seen has passed nothing."""
+        """Whether only crossing the threshold counts: a figure that is bad when it is first read has not crossed it."""
         return self.type is ConditionType.CROSSES
 
     def document(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Condition:
         )
 
     def is_bad(self, reading: Reading, now: datetime) -> bool | None:
-        """Tell whether a figure is on the bad side; None where it cannot be told."""
+        """Tell whether a figure is on the bad side; None if it is unknown."""
         if self.type is ConditionType.ABSENT_FOR:
             # What never came is not missed.
             return None if reading.last_at is None else now - reading.last_at >= timedelta(seconds=self.period_seconds)
@@ -149,7 +149,7 @@ class Condition:
 
 
 def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | None) -> Condition:
-    """Return the condition that is asked for.
+    """Return the requested condition.
 
     Args:
         asked: what a caller wrote.
@@ -158,8 +158,8 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
         asset: of the spend control, for a metric that is in its asset.
 
     Raises:
-        Invalid: the metric cannot be judged so, something is missing, too much or has too many decimals, or it can
-            never be met (`alert_rule.never_fires`). The field is named.
+        Invalid: the condition does not apply to the metric, something is missing, not allowed or has too many decimals,
+            or it can never be met (`alert_rule.never_fires`). The field is named.
     """
     kind = asked.type
     if kind is ConditionType.UNUSUAL:
@@ -303,7 +303,7 @@ def format_figure(figure: int, metric: Metric, measure: Measure, asset: str | No
 
 
 def threshold_text(condition: Condition, metric: Metric, asset: str | None) -> str | None:
-    """Write a threshold as it is asked for; None for a condition that has none."""
+    """Write a threshold in the form of a request; None for a condition that has none."""
     if condition.period_seconds:
         return None
     if condition.measure is Measure.PERCENT or metric.unit is Unit.POINTS:

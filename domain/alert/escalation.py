@@ -1,9 +1,9 @@
 """Who is called when nobody answers an alert: the steps of a ladder, each some time after the alert was raised.
 
 The steps of an organization are over when it has acknowledged the alert for itself, and wait while it is snoozed there;
-those of operators likewise. So a tenant that has seen what operators should look at does not keep them from hearing of
-it, and whoever has another account paid does not keep the owners from hearing of that: what is due at once is no matter
-of answers there. All are over when the alert is acknowledged by those whom it is for, or resolved.
+those of operators likewise. So a tenant that acknowledges an alert for operators does not stop theirs, and whoever
+redirects payouts does not keep the owners from being called: steps that are due at once do not wait for an answer. All
+are over when the alert is acknowledged by those whom it is for, or resolved.
 """
 
 from collections.abc import Collection
@@ -47,11 +47,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An alert that somebody is called for, as the database has it.
+    """An alert with an escalation, as the database has it.
 
     Attributes:
         seen_by_organization: it has acknowledged the alert for itself.
-        shared: its organization can read it; nobody there is called otherwise.
+        shared: its organization can read it; otherwise nobody there is called.
         snoozed_until: by operators; `org_snoozed_until`, by its organization.
     """
 
@@ -71,7 +71,7 @@ class Case:
 
 
 def due_at(case: Case, step: Step) -> datetime | None:
-    """Return when a step is due; None where nobody is called by it any more, or ever."""
+    """Return when a step is due; None if it no longer calls anybody, or never did."""
     if case.status is not AlertStatus.FIRING:
         return None
     at, snoozed = case.raised_at + step.after, case.snoozed_until
@@ -87,7 +87,7 @@ def due_at(case: Case, step: Step) -> datetime | None:
 
 
 def agenda(case: Case, taken: Collection[str], now: datetime) -> Step | Wait | None:
-    """Return whom to call now, or until when nobody is called; None when all who answer were called, or somebody did.
+    """Return whom to call now, or until when to wait; None if all were called, or somebody has answered.
 
     Args:
         case: as the database has it now.

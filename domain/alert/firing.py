@@ -1,7 +1,6 @@
-"""When a rule fires: once, and not again before its figure was good for the cool-down and its window is over.
+"""When a rule fires: once, and again only after its figure was good for the cool-down and its window is over.
 
-The machine has one state for each rule and subject. It sees the figure whenever somebody looks at it, in the order of
-time, however rarely.
+There is one state for each rule and subject. It gets the figure at each evaluation, in the order of time, however rare.
 """
 
 from dataclasses import dataclass, replace
@@ -61,13 +60,13 @@ def begin(terms: Terms, *, began_good: bool) -> Terms:
 
 
 def look(terms: Terms, standing: Standing, bad: bool | None, now: datetime) -> tuple[Standing, Act | None]:
-    """Return where the rule stands after a look at its figure, and what follows.
+    """Return the rule's state after an evaluation of its figure, and what follows.
 
     Args:
         terms: of the rule.
-        standing: before the look.
-        bad: on which side the figure is; None where that cannot be told, which changes nothing.
-        now: when it was looked at, not before the look before.
+        standing: the state before.
+        bad: on which side the figure is; None if it is unknown, which changes nothing.
+        now: the time of the evaluation, not before the last one.
     """
     if bad is None:
         return standing, None

@@ -1,4 +1,4 @@
-"""What is known of each kind of alert: how much it matters, who closes it, and who is called when nobody answers."""
+"""The kinds of alerts: their severity, what resolves them, and who is called when nobody answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Kind:
     """A kind of alerts.
 
     Attributes:
-        severity: what it is raised with where nothing else is said.
+        severity: the default severity.
         closed_by: what resolves it, as in `docs/alerts.md`.
         ladder: who is called, and how long after it was raised; empty where nobody is.
     """
@@ -136,7 +136,7 @@ def severity_of(kind: str) -> Severity:
 
 
 def ladder_of(kind: str, of_rule: Sequence[str] | None = None) -> Ladder:
-    """Return who is called when nobody answers; empty where nobody is.
+    """Return the steps of the escalation; empty if there are none.
 
     Args:
         kind: of the alert.

@@ -1,8 +1,8 @@
 """The life of an alert: `firing → acknowledged → resolved`, and `snoozed` until a moment.
 
-An alert has two sides. What operators should look at is theirs: they acknowledge, snooze and resolve it, and its
-organization acknowledges and snoozes it for itself. What is for the organization alone, it resolves by itself. Resolved
-is final: what happens again is another alert, with another key.
+An alert has two sides. Alerts for operators are theirs: they acknowledge, snooze and resolve them, and the organization
+acknowledges and snoozes them for itself. Alerts for the organization alone it resolves itself. Resolved is final: what
+happens again is another alert, with another key.
 """
 
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a rule can watch: each figure that is made today, its unit and bounds, and what it can be narrowed to.
+"""What a rule can watch: each available figure, its unit, its bounds and its filters.
 
 Figures are integers: money in minor units of its asset, counts and seconds as they are, shares in ten-thousandths,
 scores in hundredths of a point.
@@ -47,15 +47,15 @@ class Metric:
     """One figure.
 
     Attributes:
-        name: what rules call it.
+        name: its name in rules.
         sentence: what it is, for people.
         unit: what it counts.
-        conditions: how it can be judged.
-        filters: what it can be narrowed to.
-        needs: what it must be narrowed to.
-        over_window: whether it adds up over the rule's window; otherwise it is what stands now.
-        most: what it never exceeds; None where nothing bounds it. No figure is below zero.
-        part_of: what it is always a part of, so that no ratio to it is above 100 %.
+        conditions: those that apply to it.
+        filters: what it can be filtered by.
+        needs: the filters that it requires.
+        over_window: whether it adds up over the rule's window; otherwise it is the present figure.
+        most: its maximum; None if there is none. No figure is below zero.
+        part_of: the metric that it is always a part of, so that no ratio to it is above 100 %.
         has_whole: whether a threshold can be in percent of the limit that it is measured against.
         for_organizations: whether organizations watch their own.
         for_platform: whether operators watch it over all organizations.
@@ -176,7 +176,7 @@ def metric_of(name: str, *, platform: bool, field: str = "metric") -> Metric:
     """Return a metric that can be watched.
 
     Raises:
-        Invalid: there is none of that name, or none for whom it is asked; `field` is named.
+        Invalid: there is no metric of that name, or not for this caller; `field` is named.
     """
     usable = {metric.name: metric for metric in watched(platform=platform)}
     if name in usable:

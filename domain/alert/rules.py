@@ -29,14 +29,14 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltIn:
-    """A rule that everybody has without writing it.
+    """A rule that exists without being created.
 
     Attributes:
         name: of the rule, and the kind of its alerts.
         sentence: when it fires, for people.
-        severity: of its alerts, unless somebody wants another one.
+        severity: of its alerts, unless it was changed.
         for_platform: whether operators have it; otherwise each organization does.
-        hidden: why nobody has it yet; None where they do.
+        hidden: why it is not available yet; None if it is.
     """
 
     name: str
@@ -125,11 +125,11 @@ def built_in_of(*, platform: bool) -> list[BuiltIn]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What somebody wants to be alerted to.
+    """An alert rule.
 
     Attributes:
         name: the kind of its alerts.
-        filters: what the metric is narrowed to, by field.
+        filters: the filters of the metric, by field.
         window: over which time the figure adds up, where it does; after an alert, the next one is at least so far away.
         cool_down: see `domain.alert.firing.Terms`.
         asset: of the spend control that is watched; None where none is.
@@ -153,11 +153,11 @@ class Rule:
 
 
 def next_look(rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool) -> datetime:
-    """Return when the figure of a rule is looked at next: what is absent, at the moment from which it counts as such.
+    """Return when a rule is evaluated next; a rule on absence, at the time from which something counts as absent.
 
     Args:
         rule: what it says.
-        now: when it was looked at.
+        now: the time of this evaluation.
         last_at: when something came last, for `absent_for`.
         is_firing: whether it waits for the figure to be good again.
     """
@@ -221,7 +221,7 @@ def check_filters(metric: Metric, filters: Mapping[str, str]) -> None:
 
 
 def check_channels(channels: tuple[str, ...] | None) -> None:
-    """Refuse channels that reach nobody.
+    """Refuse a list of channels that is not valid.
 
     Raises:
         Invalid: the list is empty, too long, or names one twice.
@@ -237,7 +237,7 @@ def check_channels(channels: tuple[str, ...] | None) -> None:
 
 
 def check_ladder(ladder: Sequence[Step] | None, *, platform: bool, by_platform: bool) -> None:
-    """Refuse a ladder that is out of order, or calls somebody who is not to be called.
+    """Refuse a ladder that is out of order, or calls a role that it may not call.
 
     Args:
         ladder: None where the rule says none.

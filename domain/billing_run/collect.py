@@ -1,4 +1,4 @@
-"""What an organization is invoiced for a period: its usage, one-off items, and what is missing to its commitment. Pure.
+"""The invoice of an organization for a period: its usage, one-off items, and the shortfall of its commitment. Pure.
 
 The volume discount is that of the step that the month's net platform charges reach: its usage before this discount, and
 what the platform has charged besides. It makes all usage cheaper. The shortfall of a
@@ -28,14 +28,14 @@ _KINDS = {Source.MODEL: "model", Source.AGENT: "agent", Source.METER: "meter"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """A sum of a bill, with what it costs.
+    """A sum of a bill, with its cost.
 
     Attributes:
         month: in which it happened.
         number: of the bill.
-        source: whose price it has; `ref` which one, and `name` what people call it.
+        source: the kind of its price; `ref` is which one, and `name` what people call it.
         events: how many they were.
-        pico: what they cost.
+        pico: their cost.
     """
 
     month: date
@@ -59,7 +59,7 @@ class OneOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepaid:
-    """What credits have paid of an action in the period.
+    """Usage of an action in the period that was paid with credits.
 
     Attributes:
         action: what was done; None where nobody said so.

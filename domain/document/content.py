@@ -20,8 +20,8 @@ class DocumentKind(StrEnum):
     """What a document is.
 
     `receipt`: for money that came in, with its tax where credits are taxed when they are sold. `statement`: what a
-    creator earned, billed by the platform in the creator's name (self-billing). `statement_correction`: what was taken
-    back of a statement after it was issued; its amounts are positive.
+    creator earned, billed by the platform in the creator's name (self-billing). `statement_correction`: the reduction
+    of a statement after it was issued; its amounts are positive.
     """
 
     INVOICE = "invoice"
@@ -83,7 +83,7 @@ class Line:
             None where that is its net amount.
         net_minor: what the line comes to without tax, after all discounts.
         period: when it was served: first day, and the first day after it.
-        tax: None where taxes are not spoken of, as on a receipt.
+        tax: None if the document states no tax, as on a receipt.
     """
 
     description: str

@@ -1,5 +1,5 @@
 """The escrow's rules, pure.
 
-`state` is what is, `commands` what people do, `deadlines` what time does, `settlement` who gets what, `story` how an
-operator reads it.
+`state` is the state, `commands` what people do, `deadlines` what happens by time, `settlement` who gets what,
+`presentation` how an operator reads it.
 """

@@ -81,8 +81,8 @@ def actions(
     """Return every command, tried by the actor on the state.
 
     A command that takes more than its parameters is tried with what is most usual: funding with what the contract is
-    in, the next milestone, a score that releases. What the payer has is not looked at. A deadline that has passed acts
-    before any command, so it has acted here.
+    in, the next milestone, a score that releases. The payer's balance is not checked. A deadline that has passed acts
+    before any command, so it is applied first here.
 
     Args:
         escrow: the state that the books hold.
@@ -180,7 +180,7 @@ def deliveries_full(escrow: Escrow) -> Conflict:
 
 
 def refunds_full(escrow: Escrow) -> Conflict:
-    """Return the refusal of one refund of a part more than an escrow takes; all that is held can be given back."""
+    """Return the refusal of another partial refund beyond the maximum; all that is held can still be refunded."""
     return Conflict(
         f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. Refund all that is "
         "held, or continue the work.",

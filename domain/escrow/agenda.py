@@ -1,7 +1,7 @@
-"""What the run of an escrow does next by itself. The only place that orders what is due; pure.
+"""What the run of an escrow does next by itself. The only place that orders due steps; pure.
 
-A deadline acts when its time has passed. What reached us before it goes first, and so does an operator's wish to freeze
-the escrow where nothing ran at the time: a signal has no time, so it may have been sent before.
+A deadline acts when its time has passed. Commands that arrived before it come first, and so does an operator's signal
+to freeze the escrow where nothing ran at the time: a signal has no time, so it may have been sent before.
 """
 
 from dataclasses import dataclass

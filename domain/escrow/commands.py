@@ -130,8 +130,8 @@ def deliver(
 ) -> Outcome:
     """Deliver work for review; a new delivery replaces the one under review, whose approvals no longer count.
 
-    With `given_at` it was given then and is taken now. Here and in the other commands, periods begin when the command
-    is taken: what kept it waiting shortens nobody's time.
+    With `given_at` it was given then and is executed now. Here and in the other commands, periods begin when the
+    command is executed, so waiting shortens nobody's time.
     """
     _require(is_payee(escrow, actor), "Only the agent of this escrow, or its organization, may deliver.")
     _require_state(escrow, "deliver")
@@ -288,7 +288,7 @@ def submit_evidence(
 
 
 def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | None, now: datetime) -> Outcome:
-    """Split what is held as the arbiter says; the payee's part pays commission, the rest goes back."""
+    """Split what is held as the arbiter decides; the payee's part pays commission, the rest is refunded."""
     _require(actor.may(Permission.ARBITRATE), "Only an arbiter of the platform may decide a dispute.")
     _open_dispute(escrow, "resolve")
     check_ratio(payee_share_e4, "payee_share")
@@ -298,7 +298,7 @@ def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | No
 
 
 def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome:
-    """Give back all that is held, or part of it, by the payee's own will; giving back all ends the escrow."""
+    """Refund all that is held, or part of it, as the payee decides; a full refund ends the escrow."""
     _require(is_payee(escrow, actor), "Only the payee may refund money.")
     _require_state(escrow, "refund")
     held = escrow.held_minor

@@ -24,7 +24,7 @@ def earnings(terms: Terms) -> Account:
 
 
 def granted_earnings(terms: Terms) -> Account | None:
-    """Return where the payee's part goes as far as nobody has paid for it; None where it is not kept apart.
+    """Return the account for the payee's part that nobody paid for; None if it is not kept separately.
 
     Money was paid for by somebody, and what an organization pays to its own agent is never paid out anyway.
     """
@@ -50,10 +50,10 @@ def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
 
 
 def renews_refund(before: Escrow, actor: Actor | None) -> bool:
-    """Tell whether credits that a refund brings back to the payer may get some days more: unless the payer caused it.
+    """Tell whether refunded credits may get some days more: unless the payer caused the refund.
 
-    The payee, an arbiter, an operator or a deadline may do so. A payer who asks to cancel has caused what the request
-    is granted by, or it would keep credits alive for ever by funding and cancelling.
+    The payee, an arbiter, an operator or a deadline may cause one. A payer who asks to cancel has caused the refund,
+    even if the payee agrees; otherwise funding and cancelling would keep credits alive for ever.
 
     Args:
         before: the escrow as it was before the refund.

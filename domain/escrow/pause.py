@@ -21,12 +21,12 @@ def extended_until(
 ) -> datetime | None:
     """Return until when a review that has ended is extended; None when what it holds is released now.
 
-    Only a release waits, so whoever pauses can keep money from the suspended payee and from nobody else.
+    Only a release waits, so a pause keeps money from the suspended payee and from nobody else.
 
     Args:
         escrow: whose review has ended.
-        payee: where the payee's organization stands.
-        timed_exits: what the operator said who suspended it last.
+        payee: the status of the payee's organization.
+        timed_exits: the setting of its last suspension.
         changed_at: when it was last suspended or resumed.
         longest: how much later than agreed a review ends at most, however often the payee is suspended.
         now: the time.

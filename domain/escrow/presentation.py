@@ -1,4 +1,4 @@
-"""How an escrow reads: one line for a list, its story for everybody, and a page for the run's details.
+"""Texts about an escrow: one line for a list, a summary for everybody, and a page for the run's details.
 
 Names, and what people wrote, are shown only where the terms say so: docs/decisions/0009.
 """
@@ -87,7 +87,7 @@ def details(escrow: Escrow) -> str:
 
 
 def story(escrow: Escrow) -> str:
-    """Say in one or two sentences what is held, who has to act, and what happens by itself and when."""
+    """Return one or two sentences: what is held, who has to act, and what happens by itself and when."""
     if escrow.is_final:
         return f"Ended as {escrow.status}; nothing is held."
     deadline = next_deadline(escrow)

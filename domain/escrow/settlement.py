@@ -73,8 +73,8 @@ def payout(
 ) -> tuple[EscrowPosting, ...]:
     """Divide a gross amount into the payee's part and the platform's commission, to the last minor unit.
 
-    The commission is that of the sum which was ever paid for, less what was taken already: many small parts pay what
-    one large part pays, to the unit. It is never more than the amount, because the rate is never more than the whole.
+    The commission is that of the sum paid so far, less what was already taken: many small parts pay what one large part
+    pays, to the unit. It is never more than the amount, because the rate is never more than the whole.
 
     Args:
         gross_minor: what is paid for now.

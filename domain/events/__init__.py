@@ -1,7 +1,7 @@
-"""Facts that others hear of: what an event is, and how a type of events describes what it holds.
+"""Events for tenants: what an event is, and how its type describes its data.
 
-An event tells one organization one thing that happened, once. It holds ids, states, amounts and times, and never a
-name, an address or what somebody wrote: it leaves the house, and what left cannot be erased.
+An event reports one thing that happened to one organization, once. It holds ids, states, amounts and times, and never a
+name, an address or free text: it leaves the platform, and what has left cannot be erased.
 """
 
 import json

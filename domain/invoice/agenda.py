@@ -14,9 +14,9 @@ class Step(StrEnum):
     """What is due.
 
     Attributes:
-        FOLLOW: have the payment made that is under way, or ask what became of it.
+        FOLLOW: have the pending payment made, or ask for its outcome.
         END: the invoice has ended, whoever did that.
-        PAUSE: money went back; nothing is charged or dunned until an operator decides.
+        PAUSE: money was refunded or charged back; nothing is charged or dunned until an operator decides.
         RESUME: an operator has decided that it is collected again.
         ANNOUNCE: mail that it was issued.
         CHARGE: begin a charge to the stored method.

@@ -1,4 +1,4 @@
-"""What an invoice comes to, in integers of minor units.
+"""The amounts of an invoice, in integers of minor units.
 
 A line's net amount is rounded once and the lines add up; tax is rounded once per rate on the sum of its lines, half up
 (EN 16931, BR-CO-17). Discounts, credits that nobody paid for and credits that were taxed when they were sold come

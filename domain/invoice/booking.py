@@ -51,7 +51,7 @@ class Part:
 
 
 def parts_of(nets: Sequence[tuple[str, AppliedTax, int]], taxes: Sequence[TaxSum]) -> tuple[Part, ...]:
-    """Sum up an invoice by account and tax: its lines as (stream, tax, net), and what each tax comes to."""
+    """Sum up an invoice by account and tax: its lines as (stream, tax, net), and the amount of each tax."""
     sums: dict[tuple[str, AppliedTax], int] = {}
     for account, tax, minor in (*nets, *((f"tax/{each.tax.code}", each.tax, each.tax_minor) for each in taxes)):
         sums[account, tax] = sums.get((account, tax), 0) + minor

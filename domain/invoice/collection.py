@@ -1,7 +1,7 @@
 """How an invoice is collected: charged to the stored method, or dunned by mail. Frozen values of the standard library.
 
-The workflow is the only writer. What is due and whether anything is, the invoice itself says (`InvoiceDue`); this is
-what was done to get it, and what is done next.
+The workflow is the only writer. The invoice itself says what is due (`InvoiceDue`); this is what was done to collect
+it, and what is done next.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class CollectionMethod(StrEnum):
 
 
 class CollectionStatus(StrEnum):
-    """Where a collection stands.
+    """The status of a collection.
 
     `scheduled`: the next step has its time; `charging`: a payment is under way; `requires_action`: the payer was sent a
     page to confirm at; `paused`: an operator decides. The others are how the invoice has ended.
@@ -50,7 +50,8 @@ FINAL = frozenset({S.PAID, S.VOID, S.UNCOLLECTIBLE})
 class Pause(StrEnum):
     """Why an operator decides.
 
-    `refund`, `chargeback`: money went back; `unanswered`: charge after charge was neither paid nor declined.
+    `refund`, `chargeback`: money was refunded or charged back; `unanswered`: charge after charge was neither paid nor
+    declined.
     """
 
     REFUND = "refund"
@@ -89,13 +90,13 @@ class Collection:
         days: when it is dunned, in days after the first charge or the due date; on the last one it is given up.
         announced: whether the mail that the invoice was issued is queued.
         steps: how many steps of dunning were taken: declines of our own charges, and reminders.
-        attempts: how many payments we have asked for; it names each of them.
+        attempts: how many payments were requested; it names each of them.
         unanswered: how many of them in a row were neither paid nor declined.
         charge_now: an operator wants one charge, whatever the method.
         payment_id: of the payment that is under way, or was last.
         waits_for: a payment of the organization's own that a charge waits for.
         waited: how often in a row a charge found such a payment.
-        failure: why the last charge brought nothing, and `failure_code` the word for that.
+        failure: why the last charge failed, and `failure_code` its code.
     """
 
     invoice_id: str

@@ -65,7 +65,7 @@ class Became(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The outcome of a charge, and why nothing came of it. `link` is where its payer goes on, where there is a page.
+    """The outcome of a charge, and why it failed. `link` is where its payer goes on, where there is a page.
 
     `goes_on`: the payment is not at its end.
     """
@@ -78,7 +78,7 @@ class Verdict:
 
 
 def verdict_of(payment: Payment) -> Verdict:
-    """Return what a payment makes of its charge. Money counts once it has paid the invoice, or was given back."""
+    """Return the outcome of a charge by its payment. Money counts once it has paid the invoice, or was refunded."""
     status, decline, action = payment.status, payment.decline, payment.action
     if status in _RECEIVED:
         if payment.fulfilment is Fulfilment.PENDING:
@@ -109,7 +109,7 @@ def check_days(days: Sequence[int]) -> tuple[int, ...]:
     """Return the days of dunning.
 
     Raises:
-        ValueError: they are none or more than 20, do not rise, or lie beyond a year.
+        ValueError: there are none or more than 20, they do not rise, or are beyond a year.
     """
     found = tuple(days)
     rises = all(first < then for first, then in pairwise(found))
@@ -164,7 +164,7 @@ def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
 
 
 def ends_others(held: Collection) -> bool:
-    """Tell whether a charge has waited long enough for payments of the organization's own that nobody has paid."""
+    """Tell whether a charge has waited long enough for the organization's own unpaid payments."""
     return held.waited >= ENDS_AFTER
 
 
@@ -173,7 +173,7 @@ def _settled(held: Collection) -> Collection:
 
 
 def not_charged(held: Collection, now: datetime, *, code: str, detail: str, keeps_plan: bool = True) -> Outcome:
-    """Go on without a charge that nobody was asked for: there is no stored method, or none that can pay this.
+    """Continue without a charge: there is no stored method, or none that can pay this.
 
     The first time it is sent and dunned from its due date on, afterwards it is reminded of; no attempt has failed.
     One that an operator asked for beside the plan leaves the plan as it is. `keeps_plan` is False in runs of before,
@@ -230,7 +230,7 @@ def needs_payer(
 
 
 def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told: bool = False) -> Outcome:
-    """Try again later what was neither paid nor declined; after as many of them as there are days a person decides.
+    """Retry later what was neither paid nor declined; after as many of them as there are days a person decides.
 
     `told`: the organization is reminded by mail.
     """

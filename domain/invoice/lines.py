@@ -27,8 +27,8 @@ class InvoiceLine:
         description: what the reader sees.
         quantity: units; shown only where the amount is fixed.
         unit_minor: the price of one; shown only where the amount is fixed.
-        fixed_minor: the amount, where it is not quantity times price: metered usage, rounded once by whoever rated it.
-            Zero shows what was paid for in advance.
+        fixed_minor: the amount, if it is not quantity times price: metered usage, rounded once when it was rated. Zero
+            shows what was paid for in advance.
         discount_minor: taken off this line alone.
         tax_code: the product code that its tax rate is found by.
         stream: the platform's account that the net amount is booked to, below `platform/`.

@@ -18,7 +18,7 @@ def summary(held: Collection) -> str:
 
 
 def details(held: Collection, standing: InvoiceDue) -> str:
-    """Say where it stands, what was tried, and what it waits for."""
+    """Return its status, what was tried, and what it waits for."""
     due = f"{format_amount(standing.due_minor, held.currency)} {held.currency} due"
     lines = [f"**{held.status.value}** · invoice {held.number} · {held.org_id} · {due}", ""]
     lines.append(f"- {held.method.value}; charges: {held.attempts}; steps of dunning: {held.steps} of {len(held.days)}")

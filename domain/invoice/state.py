@@ -1,4 +1,4 @@
-"""How an invoice stands: what an organization is asked to pay, and what its payments do to that.
+"""The balance of an invoice: what an organization has to pay, and the effect of its payments.
 
 A draft is edited; nobody can pay it. Finalised, its lines, its total and its currency never change, so a link to pay it
 never asks for another amount. What is paid changes with every payment, refund and chargeback; amounts are minor units
@@ -42,7 +42,7 @@ class WrongInvoiceState(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceBalance:
-    """How an invoice stands: its total, and what of it is paid, in minor units.
+    """An invoice's total, and what of it is paid, in minor units.
 
     `of_payment_minor` is the part of `paid_minor` that one payment has brought. `settled_minor` is what no payment has
     to bring: credits that were applied, credit notes, and what was given up.
@@ -66,10 +66,10 @@ class InvoiceBalance:
 
 
 def changed(standing: InvoiceBalance, by_minor: int) -> InvoiceBalance:
-    """Return how the invoice stands when one payment has brought so much more, or, below zero, taken it back.
+    """Return the balance after one payment has paid so much more, or, below zero, was refunded.
 
     Raises:
-        ValueError: it is more than was due, or more than this payment had brought.
+        ValueError: it is more than was due, or more than this payment had paid.
     """
     paid, own = standing.paid_minor + by_minor, standing.of_payment_minor + by_minor
     if own < 0 or by_minor > standing.due_minor:
@@ -96,13 +96,13 @@ def require_payable(standing: InvoiceBalance) -> int:
 def require_voidable(
     standing: InvoiceBalance, currency: str, *, credited_minor: int = 0, taxed_credits_minor: int = 0
 ) -> None:
-    """Refuse to void an invoice that something was paid on, or taken back of.
+    """Refuse to void an invoice on which something was paid or credited.
 
     One that comes to nothing because of credits that were bought with tax has nothing that a credit note could take
     back, and is voided to give them back.
 
     Raises:
-        WrongInvoiceState: it is paid, partially paid or credited, void or a draft; `extra["due"]` says what is left.
+        WrongInvoiceState: it is paid, partially paid or credited, void or a draft; `due` says what is left.
     """
     if standing.status is InvoiceStatus.PAID and not standing.total_minor and taxed_credits_minor:
         return
@@ -120,7 +120,7 @@ def require_draft(standing: InvoiceBalance, currency: str, *, is_discarded: bool
     """Refuse to change, finalise or discard what is finalised or discarded.
 
     Raises:
-        WrongInvoiceState: it is no draft; `extra["due"]` says what is left to pay of it.
+        WrongInvoiceState: it is not a draft; `due` says what is left to pay of it.
     """
     if is_discarded:
         raise WrongInvoiceState(

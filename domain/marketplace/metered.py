@@ -1,4 +1,4 @@
-"""What of a purchase was used before it is given back, and is deducted from what comes back."""
+"""How much of a purchase was used before its refund, which is deducted from the refund."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,15 +44,15 @@ def used_minor(
 ) -> int:
     """Return what was used of a price, rounded down, which is for the buyer.
 
-    A month is used by its days: each on which a use was reported is one of them. What is sold once is used by its uses,
-    where the offer has said for how many the price is.
+    A month is used by the day: each day with a reported use counts. A single purchase is used by its uses, if the offer
+    says how many the price includes.
 
     Args:
-        model: as what it was sold.
+        model: how it was sold.
         price_minor: the price.
-        metered: since the period began.
+        metered: usage since the period began.
         included_uses: for how many uses the price is; None for any number.
-        days: how many the period has; None for what is had for good.
+        days: how many the period has; None for a purchase without a period.
     """
     if model is OfferModel.MONTHLY and days is not None:
         return price_minor * min(metered.days, days) // days

@@ -34,7 +34,7 @@ class OfferStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What an agent is offered for, in minor units.
+    """The offer of an agent; amounts are in minor units.
 
     Attributes:
         org_id: whose agent it is.
@@ -58,7 +58,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a buyer says that they have seen of an offer; None for what they do not say.
+    """The offer that a buyer has seen; None for parts that the request leaves out.
 
     `price` is written, in `currency`, and `usage_prices` are in minor units of credits.
     """
@@ -113,7 +113,7 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
     Args:
         offer: what is bought.
         org_id: who buys.
-        related: whether the two organizations share somebody or something.
+        related: whether the two organizations are related.
 
     Raises:
         Forbidden: `marketplace.own_agent`, `marketplace.related`.
@@ -130,11 +130,11 @@ def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
 
 
 def require_seen(offer: Offer, seen: Seen) -> None:
-    """Refuse to buy what is offered otherwise than the buyer has seen it.
+    """Refuse a purchase if the offer differs from the one that the buyer has seen.
 
     Raises:
         Conflict: `marketplace.offer_changed`.
-        Invalid: the price is no amount of the offer's currency.
+        Invalid: the price is not an amount in the offer's currency.
     """
     if seen.model not in {None, offer.model} or seen.currency not in {None, offer.currency}:
         raise changed()

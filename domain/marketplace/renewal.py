@@ -18,12 +18,12 @@ def period_of(anchor_at: datetime, number: int) -> Period:
 
 
 def is_missed(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Tell whether all tries to pay for the month after the n-th should be over: nobody is asked so late."""
+    """Tell whether it is too late to try to pay for the month after the n-th."""
     return period_of(anchor_at, number).end + MOST_TRIES * AGAIN <= now
 
 
 def is_past(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Tell whether the month after the n-th is over as well: nobody has had it, so it is not paid for any more."""
+    """Tell whether the month after the n-th is over as well: it was not used, so it is no longer paid for."""
     return period_of(anchor_at, number + 1).end <= now
 
 

@@ -1,4 +1,4 @@
-"""A sale: how its price is shared, and what becomes of the shares and the access when the price goes back."""
+"""A sale: how its price is shared, and what happens to the shares and the access after refunds and chargebacks."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,11 +41,11 @@ def shares_of(amount_minor: int, creator_bps: int) -> Shares:
 
 
 def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Shares:
-    """Divide what goes back of a price between `before_minor` and `after_minor`: in sum the shares of the sale.
+    """Share a refund between `before_minor` and `after_minor` of a price; all parts add up to the shares of the sale.
 
     Args:
-        before_minor: what had gone back, at most `after_minor`.
-        after_minor: what has gone back then.
+        before_minor: what was refunded before, at most `after_minor`.
+        after_minor: what is refunded afterwards.
         creator_bps: of the sale.
     """
     before, after = shares_of(before_minor, creator_bps), shares_of(after_minor, creator_bps)
@@ -56,15 +56,15 @@ def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Sha
 
 
 def status_after(before: PurchaseStatus, *, gone: bool, disputed: bool, has_other: bool = False) -> PurchaseStatus:
-    """Return how a purchase stands after money of it moved.
+    """Return the status of a purchase after money of it moved.
 
-    A chargeback suspends a month that has ended, too: the agent is not bought anew before it is decided. Once it is won
-    the month is active, and ends again.
+    A chargeback suspends a month that has ended, too: the agent cannot be bought again before it is decided. Once it is
+    won the month is active, and ends again.
 
     Args:
-        before: how it stood.
-        gone: whether the whole price has gone back or is held.
-        disputed: whether a bank has taken some of it back, or is about to.
+        before: its status before.
+        gone: whether the whole price was refunded or is held.
+        disputed: whether some of it was charged back, or is disputed.
         has_other: whether the organization has the agent by another purchase.
     """
     if before is PurchaseStatus.ENDED and (has_other or not disputed):

@@ -16,12 +16,12 @@ MAX_QUANTITY = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseTerms:
-    """What the platform says of uses.
+    """The platform's terms for uses.
 
     Attributes:
         creator_bps: the creator's share where no other one is set for the agent.
-        exempt: who registers organizations for many others, see `repositories.organization_trait.in_one_hand`.
-        pays_out_granted: whether creators take out what nobody has paid for.
+        exempt: operators who register organizations for others, see `repositories.organization_trait.in_one_hand`.
+        pays_out_granted: whether granted credits can be paid out to creators.
     """
 
     creator_bps: int = CREATOR_BPS
@@ -32,12 +32,12 @@ class UseTerms:
 def check_use(
     offer: Offer, org_id: str, *, owned: PurchaseStatus | None, prices: Mapping[str, int] | None, related: bool
 ) -> Mapping[str, int]:
-    """Return what units cost, or refuse the use.
+    """Return the cost of units, or refuse the use.
 
     Args:
         offer: of the agent, as it is now.
         org_id: who uses it.
-        owned: how the purchase stands by which the organization has the agent; None where it has none.
+        owned: the status of the organization's purchase of the agent; None if it has none.
         prices: that purchase's, in minor units of credits; None where the agent was bought otherwise.
         related: whether the two organizations share somebody or something.
 

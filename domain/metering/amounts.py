@@ -3,7 +3,7 @@
 A token costs millionths of a dollar, so a call costs less than the minor unit of any currency. Unit prices are exact
 decimals of up to 24 places (`MAX_DECIMALS`), held as integers of 10⁻²⁷ (`SCALE`), where a thousandth of such a price is
 exact too: prices by the second are charged by the millisecond. A call is rated once, to pico, half to even, so that
-rounding favours nobody; sums of calls are exact, and only what is charged is rounded up, to the minor unit.
+rounding favours neither side; sums of calls are exact, and only what is charged is rounded up, to the minor unit.
 `docs/decisions/0033-pico-amounts.md` says why.
 """
 

@@ -115,14 +115,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceMap:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
         version: what the list is called, and `valid_from` from when its prices hold.
         prices: of the models that could be read.
         refused: entries that could not be, each with its reason.
-        unpriced: models for which the map has no price at all.
-        ignored: how many entries have a price that no unit of usage stands for, by the name of the field; their other
+        unpriced: models without any price in the map.
+        ignored: how many entries have a price without a unit of usage here, by the name of the field; their other
             prices were read.
     """
 
@@ -174,10 +174,10 @@ def read_price_map(text: str, *, version: str, valid_from: datetime) -> PriceMap
 def read_entry(
     model: str, entry: object, *, version: str, valid_from: datetime
 ) -> tuple[ModelPrice | None, tuple[str, ...]]:
-    """Read one entry: its price, None where it has none, and the price fields that no unit stands for.
+    """Read one entry: its price, None if it has none, and the price fields without a unit of usage here.
 
     Raises:
-        Invalid: it is no entry, or one of its prices is none.
+        Invalid: it is not an entry, or one of its prices is not valid.
     """
     if not isinstance(entry, Mapping):
         raise Invalid("The entry is not an object.")
@@ -219,10 +219,10 @@ def read_entry(
 
 
 def default_price(text: str) -> ModelPrice:
-    """Read the price of models that no list has: an object with prices as the map names them.
+    """Read the price of models that are on no list: an object with prices as the map names them.
 
     Raises:
-        Invalid: it is none, or has a price that no unit of usage stands for.
+        Invalid: it is not such an object, or has a price without a unit of usage here.
     """
     always = datetime.min.replace(tzinfo=UTC)
     entry = _parse(text) | {"litellm_provider": DEFAULT}

@@ -57,7 +57,7 @@ class Band:
     prices: Mapping[str, Decimal]
 
     def price_of(self, unit: str) -> Decimal | None:
-        """Return the price of one unit, or of what stands for it; None when the list has neither."""
+        """Return the price of one unit, or of its substitute; None if the list has neither."""
         own = self.prices.get(unit)
         if own is not None:
             return own
@@ -80,10 +80,10 @@ class Hours:
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        """Refuse what are no hours.
+        """Refuse hours that are not valid.
 
         Raises:
-            Invalid: a minute, a weekday or the zone is none.
+            Invalid: a minute, a weekday or the zone does not exist.
         """
         minutes = 0 <= self.begins < DAY_MINUTES and 0 <= self.ends <= DAY_MINUTES
         if not minutes or not self.weekdays or not self.weekdays <= set(range(1, 8)):
@@ -129,7 +129,7 @@ class ModelPrice:
     off_peak: tuple[Hours, ...] = ()
 
     def tier(self, asked: str, at: datetime | None) -> str:
-        """Return the tier whose prices a call has: standard ones where there are none for the tier that it asked for.
+        """Return the tier of a call's prices: the standard one if there are none for its own tier.
 
         Args:
             asked: how the call was served.
@@ -204,8 +204,8 @@ def make_price(
     """Make a price of whatever `parse_price` reads, and check it.
 
     Raises:
-        Invalid: a unit is unknown, a price is none, nothing is priced, the bands do not rise from 0, or there are hours
-            without off-peak prices, or such prices without hours.
+        Invalid: a unit is unknown, a price is not valid, nothing is priced, the bands do not rise from 0, or there are
+            hours without off-peak prices, or such prices without hours.
     """
     made: dict[str, tuple[Band, ...]] = {}
     for tier, bands in tiers.items():
@@ -251,7 +251,7 @@ def names_of(model: str, provider: str | None) -> tuple[tuple[str, str | None], 
     """Return where a price list may have a model, the closest first: its key there, and who must serve it.
 
     Lists name a model by itself (`gpt-4o`) or after who serves it (`azure/gpt-4o`), and so do callers. Without a
-    provider the key counts as it is, or after what stands before its slash. What no key can be is left out.
+    provider the key counts as it is, or after what stands before its slash. Names that cannot be a key are left out.
     """
     head, slash, tail = model.partition("/")
     names: list[tuple[str, str | None]] = [(model, provider)]

@@ -1,7 +1,7 @@
-"""What a call costs: every unit times its price, exactly, rounded once.
+"""The cost of a call: every unit times its price, exactly, rounded once.
 
 A tier for long prompts prices the whole call, as vendors do (Gemini above 200k, OpenAI above 272k tokens; see
-`docs/metering.md` for sources), not only the tokens above. What has no price is refused: nothing is free in silence.
+`docs/metering.md` for sources), not only the tokens above. Usage without a price is refused, and never free.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What one call used, as one vector whose parts do not overlap.
+"""The usage of one call, as units that do not overlap.
 
 Vendors count differently: OpenAI's cached tokens are part of the prompt's, Anthropic's stand beside them; reasoning is
 part of the answer at OpenAI and beside it at Gemini. `domain.metering.adapters` bring each of them into this form, and
@@ -45,7 +45,7 @@ TOKEN_UNITS = frozenset(PROMPT_UNITS + ANSWER_UNITS)
 
 @dataclass(frozen=True, kw_only=True)
 class TokenUsage:
-    """One call. Each token stands in exactly one field, whatever its vendor includes in what.
+    """The usage of one call. Each token is counted in exactly one field, whatever its vendor includes in which count.
 
     Without slots, so that fields that were not given are the class's: most calls have three of forty.
 

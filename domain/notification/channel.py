@@ -68,7 +68,7 @@ def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOKS) -> str
 
 
 def shown(kind: ChannelKind, target: str) -> str:
-    """Return what is shown of where a channel leads: an address, or of a hook what is no secret."""
+    """Return the part of a channel's target that is shown: an address, or the part of a hook that is not secret."""
     if kind is ChannelKind.MAIL:
         return target
     scheme, _, host, _ = target.split("/", 3)
@@ -82,15 +82,15 @@ def digest_of(kind: ChannelKind, target: str) -> str:
 
 
 def check_code_can_be_sent(*, to_target: list[datetime], to_principal: list[datetime], now: datetime) -> None:
-    """Refuse another code where enough were sent.
+    """Refuse to send another code if too many were sent.
 
     Args:
-        to_target: when codes were sent there, whoever asked for them.
+        to_target: when codes were sent to this target, for any principal.
         to_principal: when codes were sent to any of the principal's channels.
         now: of the request.
 
     Raises:
-        RateLimited: `notification.codes_exhausted`; says when there can be one again.
+        RateLimited: `notification.codes_exhausted`; says when another one can be sent.
     """
     for sent, most, within in ((to_target, CODES_AN_HOUR, HOUR), (to_principal, CODES_A_DAY, 24 * HOUR)):
         recent = sorted(each for each in sent if each > now - within)
@@ -106,7 +106,7 @@ def check_code_can_be_sent(*, to_target: list[datetime], to_principal: list[date
 def code_problem(
     held: str | None, given: str, *, sent_at: datetime | None, tries: int, now: datetime
 ) -> CodeRefused | None:
-    """Return why a code is refused, None where it is right; the caller counts the try before it asks.
+    """Return why a code is refused, None if it is right; the caller counts the try first.
 
     Args:
         held: the code that was sent; None where it cannot be opened, or there is none.

@@ -43,7 +43,7 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """By whose clocks it is judged when something is due.
+    """The clock of a person, by which notifications are due.
 
     Attributes:
         zone: a name of the IANA database.
@@ -85,7 +85,7 @@ def checked_quiet(begins: time, ends: time) -> Quiet:
 
 
 def due(cadence: Cadence, at: datetime, clock: Clock, *, urgent: bool = False) -> Due:
-    """Return when somebody is told of what is known at a moment.
+    """Return when a notification of something known at `at` is due.
 
     Args:
         cadence: not `off`.

@@ -1,4 +1,4 @@
-"""What a principal wants to be told, by type and channel. Pure."""
+"""Preferences of a principal: notifications by type and channel. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,11 +23,11 @@ class OnlyRecipient(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a principal chose; what it did not choose goes by the type and its role.
+    """What a principal chose; everything else follows the defaults of the type and its role.
 
     Attributes:
         language: of what it is sent.
-        clock: by which it is decided when something is due.
+        clock: by which notifications are due.
         choices: what it chose.
         defaults: what operators set in place of the defaults of types; no choice of its own.
     """
@@ -38,7 +38,7 @@ class Preferences:
     defaults: Defaults = field(default_factory=dict)
 
     def cadence(self, kind: NotificationType, channel: str, role: Role) -> Cadence:
-        """Return how soon the principal is told over a channel; what its role may not be told, never."""
+        """Return how soon the principal is notified over a channel; never, if its role gets no such notifications."""
         if role not in kind.audience:
             return Cadence.OFF
         chosen = self.choices.get(kind.name, {}).get(channel)
@@ -51,7 +51,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A principal with an active key: its role, what it wants, and its verified channels."""
+    """A principal with an active key: its role, its preferences, and its verified channels."""
 
     org_id: str | None
     principal: str
@@ -60,7 +60,7 @@ class Person:
     channels: Collection[str] = ()
 
     def ways(self, kind: NotificationType) -> dict[str, Cadence]:
-        """Return the channels that it is told over, and how soon."""
+        """Return the channels that it is notified over, and how soon."""
         found = {each: self.preferences.cadence(kind, each, self.role) for each in (INBOX, *self.channels)}
         return {each: cadence for each, cadence in found.items() if cadence is not Cadence.OFF}
 
@@ -69,12 +69,12 @@ def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> 
     """Return choices that the role can make.
 
     Args:
-        choices: what was asked for.
+        choices: the requested ones.
         role: of the principal.
         channels: the ids of its channels.
 
     Raises:
-        Invalid: a type that there is not for the role, a channel that is not its own, a digest of the inbox.
+        Invalid: a type that the role does not get, a channel that is not its own, a digest of the inbox.
     """
     for name, ways in choices.items():
         kind = BY_NAME.get(name)
@@ -93,8 +93,8 @@ def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Ma
     """Return defaults that a type can have.
 
     Raises:
-        Invalid: a role that may not be told of it; or of what has to reach somebody, a role that would not be told any
-            more over mail and Slack.
+        Invalid: a role that may not be notified of it; or, for a type that must reach somebody, a role that would no
+            longer be notified over mail and Slack.
     """
     for role in told:
         if role not in kind.audience:
@@ -113,9 +113,9 @@ def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Ma
 
 
 def check_somebody_is_told(before: Collection[Person], after: Collection[Person]) -> None:
-    """Refuse a change by which nobody would be told of what somebody has to be told of.
+    """Refuse a change by which nobody would be notified of what somebody must be notified of.
 
-    The inbox is not enough where somebody has been told outside of it: an inbox is looked into, a mail comes.
+    The inbox is not enough if somebody was notified outside of it before.
 
     Args:
         before: the people of the organization as they are.

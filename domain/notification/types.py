@@ -1,7 +1,7 @@
-"""The types of notifications: what each tells of, whom, how soon when nobody chose otherwise, and in which words.
+"""The types of notifications: their events and alerts, their audience, their default cadence, and their texts.
 
-A type tells of events of the outbox, or of alerts. What an organization is told of a fact is what its event holds, so
-nobody reads in a notification what `GET /events` would not show. Alerts bring the sentence that they were raised with.
+A type is for events of the outbox, or for alerts. A notification of an event contains only what the event contains, so
+nobody reads in it what `GET /events` would not show. Alerts have the sentence that they were raised with.
 """
 
 from collections import defaultdict
@@ -36,12 +36,12 @@ class NotificationType:
 
     Attributes:
         name: as preferences name it.
-        sentence: what it tells of.
-        audience: the roles that may be told.
+        sentence: what it is about.
+        audience: the roles that may be notified.
         defaults: the roles that are, and how soon over mail and Slack; all of them have it in the inbox at once.
-        facts: types of events → the words in which they are told.
+        facts: types of events → their texts.
         alerts: kinds of alerts, see `type_of_alert`.
-        must_reach: somebody of the organization is told, whatever is switched off.
+        must_reach: somebody of the organization is notified, whatever is switched off.
         urgent: does not wait for the end of quiet hours.
         mailed: the facts and kinds of alerts of which contacts of the organization have a mail anyway.
         purpose: which contacts those are.
@@ -59,7 +59,7 @@ class NotificationType:
     purpose: Purpose = Purpose.BILLING
 
     def default(self, role: Role, *, inbox: bool, told: Mapping[Role, Cadence] | None = None) -> Cadence:
-        """Return how soon a role is told where nobody chose: in the inbox, or over any other channel.
+        """Return how soon a role is notified by default: in the inbox, or over any other channel.
 
         `told` is what operators set in place of the type's own defaults.
         """
@@ -391,7 +391,7 @@ SPELT_OUT = 50
 
 
 def type_of_alert(kind: str, severity: str) -> NotificationType:
-    """Return the type that tells of an alert: its kind's own, or that of its severity."""
+    """Return the type for an alert: its kind's own, or that of its severity."""
     return _BY_ALERT.get(kind) or BY_NAME[f"alert_{severity}"]
 
 
@@ -434,7 +434,7 @@ def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], langua
 
 
 def written_together(told: Collection[Written], language: str, count: int) -> Written:
-    """Put a digest into words: a line for each of the first notifications, and how many there are besides."""
+    """Write a digest: a line for each of the first notifications, and how many more there are."""
     subject, text = (each.format_map({"count": count}) for each in _DIGEST[language])
     lines = [f"{each.subject}. {each.paragraphs[0]}" for each in told]
     more = [] if count <= len(lines) else [_MORE[language].format_map({"count": count - len(lines)})]

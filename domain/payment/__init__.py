@@ -1,1 +1,1 @@
-"""Pure rules of payments: what a provider says, what it makes of a payment, and what is booked for it."""
+"""Pure rules of payments: the provider's reports, the state that follows, and what is booked."""

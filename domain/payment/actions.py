@@ -1,7 +1,6 @@
-"""What each command would do to a payment now, if a caller gave it: the rules are tried, and nothing is changed.
+"""The effect that each command would have on a payment now: the rules are tried, and nothing is changed.
 
-What its provider or its bank answers nobody knows before, and neither is looked at what the organization has left of
-what it bought.
+The answer of a provider or bank is not known before, and what the organization has left of its purchase is not checked.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,14 +40,14 @@ NEEDS: Mapping[PaymentAction, Permission] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What a command would do; amounts are minor units of the payment's currency.
+    """The effect of a command; amounts are minor units of the payment's currency.
 
     Attributes:
         status: after it, where the provider does as it is asked; None where that depends on its answer.
         captured_minor: of what was authorized.
         released_minor: of what was authorized and is not captured.
         refunded_minor: back to the payer.
-        taken_minor: of what was bought, in units of that.
+        taken_minor: how much of what was bought is clawed back, in its units.
     """
 
     status: PaymentStatus | None

@@ -1,4 +1,4 @@
-"""What the run of a payment does next. The only place that orders what is due; pure.
+"""What the run of a payment does next. The only place that orders due steps; pure.
 
 Steps come in the order of `Step`. One that had no effect is held back for a growing while, and one that was taken gives
 way to those that were not, so that nothing that is due first hides for ever what is due next.

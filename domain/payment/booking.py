@@ -134,7 +134,7 @@ def lots(payment: Payment, booked: str | None, source: Account, destination: Acc
 def clawed_back(
     terms: PaymentTerms, amount_minor: int, available_minor: int, earnings: Sequence[tuple[Account, int]] = ()
 ) -> list[Transfer]:
-    """Take the amount from the organization as far as it is there; it owes the rest.
+    """Claw back the amount from the organization as far as it is there; it owes the rest.
 
     Args:
         terms: of the payment.
@@ -163,12 +163,12 @@ def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
 
 
 def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
-    """Take back what the payment has paid of its invoice; it is due again."""
+    """Reverse what the payment has paid of its invoice; it is due again."""
     return _positive([(receivable(terms), entitlement_account(terms), amount_minor)])
 
 
 def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | None) -> Dispute | Refund | None:
-    """Return the dispute or refund whose goods an event gives back to the organization.
+    """Return the dispute or refund whose entitlement an event restores.
 
     Args:
         payment: as it is after the event.

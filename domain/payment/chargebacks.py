@@ -1,7 +1,7 @@
-"""What follows from what a provider says of chargebacks, which it calls disputes; `converge.py` says when each is due.
+"""The events that follow from a provider's reports of chargebacks (disputes); `converge.py` orders them.
 
-An inquiry takes nothing. A dispute takes what was bought with the disputed amount, as far as it is there, and gives it
-back or takes it for good when it is decided.
+An inquiry takes nothing. A dispute holds what was bought with the disputed amount, as far as it is there, and restores
+it or claws it back for good when it is decided.
 """
 
 from collections.abc import Iterable
@@ -134,10 +134,10 @@ def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcom
 
 
 def offer_evidence(payment: Payment, dispute_ref: str, text: str, *, actor: Actor, at: datetime) -> Outcome:
-    """Keep what the organization says against a chargeback of its own payment, in place of what it said before.
+    """Store the organization's evidence against a chargeback of its own payment, in place of earlier evidence.
 
-    The bank takes one answer, and whoever disputes the payment may be the organization itself, or have its key. So this
-    is not the answer: an operator reads it and submits that.
+    The bank accepts one answer, and the payer who disputes may be the organization itself, or have its key. So this is
+    not the answer: an operator reads it and submits the answer.
 
     Raises:
         Conflict: `payment.evidence_closed`, the bank takes no more, or has the answer.

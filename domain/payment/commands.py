@@ -73,7 +73,7 @@ class NoResponse(Unavailable):
 
 
 def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
-    """Record the intent, before anybody outside is asked."""
+    """Record the intent, before the provider is called."""
     payment = Payment(
         terms=terms, status=PaymentStatus.CREATED, version=0, created_at=terms.created_at, updated_at=terms.created_at
     )
@@ -96,13 +96,13 @@ def adopted(terms: PaymentTerms, ref: str, *, actor: Actor) -> Outcome:
 
 
 def outcome_unknown(payment: Payment, *, detail: str, at: datetime) -> Outcome:
-    """Note that nobody knows whether the provider made the payment; it is looked up before anything is tried again."""
+    """Note that it is unknown whether the provider made the payment; it is looked up before another try."""
     after = replace(payment, unknown=True)
     return numbered(Outcome(payment=after, event="outcome_unknown", actor=WORKFLOW, details={"detail": detail}), at)
 
 
 def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor, at: datetime) -> Outcome:
-    """Note that the provider did not answer a command; what became of it is looked up before anything else is done."""
+    """Note that the provider did not answer a command; its outcome is looked up before anything else is done."""
     ended_by = actor.qualified() if command == "cancel" else payment.cancelled_by
     after = replace(payment, unknown=True, unanswered=command_id, cancelled_by=ended_by)
     details = {"command": command, "detail": "The provider did not answer."}
@@ -132,7 +132,7 @@ def expired_unmade(payment: Payment, *, at: datetime) -> Outcome:
 
 
 def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
-    """End a payment that its provider keeps no longer, once nobody can pay it any more; None while somebody could.
+    """End a payment that its provider no longer has, once it can no longer be paid; None while it could be.
 
     Money that came all the same is never out of sight: its movement is in the provider's statement.
     """
@@ -168,7 +168,7 @@ def check_open(payment: Payment, command: str) -> None:
 
 
 def check_known(payment: Payment) -> None:
-    """Refuse a command while it is being looked up what became of an earlier one."""
+    """Refuse a command while the outcome of an earlier one is looked up."""
     if payment.unknown or (payment.status in AWAITING and payment.ref is None):
         what = "made this payment" if payment.ref is None else "executed the last command"
         raise NotYet(
@@ -178,7 +178,7 @@ def check_known(payment: Payment) -> None:
 
 
 def not_ended(payment: Payment) -> WrongPaymentState:
-    """Return the refusal of a cancellation that its provider did not follow, because the payment had gone on there."""
+    """Return the refusal of a cancellation that the provider did not accept, as the payment had progressed there."""
     status = payment.status.value
     return WrongPaymentState(f"The provider did not end the payment. It is {status} now.", extra={"state": status})
 
@@ -207,7 +207,7 @@ def refund(
     is_all: bool = False,
     takes_others: bool = False,
 ) -> Outcome:
-    """Take what was bought back from the organization, to be refunded: an amount, or all that remains.
+    """Claw back what was bought, to refund an amount, or all that remains.
 
     `with_credit_note` has the books credit the invoice with what the payment has paid less of it then. `is_all` says
     that no amount was asked for, also where the books have named what is left. `takes_others` has a payment that was
@@ -314,12 +314,12 @@ def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome
 
 
 def fulfilment_unavailable(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
-    """Send the money back when its purpose can no longer take it; what cannot be sent back goes to the organization."""
+    """Return the money if its purpose cannot be fulfilled; what cannot be returned goes to the organization."""
     return _unfulfilled(payment, "purpose_gone", why=why, refund_id=refund_id, at=at)
 
 
 def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime) -> Outcome:
-    """Send back what is left of money of which so much went back before that its purpose cannot be served."""
+    """Return what is left after so much was refunded or charged back that the purpose cannot be fulfilled."""
     why = "it was refunded or charged back before"
     return _unfulfilled(payment, "fulfilment_failed", why=why, refund_id=refund_id, at=at)
 

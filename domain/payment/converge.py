@@ -1,8 +1,8 @@
-"""What follows from what a provider says: the events that bring our books to the provider's own state.
+"""The events that bring our books to the provider's state of a payment.
 
-Only differences count. A snapshot that tells nothing new makes no event, so webhooks may come twice, late, early or in
-any order; and a snapshot that is older than what is booked takes nothing back. Disputes and refunds are known before
-the movements that they cause are booked.
+Only what is new counts. A snapshot without news makes no event, so webhooks may come twice, late, early or in any
+order; and a snapshot that is older than what is booked reverses nothing. Disputes and refunds are known before the
+movements that they cause are booked.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def converge(payment: Payment, seen: Observation) -> list[Outcome]:
 
 
 def ended(payment: Payment, seen: Observation, *, by: Actor) -> list[Outcome]:
-    """Return what `converge` does after somebody had the payment ended; where that ended it, the event names them.
+    """Return what `converge` does after a command to end the payment; if that ended it, the event names its actor.
 
     What was paid meanwhile counts, and is the provider's word alone.
     """
@@ -323,7 +323,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | None = None) -> Outcome:
-    """Give back what was taken for a refund that has not moved the provider's balance."""
+    """Restore what was clawed back for a refund that has not moved the provider's balance."""
     failed = replace(refund, state=RefundState.FAILED, failure=why, failure_code=code)
     moves = _moves((PaymentPostingKind.RELEASE, released_minor(payment, refund), payment.terms.purpose.goods_asset))
     details = {"refund_id": refund.refund_id, "failure": why} | ({"code": code} if code else {})

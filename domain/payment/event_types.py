@@ -1,4 +1,4 @@
-"""What is done with a provider's event, by its type. A type that stands nowhere here changes nothing of ours.
+"""What is done with a provider's event, by its type. Types that are not listed here change nothing.
 
 Events only say that something is new; what it is, is read at the provider. So of several types that report one change
 one is enough: a card payment that succeeds is reported by `payment_intent.succeeded`, and `charge.succeeded` and

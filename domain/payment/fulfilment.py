@@ -47,7 +47,7 @@ def falls_short(payment: Payment) -> bool:
 
 
 def must_freeze_escrow(payment: Payment) -> bool:
-    """Tell whether an escrow has money that was taken back or is about to be, and does not know it yet."""
+    """Tell whether an escrow has money that was or is being clawed back, and has not been frozen yet."""
     return rules_of(payment.terms).must_freeze_escrow(payment)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a refund whose outcome nobody can look up, on an operator's word. Pure."""
+"""The outcome of a refund that cannot be looked up, as an operator states it. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostin
 def give_up(
     payment: Payment, *, refund_id: str, provider_ref: str | None, reason: str, actor: Actor, at: datetime
 ) -> Outcome:
-    """End the search for a refund whose outcome is unknown, on an operator's word for what became of it.
+    """End the look-up of a refund with an unknown outcome; an operator states the outcome.
 
     With `provider_ref`, the provider's id of it, the refund counts as made: it is followed under that id, and what was
     bought with it stays taken. Without one the provider does not have it: what was bought is given back. Whatever the

@@ -1,4 +1,4 @@
-"""Tells accounts at providers that move real money from those for tests."""
+"""Distinguishes accounts at providers that move real money from test accounts."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -13,7 +13,7 @@ def stripe_is_live(key: str) -> bool:
 
 
 def paypal_is_live(address: str) -> bool:
-    """Tell whether an address is that of PayPal itself; whether keys are live is not to be seen in them."""
+    """Tell whether an address is PayPal's live API; keys of PayPal do not show whether they are live."""
     return urlsplit(address).hostname in _PAYPAL
 
 

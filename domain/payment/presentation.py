@@ -1,4 +1,4 @@
-"""How a payment reads: its story for everybody, and what an operator reads in the Temporal UI as Markdown. Pure."""
+"""Texts about a payment: a summary for everybody, and Markdown for operators in the Temporal UI. Pure."""
 
 import json
 from datetime import datetime
@@ -39,7 +39,7 @@ def summary(terms: PaymentTerms) -> str:
 
 
 def story(payment: Payment) -> str:
-    """Say in words where the payment stands, what is awaited until when, and what went back or is disputed."""
+    """Return sentences on the payment's status, what is awaited until when, and what was refunded or is disputed."""
     until = f", {_UNTIL[payment.status]} {_time(payment.ends_at)}" if payment.status in _UNTIL else ""
     parts = [f"{summary(payment.terms)}: {payment.status.value.replace('_', ' ')}{until}"]
     if payment.decline is not None:
@@ -62,7 +62,7 @@ def _unknown(payment: Payment) -> str:
 
 
 def details(payment: Payment) -> str:
-    """Return where the payment stands and what it waits for."""
+    """Return the payment's status and what it waits for, as Markdown."""
     terms, purpose = payment.terms, payment.terms.purpose
     entitlement = f"{format_amount(purpose.goods_minor, purpose.goods_asset)} {purpose.goods_asset}"
     served = next(iter(rules_of(terms).subject(purpose).values()), None)

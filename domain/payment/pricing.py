@@ -1,4 +1,4 @@
-"""What a payer is charged: the price of what they order, in money or in the coin that they pay with. Pure."""
+"""The charge of a payer: the price of an order, in money or in the coin that it is paid with. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from domain.project import SlotPrice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What somebody asks to pay.
+    """A requested payment.
 
     Attributes:
         options: how.

@@ -1,7 +1,7 @@
-"""What something costs in coins: a rate turned into an amount, and an amount received turned back.
+"""Prices in coins: a rate turned into an amount, and a received amount turned into what it buys.
 
-Everything is exact until the last step. What is asked for is rounded up and what is given for it down, so the platform
-never gives more than it got, and whoever pays a quote exactly gets exactly what was quoted.
+Everything is exact until the last step. Amounts to pay are rounded up and what is given for them down, so the platform
+never gives more than it got, and a quote that is paid exactly buys exactly what was quoted.
 """
 
 from dataclasses import dataclass

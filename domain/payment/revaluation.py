@@ -1,4 +1,4 @@
-"""What deposits buy that a quote does not promise: those that were sent after it, and those beyond its amount. Pure.
+"""The value of deposits that no quote covers: those sent after it expired, and those beyond its amount. Pure.
 
 A quote holds for its amount alone. Whoever could send any amount at its rate would make many small quotes, and send
 more to those that turned out better than the market.

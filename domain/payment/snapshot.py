@@ -1,4 +1,4 @@
-"""What a provider says of a payment, in the domain's terms. Values only: what follows from them is decided elsewhere.
+"""A provider's report of a payment, in the domain's terms. Values only: what follows from them is decided elsewhere.
 
 Amounts are minor units of the payment's currency in the scale of `domain.money`, unless a field says otherwise.
 """
@@ -195,7 +195,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePayment:
-    """What a provider is asked to take.
+    """The payment that a provider is asked to create.
 
     Attributes:
         payment_id: ours; kept on the provider's object (metadata, custom id) and used to find it again.

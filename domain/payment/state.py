@@ -1,4 +1,4 @@
-"""The payment's state: what its provider did, and what was booked for it; `terms.py` says what was asked for.
+"""The payment's state: what its provider did, and what was booked for it; `terms.py` has what was agreed.
 
 Frozen values of the standard library only; the workflow is the only writer. Amounts are minor units of the payment's
 currency; amounts of an *entitlement* are minor units of what was bought: credits, slots, or cash.
@@ -249,7 +249,7 @@ class Payment:
 
     @property
     def refunded_minor(self) -> int:
-        """What went back or is on its way back."""
+        """What was refunded or is being refunded."""
         return sum(refund.amount_minor for refund in self.refunds if refund.counts)
 
     @property

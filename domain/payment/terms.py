@@ -1,4 +1,4 @@
-"""What a payment is for, and the terms that it was asked for on. Frozen values of the standard library only.
+"""What a payment is for, and its terms. Frozen values of the standard library only.
 
 Amounts are minor units of the payment's currency; amounts of an *entitlement* are minor units of what was bought:
 credits, slots, or cash in the payment's own currency.
@@ -60,7 +60,7 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTerms:
-    """What was asked for. Never changes.
+    """What was requested. Never changes.
 
     Attributes:
         provider: the adapter's name.

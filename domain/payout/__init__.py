@@ -1,1 +1,1 @@
-"""Payouts: earnings that leave in money. `state` is what a payout is, `commands` decide, `agenda` says what is due."""
+"""Payouts of earnings in money. `state` has the state, `commands` the decisions, `agenda` what is due."""

@@ -41,7 +41,7 @@ def numbered(outcome: Outcome, command_id: str) -> Outcome:
 
 
 def asked_for(currency: str | None, amount_minor: int | None) -> dict[str, object]:
-    """Return what a request says, by which its command knows it again."""
+    """Return the content of a request, by which a repeated command is compared."""
     return {"asked_minor": amount_minor, "asked_currency": currency}
 
 
@@ -91,17 +91,17 @@ def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome
 
 
 def failed(payout: Payout, *, code: str, detail: str, actor: str = WORKFLOW) -> Outcome:
-    """Give it back to the earnings: it was not sent, and will not be."""
+    """Return it to the earnings: it was not sent, and will not be."""
     _demand_open(payout)
     after = replace(payout, status=S.FAILED, failure_code=code, failure=detail, next_at=None, tries=0)
     return Outcome(payout=after, event="failed", actor=actor, details={"code": code, "detail": detail})
 
 
 def given_up(payout: Payout, *, actor: str, reason: str) -> Outcome:
-    """Have an operator, who has looked at the provider, say that it was not sent.
+    """Record an operator's statement that it was not sent, after a look at the provider.
 
     Raises:
-        WrongPayoutState: nothing is waited for or looked for.
+        WrongPayoutState: it neither waits for funds nor has an unknown outcome.
     """
     if payout.status not in {S.WAITING_FOR_FUNDS, S.UNKNOWN}:
         raise _wrong(payout, "given up")
@@ -123,13 +123,13 @@ def funds_available(payout: Payout, now: datetime, *, place: int, event_id: str)
     """Have it tried soon, because the platform's balance at the provider has grown.
 
     Args:
-        payout: as it stands.
-        now: when that was heard of.
-        place: how many older ones were woken by the same event.
+        payout: the present state.
+        now: when that was reported.
+        place: how many older payouts the same event has affected.
         event_id: the provider's id of it.
 
     Raises:
-        WrongPayoutState: it does not wait for funds, or is tried soon anyhow.
+        WrongPayoutState: it does not wait for funds, or is tried soon anyway.
     """
     if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON:
         raise _wrong(payout, "sent sooner")

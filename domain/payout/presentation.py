@@ -12,7 +12,7 @@ def summary(payout: Payout) -> str:
 
 
 def details(payout: Payout) -> str:
-    """Say where it stands, where the money comes from, and what it waits for."""
+    """Return its status, where the money comes from, and what it waits for, as Markdown."""
     lines = [f"**{payout.status.value}** · {summary(payout)} · {payout.provider} `{payout.account_ref}`", ""]
     for line in payout.lines:
         amount = format_amount(line.amount_minor, line.asset)

@@ -51,7 +51,7 @@ class PayoutSchedule:
             raise Invalid("monthly_anchor must be a day from 1 to 31.", extra={"field": "monthly_anchor"})
 
     def next_after(self, day: date) -> date | None:
-        """Return the first day after this one on which it pays out; None where nobody is paid without asking."""
+        """Return the first day after this one on which it pays out; None for manual payouts."""
         following = day + timedelta(days=1)
         match self.interval:
             case PayoutInterval.MANUAL:

@@ -11,7 +11,7 @@ WORKFLOW = "workflow"
 
 
 class PayoutStatus(StrEnum):
-    """Where a payout stands. `paid`: sent to the bank account; `failed`: not sent, and back in the earnings.
+    """The status of a payout. `paid`: sent to the bank account; `failed`: not sent, and back in the earnings.
 
     `requested`: taken out of the earnings, to be sent. `waiting_for_funds`: the platform's balance at the provider is
     too small. `unknown`: the provider may have sent it, and Bursar looks for it there.
@@ -49,7 +49,7 @@ class Payout:
         lines: where it comes from; none before the first event.
         transfer_ref: the provider's id of what was sent.
         tries: how often it was tried or looked for since the status last changed.
-        attempt: which try at the provider is under way: what was refused for want of funds is asked for anew.
+        attempt: which try at the provider is under way: a refusal for lack of funds is requested again.
         next_at: when it is tried or looked for again.
         gives_up_at: until when funds are waited for.
         unanswered_at: when the provider was last asked and gave no answer; None once it has said what became of it.

@@ -160,7 +160,7 @@ class _Run:
         self.lines.append(Adjustment(rule.id, rule.name, kind, bps, why))
 
     def limit(self) -> None:
-        """Keep the multiplier within what one may be at all, once, before bounds say what the price may be."""
+        """Limit the multiplier to the general bounds, once, before the rules' bounds apply to the price."""
         if self.is_limited:
             return
         self.is_limited = True
@@ -171,7 +171,7 @@ class _Run:
             self.lines.append(Adjustment(None, "multiplier_limits", "bounds", self._changed_by(before), why))
 
     def keep_payee_whole(self, commission_bps: int) -> None:
-        """Let a discount be no more than the commission on the base price."""
+        """Limit a discount to the commission on the base price."""
         kept, commission = allocate(self.facts.base_minor, [WHOLE_BPS - commission_bps, commission_bps])
         adjusted = self.adjusted_minor()
         if adjusted < kept:

@@ -1,4 +1,4 @@
-"""What is known when a price is asked for. The same facts always give the same price."""
+"""The facts that a price is computed from. The same facts always give the same price."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ WHOLE_BPS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How well somebody is thought of.
+    """The score of an agent or organization.
 
     Attributes:
         overall_e4: the lower bound of the overall score of 0 to 10, which ranks, in ten-thousandths: 50,000 is 5.0. It
@@ -99,7 +99,7 @@ class Facts:
         return {}
 
     def at_in(self, zone: str) -> datetime:
-        """Return when it was asked for, by the clocks of a zone."""
+        """Return the time of the request in a time zone."""
         local = self._clocks.get(zone)
         if local is None:
             local = self._clocks[zone] = self.at.astimezone(ZoneInfo(zone))

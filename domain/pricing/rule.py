@@ -117,7 +117,7 @@ class Rule:
         return {RuleType.CONTRACT_PRICE: Phase.BASE, RuleType.BOUNDS: Phase.BOUND}.get(self.type, Phase.ADJUST)
 
     def check(self) -> None:
-        """Refuse a rule that cannot be meant.
+        """Refuse a rule that contradicts itself.
 
         Raises:
             Invalid: `pricing.*`, with the field.
@@ -148,7 +148,7 @@ class Rule:
         )
 
     def judge(self, facts: Facts) -> Verdict:
-        """Ask the terms, and keep the multiplier between the rule's floor and ceiling."""
+        """Apply the terms, and keep the multiplier between the rule's floor and ceiling."""
         verdict = self.terms.judge(facts)
         if verdict.bps is None or (self.floor_bps is None and self.ceiling_bps is None):
             return verdict
@@ -188,7 +188,7 @@ def _meet(one: TimeOfDay, other: TimeOfDay) -> bool:
 
 
 def refuse_overlap(rule: Rule, others: list[Rule]) -> None:
-    """Refuse a rule whose priority another one has that can hold at the same time.
+    """Refuse a rule if another one with the same priority can apply at the same time.
 
     Raises:
         Invalid: `pricing.overlap`, with the other rule.

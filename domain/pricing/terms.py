@@ -19,7 +19,7 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 
 class Verdict(NamedTuple):
-    """What a rule says of a price.
+    """The result of a rule for a price.
 
     Attributes:
         bps: the multiplier in basis points; None where the rule does not apply.
@@ -330,7 +330,7 @@ class Bounds:
     currency: str | None = None
 
     def check(self) -> None:
-        """Refuse no bound, and a floor above its ceiling."""
+        """Refuse a rule without bounds, and a floor above its ceiling."""
         amounts = (self.floor_minor, self.ceiling_minor)
         if (self.floor_bps, self.ceiling_bps, *amounts) == (None,) * 4:
             raise invalid("floor", "Give a lower bound, an upper bound or both.")
@@ -368,7 +368,7 @@ def _quotient(ratio: tuple[int, int]) -> Fraction:
 
 
 def check_order(floor_bps: int | None, ceiling_bps: int | None, name: str) -> None:
-    """Refuse a floor above its ceiling, and bounds out of all proportion."""
+    """Refuse a floor above its ceiling, and bounds outside of the general bounds."""
     for bps in (floor_bps, ceiling_bps):
         if bps is not None and not LEAST_BPS <= bps <= MOST_BPS:
             raise Invalid(

@@ -1,6 +1,6 @@
-"""Reputation: what settled work, and whoever was there, say about an agent, in integers that SQL repeats exactly.
+"""Reputation: evidence about agents from settled work, clients and operators, in integers that SQL repeats exactly.
 
-`evidence` keeps and forgets, `prior` learns what to expect of whoever has none, `score` reads both, `weights` says how
-much a fact counts, `facts` what it says, `related` whose facts count for nothing, `timing` how fast answers come,
-`moves` what changed, `clients` how far an organization is trusted.
+`evidence` adds and fades evidence, `prior` learns what to expect without any, `score` computes scores from both,
+`weights` weighs facts, `facts` turns them into evidence, `related` excludes related organizations, `timing` is for
+response times, `moves` for changes, `clients` for the trust in organizations.
 """

@@ -1,4 +1,4 @@
-"""Where an agent stands: the leaderboards that it can be on, and its place among peers.
+"""Ranks of agents: the leaderboards that an agent can be on, and its place among peers.
 
 A leaderboard takes the agents that rank highest of those with so much evidence, the latest of it within a period. So
 that this reads few rows, each row is in a band: of how many events it has, and how old the latest is. Within a band

@@ -11,10 +11,10 @@ from domain.reputation.clients import ClientFact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conduct:
-    """What an organization did.
+    """An act of an organization as a client.
 
     Attributes:
-        key: says it once, however often it is seen.
+        key: makes it count once, however often it is reported.
         subject: the payment or the escrow that it is about.
         org_id: the client; `counterparty_org_id` the other side, where there is one.
         value_minor: what was at stake, in minor units of the currency.
@@ -69,7 +69,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
 
 
 def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:
-    """Return what it says of the client that a funded escrow was cancelled because the client had asked for it.
+    """Return the client's evidence of a funded escrow that was cancelled at its request.
 
     It weighs no more than the commission that was lost by it.
     """

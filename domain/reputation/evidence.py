@@ -1,4 +1,4 @@
-"""Beta evidence that fades every night, and is let go only as fast as new evidence comes in.
+"""Beta evidence that fades every night; bad evidence stops counting only as new evidence arrives.
 
 A unit of evidence is one fully weighted observation, counted in millionths. A row keeps what it held when evidence last
 came in, and the date of that; what it holds now is read from both. So n nights are one step of rate^n whoever takes

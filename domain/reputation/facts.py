@@ -1,7 +1,7 @@
-"""What a fact says of an agent: from escrows, calls, feedback and operators to evidence by dimension.
+"""Turns facts about an agent, from escrows, calls, feedback and operators, into evidence by dimension.
 
-A fact says, in each dimension that it touches, how good it was and for how much of its weight. Nothing here knows who
-caused it: whose facts count for nothing is decided in `related`, and how much the others count in `weights`.
+A fact has, in each of its dimensions, a share of good and bad evidence of its weight. Who caused it does not matter
+here: `related` excludes facts, and `weights` weighs the others.
 """
 
 from collections.abc import Mapping
@@ -135,9 +135,9 @@ def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
 
 
 def as_paid(said: tuple[Says, ...], paid_minor: int, of_minor: int) -> tuple[Says, ...]:
-    """Return what feedback says of a contract of which so much was paid: what is no bad news weighs by that part.
+    """Return the feedback on a partly paid contract: ratings that are not bad are weighed by the paid part.
 
-    Where money went back its commission was never paid, and good news that cost nothing would be worth as much as any.
+    No commission was paid for refunded money, and good evidence must not be free of charge.
     """
     if paid_minor == of_minor:
         return said
@@ -169,7 +169,7 @@ def is_bad(said: tuple[Says, ...]) -> bool:
 
 
 def increments(said: tuple[Says, ...], weight_e6: int) -> tuple[Increment, ...]:
-    """Turn what a fact says into evidence of its weight; what rounding leaves counts as bad. Nothing is added for 0."""
+    """Turn a fact into evidence of its weight; the remainder of rounding counts as bad. Nothing is added for 0."""
     found = []
     for each in said:
         amount = weight_e6 * each.share_e4 // _WHOLE_E4

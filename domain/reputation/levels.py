@@ -1,4 +1,4 @@
-"""What a reputation sets besides prices: levels, by what ranks an agent, and the terms that each one gives.
+"""Levels by reputation: the rank that each one needs, and its terms.
 
 Operators write the levels together, as a ladder: each starts above the one before, and none has worse terms than the
 one before, so that nobody gains by losing reputation. The first starts at zero: it is what newcomers have.

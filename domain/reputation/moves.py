@@ -55,5 +55,5 @@ def moved_most(moves: Iterable[Move], today: date, limit: int = 5, rate_e4: int 
 
 
 def success_rate_e2(succeeded: int, ended: int) -> int:
-    """Return the share of contracts that ended well, in hundredths of a percent; 10,000 for who has none."""
+    """Return the share of contracts that ended well, in hundredths of a percent; 10,000 without any contract."""
     return 10_000 * succeeded // ended if ended else 10_000

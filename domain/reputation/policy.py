@@ -1,4 +1,4 @@
-"""What a deployment says of evidence: who may count, and when it may better somebody's terms."""
+"""A deployment's settings of evidence: who may count, and when evidence may improve terms."""
 
 from dataclasses import dataclass
 

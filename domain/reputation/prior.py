@@ -1,4 +1,4 @@
-"""The prior: what to expect of an agent of whom little is known, learned from the marketplace's own evidence.
+"""The prior: what to expect of an agent with little evidence, learned from the marketplace's own evidence.
 
 Two rows a dimension, of newcomers and of whoever is proven, closed once a night, so that no event waits for another's
 lock. They learn most from agents of whom little was known, because it is they whom the prior speaks for.

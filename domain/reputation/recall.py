@@ -1,4 +1,4 @@
-"""Which escrows have no money behind them any more, once some of a payment went back to its payer."""
+"""Which escrows lost their funding when a payment was refunded or charged back."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def stands_as_before(before: Payment, after: Payment) -> bool:
 
 
 def recalled(payment: Payment, funded: Sequence[tuple[str, int]]) -> list[str]:
-    """Return the escrows whose evidence is void: refunds, disputes and reversals took the money behind them.
+    """Return the escrows whose evidence is void, because refunds, disputes and reversals took their funding.
 
     A payment for an escrow stands behind it with the whole amount. Credits that were bought are taken first where no
     escrow has them, and then from the escrows, the one that was funded last first. Where nothing is left of the

@@ -1,4 +1,4 @@
-"""Who may count: organizations that share somebody or something give one another no evidence."""
+"""Who may count: related organizations give one another no evidence."""
 
 from dataclasses import dataclass, fields
 

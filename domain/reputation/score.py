@@ -1,4 +1,4 @@
-"""What evidence comes to: stars for people, the success to expect, and the bound that ranks.
+"""Scores from evidence: stars for people, the expected success, and the bound that ranks.
 
 With a prior of the strength of two observations, the posterior is Beta(good + 2p, held + 2(1 - p)). Stars take p = ½,
 so they say what is known of this agent and nothing about others; `expected_e6` and `rank_e6` take the row's learned

@@ -24,7 +24,7 @@ class SettledFact:
     """One fact of an escrow.
 
     Attributes:
-        is_rated: whether it counts by the client's standing, because the client caused it.
+        is_rated: whether it is weighed by the trust in the client, because the client caused it.
         client_good_e4: what it says of the client, as a share of the weight; as `client_bad_e4`.
         is_end: whether the contract ended by it, and well where `is_success`.
     """
@@ -40,7 +40,7 @@ class SettledFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What an event of an escrow says, and what was at stake in it, in minor units.
+    """The evidence of an escrow's event, and the value at stake, in minor units.
 
     For a release that is what was paid, and the commission on it; where money went back, or nothing has moved yet, what
     it is about and the commission that it would have paid. `value_minor` is a part of `whole_minor` and counts as one:
@@ -74,7 +74,7 @@ def stakes_of(currency: str) -> Stakes | None:
 
 
 def settled(before: Escrow, escrow: Escrow, event: str, score_e4: int | None = None) -> Settled | None:
-    """Return what an event says; None for most of them.
+    """Return the evidence of an event; None for most of them.
 
     A milestone that was accepted says so for its part, and so does a part of a delivery that was given back; what a
     validator found wrong says so at once, and the end speaks for what was still held. An escrow that was cancelled, or
@@ -105,7 +105,7 @@ def settled(before: Escrow, escrow: Escrow, event: str, score_e4: int | None = N
 
 
 def at_stake(escrow: Escrow) -> Settled | None:
-    """Return what was at stake in a whole contract, without a fact: for feedback. None where nothing was settled.
+    """Return the value at stake in a whole contract, for feedback. None if nothing was settled.
 
     That is all that was funded, also where most of it was given back before the rest was released: else nobody could
     say that the work was worth nothing. What is no bad news then weighs by the part that was paid (`facts.as_paid`).

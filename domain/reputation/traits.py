@@ -8,7 +8,7 @@ _SEPARATOR = ":"
 
 
 class TraitKind(StrEnum):
-    """What two organizations may share, and what relates one to nobody: `probe`, traffic of the platform's own.
+    """The traits that relate organizations; `probe` marks traffic of the platform itself.
 
     A referrer is kept with itself as well as with those whom it referred, so that all of them share it.
     """
@@ -34,10 +34,10 @@ def trait_of(method: str) -> tuple[TraitKind, str]:
 
 
 def digest(key: bytes, kind: TraitKind, value: str) -> str:
-    """Return what a trait is kept as: HMAC-SHA-256 of its kind and its value, the latter without spaces and case.
+    """Return the stored form of a trait: HMAC-SHA-256 of its kind and its value, without spaces and case.
 
     Args:
-        key: the deployment's own; without it nobody can find out which card or tax id a digest is of.
+        key: the deployment's; without it a digest does not reveal the card or tax id.
         kind: what it is.
         value: what the provider, the authority or this deployment knows it by.
     """

@@ -31,7 +31,7 @@ class Stakes:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What one counterparty has given an agent in one dimension, as of a date: a row.
+    """The evidence that one counterparty has given an agent in one dimension, as of a date: a row.
 
     Related organizations are one counterparty. What it gave in good evidence fades as the evidence does; what it gave
     in bad evidence does not, because bad evidence may be held.
@@ -49,7 +49,7 @@ def weight_e6(value_minor: int, commission_minor: int | None, rater_e6: int, sta
         value_minor: what was at stake, without credits that were given away.
         commission_minor: the commission paid in money. For money that went back, what it would have paid. None where
             there is none to pay and the value alone counts, as of payments.
-        rater_e6: the standing of who caused the fact, as a share; `ONE_E6` for what the product saw itself.
+        rater_e6: the trust in whoever caused the fact, as a share; `ONE_E6` for what the product saw itself.
         stakes: the scale.
     """
     staked = MOST_E6 * value_minor // (value_minor + stakes.typical_minor)
@@ -61,7 +61,7 @@ def weight_e6(value_minor: int, commission_minor: int | None, rater_e6: int, sta
 def saturated(
     given: Given, good_e6: int, bad_e6: int, day: date, rater_e6: int, rate_e4: int = RATE_E4
 ) -> tuple[int, int, Given]:
-    """Return how much of one counterparty's evidence counts, and what it has given then.
+    """Return how much of one counterparty's evidence counts, and its new total.
 
     Each unit counts by the part that is left of `COUNTERPARTY_E6` times the counterparty's standing, so that the sum
     never passes that, however many there are. Good and bad evidence are bounded each for itself.
@@ -71,7 +71,7 @@ def saturated(
         good_e6: good evidence, with that standing in its weight (`weight_e6`).
         bad_e6: bad evidence, with that standing in its weight.
         day: when it came in; evidence from before `given.since` counts as of that date.
-        rater_e6: the counterparty's standing, as a share.
+        rater_e6: the trust in the counterparty, as a share.
         rate_e4: what a night leaves.
     """
     most = COUNTERPARTY_E6 * rater_e6 // ONE_E6

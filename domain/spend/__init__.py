@@ -1,1 +1,1 @@
-"""What may be spent: the rules of spend controls, their calendar, and for what a request may spend."""
+"""Spend controls: their rules, their calendar, and the attribution of requests."""

@@ -30,10 +30,10 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """What an alert is about, as it was found.
+    """The event that an alert is about.
 
     Attributes:
-        key: names the alert once and for all.
+        key: the unique key of the alert.
         kind: what happened.
         org_id: of whom.
         control_id: whose limit it is; None for the credits themselves.
@@ -43,7 +43,7 @@ class Happened:
         part_e4: the threshold that is reached, in ten-thousandths.
         reason: why it was refused.
         asset: of the control.
-        amount_minor: what was asked for, in credits.
+        amount_minor: the requested amount, in credits.
         severity: of the alert.
     """
 

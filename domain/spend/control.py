@@ -1,4 +1,4 @@
-"""The rules of a spend control: what it is for, what it allows, and how that is written for the books."""
+"""The rules of a spend control: its subject, its limits, and their form in the books."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Limit:
         window: what it is counted over.
         amount_minor: the most, in minor units of the control's asset; 0 is nothing, None is no limit.
         uses: how many times; 0 is never, None is no limit.
-        hard: whether it refuses what does not fit; one that is not hard raises alerts only.
+        hard: whether it refuses spends above it; one that is not hard raises alerts only.
     """
 
     window: Window

@@ -1,7 +1,7 @@
-"""For what a request may spend: the department, project, agent and run that a key may name.
+"""The attribution of a request: the department, project, agent and run that a key may name.
 
-Who spends does not choose whose limits apply. Owners and admins attribute agents and keys to departments and projects;
-a request can name these or, of a department, a part of it, and what it leaves out is the key's own and never none.
+A caller does not choose whose limits apply. Owners and admins attribute agents and keys to departments and projects; a
+request can name these or, of a department, a part of it, and what it leaves out is the key's own and never none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,10 +79,10 @@ def needs_known(key: SpendingKey, named: Named) -> bool:
 
 
 def scope_of(key: SpendingKey, named: Named, known: Known = _NOTHING) -> Scope:
-    """Return for what a request spends.
+    """Return the attribution of a request.
 
     Raises:
-        Invalid: it names what does not exist, is closed, or is not the key's to use.
+        Invalid: it names something that does not exist, is closed, or that the key may not use.
     """
     agent_id, agent = _agent(key, named, known)
     confined = key.agent_id is not None

@@ -1,7 +1,7 @@
-"""How what was paid for a period becomes revenue: with the days that pass, but for what its credits cost.
+"""Revenue recognition of subscriptions: by the days of the period, except for the cost of its credits.
 
-Credits carry their price with them and are revenue as they are used. What a bill was paid for beside them accrues by
-the second and is booked for each day; what credits were to take and did not is revenue when the period is over.
+Credits carry their price and become revenue as they are used. The rest of a bill accrues by the second and is booked
+for each day; the cost of credits that were not granted is revenue when the period is over.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from domain.subscription.period import Period
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
-    """What was paid by a bill, in minor units.
+    """The deferred revenue of a bill, in minor units.
 
     Attributes:
         amount_minor: what was received, without tax.
         period: what it was for.
-        for_credits: whether its credits are to take all of it.
-        granted_minor: what went along with credits so far.
+        for_credits: whether all of it is the cost of its credits.
+        granted_minor: the cost of the credits granted so far.
         accrued_minor: what is revenue so far.
         credited_minor: what credit notes have taken back.
     """
@@ -32,7 +32,7 @@ class Deferred:
 
     @property
     def left_minor(self) -> int:
-        """What is neither with credits nor revenue yet, nor taken back."""
+        """What was neither granted as credits, nor recognised as revenue, nor credited."""
         return self.amount_minor - self.credited_minor - self.granted_minor - self.accrued_minor
 
 
@@ -43,7 +43,7 @@ def first_day(period: Period, settled_at: datetime, *, for_credits: bool) -> dat
 
 
 def accrues(deferred: Deferred, until: datetime) -> int:
-    """Return what becomes revenue up to a moment, beside what is already; never more than is left."""
+    """Return the further revenue up to a time; never more than is left."""
     if until >= deferred.period.end:
         return deferred.left_minor
     if deferred.for_credits:

@@ -105,7 +105,7 @@ def wakes_at(subscription: Subscription, at: datetime) -> datetime | None:
 
 
 def page_closes(page: CheckoutPage) -> datetime:
-    """Return from when on nobody can have subscribed on a page any more without being seen."""
+    """Return the time after which a subscription on a page can no longer have begun unnoticed."""
     return page.expires_at + BOUNDARY
 
 

@@ -60,7 +60,7 @@ WITHDRAWING = frozenset({OrderKind.RESUME, OrderKind.CANCEL_AT_END})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a change would do: when it acts, what it costs now and what it grants; a downgrade costs nothing now.
+    """What a change would do: when it takes effect, its cost now and its grant; a downgrade costs nothing now.
 
     `later_minor` is what it costs where the provider counts it from a moment that is `LATER`.
     """
@@ -93,7 +93,7 @@ def require_none(held: Subscription | None) -> None:
 
 
 def require_none_unpaid(terms: Terms, *, is_unpaid: bool) -> None:
-    """Refuse net terms to whoever has not paid on net terms, or a plan would be had for nothing again and again.
+    """Refuse net terms to an organization that did not pay on net terms before.
 
     Raises:
         SubscriptionRefused: `subscription.unpaid`.
@@ -106,7 +106,7 @@ def require_none_unpaid(terms: Terms, *, is_unpaid: bool) -> None:
 
 
 def require_contact(addresses: Sequence[str]) -> None:
-    """Refuse net terms to whoever cannot be written to: the provider sends no request without an address.
+    """Refuse net terms without a billing contact: the provider sends no invoice without an address.
 
     Raises:
         SubscriptionRefused: `subscription.contact_missing`.
@@ -131,7 +131,7 @@ def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
         tried_by: the organizations that had a trial, of this one and of all that its card has paid for.
 
     Raises:
-        SubscriptionRefused: `subscription.trial_used`; whose trial it was is not said.
+        SubscriptionRefused: `subscription.trial_used`; it does not say whose trial it was.
     """
     if tried_by:
         own = org_id in tried_by
@@ -206,14 +206,14 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
 def changing(
     subscription: Subscription, ordered: Preview, command_id: str, *, actor: str, most_minor: int | None = None
 ) -> Outcome:
-    """Note a change that was ordered, before the provider is asked for it.
+    """Record an ordered change, before the provider is asked for it.
 
     Args:
-        subscription: as it stands.
+        subscription: the present state.
         ordered: its preview at this moment.
         command_id: what identifies the proration; never the time.
         actor: who orders it.
-        most_minor: what the caller was shown to be due, or more.
+        most_minor: the most that the caller agreed to pay now.
 
     Raises:
         SubscriptionRefused: `subscription.price_changed`, more is due than that.
@@ -243,11 +243,11 @@ def changing(
 def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bool, actor: str) -> Outcome:
     """End a subscription now, or when its period ends; nothing is refunded by that.
 
-    One that is not known at the provider may be there all the same: the run that had it made can be gone, with the
-    answer. So it is looked for, and ended there too.
+    One without an id of the provider may exist there all the same: the run that created it may have been lost, with the
+    answer. So it is looked up, and ended there too.
 
     Raises:
-        SubscriptionRefused: it has ended, or is cancelled so already.
+        SubscriptionRefused: it has ended, or is already cancelled in this way.
     """
     if subscription.status is S.ENDED:
         raise _wrong(subscription, "This subscription has ended, so it cannot be cancelled.")
@@ -324,7 +324,7 @@ def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
 
 
 def is_cancelled_unmade(subscription: Subscription) -> bool:
-    """Tell whether it is to end, and the provider is asked whether it has it at all."""
+    """Tell whether it is being cancelled and it is unknown whether the provider has it."""
     order = subscription.order
     return subscription.ref is None and order is not None and order.kind is OrderKind.CANCEL
 
@@ -339,7 +339,7 @@ def lost(subscription: Subscription) -> Outcome:
 
 
 def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
-    """Drop what the provider has refused: what was agreed before goes on, and a new subscription has never begun."""
+    """Drop an order that the provider refused: the earlier terms continue, and a new subscription has never begun."""
     order = subscription.order
     assert order is not None
     if order.kind in MAKING:
@@ -375,7 +375,7 @@ def ended(subscription: Subscription, *, why: str, actor: str, at: datetime) -> 
 
 
 def opening(subscription: Subscription, command_id: str, *, actor: str) -> Outcome:
-    """Return the first event: what is agreed, before the provider is asked for it."""
+    """Return the first event: the agreed terms, before the provider is asked for it."""
     kind = OrderKind.CREATE if subscription.return_url is None else OrderKind.CHECK_OUT
     order = Order(kind=kind, command_id=command_id)
     details = _chosen(subscription.terms)
@@ -406,7 +406,7 @@ def is_not_paid(subscription: Subscription, at: datetime) -> bool:
 
 
 def not_paid(subscription: Subscription) -> Outcome:
-    """End a subscription on net terms that nobody pays; what was invoiced stays due."""
+    """End an unpaid subscription on net terms; what was invoiced stays due."""
     order = Order(kind=OrderKind.CANCEL, command_id=f"not_paid:{subscription.requests[0].bill_ref}")
     after = replace(subscription, order=order, ended_why="not_paid")
     return Outcome(

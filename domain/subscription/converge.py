@@ -1,7 +1,7 @@
-"""What the provider's own state changes here. The newest state wins, whatever events said and in whatever order.
+"""The changes that follow from the provider's state. The newest state wins, whatever the order of events.
 
-Goods are given on money received: a bill that is paid, for more than nothing, is settled once by its id, and what its
-period grants is granted with it. At a boundary the renewal comes first, then the change that waited for it.
+Entitlements follow received money: a paid bill above zero is settled once by its id, and its period's credits are
+granted with it. At a boundary the renewal comes first, then the change that waited for it.
 """
 
 from collections.abc import Collection, Mapping
@@ -74,14 +74,14 @@ def converge(
     awaits_bills: bool = True,
     grants_by_charge: bool = True,
 ) -> Outcome | None:
-    """Return what is new at the provider; None when nothing is.
+    """Return what is new at the provider; None if nothing is.
 
     `given_up` are the bills whose invoices were: whatever comes for them goes back, and on net terms they stay unpaid.
     Runs of before did not wait for the bills of upgrades (`awaits_bills`), and granted everything that was agreed
     whatever was charged (`grants_by_charge`).
 
     Raises:
-        OtherSubscription: it is another one's.
+        OtherSubscription: the report is about another subscription.
     """
     if seen.customer != subscription.customer or (subscription.ref not in {None, seen.ref}):
         raise OtherSubscription(f"{seen.ref} is not the subscription {subscription.subscription_id}")
@@ -131,7 +131,7 @@ def converge(
 
 
 def has_unknown_card(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
-    """Tell whether a trial began on a page with a method that nobody would know again."""
+    """Tell whether a trial began on a page with a method that cannot be recognised again."""
     is_new = subscription.trial_days > 0 and subscription.trial_card is None and not _is_ending(subscription)
     return is_new and seen.state is P.TRIALING and seen.fingerprint is None
 

@@ -1,4 +1,4 @@
-"""When a downgrade acts: with the first period that is billed at its price, as the provider has it by then."""
+"""When a downgrade takes effect: with the first period that the provider bills at its price."""
 
 from domain.subscription.snapshot import Bill
 from domain.subscription.state import Change, ChangeKind, Subscription, Terms
@@ -11,7 +11,7 @@ def waiting(subscription: Subscription) -> Change | None:
 
 
 def acting(subscription: Subscription, bill: Bill) -> Change | None:
-    """Return the downgrade that acts with the period of a bill; None where the bill is of what was agreed before.
+    """Return the downgrade that begins with a bill's period; None if the bill is for the earlier terms.
 
     Of the two prices the higher one was charged, or the lower one counts: nobody has a plan for less than it costs.
     """

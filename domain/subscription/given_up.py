@@ -13,9 +13,9 @@ ORDER_GIVEN_UP = "order_given_up"
 
 
 def give_up(subscription: Subscription, *, actor: str, reason: str, at: datetime) -> Outcome:
-    """Drop an order whose answer was lost, because an operator has looked at the provider: it was not done there.
+    """Drop an order whose answer was lost, after an operator has found that the provider did not execute it.
 
-    As after a decline: what was agreed before goes on, and a subscription that was never made has ended.
+    As after a decline, the earlier terms continue, and a subscription that was never created has ended.
 
     Raises:
         SubscriptionRefused: no answer is missing.

@@ -8,9 +8,9 @@ S = SubscriptionStatus
 
 
 def told_by_mail(before: Subscription | None, after: Subscription) -> MailKind | None:
-    """Return the mail that tells what was agreed anew: confirmed, changed or cancelled; None where none of it was.
+    """Return the mail about a confirmation, change or cancellation; None if there was none of these.
 
-    The end that a cancellation announced is not told again, and a subscription that never began has no mail at all.
+    The end that a cancellation announced has no further mail, and a subscription that never began has no mail at all.
     """
     began = before is not None and before.status not in {S.CREATED, S.INCOMPLETE}
     if after.status is S.ENDED:

@@ -14,7 +14,7 @@ class Proration:
     """What a change costs now, in minor units.
 
     Attributes:
-        unused_minor: what is given back of the old price for the rest of its period.
+        unused_minor: what is credited of the old price for the rest of its period.
         charge_minor: what the new price costs for what is left, or for a whole period that begins now.
         period: what the charge is for.
     """
@@ -30,7 +30,7 @@ class Proration:
 
 
 def part_of(amount_minor: int, left: int, whole: int) -> int:
-    """Return the part of an amount that stands for so many of so many seconds, rounded half up."""
+    """Return the part of an amount for a part of its seconds, rounded half up."""
     if amount_minor < 0 or not 0 <= left <= whole or whole <= 0:
         raise ValueError("a part takes an amount of zero or more, and seconds of a whole that is not empty")
     return (2 * amount_minor * left + whole) // (2 * whole)
@@ -52,7 +52,7 @@ def within(old_minor: int, new_minor: int, left: int, period: Period) -> Prorati
 
 
 def anew(old_minor: int, new_minor: int, left: int, period: Period, begins: Period) -> Proration:
-    """Return what the change to a longer interval costs: what is left of the old period, and a whole new one."""
+    """Return the cost of a change to a longer interval: a whole new period, less what is left of the old one."""
     _, whole = period.seconds_left(period.start)
     return Proration(unused_minor=part_of(old_minor, left, whole), charge_minor=new_minor, period=begins)
 
@@ -77,7 +77,7 @@ def credits_of_new_period(old_minor: int, new_minor: int, left: int, month: Peri
 
 
 def worth(amount_minor: int, total_minor: int, whole_minor: int) -> int:
-    """Return what a period of this price is worth by its bill: less the part that a discount took off the bill.
+    """Return what was paid for a period of this price, less its part of the bill's discounts.
 
     Args:
         amount_minor: the price of the whole period.
@@ -90,7 +90,7 @@ def worth(amount_minor: int, total_minor: int, whole_minor: int) -> int:
 
 
 def refundable_minor(paid_minor: int, granted_minor: int, used_minor: int) -> int:
-    """Return what is refunded of a period whose lot is taken back first: what was used of its credits reduces it.
+    """Return the refund of a period whose lot is clawed back first: used credits reduce it.
 
     A period without credits is refunded whole. What is used counts as its share of what was paid, rounded up, so that
     nobody gains by using before a refund.

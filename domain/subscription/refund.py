@@ -1,4 +1,4 @@
-"""What a refund of a subscription's bill leaves: its credits come back first, and those that were used reduce it."""
+"""Refunds of a subscription's bill: its credits are clawed back first, and used ones reduce the refund."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class RestOfLot:
 
     @property
     def cost_minor(self) -> int:
-        """What the rest cost, rounded down: nobody gains by using before a refund."""
+        """The cost of the rest, rounded down: using credits before a refund brings no gain."""
         return self.paid_minor * self.free_minor // self.amount_minor
 
 
@@ -72,17 +72,17 @@ class Split:
 
 
 def returned(deferred: Deferred, rest: Iterable[RestOfLot]) -> Deferred:
-    """Return a bill whose credits were taken back as far as they are there."""
+    """Return a bill after its credits were clawed back as far as they are there."""
     return replace(deferred, granted_minor=deferred.granted_minor - sum(lot.cost_minor for lot in rest))
 
 
 def creditable_minor(gross_minor: int, deferred: Deferred, *, credited_gross_minor: int) -> int:
-    """Return what can still be given back of a bill, with its tax.
+    """Return what of a bill can still be credited, with its tax.
 
     Args:
         gross_minor: what was received, with tax.
         deferred: the bill, after its credits were taken back.
-        credited_gross_minor: what credit notes have given back before, with tax.
+        credited_gross_minor: the sum of earlier credit notes, with tax.
     """
     left = refundable_minor(gross_minor, deferred.amount_minor, deferred.granted_minor)
     return max(0, left - credited_gross_minor)
@@ -108,13 +108,14 @@ def net_cost(grant: Grant, *, net_minor: int, gross_minor: int) -> int:
 
 
 def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gone_minor: int) -> tuple[int, int]:
-    """Return what a further month of a year grants and costs: less where the money for it went back.
+    """Return what a further month of a year grants and costs: less if a part of its money was refunded or disputed.
 
     Args:
         credits_minor: what the month grants.
         cost_minor: what that costs, without tax.
         deferred: the bill.
-        gone_minor: what went back of what was received, or is disputed, without tax; credit notes are for a part of it.
+        gone_minor: what of the received money was refunded or is disputed, without tax; credit notes are for a part of
+    it.
     """
     left = deferred.left_minor - max(0, gone_minor - deferred.credited_minor)
     cost = max(0, min(cost_minor, left))

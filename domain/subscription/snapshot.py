@@ -12,7 +12,7 @@ from domain.subscription.period import Period
 
 
 class ProviderState(StrEnum):
-    """How a subscription stands at its provider; the words are Stripe's."""
+    """The status of a subscription at its provider; the words are Stripe's."""
 
     INCOMPLETE = "incomplete"
     INCOMPLETE_EXPIRED = "incomplete_expired"
@@ -25,7 +25,7 @@ class ProviderState(StrEnum):
 
 
 class BillState(StrEnum):
-    """How a bill of the provider stands: a request for payment, never a tax document."""
+    """The status of a provider's bill: a request for payment, never a tax document."""
 
     DRAFT = "draft"
     OPEN = "open"
@@ -45,7 +45,7 @@ class BillReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line of a bill, in minor units; below zero where an unused part is given back."""
+    """One line of a bill, in minor units; negative if it credits an unused part."""
 
     description: str
     amount_minor: int
@@ -56,7 +56,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """What the provider asks the payer for, for one period or one change.
+    """A provider's request for payment, for one period or one change.
 
     Attributes:
         ref: its id there, which is what it is booked by.

@@ -1,4 +1,4 @@
-"""A subscription's state: what was agreed, what its provider has done, and what was given for it.
+"""A subscription's state: its terms, what its provider has done, and what was granted.
 
 Frozen values of the standard library only; the workflow is the only writer. Money is in minor units of the terms'
 currency, credits in minor units of credits.
@@ -23,7 +23,7 @@ WORKFLOW = "workflow"
 
 
 class SubscriptionStatus(StrEnum):
-    """How a subscription stands.
+    """The status of a subscription.
 
     Attributes:
         CREATED: agreed, and not yet made at the provider.
@@ -115,7 +115,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change that was ordered and has not acted yet; there is one at a time.
+    """A change that was ordered and has not taken effect yet; there is one at a time.
 
     Attributes:
         acts_at: of a downgrade, the end of the period; of an upgrade, the moment that its proration is counted from.
@@ -294,7 +294,7 @@ class Subscription:
 
     @property
     def unused_minor(self) -> int:
-        """What is given back of the running period where all of it is left."""
+        """The value of the running period if none of it is used."""
         return self.paid_minor if self.worth_minor is None else self.worth_minor
 
     @property

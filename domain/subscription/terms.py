@@ -20,7 +20,7 @@ def terms_of(
     net_days: int = 0,
     seats: int | None = None,
 ) -> Terms:
-    """Return what is agreed when a plan is chosen.
+    """Return the terms of a chosen plan.
 
     Args:
         plan: the one that is chosen.
@@ -31,7 +31,8 @@ def terms_of(
         seats: how many, where it is sold by the seat.
 
     Raises:
-        Invalid: it is not sold, or not so; or not by the seat, or not so many seats.
+        Invalid: it is not sold, or not at this interval or in this currency; or not by the seat, or not with so many
+    seats.
     """
     own = _agreed(agreed, interval, currency)
     if own is None and (not plan.is_sold or not plan.prices):
@@ -75,7 +76,7 @@ def terms_of_change(
     *,
     seats: int | None = None,
 ) -> Terms:
-    """Return what is agreed when a subscription changes; what is left out stays, and how it is collected does.
+    """Return the terms after a change; what is left out stays as it is, and so does the collection method.
 
     Seats are added to a plan, and taken from it, at the price that the subscription has, also when it is sold no more.
 

@@ -60,7 +60,7 @@ def paid_by(subscription: Subscription, bill: Bill) -> Change | None:
 
 
 def leaves_trial(subscription: Subscription) -> bool:
-    """Tell whether a trial goes on here, because what ended it at the provider is not paid yet."""
+    """Tell whether a trial continues here, because the upgrade that ended it at the provider is not paid yet."""
     change = upgrading(subscription)
     is_open = change is not None and change.bill_ref is not None
     return is_open and subscription.trial_days > 0 and subscription.paid_through is None
@@ -101,7 +101,7 @@ def has_failed(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
 
 
 def is_undoing(subscription: Subscription) -> bool:
-    """Tell whether the provider is to be told that an upgrade is undone."""
+    """Tell whether an upgrade is being undone at the provider."""
     return subscription.order is not None and subscription.order.kind is OrderKind.UNDO
 
 

@@ -1,4 +1,4 @@
-"""What an upgrade that was paid changes: the plan at once, and what was paid for it pays for what is granted for it."""
+"""The effect of a paid upgrade: the plan changes at once, and its payment is the cost of what it grants."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -31,7 +31,7 @@ def year_bills(subscription: Subscription) -> tuple[YearBill, ...]:
 
 
 def bought(bill_ref: str, paid_minor: int, *, at_once_minor: int, monthly_minor: int, months: int) -> YearBill:
-    """Return what a bill that was paid pays for of a year, after what it grants at once.
+    """Return what a paid bill pays for in the months of a year, after what it grants at once.
 
     All that was paid is the cost of all that the bill grants, by the part that it is of these credits.
 

@@ -33,7 +33,7 @@ class TaxCategory(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxRate:
-    """What is charged on a product in a place.
+    """The rate of a tax on a product in a place.
 
     Attributes:
         code: names the tax; what is charged is booked to `platform/tax/{code}`.
@@ -67,7 +67,7 @@ NO_TAX = AppliedTax(code="none", category=TaxCategory.OUTSIDE)
 
 
 def check_place(country: str | None, region: str | None) -> None:
-    """Refuse a country or a region that is none by its form; `Invalid` names the field."""
+    """Refuse a country or a region of the wrong form; `Invalid` names the field."""
     if country is not None and not _COUNTRY.fullmatch(country):
         raise Invalid("country must be two capital letters, such as DE.", extra={"field": "country"})
     if region is not None and not _REGION.fullmatch(region):
@@ -80,7 +80,7 @@ def is_code(text: str) -> bool:
 
 
 def check_rate(rate: TaxRate) -> None:
-    """Refuse a rate that is none; `Invalid` names the field."""
+    """Refuse a rate that is not valid; `Invalid` names the field."""
     check_place(rate.country, rate.region)
     for field, ok, wanted in (
         ("product", rate.product is None or _CODE.fullmatch(rate.product), "lower case letters, digits, - and _"),

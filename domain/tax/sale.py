@@ -33,7 +33,7 @@ class SaleTax:
     party: tuple[tuple[str, str], ...] = ()
 
     def part_of(self, kept_minor: int, whole_minor: int) -> int:
-        """Return the tax in what came of the whole amount and did not go back, rounded down.
+        """Return the tax in the part of the whole amount that was received and not refunded, rounded down.
 
         What is booked is the difference of two of these, so parts that add up to the whole have its tax, and a sale of
         which everything went back has none, whatever came in between.

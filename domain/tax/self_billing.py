@@ -1,7 +1,7 @@
-"""What a statement says of tax: how much, who owes it, or that none is stated. A creator's rate is never guessed.
+"""The tax on a creator's statement: how much, who owes it, or that none is stated. A creator's rate is never guessed.
 
 Whoever puts a tax on a document in another's name makes that other owe it (Article 203 of Directive 2006/112/EC). So an
-amount stands there only where the creator itself has said that it charges VAT, and its number is confirmed.
+amount is stated only if the creator itself has said that it charges VAT, and its number is confirmed.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ class StatedTax(StrEnum):
     """What is stated; only `charged` comes with an amount.
 
     `charged`: the creator charges VAT of its country, which is the platform's. `reverse_charge`: the platform owes the
-    tax. `outside_scope`: the creator is in another country, outside of the European Union. `no_profile`: nobody said
-    where the creator is. `not_registered`: it has no VAT number, as private persons have none. `not_stated`: which tax
+    tax. `outside_scope`: the creator is in another country, outside of the European Union. `no_profile`: the creator's
+    country is not known. `not_registered`: it has no VAT number, as private persons have none. `not_stated`: which tax
     it charges is not known.
     """
 
@@ -57,11 +57,11 @@ class Stated:
 def stated_tax(
     creator: Supplier, platform_country: str | None, rates: Iterable[TaxRate], product: str, at: datetime
 ) -> Stated:
-    """Tell what to state of a creator's tax.
+    """Return what to state of a creator's tax.
 
     Args:
         creator: who sells; where an operator found it counts before the address that it gave.
-        platform_country: where the platform is, which buys; None where nobody said so.
+        platform_country: where the platform is, which buys; None if not configured.
         rates: of the platform's country.
         product: the product code of what creators sell.
         at: when it was sold.

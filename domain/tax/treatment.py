@@ -44,7 +44,7 @@ EXEMPT = AppliedTax(code="exempt", category=TaxCategory.EXEMPT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxParty:
-    """What is known of an organization for its taxes. Countries are ISO 3166-1.
+    """The facts about an organization that decide its taxes. Countries are ISO 3166-1.
 
     Attributes:
         billing_country: of the address that it gave; `card_country` of its card; `confirmed_country` what an operator
@@ -88,7 +88,7 @@ def treat(
     Args:
         party: who is billed.
         seller_country: where the seller is; None charges no tax at all.
-        rates: all that may count.
+        rates: all that may apply.
         products: the product code of each line.
         at: when the tax becomes due.
     """

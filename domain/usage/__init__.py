@@ -1,1 +1,1 @@
-"""Usage events: what was consumed, by whom, and what adds up from them."""
+"""Usage events: what was consumed, by whom, and their sums."""

@@ -1,4 +1,4 @@
-"""Usage in arrears: what of an event goes on an invoice, and under what it is added up. Pure.
+"""Usage in arrears: which part of an event goes on an invoice, and in which sum. Pure.
 
 An event names its spend, or is charged to credits, and then it is prepaid; or it goes on a bill, and then nothing else
 is charged for it. Which of the two is decided when it comes in, by the billing terms that hold then.
@@ -72,7 +72,7 @@ class EventCost:
 
 
 def billed_parts(metered: Sequence[Metered], cost: EventCost | None, currency: str) -> tuple[Billed, ...]:
-    """Return what an event adds to the sums of a bill; nothing where it costs nothing.
+    """Return what an event adds to the sums of a bill; nothing if it costs nothing.
 
     Charged meters with a price bill what they counted. What the event costs by itself counts where no charged meter
     counts it, or one without a price; and once, however many those are.

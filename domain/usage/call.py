@@ -46,7 +46,7 @@ def call_of(data: Mapping[str, Any]) -> ModelCall | None:
     in `data` itself.
 
     Raises:
-        Invalid: `usage.unreadable`, or a unit that there is not.
+        Invalid: `usage.unreadable`, or an unknown unit.
     """
     shape, model, used = data.get("shape"), data.get("model"), data.get("usage")
     provider = data.get("provider")

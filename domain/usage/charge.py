@@ -1,4 +1,4 @@
-"""What an event is charged: by the prices of the meters that count it, otherwise what it costs by itself. Pure."""
+"""The charge of an event: by the prices of the meters that count it, otherwise its own cost. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

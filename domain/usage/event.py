@@ -122,7 +122,7 @@ def event_from(document: object, *, now: datetime) -> UsageEvent:
     """Read a CloudEvent.
 
     Raises:
-        InvalidEvent: it is none, or says something that cannot be kept.
+        InvalidEvent: it is not a CloudEvent, or has a value that is not allowed.
     """
     if not isinstance(document, dict):
         raise InvalidEvent("An event must be a JSON object.")
@@ -182,7 +182,7 @@ def check_source(event: UsageEvent, *, is_platform: bool) -> None:
 
 
 def digest_of(org_id: str, source: str, event_id: str) -> UUID:
-    """Return what an event is known by for good: 128 bits of a hash of organization, source and id."""
+    """Return the permanent digest of an event: 128 bits of a hash of organization, source and id."""
     return UUID(bytes=hashlib.sha256("\x00".join((org_id, source, event_id)).encode()).digest()[:16])
 
 

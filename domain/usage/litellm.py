@@ -92,7 +92,7 @@ def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:
 
 
 def use_of(call: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the event of the use of an agent of the marketplace that the caller said a call was; None without one.
+    """Return the event of a marketplace agent's use that the caller reported with a call; None without one.
 
     It stands beside the event of the call, which costs what its model costs, so that no call is cheap for a word. Its
     source is another one, so that no caller who chooses a call's id can give it that of a use.

@@ -83,7 +83,7 @@ class Reading:
 
 
 def check_meter(aggregation: Aggregation, property: str | None, dimensions: Sequence[str]) -> None:
-    """Refuse a meter that could read nothing.
+    """Refuse a meter that could not read anything.
 
     Raises:
         Invalid: it names no property where one is needed, or what cannot be a property or dimension.

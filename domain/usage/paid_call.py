@@ -1,4 +1,4 @@
-"""Whether a call of a spend log was paid for by the spend that it names. Pure.
+"""Whether a call in a spend log was paid for by the spend that it names. Pure.
 
 The row of a call is written by whoever makes the call, so what it names proves nothing. The Python client's adapter
 keeps a secret for each call: the spend has its hash in its metadata, and the row of the log the secret. So only who has
@@ -28,7 +28,7 @@ _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 
 
 class Paid(Enum):
-    """What became of a call's own word that a spend has paid for it."""
+    """The result of checking whether a spend has paid for a call."""
 
     YES = "yes"
     #: What the spend has captured counts, and the rest of what the call costs is charged.
@@ -45,7 +45,7 @@ def paying_actions_from(text: str) -> dict[str, int | None]:
         minor units of credits by action; None where the captured amount counts for what it is.
 
     Raises:
-        Invalid: it is not such an object, or an amount is none.
+        Invalid: it is not such an object, or an amount is not valid.
     """
     try:
         found = json.loads(text)

@@ -37,7 +37,7 @@ class Backlog:
 
 
 def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> Step | Wait | None:
-    """Return what is done next, or until when nothing is due; None after the end.
+    """Return the next step, or until when nothing is due; None after the end.
 
     Args:
         endpoint: as the books have it.

@@ -73,7 +73,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
-    """What becomes of a delivery after a try.
+    """The state of a delivery after a try.
 
     Attributes:
         status: of the delivery.
@@ -108,7 +108,7 @@ class Pace:
 
 
 def verdict(answer: Answer) -> Verdict:
-    """Say what an answer means: 2xx is a success, a redirect is none, and whatever else is tried again."""
+    """Return the result of an answer: 2xx is a success, a redirect is not, and everything else is tried again."""
     code = answer.status_code
     if code is None or answer.error is not None:
         return Verdict.FAILED
@@ -120,7 +120,7 @@ def verdict(answer: Answer) -> Verdict:
 
 
 def retry_after(answer: Answer, now: datetime) -> timedelta | None:
-    """Read how long the receiver wants to be left alone, up to a day; None where it does not say so understandably."""
+    """Read Retry-After, up to a day; None if it is missing or not understood."""
     text = (answer.retry_after or "").strip()
     if text.isascii() and text.isdigit():
         # A day has five digits; what is longer is not read as a number at all.
@@ -137,7 +137,7 @@ def retry_after(answer: Answer, now: datetime) -> timedelta | None:
 
 
 def after_try(answer: Answer, *, tries: int, now: datetime, jitter: int) -> Next:
-    """Say what becomes of a delivery.
+    """Return the state of a delivery after a try.
 
     Args:
         answer: to the latest try.

@@ -39,7 +39,7 @@ class Ordering(StrEnum):
 
 
 class EndpointStatus(StrEnum):
-    """Where an endpoint stands: `enabled` and `paused` keep new events, and only `enabled` is sent them.
+    """The status of an endpoint: `enabled` and `paused` store new events, and only `enabled` is sent them.
 
     An operator pauses it and resumes it. It is `disabled` by the organization, or because its receiver is gone.
     """
@@ -133,7 +133,7 @@ def numbered(outcome: Outcome, command_id: str) -> Outcome:
 
 
 def noted(endpoint: Endpoint, event: str, *, actor: str, **details: object) -> Outcome:
-    """Note what changes nothing of where it stands: that it was created, changed, rotated, replayed."""
+    """Record an event that does not change the status: that it was created, changed, rotated, replayed."""
     _demand_there(endpoint)
     return Outcome(endpoint=endpoint, event=event, actor=actor, details=details)
 
@@ -182,7 +182,7 @@ def paused(endpoint: Endpoint, *, actor: str, reason: str) -> Outcome:
 
 
 def resumed(endpoint: Endpoint, *, actor: str) -> Outcome:
-    """Go on after a pause; one that is enabled is tried again at once.
+    """Resume after a pause; one that is enabled is tried again at once.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.
@@ -239,13 +239,13 @@ def checked_types(types: Sequence[str], known: Collection[str]) -> tuple[str, ..
 
 
 def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int, what: str, now: datetime) -> None:
-    """Refuse to send more by request than an organization may have sent.
+    """Refuse to send more webhooks by request than an organization may have in an hour.
 
     Args:
         asked: when it asked for some, and for how many; the oldest first.
         wanted: how many more it asks for.
         most: how many there may be within an hour.
-        what: asks for them, for the refusal.
+        what: the kind of requests, for the refusal.
         now: of the request.
 
     Raises:

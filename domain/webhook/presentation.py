@@ -6,7 +6,7 @@ from domain.webhook.endpoint import Endpoint
 
 
 def details(endpoint: Endpoint, backlog: Backlog | None) -> str:
-    """Say where it stands, what waits, since when and why."""
+    """Return its status, what waits, since when and why, as Markdown."""
     lines = [f"**{endpoint.status.value}** · webhooks of {endpoint.org_id}", ""]
     if endpoint.reason is not None:
         lines.append(f"- {as_markdown(endpoint.reason)}")

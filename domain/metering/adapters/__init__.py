@@ -35,14 +35,14 @@ def read_call(
     model: str | None = None,
     tier: str | None = None,
 ) -> ModelCall:
-    """Read what an answer says was used.
+    """Read the usage in an answer.
 
     Args:
         shape: one of `SHAPES`.
         answer: the answer, its numbers integers or decimals.
-        provider: who served it, where that is not whose API it is: `azure` for OpenAI's, `vertex_ai` for Gemini's.
-        model: what was asked for, where the answer does not say it or says it otherwise than the price list.
-        tier: how it was served, where the answer cannot say it: `batch`.
+        provider: who served it, if that is not the owner of the API: `azure` for OpenAI's, `vertex_ai` for Gemini's.
+        model: the requested model, if the answer does not name it, or names it differently from the price list.
+        tier: how it was served, if the answer cannot say it: `batch`.
 
     Raises:
         Invalid: `usage.unreadable`: the shape is unknown, counts are missing or contradict each other.

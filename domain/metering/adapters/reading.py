@@ -40,7 +40,7 @@ def unreadable(why: str) -> NoReturn:
 
 
 def section(document: Answer, *names: str) -> Answer:
-    """Return the first object of one of these names; an empty one where there is none."""
+    """Return the first object with one of these names; an empty one if there is none."""
     for name in names:
         found = document.get(name)
         if isinstance(found, Mapping):
@@ -51,7 +51,7 @@ def section(document: Answer, *names: str) -> Answer:
 
 
 def count(document: Answer, *names: str) -> int:
-    """Return the first count of one of these names, 0 where there is none."""
+    """Return the first count with one of these names, 0 if there is none."""
     found = given(document, *names)
     return 0 if found is None else found
 
@@ -133,7 +133,7 @@ def prompt_units(
     cached_audio: int = 0,
     cached_image: int = 0,
 ) -> dict[str, int]:
-    """Take apart a prompt whose total includes all the other counts.
+    """Split a prompt whose total includes all the other counts into units.
 
     `audio`, `image` and `video` include what of them came from the cache, `cached` all that came from it. Where an
     answer does not say what was cached, text was first; what does not fit into text was audio, an image, video.
@@ -177,6 +177,6 @@ def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int =
 
 
 def used(*parts: Mapping[str, int], tier: str = STANDARD, uplifts: tuple[str, ...] = (), **units: int) -> TokenUsage:
-    """Return the usage of one request, made of what was taken apart and of other units."""
+    """Return the usage of one request, made of split and other units."""
     quantities: dict[str, Any] = {unit: quantity for part in (*parts, units) for unit, quantity in part.items()}
     return TokenUsage(**quantities, requests=1, tier=tier, uplifts=uplifts)

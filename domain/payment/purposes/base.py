@@ -25,7 +25,7 @@ from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 
 class Readiness(StrEnum):
-    """How far the money is from what takes it when all of it is there.
+    """How far the payment is from being fulfilled.
 
     Attributes:
         NONE: there is nothing to fulfil: it was, it never will be, or nothing came.
@@ -131,7 +131,7 @@ class PurposeRules(Protocol):
         """Refuse a refund whose amount the purpose cannot divide by."""
 
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
-        """Return how much of what was bought goes when `amount_minor` goes back."""
+        """Return how much of what was bought is clawed back when `amount_minor` is refunded."""
 
     def waiting_minor(self, payment: Payment) -> int:
         """Return how much waits for fulfilment and is returned first."""
@@ -146,7 +146,7 @@ class PurposeRules(Protocol):
         """Tell whether what cannot be fulfilled is refunded; otherwise the organization gets it."""
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
-        """Tell whether an escrow has money that is being taken back, and does not know it yet."""
+        """Tell whether an escrow has money that is being clawed back, and has not been frozen yet."""
 
     # Describe ---------------------------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ class Common:
         return 0
 
     def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:  # noqa: ARG002
-        """Return nothing: what goes back comes from the organization."""
+        """Return nothing: refunds come from the organization."""
         return 0
 
     def held_minor(self, payment: Payment) -> int:  # noqa: ARG002

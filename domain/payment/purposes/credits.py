@@ -18,7 +18,7 @@ class Credits(Common):
     kind = PurposeKind.CREDITS
 
     def price(self, order: Order, market: Market) -> Price:
-        """Return the amount that was asked for. Coins buy what they are worth."""
+        """Return the requested amount. Coins buy what they are worth."""
         options, sold_in = order.options, market.credit.currency
         amount, currency = asked_amount(order)
         if currency == sold_in:

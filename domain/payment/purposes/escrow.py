@@ -90,7 +90,7 @@ class EscrowMoney(Whole):
         )
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
-        """Ask the escrow to take the money; a part of it is returned.
+        """Ask the escrow to take the money; a partial amount is returned instead.
 
         An escrow that was asked is asked until it answers: it may have taken the money, whatever became of that since.
         """
@@ -99,7 +99,7 @@ class EscrowMoney(Whole):
         return Return("not all of it came in time")
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
-        """Tell whether the escrow has money that was taken back or is about to be, and does not know it yet."""
+        """Tell whether the escrow has money that was or is being clawed back, and has not been frozen yet."""
         if payment.fulfilment is not Fulfilment.DONE or payment.escrow_frozen:
             return False
         void = payment.received_minor - payment.reversed_minor < payment.terms.amount_minor

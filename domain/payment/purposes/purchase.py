@@ -78,7 +78,7 @@ class Purchase(Whole):
         return Book(agent_bought(payment, at=at), NotForSale.code)
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
-        """Let a part go back: what was used of the price stays, or an operator shows goodwill."""
+        """Allow a partial refund: the used part of the price stays, or an operator shows goodwill."""
 
     def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
         """Return the agent's id."""
@@ -120,7 +120,7 @@ def without_tax(terms: PaymentTerms, gone_minor: int) -> int:
 
 
 def is_disputed(payment: Payment) -> bool:
-    """Tell whether a bank has taken back what was paid, or is about to."""
+    """Tell whether the payment was charged back or is disputed."""
     return bool(payment.reversed_minor) or any(dispute.counts for dispute in payment.disputes)
 
 
