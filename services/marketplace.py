@@ -321,8 +321,8 @@ async def refund(
 ) -> MarketplacePurchase:
     """Refund a purchase that was free or paid with credits: access ends, and the shares are reversed.
 
-    Returns the purchase that the command has refunded before. The used part of the price is not refunded. What the agent
-    no longer has, its organization owes. Needs the platform's session.
+    Returns the purchase that the command has refunded before. The used part of the price is not refunded. What the
+    agent no longer has, its organization owes. Needs the platform's session.
 
     Raises:
         NotFound: there is no such purchase.

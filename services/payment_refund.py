@@ -1,7 +1,7 @@
 """Refunds of payments that are refused: amounts that a provider cannot count, and what lacks a second operator.
 
-Above a setting a refund that an operator requests needs two operators. A request in a session of a link that an operator
-made counts as the operator's.
+Above a setting a refund that an operator requests needs two operators. A request in a session of a link that an
+operator made counts as the operator's.
 
 Refunds count together: all of the payment, and all that its organization was refunded within a day, whoever requested
 them. So nothing is divided into small refunds, and no refund is too small to be counted.

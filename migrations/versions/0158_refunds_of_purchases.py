@@ -1,14 +1,14 @@
 """The command that refunded a purchase is kept, so that the same request has the same answer.
 
 Revision ID: 0158_refunds_of_purchases
-Revises: 0156_who_asked_for_credits
+Revises: 0157_months_of_charges
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0158_refunds_of_purchases"
-down_revision: str | None = "0156_who_asked_for_credits"
+down_revision: str | None = "0157_months_of_charges"
 branch_labels: str | None = None
 depends_on: str | None = None
 

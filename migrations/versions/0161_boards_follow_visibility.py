@@ -1,7 +1,7 @@
 """Leaderboards follow an agent's visibility, and evidence that is given again is in no score twice.
 
 Revision ID: 0161_boards_follow_visibility
-Revises: 0156_who_asked_for_credits
+Revises: 0158_refunds_of_purchases
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0161_boards_follow_visibility"
-down_revision: str | None = "0156_who_asked_for_credits"
+down_revision: str | None = "0158_refunds_of_purchases"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -181,7 +181,7 @@ class EscrowSplit(Model):
 
 
 class EscrowCancelled(Model):
-    """The escrow was cancelled, or not funded in time; what it held went back."""
+    """The escrow was cancelled, or not funded in time; what it held was refunded."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None

@@ -1195,7 +1195,8 @@ class Sale:
     async def refund(self) -> None:
         later, window = NOW + timedelta(days=10), timedelta(days=14)
         async with self.world.database.platform() as session:
-            await selling.refund(session, self.buyer, self.purchase_id, window=window, now=later)
+            command = f"refund:{self.purchase_id}"
+            await selling.refund(session, self.buyer, self.purchase_id, window=window, command_id=command, now=later)
 
 
 @pytest.mark.parametrize("is_recovered", [True, False])

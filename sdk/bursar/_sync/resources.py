@@ -3658,7 +3658,10 @@ class SpendControls:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """Create a spend control. A spend must fit into every control of its subjects and of those above them."""
+        """Create a spend control. A spend must fit into every control of its subjects and of those above them.
+
+        A control of a key limits that key only, and not the other key that its principal may have. A control of an agent limits all its keys and sessions.
+        """
         return self._caller.ask(
             models.ControlView,
             "spend_controls.create",
@@ -5922,7 +5925,10 @@ class Approvals:
         )
 
     def reject(self, approval_id: str, *, idempotency_key: str | None = None) -> models.ApprovalView:
-        """Reject another operator's request, or take back your own. For operators."""
+        """Reject another operator's request, or take back your own, also after it was approved but not used. For operators.
+
+        Request the act again to have it approved again.
+        """
         return self._caller.ask(
             models.ApprovalView,
             "approvals.reject",
