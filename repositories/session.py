@@ -236,7 +236,7 @@ async def guests(session: AsyncSession, org_id: str, *, besides: str) -> int:
         )
         return select(name).where(*ours, row.expires_at > func.now(), *goes_on)
 
-    people = without_key(Session, Session.link_id.is_not(None)).union(
+    people = without_key(Session, Session.link_id.is_not(None), *_goes_on()).union(
         without_key(SessionLink, SessionLink.used_at.is_(None))
     )
     return (await session.scalar(select(func.count()).select_from(people.subquery()))) or 0

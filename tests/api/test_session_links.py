@@ -502,7 +502,10 @@ async def test_links_are_no_seats_that_nobody_pays_for(
 
 
 async def test_keys_are_counted_beside_those_who_act_by_a_link(
-    database_urls: DatabaseUrls, operator: Caller, new_tenant: Callable[..., Awaitable[Tenant]]
+    database_urls: DatabaseUrls,
+    database: Database,
+    operator: Caller,
+    new_tenant: Callable[..., Awaitable[Tenant]],
 ) -> None:
     """Three seats: whoever fills them with links first gets no more people by keys than by links alone."""
     small = await new_tenant("owner")
@@ -513,14 +516,23 @@ async def test_keys_are_counted_beside_those_who_act_by_a_link(
         httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         owner = Caller(client, small.owner.token)
-        for guest in ("maria", "jo"):
+        made = [
             good(await owner.post("/sessions/links", {"principal": guest, "role": "member"}), 201)
+            for guest in ("maria", "jo")
+        ]
         refusal = refused(
             await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 403, "entitlement.missing"
         )
         assert (refusal["limit"], refusal["used"]) == (3, 3)
         good(await owner.post("/api-keys", {"principal": "maria", "role": "member"}), 201)
         refused(await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 403, "entitlement.missing")
+        await redeemed(owner, made[1])
+        refused(await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 403, "entitlement.missing")
+        # A session that nobody has used for too long is over, and takes no seat until its last day.
+        async with database.platform() as session:
+            idle = text("UPDATE sessions SET last_used_at = now() - interval '1 day' WHERE link_id = :link")
+            await session.execute(idle, {"link": made[1]["id"]})
+        good(await owner.post("/api-keys", {"principal": "kim", "role": "member"}), 201)
 
 
 async def test_without_a_public_address_there_are_no_links(operator: Caller, tenant: Tenant) -> None:
