@@ -29,7 +29,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_WEBHOOKS, Sealer
 from services import webhook_endpoint, webhook_keys
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
 from tests.support.webhooks import SEALER, WEBHOOK_KEYS, stored_endpoint
@@ -40,8 +40,11 @@ URL, TYPE = "https://hooks.example.com/in?token=t", "escrow.released"
 NEW = {"url": URL, "types": [TYPE]}
 
 
+ADDRESSES = {"inside.example.com": ["10.0.0.1"], "hooks.example.com": ["93.184.215.14"]}
+
+
 async def names(host: str, _port: int) -> Sequence[str]:
-    return {"inside.example.com": ["10.0.0.1"], "hooks.example.com": ["93.184.215.14"]}.get(host, [])
+    return ADDRESSES.get(host, [])
 
 
 @pytest.fixture(scope="module")
@@ -333,6 +336,18 @@ async def test_rotation_whose_answer_is_lost_costs_the_receivers_secret_none_of_
         signing = [keys.secret for keys in webhook_keys.of_endpoint(row, SEALER, datetime.now(UTC) + later)]
         assert (len(signing), signing[0]) == (signs, second["secret"])
         assert (first["secret"] in signing) is (signs == 3)
+
+
+async def test_endpoint_is_answered_again_though_its_name_leads_nowhere_by_then(
+    own: Tenant, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key()
+    first = good(await own.owner.post("/webhook-endpoints", NEW, key=key), 201)
+    await forget(database, key)
+    monkeypatch.setitem(ADDRESSES, "hooks.example.com", [])
+    again = good(await own.owner.post("/webhook-endpoints", NEW, key=key), 201)
+    assert (again["id"], again["secret"]) == (first["id"], None)
+    refused(await own.owner.post("/webhook-endpoints", NEW, key=new_key()), 422, "webhook.url_refused")
 
 
 async def test_alert_about_an_endpoint_ends_with_the_endpoint(own: Tenant, database: Database):
