@@ -131,11 +131,31 @@ def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome
     dispute = _dispute_of(payment, movement)
     if dispute is None or not dispute.moved_minor or dispute.released:
         return None
+    if movement.paid_minor < dispute.moved_minor:
+        return _returned_in_part(payment, dispute, movement)
     back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
     moves = [_received(movement)]
     released = released_minor(payment, dispute)
     given = _given_back(payment, dispute.goods_minor, released, retired=dispute.retired)
     return _outcome(payment.with_dispute(back), movement, "dispute_reinstated", [*moves, *given])
+
+
+def _returned_in_part(payment: Payment, dispute: Dispute, movement: BalanceTransaction) -> Outcome:
+    """Take a part of the disputed money back and give its share of the entitlement; the rest is disputed as before."""
+    moved, left = dispute.moved_minor, dispute.moved_minor - movement.paid_minor
+    goods = -(-dispute.goods_minor * left // moved)
+    kept = replace(
+        dispute,
+        amount_minor=-(-dispute.amount_minor * left // moved),
+        goods_minor=goods,
+        waiting_minor=min(dispute.waiting_minor, goods),
+        debt_minor=min(dispute.debt_minor, goods),
+        moved_minor=left,
+    )
+    back = dispute.goods_minor - goods
+    released = released_minor(payment, dispute) - released_minor(payment, kept)
+    moves = [_received(movement), *_given_back(payment, back, released, retired=dispute.retired)]
+    return _outcome(payment.with_dispute(kept), movement, "dispute_returned_in_part", moves)
 
 
 def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome | None:

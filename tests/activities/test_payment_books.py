@@ -9,18 +9,23 @@ from sqlalchemy import insert, select
 
 from activities.books import BooksRefused
 from activities.payment import SPENT_MEANWHILE, SpentMeanwhile
+from domain import accounts
 from domain.access import Actor, Role
 from domain.money import CREDIT
 from domain.payment import commands
 from domain.payment.snapshot import Decline
 from domain.payment.state import Fulfilment, Outcome, PaymentPosting, PaymentPostingKind
+from ledger.gateway import Ledger
 from models.alert import Alert
 from models.organization import Organization
 from repositories import payment as payments
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.activities.recording import record
+from tests.api.paying import Written
+from tests.conftest import DatabaseUrls
 from tests.support.payments import TERMS
+from tests.support.proving import prove_all
 from tests.support.runs import ask_for
 
 pytestmark = pytest.mark.db
@@ -135,3 +140,33 @@ async def test_a_refused_payment_is_counted_once_and_only_when_it_is_booked(data
     for _ in range(2):
         await record(database, refused, meter=meter)
     assert meter.counts == {("bursar_payment_failures", refused.payment.terms.provider, "insufficient_funds"): 1}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_what_a_bank_gives_back_in_part_leaves_books_that_prove(
+    fresh_database_urls: DatabaseUrls, lost: bool
+) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org = new_id("org")
+    async with database.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    made = await Written(database, org).begin()
+    made.there.pay()
+    await made.look()
+    ref = made.there.dispute()
+    await made.look()
+    if lost:
+        made.there.close_dispute(ref, won=False)
+        await made.look()
+    made.there.return_part(ref)
+    await made.look()
+    await prove_all(fresh_database_urls)
+    if lost:
+        made.there.appeal(ref)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    await prove_all(fresh_database_urls)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        assert (await ledger.balance(accounts.org_credits(org))).posted_minor == 100_000_000
+    await database.close()

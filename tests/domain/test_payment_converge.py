@@ -139,6 +139,32 @@ def test_a_refund_that_fails_after_a_bank_took_everything_gives_back_its_own_sha
     assert (world.books.of(wallet(TERMS)), world.books.of(debt(TERMS))) == (0, 0)
 
 
+def test_what_a_bank_gives_back_in_part_brings_its_share_of_the_goods_and_no_more():
+    """As where it took what had been refunded already, and sees that. All goods came back for any part before."""
+    world = World()
+    world.account.pay()
+    world.account.refund(400)
+    ref = world.account.dispute(1000, beyond=True)
+    world.look()
+    assert (world.books.of(wallet(TERMS)), world.books.of(debt(TERMS))) == (0, -40_000_000)
+    world.account._reinstate(ref, 400)
+    world.account.disputes[ref] = replace(world.account.disputes[ref], status=DisputeStatus.LOST)
+    world.look()
+    dispute = world.payment.disputes[0]
+    assert (dispute.status, dispute.amount_minor, dispute.moved_minor) == (DisputeStatus.LOST, 600, 600)
+    assert (world.books.of(wallet(TERMS)), world.books.of(debt(TERMS))) == (0, 0)
+    world.check()
+    world.account._reinstate(ref, 300)
+    world.look()
+    assert world.books.of(wallet(TERMS)) == 30_000_000
+    world.account._reinstate(ref, 300)
+    world.account.disputes[ref] = replace(world.account.disputes[ref], status=DisputeStatus.WON)
+    world.look()
+    assert (world.payment.disputes[0].status, world.payment.disputes[0].moved_minor) == (DisputeStatus.WON, 0)
+    assert world.books.of(wallet(TERMS)) == 60_000_000
+    world.check()
+
+
 def test_money_that_a_bank_takes_once_more_after_a_dispute_was_won_is_booked_and_the_goods_go_again():
     world = World()
     world.account.pay()

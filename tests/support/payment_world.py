@@ -48,6 +48,7 @@ STEPS = st.lists(
                 "escalate",
                 "win",
                 "lose",
+                "return_part",
                 "reverse",
                 "look",
                 "spend",
@@ -156,6 +157,7 @@ class World:
             "escalate": lambda: one_of(disputes, account.escalate),
             "win": lambda: one_of(disputes, partial(account.close_dispute, won=True)),
             "lose": lambda: one_of(disputes, partial(account.close_dispute, won=False)),
+            "return_part": lambda: one_of(disputes, account.return_part),
             "look": self.look,
             "spend": lambda: self.spend(number),
         }

@@ -253,9 +253,20 @@ class Account:
         inquiry = dispute.status is DisputeStatus.INQUIRY
         self.disputes[ref] = replace(dispute, status=DisputeStatus.WON if won or inquiry else DisputeStatus.LOST)
         if won and not inquiry:
-            again = any(m.key == f"{ref}:reversal" for m in self.movements)
-            key = f"{ref}:txn_{next(self.numbers)}" if again else f"{ref}:reversal"
-            self._move(key, BalanceTransactionKind.DISPUTE_REVERSAL, dispute.amount_minor, ref=ref)
+            self._reinstate(ref, self._withdrawn(ref))
+
+    def return_part(self, ref: str) -> None:
+        """Have the bank give back half of what it took, whatever it decides, as where a part was refunded before."""
+        if self._withdrawn(ref) > 1:
+            self._reinstate(ref, self._withdrawn(ref) // 2)
+
+    def _withdrawn(self, ref: str) -> int:
+        return -sum(m.amount_minor for m in self.movements if m.ref == ref)
+
+    def _reinstate(self, ref: str, amount: int) -> None:
+        again = any(m.key == f"{ref}:reversal" for m in self.movements)
+        key = f"{ref}:txn_{next(self.numbers)}" if again else f"{ref}:reversal"
+        self._move(key, BalanceTransactionKind.DISPUTE_REVERSAL, amount, ref=ref)
 
     def reverse(self) -> None:
         if (
