@@ -10,7 +10,7 @@ from temporalio.client import WorkflowHandle
 from models.alert import Alert
 from models.audit import AuditEntry
 from models.billing_profile import BillingProfile
-from providers.payments.base import ProviderRefused
+from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.payments.stripe.customers import MethodView
 from repositories import customer as customers
 from repositories import provider_event
@@ -162,6 +162,15 @@ async def test_default_that_was_changed_at_the_provider_is_noticed_and_other_cha
     # What Stripe refuses to tell says nothing, and takes nothing back.
     mailroom.customers.errors.append(ProviderRefused("No such customer."))
     event_id = await mailroom.store("payment_method.detached", refs=("pm_1", customer))
+    assert await outcome_of(mailroom, event_id) == "handled"
+    assert await evidence(mailroom, org_id) == "FR"
+
+
+async def test_country_of_a_new_card_is_read_once_stripe_takes_our_key_again(mailroom):
+    org_id, customer = await customer_with(mailroom)
+    mailroom.customers.cards[customer] = [card("pm_1", "FR", True)]
+    mailroom.customers.errors.append(CredentialsRefused("The key is rejected.", code="stripe.key_refused"))
+    event_id = await mailroom.store("payment_method.attached", refs=("pm_1", customer))
     assert await outcome_of(mailroom, event_id) == "handled"
     assert await evidence(mailroom, org_id) == "FR"
 
