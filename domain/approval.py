@@ -84,7 +84,7 @@ def check_second(
     own = approves == asked or key_issued_by.lower() == asked or (issued_by or "").lower() == approves
     if own or key_at >= requested_at:
         raise Conflict(
-            "Another operator has to approve this: not the one who asked, nor with a key that one of the two issued to "
-            "the other, nor with one that was issued since. A third operator, or `manage operator-key`, can issue one.",
+            "Another operator has to approve this, with a key that is older than the request and that neither of the "
+            "two issued to the other. A third operator, or `manage operator-key`, can issue one.",
             code="approval.same_operator",
         )

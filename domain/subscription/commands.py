@@ -100,7 +100,8 @@ def require_none_unpaid(terms: Terms, *, is_unpaid: bool) -> None:
     """
     if terms.net_days and is_unpaid:
         raise SubscriptionRefused(
-            "An invoice of an earlier subscription was not paid. Pay it if it is open, or agree charged terms.",
+            "An invoice of an earlier subscription was not paid. Pay it if it is open, or agree "
+            "on terms that charge automatically.",
             code="subscription.unpaid",
         )
 

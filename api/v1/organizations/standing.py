@@ -45,7 +45,8 @@ async def suspend_organization(
     async def act() -> OrganizationView:
         if body.timed_exits is TimedExits.PAUSE and not deps.settings.longest_pause:
             raise Invalid(
-                "Timed exits cannot be paused here. Suspend with continue, and dispute the escrows that have to wait.",
+                "Timed exits cannot be paused here. Send timed_exits: continue, and dispute the "
+                "escrows that must wait.",
                 extra={"field": "timed_exits"},
             )
         now = datetime.now(UTC)
