@@ -236,7 +236,9 @@ class WebhookEndpointActivities:
                 refusal = NotFound(f"{deliveries.MISSING} It must wait at this endpoint.")
                 return RecordedWebhookEndpoint(applied=False, declined=Declined.of(refusal))
         outcome = Outcome(endpoint=after, event=message.event, actor=message.actor, details=dict(message.details))
-        await endpoints.write(session, outcome, command_id=message.command_id, at=message.at)
+        # As where its organization enables it: for how long it was held back says nothing of the receiver.
+        afresh = _columns(Pace()) if message.event == "resumed" else {}
+        await endpoints.write(session, outcome, command_id=message.command_id, at=message.at, **afresh)
         await self._tell(session, message)
         return RecordedWebhookEndpoint(applied=True, stored=after)
 

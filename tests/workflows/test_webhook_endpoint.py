@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
@@ -16,7 +16,7 @@ from domain.webhook.delivery import Answer
 from domain.webhook.endpoint import Ordering
 from models.alert import Alert
 from models.mail import QueuedMail
-from models.webhook_endpoint import WebhookDeliveryRow
+from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories import event
 from runtime.identity import new_id
 from services import webhook_endpoint as service
@@ -162,6 +162,26 @@ async def test_a_pause_holds_events_back_until_it_is_resumed(stage: Stage):
         await one.signal("resume", resume=one.endpoint_id)
         await one.settled(1)
     assert [each for each in await one.kinds() if each != "created"] == ["paused", "resumed"]
+
+
+async def test_a_long_pause_counts_for_no_failure(stage: Stage):
+    one = await endpoint(stage)
+    one.answers(FAILED)
+    with stage.env.with_time_skipping_disabled():
+        await one.paused()
+        async with stage.database.platform() as session:
+            long_ago = {"failing_since": datetime.now(UTC) - timedelta(days=6), "slowed": 3}
+            row = WebhookEndpointRow
+            await session.execute(update(row).where(row.id == one.endpoint_id).values(**long_ago))
+        await one.happens("a")
+        await one.signal("resume", resume=one.endpoint_id)
+        while not any(row.tries for row in await one.deliveries()):
+            await again()
+        await one.reaches("enabled")
+    assert "given_up" not in await one.kinds()
+    failing_since = (await one.row()).failing_since
+    assert failing_since is not None
+    assert failing_since > datetime.now(UTC) - timedelta(days=1)
 
 
 async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_deleted_were_lost(stage: Stage):
