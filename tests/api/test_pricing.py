@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from domain.ids import escrow_id_of
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.metering import event, send, statuses
 from tests.api.related import as_owner, share
 from tests.conftest import DatabaseUrls
@@ -502,6 +502,20 @@ async def test_contract_of_a_quote_is_the_same_when_its_answer_was_lost(
     async with database.platform() as session:
         await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
     assert good(await client.owner.post("/contracts", body, key=key), 201)["id"] == first["id"]
+
+
+async def test_quote_is_the_same_when_its_answer_was_lost_and_the_price_is_gone(
+    shop: Shop, client: Tenant, database: Database
+) -> None:
+    path, key = f"/payments/pricing/{shop.agent_id}/quotes", new_key()
+    first = good(await client.owner.post(path, {"quantity": 2}, key=key), 201)
+    change = {"json": {"pricing": {"model": "free"}}, "headers": {"If-Match": "*"}}
+    good(await shop.seller.owner.ask("PATCH", f"/agents/{shop.agent_id}", **change))
+    await forget(database, key)
+    assert good(await client.owner.post(path, {"quantity": 2}, key=key), 201) == first
+    await forget(database, key)
+    refused(await client.owner.post(path, {"quantity": 3}, key=key), 422, "idempotency.conflict")
+    refused(await client.owner.post(path, {"quantity": 2}, key=new_key()), 422, "pricing.no_price")
 
 
 async def test_quote_that_two_contracts_want_at_once_makes_one(shop: Shop, client: Tenant) -> None:

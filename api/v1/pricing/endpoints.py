@@ -16,7 +16,7 @@ from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.pricing.schemas import MAX_QUANTITY, PriceExplanationView, PriceQuoteView, PriceView, QuoteCreate
 from domain.access import Actor, Permission
-from domain.errors import Forbidden, Invalid, NotFound
+from domain.errors import Forbidden, Invalid, NotFound, other_request
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.pricing.book import Price
 from domain.pricing.facts import WHOLE_BPS
@@ -110,6 +110,13 @@ async def create_quote(
                 "organization_id is required. Name the client that the quote is for.",
                 extra={"field": "organization_id"},
             )
+        async with deps.database.platform() as session:
+            made = await pricing.quote_of_command(session, command.command_id)
+        if made is not None:
+            # Its agent may have no price any more.
+            if (made.org_id, made.agent_id, made.quantity) != (org_id, agent_id, body.quantity):
+                raise other_request()
+            return PriceQuoteView.show(made)
         asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None, everything=True)
         async with deps.database.platform() as session:
             row = await service.make_quote(
