@@ -394,6 +394,21 @@ class ReputationPowerRow(Base):
     factor_e12: Mapped[int]
 
 
+class ReputationRateRow(Base):
+    """A rate that held before, with what it left after so many nights, from none on, in 10⁻¹².
+
+    Written by the night that changes the rate; immutable.
+
+    Attributes:
+        until: the last date whose night was taken by it.
+    """
+
+    __tablename__ = "reputation_rates"
+
+    until: Mapped[date] = mapped_column(Date, primary_key=True)
+    factors_e12: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+
+
 class ReputationFeedbackRow(Base):
     """What a client said of an agent after a contract, as it reads now. Changed once, within a window.
 

@@ -290,10 +290,10 @@ _ANEW: Mapping[str, str] = {
 }
 _SEASONED_ANEW = """
 UPDATE reputation_seasoned r SET (good_e6, bad_e6, since) = (
-    SELECT array_agg(reputation_faded(good, nights) ORDER BY place),
-        array_agg(reputation_faded(bad, nights) ORDER BY place), array_agg(day + nights ORDER BY place)
+    SELECT array_agg(reputation_faded_between(good, day, until) ORDER BY place),
+        array_agg(reputation_faded_between(bad, day, until) ORDER BY place), array_agg(until ORDER BY place)
     FROM unnest(r.good_e6, r.bad_e6, r.since) WITH ORDINALITY kept (good, bad, day, place),
-        LATERAL (SELECT CASE WHEN day = '-infinity' THEN 0 ELSE greatest(0, $1::date - 1 - day) END AS nights) past)
+        LATERAL (SELECT CASE WHEN day = '-infinity' THEN day ELSE greatest(day, $1::date - 1) END AS until) past)
 """
 _CLIENTS_ANEW = """
 UPDATE reputation_clients SET since = through, good_e6 = reputation_faded(good_e6, through - since),
@@ -301,8 +301,9 @@ UPDATE reputation_clients SET since = through, good_e6 = reputation_faded(good_e
 WHERE since < through
 """
 _SEASONED_CLIENTS_ANEW = """
-UPDATE reputation_seasoned_clients SET since = $1::date - 1, good_e6 = reputation_faded(good_e6, $1::date - 1 - since),
-    bad_e6 = reputation_faded(bad_e6, $1::date - 1 - since)
+UPDATE reputation_seasoned_clients SET since = $1::date - 1,
+    good_e6 = reputation_faded_between(good_e6, since, $1::date - 1),
+    bad_e6 = reputation_faded_between(bad_e6, since, $1::date - 1)
 WHERE since <> '-infinity' AND since < $1::date - 1
 """
 _NEXT = """
@@ -334,6 +335,12 @@ async def change_rate(connection: asyncpg.Connection, day: date, rate_e4: int) -
     # Clients, and what is seasoned, are read on the day itself: as of the day before they are written anew.
     for seasoned in (_SEASONED_ANEW, _SEASONED_CLIENTS_ANEW):
         await connection.execute(seasoned, day)
+    # Rows that are made again later need it: events from before this day faded by it.
+    await connection.execute(
+        "INSERT INTO reputation_rates (until, factors_e12)"
+        " SELECT $1::date - 1, array_agg(factor_e12 ORDER BY nights) FROM reputation_powers ON CONFLICT DO NOTHING",
+        day,
+    )
     factors: list[int] = []
     while not factors or factors[-1]:
         factors.append(factor_e12(len(factors), rate_e4))

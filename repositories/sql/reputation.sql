@@ -16,6 +16,36 @@ BEGIN
     RETURN coalesce((p_amount / 1000000 * v_factor + p_amount % 1000000 * v_factor / 1000000) / 1000000, 0);
 END $$;
 
+-- What is left of an amount from one date to another, by the rates that held in between. Rows that are made again need
+-- it; all others were written anew when the rate was changed, and `reputation_faded` is enough for them.
+CREATE OR REPLACE FUNCTION reputation_faded_between(p_amount bigint, p_from date, p_to date) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_amount bigint := p_amount;
+    v_from date := p_from;
+    v_nights integer;
+    v_factor bigint;
+    r record;
+BEGIN
+    IF p_to <= p_from OR p_amount = 0 THEN
+        RETURN p_amount;
+    END IF;
+    FOR r IN SELECT until, factors_e12 FROM reputation_rates WHERE until > p_from ORDER BY until LOOP
+        v_nights := least(r.until, p_to) - v_from;
+        v_factor := coalesce(r.factors_e12[v_nights + 1], 0);
+        v_amount := (v_amount / 1000000 * v_factor + v_amount % 1000000 * v_factor / 1000000) / 1000000;
+        v_from := v_from + v_nights;
+    END LOOP;
+    RETURN reputation_faded(v_amount, p_to - v_from);
+END $$;
+
+-- Until when another rate held; before every date where it never was another.
+CREATE OR REPLACE FUNCTION reputation_turn() RETURNS date
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    RETURN coalesce((SELECT max(until) FROM reputation_rates), '-infinity');
+END $$;
+
 -- The posterior's mean (`score.mean_e6`).
 CREATE OR REPLACE FUNCTION reputation_mean(p_good bigint, p_bad bigint, p_prior bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$ SELECT (p_good + 2 * p_prior) * 1000000 / (p_good + p_bad + 2000000) $$;
@@ -481,6 +511,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_through date;
     v_powers bigint[] := ARRAY(SELECT factor_e12 FROM reputation_powers ORDER BY nights);
+    v_turn date := reputation_turn();
     v_factor bigint;
     v_most bigint;
     v_good bigint;
@@ -518,7 +549,10 @@ BEGIN
                 END IF;
                 g := ROW (p_agent, r.dimension, r.counterparty, 0, 0, r.day);
             END IF;
-            IF r.day > g.since THEN
+            IF r.day > g.since AND g.since < v_turn THEN
+                g.good_e6 := reputation_faded_between(g.good_e6, g.since, r.day);
+                g.since := r.day;
+            ELSIF r.day > g.since THEN
                 v_factor := coalesce(v_powers[r.day - g.since + 1], 0);
                 g.good_e6 := (g.good_e6 / 1000000 * v_factor + g.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
                 g.since := r.day;
@@ -555,7 +589,11 @@ BEGIN
                 reputation_lowest(s.dimension, s.through, r.day, s.earned_e6));
             s.through := r.day;
         END IF;
-        IF s.through > s.since THEN
+        IF s.through > s.since AND s.since < v_turn THEN
+            s.good_e6 := reputation_faded_between(s.good_e6, s.since, s.through);
+            s.bad_e6 := reputation_faded_between(s.bad_e6, s.since, s.through);
+            s.since := s.through;
+        ELSIF s.through > s.since THEN
             v_factor := coalesce(v_powers[s.through - s.since + 1], 0);
             s.good_e6 := (s.good_e6 / 1000000 * v_factor + s.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
             s.bad_e6 := (s.bad_e6 / 1000000 * v_factor + s.bad_e6 % 1000000 * v_factor / 1000000) / 1000000;
@@ -581,6 +619,15 @@ BEGIN
     SET through = greatest(kept.through, v_through),
         prior_e6 = least(kept.prior_e6, reputation_lowest(kept.dimension, kept.through, v_through, kept.earned_e6))
     WHERE kept.agent_id = p_agent;
+    -- Readers know the rate of now alone, so rows from before it are written as of its beginning.
+    IF v_turn > '-infinity' THEN
+        UPDATE reputation_given SET good_e6 = reputation_faded_between(good_e6, since, v_turn), since = v_turn
+        WHERE agent_id = p_agent AND since < v_turn;
+        UPDATE reputation_scores
+        SET good_e6 = reputation_faded_between(good_e6, since, least(v_turn, through)),
+            bad_e6 = reputation_faded_between(bad_e6, since, least(v_turn, through)), since = least(v_turn, through)
+        WHERE agent_id = p_agent AND since < least(v_turn, through);
+    END IF;
     UPDATE reputation_scores
     SET stars_e6 = reputation_mean(reputation_faded(good_e6, through - since), held_e6, 500000),
         rank_e6 = reputation_lower(reputation_faded(good_e6, through - since), held_e6, prior_e6)
@@ -612,6 +659,7 @@ CREATE OR REPLACE FUNCTION reputation_remake_client(p_org text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_powers bigint[] := ARRAY(SELECT factor_e12 FROM reputation_powers ORDER BY nights);
+    v_turn date := reputation_turn();
     v_factor bigint;
     v_through date;
     v_counts jsonb := '{}';
@@ -637,7 +685,11 @@ BEGIN
              ORDER BY seq
     LOOP
         v_counts := v_counts || jsonb_build_object(r.kind, coalesce((v_counts ->> r.kind)::bigint, 0) + 1);
-        IF r.day > c.since THEN
+        IF r.day > c.since AND c.since < v_turn THEN
+            c.good_e6 := reputation_faded_between(c.good_e6, c.since, r.day);
+            c.bad_e6 := reputation_faded_between(c.bad_e6, c.since, r.day);
+            c.since := r.day;
+        ELSIF r.day > c.since THEN
             v_factor := coalesce(v_powers[r.day - c.since + 1], 0);
             c.good_e6 := (c.good_e6 / 1000000 * v_factor + c.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
             c.bad_e6 := (c.bad_e6 / 1000000 * v_factor + c.bad_e6 % 1000000 * v_factor / 1000000) / 1000000;
@@ -647,9 +699,15 @@ BEGIN
         c.bad_e6 := least(1000000000000, c.bad_e6 + r.bad);
         c.held_e6 := least(1000000000000, greatest(c.bad_e6, c.held_e6 + r.bad - r.good));
     END LOOP;
+    c.through := greatest(c.since, v_through);
+    IF c.since < least(v_turn, c.through) THEN
+        c.good_e6 := reputation_faded_between(c.good_e6, c.since, least(v_turn, c.through));
+        c.bad_e6 := reputation_faded_between(c.bad_e6, c.since, least(v_turn, c.through));
+        c.since := least(v_turn, c.through);
+    END IF;
     UPDATE reputation_clients
-    SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, held_e6 = c.held_e6, since = c.since,
-        through = greatest(c.since, v_through), counts = v_counts
+    SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, held_e6 = c.held_e6, since = c.since, through = c.through,
+        counts = v_counts
     WHERE org_id = p_org;
     PERFORM reputation_reseason_client(p_org);
 END $$;
@@ -720,12 +778,12 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
              IS DISTINCT FROM to_jsonb(NEW) - ARRAY['voided_at', 'voided_by', 'void_reason'])
     EXECUTE FUNCTION refuse_change();
 
-REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
+REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
     reputation_declared, reputation_is_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
+GRANT EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
     reputation_declared, reputation_is_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,

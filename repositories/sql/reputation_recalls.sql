@@ -99,7 +99,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     e reputation_events;
     v_day date;
-    v_nights integer;
     v_traits text[] := ARRAY['*'];
 BEGIN
     SELECT * INTO STRICT e FROM reputation_events WHERE id = p_event;
@@ -118,17 +117,16 @@ BEGIN
         PERFORM reputation_refresh(e.agent_id);
         v_day := reputation_open(e.agent_id, (p_at AT TIME ZONE 'UTC')::date, e.counterparty_org_id);
     END IF;
-    v_nights := greatest(0, v_day - e.day);
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'dimension', value ->> 'dimension', 'bad_e6', (value ->> 'bad_e6')::bigint,
-        'good_e6', reputation_faded((value ->> 'good_e6')::bigint, v_nights),
+        'good_e6', reputation_faded_between((value ->> 'good_e6')::bigint, e.day, v_day),
         'newcomer_e6', p.newcomer_e6, 'proven_e6', p.proven_e6) ORDER BY place), '[]')
     INTO e.says
     FROM jsonb_array_elements(e.says) WITH ORDINALITY said (value, place),
          LATERAL reputation_prior(value ->> 'dimension', v_day) p;
     e.id := p_id;
     e.key := e.key || ':again';
-    e.client_good_e6 := reputation_faded(e.client_good_e6, v_nights);
+    e.client_good_e6 := reputation_faded_between(e.client_good_e6, e.day, v_day);
     e.score_delta_e6 := 0;
     e.seasoned_on := greatest(e.seasoned_on, v_day);
     e.day := v_day;

@@ -7,6 +7,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 DECLARE
     s reputation_seasoned;
     v_said record;
+    v_turn date;
     i integer;
 BEGIN
     SELECT * INTO s FROM reputation_seasoned WHERE agent_id = p_agent;
@@ -27,8 +28,8 @@ BEGIN
                             v_said.dimension);
         IF s.since[i] < v_said.day THEN
             IF s.since[i] <> '-infinity' THEN
-                s.good_e6[i] := reputation_faded(s.good_e6[i], v_said.day - s.since[i]);
-                s.bad_e6[i] := reputation_faded(s.bad_e6[i], v_said.day - s.since[i]);
+                s.good_e6[i] := reputation_faded_between(s.good_e6[i], s.since[i], v_said.day);
+                s.bad_e6[i] := reputation_faded_between(s.bad_e6[i], s.since[i], v_said.day);
             END IF;
             s.since[i] := v_said.day;
         END IF;
@@ -38,6 +39,15 @@ BEGIN
         s.evidence_count := s.evidence_count + v_said.is_first::int;
     END LOOP;
     s.through := greatest(s.through, p_day);
+    -- Readers know the rate of now alone, so rows from before it are written as of its beginning.
+    v_turn := reputation_turn();
+    FOR i IN 1..5 LOOP
+        IF s.since[i] > '-infinity' AND s.since[i] < v_turn AND v_turn <= s.through THEN
+            s.good_e6[i] := reputation_faded_between(s.good_e6[i], s.since[i], v_turn);
+            s.bad_e6[i] := reputation_faded_between(s.bad_e6[i], s.since[i], v_turn);
+            s.since[i] := v_turn;
+        END IF;
+    END LOOP;
     RETURN s;
 END $$;
 

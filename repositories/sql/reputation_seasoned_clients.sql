@@ -9,6 +9,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 DECLARE
     s reputation_seasoned_clients;
     v_said record;
+    v_turn date;
 BEGIN
     SELECT * INTO s FROM reputation_seasoned_clients WHERE org_id = p_org;
     IF NOT FOUND THEN
@@ -33,8 +34,8 @@ BEGIN
     LOOP
         IF s.since < v_said.day THEN
             IF s.since <> '-infinity' THEN
-                s.good_e6 := reputation_faded(s.good_e6, v_said.day - s.since);
-                s.bad_e6 := reputation_faded(s.bad_e6, v_said.day - s.since);
+                s.good_e6 := reputation_faded_between(s.good_e6, s.since, v_said.day);
+                s.bad_e6 := reputation_faded_between(s.bad_e6, s.since, v_said.day);
             END IF;
             s.since := v_said.day;
         END IF;
@@ -43,6 +44,13 @@ BEGIN
         s.held_e6 := least(1000000000000, greatest(s.bad_e6, s.held_e6 + v_said.bad - v_said.good));
     END LOOP;
     s.through := greatest(s.through, p_day);
+    -- Readers know the rate of now alone, so a row from before it is written as of its beginning.
+    v_turn := reputation_turn();
+    IF s.since > '-infinity' AND s.since < v_turn AND v_turn <= s.through THEN
+        s.good_e6 := reputation_faded_between(s.good_e6, s.since, v_turn);
+        s.bad_e6 := reputation_faded_between(s.bad_e6, s.since, v_turn);
+        s.since := v_turn;
+    END IF;
     RETURN s;
 END $$;
 

@@ -156,6 +156,14 @@ class Market:
     async def wait(self) -> None:
         self.day += timedelta(days=self.chance.choice([1, 1, 3, 7]))
 
+    async def change_rate(self) -> None:
+        """Have another rate from the night after the next one on, as the night does it."""
+        self.day += timedelta(days=1)
+        await self.night()
+        self.day += timedelta(days=1)
+        await nights.write_anew(self.connection, self.day, after="", limit=100)
+        await nights.change_rate(self.connection, self.day, self.chance.choice([9_000, 9_500, 9_900]))
+
     async def read(self) -> dict[tuple[str, str], dict[str, Any]]:
         await self.night()
         return {
@@ -188,11 +196,10 @@ async def test_rows_made_again_are_those_that_events_made(cluster: Postgres, see
         for number, (client, agent_id) in enumerate(itertools.product([*PAYERS.values()] * 3, AGENTS)):
             await owner.execute(ESCROW, f"esc_{number}", client, agent_id)
             market.escrows[f"esc_{number}"] = (client, agent_id)
-        often: Sequence[Callable[[], Awaitable[None]]] = [market.take] * 5 + [market.recall] * 2
+        often: Sequence[Callable[[], Awaitable[None]]] = [market.take] * 5 + [market.recall, market.recall, market.wait]
         for _ in range(STEPS):
-            step = market.chance.choice(
-                [*often, market.refresh, market.void, market.fail_to_pay, market.night, market.wait]
-            )
+            rare = [market.refresh, market.void, market.fail_to_pay, market.night, market.change_rate]
+            step = market.chance.choice([*often, *rare])
             async with platform.transaction():
                 await step()
             undone = platform.transaction()

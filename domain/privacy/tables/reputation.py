@@ -94,6 +94,7 @@ TABLES: Mapping[str, Place] = {
         WHO_DECIDED,
     ),
     "reputation_powers": Place("what nights leave of evidence", WITH_THE_BOOKS, {TECHNICAL: "nights factor_e12"}),
+    "reputation_rates": Place("rates that held before", WITH_THE_BOOKS, {TECHNICAL: "until factors_e12"}),
     "reputation_priors": Place(
         "what is to be expected of an agent that nobody knows",
         WITH_THE_BOOKS,
