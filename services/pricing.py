@@ -30,7 +30,10 @@ from runtime.identity import new_id
 #: How many rules may be in force: each price judges those that are for its agent and client.
 MAX_RULES = 500
 MAX_TRIED = 1_000
-_ASKED = ("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_bps", "ceiling_bps", "terms")
+_ASKED = (
+    *("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_bps", "ceiling_bps", "terms"),
+    *("valid_from", "valid_until"),
+)
 COMPILE: Compile = compile_expression
 
 

@@ -289,6 +289,18 @@ async def test_rule_of_a_command_is_made_once(shop: Shop) -> None:
     assert made[0] == made[1]
 
 
+async def test_forgotten_key_of_a_rule_makes_no_other_one(shop: Shop, database: Database) -> None:
+    key = new_key()
+    body = shop.rule(type="tier", tier="free", multiplier="1.10") | {"valid_until": "2030-01-01T00:00:00Z"}
+    made = good(await shop.operator.post("/pricing/rules", body, key=key), 201)
+    shop.rules.append(made["id"])
+    for other, code in (({}, None), ({"valid_until": "2031-01-01T00:00:00Z"}, "idempotency.conflict")):
+        async with database.platform() as session:
+            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        answer = await shop.operator.post("/pricing/rules", body | other, key=key)
+        assert good(answer, 201) == made if code is None else refused(answer, 422, code)
+
+
 @pytest.mark.parametrize(
     ("terms", "code", "field"),
     [
