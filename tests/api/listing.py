@@ -1,10 +1,17 @@
 """Checks of a list that has rows, for the tests that made them."""
 
+import asyncio
+import contextlib
 import csv
 import io
+from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
+from fastapi import FastAPI
+
+from api.auth import KeyEnded
 from api.csv_files import cell
 from tests.api.conftest import Caller, good
 
@@ -23,3 +30,33 @@ async def check_range(caller: Caller, path: str, at: str, *, data: str = "data")
         answer = await caller.get(asked, headers={"Accept": "text/csv"})
         found = list(csv.DictReader(io.StringIO(answer.text)))
         assert found == [{name: cell(value) for name, value in row.items()} for row in narrowed]
+
+
+async def file_of(app: FastAPI, path: str, token: str, during: Callable[[], Awaitable[object]]) -> str:
+    """Return what a client receives of a CSV file, and do something once it has the first rows of it."""
+    parts: list[bytes] = []
+
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        return next(asked, None) or await asyncio.Future()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        parts.append(message.get("body", b""))
+        if len([part for part in parts if part]) == 2:
+            await during()
+
+    plain, _, query = path.partition("?")
+    headers = {"accept": "text/csv", "authorization": f"Bearer {token}"}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": f"/api/v1{plain}",
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "app": app,
+    }
+    with contextlib.suppress(KeyEnded):
+        await app(scope, receive, send)
+    return b"".join(parts).decode()

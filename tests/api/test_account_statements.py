@@ -5,9 +5,11 @@ import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from domain import accounts
 from domain.lots import LotSource, LotTerms
@@ -15,6 +17,7 @@ from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import escrow_between, funded_escrow
+from tests.api.listing import file_of
 from tests.api.spending import grant, use
 from tests.api.test_earnings import earn
 from tests.api.test_summary import pay_in
@@ -158,3 +161,22 @@ async def test_balances_as_of_a_moment(operator: Caller, tenant: Tenant) -> None
         found.append({one["account"]: one["balance"] for one in shown["data"]}.get(path))
     assert found == [None, "100.00", "95.00"]
     assert good(await tenant.auditor.get("/billing/balances?at=2020-01-01"))["data"] == []
+
+
+async def test_statement_that_is_being_read_ends_with_its_key(
+    app: FastAPI, operator: Caller, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("api.v1.account_statements.endpoints"), "_PAGE", 1)
+    for _ in range(3):
+        await grant(operator, tenant.org_id, "1.00")
+    key = good(await tenant.owner.post("/api-keys", {"principal": "reader", "role": "auditor"}), 201)
+
+    async def nothing() -> None:
+        pass
+
+    async def revoke() -> None:
+        assert (await tenant.owner.delete(f"/api-keys/{key['id']}")).status_code == 204
+
+    lines = (await file_of(app, PATH, key["secret"], nothing)).splitlines()
+    assert [line.split(",")[3] for line in lines[1:]] == ["opening", *[lines[2].split(",")[3]] * 3, "closing"]
+    assert len((await file_of(app, PATH, key["secret"], revoke)).splitlines()) == 3

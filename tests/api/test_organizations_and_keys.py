@@ -1,6 +1,5 @@
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +10,12 @@ from fastapi import FastAPI
 from sqlalchemy import select, text
 
 from api.app import create_app
-from api.auth import KeyEnded
 from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from models.api_key import ApiKey
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.listing import file_of
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -166,36 +165,6 @@ async def test_revoked_key_stops_and_stays_revoked(tenant: Tenant, issue_key: Ca
     assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
     listed = good(await tenant.owner.get("/api-keys?active=true&limit=200"))["data"]
     assert made["id"] not in {item["id"] for item in listed}
-
-
-async def file_of(app: FastAPI, path: str, token: str, during: Callable[[], Awaitable[object]]) -> str:
-    """Return what a client receives of a CSV file, and do something once it has the first rows of it."""
-    parts: list[bytes] = []
-
-    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
-
-    async def receive() -> dict[str, Any]:
-        return next(asked, None) or await asyncio.Future()
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        parts.append(message.get("body", b""))
-        if len([part for part in parts if part]) == 2:
-            await during()
-
-    plain, _, query = path.partition("?")
-    headers = {"accept": "text/csv", "authorization": f"Bearer {token}"}
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": f"/api/v1{plain}",
-        "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "app": app,
-    }
-    with contextlib.suppress(KeyEnded):
-        await app(scope, receive, send)
-    return b"".join(parts).decode()
 
 
 @pytest.mark.parametrize("by_session", [False, True], ids=["key", "session"])
