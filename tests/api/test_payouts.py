@@ -30,6 +30,7 @@ from models.payment import PaymentBalanceTransaction
 from repositories import payout as payouts
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
+from services import payout as payout_service
 from services import statement
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.test_creators import OTHER_BANK, Bureau
@@ -103,10 +104,10 @@ async def test_a_payout_that_is_given_up_is_answered_again_after_the_answer_was_
         assert row is not None
         # As its run writes it, before the process of the request died.
         given = command_id(None, principal or "", key)
-        outcome = numbered(
-            failed(payouts.state_of(row), code="payout.given_up", detail="An operator gave it up."), given
-        )
-        await payouts.write(session, outcome, command_id=given, transfer_id=None, at=datetime.now(UTC))
+        seen, now = payouts.state_of(row), datetime.now(UTC)
+        outcome = numbered(failed(seen, code="payout.given_up", detail="An operator gave it up."), given)
+        returned = await payout_service.give_back(session, seen, now=now)
+        await payouts.write(session, outcome, command_id=given, transfer_id=returned, at=now)
     path, wish = f"/billing/payouts/{made['id']}/give-up", {"reason": "It was not sent."}
     assert good(await bureau.at(operator).post(path, wish, key=key))["status"] == "failed"
     refused(await bureau.at(operator).post(path, wish, key=new_key()), 409, "payout.wrong_state")

@@ -24,6 +24,8 @@ MAX_REQUEST_ID_LENGTH = 108
 TOKEN_MARGIN = timedelta(seconds=60)
 #: Errors that say that nothing was sent.
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+#: The code of a refusal that is not about what was asked, but about who we are.
+CREDENTIALS_REFUSED = "paypal.credentials_refused"
 #: The same request, or another one on the same object, is still being worked on.
 IN_PROGRESS = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "ORDER_COMPLETION_IN_PROGRESS"})
 
@@ -123,7 +125,7 @@ def read(response: httpx2.Response, *, changes: bool) -> Json:
     if response.status_code == 409 or response.status_code >= 500 or issue in IN_PROGRESS:
         raise (OutcomeUnknown if changes else ProviderUnavailable)(detail, code=issue)
     if response.status_code == 401:
-        raise CredentialsRefused("PayPal rejected this system's credentials.", code="paypal.credentials_refused")
+        raise CredentialsRefused("PayPal rejected this system's credentials.", code=CREDENTIALS_REFUSED)
     links = {link.get("rel"): link.get("href") for link in body.get("links") or []}
     raise PayPalRefused(detail, code=issue, links=links)
 
