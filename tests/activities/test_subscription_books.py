@@ -171,7 +171,7 @@ async def test_invoice_of_a_period_is_neither_voided_nor_collected_by_us(
     (issued,) = await one.rows(InvoiceRow)
     operator = Actor(principal="kim", role=Role.OPERATOR)
     async with database.platform() as session:
-        with pytest.raises(WrongInvoiceState, match="of a subscription"):
+        with pytest.raises(WrongInvoiceState, match="for a subscription"):
             await invoice_end.void(session, operator, issued.id, new_id("cmd"), START)
         with pytest.raises(WrongInvoiceState, match="provider collects it"):
             await invoice_collection.begin_later(

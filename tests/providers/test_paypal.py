@@ -6,6 +6,7 @@ import pytest
 
 from domain.payment.snapshot import NOT_FOUND, BalanceTransactionKind, DisputeEvidence, ProviderStatus
 from providers.payments.base import ProviderRefused
+from providers.payments.paypal.client import CREDENTIALS_REFUSED
 from providers.payments.paypal.snapshots import snapshot
 from tests.support.paypal import a_payment
 
@@ -189,7 +190,7 @@ async def test_wrong_credentials_are_refused_without_telling_them(paypal):
     provider = await paypal.provider(client_secret="wrong-secret")
     with pytest.raises(ProviderRefused) as refused:
         await provider.create(a_payment(), idempotency_key="k")
-    assert refused.value.code == "invalid_client"
+    assert refused.value.code == CREDENTIALS_REFUSED
     assert "wrong-secret" not in refused.value.detail
 
 
