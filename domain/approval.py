@@ -37,6 +37,7 @@ class ApprovalAction(StrEnum):
     CREDIT_GRANT = "credits.grant"
     SPEND_REFUND = "credits.refund"
     PAYMENT_REFUND = "payment.refund"
+    USAGE_VOID = "usage.void_charge"
 
 
 class ApprovalRequired(Forbidden):

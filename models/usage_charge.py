@@ -25,6 +25,8 @@ class UsageChargeRow(Base):
         waits_for: why it could not be charged so far, as `domain.usage.charge.Waits` has it.
         spend_id: the spend; null until it is charged. Rows that have one never change.
         amount: what was charged, in minor units of credits.
+        voided_at: when an operator decided that it is never charged; the audit trail says who and why. Such rows never
+            change.
     """
 
     __tablename__ = "usage_charges"
@@ -33,6 +35,7 @@ class UsageChargeRow(Base):
             "num_nonnulls(spend_id, amount, charged_at) IN (0, 3) AND num_nonnulls(spend_id, waits_for) < 2",
             name="charged",
         ),
+        CheckConstraint("voided_at IS NULL OR num_nonnulls(spend_id, waits_for) = 0", name="voided"),
         Index("ix_usage_charges_due", "org_id", "due_at", postgresql_where=text("spend_id IS NULL")),
         Index("uq_usage_charges_use_id", "use_id", unique=True, postgresql_where=text("use_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "80"}},
@@ -50,6 +53,7 @@ class UsageChargeRow(Base):
     spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     amount: Mapped[int | None]
     charged_at: Mapped[datetime | None]
+    voided_at: Mapped[datetime | None]
 
 
 class MeterMonth(Base):

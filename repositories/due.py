@@ -38,11 +38,12 @@ _BATCHES = {
     """,
     "usage-charges": """
         WITH RECURSIVE place AS (
-            (SELECT c.org_id, c.due_at FROM usage_charges c WHERE c.spend_id IS NULL ORDER BY 1, 2 LIMIT 1)
+            (SELECT c.org_id, c.due_at FROM usage_charges c
+             WHERE c.spend_id IS NULL AND c.voided_at IS NULL ORDER BY 1, 2 LIMIT 1)
             UNION ALL
             SELECT n.* FROM place p CROSS JOIN LATERAL (
                 SELECT c.org_id, c.due_at FROM usage_charges c
-                WHERE c.spend_id IS NULL AND c.org_id > p.org_id ORDER BY 1, 2 LIMIT 1
+                WHERE c.spend_id IS NULL AND c.voided_at IS NULL AND c.org_id > p.org_id ORDER BY 1, 2 LIMIT 1
             ) n
         )
         SELECT min(due_at) FROM place WHERE due_at <= now()

@@ -196,7 +196,7 @@ _UNDER_WAY = text(f"""
         UNION ALL
         -- A use of an agent whose seller is closed is never charged.
         (SELECT DISTINCT 'uncharged_usage', to_char(c.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM') FROM usage_charges c
-         WHERE c.org_id = :org AND c.spend_id IS NULL AND NOT EXISTS (
+         WHERE c.org_id = :org AND c.spend_id IS NULL AND c.voided_at IS NULL AND NOT EXISTS (
              SELECT FROM marketplace_agreed_uses u JOIN organizations seller ON seller.id = u.payee_org_id
              WHERE u.id = c.use_id AND seller.status = 'closed'
          ) ORDER BY 2 LIMIT {LISTED})

@@ -18,6 +18,8 @@ from models.marketplace import MarketplaceAgreedUse
 from models.usage import UsageEventRow
 from models.usage_charge import MeterMonth, UsageChargeRow
 
+#: Neither charged nor void.
+_OPEN = and_(UsageChargeRow.spend_id.is_(None), UsageChargeRow.voided_at.is_(None))
 _SPENDER = ("agent_id", "department_id", "project_id", "run_id", "key_id")
 
 
@@ -51,7 +53,7 @@ class Due:
 async def next_organization(session: AsyncSession, after: str, due_before: datetime) -> str | None:
     """Return the first organization after a place that has something to be charged."""
     row = UsageChargeRow
-    query = select(row.org_id).where(row.spend_id.is_(None), row.org_id > after, row.due_at <= due_before)
+    query = select(row.org_id).where(_OPEN, row.org_id > after, row.due_at <= due_before)
     return (await session.scalars(query.order_by(row.org_id).limit(1))).one_or_none()
 
 
@@ -62,7 +64,7 @@ async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: i
     query = (
         select(row, *_said(event))
         .outerjoin(event, same)
-        .where(row.org_id == org_id, row.spend_id.is_(None), row.use_id.is_(None), row.due_at <= due_before)
+        .where(row.org_id == org_id, _OPEN, row.use_id.is_(None), row.due_at <= due_before)
         .order_by(row.due_at, row.event)
         .limit(limit)
     )
@@ -103,9 +105,7 @@ def _due(
 async def due_uses(session: AsyncSession, org_id: str, due_before: datetime, limit: int) -> list[UUID]:
     """Return the events that report uses of agents and are to be charged, what came in first before the rest."""
     row = UsageChargeRow
-    query = select(row.event).where(
-        row.org_id == org_id, row.spend_id.is_(None), row.use_id.is_not(None), row.due_at <= due_before
-    )
+    query = select(row.event).where(row.org_id == org_id, _OPEN, row.use_id.is_not(None), row.due_at <= due_before)
     return list(await session.scalars(query.order_by(row.due_at, row.event).limit(limit)))
 
 
@@ -123,7 +123,7 @@ async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_befo
     query = (
         select(row, *_said(said))
         .outerjoin(said, same)
-        .where(row.org_id == org_id, row.event == event, row.spend_id.is_(None), row.due_at <= due_before)
+        .where(row.org_id == org_id, row.event == event, _OPEN, row.due_at <= due_before)
         .with_for_update(of=row)
     )
     found = (await session.execute(query)).one_or_none()
@@ -175,6 +175,12 @@ async def postpone(session: AsyncSession, org_id: str, events: Sequence[UUID], w
     await session.execute(_of(org_id, events).values(waits_for=waits.value, due_at=until))
 
 
+async def void(session: AsyncSession, row: UsageChargeRow, at: datetime) -> None:
+    """Write that an event is never charged; what it waited for ends."""
+    row.voided_at, row.waits_for = at, None
+    await session.flush()
+
+
 def _of(org_id: str, events: Sequence[UUID]) -> Any:
     return update(UsageChargeRow).where(UsageChargeRow.org_id == org_id, UsageChargeRow.event.in_(events))
 
@@ -186,6 +192,8 @@ async def of_events(session: AsyncSession, org_id: str, events: Collection[UUID]
     return {row.event: row for row in rows}
 
 
+#: The act of an operator who voids a charge, in the audit trail; its details name the `event` as it is stored.
+VOIDED = "usage.void_charge"
 #: What `verify` proves about the charges of usage events.
 INVARIANTS = (
     Invariant(
@@ -205,6 +213,22 @@ INVARIANTS = (
         FROM public.usage_charges c
         JOIN public.usage_events e ON e.org_id = c.org_id AND e.occurred_at = c.occurred_at AND e.id = c.event
         WHERE e.spend_id IS NOT NULL
+        """,
+    ),
+    Invariant(
+        name="every void charge of a usage event has no spend, and a reason in the audit trail",
+        table="public.usage_charges",
+        unit="charges",
+        violations=f"""
+        SELECT c.org_id || ' event ' || c.event || ': void, and ' ||
+            coalesce('its spend is ' || s.id, 'nobody is named who voided it')
+        FROM public.usage_charges c LEFT JOIN ledger.spends s ON s.org_id = c.org_id AND s.idempotency_key IN (
+            concat('use:', c.org_id, ':usage:', c.event), concat('use:', c.org_id, ':usage:', c.event, ':forced')
+        )
+        WHERE c.voided_at IS NOT NULL AND (s.id IS NOT NULL OR NOT EXISTS (
+            SELECT FROM public.audit_log a
+            WHERE a.org_id = c.org_id AND a.action = '{VOIDED}' AND a.details ->> 'event' = c.event::text
+        ))
         """,
     ),
     Invariant(

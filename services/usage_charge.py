@@ -14,16 +14,18 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Actor
 from domain.credits import CreditPrice
-from domain.errors import DomainError, Unavailable, other_request
+from domain.errors import DomainError, NotFound, Unavailable, other_request
 from domain.ids import is_id, uuid_id, uuid_of
 from domain.metering.charges import parse_charge
-from domain.usage.charge import Part, Waits, credits_of
+from domain.usage.charge import Part, Waits, check_voidable, credits_of
 from domain.usage.paid_call import beyond_key
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
 from models.meter import MeterRow
-from repositories import alert, debt, meter, usage_bill, usage_paid
+from models.usage_charge import UsageChargeRow
+from repositories import alert, audit, debt, meter, usage_bill, usage_paid
 from repositories import usage_charge as charges
 from repositories.spend_rate import in_force, rate_of
 from repositories.usage_charge import Due
@@ -235,6 +237,43 @@ async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
         assert answer.spend_id is not None
         taken.append(answer.spend_id)
     return taken
+
+
+async def void(
+    session: AsyncSession, actor: Actor, org_id: str, event: UUID, *, reason: str, at: datetime
+) -> UsageChargeRow:
+    """Have an event that waits for an operator never charged; voiding it again changes nothing.
+
+    Args:
+        session: of the platform.
+        actor: the operator.
+        org_id: whose event it is.
+        event: which one.
+        reason: why, for the audit trail.
+        at: when.
+
+    Raises:
+        NotFound: the organization has no such event that is charged.
+        NotVoidable: it does not wait for an operator, or reports the use of an agent.
+    """
+    # A run of charges that has read the event is over, and the next one finds it void.
+    await debt.lock(session, org_id)
+    row = await voidable(session, org_id, event)
+    if row.voided_at is None:
+        details = {"reason": reason, "waited_for": row.waits_for, "event": str(event)}
+        await charges.void(session, row, at)
+        await audit.record(session, actor, charges.VOIDED, uuid_id("uev", event), details, org_id)
+    return row
+
+
+async def voidable(session: AsyncSession, org_id: str, event: UUID) -> UsageChargeRow:
+    """Return the charge of an event that can be voided, or is void. Raises as `void`."""
+    row = (await charges.of_events(session, org_id, [event])).get(event)
+    if row is None:
+        raise NotFound("The organization has no such event, or it is not charged.")
+    if row.voided_at is None:
+        check_voidable(row.waits_for, is_use=row.use_id is not None)
+    return row
 
 
 async def wait(

@@ -32,6 +32,30 @@ class Waits(StrEnum):
     LIMIT = "limit"
 
 
+#: What waits for an operator, and for which nothing may come: only then is a charge voided.
+VOIDABLE = frozenset({Waits.AMOUNT, Waits.EVENT, Waits.BOOKS})
+
+
+class NotVoidable(Conflict):
+    """The charge does not wait for an operator, or is for the use of an agent."""
+
+    code = "usage.not_voidable"
+
+
+def check_voidable(waits_for: str | None, *, is_use: bool) -> None:
+    """Refuse to void what can still be charged, was charged, or is owed to a creator too.
+
+    Raises:
+        NotVoidable.
+    """
+    if is_use:
+        raise NotVoidable("The event reports the use of an agent, and a part of its price is its creator's.")
+    if waits_for not in VOIDABLE:
+        raise NotVoidable(
+            "The charge does not wait for an operator. Only one that waits for amount, event or books is voided."
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """What one charged meter counted of an event.

@@ -8,7 +8,17 @@ GRANT SELECT, INSERT, UPDATE (due_at, waits_for, spend_id, amount, charged_at) O
 GRANT SELECT, INSERT, UPDATE (charged) ON meter_months TO bursar_platform;
 GRANT UPDATE (charged_at) ON meters TO bursar_platform;
 
--- What was charged stays charged.
+-- What was charged stays charged, and what an operator has voided is never charged.
 DROP TRIGGER IF EXISTS refuse_change ON usage_charges;
 CREATE TRIGGER refuse_change BEFORE UPDATE ON usage_charges
     FOR EACH ROW WHEN (OLD.spend_id IS NOT NULL) EXECUTE FUNCTION refuse_change();
+DROP TRIGGER IF EXISTS stays_void ON usage_charges;
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'usage_charges'::regclass AND attname = 'voided_at') THEN
+        GRANT UPDATE (voided_at) ON usage_charges TO bursar_platform;
+        CREATE TRIGGER stays_void BEFORE UPDATE ON usage_charges
+            FOR EACH ROW WHEN (OLD.voided_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
+    END IF;
+END
+$$;

@@ -122,6 +122,10 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/usage/events"): (Permission.METER, {"specversion": "1.0", "id": "a", "source": "a", "type": "a"}),
     ("POST", "/usage/estimate"): (Permission.READ, {"model": "nobody's", "usage": {"input_tokens": 1}}),
     ("POST", "/billing/usage/sync"): (Permission.OPERATE, {}),
+    ("POST", f"/usage/charges/uev_{NOBODY}/void"): (
+        Permission.OPERATE,
+        {"organization_id": f"org_{NOBODY}", "reason": "a"},
+    ),
     ("POST", "/usage/meters"): (
         Permission.MANAGE_METERS,
         {"name": "access", "event_type": "of-no-event", "aggregation": "count"},
@@ -213,6 +217,7 @@ STAND_INS = {
     f"prl_{NOBODY}": "{rule_id}",
     f"rcn_{NOBODY}": "{run_id}",
     f"rev_{NOBODY}": "{event_id}",
+    f"uev_{NOBODY}": "{event_id}",
     f"dif_{NOBODY}": "{difference_id}",
     f"apv_{NOBODY}": "{approval_id}",
     f"po_{NOBODY}": "{payout_id}",

@@ -128,6 +128,7 @@ FOUNDATION = {
     "/usage/meters": {"post", "get"},
     "/usage/meters/{meter_id}": {"get", "delete"},
     "/usage/meters/{meter_id}/charge": {"post"},
+    "/usage/charges/{event_id}/void": {"post"},
     "/projects": {"post", "get"},
     "/projects/{slug}": {"get", "patch"},
     "/projects/{slug}/deploy": {"post", "delete"},

@@ -21,7 +21,11 @@ CHARGE = """
 INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, due_at)
 SELECT 'org_' || n, uuidv7(), now(), '{}', '{}', now() - n * interval '1 minute' FROM generate_series(-1, 3) n
 """
-CHARGED = "UPDATE usage_charges SET spend_id = uuidv7(), amount = 1, charged_at = now() WHERE due_at < now()"
+VOID = "UPDATE usage_charges SET voided_at = now() WHERE org_id = 'org_3'"
+CHARGED = """
+UPDATE usage_charges SET spend_id = uuidv7(), amount = 1, charged_at = now()
+WHERE due_at < now() AND voided_at IS NULL
+"""
 PRIORS = """
 INSERT INTO reputation_priors (dimension, day, newcomer_e6, proven_e6, newcomer_good_e6, newcomer_bad_e6,
     proven_good_e6, proven_bad_e6) VALUES ('quality', $1, 1, 1, 1, 1, 1, 1)
@@ -71,6 +75,8 @@ async def test_oldest_thing_of_every_batch_is_shown_until_it_is_done(fresh_datab
         assert found["subscription-accrual"] == datetime(2026, 2, 1, tzinfo=UTC)
         assert found["reputation-decay"] == datetime(before.year, before.month, before.day, tzinfo=UTC)
         assert "reputation-decay" not in await oldest_due(pool, nights=False)
+        await owner.execute(VOID)
+        assert (await oldest_due(pool))["usage-charges"] == charged + timedelta(minutes=1)
 
         await owner.execute("SELECT ledger.expire_holds(now(), 10)")
         await owner.execute("SELECT ledger.expire_lots(now(), 10)")

@@ -7,6 +7,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.approvals import override_by_two
 from api.auth import SpendingKeyDep, require
 from api.body import takes_lines
 from api.deps import DepsDep, TemporalDep
@@ -16,18 +17,30 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.usage.periods import StartDate, period
-from api.v1.usage.schemas import EVENTS_BODY, EstimateRequest, EstimateView, EventResult, EventsView, SyncView
+from api.v1.usage.schemas import (
+    EVENTS_BODY,
+    ChargeVoid,
+    EstimateRequest,
+    EstimateView,
+    EventChargeView,
+    EventResult,
+    EventsView,
+    SyncView,
+)
 from contracts.runs import usage_sync_run
 from contracts.usage import UsageSync
 from domain.access import Actor, Permission
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.ids import is_id, uuid_of
 from domain.organization import OrganizationClosed
 from domain.usage.call import call_of
+from domain.usage.charge import NotVoidable
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
 from repositories import agent as agents
 from repositories import audit
 from runtime import reach
-from services import usage
+from services import usage, usage_charge
 from services.rating import Rates, Use, rate_uses
 from services.usage import Status
 from services.usage_judge import Delivery
@@ -167,3 +180,39 @@ async def sync_usage(
         return SyncView(workflow_id=run.workflow_id)
 
     return await once.run(start, status_code=202)
+
+
+@router.post(
+    "/usage/charges/{event_id}/void",
+    response_model=EventChargeView,
+    responses=errors(NotFound, NotVoidable, ApprovalRequired, (Conflict, "approval.same_operator")),
+)
+async def void_usage_charge(
+    event_id: str,
+    body: ChargeVoid,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Void the charge of a usage event that waits for `amount`, `event` or `books`: it is never charged.
+
+    The event stays in the log. Voiding the charge again changes nothing, and nothing undoes it. It can take two
+    operators.
+    """
+
+    async def act() -> EventChargeView:
+        if not is_id(event_id, "uev"):
+            raise NotFound("There is no such event.")
+        event = uuid_of(event_id)
+        async with deps.database.platform() as session:
+            seen = await usage_charge.voidable(session, body.organization_id, event)
+            if seen.voided_at is not None:
+                return EventChargeView.of(seen)
+        await override_by_two(deps, actor, command, ApprovalAction.USAGE_VOID, event_id, body.model_dump(mode="json"))
+        async with deps.database.platform() as session:
+            row = await usage_charge.void(
+                session, actor, body.organization_id, event, reason=body.reason, at=datetime.now(UTC)
+            )
+            return EventChargeView.of(row)
+
+    return await command.run(act)

@@ -3,11 +3,22 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from api.fields import AgentId, Amount, Exact, Moment, RequestModel, ResponseModel, SearchText, example
+from api.fields import (
+    AgentId,
+    Amount,
+    Exact,
+    Moment,
+    Note,
+    OrganizationId,
+    RequestModel,
+    ResponseModel,
+    SearchText,
+    example,
+)
 from domain.ids import uuid_id
 from domain.metering.adapters import ModelCall
 from domain.metering.amounts import format_pico
@@ -169,10 +180,23 @@ def split_money(sums: Mapping[str, int]) -> list[str]:
     return [format_pico(sums[name]) for name in _PICO]
 
 
+class ChargeVoid(RequestModel):
+    """Why a usage event is never charged."""
+
+    model_config = example(organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", reason="The reporter counted in bytes.")
+
+    organization_id: OrganizationId
+    reason: Annotated[Note, StringConstraints(min_length=1)] = Field(
+        description="Kept in the audit trail, which the organization reads too."
+    )
+
+
 class EventChargeView(ResponseModel):
     """The outcome of the charge of one event."""
 
-    status: Literal["due", "waiting", "charged"]
+    status: Literal["due", "waiting", "charged", "void"] = Field(
+        description="`void`: an operator decided that it is never charged. The audit trail says why."
+    )
     waits_for: str | None = Field(
         description=(
             "`rate`: it waits for an exchange rate of its currency. `amount`, `event`, `books`: for an operator, who "
@@ -187,12 +211,18 @@ class EventChargeView(ResponseModel):
     def of(cls, row: UsageChargeRow) -> "EventChargeView":
         """Show a row."""
         return cls(
-            status="charged" if row.spend_id is not None else "due" if row.waits_for is None else "waiting",
+            status=_charge_status(row),
             waits_for=row.waits_for,
             amount=None if row.amount is None else format_amount(row.amount, CREDIT),
             spend_id=None if row.spend_id is None else uuid_id("spd", row.spend_id),
             charged_at=row.charged_at,
         )
+
+
+def _charge_status(row: UsageChargeRow) -> Literal["due", "waiting", "charged", "void"]:
+    if row.voided_at is not None:
+        return "void"
+    return "charged" if row.spend_id is not None else "due" if row.waits_for is None else "waiting"
 
 
 class UsageEventView(ResponseModel):

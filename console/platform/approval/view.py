@@ -23,6 +23,7 @@ _WORDS: Mapping[str, str] = {
     ApprovalAction.CREDIT_GRANT: "Grant credits",
     ApprovalAction.SPEND_REFUND: "Refund used credits",
     ApprovalAction.PAYMENT_REFUND: "Refund a payment",
+    ApprovalAction.USAGE_VOID: "Void a charge of usage",
 }
 
 

@@ -98,7 +98,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "org_id event meters use_id spend_id",
             FINANCIAL: "quantities amount",
-            TECHNICAL: "occurred_at month due_at waits_for charged_at",
+            TECHNICAL: "occurred_at month due_at waits_for charged_at voided_at",
         },
     ),
     "usage_bills": Place(
