@@ -43,7 +43,10 @@ _MAY_BE_DUE = """(
 ) AND (p.status IS NULL OR p.status = 'failed')
     AND (
         o.status <> 'closed' OR (o.status_at AT TIME ZONE 'UTC')::date >= $1
-        OR EXISTS (SELECT FROM usage_bills b WHERE b.org_id = o.id AND b.month <= $1 AND b.billed_at IS NULL)
+        OR EXISTS (
+            SELECT FROM usage_bills b JOIN usage_bill_sums s USING (org_id, month, number)
+            WHERE b.org_id = o.id AND b.month <= $1 AND b.billed_at IS NULL
+        )
     )"""
 # The cursor moves over every organization, so that a run reads each once, whoever is due, and one that begins again is
 # soon where it was.

@@ -40,6 +40,7 @@ from providers.payments.base import ProviderRefused
 from providers.tax.service import TaxQuestion
 from repositories import billing_terms
 from repositories import invoice_collection as collections
+from repositories import organization as organizations
 from repositories.invoice import CreditsAtHand
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
@@ -681,6 +682,21 @@ async def test_late_usage_that_a_closed_organization_had_is_invoiced_and_its_com
     await _run(page, date(2026, 2, 1), at(date(2026, 3, 3)))
     await _run(page, date(2026, 3, 1), at(date(2026, 4, 3)))
     assert [row.subtotal_minor for row in await page.market.invoices(org)] == [5_000, 500]
+    await prove_all(page.urls)
+
+
+async def test_usage_that_is_sent_again_after_its_bill_keeps_no_organization_open(page: Page) -> None:
+    org = await page.market.debtor(JANUARY)
+    used, again = at(date(2026, 1, 20)), at(date(2026, 2, 10))
+    await page.market.use(org, used, 5, event_id="once")
+    await _run(page, JANUARY, OVER)
+    await page.market.use(org, used, 5, event_id="once", received=again)
+    async with page.database.platform() as session:
+        assert "unbilled_usage" not in await organizations.under_way(session, org)
+    await _run(page, date(2026, 2, 1), at(date(2026, 3, 3)))
+    async with page.database.platform() as session:
+        assert "unbilled_usage" not in await organizations.under_way(session, org)
+    assert [row.subtotal_minor for row in await page.market.invoices(org)] == [500]
     await prove_all(page.urls)
 
 
