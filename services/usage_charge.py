@@ -14,13 +14,16 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain import accounts
 from domain.access import Actor
 from domain.credits import CreditPrice
 from domain.errors import DomainError, NotFound, Unavailable, other_request
 from domain.ids import is_id, uuid_id, uuid_of
 from domain.metering.charges import parse_charge
+from domain.money import CREDIT, MAX_AMOUNT_MINOR
 from domain.usage.charge import Part, Waits, check_voidable, credits_of
 from domain.usage.paid_call import beyond_key
+from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome, Spender
 from models.meter import MeterRow
@@ -37,7 +40,7 @@ AGAIN = timedelta(hours=1)
 PRINCIPAL = "usage-charges"
 _WHY = {
     Waits.RATE: "cost something in a currency that has no exchange rate",
-    Waits.AMOUNT: "cost more than one charge may be",
+    Waits.AMOUNT: "cost more than one charge may be, or than their organization may owe",
     Waits.EVENT: "lie in a month that was detached",
     Waits.BOOKS: "are refused by the books",
     Waits.CREDITS: "report uses of agents for which the credits do not suffice",
@@ -62,6 +65,7 @@ class _Charging:
         rates: by currency, how many of it one of the price's currency is worth at that time.
         paid: what spends have paid for calls that they pay in part, and still hold, by the calls' digests.
         months: how much of what each meter counted of a month is charged.
+        room_minor: how much may still be charged until the organization owes the most that it may owe.
         billed: how much of it is on sealed bills, which comes before what is charged now.
         changed: those of the months that this changes.
         spent: the spend and the amount of each event that was charged.
@@ -76,6 +80,7 @@ class _Charging:
     meters: Mapping[int, MeterRow]
     paid: Mapping[UUID, usage_paid.Payment]
     months: dict[tuple[int, date], Decimal]
+    room_minor: int
     billed: Mapping[tuple[int, date], Decimal]
     changed: set[tuple[int, date]] = field(default_factory=set)
     spent: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
@@ -111,6 +116,7 @@ async def charge_due(
         meters=await meter.numbered(session, numbers),
         paid=await _paid(session, spending, org_id, due, at),
         months=await charges.charged_before(session, org_id, numbers, months),
+        room_minor=await _room(connection, org_id),
         billed=await usage_bill.sealed_quantities(connection, org_id, months),
     )
     await _charge(work, due)
@@ -127,6 +133,7 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
     """
     months = dict(work.months)
     spends, waiting, captures = _price(work, group, months)
+    charged_minor = sum(spend.amount_minor for spend in spends.values())
     try:
         # The driver's own: SQLAlchemy sets a savepoint once a statement of its own follows.
         async with work.connection.transaction():
@@ -149,6 +156,17 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
     }
     work.changed |= {place for place, charged in months.items() if work.months.get(place) != charged}
     work.months = months
+    work.room_minor -= charged_minor
+
+
+async def _room(connection: asyncpg.Connection, org_id: str) -> int:
+    """Return how much an organization can be charged until it owes as much as one charge may be.
+
+    Sums of the books hold thousands of such amounts and not more, and whoever reports usage chooses its quantity.
+    """
+    credits, debts = accounts.org_credits(org_id), accounts.org_debt(org_id, CREDIT)
+    held, owed = await Ledger(connection).balances([credits, debts])
+    return MAX_AMOUNT_MINOR + held.posted_minor - held.pending_minor + owed.posted_minor
 
 
 def _price(
@@ -162,6 +180,7 @@ def _price(
     spends: dict[UUID, NewSpend] = {}
     waiting: dict[UUID, Waits] = {}
     captures: dict[UUID, tuple[UUID, int]] = {}
+    room_minor = work.room_minor
     for each in group:
         amount = _amount(work, each, months)
         if isinstance(amount, Waits):
@@ -173,6 +192,11 @@ def _price(
             if held := min(amount, paid.held_minor):
                 captures[each.event] = (paid.spend_id, held)
                 amount -= held
+        if amount > max(0, room_minor):  # what is free is never too much
+            captures.pop(each.event, None)
+            waiting[each.event] = Waits.AMOUNT
+            continue
+        room_minor -= amount
         spends[each.event] = _spend(each, amount)
         for number, quantity in each.meters.items():
             place = (number, each.month)

@@ -20,7 +20,7 @@ class Waits(StrEnum):
 
     #: It costs something in a currency in which credits have no price, and that has no exchange rate.
     RATE = "rate"
-    #: It costs more than one charge may be.
+    #: It costs more than one charge may be, or would have its organization owe more than that.
     AMOUNT = "amount"
     #: The event is not there, because its month was detached.
     EVENT = "event"

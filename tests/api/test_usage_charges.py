@@ -379,6 +379,29 @@ def test_organizations_are_charged_in_turns_until_a_round_has_no_full_page() -> 
     assert (progress.charged, progress.waiting) == (4, 1)
 
 
+async def test_usage_makes_no_organization_owe_more_than_one_charge_may_be(
+    payer: Tenant, operator: Caller, database: Database
+) -> None:
+    type_ = kind()
+    await charged_meter(payer.owner, operator, type_)
+    first, second, small = (event(type=type_, data={"n": n}) for n in (900_000_000, 200_000_000, 100_000_000))
+    await send(payer.owner, first)
+    await sweep(database)
+    # Together in one page: what is left goes to whichever fits.
+    await send(payer.owner, second)
+    await send(payer.owner, small)
+    await sweep(database)
+    found = await charges(payer.owner)
+    assert (found[first["id"]][0], found[second["id"]], found[small["id"]][0]) == (
+        "charged",
+        ("waiting", "amount"),
+        "charged",
+    )
+    await grant(operator, payer.org_id, "500000000")
+    await sweep(database, hours=2)
+    assert (await charges(payer.owner))[second["id"]] == ("charged", "200000000.00")
+
+
 async def test_organization_is_not_closed_before_its_usage_is_charged(
     new_tenant: Any, operator: Caller, database: Database
 ) -> None:
