@@ -114,6 +114,7 @@ def as_meter(row: MeterRow) -> Meter:
         dimensions=tuple(row.dimensions),
         is_charged=row.charged_at is not None,
         currency=row.currency,
+        price=row.price,
         is_own=row.org_id is not None,
     )
 

@@ -12,6 +12,7 @@ from domain.access import Actor
 from domain.billing_terms import USUAL, BillingTerms, UsageMode
 from domain.errors import DomainError, Invalid
 from domain.metering.adapters import ModelCall
+from domain.metering.charges import Charge, parse_charge
 from domain.spend.scope import Known, Named, SpendingKey, scope_of
 from domain.usage.arrears import Billed, EventCost, Metered, Source, billed_parts
 from domain.usage.call import Cost, call_of
@@ -81,9 +82,9 @@ class Context:
     """The data that events are validated by: the objects that they name, and the meters that read them.
 
     `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
-    department and project, which many events name alike; `terms` how the organization pays. `sold` is what uses cost
-    of the agents of the marketplace that are named, or why they are not sold, and `unpaid` the agents whose work is
-    paid as such a use only.
+    department and project, which many events name alike; `charges` the prices of meters; `terms` how the organization
+    pays. `sold` is what uses cost of the agents of the marketplace that are named, or why they are not sold, and
+    `unpaid` the agents whose work is paid as such a use only.
     """
 
     delivery: Delivery
@@ -96,6 +97,13 @@ class Context:
     claims: usage_paid.Claims
     terms: BillingTerms = USUAL
     scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
+    charges: dict[int, Charge] = field(default_factory=dict)
+
+    def charge_of(self, meter: Meter) -> Charge | None:
+        """Return the price of a meter, which is read once for all events."""
+        if meter.price is not None and meter.number not in self.charges:
+            self.charges[meter.number] = parse_charge(meter.price)
+        return self.charges.get(meter.number)
 
     @property
     def in_arrears(self) -> bool:
@@ -166,7 +174,12 @@ def _bill(context: Context, judged: Judged) -> None:
         return
     counted = {reading.meter: reading.quantity for reading in judged.readings}
     metered = [
-        Metered(number=meter.number, quantity=counted[meter.number], currency=meter.currency)
+        Metered(
+            number=meter.number,
+            quantity=counted[meter.number],
+            currency=meter.currency,
+            charge=context.charge_of(meter),
+        )
         for meter in judged.charging
     ]
     try:

@@ -11,6 +11,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.errors import Invalid
+from domain.metering.amounts import minor_pico
+from domain.metering.charges import Charge, rate_quantity
+from domain.money import MAX_AMOUNT_MINOR, format_amount
+from domain.usage.event import InvalidEvent
 
 
 class OtherCurrency(Invalid):
@@ -54,11 +58,12 @@ class Billed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metered:
-    """What a charged meter counted of an event; `currency` is that of its price, None where it has none."""
+    """What a charged meter counted of an event, and its price; `charge` and `currency` are None where it has none."""
 
     number: int
     quantity: Decimal
     currency: str | None
+    charge: Charge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,7 @@ def billed_parts(metered: Sequence[Metered], cost: EventCost | None, currency: s
 
     Raises:
         OtherCurrency: one of the prices is in another currency; none is converted silently.
+        InvalidEvent: it costs more by itself than an invoice may come to, and its month could not be invoiced.
     """
     parts = [
         Billed(source=Source.METER, ref=str(each.number), quantity=each.quantity)
@@ -96,6 +102,13 @@ def billed_parts(metered: Sequence[Metered], cost: EventCost | None, currency: s
         others.add(cost.currency)
     for other in others - {currency}:
         raise OtherCurrency(f"The organization is invoiced in {currency}, and the event costs {other}.")
+    most_pico = MAX_AMOUNT_MINOR * minor_pico(currency)
+    for each in metered:
+        if each.charge is not None and rate_quantity(each.quantity, each.charge) > most_pico:
+            raise InvalidEvent(
+                "The event costs more than an invoice may come to, which is "
+                f"{format_amount(MAX_AMOUNT_MINOR, currency)} {currency}. Correct its quantity."
+            )
     return tuple(parts)
 
 

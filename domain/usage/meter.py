@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -50,6 +50,7 @@ class Meter:
         dimensions: attributes of events, or places in `data`, that it is kept by.
         is_charged: the organization is charged for what it counts, by its own price if it has one.
         currency: of its price; None for a meter without one.
+        price: what its quantities cost, as `domain.metering.charges.parse_charge` reads it.
         is_own: an organization made it, and not the platform.
     """
 
@@ -61,6 +62,7 @@ class Meter:
     dimensions: tuple[str, ...] = ()
     is_charged: bool = False
     currency: str | None = None
+    price: Mapping[str, object] | None = field(default=None, hash=False)
     is_own: bool = False
 
 

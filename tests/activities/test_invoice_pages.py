@@ -685,6 +685,18 @@ async def test_late_usage_that_a_closed_organization_had_is_invoiced_and_its_com
     await prove_all(page.urls)
 
 
+async def test_event_that_no_invoice_can_hold_is_refused_and_the_rest_of_the_month_is_invoiced(page: Page) -> None:
+    org = await page.market.debtor(JANUARY)
+    # Each unit beyond five costs a dollar, and an invoice comes to 10^13 dollars at most.
+    metered = await page.market.meter(org, "1", at(JANUARY, 6))
+    with pytest.raises(AssertionError, match="more than an invoice may come to"):
+        await page.market.report(org, metered, at(date(2026, 1, 20)), {"n": 10**13 + 6})
+    await page.market.report(org, metered, at(date(2026, 1, 20)), {"n": 9})
+    await _run(page, JANUARY, OVER)
+    assert [row.subtotal_minor for row in await page.market.invoices(org)] == [400]
+    await prove_all(page.urls)
+
+
 async def test_usage_that_is_sent_again_after_its_bill_keeps_no_organization_open(page: Page) -> None:
     org = await page.market.debtor(JANUARY)
     used, again = at(date(2026, 1, 20)), at(date(2026, 2, 10))
