@@ -54,7 +54,8 @@ _TOLD = Kind(closed_by=OPERATOR, severity=Severity.INFO)
 
 #: Every kind that code raises. Rules name theirs themselves; of those, the ones that call somebody are here too.
 KINDS: Mapping[str, Kind] = {
-    "api_key.made_by_operator": Kind(closed_by=OPERATOR),
+    # A warning can be kept from everybody, because operators set who is notified of warnings.
+    "api_key.made_by_operator": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "api_key.made_for_signatory": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "approval.requested": Kind(closed_by="its decision"),
     "billing.invoice_failed": Kind(closed_by=OPERATOR),

@@ -308,6 +308,8 @@ async def test_key_that_refunds_and_that_an_operator_issued_is_an_alert(
     raised = good(await tenant.owner.get("/alerts?kind=api_key.made_by_operator"))["data"]
     listed = {key["id"]: key["role"] for key in good(await tenant.owner.get("/api-keys"))["data"]}
     assert sorted(listed[alert["subject"]] for alert in raised) == ["admin", "finance", "owner"]
+    # A warning could be kept from everybody, because operators set who is notified of warnings.
+    assert {alert["severity"] for alert in raised} == {"critical"}
 
 
 async def test_refund_of_a_large_payment_is_sent_to_its_run_once_two_agree(
