@@ -42,6 +42,23 @@ async def lock(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
     return None if state is None else _STATE.validate_python(state)
 
 
+async def of(session: AsyncSession, org_id: str) -> Sequence[WebhookEndpointRow]:
+    """Return the endpoints of an organization that nobody has deleted."""
+    row = WebhookEndpointRow
+    query = select(row).where(row.org_id == org_id, row.status != EndpointStatus.DELETED.value).order_by(row.id)
+    return (await session.scalars(query)).all()
+
+
+async def lock_of(session: AsyncSession, org_id: str) -> list[Endpoint]:
+    """Keep every other writer out of an organization's endpoints, and return what the books hold of each that is there.
+
+    Whoever has locked one may go on to lock the organization, so these are locked before it.
+    """
+    row = WebhookEndpointRow
+    query = select(row.state).where(row.org_id == org_id, row.status != EndpointStatus.DELETED.value)
+    return [_STATE.validate_python(state) for state in await session.scalars(query.order_by(row.id).with_for_update())]
+
+
 async def get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow | None:
     """Return an endpoint when the session may see it, one that is deleted as well."""
     if not is_id(endpoint_id, "whe"):

@@ -17,7 +17,9 @@ from repositories import api_key, audit, debt, event
 from repositories import organization as organizations
 from repositories import session as sessions
 from repositories import summary as summaries
+from repositories import webhook_endpoint as endpoints
 from runtime.database import Database, driver_connection
+from services import webhook_endpoint
 
 _S = OrganizationStatus
 
@@ -76,9 +78,10 @@ async def resume(session: AsyncSession, actor: Actor, organization_id: str, *, n
 async def close(
     session: AsyncSession, actor: Actor, organization_id: str, *, reason: str | None, now: datetime
 ) -> Organization:
-    """Close an organization that has nothing left, for good, and revoke its keys, sessions and links.
+    """Close an organization that has nothing left, for good.
 
-    Closing it again changes nothing.
+    Its keys, sessions and links are revoked, and its webhook endpoints disabled; their runs have to be told. Closing it
+    again changes nothing, but disables endpoints that an earlier release left enabled.
     Its credits are locked before it is looked at, so what is paid keeps it open, or comes later and raises an alert.
     Needs the platform's session.
 
@@ -89,8 +92,11 @@ async def close(
     await organizations.get(session, organization_id)
     await debt.lock(session, organization_id)
     await _lock_credits(session, organization_id)
+    # Before the organization: who changes one locks it and then the organization.
+    await endpoints.lock_of(session, organization_id)
     row = await organizations.lock_whole(session, organization_id)
     if row.status == _S.CLOSED.value:
+        await webhook_endpoint.disable_all(session, actor, organization_id, now=now)
         return row
     left = await _left(session, organization_id, now)
     if left:
@@ -102,6 +108,7 @@ async def close(
     await api_key.revoke_all(session, organization_id)
     # Some have no key there: what a link of an operator opened hangs on the operator's key.
     await sessions.end_all(session, organization_id, actor.qualified())
+    await webhook_endpoint.disable_all(session, actor, organization_id, now=now)
     return row
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict, Invalid, NotFound, other_request
 from domain.events import Event
+from domain.organization import OrganizationClosed, OrganizationStatus
 from domain.text import rfc3339
 from domain.webhook import endpoint as rules
 from domain.webhook.delivery import DeliveryStatus
@@ -75,10 +76,11 @@ async def create(
 
     Raises:
         SecretMissing: no encryption key is set to seal its keys with.
+        OrganizationClosed: its organization was closed meanwhile.
         Conflict: `webhook.limit_reached`.
         IdempotencyConflict: the command made another one, or one that is deleted by now.
     """
-    await organization.lock(session, wanted.org_id)
+    held = await organization.lock(session, wanted.org_id)
     asked = {
         "types": list(wanted.types),
         _ASKED: _digest(
@@ -93,6 +95,8 @@ async def create(
     if made is not None:
         await _refuse_other(session, made, wanted, asked)
         return made, None
+    if held.status == OrganizationStatus.CLOSED.value:
+        raise OrganizationClosed("The organization is closed.", extra={"organization_id": wanted.org_id})
     if await endpoints.count(session, wanted.org_id) >= MOST:
         raise Conflict(
             f"The organization has {MOST} webhook endpoints. Delete one first.",
@@ -147,6 +151,7 @@ async def change(
     Raises:
         NotFound: there is none.
         WrongEndpointState: an operator paused it.
+        OrganizationClosed: it is to be enabled, and its organization was closed.
         IdempotencyConflict: the command did something else.
     """
     held = await _locked(session, endpoint_id)
@@ -156,6 +161,7 @@ async def change(
         outcome = rules.noted(held, "changed", actor=by, **asked)
         columns = dict(changed)
         if status == EndpointStatus.ENABLED.value and held.status is not EndpointStatus.ENABLED:
+            await organization.refuse_closed(session, held.org_id)
             enabled = rules.enabled(held, actor=by)
             outcome = replace(enabled, details={**enabled.details, _ASKED: asked[_ASKED]})
             columns |= {"slow_until": None, "slowed": 0, "failing_since": None, "wakes_at": now}
@@ -210,6 +216,18 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
     await alert.close_cases(session, endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
     outcome = rules.deleted(held, actor=actor.qualified())
     await _write(session, actor, outcome, command_id, now, **gone, older_keys=[])
+
+
+async def disable_all(session: AsyncSession, actor: Actor, org_id: str, *, now: datetime) -> None:
+    """Disable the endpoints of an organization that is closed; what waits is not sent.
+
+    The caller has locked them, and then the organization. Their runs have to be told.
+    """
+    for held in await endpoints.lock_of(session, org_id):
+        await alert.close_cases(session, held.endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
+        if held.status not in rules.ENDED:
+            outcome = rules.closed(held, actor=actor.qualified())
+            await _write(session, actor, outcome, f"organization_closed:{held.version}", now)
 
 
 async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, command_id: str, now: datetime) -> None:

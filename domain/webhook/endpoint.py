@@ -41,12 +41,13 @@ class Ordering(StrEnum):
 class EndpointStatus(StrEnum):
     """The status of an endpoint: `enabled` and `paused` store new events, and only `enabled` is sent them.
 
-    An operator pauses it and resumes it. It is `disabled` by the organization, or because its receiver is gone.
+    An operator pauses it and resumes it. It is `disabled` by the organization, because its receiver is gone, or because
+    the organization was closed.
     """
 
     ENABLED = "enabled"
     PAUSED = "paused"  # an operator holds it back; events are kept
-    DISABLED = "disabled"  # by the tenant, or because the receiver is gone
+    DISABLED = "disabled"  # by the tenant, because the receiver is gone, or because the organization was closed
     DELETED = "deleted"
 
 
@@ -156,6 +157,17 @@ def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
     if endpoint.status is EndpointStatus.PAUSED:
         raise _wrong(endpoint, "disabled: an operator paused it, and nothing is sent to it")
     return _becomes(endpoint, EndpointStatus.DISABLED, "disabled", actor, reason or "Disabled by request.")
+
+
+def closed(endpoint: Endpoint, *, actor: str) -> Outcome:
+    """Disable it for good with its organization, also where an operator paused it.
+
+    Raises:
+        WrongEndpointState: it is disabled or deleted.
+    """
+    if endpoint.status in ENDED:
+        raise _wrong(endpoint, "disabled")
+    return _becomes(endpoint, EndpointStatus.DISABLED, "disabled", actor, "The organization was closed.")
 
 
 def given_up(endpoint: Endpoint, why: GivenUp) -> Outcome:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.escrow import EscrowActivities
 from api.deps import Deps
@@ -14,16 +15,20 @@ from contracts.escrow import RecordEscrowEvent
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow import commands
-from domain.organization import OrganizationSuspended
+from domain.organization import OrganizationClosed, OrganizationSuspended
 from domain.payable import HoldBack
 from domain.payment.snapshot import ProviderStatus
+from domain.webhook import endpoint as webhook_rules
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome
+from repositories import alert
 from repositories import organization as organizations
+from repositories import webhook_endpoint as endpoints
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import organization as service
+from services import webhook_endpoint
 from services.credit_lot import grant_signup_bonus
 from services.payout import request as request_payout
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -34,6 +39,7 @@ from tests.api.paying import Written as Kept
 from tests.api.test_subscriptions import on as subscribed
 from tests.support.locks import somebody_waits
 from tests.support.runs import escrow_hash
+from tests.support.webhooks import stored_endpoint
 
 pytestmark = pytest.mark.db
 
@@ -431,6 +437,47 @@ async def test_closed_organization_has_no_keys_and_no_way_back(operator: Caller,
     refused(await operator.post("/credits/grants", given, key=new_key()), 409, "organization.closed")
     issued = {"organization_id": customer.org_id, "principal": "back", "role": "owner"}
     refused(await operator.post("/api-keys", issued), 409, "organization.closed")
+
+
+async def kinds(session: AsyncSession, endpoint_id: str) -> list[str]:
+    return [each.kind for each in await endpoints.timeline(session, endpoint_id)]
+
+
+async def test_closed_organization_has_no_webhook_endpoint_that_is_sent_anything(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    enabled, paused, failing, gone = [await stored_endpoint(database, customer.org_id) for _ in range(4)]
+    owner, now = Actor(principal="owner", role=Role.OWNER, org_id=customer.org_id), datetime.now(UTC)
+    async with database.platform() as session:
+        held = {each.endpoint_id: each for each in await endpoints.lock_of(session, customer.org_id)}
+        acts = [
+            webhook_rules.paused(held[paused], actor="operator:kim", reason="Looked at."),
+            webhook_rules.given_up(held[failing], webhook_rules.GivenUp.FAILING),
+        ]
+        for act in acts:
+            command_id = new_id("cmd")
+            await endpoints.write(session, webhook_rules.numbered(act, command_id), command_id=command_id, at=now)
+        raised = {"kind": webhook_rules.GIVEN_UP_ALERT, "subject": failing, "org_id": customer.org_id}
+        await alert.raise_alert(session, **raised, detail="Nothing was delivered.")
+        await webhook_endpoint.delete(session, owner, gone, command_id=new_id("cmd"), now=now)
+    good(await close(operator, customer.org_id))
+    async with database.platform() as session:
+        assert await kinds(session, enabled) == ["created", "disabled"]
+        assert await kinds(session, paused) == ["created", "paused", "disabled"]
+        assert await kinds(session, failing) == ["created", "given_up"]
+        assert await kinds(session, gone) == ["created", "deleted"]
+        row = await endpoints.get(session, enabled)
+        assert row is not None
+        assert (row.status, endpoints.state_of(row).reason) == ("disabled", "The organization was closed.")
+        assert not await alert.is_unresolved(session, webhook_rules.GIVEN_UP_ALERT, failing)
+    # What a request that began before asks for afterwards.
+    with pytest.raises(OrganizationClosed):
+        await stored_endpoint(database, customer.org_id)
+    async with database.platform() as session:
+        with pytest.raises(OrganizationClosed):
+            await webhook_endpoint.change(
+                session, owner, enabled, {}, status="enabled", command_id=new_id("cmd"), now=now
+            )
 
 
 async def test_closed_organization_is_given_back_no_credits_that_it_used(operator: Caller, customer: Tenant) -> None:

@@ -12,6 +12,7 @@ from temporalio.worker import Worker
 
 from activities.webhook_endpoint import WebhookEndpointActivities
 from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
+from domain.access import Actor, Role
 from domain.webhook.delivery import Answer
 from domain.webhook.endpoint import Ordering
 from models.alert import Alert
@@ -193,6 +194,19 @@ async def test_run_that_is_paused_ends_although_the_news_that_its_endpoint_is_de
     await stage.env.fast_forward(one.handle, timedelta(days=1, minutes=1))
     assert (await one.handle.result()).status == "deleted"
     await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_deleted_while_paused")
+
+
+async def test_run_ends_when_its_organization_is_closed(stage: Stage):
+    one = await endpoint(stage)
+    with stage.env.with_time_skipping_disabled():
+        await one.enabled()
+        await one.happens("a")
+        async with stage.database.platform() as session:
+            operator = Actor(principal="kim", role=Role.OPERATOR)
+            await service.disable_all(session, operator, one.actor.org_id or "", now=datetime.now(UTC))
+        await one.told()
+        assert (await one.handle.result()).status == "disabled"
+    assert (one.received, await one.kinds()) == ([], ["created", "disabled"])
 
 
 async def test_what_keeps_others_waiting_can_be_skipped(stage: Stage):

@@ -11,12 +11,14 @@ from api.errors import errors
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
+from api.v1.webhook_endpoints.endpoints import tell as tell_endpoint
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
 from models.organization import Organization
 from repositories import metadata
 from repositories import organization as organizations
+from repositories import webhook_endpoint as webhook_endpoints
 from services import organization as service
 
 router = Resource(tags=["organizations"])
@@ -91,8 +93,9 @@ async def close_organization(
     body: Closing | None = None,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Close an organization permanently and revoke its keys, once nothing of it is left. For operators.
+    """Close an organization permanently, once nothing of it is left. For operators.
 
+    Its keys are revoked, and its webhook endpoints are disabled: what waits is not sent.
     The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
     """
     await _require(deps, actor, organization_id)
@@ -102,7 +105,10 @@ async def close_organization(
             row = await service.close(
                 session, actor, organization_id, reason=body.reason if body else None, now=datetime.now(UTC)
             )
-            return await _view(session, row)
+            view, hooks = await _view(session, row), await webhook_endpoints.of(session, organization_id)
+        for each in hooks:
+            tell_endpoint(deps, each)
+        return view
 
     return await command.run(act)
 

@@ -37,6 +37,7 @@ from contracts.webhook_endpoint import DisableWebhookEndpoint, WebhookEndpointRe
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound, RateLimited
 from domain.events.catalogue import CATALOGUE
+from domain.organization import OrganizationClosed
 from domain.webhook.address import UrlRefused
 from domain.webhook.delivery import DeliveryStatus
 from domain.webhook.endpoint import TEST, EndpointStatus, SecretMissing, WrongEndpointState, checked_types
@@ -67,7 +68,7 @@ async def _visible(
     return row
 
 
-def _tell(deps: Deps, row: WebhookEndpointRow) -> None:
+def tell(deps: Deps, row: WebhookEndpointRow) -> None:
     """Tell the endpoint's run, after the answer, that there may be something to do."""
     if deps.temporal is not None:
         run, name, message = webhook_endpoint_news(row.id, row.org_id)
@@ -78,7 +79,7 @@ def _tell(deps: Deps, row: WebhookEndpointRow) -> None:
     "/webhook-endpoints",
     status_code=201,
     response_model=WebhookEndpointCreated,
-    responses=errors(NotFound, SecretMissing, UrlRefused, (Conflict, "webhook.limit_reached")),
+    responses=errors(NotFound, SecretMissing, UrlRefused, (Conflict, "webhook.limit_reached"), OrganizationClosed),
 )
 async def create_webhook_endpoint(
     body: WebhookEndpointCreate,
@@ -148,7 +149,7 @@ async def get_webhook_endpoint(endpoint_id: str, deps: DepsDep, actor: ActorDep)
 @router.patch(
     "/webhook-endpoints/{endpoint_id}",
     response_model=WebhookEndpointView,
-    responses=errors(NotFound, Forbidden, UrlRefused, WrongEndpointState),
+    responses=errors(NotFound, Forbidden, UrlRefused, WrongEndpointState, OrganizationClosed),
 )
 async def change_webhook_endpoint(
     endpoint_id: str,
@@ -189,7 +190,7 @@ async def change_webhook_endpoint(
         if body.status == "disabled" and row.status != EndpointStatus.DISABLED.value:
             row = await _disable(deps, temporal, actor, row, command)
         else:
-            _tell(deps, row)
+            tell(deps, row)
         return WebhookEndpointView.of(row)
 
     return await command.run(act)
@@ -390,5 +391,5 @@ async def retry_webhook_delivery(
 async def _run_and_tell(deps: Deps, seen: WebhookEndpointRow, run: Callable[[], Awaitable[Response]]) -> Response:
     """Answer, and tell the endpoint's run."""
     response = await run()
-    _tell(deps, seen)
+    tell(deps, seen)
     return response
