@@ -432,6 +432,7 @@ class WebhookEndpointActivities:
     async def _end(self, drain: _Drain) -> DrainedWebhookEndpoint:
         """Say what is left; an event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""
         row = drain.row
+        place = event.Position(row.read_in, row.read_id)
         slow_until = drain.pace.slow_until
         if slow_until is not None and slow_until <= drain.now():
             slow_until = None
@@ -439,9 +440,14 @@ class WebhookEndpointActivities:
             left = await deliveries.left(session, row.id, Ordering(row.ordering))
             # While it is slowed nothing is taken for it either, so there may be something that no delivery shows.
             next_at = slow_until if left.next_at is None else max(left.next_at, slow_until or left.next_at)
-            following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at)
+            # A delivery fails for good sooner than an endpoint is given up. Once nothing waits, what is not taken yet
+            # included, a later failure has nothing to do with those before.
+            is_over = drain.pace.failing_since is not None and drain.give_up is None and not left.waiting
+            if is_over and not await deliveries.is_behind(session, row, place):
+                following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at, failing_since=None)
+            else:
+                following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at)
         async with self._database.platform() as session:
-            place = event.Position(row.read_in, row.read_id)
             takes_more = left.waiting < MOST_PENDING
             behind = takes_more and await deliveries.is_behind(session, row, place)
         if following is not None:

@@ -236,15 +236,17 @@ async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: o
     return (await session.scalars(query.returning(row))).one_or_none()
 
 
-async def end(session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None) -> str | None:
-    """Say that nobody drains it now, and when it is drained again by itself.
+async def end(
+    session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None, **changed: object
+) -> str | None:
+    """Say that nobody drains it now, and when it is drained again by itself; write what else the drain changes.
 
     Returns:
         The endpoint of the organization that waits for its turn for the longest; None where none does.
     """
     row = WebhookEndpointRow
     query = update(row).where(row.id == endpoint_id, row.lease == lease)
-    await session.execute(query.values(idle=True, wakes_at=wakes_at, lease=None))
+    await session.execute(query.values(idle=True, wakes_at=wakes_at, lease=None, **changed))
     org = select(row.org_id).where(row.id == endpoint_id).scalar_subquery()
     waiting = select(row.id).where(
         row.org_id == org,

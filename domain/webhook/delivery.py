@@ -25,7 +25,7 @@ JITTER = 20
 LONGEST_RETRY_AFTER = timedelta(days=1)
 #: How long the whole endpoint is left alone after one answer, and after each further one, that says it is overloaded.
 SLOWED = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800))
-#: Without a success for so long, an endpoint is disabled.
+#: Without a success for so long while something waits, an endpoint is disabled.
 GIVES_UP_AFTER = timedelta(days=5)
 #: How long what a receiver answered is kept.
 ANSWER_KEPT = timedelta(days=30)
@@ -91,7 +91,7 @@ class Pace:
     Attributes:
         slow_until: nothing is sent to it before.
         slowed: how often it has said that it is overloaded since it last took something.
-        failing_since: when the first try failed since it last took something.
+        failing_since: when the first try failed since it last took something, or since nothing waited any more.
     """
 
     slow_until: datetime | None = None

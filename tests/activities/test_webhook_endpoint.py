@@ -21,7 +21,7 @@ from domain.access import Actor, Role
 from domain.events import Event
 from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id
-from domain.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, Answer
+from domain.webhook.delivery import ANSWER_KEPT, SLOWED, TIMED_OUT, TRIES, Answer
 from domain.webhook.endpoint import FULL_ALERT
 from models.alert import Alert
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
@@ -75,10 +75,22 @@ async def an_endpoint(database: Database, subjects: int, each: int) -> str:
     return endpoint_id
 
 
-async def drained(database: Database, sender: WebhookSender, endpoint_id: str) -> DrainedWebhookEndpoint:
+async def happens(database: Database, endpoint_id: str) -> None:
+    """Have an event of a new subject happen."""
+    async with database.platform() as session:
+        row = await endpoints.get(session, endpoint_id)
+        assert row is not None
+        fact = Event(type=TYPE, org_id=row.org_id, subject=new_id("esc"), data=CATALOGUE[TYPE].example)
+        await event.record(session, [fact])
+    await past_others(database)
+
+
+async def drained(
+    database: Database, sender: WebhookSender, endpoint_id: str, at: datetime | None = None
+) -> DrainedWebhookEndpoint:
     activities = WebhookEndpointActivities(database, AsyncMock(), sender, SEALER)
     return await ActivityEnvironment().run(
-        activities.drain, DrainWebhookEndpoint(endpoint_id=endpoint_id, at=datetime.now(UTC))
+        activities.drain, DrainWebhookEndpoint(endpoint_id=endpoint_id, at=at or datetime.now(UTC))
     )
 
 
@@ -104,6 +116,48 @@ class Failing:
         if self.works:
             self.taken.append((body["subject"], body["subject_seq"]))
         return Answer(status_code=204 if self.works else 500)
+
+
+async def failing_since(database: Database, endpoint_id: str) -> datetime | None:
+    async with database.platform() as session:
+        row = await endpoints.get(session, endpoint_id)
+    assert row is not None
+    return row.failing_since
+
+
+async def test_failure_weeks_after_the_last_delivery_failed_for_good_does_not_disable(database: Database) -> None:
+    endpoint_id, sender, at = await an_endpoint(database, 1, 1), Failing(), datetime.now(UTC)
+    began = at
+    for tries in range(TRIES):
+        assert (await failing_since(database, endpoint_id) is None) is (tries == 0)
+        done = await drained(database, sender, endpoint_id, at)
+        assert (done.tried, done.give_up) == (1, None)
+        at = done.next_at or at
+    assert (done.next_at, done.waiting) == (None, 0)
+    assert timedelta(days=3) < at - began < timedelta(days=5)
+    await happens(database, endpoint_id)
+    later = at + timedelta(weeks=3)
+    done = await drained(database, sender, endpoint_id, later)
+    assert (done.tried, done.waiting, done.give_up) == (1, 1, None)
+    since = await failing_since(database, endpoint_id)
+    assert since is not None
+    assert since >= later
+
+
+async def test_endpoint_at_which_webhooks_wait_all_the_time_is_disabled_after_five_days(database: Database) -> None:
+    endpoint_id, sender, at = await an_endpoint(database, 1, 1), Failing(), datetime.now(UTC)
+    began, done = at, await drained(database, sender, endpoint_id, at)
+    for _ in range(2):
+        # Another one comes before the one before has failed for good.
+        while done.give_up is None and done.next_at is not None and at - began < timedelta(days=2):
+            at = done.next_at
+            done = await drained(database, sender, endpoint_id, at)
+        await happens(database, endpoint_id)
+        while done.give_up is None and done.next_at is not None:
+            at = done.next_at
+            done = await drained(database, sender, endpoint_id, at)
+    assert done.give_up == "failing"
+    assert timedelta(days=5) <= at - began < timedelta(days=7)
 
 
 async def resolved_alerts(database: Database, endpoint_id: str) -> list[bool]:
