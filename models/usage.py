@@ -115,7 +115,7 @@ class UsageDay(Base):
     """
 
     __tablename__ = "usage_days"
-    __table_args__ = (Index("ix_usage_days_agent", "value", "day", postgresql_where=text("dimension = 'agent'")),)
+    __table_args__ = (Index("ix_usage_days_agent", "value", "day", postgresql_where=text("dimension = 'agent_id'")),)
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     dimension: Mapped[str] = mapped_column(primary_key=True)

@@ -81,7 +81,7 @@ class Read:
 
 
 # Of the last day: what came today, and of yesterday the part that is not a day ago yet. Days are in UTC.
-_CALLS = """
+CALLS = """
     SELECT d.org_id, sum(CASE WHEN d.day = now.day THEN d.events
                               ELSE d.events * (86400 - now.passed) / 86400 END) AS number
     FROM usage_days d, LATERAL (
@@ -130,7 +130,7 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
 })
        ELSE 0 END AS open_jobs,
        CASE WHEN $5 AND p.calls_per_day IS NOT NULL THEN (
-           {_demand(_CALLS, "p.calls_per_day")})
+           {_demand(CALLS, "p.calls_per_day")})
        ELSE 0 END AS calls,
        CASE WHEN $6 THEN (
            SELECT coalesce(sum(paid), 0)::bigint FROM (

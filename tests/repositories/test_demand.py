@@ -1,0 +1,28 @@
+"""What was asked of an agent is found by the agent, however many organizations report usage."""
+
+import asyncpg
+import pytest
+
+from repositories.pricing import CALLS
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+_DAYS = """
+INSERT INTO usage_days (org_id, dimension, day, value, currency, events, input_tokens, output_tokens, cached_tokens,
+    reasoning_tokens, cost_pico, creator_pico, platform_pico)
+SELECT 'org_' || n, 'agent_id', current_date, 'agt_' || n, '', 1, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 20000) n
+"""
+
+
+async def test_calls_of_an_agent_are_read_by_an_index_of_agents(database_urls: DatabaseUrls) -> None:
+    owner = await asyncpg.connect(database_urls.owner)
+    change = owner.transaction()
+    await change.start()
+    await owner.execute(_DAYS)
+    await owner.execute("ANALYZE usage_days")
+    asked = f"EXPLAIN SELECT n.* FROM (SELECT 'agt_7' AS id OFFSET 0) a, LATERAL ({CALLS}) n"
+    plan = "\n".join(row[0] for row in await owner.fetch(asked))
+    await change.rollback()
+    await owner.close()
+    assert "ix_usage_days_agent" in plan
