@@ -3,7 +3,7 @@
 The index of days by agent was made for a dimension that no day has.
 
 Revision ID: 0163_voided_charges
-Revises: 0157_months_of_charges
+Revises: 0161_reputation_follows
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0163_voided_charges"
-down_revision: str | None = "0157_months_of_charges"
+down_revision: str | None = "0161_reputation_follows"
 branch_labels: str | None = None
 depends_on: str | None = None
 

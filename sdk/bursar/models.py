@@ -1710,7 +1710,7 @@ class EstimateView(Model):
 class EventChargeView(Model):
     """The outcome of the charge of one event."""
 
-    status: Literal["due", "waiting", "charged"] | str = NOT_SENT
+    status: Literal["due", "waiting", "charged", "void"] | str = NOT_SENT
     waits_for: str | None = NOT_SENT
     amount: Amount | None = NOT_SENT
     spend_id: str | None = NOT_SENT

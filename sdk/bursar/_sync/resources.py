@@ -2786,9 +2786,9 @@ class Organizations:
     def close(
         self, organization_id: str, *, reason: str | None | Omitted = OMITTED, idempotency_key: str | None = None
     ) -> models.OrganizationView:
-        """Close an organization permanently and revoke its keys, once nothing of it is left. For operators.
+        """Close an organization permanently, once nothing of it is left. For operators.
 
-        The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
+        Its keys are revoked, and its webhook endpoints are disabled: what waits is not sent. The refusal lists what is left: money by kind and currency, and the ids of what is in progress.
         """
         return self._caller.ask(
             models.OrganizationView,
@@ -4479,6 +4479,23 @@ class Usage:
             query={"start_date": start_date},
         )
 
+    def void_charge(
+        self, event_id: str, *, organization_id: str, reason: str, idempotency_key: str | None = None
+    ) -> models.EventChargeView:
+        """Void the charge of a usage event that waits for `amount`, `event` or `books`: it is never charged.
+
+        The event stays in the log. Voiding the charge again changes nothing, and nothing undoes it. It can take two operators.
+        """
+        return self._caller.ask(
+            models.EventChargeView,
+            "usage.void_charge",
+            "POST",
+            f"/api/v1/usage/charges/{segment(event_id)}/void",
+            keyed=True,
+            key=idempotency_key,
+            body={"organization_id": organization_id, "reason": reason},
+        )
+
     def get(
         self,
         *,
@@ -5883,6 +5900,7 @@ class Approvals:
             "credits.grant",
             "credits.refund",
             "payment.refund",
+            "usage.void_charge",
         ]
         | str
         | Omitted = OMITTED,
