@@ -307,7 +307,7 @@ _EVENTS: Mapping[str, str] = {
     "dispute_inquiry": "The payer's bank asks a question",
     "dispute_opened": "The payer's bank holds the money for now",
     "dispute_date_changed": "The payer's bank takes evidence until another date",
-    "dispute_returned_in_part": "The payer's bank gave a part of the money back",
+    "dispute_returned_in_part": "The payer's bank returned a part of the money",
     "evidence_offered": "The organization offered evidence; an operator answers the bank",
     "evidence_replaced": "The organization replaced its evidence",
     "evidence_submitted": "Evidence was sent to the bank",
