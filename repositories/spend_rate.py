@@ -48,6 +48,11 @@ async def newest(session: AsyncSession, base: str, quote: str, at: datetime) -> 
     return (await session.scalars(_of(base, quote).where(SpendRate.starts_at <= at).limit(1))).one()
 
 
+async def begins_at(session: AsyncSession, base: str, quote: str, at: datetime) -> bool:
+    """Tell whether a rate of a pair begins at that very time."""
+    return await session.get(SpendRate, (base, quote, at)) is not None
+
+
 _LIST = Listing(of=SpendRate, order=[SpendRate.starts_at], created="starts_at")
 
 

@@ -38,6 +38,7 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
     """
     connection = await driver_connection(session)
     base_minor, quote_minor = wanted.in_minor()
+    was_set = await spend_rate.begins_at(session, wanted.base, wanted.quote, wanted.starts_at)
     await set_rate(
         connection,
         base=wanted.base,
@@ -52,6 +53,8 @@ async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: 
         raise Conflict(
             "The pair already has a rate from that time on. Choose another time.", code="exchange_rate.exists"
         )
+    if was_set:
+        return noted
     await _note_worth(connection, wanted, price, wanted.starts_at)
     details = {
         "rate": format_rate(wanted.rate),

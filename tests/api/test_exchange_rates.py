@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from api.v1.exchange_rates import endpoints
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
 from domain.spend.rate import exchange_rate
 from repositories import spend_rate
 from runtime.database import Database
 from services import exchange_rate as exchange_rates
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.listing import check_range
 from tests.api.spending import grant, use
 
@@ -98,6 +100,23 @@ async def test_rate_is_never_changed(operator: Caller) -> None:
     body = {"base": "USD", "quote": "NOK", "rate": "11", "starts_at": ahead}
     refused(await operator.post("/exchange-rates", body), 409, "exchange_rate.exists")
     assert good(await operator.get("/exchange-rates?quote=NOK"))["data"] == [made]
+
+
+async def test_rate_is_answered_again_after_it_has_begun(
+    operator: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins, key = datetime.now(UTC) + timedelta(hours=1), new_key()
+    body = {"base": "USD", "quote": "PLN", "rate": "4", "starts_at": begins.isoformat()}
+    first = good(await operator.post("/exchange-rates", body, key=key), 201)
+    clock = Mock(wraps=datetime)
+    clock.now.return_value = begins + timedelta(minutes=1)
+    monkeypatch.setattr(endpoints, "datetime", clock)
+    await forget(database, key)
+    assert good(await operator.post("/exchange-rates", body, key=key), 201) == first
+    assert len(good(await operator.get("/audit?action=spend.rate&target=USD/PLN"))["data"]) == 1
+    refused(await operator.post("/exchange-rates", {**body, "rate": "5"}), 409, "exchange_rate.exists")
+    other = {**body, "starts_at": (begins + timedelta(seconds=1)).isoformat()}
+    refused(await operator.post("/exchange-rates", other), 422, "request.invalid")
 
 
 async def test_limit_in_another_currency_counts_by_the_rate_against_the_spender(

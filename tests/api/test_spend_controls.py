@@ -194,6 +194,23 @@ async def test_a_key_with_a_control_issues_itself_no_key_without_one(
     good(await tenant.owner.post("/api-keys", second), 201)
 
 
+async def test_a_key_is_answered_again_after_a_control_was_opened(
+    tenant: Tenant, database: Database, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    principal, key = new_key(), new_key()
+    first = await issue_key("member", tenant.org_id, principal=principal)
+    wish = {"principal": principal, "role": "member"}
+    made = good(await first.post("/api-keys", wish, key=key), 201)
+    await opened(tenant.owner, subject={"type": "key", "id": key_of(first)}, per_spend="1")
+    await forget(database, key)
+    again = good(await first.post("/api-keys", wish, key=key), 201)
+    assert again["id"] == made["id"]
+    await forget(database, key)
+    other = {**wish, "expires_at": "2099-01-01T00:00:00Z"}
+    refused(await first.post("/api-keys", other, key=key), 422, "idempotency.conflict")
+    refused(await first.post("/api-keys", wish, key=new_key()), 403, "auth.forbidden")
+
+
 async def test_a_control_of_a_key_holds_for_that_key_and_one_of_the_agent_for_all_its_keys(
     tenant: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:

@@ -197,7 +197,8 @@ async def create_api_key(
                 await organizations.refuse_closed(session, org_id)
             await _refuse_ended(session, actor, org_id)
             await _refuse_to_outlive(session, actor, body)
-            if own and not actor.may(Permission.MANAGE_SPENDING):
+            was_made = await keys.was_made_by(session, command.command_id)
+            if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):
                 await _refuse_beside_limited(session, actor)
             quota = None if org_id is None else deps.settings.api_keys_per_organization
             most = keys.KEYS_OF_A_PRINCIPAL if own or actor.role in SECOND_KEYS else 1

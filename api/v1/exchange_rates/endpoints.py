@@ -43,13 +43,17 @@ async def set_exchange_rate(
     """
 
     async def act() -> ExchangeRateView:
-        price = deps.settings.payment_rules.credit
+        price, now = deps.settings.payment_rules.credit, datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            if body.starts_at and await spend_rate.begins_at(session, body.base, body.quote, body.starts_at):
+                # It was not in the past when it was set, and a repeated request has its first answer.
+                now = body.starts_at
         wanted = exchange_rate(
             base=body.base,
             quote=body.quote,
             rate=body.rate,
             price=price,
-            now=datetime.now(UTC),
+            now=now,
             starts_at=body.starts_at,
             valid_for=body.valid_for,
         )
