@@ -57,7 +57,8 @@ async def lock(
         for move in event.moves
         for org_id in _books(event).debtors(event.payment.terms, move)
     }
-    for org_id in sorted(owing):
+    paid = {account: event.payment.terms.org_id for event in events for account in _books(event).pays_debts(event)}
+    for org_id in sorted(owing | {*paid.values()}):
         await debt.lock(session, org_id)
     if clawed_back_minor:
         terms = events[0].payment.terms
@@ -76,7 +77,8 @@ async def lock(
     touched |= dict.fromkeys(earnings)
     # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
     asset = events[0].payment.terms.purpose.goods_asset
-    await ledger.lock_balances(touched, if_open=[accounts.org_debt(org_id, asset) for org_id in sorted(owing)])
+    debts = {accounts.org_debt(org_id, asset) for org_id in owing} | {*paid}
+    await ledger.lock_balances(touched, if_open=debts)
     return earnings
 
 

@@ -50,9 +50,6 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
     if left is not None:
         bill.left_out = [*bill.left_out, _stored(left)]
         await session.flush()
-    granted = await subscriptions.grant(session, after.subscription_id, wanted.key)
-    if granted is not None:
-        await _pay_debt(session, granted, at)
 
 
 async def _pay_debt(session: AsyncSession, granted: SubscriptionGrant, at: datetime) -> None:
@@ -78,8 +75,8 @@ async def _pay_debt(session: AsyncSession, granted: SubscriptionGrant, at: datet
 async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:
     """Grant the months that a dispute of a bill's payment had left out, as far as the bill is paid for now.
 
-    `by` is named as who granted them. The caller holds the locks of the bill and of what
-    `services.subscription_refund.touched` returns.
+    `by` is named as who granted them. They pay first what the organization owes, as in `grant`. The caller holds the
+    locks of its debts, of the bill, and of what `services.subscription_refund.touched` returns.
     """
     left = [await _grant(session, by, bill, _read(bill, each), paid, at) for each in bill.left_out]
     bill.left_out = [_stored(each) for each in left if each is not None]
@@ -144,21 +141,20 @@ async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: G
     lot.transfer_id = posted.transfer_id
     await credit_lot.add(session, lot)
     bill.granted_minor += grant.paid_minor
-    await subscriptions.add(
-        session,
-        SubscriptionGrant(
-            subscription_id=bill.subscription_id,
-            key=grant.key,
-            org_id=bill.org_id,
-            bill_ref=grant.bill_ref,
-            lot_id=lot.id,
-            credits_minor=grant.credits_minor,
-            paid_minor=grant.paid_minor,
-            starts_at=grant.month.start,
-            ends_at=grant.month.end,
-            transfer_id=posted.transfer_id,
-        ),
+    granted = SubscriptionGrant(
+        subscription_id=bill.subscription_id,
+        key=grant.key,
+        org_id=bill.org_id,
+        bill_ref=grant.bill_ref,
+        lot_id=lot.id,
+        credits_minor=grant.credits_minor,
+        paid_minor=grant.paid_minor,
+        starts_at=grant.month.start,
+        ends_at=grant.month.end,
+        transfer_id=posted.transfer_id,
     )
+    await subscriptions.add(session, granted)
+    await _pay_debt(session, granted, at)
 
 
 def _gone_minor(bill: SubscriptionBill, paid: Payment | None) -> int:

@@ -102,6 +102,9 @@ class PurposeBooks(Protocol):
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
         """Return the organizations whose debts the move can create or pay."""
 
+    def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
+        """Return the debts that a share of the event can pay with a transfer of its own."""
+
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Tell whether it already has the money that events claw back from it; the payment is locked."""
 
@@ -142,6 +145,10 @@ class Alone:
     def debtors(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[str]:
         """Return the paying organization, if the balance decides about the move."""
         return [terms.org_id] if move.kind in BY_BALANCE else []
+
+    def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:  # noqa: ARG002
+        """Pay none."""
+        return ()
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:  # noqa: ARG002
         """Have nothing."""

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.invoice import InvoiceSignal
 from contracts.payment import PaymentEvent
+from domain import accounts
 from domain.access import Actor
 from domain.accounts import Account
 from domain.credit_note import ExceedsRemainder
@@ -16,7 +17,7 @@ from domain.invoice import booking as invoice_booking
 from domain.invoice.booking import InvoicePosting, Part
 from domain.invoice.dunning import Became, verdict_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor, WrongInvoiceState, changed, require_payable
-from domain.money import format_amount, parse_amount
+from domain.money import CREDIT, format_amount, parse_amount
 from domain.payable import HoldBack
 from domain.payment import booking, invoicing
 from domain.payment.commands import RefundExceeds
@@ -219,6 +220,10 @@ class InvoiceBooks(Alone):
     def posts_again(self, event: PaymentEvent) -> bool:
         """Tell whether the event can hold or claw back the credits of a subscription, or credit its invoice."""
         return event.event in OF_CREDITS
+
+    def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
+        """Return the organization's debt in credits, if the event can grant a subscription what a dispute left out."""
+        return [accounts.org_debt(event.payment.terms.org_id, CREDIT)] if event.event in DISPUTED | LOST else []
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return what the organization has been invoiced."""

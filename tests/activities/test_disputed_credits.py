@@ -20,6 +20,7 @@ from models.subscription import SubscriptionBill, SubscriptionGrant
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import credit_note
+from services.debt import owed_minor
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, YEAR, bill, month, seen
@@ -270,6 +271,47 @@ async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(data
     await next_month(one, 3)
     (row,) = await one.rows(SubscriptionBill)
     assert (await credits(one), row.left_out) == ((2_000, 0), [])
+
+
+async def owe(one: Subscribed, credits: int) -> None:
+    async with one.database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test",
+            source=accounts.org_debt(one.org_id, CREDIT),
+            destination=accounts.platform("credit_issuance", CREDIT),
+            amount_minor=credits * 10**6,
+            effective_at=NOW,
+        )
+
+
+async def owed(one: Subscribed) -> int:
+    async with one.database.platform() as session:
+        return await owed_minor(Ledger(await driver_connection(session)), one.org_id, CREDIT) // 10**6
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_owes(
+    database: Database, lost: bool
+) -> None:
+    one = await subscribed(database, interval=YEAR)
+    await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
+    made = await Mirrored.of(one)
+    ref = made.there.dispute()
+    await made.look()
+    if lost:
+        made.there.close_dispute(ref, won=False)
+        await made.look()
+    for number in (1, 2):
+        await next_month(one, number)
+    await owe(one, 700)
+    if lost:
+        await won_after_all(made, ref)
+    else:
+        made.there.close_dispute(ref, won=True)
+        await made.look()
+    # The credits of the month before the dispute were granted before, and pay nothing.
+    assert (await credits(one), await owed(one)) == ((1_500 - 700, 0), 0)
 
 
 async def test_months_left_out_come_as_far_as_what_was_not_credited_reaches(database: Database) -> None:

@@ -15,17 +15,20 @@ from domain import accounts
 from domain.accounts import Account
 from domain.payment import commands
 from domain.payment.purposes.invoice import invoice_paid
+from domain.subscription.converge import monthly_grant
 from ledger.gateway import Ledger
 from models.organization import Organization
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import ANCHOR, YEAR, bill, month, seen
 from tests.support import billing
 from tests.support.invoices import Issued
 from tests.support.locks import somebody_waits, stripes_that_are_locked
-from tests.support.mirrored_bills import paid
+from tests.support.mirrored_bills import Mirrored, paid
 from tests.support.runs import payment_message
+from tests.support.subscription_books import subscribed
 
 pytestmark = pytest.mark.db
 
@@ -103,6 +106,31 @@ async def test_pitfall_33_lost_dispute_that_takes_the_credits_of_a_plan_keeps_no
     await owner.close()
     await task
     assert (kept, await one.credits()) == ([], 0)
+
+
+async def test_pitfall_33_won_dispute_that_pays_a_debt_with_months_left_out_keeps_no_stripe_while_it_waits(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    one = await subscribed(alone, interval=YEAR)
+    await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
+    made = await Mirrored.of(one)
+    ref = made.there.dispute()
+    await made.look()
+    granted = monthly_grant(one.state, ANCHOR.after(1))
+    assert granted is not None
+    await one.write(granted, ANCHOR.after(1))
+    debt = accounts.org_debt(one.org_id, "CREDIT")
+    await post(alone, debt, ISSUANCE, 7 * 10**6)
+    made.there.close_dispute(ref, won=True)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    async with owner.transaction():
+        await Ledger(owner).lock_balances([debt])
+        task = asyncio.ensure_future(made.look())
+        await somebody_waits(alone)
+        kept = await stripes_that_are_locked(owner)
+    await owner.close()
+    await task
+    assert (kept, await one.credits()) == ([], 993)
 
 
 async def test_what_a_clawback_takes_is_locked_before_it_is_counted(
