@@ -69,6 +69,7 @@ from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
 from runtime.workers import Workers
 from services import notification
+from services.credit_lot import ByHand
 from services.document_files import Documents
 from services.payment_terms import TermsMaker
 from services.slack_turns import SharedTurns
@@ -255,7 +256,7 @@ def make_worker(
         database,
         client,
         terms,
-        two_above=settings.two_operators_above,
+        by_hand=ByHand(two_above=settings.two_operators_above, price=settings.price_of_credits),
         sealed_signals=sealed_signals,
         console=settings.console_url,
     )

@@ -56,6 +56,7 @@ from runtime.identity import new_id
 from services import invoice as invoices
 from services import invoice_end, mail
 from services.alert_evaluation import raise_built_in
+from services.credit_lot import ByHand
 from services.invoice_collection import require_not_requested
 from services.payment_method import default_method
 from services.payment_terms import TermsMaker
@@ -85,17 +86,17 @@ class InvoiceActivities:
         client: Client,
         terms: TermsMaker,
         *,
-        two_above: str | None = None,
+        by_hand: ByHand | None = None,
         sealed_signals: bool = False,
         console: str | None = None,
     ) -> None:
         """Take the database, as the platform, the client that reaches payments, and what makes their terms.
 
-        What is above `two_above` is voided or given up by two operators. `console` is where the console is reached:
-        payers come back to their invoice there, where the rules of payments name no other place.
+        What is above the setting of `by_hand` is voided or given up by two operators. `console` is where the console is
+        reached: payers come back to their invoice there, where the rules of payments name no other place.
         """
         self._console = console
-        self._database, self._two_above = database, two_above
+        self._database, self._by_hand = database, by_hand
         self._client = client
         self._terms = terms
         self._seals = Seals("invoice", required=sealed_signals)
@@ -305,14 +306,14 @@ class InvoiceActivities:
         actor = message.actor_detail or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
         # The run gives up by its plan; a person who signals may be alone.
         by_plan = message.actor_detail is None
-        two_above = None if by_plan else self._two_above
+        by_hand = None if by_plan else self._by_hand
         match message.event:
             case "given_up":
                 await invoice_end.give_up(
-                    session, actor, after.invoice_id, key, message.at, two_above=two_above, by_plan=by_plan
+                    session, actor, after.invoice_id, key, message.at, by_hand=by_hand, by_plan=by_plan
                 )
             case "voided":
-                await invoice_end.void(session, actor, after.invoice_id, key, message.at, two_above=two_above)
+                await invoice_end.void(session, actor, after.invoice_id, key, message.at, by_hand=by_hand)
             case "resumed" | "charge_requested":
                 await invoice_end.resume(session, actor, after.invoice_id, message.at)
 

@@ -8,10 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.deps import Deps
 from api.idempotency import Command
 from domain.access import Actor
-from domain.approval import ApprovalAction, ApprovalRequired, content_above
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Forbidden
 from domain.payment.state import Payment
 from services import approval, payment_refund
+from services.credit_lot import ByHand
+
+
+def by_hand(deps: Deps) -> ByHand:
+    """Return what decides whether credits that operators give need two of them."""
+    return ByHand(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
 
 
 async def two_operators(
@@ -92,12 +98,3 @@ async def _refund_for_two(
         is_all=amount_minor is None,
         now=datetime.now(UTC),
     )
-
-
-async def above(
-    deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, amount_minor: int, currency: str
-) -> None:
-    """Do as `two_operators` where the amount is above the setting, if there is one."""
-    content = content_above(deps.settings.two_operators_above, amount_minor, currency)
-    if content is not None:
-        await two_operators(deps, actor, once, action, subject, content)

@@ -50,6 +50,11 @@ def content_above(setting: str | None, amount_minor: int, currency: str) -> dict
     """Return what two operators approve of an amount; None where one is enough: it is not above the setting."""
     if setting is None or amount_minor <= cut_minor(setting, currency):
         return None
+    return content_of(amount_minor, currency)
+
+
+def content_of(amount_minor: int, currency: str) -> dict[str, object]:
+    """Return an amount as two operators approve it."""
     return {"amount": format_amount(amount_minor, currency), "currency": currency}
 
 

@@ -1,13 +1,15 @@
 """Statements about credit notes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from models.invoice import CreditNoteRow
+from domain.invoice.state import InvoiceStatus
+from models.invoice import CreditNoteRow, InvoiceRow
 
 
 async def of_invoice(session: AsyncSession, invoice_id: str) -> Sequence[CreditNoteRow]:
@@ -27,6 +29,25 @@ async def get(session: AsyncSession, invoice_id: str, note_id: str) -> CreditNot
 async def made_by(session: AsyncSession, command_id: str) -> CreditNoteRow | None:
     """Return the note that a command made, if it did."""
     return (await session.scalars(select(CreditNoteRow).where(CreditNoteRow.command_id == command_id))).one_or_none()
+
+
+async def credits_returned_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
+    """Return the credits that credit notes and voided invoices have given back to an organization since a time.
+
+    What the command `besides` did is left out.
+    """
+    note, void = CreditNoteRow, InvoiceRow
+    noted = select(func.coalesce(func.sum(note.credits_minor), 0)).where(
+        note.org_id == org_id, note.issued_at > since, note.command_id != besides
+    )
+    credits = void.prepaid_credits_minor + void.granted_credits_minor + void.taxed_credits_minor
+    voided = select(func.coalesce(func.sum(credits), 0)).where(
+        void.org_id == org_id,
+        void.status == InvoiceStatus.VOID.value,
+        void.updated_at > since,
+        void.void_command_id != besides,
+    )
+    return int(await session.scalar(noted) or 0) + int(await session.scalar(voided) or 0)
 
 
 async def add(session: AsyncSession, row: CreditNoteRow) -> None:

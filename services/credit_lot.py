@@ -16,14 +16,14 @@ from domain.metadata import NOTHING, Written
 from domain.money import CREDIT, format_amount
 from ledger.gateway import Ledger
 from models.credit_lot import CreditLot
-from repositories import audit, credit_lot, metadata, organization
+from repositories import audit, credit_lot, credit_note, metadata, organization
 from repositories import spend as spends
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import approval
 
 KIND = "credit.grant"
-#: What operators grant within it, and what of spends was refunded, counts together.
+#: What operators grant within it, and what of spends was refunded or of invoices came back, counts together.
 DAY = timedelta(days=1)
 
 #: Where granted credits come from: what the platform gives away is its expense, a correction is new issuance.
@@ -94,7 +94,7 @@ async def grant(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """What decides whether a grant needs two operators: the setting, and the price of a credit."""
+    """What decides whether credits given by hand need two operators: the setting, and the price of a credit."""
 
     two_above: str | None
     price: CreditPrice
@@ -103,16 +103,17 @@ class ByHand:
 async def is_for_two(
     session: AsyncSession, by_hand: ByHand, *, org_id: str, amount_minor: int, command_id: str, now: datetime
 ) -> bool:
-    """Tell whether an operator's grant to an organization needs two operators.
+    """Tell whether credits that an operator gives an organization need two operators.
 
-    All that it was granted within a day counts, and all refunds of its spends, whoever requested them: so nothing is
-    divided into small grants or refunds.
+    All that it was granted within a day counts, all refunds of its spends, and all that credit notes and voided
+    invoices gave back, whoever requested them: so nothing is divided into small ones.
     """
     if by_hand.two_above is None:
         return False
     granted = await credit_lot.granted_since(session, org_id, now - DAY, besides=command_id)
     refunded = await spends.refunded_since(session, org_id, now - DAY, besides=command_id)
-    worth = by_hand.price.of(granted + refunded + amount_minor)
+    returned = await credit_note.credits_returned_since(session, org_id, now - DAY, besides=command_id)
+    worth = by_hand.price.of(granted + refunded + returned + amount_minor)
     return content_above(by_hand.two_above, worth, by_hand.price.currency) is not None
 
 

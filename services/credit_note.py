@@ -5,43 +5,75 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.approval import ApprovalAction, content_above
-from domain.credit_note import CreditedCredits, note_of
-from domain.errors import other_request
+from domain.approval import ApprovalAction, content_above, content_of
+from domain.credit_note import CreditedCredits, CreditNote, ExceedsRemainder, note_of
+from domain.errors import Invalid, other_request
 from domain.invoice import booking
 from domain.invoice.arithmetic import part_of
 from domain.invoice.booking import Part
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.series import DocumentType, entity_of, number_text, series_of
-from domain.invoice.state import InvoiceStatus
+from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.money import format_amount
 from models.invoice import CreditNoteRow, InvoiceRow
-from repositories import audit, command, credit_note, invoice, invoice_line
+from repositories import audit, command, credit_lot, credit_note, invoice, invoice_line
 from repositories import subscription as subscriptions
 from runtime.identity import new_id
 from services import approval, subscription_refund
+from services.credit_lot import ByHand, is_for_two
 from services.invoice import post
 
 
-def noted(row: InvoiceRow, amount_minor: int | None, two_above: str | None) -> dict[str, object] | None:
+async def for_two(
+    session: AsyncSession,
+    row: InvoiceRow,
+    amount_minor: int | None,
+    by_hand: ByHand | None,
+    *,
+    command_id: str,
+    now: datetime,
+) -> dict[str, object] | None:
     """Return what two operators approve of a note: the sum of all notes, so that small ones do not avoid the approval.
 
-    The credits that come back with them although they had come off before tax count by what they took off. None where
-    one operator is enough. `amount_minor` is as asked for: None for all that is left.
+    The credits that come back with them although they had come off before tax count by what they took off. All credits
+    that come back count with what the organization was given within a day. None where one operator is enough, or the
+    command has issued the note. `amount_minor` is as asked for: None for all that is left.
     """
+    if by_hand is None or await credit_note.made_by(session, command_id) is not None:
+        return None
     asked = row.total_minor - row.credited_minor if amount_minor is None else amount_minor
     credited = row.credited_minor + asked
     taxed = part_of(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
     granted = row.granted_minor if credited >= row.total_minor else 0
-    return content_above(two_above, credited + taxed + granted, row.currency)
+    content = content_above(by_hand.two_above, credited + taxed + granted, row.currency)
+    if content is not None:
+        return content
+    try:
+        credits = _note(row, amount_minor).credits_minor
+    except (WrongInvoiceState, ExceedsRemainder, Invalid):
+        return None  # `issue` refuses it
+    if not credits or not await is_for_two(
+        session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now
+    ):
+        return None
+    return content_of(credited + taxed + granted, row.currency)
 
 
-async def by_two(
-    session: AsyncSession, row: InvoiceRow, amount_minor: int | None, two_above: str | None, *, command_id: str
-) -> dict[str, object] | None:
-    """Do as `noted`, but ask nobody about a note that the command has issued."""
-    done = await credit_note.made_by(session, command_id)
-    return noted(row, amount_minor, two_above) if done is None else None
+def _note(row: InvoiceRow, amount_minor: int | None, most_minor: int | None = None) -> CreditNote:
+    credits = CreditedCredits(
+        prepaid_minor=row.prepaid_minor,
+        prepaid_credits_minor=row.prepaid_credits_minor,
+        granted_credits_minor=row.granted_credits_minor,
+        taxed_credits_minor=row.taxed_credits_minor,
+    )
+    return note_of(
+        invoice.balance_of(row),
+        credits,
+        credited_minor=row.credited_minor,
+        amount_minor=amount_minor,
+        currency=row.currency,
+        most_minor=most_minor,
+    )
 
 
 async def issue(
@@ -53,7 +85,7 @@ async def issue(
     reason: str,
     command_id: str,
     now: datetime,
-    two_above: str | None = None,
+    by_hand: ByHand | None = None,
 ) -> CreditNoteRow:
     """Credit a part of an invoice, or all that is left of it, or return the note that the command issued.
 
@@ -61,7 +93,8 @@ async def issue(
     so notes for the whole add up to the invoice. If nothing is due any more, the invoice is paid. Of a subscription's
     invoice the credits of its period come back first, and those that were used lessen what is left.
 
-    `two_above`: where an invoice's notes come to more than this, two operators have to have approved this one.
+    `by_hand`: where an invoice's notes come to more than its setting, or the organization was given more within a day,
+    two operators have to have approved this one.
 
     Raises:
         ApprovalRequired: they have not.
@@ -71,6 +104,8 @@ async def issue(
         ExceedsRemainder: the amount is more than is left; `remaining` says how much is left.
         IdempotencyConflict: the command issued another one.
     """
+    if by_hand is not None:
+        await credit_lot.lock_grants(session, (await invoice.get(session, invoice_id)).org_id)
     row = await invoice.get(session, invoice_id, locked=True)
     await command.lock_command(session, command_id)
     done = await credit_note.made_by(session, command_id)
@@ -78,16 +113,10 @@ async def issue(
         if (done.invoice_id, done.reason) != (row.id, reason) or amount_minor not in {None, done.amount_minor}:
             raise other_request()
         return done
-    content = noted(row, amount_minor, two_above)
+    content = await for_two(session, row, amount_minor, by_hand, command_id=command_id, now=now)
     if content is not None:
         await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
-    balance, of_row = invoice.balance_of(row), invoice_line.parts_of_row(row)
-    credits = CreditedCredits(
-        prepaid_minor=row.prepaid_minor,
-        prepaid_credits_minor=row.prepaid_credits_minor,
-        granted_credits_minor=row.granted_credits_minor,
-        taxed_credits_minor=row.taxed_credits_minor,
-    )
+    of_row = invoice_line.parts_of_row(row)
     bill = await subscriptions.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
     most = None
     if bill is not None:
@@ -100,14 +129,7 @@ async def issue(
             also={account for posting in booked for account in (posting.source, posting.destination)},
         )
         most = subscription_refund.creditable_minor(bill, credited_gross_minor=row.credited_minor)
-    note = note_of(
-        balance,
-        credits,
-        credited_minor=row.credited_minor,
-        amount_minor=amount_minor,
-        currency=row.currency,
-        most_minor=most,
-    )
+    note = _note(row, amount_minor, most)
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
     parts = booking.share(of_row, before, note.amount_minor)
     if bill is None:

@@ -6,15 +6,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.approval import ApprovalAction, content_above
+from domain.approval import ApprovalAction, content_above, content_of
 from domain.invoice import booking
 from domain.invoice.booking import InvoicePosting
 from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
 from domain.money import format_amount
 from models.invoice import InvoiceRow
-from repositories import audit, invoice, invoice_line, payment
+from repositories import audit, credit_lot, invoice, invoice_line, payment
 from services import approval
+from services.credit_lot import ByHand, is_for_two
 from services.invoice import details_of, post
 
 
@@ -31,11 +32,11 @@ async def void(
     command_id: str,
     now: datetime,
     *,
-    two_above: str | None = None,
+    by_hand: ByHand | None = None,
 ) -> InvoiceRow:
     """Void an invoice: reverse all that it booked, and refund its credits; a repeated command finds it void.
 
-    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
+    `by_hand`: above its setting two operators have to have approved it; the approval is used up.
 
     Raises:
         ApprovalRequired: they have not.
@@ -44,6 +45,8 @@ async def void(
             what is left to pay. Or it is a subscription's.
         IdempotencyConflict: the command voided another one.
     """
+    if by_hand is not None:
+        await credit_lot.lock_grants(session, (await invoice.get(session, invoice_id)).org_id)
     row = await invoice.get(session, invoice_id, locked=True)
     if await invoice.voided_before(session, row, command_id):
         return row
@@ -52,7 +55,7 @@ async def void(
         balance, row.currency, credited_minor=row.credited_minor, taxed_credits_minor=row.taxed_credits_minor
     )
     booking.require_own_revenue(invoice_line.parts_of_row(row), row.status)
-    await _approved(session, row, ApprovalAction.INVOICE_VOID, two_above, command_id, now)
+    await _approved(session, row, ApprovalAction.INVOICE_VOID, by_hand, command_id, now)
     postings = booking.taken_back(row.org_id, row.currency, invoice_line.parts_of_row(row))
     postings += booking.given_back(
         row.org_id,
@@ -75,13 +78,13 @@ async def give_up(
     command_id: str,
     now: datetime,
     *,
-    two_above: str | None = None,
+    by_hand: ByHand | None = None,
     by_plan: bool = False,
 ) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
     Money that comes for it later is returned as for any invoice on which nothing is due.
-    `two_above`: from more than this on, two operators have to have approved it; the approval is used up.
+    `by_hand`: above its setting two operators have to have approved it; the approval is used up.
     `by_plan`: dunning has waited for what is processing, for as long as it does.
 
     Raises:
@@ -101,7 +104,7 @@ async def give_up(
             f"The payment {under_way} of this invoice is processing. The invoice cannot be given up before that ends.",
             extra={"state": row.status, "payment_id": under_way},
         )
-    await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, two_above, command_id, now)
+    await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, by_hand, command_id, now)
     receivable = accounts.org_receivable(row.org_id, row.currency)
     postings = [InvoicePosting(accounts.platform("bad_debt", row.currency), receivable, due)]
     step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
@@ -133,14 +136,38 @@ async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: date
     return row
 
 
+async def for_two(
+    session: AsyncSession,
+    row: InvoiceRow,
+    action: ApprovalAction,
+    by_hand: ByHand | None,
+    *,
+    command_id: str,
+    now: datetime,
+) -> dict[str, object] | None:
+    """Return what two operators approve of an act; None where one is enough, or where the command has voided it.
+
+    The credits that voiding gives back count with all that the organization was given within a day.
+    """
+    if by_hand is None or row.void_command_id == command_id:
+        return None
+    amount_minor = at_stake_minor(row, action)
+    content = content_above(by_hand.two_above, amount_minor, row.currency)
+    credits = row.prepaid_credits_minor + row.granted_credits_minor + row.taxed_credits_minor
+    if content is not None or action is not ApprovalAction.INVOICE_VOID or not credits:
+        return content
+    two = await is_for_two(session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now)
+    return content_of(amount_minor, row.currency) if two else None
+
+
 async def _approved(
     session: AsyncSession,
     row: InvoiceRow,
     action: ApprovalAction,
-    two_above: str | None,
+    by_hand: ByHand | None,
     command_id: str,
     now: datetime,
 ) -> None:
-    content = content_above(two_above, at_stake_minor(row, action), row.currency)
+    content = await for_two(session, row, action, by_hand, command_id=command_id, now=now)
     if content is not None:
         await approval.use(session, action, row.id, content, command_id=command_id, now=now)

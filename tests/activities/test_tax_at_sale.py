@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from unittest.mock import AsyncMock, Mock
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy import select
 from domain import accounts
 from domain.accounts import Account
 from domain.approval import ApprovalRequired
+from domain.credits import CreditPrice
 from domain.errors import Invalid
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT as ASSET
@@ -32,6 +35,7 @@ from runtime.identity import new_id
 from runtime.settings import Settings
 from services import billing_profile, invoice_end
 from services import credit_note as credit_notes
+from services.credit_lot import ByHand
 from services.document import of_tax_receipt
 from services.outside_tax import TaxRefused, TaxUnavailable
 from services.payment_terms import TermsMaker
@@ -220,6 +224,10 @@ async def test_an_invoice_taxes_what_credits_pay_unless_tax_was_charged_at_their
     await prove_all(database_urls)
 
 
+def above(setting: str) -> ByHand:
+    return ByHand(two_above=setting, price=CreditPrice(price=Decimal("0.10"), currency="EUR"))
+
+
 async def test_credits_that_come_back_count_for_two_operators_although_they_came_off_before_tax(
     database: Database,
 ) -> None:
@@ -231,17 +239,25 @@ async def test_credits_that_come_back_count_for_two_operators_although_they_came
     assert (row.granted_minor, row.taxed_minor, row.total_minor) == (100, 1_000, 0)
     async with database.platform() as session:
         with pytest.raises(ApprovalRequired):
-            await invoice_end.void(session, KIM, row.id, f"void-{row.id}", NOW, two_above="10.99")
+            await invoice_end.void(session, KIM, row.id, f"void-{row.id}", NOW, by_hand=above("10.99"))
     async with database.platform() as session:
-        await invoice_end.void(session, KIM, row.id, f"void-{row.id}", NOW, two_above="11.00")
+        await invoice_end.void(session, KIM, row.id, f"void-{row.id}", NOW, by_hand=above("11.00"))
     row = await finalise(database, await draft(database, org, line(1_200), applies_credits=True))
     assert (row.granted_minor, row.taxed_minor, row.total_minor) == (100, 1_000, 119)
 
-    async def note(minor: int | None, above: str) -> None:
+    async def note(minor: int | None, limit: str) -> None:
         async with database.platform() as session:
             command = f"note-{minor}-{row.id}"
             await credit_notes.issue(
-                session, KIM, row.id, amount_minor=minor, reason="x", command_id=command, now=NOW, two_above=above
+                session,
+                KIM,
+                row.id,
+                amount_minor=minor,
+                reason="x",
+                command_id=command,
+                # What was voided counts for a day.
+                now=NOW + timedelta(days=1),
+                by_hand=above(limit),
             )
 
     for minor, worth in ((60, "5.64"), (None, "12.19")):

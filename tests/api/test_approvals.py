@@ -14,7 +14,7 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, parse_amount
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
-from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
 from tests.api.invoicing import PATH, issue, pay
 from tests.api.paying import Written, paying_app
 from tests.api.spending import use
@@ -45,7 +45,7 @@ async def put_credits(database: Database, tenant: Tenant, credits: int) -> None:
         terms = LotTerms(source=LotSource.PURCHASE, paid_minor=credits, paid_asset="USD")
         issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(tenant.org_id)
         await Ledger(await driver_connection(session)).post_compound(
-            key=f"test:{tenant.org_id}:credits",
+            key=f"test:{tenant.org_id}:credits:{new_key()}",
             kind="test.credits",
             postings=[
                 Posting(issuance, wallet, parse_amount(str(credits), CREDIT), terms),
@@ -53,6 +53,13 @@ async def put_credits(database: Database, tenant: Tenant, credits: int) -> None:
             ],
             effective_at=datetime.now(UTC),
         )
+
+
+async def prepaid(database: Database, operator: Caller, tenant: Tenant, credits: int) -> dict[str, Any]:
+    """Issue an invoice that these credits pay, all but a dollar."""
+    await put_credits(database, tenant, credits)
+    lines = [{"description": "Support", "unit_amount": f"{credits // 10 + 1}.00"}]
+    return await issue(operator, tenant, lines=lines, apply_credits=True)
 
 
 async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Caller], new_tenant: MakeTenant) -> None:
@@ -197,6 +204,42 @@ async def test_credit_note_that_was_issued_is_the_answer_to_its_key_whatever_cam
     await owner.close()
     assert good(await asking.post(path, wish, key=key), 201) == first
     refused(await asking.post(path, wish, key=new_key()), 403, "approval.required")
+
+
+async def test_credits_that_come_back_of_many_invoices_count_together_with_grants(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+) -> None:
+    """Each is below the setting: 100 dollars are 1,000 credits."""
+    asking, other = two
+    tenant = await new_tenant("owner")
+    voided, noted, third, small = [await prepaid(database, asking, tenant, each) for each in (600, 600, 600, 50)]
+    key = new_key()
+    first = good(await asking.post(f"{PATH}/{voided['id']}/void", key=key))
+    note = f"{PATH}/{noted['id']}/credit-notes"
+    refused(await asking.post(note, {"reason": "agreed"}, key=new_key()), 403, "approval.required")
+    good(await asking.post(note, {"reason": "agreed", "amount": "31.00"}, key=new_key()), 201)
+    granted = {"organization_id": tenant.org_id, "amount": "101", "source": "reward"}
+    refused(await asking.post("/credits/grants", granted, key=new_key()), 403, "approval.required")
+    needed = refused(await asking.post(f"{PATH}/{third['id']}/void", key=new_key()), 403, "approval.required")
+    approved = good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    assert (approved["action"], approved["content"]) == ("invoice.void", {"amount": "61.00", "currency": "USD"})
+    good(await asking.post(f"{PATH}/{third['id']}/void", key=new_key()))
+    refused(await asking.post(f"{PATH}/{small['id']}/void", key=new_key()), 403, "approval.required")
+    # What has been voided is so, whatever came back since; and an invoice that no credits have paid gives none back.
+    await forget(database, key)
+    assert good(await asking.post(f"{PATH}/{voided['id']}/void", key=key)) == first
+    plain = await issue(asking, tenant, lines=[{"description": "Support", "unit_amount": "60.00"}])
+    assert good(await asking.post(f"{PATH}/{plain['id']}/void", key=new_key()))["status"] == "void"
+
+
+async def test_voids_at_once_count_each_other(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
+) -> None:
+    asking, _ = two
+    tenant = await new_tenant("owner")
+    made = [await prepaid(database, asking, tenant, 600) for _ in range(2)]
+    both = await asyncio.gather(*(asking.post(f"{PATH}/{each['id']}/void", key=new_key()) for each in made))
+    assert sorted(answer.status_code for answer in both) == [200, 403]
 
 
 async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.approvals import above, two_operators
+from api.approvals import by_hand, two_operators
 from api.auth import ActorDep, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
@@ -259,9 +259,7 @@ async def void_invoice(
         actor,
         once,
         invoice_id,
-        lambda session, now: invoice_end.void(
-            session, actor, invoice_id, once.command_id, now, two_above=deps.settings.two_operators_above
-        ),
+        lambda session, now: invoice_end.void(session, actor, invoice_id, once.command_id, now, by_hand=by_hand(deps)),
         takes_two=ApprovalAction.INVOICE_VOID,
     )
 
@@ -285,7 +283,7 @@ async def mark_uncollectible(
         once,
         invoice_id,
         lambda session, now: invoice_end.give_up(
-            session, actor, invoice_id, once.command_id, now, two_above=deps.settings.two_operators_above
+            session, actor, invoice_id, once.command_id, now, by_hand=by_hand(deps)
         ),
         takes_two=ApprovalAction.INVOICE_GIVE_UP,
     )
@@ -323,9 +321,9 @@ async def credit_invoice(
 
     async def act() -> CreditNoteView:
         amount_minor = None if body.amount is None else parse_amount(body.amount, row.currency)
-        two_above = deps.settings.two_operators_above
+        rules, now = by_hand(deps), datetime.now(UTC)
         async with deps.session_for(actor) as session:
-            large = await credit_note.by_two(session, row, amount_minor, two_above, command_id=once.command_id)
+            large = await credit_note.for_two(session, row, amount_minor, rules, command_id=once.command_id, now=now)
         if large is not None:
             await two_operators(deps, actor, once, ApprovalAction.INVOICE_CREDIT, invoice_id, large)
         async with deps.session_for(actor) as session:
@@ -337,7 +335,7 @@ async def credit_invoice(
                 reason=body.reason,
                 command_id=once.command_id,
                 now=datetime.now(UTC),
-                two_above=two_above,
+                by_hand=rules,
             )
             shown, collected = note_view(made), await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
@@ -381,18 +379,20 @@ async def _operated(
     """
     async with deps.session_for(actor) as session:
         row = await seen_invoice(session, actor, invoice_id, Permission.OPERATE)
-        currency = row.currency
-        at_stake_minor = 0 if takes_two is None else invoice_end.at_stake_minor(row, takes_two)
 
     async def act() -> InvoiceView:
-        if takes_two is not None:
-            await above(deps, actor, once, takes_two, invoice_id, at_stake_minor, currency)
         now = datetime.now(UTC)
+        if takes_two is not None:
+            rules, command_id = by_hand(deps), once.command_id
+            async with deps.session_for(actor) as session:
+                large = await invoice_end.for_two(session, row, takes_two, rules, command_id=command_id, now=now)
+            if large is not None:
+                await two_operators(deps, actor, once, takes_two, invoice_id, large)
         async with deps.session_for(actor) as session:
             changed = await effect(session, now)
             shown = view(changed, now, await metadata.get(session, changed.id, changed.org_id))
-            row = await collections.get(session, invoice_id)
-            held = None if row is None else collections.state_of(row)
+            collected = await collections.get(session, invoice_id)
+            held = None if collected is None else collections.state_of(collected)
         commands.tell(deps, held)
         return shown
 
