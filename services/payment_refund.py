@@ -7,6 +7,8 @@ Refunds count together: all of the payment, and all that its organization was re
 them. So nothing is divided into small refunds, and no refund is too small to be counted.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +18,8 @@ from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
 from domain.money import format_amount
 from domain.payment.commands import RefundExceeds, RefundTooPrecise
+from domain.payment.purposes import rules_of
+from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from providers.payments import limits
 from repositories import payment
@@ -26,18 +30,43 @@ DAY = timedelta(days=1)
 ALL = "all that is left"
 
 
-def require_countable(terms: PaymentTerms, amount_minor: int | None) -> None:
+def require_countable(payment: Payment, amount_minor: int | None) -> None:
     """Refuse the amount of a refund that the payment's provider cannot count; None is all that is left.
 
+    Of slots the refusal says what can be refunded: the price of one may be an amount that the provider cannot count.
+
     Raises:
-        RefundTooPrecise: it has more decimals than the provider takes.
+        RefundTooPrecise: it has more decimals than the provider takes; `payment.part_of_a_slot` if it is for slots.
     """
+    terms = payment.terms
     unit = limits.refund_unit(terms.provider, terms.currency)
-    if amount_minor is not None and amount_minor % unit:
+    if amount_minor is None or unit == 1:
+        return
+    possible = rules_of(terms).refunds_of_parts(payment, unit)
+    if possible is not None and amount_minor < payment.refundable_minor:
+        _require_whole(payment, amount_minor, unit, possible)
+    elif amount_minor % unit:
         raise RefundTooPrecise(
             f"The amount of this refund must be a multiple of {format_amount(unit, terms.currency)} {terms.currency}.",
             extra={"field": "amount"},
         )
+
+
+def _require_whole(payment: Payment, amount_minor: int, unit: int, possible: Sequence[int]) -> None:
+    currency = payment.terms.currency
+    if amount_minor in possible:
+        return
+
+    def shown(minor: int) -> str:
+        return f"{format_amount(minor, currency)} {currency}"
+
+    some = f"{shown(possible[0])} or more for some of them, or " if possible else ""
+    raise RefundTooPrecise(
+        f"Slots are refunded whole, and in multiples of {shown(unit)}. "
+        f"Refund {some}all that is left, {shown(payment.refundable_minor)}.",
+        code="payment.part_of_a_slot",
+        extra={"field": "amount"},
+    )
 
 
 def require_countable_request(event: PaymentEvent) -> None:
@@ -53,7 +82,8 @@ def require_countable_request(event: PaymentEvent) -> None:
         return
     terms, amount_minor = event.payment.terms, event.payment.refunds[-1].amount_minor
     if not event.details.get("all"):
-        require_countable(terms, amount_minor)
+        before = replace(event.payment, refunds=event.payment.refunds[:-1])
+        require_countable(before, amount_minor)
         return
     most = limits.refundable(terms.provider, amount_minor, amount_minor, terms.currency)
     if most < amount_minor:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
+from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from repositories import debt
 from runtime.database import Database, driver_connection
@@ -19,6 +21,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import NOW, intents, paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.looking import again
+from tests.support.mirrored_bills import Mirrored
 
 pytestmark = pytest.mark.db
 
@@ -91,6 +94,34 @@ async def test_money_for_a_part_of_a_slot_that_went_back_takes_the_whole_slot(
     bought.there.refund(amount)
     await bought.look()
     assert await slots(owner) == (left, 0, 0)
+
+
+async def test_refund_of_slots_whose_price_the_provider_cannot_count_says_what_can_be_refunded(
+    owner: Caller, database: Database, database_urls: DatabaseUrls
+) -> None:
+    """A slot costs 3.335 KWD, and Stripe counts no last decimal of KWD."""
+    purpose = Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=4)
+    terms: dict[str, Any] = {"purpose": purpose, "amount_minor": 13_340, "currency": "KWD"}
+    bought = Mirrored(database, owner.org_id or "", **terms)
+    await bought.begin()
+    bought.there.pay(fee=0)
+    await bought.look()
+    why = "Refund 6.67 KWD or more for some of them, or all that is left, 13.34 KWD."
+    path = f"/payments/{bought.terms.payment_id}"
+    async with paying_app(database_urls) as http:
+        payer = replace(owner, http=http)
+        for amount in ("3.330", "3.335", "3.340", "10.005"):
+            answer = await payer.post(f"{path}/refunds", {"amount": amount}, key=new_key())
+            assert refused(answer, 422, "payment.part_of_a_slot")["detail"].endswith(why)
+        tried = good(await payer.get(f"{path}/actions?amount=3.335"))["actions"]
+    (refund,) = [each for each in tried if each["action"] == "refund"]
+    assert (refund["allowed"], refund["reason"]["code"]) == (False, "payment.part_of_a_slot")
+    # As by a signal, which asks the books alone.
+    declined = (await bought.refund(3_335)).declined
+    assert declined is not None
+    assert (declined.code, declined.detail.endswith(why)) == ("payment.part_of_a_slot", True)
+    assert (await bought.refund(6_670)).applied
+    assert await slots(owner) == (2, 0, 0)
 
 
 async def test_refund_and_deployment_at_once_never_use_one_slot_twice(owner: Caller, database: Database) -> None:

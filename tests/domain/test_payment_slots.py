@@ -93,6 +93,20 @@ def test_taxed_price_of_some_of_the_slots_is_rounded_down_when_it_is_refunded(
             commands.refund(payment, amount_minor=other, **asked)
 
 
+@pytest.mark.parametrize(
+    ("slots", "received", "gone", "amounts"),
+    [(4, 13_340, 0, [6_670]), (4, 13_340, 6_670, []), (3, 10_000, 0, []), (4, 12_000, 500, [2_500, 5_500, 8_500])],
+)
+def test_amounts_that_give_whole_slots_back_are_those_that_the_provider_counts(
+    slots: int, received: int, gone: int, amounts: list[int]
+) -> None:
+    payment = replace(paid(slots), received_minor=received)
+    payment = given_back(payment, gone) if gone else payment
+    assert rules_of(payment.terms).refunds_of_parts(payment, 10) == amounts
+    for amount in amounts:
+        rules_of(payment.terms).check_refund(payment, amount)
+
+
 def test_what_is_left_after_a_part_went_back_elsewhere_can_be_refunded_whole() -> None:
     payment = given_back(paid(2), 200)
     rest = commands.refund(payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="owner", at=NOW)

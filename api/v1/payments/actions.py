@@ -93,7 +93,7 @@ async def list_actions(
     amount_minor = None if amount is None else parse_amount(amount, payment.terms.currency)
     refused: dict[PaymentAction, DomainError] = {}
     try:
-        require_countable(payment.terms, amount_minor)
+        require_countable(payment, amount_minor)
     except RefundTooPrecise as refusal:
         refused[PaymentAction.REFUND] = refusal
     unapproved = await refund_not_approved(deps, actor, payment, amount_minor)

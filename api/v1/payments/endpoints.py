@@ -415,7 +415,7 @@ async def refund_payment(
 
     async def act() -> RefundView:
         amount_minor = _amount(body.amount if body else None, payment)
-        payment_refund.require_countable(payment.terms, amount_minor)
+        payment_refund.require_countable(payment, amount_minor)
         await refund_by_two(sender.deps, sender.actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
         command = messages.RefundPayment(
             command_id=once.command_id,

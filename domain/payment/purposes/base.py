@@ -1,6 +1,6 @@
 """What the rules of a payment ask of its purpose. Each purpose is a module; nothing else tells purposes apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -130,6 +130,9 @@ class PurposeRules(Protocol):
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
         """Refuse a refund whose amount the purpose cannot divide by."""
 
+    def refunds_of_parts(self, payment: Payment, unit: int) -> Sequence[int] | None:
+        """Return the partial refunds that are possible in multiples of `unit`, the least first; None for any."""
+
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
         """Return how much of what was bought is clawed back when `amount_minor` is refunded."""
 
@@ -185,6 +188,10 @@ class Common:
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:
         """Refuse no amount."""
+
+    def refunds_of_parts(self, payment: Payment, unit: int) -> Sequence[int] | None:  # noqa: ARG002
+        """Refund any."""
+        return None
 
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
         """Return the cumulative share of the amount; the last part takes what is left, to the unit.

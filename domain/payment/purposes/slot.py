@@ -66,6 +66,14 @@ class Slot(Common):
                 extra={"field": "amount"},
             )
 
+    def refunds_of_parts(self, payment: Payment, unit: int) -> list[int]:
+        """Return the price of some of the slots where it is a multiple of `unit`: perhaps of two only, or of none."""
+        amounts = (
+            payment.received_minor * slots // payment.granted_minor - gone_minor(payment)
+            for slots in range(1, payment.granted_minor)
+        )
+        return [amount for amount in amounts if 0 < amount < payment.refundable_minor and not amount % unit]
+
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
         """Return the slots that go, rounded up."""
         if not payment.received_minor:
