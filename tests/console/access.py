@@ -51,6 +51,8 @@ OBJECTS = {
 }
 #: Who with the role may sign or bring evidence is for the run to say, see `tests/e2e/test_console_forms.py`.
 OF_RUNS = ("/{org}/escrows/{id}/approve", "/{org}/escrows/{id}/submit-evidence")
+#: Offered to whoever has notifications that were not read, whatever the role.
+OF_READERS = ("/notifications/read",)
 
 
 def filled_in(form: FoundForm, ids: Mapping[str, str], *, texts: bool = True) -> dict[str, str]:

@@ -114,7 +114,11 @@ async def resolve_alert(
     over.
     """
     change = partial(alerts.resolve_one, by=actor.principal, for_organization=not actor.is_platform)
-    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", change, silences=True))
+
+    def resolved(alert: Alert) -> bool:
+        return actor.is_platform or not alert.for_operators
+
+    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", change, silences=resolved))
 
 
 @router.post(
@@ -138,7 +142,7 @@ async def snooze_alert(
     async def snooze() -> AlertView:
         judge_snooze(body.until, datetime.now(UTC))
         until = rfc3339(body.until)
-        return await _answer(deps, actor, alert_id, "alert.snooze", change, silences=True, until=until)
+        return await _answer(deps, actor, alert_id, "alert.snooze", change, silences=lambda _: True, until=until)
 
     return await command.run(snooze)
 
@@ -150,12 +154,12 @@ async def _answer(
     action: str,
     change: Callable[[AsyncSession, str], Awaitable[tuple[Alert, bool]]],
     *,
-    silences: bool = False,
+    silences: Callable[[Alert], bool] | None = None,
     **details: str,
 ) -> AlertView:
-    """Change an alert; `silences` says that whoever was not notified of it yet is not, or only later."""
-    if silences:
-        await _tell_first(deps, actor, alert_id)
+    """Change an alert; `silences` tells whether who was not notified of it yet would not be, or only later."""
+    if silences is not None:
+        await _tell_first(deps, actor, alert_id, silences)
     async with deps.session_for(actor) as session:
         row, changed = await change(session, alert_id)
         if changed:
@@ -168,10 +172,10 @@ async def _answer(
     return answer
 
 
-async def _tell_first(deps: Deps, actor: Actor, alert_id: str) -> None:
-    """Notify the organization of an alert that the actor sees and nobody was notified of: it may be about the actor."""
+async def _tell_first(deps: Deps, actor: Actor, alert_id: str, silences: Callable[[Alert], bool]) -> None:
+    """Notify the organization of an alert that the actor silences and nobody was notified of: it may be about them."""
     async with deps.session_for(actor) as session:
         seen = await alerts.find(session, alert_id) if is_id(alert_id, "alr") else None
-    if seen is not None and seen.told_at is None:
+    if seen is not None and seen.told_at is None and silences(seen):
         async with deps.database.platform() as session:
             await fan_out.tell_organization(session, alert_id, now=datetime.now(UTC))
