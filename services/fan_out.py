@@ -6,7 +6,7 @@ other at the cursor's row, and at the rows of the alerts. Unique rows make sure 
 source once over each channel, even if it is read twice.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -189,25 +189,15 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
         now: when something that is told at once is due.
     """
     rows = await alerts.take_untold(session, called, now=now)
-    people = await notifications.people(session, {None, *(row.org_id for row in rows)})
-    named = await alert_rules.channels(session, {(row.org_id, row.rule_id) for row in rows if row.rule_id is not None})
-    contacts = Contacts(session)
-    found: list[New] = []
-    for row in rows:
-        if row.status == AlertStatus.RESOLVED.value:
-            continue
-        for org_id in _sides(row, now):
-            about = about_alert(row, for_platform=org_id is None)
-            for person, ways in recipients(about, people[org_id], also=named.get((row.org_id, row.rule_id or ""), ())):
-                if person.role not in called[row.id]:
-                    found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
-    return Told(len(rows), await notifications.add(session, found), more=False)
+    open_ones = [row for row in rows if row.status != AlertStatus.RESOLVED.value]
+    told = [(row, side, called[row.id]) for row in open_ones for side in _sides(row, now)]
+    return Told(len(rows), await _tell(session, told, now), more=False)
 
 
 async def tell_organization(session: AsyncSession, alert_id: str, *, now: datetime) -> None:
-    """Write who of its organization is told of an alert that nobody was told of yet.
+    """Notify the organization of an open alert that nobody was notified of yet.
 
-    Whoever is about to resolve or snooze it may be whom it is about. Nobody is told twice when it is read later.
+    Whoever is about to resolve or snooze it may be whom it is about. `tell_alerts` notifies nobody of it twice.
 
     Args:
         session: of the platform.
@@ -217,17 +207,26 @@ async def tell_organization(session: AsyncSession, alert_id: str, *, now: dateti
     row = await alerts.find(session, alert_id, lock=True)
     if row is None or row.told_at is not None or row.status == AlertStatus.RESOLVED.value:
         return
-    people = await notifications.people(session, {row.org_id})
-    raised = (row.org_id, row.rule_id or "")
-    named = await alert_rules.channels(session, {raised}) if row.rule_id is not None else {}
+    await _tell(session, [(row, side, ()) for side in _sides(row, now) if side is not None], now)
+
+
+async def _tell(
+    session: AsyncSession, told: Sequence[tuple[Alert, str | None, Collection[Role]]], now: datetime
+) -> int:
+    """Write the notifications of alerts to a side each, its organization or the platform (None), but for some roles."""
+    if not told:
+        return 0
+    rows = [row for row, _, _ in told]
+    people = await notifications.people(session, {side for _, side, _ in told})
+    named = await alert_rules.channels(session, {(row.org_id, row.rule_id) for row in rows if row.rule_id is not None})
     contacts = Contacts(session)
     found: list[New] = []
-    for org_id in _sides(row, now):
-        if org_id is not None:
-            about = about_alert(row, for_platform=False)
-            for person, ways in recipients(about, people[org_id], also=named.get(raised, ())):
+    for row, side, roles in told:
+        about = about_alert(row, for_platform=side is None)
+        for person, ways in recipients(about, people[side], also=named.get((row.org_id, row.rule_id or ""), ())):
+            if person.role not in roles:
                 found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
-    await notifications.add(session, found)
+    return await notifications.add(session, found)
 
 
 def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
