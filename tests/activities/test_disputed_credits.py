@@ -244,8 +244,8 @@ async def test_part_of_a_bill_that_was_credited_meanwhile_brings_no_credits_back
     assert (await credits(one), row.granted_minor, row.credited_minor) == ((250, 0), 1_450, 1_450)
 
 
-@pytest.mark.parametrize("lost", [False, True])
-async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(database: Database, lost: bool) -> None:
+async def months_left_out(database: Database, *, lost: bool) -> tuple[Subscribed, Mirrored, str]:
+    """Have two months of a year begin while the dispute of its payment is open, or after it was lost."""
     one = await subscribed(database, interval=YEAR)
     await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
     made = await Mirrored.of(one)
@@ -256,12 +256,22 @@ async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(data
         await made.look()
     for number in (1, 2):
         await next_month(one, number)
-    assert len(await one.rows(SubscriptionGrant)) == 1
+    return one, made, ref
+
+
+async def win(made: Mirrored, ref: str, *, lost: bool) -> None:
     if lost:
         await won_after_all(made, ref)
     else:
         made.there.close_dispute(ref, won=True)
         await made.look()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_months_of_a_year_that_a_dispute_left_out_come_once_it_is_won(database: Database, lost: bool) -> None:
+    one, made, ref = await months_left_out(database, lost=lost)
+    assert len(await one.rows(SubscriptionGrant)) == 1
+    await win(made, ref, lost=lost)
     assert await credits(one) == (1_500, 0)
     grants = {
         (each.starts_at, each.credits_minor // 10**6, each.paid_minor) for each in await one.rows(SubscriptionGrant)
@@ -294,22 +304,9 @@ async def owed(one: Subscribed) -> int:
 async def test_months_that_a_dispute_left_out_pay_first_what_the_organization_owes(
     database: Database, lost: bool
 ) -> None:
-    one = await subscribed(database, interval=YEAR)
-    await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
-    made = await Mirrored.of(one)
-    ref = made.there.dispute()
-    await made.look()
-    if lost:
-        made.there.close_dispute(ref, won=False)
-        await made.look()
-    for number in (1, 2):
-        await next_month(one, number)
+    one, made, ref = await months_left_out(database, lost=lost)
     await owe(one, 700)
-    if lost:
-        await won_after_all(made, ref)
-    else:
-        made.there.close_dispute(ref, won=True)
-        await made.look()
+    await win(made, ref, lost=lost)
     # The credits of the month before the dispute were granted before, and pay nothing.
     assert (await credits(one), await owed(one)) == ((1_500 - 700, 0), 0)
 

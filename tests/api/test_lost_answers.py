@@ -28,6 +28,15 @@ async def close(operator: Caller, tenant: Tenant) -> None:
     good(await operator.post(f"/organizations/{tenant.org_id}/close", {"reason": "The customer has left."}))
 
 
+async def on_offer(operator: Caller, customer: Tenant, new_tenant: NewTenant) -> tuple[Tenant, str]:
+    """Return a seller and the path of its agent, which the customer has the credits to buy."""
+    seller = await new_tenant("owner")
+    await grant(operator, customer.org_id)
+    path = f"/marketplace/agents/{seller.agent_id}"
+    good(await seller.owner.ask("PUT", path, json={"model": "one_time", "price": "4"}))
+    return seller, path
+
+
 async def test_a_grant_is_answered_after_its_organization_was_closed(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:
@@ -92,10 +101,7 @@ async def test_a_credit_note_is_answered_though_another_of_its_amount_would_take
 async def test_a_purchase_is_answered_after_its_seller_was_suspended(
     operator: Caller, customer: Tenant, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
-    seller = await new_tenant("owner")
-    await grant(operator, customer.org_id)
-    path = f"/marketplace/agents/{seller.agent_id}"
-    good(await seller.owner.ask("PUT", path, json={"model": "one_time", "price": "4"}))
+    seller, path = await on_offer(operator, customer, new_tenant)
     # The one operator has made both, so they would be related.
     async with paying_app(database_urls, reputation_registrars="*") as http:
         buyer = replace(customer.owner, http=http)
@@ -110,10 +116,7 @@ async def test_a_purchase_is_answered_after_its_seller_was_suspended(
 async def test_a_refund_of_a_purchase_is_answered_again_and_given_back_once(
     operator: Caller, customer: Tenant, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
-    seller = await new_tenant("owner")
-    await grant(operator, customer.org_id)
-    path = f"/marketplace/agents/{seller.agent_id}"
-    good(await seller.owner.ask("PUT", path, json={"model": "one_time", "price": "4"}))
+    _, path = await on_offer(operator, customer, new_tenant)
     async with paying_app(database_urls, reputation_registrars="*") as http:
         buyer, key = replace(customer.owner, http=http), new_key()
         bought = good(await buyer.post(f"{path}/purchase", {}, key=new_key()), 201)["purchase"]
