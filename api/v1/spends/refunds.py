@@ -6,7 +6,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from api.approvals import two_operators
+from api.approvals import by_hand, two_operators
 from api.auth import permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
@@ -23,7 +23,6 @@ from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
 from repositories import spend as spends
 from services import spend_refund
-from services.credit_lot import ByHand
 from services.spend_refund import NewRefund
 
 router = Resource(tags=["credits"])
@@ -65,14 +64,15 @@ async def refund_spend(
     )
 
     async def refund() -> SpendRefundView:
-        by_hand = ByHand(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
         now, renew_days = datetime.now(UTC), deps.settings.refunded_credits_days
         async with deps.session_for(actor) as session:
-            content = await spend_refund.for_two(session, by_hand, new, now=now)
+            content = await spend_refund.for_two(session, by_hand(deps), new, now=now)
         if content is not None:
             await two_operators(deps, actor, command, ApprovalAction.SPEND_REFUND, spend_id, content)
         async with deps.session_for(actor) as session:
-            spend, change = await spend_refund.refund(session, actor, by_hand, new, renew_days=renew_days, now=now)
+            spend, change = await spend_refund.refund(
+                session, actor, by_hand(deps), new, renew_days=renew_days, now=now
+            )
             return SpendRefundView.of(spend, change)
 
     return await command.run(refund, status_code=201)
