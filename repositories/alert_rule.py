@@ -36,11 +36,6 @@ async def named(session: AsyncSession, org_id: str | None, name: str) -> AlertRu
     return (await session.scalars(_of(org_id).where(AlertRule.name == name))).one_or_none()
 
 
-async def made_by(session: AsyncSession, command_id: str) -> AlertRule | None:
-    """Return the rule that a command made."""
-    return (await session.scalars(select(AlertRule).where(AlertRule.command_id == command_id))).one_or_none()
-
-
 async def listed(session: AsyncSession, org_id: str | None) -> Sequence[AlertRule]:
     """Return the rules of an organization or of operators, those that change built-in ones among them; newest first."""
     return (await session.scalars(_of(org_id).order_by(AlertRule.id.desc()))).all()

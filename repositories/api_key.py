@@ -123,11 +123,6 @@ async def add(
     return (await session.scalars(statement)).one()
 
 
-async def was_made_by(session: AsyncSession, command_id: str) -> bool:
-    """Tell whether a command made a key."""
-    return await session.scalar(select(ApiKey.id).where(ApiKey.command_id == command_id)) is not None
-
-
 def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
     if any((other.role, other.agent_id) != (key.role, key.agent_id) for other in active):
         raise Conflict(

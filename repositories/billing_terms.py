@@ -73,12 +73,6 @@ async def add(session: AsyncSession, row: BillingTermsRow) -> None:
     await session.flush()
 
 
-async def made_by(session: AsyncSession, command_id: str) -> BillingTermsRow | None:
-    """Return the version that a command made, if it did."""
-    query = select(BillingTermsRow).where(BillingTermsRow.command_id == command_id)
-    return (await session.scalars(query)).one_or_none()
-
-
 async def versions(session: AsyncSession, org_id: str, limit: int = 50) -> Sequence[BillingTermsRow]:
     """Return the newest versions of an organization, the newest first."""
     query = select(BillingTermsRow).where(BillingTermsRow.org_id == org_id)

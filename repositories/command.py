@@ -45,17 +45,21 @@ async def lock_command(session: AsyncSession, command_id: str) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(command_id, 0))))
 
 
+async def made_by(session: AsyncSession, model: type[Row], command_id: str) -> Row | None:
+    """Return the row of a table with a unique `command_id` that a command made, if it did and the session sees it."""
+    table: Any = model
+    found: Row | None = (await session.scalars(select(table).where(table.command_id == command_id))).one_or_none()
+    return found
+
+
 async def made_before(session: AsyncSession, row: Row, asked: Iterable[str]) -> Row | None:
     """Return the row that this row's command made, if it did.
 
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    model: Any = type(row)
     wanted: Any = row
-    found: Row | None = (
-        await session.scalars(select(model).where(model.command_id == wanted.command_id))
-    ).one_or_none()
+    found = await made_by(session, type(row), wanted.command_id)
     if found is not None:
         refuse_other(found, row, asked)
     return found

@@ -38,11 +38,6 @@ async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -
     return await add_once(session, contract, asked)
 
 
-async def was_made_by(session: AsyncSession, command_id: str) -> bool:
-    """Tell whether a command made a contract that the session may see."""
-    return await session.scalar(select(Contract.id).where(Contract.command_id == command_id)) is not None
-
-
 async def get(session: AsyncSession, contract_id: str) -> Contract:
     """Return the contract; NotFound when there is none, or it is not the session's to see."""
     found = await session.get(Contract, contract_id) if is_id(contract_id, "ctr") else None

@@ -27,11 +27,6 @@ _GRANTED = CreditLot.source.in_([source.value for source in GrantSource])
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
 
 
-async def was_made_by(session: AsyncSession, command_id: str) -> bool:
-    """Tell whether a command made a grant."""
-    return await session.scalar(select(CreditLot.id).where(CreditLot.command_id == command_id)) is not None
-
-
 async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None:
     """Return the lot that this lot's command made, if it did.
 

@@ -26,11 +26,6 @@ async def get(session: AsyncSession, invoice_id: str, note_id: str) -> CreditNot
     return found
 
 
-async def made_by(session: AsyncSession, command_id: str) -> CreditNoteRow | None:
-    """Return the note that a command made, if it did."""
-    return (await session.scalars(select(CreditNoteRow).where(CreditNoteRow.command_id == command_id))).one_or_none()
-
-
 async def credits_returned_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
     """Return the credits that credit notes and voided invoices have given back to an organization since a time.
 

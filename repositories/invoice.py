@@ -261,11 +261,6 @@ async def get(session: AsyncSession, invoice_id: str, *, locked: bool = False) -
     return found
 
 
-async def was_made_by(session: AsyncSession, command_id: str) -> bool:
-    """Tell whether a command made an invoice, or a draft."""
-    return await session.scalar(select(InvoiceRow.id).where(InvoiceRow.command_id == command_id)) is not None
-
-
 async def made_by(session: AsyncSession, command_id: str) -> InvoiceRow:
     """Return the invoice that a command made."""
     return (await session.scalars(select(InvoiceRow).where(InvoiceRow.command_id == command_id))).one()

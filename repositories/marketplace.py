@@ -170,12 +170,6 @@ async def has_refunded(session: AsyncSession, org_id: str, agent_id: str) -> boo
     return (await session.scalars(query.limit(1))).one_or_none() is not None
 
 
-async def made_by(session: AsyncSession, command_id: str) -> MarketplacePurchase | None:
-    """Return the purchase that a command made."""
-    query = select(MarketplacePurchase).where(MarketplacePurchase.command_id == command_id)
-    return (await session.scalars(query)).one_or_none()
-
-
 async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = False) -> MarketplacePurchase:
     """Return a purchase.
 

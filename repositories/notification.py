@@ -79,12 +79,6 @@ async def channels_by_id(session: AsyncSession, ids: Collection[str]) -> dict[st
     return {each.id: each for each in await session.scalars(query)}
 
 
-async def channel_of_command(session: AsyncSession, command_id: str) -> NotificationChannel | None:
-    """Return the channel that a command made."""
-    query = select(NotificationChannel).where(NotificationChannel.command_id == command_id)
-    return (await session.scalars(query)).one_or_none()
-
-
 async def add_channel(session: AsyncSession, values: Mapping[str, Any]) -> NotificationChannel:
     """Insert a channel."""
     statement = insert(NotificationChannel).values(dict(values)).returning(NotificationChannel)

@@ -279,11 +279,6 @@ async def add_quote(session: AsyncSession, quote: PricingQuote) -> tuple[Pricing
     return await add_once(session, quote, _QUOTED)
 
 
-async def quote_of_command(session: AsyncSession, command_id: str) -> PricingQuote | None:
-    """Return the quote that a command made."""
-    return (await session.scalars(select(PricingQuote).where(PricingQuote.command_id == command_id))).one_or_none()
-
-
 async def get_quote(session: AsyncSession, quote_id: str, *, lock: bool = False) -> PricingQuote:
     """Return the quote, locked if it is to be used; NotFound when there is none, or it is not the session's to see."""
     query = select(PricingQuote).where(PricingQuote.id == quote_id)

@@ -85,12 +85,6 @@ async def versions(
     return await _VERSIONS.page(session, wanted, [part], after=after, limit=limit)
 
 
-async def version_of_command(session: AsyncSession, command_id: str) -> SpendControlVersion | None:
-    """Return the version that a command made, if it made one."""
-    query = select(SpendControlVersion).where(SpendControlVersion.command_id == command_id)
-    return (await session.scalars(query)).one_or_none()
-
-
 async def status_before(session: AsyncSession, control: SpendControl) -> ControlStatus | None:
     """Return where a control stood in the version before its newest one; None where that is its first."""
     version = SpendControlVersion

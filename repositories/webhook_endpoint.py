@@ -66,12 +66,6 @@ async def get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow | N
     return await session.get(WebhookEndpointRow, endpoint_id, populate_existing=True)
 
 
-async def made_by(session: AsyncSession, command_id: str) -> WebhookEndpointRow | None:
-    """Return the endpoint that a command made."""
-    query = select(WebhookEndpointRow).where(WebhookEndpointRow.command_id == command_id)
-    return (await session.scalars(query)).one_or_none()
-
-
 async def count(session: AsyncSession, org_id: str) -> int:
     """Count an organization's endpoints; the caller holds the organization's lock."""
     is_there = WebhookEndpointRow.status != EndpointStatus.DELETED.value

@@ -20,7 +20,7 @@ from models.spend_control import SpendControl
 from repositories import agent as agents
 from repositories import alert, alert_rule, audit, notification, organization, spend_control
 from repositories import department as departments
-from repositories.command import lock_command, other_request, refuse_other
+from repositories.command import lock_command, made_by, other_request, refuse_other
 from runtime.identity import new_id
 
 _PROVIDERS = frozenset({STRIPE, PAYPAL, CRYPTO, CREDITS})
@@ -69,7 +69,7 @@ async def create(
     """
     rules.check_name(name)
     await _lock(session, org_id)
-    made = await alert_rule.made_by(session, command_id)
+    made = await made_by(session, AlertRule, command_id)
     if made is not None:
         if (made.org_id, made.name) != (org_id, name):
             raise other_request()

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.billing_terms import BillingTerms, TermsVersion, check_terms, next_version
 from domain.text import rfc3339
+from models.billing_terms import BillingTermsRow
 from repositories import audit, billing_terms, organization
-from repositories.command import other_request
+from repositories.command import made_by, other_request
 
 
 async def agree(
@@ -32,7 +33,7 @@ async def agree(
     """
     check_terms(terms)
     await organization.lock(session, org_id)
-    done = await billing_terms.made_by(session, command_id)
+    done = await made_by(session, BillingTermsRow, command_id)
     if done is not None:
         if done.org_id != org_id or billing_terms.version_of(done).terms != terms:
             raise other_request()

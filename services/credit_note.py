@@ -39,7 +39,7 @@ async def for_two(
     that come back count with what the organization was given within a day. None where one operator is enough, or the
     command has issued the note. `amount_minor` is as asked for: None for all that is left.
     """
-    if by_hand is None or await credit_note.made_by(session, command_id) is not None:
+    if by_hand is None or await command.made_by(session, CreditNoteRow, command_id) is not None:
         return None
     asked = row.total_minor - row.credited_minor if amount_minor is None else amount_minor
     credited = row.credited_minor + asked
@@ -108,7 +108,7 @@ async def issue(
         await credit_lot.lock_grants(session, (await invoice.get(session, invoice_id)).org_id)
     row = await invoice.get(session, invoice_id, locked=True)
     await command.lock_command(session, command_id)
-    done = await credit_note.made_by(session, command_id)
+    done = await command.made_by(session, CreditNoteRow, command_id)
     if done is not None:
         if (done.invoice_id, done.reason) != (row.id, reason) or amount_minor not in {None, done.amount_minor}:
             raise other_request()

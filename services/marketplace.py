@@ -26,7 +26,7 @@ from repositories import agent as agents
 from repositories import audit, debt, marketplace, usage
 from repositories import organization as organizations
 from repositories import payment as payments
-from repositories.command import other_request
+from repositories.command import made_by, other_request
 from runtime.identity import new_id
 from services.marketplace_sale import give_back, pay, refuse_recovered
 from services.provider_errors import provider_errors
@@ -176,7 +176,7 @@ async def buy(
     if paid:
         await debt.lock(session, offer.org_id)
     await marketplace.lock_purchases(session, org_id, offer.agent_id)
-    done = await marketplace.made_by(session, command_id)
+    done = await made_by(session, MarketplacePurchase, command_id)
     if done is not None and (done.org_id, done.agent_id) != (org_id, offer.agent_id):
         raise other_request()
     known = done or await owned_now(session, org_id, offer.agent_id, now)

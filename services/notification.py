@@ -38,7 +38,7 @@ from models.alert import Alert
 from models.notification import NotificationChannel
 from repositories import alert_rule, audit
 from repositories import notification as notifications
-from repositories.command import lock_command
+from repositories.command import lock_command, made_by
 from repositories.notification import New
 from runtime.identity import new_id
 from runtime.sealing import Sealer
@@ -73,7 +73,7 @@ async def create_channel(
         raise KeysMissing
     digest, recipient = digest_of(wanted.kind, target), notifications.recipient(actor)
     await _lock(session, recipient, digest)
-    made = await notifications.channel_of_command(session, wanted.command_id)
+    made = await made_by(session, NotificationChannel, wanted.command_id)
     if made is not None:
         if (made.recipient, made.kind, made.target_digest) != (recipient, wanted.kind.value, digest):
             raise other_request()

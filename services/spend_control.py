@@ -27,7 +27,7 @@ from repositories import api_key as keys
 from repositories import audit, event
 from repositories import department as departments
 from repositories import spend_control as controls
-from repositories.command import other_request
+from repositories.command import made_by, other_request
 from runtime.database import driver_connection
 
 #: What a run may be called: it is whatever the requests that spend for it say.
@@ -65,7 +65,7 @@ async def create(
         Conflict: `spend_control.exists`.
         IdempotencyConflict: the key was used for another command.
     """
-    if await controls.version_of_command(session, order.command_id) is None:
+    if await made_by(session, SpendControlVersion, order.command_id) is None:
         # A command that opened one already may find its subject closed or revoked since.
         await _check_subject(session, order.org_id, new)
     wanted = {**new.columns(), **allowance.columns(), "parent_id": None if parent_id is None else str(parent_id)}
@@ -108,7 +108,7 @@ async def limit_department(
         IdempotencyConflict: the key was used for another command.
     """
     short = {Window.DAY: daily_minor, Window.MONTH: monthly_minor}
-    made = await controls.version_of_command(session, order.command_id)
+    made = await made_by(session, SpendControlVersion, order.command_id)
     if made is not None:
         return await _made_before(session, made, department_id, short)
     row = await departments.find(session, department_id, order.org_id)

@@ -45,7 +45,7 @@ from providers.notify.webhook import SigningKeys
 from repositories import alert, audit, event, organization
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
-from repositories.command import lock_command
+from repositories.command import lock_command, made_by
 from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services import webhook_keys
@@ -91,7 +91,7 @@ async def create(
             asymmetric=wanted.asymmetric,
         ),
     }
-    made = await endpoints.made_by(session, wanted.command_id)
+    made = await made_by(session, WebhookEndpointRow, wanted.command_id)
     if made is not None:
         await _refuse_other(session, made, wanted, asked)
         return made, None
@@ -223,6 +223,7 @@ async def disable_all(session: AsyncSession, actor: Actor, org_id: str, *, now: 
 
     The caller has locked them, and then the organization. Their runs have to be told.
     """
+    # Read again: one may have been created before the organization was locked.
     for held in await endpoints.lock_of(session, org_id):
         await alert.close_cases(session, held.endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
         if held.status not in rules.ENDED:

@@ -32,6 +32,7 @@ from repositories import organization as organizations
 from repositories import session as sessions
 from repositories import signatory as signatories
 from repositories import spend_control as controls
+from repositories.command import made_by
 from runtime.identity import new_id
 from services import entitlement as entitlements
 
@@ -197,7 +198,7 @@ async def create_api_key(
                 await organizations.refuse_closed(session, org_id)
             await _refuse_ended(session, actor, org_id)
             await _refuse_to_outlive(session, actor, body)
-            was_made = await keys.was_made_by(session, command.command_id)
+            was_made = await made_by(session, ApiKey, command.command_id) is not None
             if own and not was_made and not actor.may(Permission.MANAGE_SPENDING):
                 await _refuse_beside_limited(session, actor)
             quota = None if org_id is None else deps.settings.api_keys_per_organization

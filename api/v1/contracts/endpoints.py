@@ -45,6 +45,7 @@ from repositories import audit, metadata
 from repositories import contract as contracts
 from repositories import level as levels
 from repositories import organization as organizations
+from repositories.command import made_by
 from runtime.identity import new_id
 from services import pricing
 from services.metadata import version_of
@@ -84,7 +85,7 @@ async def create_contract(
         client_org_id = acting_organization(actor, body.organization_id)
         agent = None
         async with deps.database.platform() as session:
-            if await contracts.was_made_by(session, command.command_id):
+            if await made_by(session, Contract, command.command_id) is not None:
                 # The client may not see the agent any more, and a repeated request has its first answer all the same.
                 agent = await agents.get(session, body.agent_id)
             ladder, rank = await levels.of_agent(session, body.agent_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.approvals import two_operators
+from api.approvals import by_hand, two_operators
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
@@ -27,14 +27,14 @@ from domain.lots import LotSource
 from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
+from models.credit_lot import CreditLot
 from models.metadata import ObjectMetadata
 from repositories import credit_lot as grants
 from repositories import lot as lots
 from repositories import metadata
 from repositories import organization as organizations
-from repositories.command import lock_command
+from repositories.command import lock_command, made_by
 from services import credit_lot
-from services.credit_lot import ByHand
 from services.metadata import version_of
 
 router = Resource(tags=["credits"])
@@ -66,7 +66,6 @@ async def grant_credits(
 
     async def grant() -> LotView:
         amount_minor, now = parse_amount(body.amount, CREDIT), datetime.now(UTC)
-        by_hand = ByHand(two_above=deps.settings.two_operators_above, price=deps.settings.price_of_credits)
         what: _Granted = {
             "org_id": body.organization_id,
             "amount_minor": amount_minor,
@@ -76,13 +75,13 @@ async def grant_credits(
         }
         async with deps.session_for(actor) as session:
             await organizations.get(session, body.organization_id)
-            content = await credit_lot.content_for_two(session, by_hand, **what)
+            content = await credit_lot.content_for_two(session, by_hand(deps), **what)
         if content is not None:
             await two_operators(deps, actor, command, ApprovalAction.CREDIT_GRANT, body.organization_id, content)
         async with deps.session_for(actor) as session:
-            if not await grants.was_made_by(session, command.command_id):
+            if await made_by(session, CreditLot, command.command_id) is None:
                 await organizations.refuse_closed(session, body.organization_id)
-            await credit_lot.use_approval(session, by_hand, **what)
+            await credit_lot.use_approval(session, by_hand(deps), **what)
             lot = await credit_lot.grant(
                 session,
                 actor,

@@ -50,6 +50,7 @@ from repositories import invoice as invoices
 from repositories import invoice_collection as collections
 from repositories import metadata
 from repositories import organization as organizations
+from repositories.command import made_by
 from services import credit_note, invoice, invoice_end
 from services.metadata import version_of
 from services.outside_tax import TaxRefused, TaxUnavailable
@@ -98,7 +99,7 @@ async def issue_invoice(
                 includes_tax=body.includes_tax,
             )
         async with deps.session_for(actor) as session:
-            if not await invoices.was_made_by(session, once.command_id):
+            if await made_by(session, InvoiceRow, once.command_id) is None:
                 await organizations.refuse_closed(session, body.organization_id)
             terms: dict[str, Any] = {
                 "org_id": body.organization_id,

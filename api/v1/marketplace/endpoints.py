@@ -53,6 +53,7 @@ from models.marketplace import MarketplacePurchase
 from repositories import agent as agents
 from repositories import marketplace
 from repositories import organization as organizations
+from repositories.command import made_by
 from repositories.listing import Wanted
 from repositories.marketplace import Listing
 from repositories.organization_trait import in_one_hand
@@ -269,7 +270,7 @@ async def purchase_agent(
                 extra={"field": "provider"},
             )
         async with deps.database.platform() as session:
-            was_made = await marketplace.made_by(session, once.command_id) is not None
+            was_made = await made_by(session, MarketplacePurchase, once.command_id) is not None
         if not was_made:
             await check()
         scope = await scope_for(deps, actor, key, Named())

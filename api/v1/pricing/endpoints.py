@@ -20,8 +20,10 @@ from domain.errors import Forbidden, Invalid, NotFound, other_request
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.pricing.book import Price
 from domain.pricing.facts import WHOLE_BPS
+from models.pricing import PricingQuote
 from repositories import agent as agents
 from repositories import pricing
+from repositories.command import made_by
 from services import pricing as service
 from services.pricing import Asked
 
@@ -111,7 +113,7 @@ async def create_quote(
                 extra={"field": "organization_id"},
             )
         async with deps.database.platform() as session:
-            made = await pricing.quote_of_command(session, command.command_id)
+            made = await made_by(session, PricingQuote, command.command_id)
         if made is not None:
             # Its agent may have no price any more.
             if (made.org_id, made.agent_id, made.quantity) != (org_id, agent_id, body.quantity):

@@ -45,6 +45,7 @@ from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories import organization as organizations
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
+from repositories.command import made_by
 from runtime import reach
 from runtime.catch_up import catching_up
 from services import webhook_endpoint as service
@@ -108,7 +109,7 @@ async def create_webhook_endpoint(
         if not deps.webhook_sealer.seals:
             raise SecretMissing
         async with deps.database.platform() as session:
-            was_made = await endpoints.made_by(session, command.command_id) is not None
+            was_made = await made_by(session, WebhookEndpointRow, command.command_id) is not None
         if not was_made:
             await deps.receivers.check(body.url)
         async with deps.database.platform() as session:
