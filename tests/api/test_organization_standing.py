@@ -38,6 +38,7 @@ from tests.api.invoicing import issue
 from tests.api.paying import Written as Kept
 from tests.api.test_subscriptions import on as subscribed
 from tests.support.locks import somebody_waits
+from tests.support.outbox import past_others
 from tests.support.runs import escrow_hash
 from tests.support.webhooks import stored_endpoint
 
@@ -229,10 +230,13 @@ async def test_nothing_is_paid_out_to_a_suspended_organization(
             )
 
 
-async def test_suspending_twice_gives_the_first_answer_and_tells_once(operator: Caller, customer: Tenant) -> None:
+async def test_suspending_twice_gives_the_first_answer_and_tells_once(
+    operator: Caller, customer: Tenant, database: Database
+) -> None:
     first = await suspend(operator, customer.org_id)
     assert (first["status"], first["status_reason"]) == ("suspended", REASON["reason"])
     assert await suspend(operator, customer.org_id, reason="Another one.") == first
+    await past_others(database)
     (event,) = good(await customer.owner.get(f"/events?type=organization.suspended&subject={customer.org_id}"))["data"]
     assert event["data"]["status"] == "suspended"
     entries = good(await operator.get(f"/audit?target={customer.org_id}&action=organization.suspend"))["data"]
