@@ -37,21 +37,25 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "cost_spike": Advice("Costs went up", "See what was used today, and limit it if it is not wanted.", *_USAGE),
     "credits.auto_topup_cap": Advice(
-        "Automatic top-up at its cap", "It buys no more this month. Add credits by hand if you need them.", *_TOP_UP
+        "Automatic top-up reached its cap",
+        "It buys no more this month. Add credits yourself if you need them.",
+        *_TOP_UP,
     ),
     "credits.auto_topup_off": Advice(
         "Automatic top-up is off",
-        "Its payments failed or went back. Add credits, and set it up anew with a card that works.",
+        "Its payments failed or were refunded. Add credits, and set it up again with a card that works.",
         *_TOP_UP,
     ),
     "credits.exhausted": Advice("Credits used up", "Add credits. What costs credits is refused until then.", *_TOP_UP),
     "customer.unused_cash": Advice("Money not assigned", _PLATFORM),
     "document.not_made": Advice("Document not made", _PLATFORM),
-    "earnings.not_recovered": Advice("Earnings not taken back", _PLATFORM),
+    "earnings.not_recovered": Advice("Earnings not recovered", _PLATFORM),
     "earnings.recovered": Advice(
-        "Taken from earnings", "A buyer was refunded. See what it was taken from.", *_EARNINGS
+        "Earnings recovered", "A buyer was refunded. See which earnings paid for it.", *_EARNINGS
     ),
-    "earnings.recovered_in_vain": Advice("Owed by earnings", "What you earn next pays for it first.", *_EARNINGS),
+    "earnings.recovered_in_vain": Advice(
+        "Earnings owed", "A buyer was refunded. What you earn next pays for it first.", *_EARNINGS
+    ),
     "escrow.books_refused": Advice("Escrow stopped", _PLATFORM),
     "escrow.decision_overdue": Advice(
         "Decision overdue", "The arbiter is late. The money stays held until then.", *_ESCROWS
@@ -61,81 +65,93 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "escrow.start_refused": Advice("Escrow did not start", _PLATFORM),
     "failed_payment": Advice(
-        "Payment failed", "Pay the invoice, or give a card that works before the next try.", *_INVOICES
+        "Payment failed", "Pay the invoice, or add a card that works before the next attempt.", *_INVOICES
     ),
     "fraud_suspected": Advice("Related parties", _PLATFORM),
     "invoice.books_refused": Advice("Invoice stopped", _PLATFORM),
-    "invoice.stuck": Advice("Invoice waits", _PLATFORM),
+    "invoice.stuck": Advice("Invoice is stuck", _PLATFORM),
     "invoice.waits_for_operator": Advice("Invoice waits for an operator", _PLATFORM),
-    "low_credit_balance": Advice("Credits run out", "At this pace they end within a day. Add credits.", *_TOP_UP),
-    "mail.no_server": Advice("Mail is not sent", _PLATFORM),
-    "mail.undelivered": Advice("Mail came back", "Check the address that it was sent to."),
-    "notification.undelivered": Advice("Message not delivered", "Check the channel that it was sent to."),
-    "organization.closed_payment": Advice("Payment after the end", _PLATFORM),
-    "payment.books_refused": Advice("Payment stopped", _PLATFORM),
-    "payment.debt": Advice(
-        "Money owed", "What was refunded or taken back is owed. What comes in next pays it.", *_TOP_UP
+    "low_credit_balance": Advice(
+        "Credits are running out", "At this rate they last less than a day. Add credits.", *_TOP_UP
     ),
-    "payment.dispute_inquiry": Advice("Inquiry of a bank", _EVIDENCE, *_DISPUTES),
-    "payment.dispute_lost": Advice("Chargeback lost", "The money went back. See what is owed now.", *_DISPUTES),
-    "payment.dispute_opened": Advice("Chargeback", _EVIDENCE, *_DISPUTES),
-    "payment.dispute_reopened": Advice("Chargeback again", _EVIDENCE, *_DISPUTES),
+    "mail.no_server": Advice("Mail is not sent", _PLATFORM),
+    "mail.undelivered": Advice("Mail not delivered", "Check the address that it was sent to."),
+    "notification.undelivered": Advice("Message not delivered", "Check the channel that it was sent to."),
+    "organization.closed_payment": Advice("Payment to a closed organization", _PLATFORM),
+    "payment.books_refused": Advice("Payment stopped", _PLATFORM),
+    "payment.debt": Advice("Money owed", "A refund or chargeback is owed. What comes in next pays it first.", *_TOP_UP),
+    "payment.dispute_inquiry": Advice("Inquiry by the bank", _EVIDENCE, *_DISPUTES),
+    "payment.dispute_lost": Advice(
+        "Chargeback lost", "The payer has the money back. See what you owe now.", *_DISPUTES
+    ),
+    "payment.dispute_opened": Advice("Chargeback opened", _EVIDENCE, *_DISPUTES),
+    "payment.dispute_reopened": Advice("Chargeback reopened", _EVIDENCE, *_DISPUTES),
     "payment.evidence_due": Advice(
-        "Evidence is due", "The bank takes none after its date. Offer yours, and operators answer it.", *_DISPUTES
+        "Evidence is due", "The bank accepts none after the deadline. Offer yours, and operators submit it.", *_DISPUTES
     ),
     "payment.evidence_offered": Advice(
-        "Evidence to submit", "Operators read it, and answer the bank before the deadline.", *_DISPUTES
+        "Evidence to submit", "Operators review it, and submit it to the bank before the deadline.", *_DISPUTES
     ),
-    "payment.overdue": Advice("Payment takes long", "Look at the payment: it may wait for the payer.", *_PAYMENTS),
+    "payment.overdue": Advice("Payment is overdue", "See the payment: it may wait for the payer.", *_PAYMENTS),
     "payment.purpose_gone": Advice("Payment without a purpose", _PLATFORM),
-    "payment.refund_failed": Advice("Refund failed", "The provider refused it. The payer has nothing yet.", *_PAYMENTS),
+    "payment.refund_failed": Advice(
+        "Refund failed", "The provider refused it. The payer has not been refunded.", *_PAYMENTS
+    ),
     "payment.refund_taken_over": Advice("Refund taken over", _PLATFORM),
-    "payment.reversed": Advice("Payment taken back", "See the payment, and what is owed now.", *_PAYMENTS),
+    "payment.reversed": Advice("Payment reversed", "See the payment, and what you owe now.", *_PAYMENTS),
     "payment.start_refused": Advice("Payment did not start", _PLATFORM),
     "payout.bank_refused": Advice(
-        "Bank refused a payout", "Check the account, and ask for the payout again.", *_EARNINGS
+        "Payout returned by the bank", "Check the bank account, and request the payout again.", *_EARNINGS
     ),
     "payout.books_refused": Advice("Payout stopped", _PLATFORM),
     "payout.destination_changed": Advice(
-        "Account for payouts changed", "Ask who changed it. Tell support at once if nobody of you did.", *_EARNINGS
+        "Payout account changed", "Ask who changed it. Contact support at once if none of you did.", *_EARNINGS
     ),
-    "payout.failed": Advice("Payout failed", "What was to be paid out is yours again. Check the account.", *_EARNINGS),
-    "payout.reversal_refused": Advice("Payout not taken back", _PLATFORM),
-    "payout.schedule_failed": Advice("Payout by schedule not made", _PLATFORM),
-    "payout.unknown": Advice("Payout not known yet", _PLATFORM),
-    "payout.waiting_for_funds": Advice("Payout waits", "It is sent when the platform's money is there.", *_EARNINGS),
+    "payout.failed": Advice(
+        "Payout failed", "The amount is back in your earnings. Check the payout account.", *_EARNINGS
+    ),
+    "payout.reversal_refused": Advice("Payout not reversed", _PLATFORM),
+    "payout.schedule_failed": Advice("Scheduled payout not made", _PLATFORM),
+    "payout.unknown": Advice("Payout status unknown", _PLATFORM),
+    "payout.waiting_for_funds": Advice(
+        "Payout waits for funds", "It is sent when the platform's balance at the provider covers it.", *_EARNINGS
+    ),
     "probe_failed": Advice("Probe failed", _PLATFORM),
     "provider_down": Advice("Provider does not answer", _PLATFORM),
     "reconciliation.difference": Advice("Discrepancy in the books", _PLATFORM),
     "reconciliation.failed": Advice("Reconciliation failed", _PLATFORM),
     "reconciliation.incomplete": Advice("Reconciliation incomplete", _PLATFORM),
-    "referral.taken_back": Advice("Referral taken back", "The payment behind it went back, and so did the credits."),
-    "reputation_anomaly": Advice("Score changed much", "See what moved the score of the agent.", "agents", "Agents"),
-    "spend.burst": Advice("Many spends at once", "An agent may be in a loop. Freeze its limit if it is.", *_LIMITS),
+    "referral.taken_back": Advice(
+        "Referral reward reversed", "The payment behind it was refunded, so the reward was reversed."
+    ),
+    "reputation_anomaly": Advice("Score changed sharply", "See what moved the score of the agent.", "agents", "Agents"),
+    "spend.burst": Advice(
+        "Unusual burst of spending", "An agent may be in a loop. Freeze its limit if it is.", *_LIMITS
+    ),
     "spend.no_rate": Advice("No exchange rate", _PLATFORM),
     "spend.refused": Advice("Spending refused", "See what was refused, and raise the limit if it is wanted.", *_LIMITS),
     "spend.threshold": Advice("Limit nearly used", "Raise the limit, or let it refuse what is beyond.", *_LIMITS),
     "statement.not_made": Advice("Statement not made", _PLATFORM),
     "subscription.books_refused": Advice("Subscription stopped", _PLATFORM),
-    "subscription.made_after_all": Advice("Subscription made after all", _PLATFORM),
+    "subscription.made_after_all": Advice("Subscription created late", _PLATFORM),
     "subscription.seats_exceeded": Advice(
-        "More people than seats", "Revoke keys of people who need none, or take a plan with more seats.", *_KEYS
+        "More people than seats", "Revoke keys that people no longer need, or change to a plan with more seats.", *_KEYS
     ),
     "subscription.upgrade_not_undone": Advice("Upgrade not undone", _PLATFORM),
     "tax.country_unproven": Advice("Country not proven", "Check country and region of your billing address."),
-    "tax.vat_doubtful": Advice("VAT number may be somebody else's", "Check whose the VAT number is."),
-    "tax.vat_not_in_force": Advice("VAT number not in force", "Check the VAT number that you are billed with."),
+    "tax.vat_doubtful": Advice("VAT number may belong to somebody else", "Check that the VAT number is yours."),
+    "tax.vat_not_in_force": Advice("VAT number not valid", "Check the VAT number in your billing details."),
     "usage.not_charged": Advice(
-        "Usage not charged", "See what waits, and add credits if they do not suffice.", *_USAGE
+        "Usage not charged", "See what waits to be charged, and add credits if there are too few.", *_USAGE
     ),
-    "usage.not_counted": Advice("Usage not counted", "What was sent cannot be read. Mend what sends it.", *_USAGE),
+    "usage.not_counted": Advice("Usage not counted", "What was sent cannot be read. Correct the sender.", *_USAGE),
     "webhook.wrong_mode": Advice("Webhook of another mode", _PLATFORM),
     "webhook_endpoint.books_refused": Advice("Webhooks stopped", _PLATFORM),
     "webhook_endpoint.full": Advice(
-        "Too many webhooks wait", "Mend the receiver. Later events are kept, and sent when fewer wait.", *_ENDPOINTS
+        "Too many webhooks wait", "Fix the receiver. Later events are kept, and sent when fewer wait.", *_ENDPOINTS
     ),
     "webhook_endpoint.given_up": Advice(
-        "Webhooks not taken", "Mend the receiver, and enable the endpoint. Events are kept.", *_ENDPOINTS
+        "Webhook endpoint disabled", "Fix the receiver, then enable the endpoint. Events are kept.", *_ENDPOINTS
     ),
 }
 
