@@ -93,17 +93,21 @@ def _idle(word: str, sentence: str) -> Status:
 
 
 _ESCROW: Mapping[str, Status] = {
-    EscrowStatus.OPEN: _idle("Waiting for money", "The escrow is open, and the payer has not funded it."),
-    EscrowStatus.FUNDED: _busy("Funded", "The money is held until the work is delivered and signed for."),
-    EscrowStatus.DELIVERED: _busy("Delivered", "The work is there. It is paid for when enough people have signed."),
+    EscrowStatus.OPEN: _idle("Waiting for money", "The escrow is open. The payer has not funded it yet."),
+    EscrowStatus.FUNDED: _busy("Funded", "The money is held until the work is delivered and approved."),
+    EscrowStatus.DELIVERED: _busy(
+        "Delivered", "The work is delivered. It is paid for once enough signatories approve."
+    ),
     EscrowStatus.DISPUTED: _warn("Disputed", "An arbiter decides who gets the money. Nothing moves until then."),
-    EscrowStatus.RELEASED: _good("Released", "The payee has the money, less the commission."),
-    EscrowStatus.REFUNDED: _idle("Refunded", "The money went back to the payer."),
+    EscrowStatus.RELEASED: _good("Released", "The payee was paid, less the commission."),
+    EscrowStatus.REFUNDED: _idle("Refunded", "The money was returned to the payer."),
     EscrowStatus.SPLIT: _idle("Split", "The money was divided between both sides."),
     EscrowStatus.CANCELLED: _idle(
-        "Cancelled", "The escrow was ended by agreement. What was held went back to the payer."
+        "Cancelled", "Both sides agreed to end the escrow. The held amount was returned to the payer."
     ),
-    EscrowStatus.EXPIRED: _idle("Expired", "Nothing more was delivered in time. What was held went back to the payer."),
+    EscrowStatus.EXPIRED: _idle(
+        "Expired", "The work was not delivered in time. The held amount was returned to the payer."
+    ),
 }
 
 _CONTRACT: Mapping[str, Status] = {
@@ -113,181 +117,187 @@ _CONTRACT: Mapping[str, Status] = {
 }
 
 _PAYMENT: Mapping[str, Status] = {
-    PaymentStatus.CREATED: _idle("Created", "The payment was made here and not yet sent to the provider."),
-    PaymentStatus.REQUIRES_ACTION: _warn("Waiting for the payer", "The payer has to do something at the provider."),
-    PaymentStatus.PROCESSING: _busy("Processing", "The provider is working on it, or what came in is being booked."),
-    PaymentStatus.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The payment is being looked for."),
+    PaymentStatus.CREATED: _idle("Created", "The payment is recorded here, and not yet created at the provider."),
+    PaymentStatus.REQUIRES_ACTION: _warn(
+        "Waiting for the payer", "The payer has to authenticate or confirm at the provider."
+    ),
+    PaymentStatus.PROCESSING: _busy("Processing", "The provider is processing it, or it is being booked."),
+    PaymentStatus.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The payment is being looked up."),
     PaymentStatus.REQUIRES_CAPTURE: _warn("Authorized", "The money is reserved on the card, and not yet captured."),
-    PaymentStatus.SUCCEEDED: _good("Paid", "The money is there, and what it pays for was given."),
+    PaymentStatus.SUCCEEDED: _good("Paid", "The payment is received and fulfilled."),
     PaymentStatus.FAILED: _bad("Failed", "Nothing was paid."),
-    PaymentStatus.EXPIRED: _idle("Expired", "The payer's time is over, and nothing was paid."),
-    PaymentStatus.CANCELLED: _idle("Cancelled", "The payment was cancelled before anything was paid."),
-    PaymentStatus.PARTIALLY_REFUNDED: _idle("Partly refunded", "A part of the money went back to the payer."),
-    PaymentStatus.REFUNDED: _idle("Refunded", "All of the money went back to the payer."),
+    PaymentStatus.EXPIRED: _idle("Expired", "The payer did not pay in time. Nothing was charged."),
+    PaymentStatus.CANCELLED: _idle("Cancelled", "The payment was cancelled before anything was charged."),
+    PaymentStatus.PARTIALLY_REFUNDED: _idle("Partly refunded", "A part of the payment was refunded."),
+    PaymentStatus.REFUNDED: _idle("Refunded", "The whole payment was refunded."),
     PaymentStatus.DISPUTED: _warn("Disputed", "The payer's bank disputes the payment."),
-    PaymentStatus.CHARGED_BACK: _bad("Charged back", "The payer's bank keeps the money."),
+    PaymentStatus.CHARGED_BACK: _bad("Charged back", "The payer's bank returned the money to the payer."),
 }
 
 _REFUND: Mapping[str, Status] = {
     RefundState.REQUESTED: _busy("Requested", "The refund is booked and on its way to the provider."),
-    RefundState.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The refund is being looked for."),
-    RefundState.PENDING: _busy("On its way", "The provider has the refund, and the payer not yet."),
-    RefundState.SUCCEEDED: _good("Refunded", "The money went back to the payer."),
-    RefundState.FAILED: _bad("Failed", "The provider could not refund it. The money is in the books again."),
+    RefundState.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The refund is being looked up."),
+    RefundState.PENDING: _busy("On its way", "The provider accepted the refund. The payer does not have it yet."),
+    RefundState.SUCCEEDED: _good("Refunded", "The money was returned to the payer."),
+    RefundState.FAILED: _bad("Failed", "The provider could not refund it. The amount is back on the payment."),
 }
 
 _FULFILMENT: Mapping[str, Status] = {
-    Fulfilment.PENDING: _busy("Under way", "What was paid for is still to be given."),
-    Fulfilment.DONE: _good("Done", "What was paid for was given."),
-    Fulfilment.GONE: _warn("No longer possible", "What was paid for could not be given any more."),
+    Fulfilment.PENDING: _busy("Under way", "What was paid for is being fulfilled."),
+    Fulfilment.DONE: _good("Done", "What was paid for is fulfilled."),
+    Fulfilment.GONE: _warn("No longer possible", "What was paid for can no longer be fulfilled."),
 }
 
 _CHARGEBACK: Mapping[str, Status] = {
-    DisputeStatus.INQUIRY: _warn("Inquiry", "The payer's bank asks a question. No money was taken."),
-    DisputeStatus.NEEDS_RESPONSE: _bad("Evidence needed", "The bank took the money. Evidence can win it back."),
+    DisputeStatus.INQUIRY: _warn("Inquiry", "The payer's bank asks about the payment. No money was withdrawn."),
+    DisputeStatus.NEEDS_RESPONSE: _bad("Evidence needed", "The bank withdrew the money. Evidence can win it back."),
     DisputeStatus.UNDER_REVIEW: _busy("Under review", "The bank has the evidence and decides."),
     DisputeStatus.WON: _good("Won", "The bank returned the money."),
-    DisputeStatus.LOST: _bad("Lost", "The bank decided for the payer. The money is gone."),
+    DisputeStatus.LOST: _bad("Lost", "The bank decided for the payer, who keeps the money."),
 }
 
 _INVOICE: Mapping[str, Status] = {
     InvoiceStatus.DRAFT: _idle("Draft", "The invoice can still change."),
-    InvoiceStatus.OPEN: _warn("Due", "Something has to be paid."),
+    InvoiceStatus.OPEN: _warn("Due", "An amount is due."),
     InvoiceStatus.PAID: _good("Paid", "Nothing is due."),
-    InvoiceStatus.VOID: _idle("Void", "The invoice was ended while nothing was paid. It counts for nothing."),
-    InvoiceStatus.UNCOLLECTIBLE: _bad("Uncollectible", "It was given up: what was due is a loss."),
+    InvoiceStatus.VOID: _idle("Void", "The invoice was voided before anything was paid. Nothing is due."),
+    InvoiceStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection was given up. The amount due is written off."),
 }
 
 _COLLECTION: Mapping[str, Status] = {
-    CollectionStatus.SCHEDULED: _idle("Scheduled", "The next step has its time."),
+    CollectionStatus.SCHEDULED: _idle("Scheduled", "The next attempt is scheduled."),
     CollectionStatus.CHARGING: _busy("Charging", "A payment is under way."),
-    CollectionStatus.REQUIRES_ACTION: _warn("Waiting for the payer", "The payer was sent a page to confirm at."),
+    CollectionStatus.REQUIRES_ACTION: _warn(
+        "Waiting for the payer", "The payer was sent a link to confirm the payment."
+    ),
     CollectionStatus.PAUSED: _warn("Paused", "An operator decides how to go on."),
     CollectionStatus.PAID: _good("Paid", "Nothing is due."),
-    CollectionStatus.VOID: _idle("Void", "The invoice was ended while nothing was paid."),
-    CollectionStatus.UNCOLLECTIBLE: _bad("Uncollectible", "It was given up: what was due is a loss."),
+    CollectionStatus.VOID: _idle("Void", "The invoice was voided before anything was paid."),
+    CollectionStatus.UNCOLLECTIBLE: _bad("Uncollectible", "Collection was given up. The amount due is written off."),
 }
 
 _PAYOUT: Mapping[str, Status] = {
-    PayoutStatus.REQUESTED: _busy("Requested", "The amount was taken out of the earnings and is to be sent."),
-    PayoutStatus.WAITING_FOR_FUNDS: _warn("Waiting for funds", "It is sent when the platform has so much at its bank."),
-    PayoutStatus.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The payout is being looked for."),
+    PayoutStatus.REQUESTED: _busy("Requested", "The amount left the earnings and is about to be sent."),
+    PayoutStatus.WAITING_FOR_FUNDS: _warn(
+        "Waiting for funds", "It is sent when the platform's balance at the provider covers it."
+    ),
+    PayoutStatus.UNKNOWN: _warn("Not known yet", "The provider's answer was lost. The payout is being looked up."),
     PayoutStatus.PAID: _good("Sent", "The provider sent the money to the creator's account."),
-    PayoutStatus.FAILED: _bad("Failed", "Nothing was sent. The amount is in the earnings again."),
+    PayoutStatus.FAILED: _bad("Failed", "Nothing was sent. The amount is back in the earnings."),
 }
 
 _EARNINGS: Mapping[str, Status] = {
     PayableState.AVAILABLE: _good("Available", "It can be paid out now."),
-    PayableState.PENDING: _busy("Pending", "It is too young: what paid for it may still be charged back."),
+    PayableState.PENDING: _busy("Pending", "It is held back, because what paid for it may still be charged back."),
     PayableState.FROZEN: _warn("Frozen", "What paid for it is being charged back."),
-    PayableState.GRANTED: _idle("Granted", "Nobody paid for it, so it can be spent and not paid out."),
+    PayableState.GRANTED: _idle("Granted", "It comes from granted credits, so it can be spent and not paid out."),
 }
 
 _SUBSCRIPTION: Mapping[str, Status] = {
-    SubscriptionStatus.CREATED: _idle("Created", "It is agreed, and not yet made at the provider."),
-    SubscriptionStatus.INCOMPLETE: _warn("Waiting for payment", "The plan begins when the first payment is there."),
-    SubscriptionStatus.TRIALING: _good("Trial", "The plan is tried without paying."),
+    SubscriptionStatus.CREATED: _idle("Created", "It is ordered, and not yet created at the provider."),
+    SubscriptionStatus.INCOMPLETE: _warn("Waiting for payment", "The plan begins when the first payment is received."),
+    SubscriptionStatus.TRIALING: _good("Trial", "The plan is free until the trial ends."),
     SubscriptionStatus.ACTIVE: _good("Active", "The period is paid for."),
-    SubscriptionStatus.PAST_DUE: _warn("Past due", "The period is not paid for. The provider tries again."),
-    SubscriptionStatus.UNPAID: _bad("Unpaid", "The provider gave up collecting. Only what is free is left."),
-    SubscriptionStatus.ENDED: _idle("Ended", "The subscription is over."),
+    SubscriptionStatus.PAST_DUE: _warn("Past due", "The period is not paid for. The provider retries the payment."),
+    SubscriptionStatus.UNPAID: _bad("Unpaid", "The provider gave up collecting. Only the free plan is left."),
+    SubscriptionStatus.ENDED: _idle("Ended", "The subscription has ended."),
 }
 
 _PURCHASE: Mapping[str, Status] = {
     PurchaseStatus.ACTIVE: _good("Active", "The agent can be used."),
-    PurchaseStatus.SUSPENDED: _warn("Suspended", "A bank takes back what was paid, so the agent cannot be used."),
-    PurchaseStatus.REFUNDED: _idle("Refunded", "What was paid went back."),
-    PurchaseStatus.ENDED: _idle("Ended", "The period is over."),
+    PurchaseStatus.SUSPENDED: _warn("Suspended", "The payment is disputed, so the agent cannot be used."),
+    PurchaseStatus.REFUNDED: _idle("Refunded", "The price was refunded."),
+    PurchaseStatus.ENDED: _idle("Ended", "The period has ended."),
 }
 
 _OFFER: Mapping[str, Status] = {
     OfferStatus.LISTED: _good("Listed", "The agent can be bought."),
-    OfferStatus.RETIRED: _idle("Retired", "The agent cannot be bought any more. Who has it keeps it."),
+    OfferStatus.RETIRED: _idle("Retired", "The agent can no longer be bought. Buyers keep it."),
 }
 
 _ORGANIZATION: Mapping[str, Status] = {
-    OrganizationStatus.ACTIVE: _good("Active", "Anything may begin."),
-    OrganizationStatus.SUSPENDED: _warn("Suspended", "Nothing new begins until an operator resumes it."),
-    OrganizationStatus.CLOSED: _idle("Closed", "Nothing begins any more, and its keys are revoked."),
+    OrganizationStatus.ACTIVE: _good("Active", "The organization can use everything."),
+    OrganizationStatus.SUSPENDED: _warn("Suspended", "Nothing new can start until an operator resumes it."),
+    OrganizationStatus.CLOSED: _idle("Closed", "Nothing new can start, and its keys are revoked."),
 }
 
 _ALERT: Mapping[str, Status] = {
-    AlertStatus.FIRING: _bad("Open", "It is so now, and nobody has taken it on."),
-    AlertStatus.ACKNOWLEDGED: _busy("Acknowledged", "Somebody has taken it on."),
-    AlertStatus.RESOLVED: _good("Resolved", "It is so no more."),
+    AlertStatus.FIRING: _bad("Open", "The condition holds, and nobody has acknowledged it."),
+    AlertStatus.ACKNOWLEDGED: _busy("Acknowledged", "Somebody is working on it."),
+    AlertStatus.RESOLVED: _good("Resolved", "The condition no longer holds."),
 }
 
 _SEVERITY: Mapping[str, Status] = {
-    Severity.INFO: _as(Tone.IDLE, "Notice", "It is good to know.", "info"),
+    Severity.INFO: _as(Tone.IDLE, "Notice", "For information.", "info"),
     Severity.WARNING: _warn("Warning", "It needs attention."),
     Severity.CRITICAL: _bad("Critical", "It needs attention now."),
 }
 
 _APPROVAL: Mapping[str, Status] = {
-    ApprovalStatus.REQUESTED: _busy("Requested", "A second operator has to approve it."),
-    ApprovalStatus.APPROVED: _good("Approved", "It can be done now."),
+    ApprovalStatus.REQUESTED: _busy("Requested", "A second operator must approve it."),
+    ApprovalStatus.APPROVED: _good("Approved", "It is approved and can be carried out."),
     ApprovalStatus.REJECTED: _bad("Rejected", "A second operator refused it."),
-    ApprovalStatus.USED: _good("Done", "It was approved, and done."),
-    ApprovalStatus.EXPIRED: _idle("Expired", "It was not decided, or not used, in time."),
+    ApprovalStatus.USED: _good("Done", "It was approved and carried out."),
+    ApprovalStatus.EXPIRED: _idle("Expired", "It was not decided, or not carried out, in time."),
 }
 
 _MATCH: Mapping[str, Status] = {
     MatchStatus.MATCHED: _good("Matched", "The provider and the books agree."),
     MatchStatus.MISSING_HERE: _bad("Missing here", "The provider lists it, and it is not booked."),
     MatchStatus.MISSING_THERE: _bad("Missing there", "It is booked, and the provider does not list it."),
-    MatchStatus.AMOUNT_DIFFERS: _bad("Differs", "The amount, fee or currency is another one at the provider."),
+    MatchStatus.AMOUNT_DIFFERS: _bad("Differs", "The amount, fee or currency differs at the provider."),
     MatchStatus.FEE_MISSING: _warn("Fee missing", "It was booked before the provider stated its fee."),
-    MatchStatus.NOT_LISTED_YET: _busy("Not listed yet", "It is too young to be in the provider's statement."),
+    MatchStatus.NOT_LISTED_YET: _busy("Not listed yet", "It is too recent for the provider's statement."),
 }
 
 _REVERSAL: Mapping[str, Status] = {
-    ReversalStatus.REQUESTED: _busy("Requested", "The transfer to the creator is being taken back."),
-    ReversalStatus.REVERSED: _good("Taken back", "The money is back from the creator's account."),
-    ReversalStatus.REFUSED: _bad("Refused", "The provider will not take it back. It is the creator's debt."),
+    ReversalStatus.REQUESTED: _busy("Requested", "The transfer to the creator is being reversed."),
+    ReversalStatus.REVERSED: _good("Reversed", "The transfer to the creator was reversed."),
+    ReversalStatus.REFUSED: _bad("Refused", "The provider cannot reverse it. The creator owes it."),
     ReversalStatus.NOT_NEEDED: _idle("Not needed", "The creator has paid what was owed."),
 }
 
 _REFERRAL: Mapping[str, Status] = {
-    ReferralStatus.WAITING: _busy("Waiting", "Its payment has not earned enough, or can still be taken back."),
+    ReferralStatus.WAITING: _busy("Waiting", "Its payment has not earned enough, or can still be refunded."),
     ReferralStatus.REWARDED: _good("Rewarded", "Both sides were granted their credits."),
     ReferralStatus.REFUSED: _idle("Refused", "Nothing is granted."),
-    ReferralStatus.TAKEN_BACK: _bad("Taken back", "Its payment went back, and so did the credits."),
+    ReferralStatus.TAKEN_BACK: _bad("Reversed", "Its payment was refunded, so the credits were reversed."),
 }
 
 _CONTROL: Mapping[str, Status] = {
-    ControlStatus.ACTIVE: _good("Active", "Spending is taken up to the limit."),
+    ControlStatus.ACTIVE: _good("Active", "Spending is allowed up to the limit."),
     ControlStatus.FROZEN: _warn("Frozen", "Nothing can be spent."),
-    ControlStatus.CLOSED: _idle("Closed", "The limit is over."),
+    ControlStatus.CLOSED: _idle("Closed", "The limit no longer applies."),
 }
 
 _BILLED: Mapping[str, Status] = {
     BilledStatus.PREPAID: _good("Prepaid", "Credits paid for it."),
-    BilledStatus.UNBILLED: _busy("To be billed", "The next invoice has it."),
-    BilledStatus.BILLED: _good("Billed", "An invoice has it."),
+    BilledStatus.UNBILLED: _busy("To be billed", "It is on the next invoice."),
+    BilledStatus.BILLED: _good("Billed", "It is on an invoice."),
 }
 
 _DELIVERY: Mapping[str, Status] = {
-    DeliveryStatus.PENDING: _busy("Pending", "It is to be sent, or sent again."),
-    DeliveryStatus.DELIVERED: _good("Delivered", "The receiver took it."),
-    DeliveryStatus.FAILED: _bad("Failed", "Every try failed."),
+    DeliveryStatus.PENDING: _busy("Pending", "It is about to be sent or retried."),
+    DeliveryStatus.DELIVERED: _good("Delivered", "The receiver accepted it."),
+    DeliveryStatus.FAILED: _bad("Failed", "Every attempt failed."),
     DeliveryStatus.SKIPPED: _idle("Skipped", "An operator decided not to send it."),
 }
 
 _ENDPOINT: Mapping[str, Status] = {
     EndpointStatus.ENABLED: _good("Enabled", "Events are sent."),
-    EndpointStatus.PAUSED: _warn("Paused", "Events are kept, and sent when it goes on."),
+    EndpointStatus.PAUSED: _warn("Paused", "Events are kept, and sent when it is resumed."),
     EndpointStatus.DISABLED: _bad("Disabled", "Nothing is sent any more."),
     EndpointStatus.DELETED: _idle("Deleted", "The endpoint is gone."),
 }
 
 _MAIL: Mapping[str, Status] = {
-    MailStatus.QUEUED: _busy("Queued", "It is still tried."),
-    MailStatus.SENT: _good("Sent", "The receivers' servers took it."),
+    MailStatus.QUEUED: _busy("Queued", "It is about to be sent or retried."),
+    MailStatus.SENT: _good("Sent", "The receiving servers accepted it."),
     MailStatus.FAILED: _bad("Failed", "It was given up."),
 }
 
 _CHANNEL: Mapping[str, Status] = {
-    ChannelStatus.PENDING: _busy("Unconfirmed", "The code that was sent there is awaited."),
+    ChannelStatus.PENDING: _busy("Unconfirmed", "Enter the code that was sent there."),
     ChannelStatus.VERIFIED: _good("Confirmed", "Messages are sent there."),
     ChannelStatus.DELETED: _idle("Deleted", "Nothing is sent there any more."),
 }
@@ -295,17 +305,17 @@ _CHANNEL: Mapping[str, Status] = {
 _NOTIFICATION: Mapping[str, Status] = {
     "queued": _busy("Queued", "It is about to be sent."),
     "waiting": _busy("In the next digest", "It waits for the digest of its period."),
-    "digested": _good("In a digest", "A digest had it."),
+    "digested": _good("In a digest", "It was sent in a digest."),
     "sent": _good("Sent", "It was sent."),
     "failed": _bad("Failed", "It was given up."),
-    "dropped": _idle("Dropped", "By the time it was due nobody was to hear of it."),
+    "dropped": _idle("Dropped", "Nobody was to receive it by the time it was due."),
 }
 
 _RESERVATION: Mapping[str, Status] = {
-    "pending": _busy("Reserved", "The credits are set aside until it is captured, released or over."),
-    "posted": _good("Captured", "What was used was paid for."),
-    "voided": _idle("Released", "The credits are free again, and nothing was paid."),
-    "expired": _idle("Expired", "Its time is over, and the credits are free again."),
+    "pending": _busy("Reserved", "The credits are held until it is captured, released or expired."),
+    "posted": _good("Captured", "What was used is charged."),
+    "voided": _idle("Released", "The credits are available again, and nothing was charged."),
+    "expired": _idle("Expired", "It expired, and the credits are available again."),
 }
 
 _AGENT: Mapping[str, Status] = {
@@ -315,19 +325,19 @@ _AGENT: Mapping[str, Status] = {
 
 _KEY: Mapping[str, Status] = {
     "active": _good("Active", "The key is accepted."),
-    "expired": _idle("Expired", "The key's time is over."),
+    "expired": _idle("Expired", "The key has expired."),
     "revoked": _bad("Revoked", "The key is refused everywhere."),
 }
 
 _SESSION: Mapping[str, Status] = {
     "active": _good("Active", "The session is signed in."),
-    "ended": _idle("Ended", "The session is over."),
+    "ended": _idle("Ended", "The session has ended."),
 }
 
 _LINK: Mapping[str, Status] = {
-    "open": _busy("Not used", "The link can be used once."),
-    "used": _good("Used", "The link opened a session, and opens none again."),
-    "expired": _idle("Expired", "The link's time is over."),
+    "open": _busy("Not used", "The link can be used once to sign in."),
+    "used": _good("Used", "The link was used to sign in, and cannot be used again."),
+    "expired": _idle("Expired", "The link has expired."),
 }
 
 _PROJECT: Mapping[str, Status] = {
@@ -336,34 +346,34 @@ _PROJECT: Mapping[str, Status] = {
 }
 
 _EVENT: Mapping[str, Status] = {
-    "handled": _good("Handled", "What it says is done."),
-    "waiting": _busy("Waiting", "It is to be handled."),
-    "failing": _bad("Failing", "Handling it failed, and is tried again."),
+    "handled": _good("Handled", "It was processed."),
+    "waiting": _busy("Waiting", "It is waiting to be processed."),
+    "failing": _bad("Failing", "Processing failed, and is retried."),
 }
 
 _MILESTONE: Mapping[str, Status] = {
-    "pending": _idle("To do", "It is not delivered."),
-    "delivered": _busy("In review", "It is delivered, and not yet agreed to."),
-    "released": _good("Released", "The payee has the money, less the commission."),
+    "pending": _idle("To do", "It is not delivered yet."),
+    "delivered": _busy("In review", "It is delivered, and not yet approved."),
+    "released": _good("Released", "The payee was paid, less the commission."),
 }
 
 _EVIDENCE: Mapping[str, Status] = {
     "counts": _good("Counts", "It is part of the score."),
     "excluded": _idle("Does not count", "A rule leaves it out, such as work within one organization."),
-    "void": _bad("Void", "It was taken out of the score, with a reason."),
+    "void": _bad("Void", "It was removed from the score, with a reason."),
 }
 
 _PRICE_RULE: Mapping[str, Status] = {
-    "holds": _good("Holds", "Prices that are asked for now follow it."),
-    "coming": _busy("Not yet", "It holds from the time that it names."),
-    "past": _idle("Past", "The time until which it held is over."),
-    "ended": _idle("Ended", "An operator has ended it."),
+    "holds": _good("Active", "It applies to prices that are quoted now."),
+    "coming": _busy("Scheduled", "It applies from its start."),
+    "past": _idle("Expired", "Its end has passed."),
+    "ended": _idle("Ended", "An operator ended it."),
 }
 
 _STEP: Mapping[str, Status] = {
-    "done": _good("Done", "It has happened."),
-    "current": _busy("Now", "It is so now."),
-    "next": _idle("To come", "It has not happened."),
+    "done": _good("Done", "It is done."),
+    "current": _busy("Now", "It is the current step."),
+    "next": _idle("To come", "It has not happened yet."),
     "failed": _bad("Failed", "It did not work."),
 }
 

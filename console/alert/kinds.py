@@ -82,7 +82,7 @@ ADVICE: Mapping[str, Advice] = {
     "payment.debt": Advice("Money owed", "A refund or chargeback is owed. What comes in next pays it first.", *_TOP_UP),
     "payment.dispute_inquiry": Advice("Inquiry by the bank", _EVIDENCE, *_DISPUTES),
     "payment.dispute_lost": Advice(
-        "Chargeback lost", "The payer has the money back. See what you owe now.", *_DISPUTES
+        "Chargeback lost", "The bank decided for the payer. See what you owe now.", *_DISPUTES
     ),
     "payment.dispute_opened": Advice("Chargeback opened", _EVIDENCE, *_DISPUTES),
     "payment.dispute_reopened": Advice("Chargeback reopened", _EVIDENCE, *_DISPUTES),

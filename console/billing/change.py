@@ -165,7 +165,7 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     begins = (
         f"Payment is requested, due {terms['net_days']} days after the invoice."
         if on_request
-        else "The plan begins when the first payment is there. It is charged again as each period begins."
+        else "The plan begins when the first payment is received. It is charged again as each period begins."
     )
     lines = (
         Line(

@@ -114,7 +114,7 @@ async def test_operator_tries_makes_changes_and_ends_a_rule(visitors: dict[str, 
     ended = await operator.post(f"{path}/end", {"command": await operator.form(f"{path}/end")})
     assert ended.headers["location"] == f"{path}?notice=price_rule.ended"
     page = (await operator.get(path)).text
-    assert "An operator has ended it." in page
+    assert "An operator ended it." in page
     assert f"{path}/change" not in page
 
 

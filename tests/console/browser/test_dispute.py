@@ -19,7 +19,7 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
         payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
         await payee.stay()
         await payer.command("Dispute", What_is_wrong="A third of it is wrong")
-        await payer.told("The money is frozen until it is decided.")
+        await payer.told("The dispute is open. The money is held until an arbiter decides.")
         await payee.sees("A third of it is wrong")
         await payee.stayed()
         await payee.command("Add evidence", What_it_shows="It is as agreed", Where_it_is="https://files.test/proof.pdf")
@@ -38,7 +38,7 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
         await arbiter.sees(*(amount(effect[part], "CREDIT").number for part in ("to_agent", "commission", "to_payer")))
         await arbiter.write("Why, for both sides", "A third was done")
         await arbiter.press("Decide: 33.3% to the payee")
-        await arbiter.told("You have decided. What was held is divided.")
+        await arbiter.told("Your decision is recorded, and the held amount is divided.")
 
         for side in (payer, payee):
             await side.page.reload()
@@ -61,7 +61,7 @@ async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window, way
         await payer.command("Ask to cancel", Why="It is not needed any more")
         await payee.sees("asks to cancel")
         await payee.command("Agree to cancel")
-        await payee.told("The escrow is as you see it now.")
+        await payee.told("The escrow is updated.")
 
         await payer.sees("Cancelled")
         await expect(await payer.credits()).to_contain_text("100.00")

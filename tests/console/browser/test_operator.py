@@ -38,7 +38,7 @@ async def test_an_operator_books_a_planted_difference(world, open_window, way):
         await operator.sees("Booked here", "nothing", f"Listed by {made['provider']}", "9.41")
         await operator.write("Why", "The webhook was lost")
         await operator.press("Book the correction")
-        await operator.told("The correction is booked, and the books agree with the provider.")
+        await operator.told("The correction is booked. The books agree with the provider now.")
         await operator.sees("The webhook was lost", "Transfer of the correction")
 
         await operator.go(f"/console/platform/clearing/{made['provider']}")
