@@ -149,8 +149,8 @@ _FULFILMENT: Mapping[str, Status] = {
 }
 
 _CHARGEBACK: Mapping[str, Status] = {
-    DisputeStatus.INQUIRY: _warn("Inquiry", "The payer's bank asks about the payment. No money was withdrawn."),
-    DisputeStatus.NEEDS_RESPONSE: _bad("Evidence needed", "The bank withdrew the money. Evidence can win it back."),
+    DisputeStatus.INQUIRY: _warn("Inquiry", "The payer's bank asks about the payment. No money has moved."),
+    DisputeStatus.NEEDS_RESPONSE: _bad("Evidence needed", "The bank reversed the payment. Evidence can win it back."),
     DisputeStatus.UNDER_REVIEW: _busy("Under review", "The bank has the evidence and decides."),
     DisputeStatus.WON: _good("Won", "The bank returned the money."),
     DisputeStatus.LOST: _bad("Lost", "The bank decided for the payer, who keeps the money."),

@@ -434,7 +434,7 @@ def not_found(request: Request) -> Answer:
 
 def forbidden(request: Request) -> Answer:
     """Return the answer for those whose role a page is not for, where the API is asked for what more may read."""
-    problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail="This page is not for your role.")
+    problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail="Your role cannot see this page.")
     return Answer(status=403, request_id=request_id_of(request), problem=problem)
 
 

@@ -85,7 +85,7 @@ async def test_api_that_is_silent_leaves_the_rest_of_the_page(monkeypatch: pytes
     monkeypatch.setattr(gateway, "READ_SECONDS", 0.5)
     answer = await page(FakeApi(silent={"GET /billing/summary"}), f"/console/{ORG}")
     assert answer.status_code == 200
-    assert "Nothing has moved yet" in answer.text
+    assert "No transactions yet" in answer.text
     assert "did not answer" in answer.text
     assert f'href="/console/{ORG}"' in answer.text
 

@@ -82,11 +82,11 @@ KINDS: Mapping[str, Kind] = {
         fields=(
             _TIMES,
             Field(of="zone", label="Time zone", hint="Such as Europe/Vienna.", mode="text", value="UTC", required=True),
-            Field(of="begins", label="From", hint="As 22:00.", mode="text", value="00:00", required=True),
+            Field(of="begins", label="From", hint="Such as 22:00.", mode="text", value="00:00", required=True),
             Field(
                 of="ends",
                 label="To",
-                hint="Before the beginning: on the next day. The same: the whole day.",
+                hint="Earlier than the start: the next day. The same: the whole day.",
                 mode="text",
                 value="00:00",
                 required=True,
