@@ -36,6 +36,7 @@ class Contract(Base):
         accepted_by: the principal that accepted, with its organization.
         expired_at: when a sweep noted that nobody accepted it in time. It had expired before, by `accept_by`.
         quote_id: the quote that gave the price and the commission; null where the client named the price.
+        undiscounted_commission_bps: the commission before a discount was taken off it; null where none was.
         commission_from: what gave the commission: `usual`, `level` or `operator`; null in contracts of before.
         level_version: the level that the agent had, by reputation, as `level_name`; null where there were no levels.
         priority: of the escrow's run in Temporal's task queues; null is the usual one.
@@ -47,6 +48,7 @@ class Contract(Base):
         CheckConstraint("validation_threshold_e4 BETWEEN 0 AND 10000", name="threshold"),
         CheckConstraint("required_signatures BETWEEN 1 AND cardinality(signatories)", name="signatures"),
         CheckConstraint("commission_bps BETWEEN 0 AND 10000", name="commission"),
+        CheckConstraint("undiscounted_commission_bps BETWEEN commission_bps AND 10000", name="undiscounted"),
         CheckConstraint("commission_from IN ('usual', 'level', 'operator')", name="commission_from"),
         CheckConstraint("(level_version IS NULL) = (level_name IS NULL)", name="level"),
         CheckConstraint("dispute_default_share_e4 BETWEEN 0 AND 10000", name="share"),
@@ -85,6 +87,7 @@ class Contract(Base):
     grace_seconds: Mapped[int]
     dispute_default_share_e4: Mapped[int] = mapped_column(Integer)
     commission_bps: Mapped[int] = mapped_column(Integer)
+    undiscounted_commission_bps: Mapped[int | None] = mapped_column(Integer)
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     outside_listing: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     accept_by: Mapped[datetime | None]

@@ -94,6 +94,7 @@ def agreed(contract: Contract) -> dict[str, Any]:
         "required_signatures": contract.required_signatures,
         "validation_threshold_e4": contract.validation_threshold_e4,
         "commission_bps": contract.commission_bps,
+        "undiscounted_commission_bps": contract.undiscounted_commission_bps,
         "fund_seconds": contract.fund_seconds,
         "deliver_seconds": contract.deliver_seconds,
         "review_seconds": contract.review_seconds,

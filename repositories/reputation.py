@@ -47,6 +47,7 @@ class About:
         actor: who caused them, with its organization.
         value_minor: what was at stake, in minor units that `stakes` are in.
         commission_minor: the commission that it paid, or would have paid.
+        bad_commission_minor: the same before a discount, which bounds bad evidence; None is no discount.
         escrow_id: value and commission count by the part of this escrow's credits that was paid for.
         is_weighed: False for what counts one unit whatever was at stake.
         exempt: principals that made many unrelated organizations; `*` for all.
@@ -62,6 +63,7 @@ class About:
     at: datetime
     value_minor: int = 0
     commission_minor: int = 0
+    bad_commission_minor: int | None = None
     stakes: Stakes = STAKES
     escrow_id: str | None = None
     is_weighed: bool = True

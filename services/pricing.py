@@ -289,16 +289,13 @@ def mismatch(field: str, detail: str) -> Invalid:
     return Invalid(detail, code="pricing.quote_mismatch", extra={"field": field})
 
 
-async def price_of_payee(session: AsyncSession, quote: PricingQuote, usual_bps: int) -> int:
-    """Return the price that the payee of a quote is paid as for, in minor units: what its listing is compared with.
-
-    That is the base price where the platform pays for a discount out of a commission that would have been higher.
-    """
+async def undiscounted_bps(session: AsyncSession, quote: PricingQuote, usual_bps: int) -> int | None:
+    """Return the commission that a discount of the quote was taken off; None where the platform pays for none."""
     if quote.price_minor >= quote.base_minor:
-        return quote.price_minor
+        return None
     versions = set() if quote.level_version is None else {quote.level_version}
     before_bps = (await levels.commissions(session, versions)).get((quote.level_version, quote.level_name), usual_bps)
-    return quote.base_minor if quote.commission_bps < before_bps else quote.price_minor
+    return before_bps if quote.commission_bps < before_bps else None
 
 
 async def use_quote(session: AsyncSession, quote: PricingQuote, contract: Contract) -> None:

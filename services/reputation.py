@@ -85,6 +85,7 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
         at=at,
         value_minor=found.value_minor if stakes else 0,
         commission_minor=found.commission_minor if stakes else 0,
+        bad_commission_minor=found.bad_commission_minor if stakes else 0,
         stakes=stakes or reputation.STAKES,
         escrow_id=terms.escrow_id if terms.currency == CREDIT else None,
         exempt=policy.registrars,

@@ -64,6 +64,7 @@ MESSAGES = Place(
         Category.FINANCIAL: (
             "lines money_minor movement "
             "amount amount_minor asset asset_minor authorized_minor booked commission_bps commission_minor "
+            "undiscounted_commission_bps "
             "credits_minor currency debt_minor dispute_default_share_e4 fee_minor funded_minor goods_asset goods_minor "
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus
-from domain.money import CREDIT, allocate
+from domain.escrow.state import Escrow, EscrowStatus
+from domain.money import CREDIT
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import Payment, PaymentStatus
 from domain.reputation.clients import ClientFact
+from domain.reputation.settled import undiscounted_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +72,13 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
 def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:
     """Return the client's evidence of a funded escrow that was cancelled at its request.
 
-    It weighs no more than the commission that was lost by it.
+    It weighs no more than the commission that was lost by it, before a discount.
     """
     asked = before is not None and before.cancel_requested_by is not None
     returned = after.funded_minor - after.paid_minor
     if after.status is not EscrowStatus.CANCELLED or not asked or returned <= 0:
         return None
     terms = after.terms
-    _, commission = allocate(returned, [WHOLE_E4 - terms.commission_bps, terms.commission_bps])
     return Conduct(
         fact=ClientFact.CANCELLED,
         key=f"{terms.escrow_id}:cancelled",
@@ -86,7 +86,7 @@ def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:
         org_id=terms.payer_org_id,
         value_minor=returned,
         currency=terms.currency,
-        commission_minor=commission,
+        commission_minor=undiscounted_minor(terms, returned),
         counterparty_org_id=terms.payee_org_id,
         escrow_id=terms.escrow_id if terms.currency == CREDIT else None,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus
+from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Terms
 from domain.money import CREDIT, SCALES, allocate
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says, says
@@ -43,13 +43,16 @@ class Settled:
     """The evidence of an escrow's event, and the value at stake, in minor units.
 
     For a release that is what was paid, and the commission on it; where money went back, or nothing has moved yet, what
-    it is about and the commission that it would have paid. `value_minor` is a part of `whole_minor` and counts as one:
-    however many parts a contract has, they weigh together what it weighs as a whole, or less.
+    it is about and the commission that it would have paid. `bad_commission_minor` is the same before a discount, which
+    bounds bad evidence: who gives all of its commission away answers for its work like anybody. `value_minor` is a part
+    of `whole_minor` and counts as one: however many parts a contract has, they weigh together what it weighs as a
+    whole, or less.
     """
 
     facts: tuple[SettledFact, ...]
     value_minor: int
     commission_minor: int
+    bad_commission_minor: int
     whole_minor: int
 
     def stakes(self, currency: str) -> Stakes | None:
@@ -101,7 +104,7 @@ def settled(before: Escrow, escrow: Escrow, event: str, score_e4: int | None = N
     else:
         return None
     commission = escrow.commission_minor - before.commission_minor
-    return Settled(facts=facts, value_minor=paid, commission_minor=commission, whole_minor=escrow.funded_minor)
+    return _paid(facts, escrow, paid, commission)
 
 
 def at_stake(escrow: Escrow) -> Settled | None:
@@ -112,29 +115,47 @@ def at_stake(escrow: Escrow) -> Settled | None:
     """
     match escrow.status:
         case EscrowStatus.RELEASED if not escrow.refunded_minor:
-            paid = escrow.paid_minor
-            return Settled(facts=(), value_minor=paid, commission_minor=escrow.commission_minor, whole_minor=paid)
+            return _paid((), escrow, escrow.paid_minor, escrow.commission_minor)
         case EscrowStatus.REFUNDED if escrow.delivery is None and escrow.dispute is None:
             return None
         case EscrowStatus.RELEASED | EscrowStatus.SPLIT | EscrowStatus.REFUNDED | EscrowStatus.EXPIRED:
-            funded = escrow.funded_minor
-            return Settled(facts=(), value_minor=funded, commission_minor=_due(escrow, funded), whole_minor=funded)
+            return _not_paid((), escrow, escrow.funded_minor)
     return None
 
 
 def _unpaid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int) -> Settled | None:
-    if not facts:
-        return None
+    return _not_paid(facts, escrow, value_minor) if facts else None
+
+
+def _paid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int, commission_minor: int) -> Settled:
+    full_bps = escrow.terms.undiscounted_commission_bps
+    full = commission_minor if full_bps is None else max(commission_minor, _due(full_bps, value_minor))
     return Settled(
         facts=facts,
         value_minor=value_minor,
-        commission_minor=_due(escrow, value_minor),
+        commission_minor=commission_minor,
+        bad_commission_minor=full,
         whole_minor=escrow.funded_minor,
     )
 
 
-def _due(escrow: Escrow, value_minor: int) -> int:
-    bps = escrow.terms.commission_bps
+def _not_paid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int) -> Settled:
+    return Settled(
+        facts=facts,
+        value_minor=value_minor,
+        commission_minor=_due(escrow.terms.commission_bps, value_minor),
+        bad_commission_minor=undiscounted_minor(escrow.terms, value_minor),
+        whole_minor=escrow.funded_minor,
+    )
+
+
+def undiscounted_minor(terms: Terms, value_minor: int) -> int:
+    """Return the commission on an amount before a discount, which bounds bad evidence."""
+    bps = terms.undiscounted_commission_bps
+    return _due(terms.commission_bps if bps is None else bps, value_minor)
+
+
+def _due(bps: int, value_minor: int) -> int:
     return allocate(value_minor, [WHOLE_E4 - bps, bps])[1]
 
 

@@ -309,7 +309,14 @@ LANGUAGE sql IMMUTABLE AS $$
                      FROM jsonb_array_elements(p_fact -> 'says')), 0) > 0
 $$;
 
--- The same of an event, by what it was recorded with.
+-- Whether a fact tells a dimension more bad than good, or anything bad of the client.
+CREATE OR REPLACE FUNCTION reputation_has_bad(p_fact jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce((p_fact ->> 'client_bad_e4')::bigint, 0) > 0
+        OR EXISTS (SELECT FROM jsonb_array_elements(p_fact -> 'says') WHERE 2 * (value ->> 'good_e4')::bigint < 10000)
+$$;
+
+-- Whether an event was bad (`reputation_is_bad`), by what it was recorded with.
 CREATE OR REPLACE FUNCTION reputation_was_bad(p_says jsonb, p_client_bad bigint) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
     SELECT p_client_bad > 0 OR coalesce((SELECT sum((value ->> 'bad_e6')::bigint - (value ->> 'good_e6')::bigint)
@@ -379,9 +386,11 @@ END $$;
 -- Takes facts about one agent, each once by its source and key, and returns how many were new.
 --
 -- p_about: {agent_id, agent_org_id, counterparty_org_id, source, actor, at, escrow_id, value_minor, commission_minor,
---   typical_minor, unit_commission_minor, weight_e6, exempt, seasons_days,
+--   bad_commission_minor, typical_minor, unit_commission_minor, weight_e6, exempt, seasons_days,
 --   settles}. `settles` is the escrow whose money stands behind it. With `weight_e6` nothing is weighed. With `escrow_id`
---   the value and the commission count by the part of the escrow's credits that was paid for.
+--   the value and the commission count by the part of the escrow's credits that was paid for. `bad_commission_minor` is
+--   the commission before a discount: it bounds what is bad of a dimension that is told more bad than good, and of the
+--   client (`facts.increments`).
 -- p_facts: [{id, kind, key, subject, note, says: [{dimension, share_e4, good_e4}], is_rated, client_good_e4,
 --   client_bad_e4, is_end, is_success, response_ms}]. `is_rated` counts by the counterparty's standing.
 -- Every statement below finds rows by keys, so its plan does not depend on values, and planning anew takes a sixth of it all.
@@ -394,6 +403,7 @@ DECLARE
     v_exempt text[] := ARRAY(SELECT jsonb_array_elements_text(p_about -> 'exempt'));
     v_at timestamptz := p_about ->> 'at';
     v_weight bigint := p_about ->> 'weight_e6';
+    v_bad_weight bigint;
     v_day date := (v_at AT TIME ZONE 'UTC')::date;
     v_counterparty text;
     v_excluded text;
@@ -401,6 +411,7 @@ DECLARE
     v_standing bigint;
     v_recalled text;
     v_fact jsonb;
+    v_good_weight bigint;
     v_taken integer := 0;
     e reputation_events;
 BEGIN
@@ -420,10 +431,15 @@ BEGIN
     END IF;
     IF v_weight IS NULL AND v_excluded IS NULL THEN
         v_weight := reputation_weight(p_about);
-        IF v_weight = 0 THEN
+        IF (p_about ->> 'bad_commission_minor')::bigint > (p_about ->> 'commission_minor')::bigint THEN
+            v_bad_weight := reputation_weight(
+                p_about || jsonb_build_object('commission_minor', p_about -> 'bad_commission_minor'));
+        END IF;
+        IF coalesce(v_bad_weight, v_weight) = 0 THEN
             v_excluded := 'unpaid';
         END IF;
     END IF;
+    v_bad_weight := coalesce(v_bad_weight, v_weight);
     IF v_excluded IS NULL THEN
         IF v_recalled IS NULL THEN
             v_day := reputation_open(v_agent, v_day, v_payer);
@@ -449,15 +465,20 @@ BEGIN
         IF v_excluded IS NULL AND v_is_declared AND NOT reputation_is_bad(v_fact) THEN
             e.excluded := 'related';
         END IF;
+        IF e.excluded IS NULL AND v_weight = 0 AND NOT reputation_has_bad(v_fact) THEN
+            e.excluded := 'unpaid';
+        END IF;
         e.rater_e6 := CASE WHEN (v_fact ->> 'is_rated')::boolean THEN v_standing ELSE 1000000 END;
         e.rater_e6 := coalesce(e.rater_e6, 0);
-        e.weight_e6 := CASE WHEN e.excluded IS NULL THEN v_weight * e.rater_e6 / 1000000 ELSE 0 END;
+        v_good_weight := CASE WHEN e.excluded IS NULL THEN v_weight * e.rater_e6 / 1000000 ELSE 0 END;
+        e.weight_e6 := CASE WHEN e.excluded IS NULL AND v_bad_weight > v_weight AND reputation_has_bad(v_fact)
+            THEN v_bad_weight * e.rater_e6 / 1000000 ELSE v_good_weight END;
         e.client_good_e6 := 0;
         e.client_bad_e6 := 0;
         IF e.excluded IS NULL THEN
             e.client_good_e6 := CASE WHEN v_is_declared THEN 0 ELSE
                 v_weight * coalesce((v_fact ->> 'client_good_e4')::bigint, 0) / 10000 END;
-            e.client_bad_e6 := v_weight * coalesce((v_fact ->> 'client_bad_e4')::bigint, 0) / 10000;
+            e.client_bad_e6 := v_bad_weight * coalesce((v_fact ->> 'client_bad_e4')::bigint, 0) / 10000;
         END IF;
         e.is_success := NOT v_is_declared AND coalesce((v_fact ->> 'is_success')::boolean, false);
         e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false)
@@ -467,19 +488,21 @@ BEGIN
         e.day := v_day;
         e.at := v_at;
         -- Bad news counts at once wherever it counts, and good news once the payer cannot take the money back.
-        SELECT coalesce(jsonb_agg(jsonb_build_object('dimension', dimension, 'good_e6', good, 'bad_e6', counted - good,
+        SELECT coalesce(jsonb_agg(jsonb_build_object('dimension', dimension, 'good_e6', good, 'bad_e6', bad,
                    'newcomer_e6', p.newcomer_e6, 'proven_e6', p.proven_e6) ORDER BY place), '[]'),
-               v_day + CASE WHEN sum(good) < sum(counted - good) THEN 0
+               v_day + CASE WHEN sum(good) < sum(bad) THEN 0
                             ELSE coalesce((p_about ->> 'seasons_days')::integer, 0) END
         INTO e.says, e.seasoned_on
         FROM jsonb_array_elements(v_fact -> 'says') WITH ORDINALITY said (value, place),
-             LATERAL (SELECT value ->> 'dimension' AS dimension,
-                             e.weight_e6 * (value ->> 'share_e4')::bigint / 10000 AS amount) weighed,
-             LATERAL (SELECT amount * (value ->> 'good_e4')::bigint / 10000 AS earned) judged,
-             LATERAL (SELECT CASE WHEN v_is_declared THEN 0 ELSE earned END AS good,
-                             CASE WHEN v_is_declared THEN amount - earned ELSE amount END AS counted) told,
+             LATERAL (SELECT value ->> 'dimension' AS dimension, (value ->> 'share_e4')::bigint AS share,
+                             (value ->> 'good_e4')::bigint AS good_e4) each,
+             LATERAL (SELECT v_good_weight * share / 10000 AS amount,
+                             CASE WHEN 2 * good_e4 < 10000 THEN e.weight_e6 ELSE v_good_weight END * share / 10000
+                                 AS bad_amount) weighed,
+             LATERAL (SELECT CASE WHEN v_is_declared THEN 0 ELSE amount * good_e4 / 10000 END AS good,
+                             bad_amount - bad_amount * good_e4 / 10000 AS bad) told,
              LATERAL reputation_prior(dimension, v_day) p
-        WHERE counted > 0;
+        WHERE good + bad > 0;
         IF v_recalled IS NOT NULL THEN
             e.voided_at := clock_timestamp();
             e.voided_by := 'payment:' || v_recalled;
@@ -780,12 +803,12 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_is_bad, reputation_was_bad, reputation_open,
+    reputation_declared, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_is_bad, reputation_was_bad, reputation_open,
+    reputation_declared, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

@@ -55,6 +55,17 @@ async def given_back(
     await escrowing.write(database, done, at=now)
 
 
+async def delivered(database: Database, contract_id: str, studio: Tenant) -> str:
+    """Have the payee deliver, and return the contract's id."""
+    worker, now = Actor(principal="studio", role=Role.OWNER, org_id=studio.org_id), datetime.now(UTC)
+    async with database.platform() as session:
+        escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
+    held = await escrowing.state(database, escrow_id)
+    done = commands.deliver(held, actor=worker, artifacts=(), note="x", milestone=None, now=now)
+    await escrowing.write(database, done, at=now)
+    return contract_id
+
+
 async def judged(database: Database, contract_id: str) -> None:
     """Have a validator find the delivery good, which pays for what is held."""
     async with database.platform() as session:
@@ -112,6 +123,39 @@ async def test_chargeback_leaves_whom_a_creator_has_paid_with_what_it_earned(
     bought.there.dispute()
     await bought.look()
     assert (await evidence_of(operator, studio), await evidence_of(operator, third)) == (0, before)
+
+
+async def test_discount_that_takes_the_whole_commission_hides_no_refund(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    await buy(database, client)
+    priced = {
+        "json": {"pricing": {"model": "one_time", "amount": "50", "currency": "CREDIT"}},
+        "headers": {"If-Match": "*"},
+    }
+    good(await studio.owner.ask("PATCH", f"/agents/{studio.agent_id}", **priced))
+    terms = {"type": "tier", "tier": "free", "multiplier": "0.80"}
+    rule = {"name": "free", "priority": 1, "agent_id": studio.agent_id, "terms": terms}
+    made = good(await operator.post("/pricing/rules", rule), 201)["id"]
+
+    async def deal() -> str:
+        asked = {"organization_id": client.org_id}
+        quote = good(await operator.post(f"/payments/pricing/{studio.agent_id}/quotes", asked), 201)
+        assert (quote["adjusted_price"], quote["commission_bps"]) == ("47.50", 0)
+        quoted = {"price": None, "quote_id": quote["id"]}
+        return str(await work(operator, database, client, studio, at=datetime.now(UTC), score=None, **quoted))
+
+    try:
+        await judged(database, await delivered(database, await deal(), studio))
+        before = await score_of(client.owner, studio.agent_id)
+        assert before["evidence_count"] == 0
+        await given_back(database, await delivered(database, await deal(), studio), studio)
+    finally:
+        good(await operator.delete(f"/pricing/rules/{made}"))
+    after = await score_of(client.owner, studio.agent_id)
+    assert after["evidence_count"] == 1
+    assert float(after["overall_score"]) < float(before["overall_score"])
 
 
 async def test_praise_of_work_that_was_given_back_weighs_by_what_was_paid(

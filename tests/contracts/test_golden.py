@@ -100,6 +100,7 @@ def full_escrow():
         named_operators=True,
         evidence_per_side=True,
         commission_on_sum=True,
+        undiscounted_commission_bps=600,
         names_shown=True,
         payer_name="Acme",
         agent_name="Bot",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.reputation.evidence import ONE_E6, Dimension
-from domain.reputation.facts import FactKind, feedback, increments, promptness_e4, reported, says
+from domain.reputation.facts import FactKind, Says, feedback, increments, promptness_e4, reported, says
 from domain.reputation.related import Traits, counts, shared
 from domain.reputation.timing import BOUNDS_MS, Timing, average_ms, merged, percentile_ms, timed
 
@@ -92,6 +92,20 @@ def test_organizations_that_share_a_trait_give_each_other_no_evidence(name):
     assert shared(one, other) == (name,)
     assert not counts("org_1", "org_2", one, other)
     assert counts("org_1", "org_2", one, Traits(**{name: frozenset("c")}))
+
+
+@UNTIMED
+@given(st.integers(0, 10_000), st.integers(0, 2 * ONE_E6), st.integers(0, 2 * ONE_E6))
+def test_bad_evidence_has_a_weight_of_its_own_and_what_is_not_bad_does_not(good_e4, weight, more):
+    said = (Says(Dimension.QUALITY, 10_000, good_e4),)
+    before, after = increments(said, weight), increments(said, weight, weight + more)
+    if good_e4 >= 5_000 or not more:
+        assert after == before
+    else:
+        good = before[0].good_e6 if before else 0
+        assert [each.good_e6 for each in after] == [good] * len(after)
+        assert sum(each.bad_e6 for each in after) >= sum(each.bad_e6 for each in before)
+    assert increments((Says(Dimension.QUALITY, 10_000, 0),), 0, ONE_E6)[0].bad_e6 == ONE_E6
 
 
 def test_work_within_one_organization_and_probes_give_no_evidence():

@@ -14,6 +14,7 @@ from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import WHOLE_E4, Delivery, Dispute, Escrow, EscrowStatus, Milestone, Outcome
 from domain.money import parse_ratio
+from domain.reputation.conduct import of_cancellation
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.settled import Settled, at_stake, settled, stakes_of
 from domain.reputation.weights import weight_e6
@@ -77,6 +78,47 @@ def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_be
     for back in (settled(ESCROW, ended(S.REFUNDED, 0), "refunded"), *stakes):
         assert back is not None
         assert (back.value_minor, back.commission_minor) == (FUNDED, FUNDED // 20)
+
+
+DISCOUNTED = replace(ESCROW, terms=terms(commission_bps=0, undiscounted_commission_bps=500))
+
+
+def free(status: EscrowStatus, paid: int, **changes: object) -> Escrow:
+    amounts = {"released_minor": paid, "commission_minor": 0, "refunded_minor": FUNDED - paid}
+    return replace(DISCOUNTED, status=status, **amounts, **changes)
+
+
+def test_discount_that_takes_the_commission_takes_the_weight_of_good_evidence_alone() -> None:
+    for found in (
+        settled(DISCOUNTED, free(S.RELEASED, FUNDED), "approved"),
+        settled(DISCOUNTED, free(S.REFUNDED, 0), "refunded"),
+        settled(DISCOUNTED, free(S.SPLIT, FUNDED // 2, dispute=decided(4_000)), "resolved"),
+        settled(replace(DISCOUNTED, status=S.FUNDED), free(S.EXPIRED, 0, delivery=None), "delivery_expired"),
+        settled(DISCOUNTED, replace(DISCOUNTED, validation_score_e4=1_000), "validated", 1_000),
+        at_stake(free(S.RELEASED, FUNDED)),
+        at_stake(free(S.REFUNDED, 0)),
+    ):
+        assert found is not None
+        assert found.commission_minor == 0
+        assert found.bad_commission_minor == found.value_minor // 20
+
+
+def test_without_a_discount_good_and_bad_evidence_are_bounded_by_one_commission() -> None:
+    for found in (
+        settled(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved"),
+        settled(ESCROW, ended(S.REFUNDED, 0), "refunded"),
+        at_stake(ended(S.RELEASED, FUNDED)),
+        at_stake(ended(S.REFUNDED, 0)),
+    ):
+        assert found is not None
+        assert found.bad_commission_minor == found.commission_minor
+
+
+def test_client_that_cancels_discounted_work_is_judged_by_the_commission_before_the_discount() -> None:
+    asked = replace(DISCOUNTED, status=S.FUNDED, delivery=None, cancel_requested_by="procurement")
+    told = of_cancellation(asked, replace(asked, status=S.CANCELLED, refunded_minor=FUNDED))
+    assert told is not None
+    assert told.commission_minor == FUNDED // 20
 
 
 def test_what_a_client_decides_counts_by_its_standing() -> None:

@@ -141,9 +141,11 @@ class Model:
             self.rows = {each: start(day, priors_on(day)) for each in Dimension}
         trusted = self.clients.get(client, start(day, HALF))
         rater = standing if standing is not None else standing_e6(trusted) if one.is_rated else ONE_E6
+        full = what.commission_minor if what.bad_commission_minor is None else what.bad_commission_minor
         weight = weight_e6(what.value_minor, what.commission_minor, rater, what.stakes)
+        bad_weight = weight_e6(what.value_minor, full, rater, what.stakes)
         counted = []
-        for each in increments(one.says, weight):
+        for each in increments(one.says, weight, bad_weight):
             row = nights_to(self.rows[each.dimension], day)
             before = self.given.get((each.dimension, client), Given(0, 0, day))
             good, bad, after = saturated(before, each.good_e6, each.bad_e6, day, rater)
@@ -151,11 +153,12 @@ class Model:
             self.lessons.append((lesson_e6(row, good), lesson_e6(row, bad)))
             self.rows[each.dimension] = add(row, good, bad, day=day, priors=priors_on(day))
             counted.append((each.dimension, good, bad))
-        said = increments(one.says, weight)
+        said = increments(one.says, weight, bad_weight)
         after_days = seasons_after(sum(each.good_e6 for each in said), sum(each.bad_e6 for each in said), 5)
         self.seasons.append((day + timedelta(days=after_days), len(self.seasons), counted))
         whole = weight_e6(what.value_minor, what.commission_minor, ONE_E6, what.stakes)
-        up, down = whole * one.client_good_e4 // 10_000, whole * one.client_bad_e4 // 10_000
+        worst = weight_e6(what.value_minor, full, ONE_E6, what.stakes)
+        up, down = whole * one.client_good_e4 // 10_000, worst * one.client_bad_e4 // 10_000
         if up + down:
             self.clients[client] = add(trusted, up, down, day=day, priors=HALF)
         if one.response_ms is not None:
@@ -204,6 +207,7 @@ FACTS = st.lists(
         ),
         st.integers(0, 10**7),  # value
         st.integers(1, 10**5),  # commission
+        st.none() | st.integers(0, 10**5),  # by how much more it would have been without a discount
         st.booleans(),
         st.sampled_from([(0, 0), (10_000, 0), (0, 2_500), (5_000, 10_000)]),
         st.none() | st.integers(0, 2**31),
@@ -221,9 +225,11 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
     await books.execute(FILL, list(clients))
     names = {name: made for made, name in clients.items()}
     model = Model()
-    for gap, client, said, value, commission, is_rated, (up, down), response in facts:
+    for gap, client, said, value, commission, more, is_rated, (up, down), response in facts:
         day += timedelta(days=gap)
-        what = about(agent_id, names[client], day=day, value_minor=value, commission_minor=commission)
+        full = None if more is None else commission + more
+        bounds = {"value_minor": value, "commission_minor": commission, "bad_commission_minor": full}
+        what = about(agent_id, names[client], day=day, **bounds)
         one = fact(
             says=tuple(Says(*each) for each in said),
             is_rated=is_rated,
@@ -234,7 +240,7 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
         async with books.acquire() as connection:
             assert await take(connection, what, [one]) == 1
             assert await take(connection, what, [one]) == 0  # the same key says it once
-        if weight_e6(value, commission, ONE_E6, STAKES):
+        if weight_e6(value, full or commission, ONE_E6, STAKES):
             taken.append((what, one, model.take(what, one)))
     if not taken:
         assert await rows_of(books, agent_id) == {}
@@ -425,6 +431,30 @@ async def test_related_organizations_and_unpaid_work_count_for_nothing(books, of
     assert event["excluded"] == why
     assert bool(event["weight_e6"]) == (why is None)
     assert bool(await rows_of(books, agent_id)) == (why is None)
+
+
+async def test_work_whose_commission_a_discount_took_says_what_was_bad_of_it(books):
+    agent_id = await new_agent(books)
+    free = about(agent_id, commission_minor=0, bad_commission_minor=2_50)
+    praised, failed = (
+        fact(client_good_e4=10_000, is_end=True, is_success=True),
+        fact("refunded", good_e4=0, is_end=True),
+    )
+    won = fact(client_bad_e4=10_000)
+    async with books.acquire() as connection:
+        assert await take(connection, free, [praised, failed, won]) == 3
+    events = {
+        one: await books.fetchrow("SELECT * FROM reputation_events WHERE id = $1", one.id)
+        for one in (praised, failed, won)
+    }
+    assert [(event["excluded"], event["weight_e6"]) for event in events.values()] == [
+        ("unpaid", 0),
+        (None, ONE_E6),
+        (None, ONE_E6),
+    ]
+    assert (events[won]["client_bad_e6"], json.loads(events[won]["says"])) == (ONE_E6, [])
+    good, bad, *_ = (await rows_of(books, agent_id))[Dimension.TASK_SUCCESS]
+    assert (good, bad) == (0, ONE_E6)
 
 
 async def test_ring_of_one_operator_is_one_counterparty(books):

@@ -64,7 +64,7 @@ def outside_listing(
         agent: whose listing states bounds.
         settings: the platform's defaults.
         commission_bps: the commission that the agent has by the platform's rules.
-        price_minor: the price that the payee is paid as for, see `services.pricing.price_of_payee`.
+        price_minor: the price that the payee is paid as for.
     """
     defaults = {term: _seconds(settings, term.value) for term in PERIODS}
     defaults[Term.DEFAULT_SHARE] = parse_ratio(settings.dispute_default_payee_share, Term.DEFAULT_SHARE.value)

@@ -108,10 +108,13 @@ async def create_contract(
             )
             usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps)
             require_within_floors(contract, deps.settings)
+            # What the payee is paid as for: the base price where the platform pays for the discount.
+            paid_as_for = contract.price_minor
+            if quote is not None:
+                full_bps = await pricing.undiscounted_bps(session, quote, deps.settings.commission_bps)
+                contract.undiscounted_commission_bps = full_bps
+                paid_as_for = quote.price_minor if full_bps is None else quote.base_minor
             if agent.org_id != client_org_id:
-                paid_as_for = contract.price_minor
-                if quote is not None:
-                    paid_as_for = await pricing.price_of_payee(session, quote, deps.settings.commission_bps)
                 contract.outside_listing = outside_listing(contract, agent, deps.settings, usual, paid_as_for)
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within

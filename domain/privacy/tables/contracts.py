@@ -35,7 +35,8 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id payee_org_id agent_id signatory_org_ids quote_id command_id",
             CONTACT: "signatories created_by accepted_by",
             FREE_TEXT: "title milestones",
-            FINANCIAL: "price_minor currency commission_bps commission_from dispute_default_share_e4",
+            FINANCIAL: "price_minor currency commission_bps undiscounted_commission_bps commission_from "
+            "dispute_default_share_e4",
             TECHNICAL: "validation_threshold_e4 required_signatures operator_approvals fund_seconds deliver_seconds "
             "review_seconds evidence_seconds decision_seconds grace_seconds outside_listing accept_by accepted_at "
             "expired_at level_version level_name priority created_at",
