@@ -1,12 +1,13 @@
 """The rules that are in force together, and the price that they make of the facts.
 
-The multiplier is kept exact until the end, so money is rounded once, half to even. Then come the bounds, and last the
-payee's share: a discount is paid from the platform's commission, unless the agent's organization bears discounts.
+The multiplier is kept exact until the end, so money is rounded once, half to even. Then come the bounds, and then the
+payee's share: a discount is paid from the platform's commission, unless the agent's organization bears discounts. Last
+of all, no quantity costs less in total than a smaller one because steps of bulk rules meet.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from domain.errors import Invalid
@@ -14,7 +15,7 @@ from domain.money import MAX_AMOUNT_MINOR, allocate, format_amount, format_ratio
 from domain.pricing.expression import LEAST_BPS, MOST_BPS
 from domain.pricing.facts import WHOLE_BPS, Facts
 from domain.pricing.rule import Phase, Rule, RuleType, Stacking
-from domain.pricing.terms import Bounds, ContractPrice, Reputation, Verdict, round_half_even
+from domain.pricing.terms import Bounds, Bulk, ContractPrice, Reputation, Verdict, round_half_even
 
 #: How many prices a book remembers: the same is asked for again while somebody decides.
 MAX_KNOWN = 256
@@ -24,7 +25,7 @@ class Adjustment(NamedTuple):
     """One line of a price.
 
     Attributes:
-        rule_id: the rule; None for the lines that protect the payee's share and limit the multiplier.
+        rule_id: the rule; None for the lines that protect the payee's share, limit the multiplier and keep the total.
         rule: its name.
         type: its kind; `commission` for the line that protects the payee's share.
         bps: by how much it multiplied the price so far, in basis points; what a rule adds is shown so as well.
@@ -81,6 +82,8 @@ class Book:
         turns = {turn for rule in self.rules for turn in (rule.valid_from, rule.valid_until) if turn is not None}
         self._turns = sorted(turns)
         self._known: dict[object, Price] = {}
+        self._adds = any(rule.stacking is Stacking.ADD for rule in self.rules)
+        self._bulk = tuple((rule, rule.terms.steps) for rule in self.rules if isinstance(rule.terms, Bulk))
         self._steps = tuple((rule, rule.phase, rule.type.value) for rule in self.rules)
 
     def price(self, facts: Facts, *, commission_bps: int | None = None) -> Price:
@@ -105,6 +108,16 @@ class Book:
         return known
 
     def _make(self, facts: Facts, commission_bps: int | None) -> Price:
+        run = self._run(facts, commission_bps)
+        totals = [
+            (self._run(replace(facts, quantity=fewer), commission_bps).adjusted_minor(), fewer)
+            for fewer in self._before_steps(facts)
+        ]
+        if totals:
+            run.keep_total_of(*max(totals))
+        return run.price()
+
+    def _run(self, facts: Facts, commission_bps: int | None) -> "_Run":
         run = _Run(facts)
         for rule, phase, kind in self._steps:
             if rule.holds(facts):
@@ -112,7 +125,21 @@ class Book:
         run.limit()
         if commission_bps is not None:
             run.keep_payee_whole(commission_bps)
-        return run.price()
+        return run
+
+    def _before_steps(self, facts: Facts) -> set[int]:
+        """Return the quantities after which a step of a bulk rule begins: only there can the total fall.
+
+        One bulk rule that multiplies was checked by itself, so that it needs none of them.
+        """
+        held = [(rule, steps) for rule, steps in self._bulk if rule.holds(facts)]
+        if not self._adds and len(held) == 1 and _is_plain(held[0][0]):
+            return set()
+        return {step.least - 1 for _, steps in held for step in steps if 1 < step.least <= facts.quantity}
+
+
+def _is_plain(rule: Rule) -> bool:
+    return rule.stacking is Stacking.MULTIPLY and rule.floor_bps is None and rule.ceiling_bps is None
 
 
 class _Run:
@@ -180,6 +207,15 @@ class _Run:
             why = f"The discount is limited to the platform's commission of {shown}: the agent bears no discounts"
             bps = round_half_even(kept * WHOLE_BPS, adjusted)
             self.lines.append(Adjustment(None, "platform_commission", "commission", bps, why))
+
+    def keep_total_of(self, total_minor: int, fewer: int) -> None:
+        """Have it cost what fewer of them cost, where it would cost less: each rule is checked by itself only."""
+        adjusted = self.adjusted_minor()
+        if adjusted < total_minor:
+            self.least_minor = total_minor
+            why = f"{self.facts.quantity} would cost less in total than {fewer}, so they cost the same"
+            bps = round_half_even(total_minor * WHOLE_BPS, adjusted)
+            self.lines.append(Adjustment(None, "total_of_fewer", "bounds", bps, why))
 
     def price(self) -> Price:
         """Return what it came to."""

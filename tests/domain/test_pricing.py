@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
@@ -371,6 +371,63 @@ def test_more_of_them_never_cost_less_in_total(book, facts, bps, least):
     several = Book([*book.rules, rule(bulk, 99)])
     totals = [several.price(replace(facts, quantity=quantity)).adjusted_minor for quantity in (least - 1, least)]
     assert totals[0] <= totals[1]
+
+
+@st.composite
+def bulks(draw: st.DrawFn) -> Bulk:
+    least = sorted(draw(st.sets(st.integers(1, 60), min_size=1, max_size=5)))
+    bulk = Bulk(tuple(Step(each, draw(st.integers(5_000, 12_000))) for each in least))
+    try:
+        bulk.check()
+    except Invalid:
+        reject()
+    return bulk
+
+
+KEPT = st.one_of(st.none(), st.integers(1_000, 10_000))
+MULTIPLYING = st.sampled_from([Stacking.MULTIPLY, Stacking.EXCLUSIVE])
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(
+    books(),
+    FACTS_ST,
+    st.lists(
+        st.tuples(bulks(), st.sampled_from([Stacking.MULTIPLY, Stacking.EXCLUSIVE]), KEPT), min_size=1, max_size=3
+    ),
+    st.lists(st.tuples(BPS, STACKING), max_size=1),
+    COMMISSION,
+)
+def test_total_never_falls_with_the_quantity_whatever_rules_meet(book, facts, several, after, commission):
+    rules = [
+        rule(bulk, 50 + number, stacking=stacking, ceiling_bps=ceiling)
+        for number, (bulk, stacking, ceiling) in enumerate(several)
+    ]
+    later = [rule(Tier("free", part), 90, stacking=stacking) for part, stacking in after]
+    sold = Book([*book.rules, *rules, *later])
+    facts = replace(facts, unit_minor=facts.unit_minor % 1_000 + 1)
+    totals = [
+        sold.price(replace(facts, quantity=each), commission_bps=commission).adjusted_minor for each in range(1, 70)
+    ]
+    assert totals == sorted(totals)
+
+
+def test_total_does_not_fall_where_a_part_is_taken_off_after_one_bulk_rule():
+    book = Book([rule(Bulk((Step(10, 9_000),)), 1), always(8_000, 2, stacking=Stacking.ADD)])
+    assert [book.price(replace(FACTS, quantity=each)).adjusted_minor for each in (9, 10, 11)] == [7_200, 7_200, 7_700]
+
+
+def test_price_of_fewer_is_kept_and_said_where_two_bulk_rules_meet():
+    book = Book([rule(Bulk((Step(10, 9_100),)), 1), rule(Bulk((Step(10, 9_100),)), 2)])
+    nine, ten, eleven, twelve = (book.price(replace(FACTS, quantity=each)) for each in (9, 10, 11, 12))
+    assert [each.adjusted_minor for each in (nine, ten, eleven, twelve)] == [9_000, 9_000, 9_109, 9_937]
+    assert ten.adjustments[-1][1:] == (
+        "total_of_fewer",
+        "bounds",
+        10_868,
+        "10 would cost less in total than 9, so they cost the same",
+    )
+    assert "total_of_fewer" not in [line.rule for line in eleven.adjustments]
 
 
 @settings(deadline=None)

@@ -35,7 +35,8 @@ class AdjustmentView(ResponseModel):
     rule: str = Field(
         description=(
             "The name of the rule. `platform_commission` protects the payee's share; `multiplier_limits` keeps the "
-            "price between a tenth of the base price and ten times it."
+            "price between a tenth of the base price and ten times it; `total_of_fewer` keeps the total from falling "
+            "where bulk rules meet."
         )
     )
     type: str
