@@ -92,6 +92,30 @@ CALLS = """
 """
 
 
+# Funded work that is not settled.
+_JOBS = """
+    SELECT e.org_id, count(*) AS number FROM escrows e
+    WHERE e.agent_id = a.id AND e.status IN ('funded', 'delivered', 'disputed')
+    GROUP BY e.org_id
+"""
+
+
+# What the client paid each organization: of credits the part that was paid for, by the lots that funded the escrow.
+_PAID = """
+    SELECT e.payee_org_id,
+           sum(div((e.released_minor + e.commission_minor) * coalesce(used.paid, 1), coalesce(used.whole, 1))) AS paid
+    FROM escrows e LEFT JOIN LATERAL (
+        SELECT coalesce(sum(u.amount) FILTER (WHERE u.cost > 0), 0) AS paid, coalesce(sum(u.amount), 1) AS whole
+        FROM escrow_events v JOIN ledger.lot_uses u ON u.transfer_id = v.transfer_id
+        WHERE v.escrow_id = e.id AND v.kind = 'funded'
+    ) used ON e.currency = 'CREDIT'
+    WHERE e.org_id = q.org_id AND e.status IN ('released', 'split')
+        AND e.updated_at > now() - interval '30 days' AND e.currency = coalesce(q.currency, a.price_currency)
+        AND NOT EXISTS (SELECT FROM reputation_recalls r WHERE r.escrow_id = e.id AND r.restored_at IS NULL)
+    GROUP BY e.payee_org_id
+"""
+
+
 # Whom the organizations are related to is asked once for each, not for each row that is added up.
 _ONCE_EACH = "OFFSET 0"
 
@@ -121,25 +145,13 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
            AS is_related,
        o.tier, p.capacity, p.calls_per_day, coalesce(p.bears_discounts, false) AS bears_discounts,
        CASE WHEN $5 AND p.capacity IS NOT NULL THEN (
-           {
-    _demand(
-        "SELECT e.org_id, count(*) AS number FROM escrows e WHERE e.agent_id = a.id"
-        " AND e.status IN ('funded', 'delivered', 'disputed') GROUP BY e.org_id",
-        "p.capacity",
-    )
-})
+           {_demand(_JOBS, "p.capacity")})
        ELSE 0 END AS open_jobs,
        CASE WHEN $5 AND p.calls_per_day IS NOT NULL THEN (
            {_demand(CALLS, "p.calls_per_day")})
        ELSE 0 END AS calls,
        CASE WHEN $6 THEN (
-           SELECT coalesce(sum(paid), 0)::bigint FROM (
-               SELECT e.payee_org_id, sum(e.released_minor + e.commission_minor) AS paid FROM escrows e
-               WHERE e.org_id = q.org_id AND e.status IN ('released', 'split')
-                 AND e.updated_at > now() - interval '30 days' AND e.currency = coalesce(q.currency, a.price_currency)
-                 AND NOT EXISTS (
-                     SELECT FROM reputation_recalls r WHERE r.escrow_id = e.id AND r.restored_at IS NULL)
-               GROUP BY e.payee_org_id {_ONCE_EACH}) AS each
+           SELECT coalesce(sum(paid), 0)::bigint FROM ({_PAID} {_ONCE_EACH}) AS each
            WHERE reputation_excluded(q.org_id, payee_org_id, $8) IS NULL)
        ELSE 0 END AS volume_minor
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])

@@ -41,7 +41,8 @@ class Facts:
         currency: the asset of all amounts.
         quantity: how many, one or more.
         tier: the client's tier.
-        volume_minor: what the client paid for released work of unrelated organizations in the last 30 days.
+        volume_minor: what the client paid for released work of unrelated organizations in the last 30 days, without
+            credits that were given away.
         open_jobs: funded work of the agent that is not settled, of unrelated organizations, with a limit for each.
         capacity: how many jobs the agent works on at once; None where its organization has not said.
         calls: of the last day, of unrelated organizations, with a limit for each.

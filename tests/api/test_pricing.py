@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from domain.ids import escrow_id_of
+from domain.money import parse_amount
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.metering import event, send, statuses
 from tests.api.related import as_owner, share
+from tests.api.test_reputation import settle, work
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -97,18 +99,20 @@ def award(shop: Shop, **more: Any) -> dict[str, Any]:
     return {"agent_id": shop.agent_id, "title": "a", **more}
 
 
-async def fund(database: Database, shop: Shop, payer: Caller, jobs: int, status: str = "funded") -> None:
-    """Put open work there, as escrows leave it."""
+async def fund(
+    database: Database, shop: Shop, payer: Caller, jobs: int, status: str = "funded", price: str = "10", back: str = "0"
+) -> None:
+    """Put open work there, as escrows leave it, of which some was given back."""
     for _ in range(jobs):
-        contract = good(await payer.post("/contracts", award(shop, price="1")), 201)
+        contract = good(await payer.post("/contracts", award(shop, price=price)), 201)
         async with database.platform() as session:
             await session.execute(
                 text(
                     "INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id,"
                     " workflow_id, status, version, currency, amount_minor, funded_minor, released_minor,"
                     " refunded_minor, commission_minor, state, created_at, updated_at)"
-                    " VALUES (:id, :contract, :org, :payee, '{}', :agent, 'w', :status, 1, 'CREDIT', 1000000,"
-                    " 1000000, :paid, 0, 0, '{}', now(), now())"
+                    " VALUES (:id, :contract, :org, :payee, '{}', :agent, 'w', :status, 1, 'CREDIT', :amount,"
+                    " :amount, :paid, :back, 0, '{}', now(), now())"
                 ),
                 {
                     "id": escrow_id_of(contract["id"]),
@@ -117,9 +121,16 @@ async def fund(database: Database, shop: Shop, payer: Caller, jobs: int, status:
                     "payee": shop.seller.org_id,
                     "agent": shop.agent_id,
                     "status": status,
-                    "paid": 1_000_000 if status == "released" else 0,
+                    "amount": parse_amount(price, "CREDIT"),
+                    "paid": parse_amount(price, "CREDIT") if status == "released" else 0,
+                    "back": parse_amount(back, "CREDIT", zero=True),
                 },
             )
+
+
+async def paid_work(database: Database, shop: Shop, payer: Tenant) -> None:
+    """Have an organization buy 100 credits and pay an agent of the seller's 50 of its credits."""
+    await settle(shop.operator, database, payer, shop.seller, at=datetime.now(UTC))
 
 
 async def test_price_has_the_shape_that_clients_rely_on(
@@ -197,7 +208,7 @@ async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_moves_no_price
     await shop.set(capacity=4, bears_discounts=True)
     await trust(database_urls, client.org_id, 40)
     await fund(database, shop, client.owner, 1)
-    await fund(database, shop, client.owner, 1, "released")
+    await paid_work(database, shop, client)
     await shop.add(type="surge", threshold="0.1")
     await shop.add(2, type="volume", currency="CREDIT", steps=[{"amount": "1.00", "multiplier": "0.90"}])
     lines = (await shop.price(client.owner))["adjustments"]
@@ -213,7 +224,7 @@ async def test_who_shares_a_card_is_related_also_under_another_name_as_a_counter
     await shop.set(capacity=4, bears_discounts=True)
     await trust(database_urls, client.org_id, 40)
     await fund(database, shop, client.owner, 1)
-    await fund(database, shop, client.owner, 1, "released")
+    await paid_work(database, shop, client)
     await shop.add(type="surge", threshold="0.1")
     await shop.add(2, type="volume", currency="CREDIT", steps=[{"amount": "1.00", "multiplier": "0.90"}])
     if how == "chain":
@@ -437,23 +448,40 @@ async def test_agreed_price_is_for_one_client(shop: Shop, client: Tenant, strang
 async def test_volume_counts_what_was_paid_to_unrelated_organizations(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
-    await shop.add(type="volume", steps=[{"amount": "2.00", "multiplier": "0.96"}])
-    await fund(database, shop, client.owner, 1, "released")
+    await shop.add(type="volume", steps=[{"amount": "60.00", "multiplier": "0.96"}])
+    await paid_work(database, shop, client)
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
-    await fund(database, shop, client.owner, 1, "released")
+    await paid_work(database, shop, client)
     assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
-    await fund(database, shop, shop.seller.owner, 2, "released")
+    await paid_work(database, shop, shop.seller)
+    await paid_work(database, shop, shop.seller)
     assert (await shop.price(shop.seller.owner))["adjusted_price"] == "10.00"
     for org_id in (client.org_id, shop.seller.org_id):
         await make_by(database_urls, org_id, "somebody")
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
 
 
+async def test_volume_leaves_out_what_was_paid_with_credits_that_were_given_away(
+    shop: Shop, client: Tenant, database: Database
+) -> None:
+    await shop.add(type="volume", steps=[{"amount": "20.00", "multiplier": "0.98"}])
+    grant = {"organization_id": client.org_id, "amount": "70", "source": "reward"}
+    good(await shop.operator.post("/credits/grants", grant, key=new_key()), 201)
+    await work(shop.operator, database, client, shop.seller, at=datetime.now(UTC))
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    # The other 20 were given away as well, so 30 of 50 are paid.
+    await paid_work(database, shop, client)
+    assert (await shop.price(client.owner))["adjusted_price"] == "9.80"
+    query = {"organization_id": client.org_id}
+    explained = str(good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation", params=query)))
+    assert "Rules by volume count 30.00 CREDIT that it paid in 30 days" in explained
+
+
 async def test_volume_leaves_out_work_whose_money_went_back_to_its_payer(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "1.00", "multiplier": "0.96"}])
-    await fund(database, shop, client.owner, 1, "released")
+    await paid_work(database, shop, client)
     assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
     recalled = "INSERT INTO reputation_recalls (escrow_id, payment_id) SELECT id, $1 FROM escrows WHERE org_id = $1"
     await as_owner(database_urls, recalled, client.org_id)
@@ -633,14 +661,14 @@ async def test_first_rule_of_its_kind_is_tried_on_what_quotes_measured_before_it
     shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database
 ) -> None:
     await shop.set(capacity=4)
-    await fund(database, shop, client.owner, 1, "released")
+    await paid_work(database, shop, client)
     for _ in range(4):
         await fund(database, shop, (await new_tenant("owner")).owner, 1)
     # No rule asks for any of it, and an explanation says what is so all the same.
     query = {"organization_id": client.org_id}
     explained = str(good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation", params=query)))
     assert "4 funded jobs of unrelated organizations count as demand, which is 1.00 of its capacity" in explained
-    assert "Rules by volume count 1.00 CREDIT that it paid in 30 days" in explained
+    assert "Rules by volume count 50.00 CREDIT that it paid in 30 days" in explained
     await shop.quote(client.owner)
     surge, volume = (
         {"type": "surge", "threshold": "0.5"},
