@@ -92,10 +92,13 @@ CALLS = """
 """
 
 
-# Funded work that is not settled.
+# Open work is a job if it is worth half of the listed price at least: a contract of a cent keeps nobody busy. Without a
+# listing there is nothing to compare it with.
 _JOBS = """
     SELECT e.org_id, count(*) AS number FROM escrows e
     WHERE e.agent_id = a.id AND e.status IN ('funded', 'delivered', 'disputed')
+        AND (a.price_minor IS NULL
+             OR e.currency = a.price_currency AND 2 * (e.funded_minor - e.refunded_minor) >= a.price_minor)
     GROUP BY e.org_id
 """
 

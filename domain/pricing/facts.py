@@ -43,7 +43,8 @@ class Facts:
         tier: the client's tier.
         volume_minor: what the client paid for released work of unrelated organizations in the last 30 days, without
             credits that were given away.
-        open_jobs: funded work of the agent that is not settled, of unrelated organizations, with a limit for each.
+        open_jobs: funded work of the agent that is not settled, of unrelated organizations, with a limit for each,
+            worth half of the listed price at least.
         capacity: how many jobs the agent works on at once; None where its organization has not said.
         calls: of the last day, of unrelated organizations, with a limit for each.
         calls_per_day: how many calls the agent takes a day; None where its organization has not said.

@@ -176,6 +176,19 @@ async def test_demand_counts_open_work_of_others_and_of_each_a_quarter_at_most(
     assert "2 funded jobs of unrelated organizations count as demand, which is 0.25 of its capacity" in str(explained)
 
 
+async def test_work_below_half_of_the_listed_price_is_no_demand(
+    shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database
+) -> None:
+    await shop.set(capacity=4)
+    await shop.add(type="surge", threshold="0.1")
+    await fund(database, shop, (await new_tenant("owner")).owner, 1, price="0.01")
+    await fund(database, shop, (await new_tenant("owner")).owner, 1, price="4.99")
+    await fund(database, shop, (await new_tenant("owner")).owner, 1, price="10", back="5.01")
+    assert (await shop.price(client.owner))["multiplier"] == 1.0
+    await fund(database, shop, (await new_tenant("owner")).owner, 1, price="5")
+    assert (await shop.price(client.owner))["multiplier"] > 1.0
+
+
 async def test_demand_of_related_organizations_is_that_of_one_and_of_probes_and_the_sellers_own_none(
     shop: Shop, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
