@@ -194,9 +194,13 @@ async def record(
     # Accepted by another request while this one waited for it: the statement began before, and does not see it.
     unseen = [digest for digest, recorded in found.items() if recorded.id is None and recorded.known is None]
     if unseen:
-        for row in await connection.fetch(_KNOWN, unseen):
-            found[row["digest"]] = Recorded(None, row["content"])
+        found |= {digest: Recorded(None, content) for digest, content in (await known_as(connection, unseen)).items()}
     return found
+
+
+async def known_as(connection: asyncpg.Connection, digests: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the hash of the content of those events that were accepted before, by their digests."""
+    return {row["digest"]: row["content"] for row in await connection.fetch(_KNOWN, digests)}
 
 
 def _document(rows: Sequence[Mapping[str, object]]) -> str:

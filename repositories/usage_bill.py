@@ -140,10 +140,10 @@ _UNBILLED = """
     ), 0) END AS before
     FROM usage_bills b JOIN usage_bill_sums s USING (org_id, month, number)
     WHERE b.org_id = ANY($1::text[]) AND b.month <= $2 AND b.billed_at IS NULL AND (b.sealed_at IS NOT NULL OR $3)
-        AND NOT EXISTS (
+        AND ($4 OR NOT EXISTS (
             SELECT FROM billed_periods p
             WHERE p.org_id = b.org_id AND p.month = b.month AND p.month < $2 AND p.status = 'failed'
-        )
+        ))
     ORDER BY s.org_id, s.month, s.number, s.source, s.ref
 """
 
@@ -178,20 +178,26 @@ async def sealed_quantities(
 
 
 async def unbilled(
-    connection: asyncpg.Connection, org_ids: Sequence[str], month: date, *, also_open: bool = False
+    connection: asyncpg.Connection,
+    org_ids: Sequence[str],
+    month: date,
+    *,
+    also_open: bool = False,
+    also_failed: bool = False,
 ) -> dict[tuple[str, str], list[BillSum]]:
     """Return what is not on an invoice of months up to one, by organization and currency.
 
-    Earlier months that could not be invoiced are left out until they are invoiced themselves.
+    Earlier months that could not be invoiced are left out until they are invoiced themselves, unless `also_failed`.
 
     Args:
         connection: of the platform's role; of a tenant, it finds its own alone.
         org_ids: whose.
         month: the first day of the last month.
         also_open: also what is not sealed, to which events are still added.
+        also_failed: also earlier months that could not be invoiced.
     """
     found: dict[tuple[str, str], list[BillSum]] = {}
-    for row in await connection.fetch(_UNBILLED, org_ids, month, also_open):
+    for row in await connection.fetch(_UNBILLED, org_ids, month, also_open, also_failed):
         found.setdefault((row["org_id"], row["currency"]), []).append(
             BillSum(
                 month=row["month"],
@@ -205,6 +211,31 @@ async def unbilled(
             )
         )
     return found
+
+
+_COUNTED = """
+    SELECT m.month, m.ref, coalesce((
+        SELECT sum(s.quantity) FROM usage_bill_sums s
+        WHERE s.org_id = $1 AND s.month = m.month AND s.source = 'meter' AND s.ref = m.ref
+    ), 0) + coalesce((
+        SELECT c.charged FROM meter_months c WHERE c.org_id = $1 AND c.month = m.month AND c.meter = m.ref::bigint
+    ), 0) AS quantity
+    FROM unnest($2::date[], $3::text[]) AS m (month, ref)
+"""
+
+
+async def counted(
+    connection: asyncpg.Connection, org_id: str, places: Collection[tuple[date, str]]
+) -> dict[tuple[date, str], Decimal]:
+    """Return what meters counted of months on all bills, and what credits paid of it; by month and meter."""
+    months, refs = zip(*places, strict=True) if places else ((), ())
+    found = await connection.fetch(_COUNTED, org_id, months, refs)
+    return {(row["month"], row["ref"]): row["quantity"] for row in found}
+
+
+async def lock_room(connection: asyncpg.Connection, org_id: str) -> None:
+    """Let nobody else who takes this lock add much to an organization's bills until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_bills_room:' || $1, 0))", org_id)
 
 
 def billed(sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int) -> dict[str, object]:

@@ -10,14 +10,11 @@ from enum import StrEnum
 from operator import attrgetter
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_run.period import month_at
-from domain.billing_terms import BillingTerms
 from domain.errors import DomainError
 from domain.ids import uuid_id
-from domain.usage.arrears import Billed, OpenBill
 from domain.usage.event import (
     InvalidEvent,
     OtherEvent,
@@ -29,9 +26,10 @@ from domain.usage.event import (
 from domain.usage.litellm import SOURCE as LITELLM
 from domain.usage.meter import Reading
 from domain.usage.paid_call import ADAPTER_ENDS_WITHIN, SECRET
-from repositories import usage, usage_bill
+from repositories import usage
 from runtime.database import driver_connection
 from services import usage_paid
+from services.usage_bill import put_on_bills
 from services.usage_judge import Context, Delivery, Judged, Said, context_of, judge
 
 _OTHER = "An event with this source and id was accepted before with other content. Give each event its own id."
@@ -131,36 +129,8 @@ async def _write(session: AsyncSession, context: Context, judged: Sequence[Judge
     sent_by = delivery.actor.qualified()
     rows = [_row(delivery, sent_by, each, context.terms.time_zone) for each in judged]
     if context.in_arrears:
-        await _put_on_bills(connection, delivery, context.terms, judged, rows)
+        await put_on_bills(session, context, judged, rows)
     return await usage.record(connection, delivery.org_id, rows, readings)
-
-
-async def _put_on_bills(
-    connection: asyncpg.Connection,
-    delivery: Delivery,
-    terms: BillingTerms,
-    judged: Sequence[Judged],
-    rows: Sequence[dict[str, object]],
-) -> None:
-    """Write into the rows of events which bill they go on, and what they add to it."""
-    months = [month_at(each.event.occurred_at, terms.time_zone) if each.billed else None for each in judged]
-    bills = await usage_bill.open_for(
-        connection, delivery.org_id, {month for month in months if month}, terms.currency, delivery.at
-    )
-    for each, month, row in zip(judged, months, rows, strict=True):
-        if month is not None:
-            row |= _billed(each.billed, bills[month])
-
-
-def _billed(parts: Sequence[Billed], bill: OpenBill) -> Mapping[str, object]:
-    return {
-        "bill_month": bill.month,
-        "bill": bill.number,
-        "billed_sources": [part.source.value for part in parts],
-        "billed_refs": [part.ref for part in parts],
-        "billed_quantities": [part.quantity for part in parts],
-        "billed_pico": [part.pico for part in parts],
-    }
 
 
 def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:

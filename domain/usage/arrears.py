@@ -4,15 +4,15 @@ An event names its spend, or is charged to credits, and then it is prepaid; or i
 is charged for it. Which of the two is decided when it comes in, by the billing terms that hold then.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from domain.errors import Invalid
 from domain.metering.amounts import minor_pico
-from domain.metering.charges import Charge, rate_quantity
+from domain.metering.charges import Charge, rate_quantity, rate_step
 from domain.money import MAX_AMOUNT_MINOR, format_amount
 from domain.usage.event import InvalidEvent
 
@@ -54,6 +54,10 @@ class Billed:
     ref: str
     quantity: Decimal = Decimal(0)
     pico: int = 0
+
+    def plus(self, other: "Billed") -> "Billed":
+        """Return what two events add to one sum."""
+        return replace(self, quantity=self.quantity + other.quantity, pico=self.pico + other.pico)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +122,57 @@ class OpenBill:
 
     month: date
     number: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Unbilled:
+    """What an organization's usage that is on no invoice yet comes to, while events are added to it.
+
+    Late usage of several months may be on one invoice, so it is of all months. A part of what an invoice may come to is
+    kept for rounding, and for events that are added by other requests without a lock.
+
+    Attributes:
+        currency: of the bills.
+        charges: the prices of meters, by number.
+        counted: what each meter counted of each month, on bills of any state and paid with credits.
+        pico: what the usage comes to.
+    """
+
+    currency: str
+    charges: Mapping[str, Charge]
+    counted: dict[tuple[date, str], Decimal] = field(default_factory=dict)
+    pico: int = 0
+
+    @property
+    def most_pico(self) -> int:
+        """The most that it may come to."""
+        return MAX_AMOUNT_MINOR * minor_pico(self.currency) * 999 // 1_000
+
+    def is_far_from_full(self, after_pico: int) -> bool:
+        """Tell whether an addition, after which it comes to so much, is safe beside others that are not seen."""
+        return after_pico <= self.most_pico // 2 and after_pico - self.pico <= self.most_pico // 10**6
+
+    def with_event(self, month: date, parts: Sequence[Billed]) -> "Unbilled":
+        """Return what it is with what an event adds."""
+        counted, pico = dict(self.counted), self.pico
+        for part in parts:
+            pico += part.pico
+            if part.source is Source.METER:
+                place = month, part.ref
+                before = counted.get(place, Decimal(0))
+                pico += rate_step(before, part.quantity, self.charges[part.ref])
+                counted[place] = before + part.quantity
+        return Unbilled(currency=self.currency, charges=self.charges, counted=counted, pico=pico)
+
+    def check(self) -> None:
+        """Refuse the event that was added last if an invoice could not hold it together with the others.
+
+        Raises:
+            InvalidEvent: it could not.
+        """
+        if self.pico > self.most_pico:
+            raise InvalidEvent(
+                "The event costs more than an invoice may come to together with the usage that is not invoiced yet, "
+                f"which is {format_amount(MAX_AMOUNT_MINOR, self.currency)} {self.currency} at most. Correct its "
+                "quantity, or send it after the next invoice."
+            )

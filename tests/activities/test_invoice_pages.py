@@ -42,6 +42,7 @@ from repositories import billing_terms
 from repositories import invoice_collection as collections
 from repositories import organization as organizations
 from repositories.invoice import CreditsAtHand
+from repositories.model_price import PriceBook
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -53,11 +54,14 @@ from services import (
     invoice_item,
     organization,
     outside_tax,
+    usage,
     usage_charge,
 )
 from services.billing_month import Prepared
 from services.billing_run import Basis
 from services.document_files import Documents
+from services.rating import Rates
+from services.usage_judge import Delivery
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.billing import CREDIT, GERMAN, KIM, agree, balances, credit, located, rate
@@ -694,6 +698,60 @@ async def test_event_that_no_invoice_can_hold_is_refused_and_the_rest_of_the_mon
     await page.market.report(org, metered, at(date(2026, 1, 20)), {"n": 9})
     await _run(page, JANUARY, OVER)
     assert [row.subtotal_minor for row in await page.market.invoices(org)] == [400]
+    await prove_all(page.urls)
+
+
+async def test_events_that_no_invoice_can_hold_together_are_refused_and_the_rest_is_invoiced(page: Page) -> None:
+    org = await page.market.debtor(JANUARY)
+    metered = await page.market.meter(org, "1", at(JANUARY, 6))
+    most = 10**13  # dollars
+    await page.market.report(org, metered, at(date(2026, 1, 20)), {"n": most // 2}, event_id="first")
+    for day in (date(2026, 1, 21), date(2026, 2, 1)):  # of both months, which may be on one invoice
+        with pytest.raises(AssertionError, match="not invoiced yet"):
+            await page.market.report(org, metered, at(day), {"n": most // 2 + 20})
+    await page.market.report(org, metered, at(date(2026, 1, 20)), {"n": most // 2}, event_id="first")
+    await page.market.report(org, metered, at(date(2026, 1, 23)), {"n": 9})
+    await _run(page, JANUARY, OVER)
+    assert [row.subtotal_minor for row in await page.market.invoices(org)] == [(most // 2 + 4) * 100]
+    # What is invoiced makes room again.
+    await page.market.report(org, metered, at(date(2026, 2, 4)), {"n": most // 2 + 20})
+    await _run(page, date(2026, 2, 1), at(date(2026, 3, 3)))
+    assert len(await page.market.invoices(org)) == 2
+    await prove_all(page.urls)
+
+
+async def test_events_that_come_in_at_once_are_no_more_than_an_invoice_can_hold(page: Page) -> None:
+    org = await page.market.debtor(JANUARY)
+    metered = await page.market.meter(org, "1", at(JANUARY, 6))
+    sent = [page.market.report(org, metered, at(date(2026, 1, 20)), {"n": 4 * 10**12}) for _ in range(5)]
+    done = await asyncio.gather(*sent, return_exceptions=True)
+    assert [type(each) for each in done if each is not None] == [AssertionError] * 3
+    await _run(page, JANUARY, OVER)
+    assert [row.subtotal_minor for row in await page.market.invoices(org)] == [(8 * 10**12 - 5) * 100]
+    await prove_all(page.urls)
+
+
+async def test_event_that_no_invoice_can_hold_leaves_the_others_of_its_request(page: Page) -> None:
+    org = await page.market.debtor(JANUARY)
+    metered = await page.market.meter(org, "1", at(JANUARY, 6))
+    documents = [
+        {
+            "specversion": "1.0",
+            "id": f"of-one-request-{place}",
+            "source": "platform:tests",
+            "type": metered,
+            "time": at(date(2026, 1, 20)).isoformat(),
+            "data": {"n": quantity},
+        }
+        for place, quantity in enumerate([7 * 10**12, 7 * 10**12, 5])
+    ]
+    delivery = Delivery(
+        actor=KIM, org_id=org, at=at(date(2026, 1, 20)), late=timedelta(days=35), rates=Rates(prices=PriceBook())
+    )
+    for expected in (["accepted", "invalid", "accepted"], ["duplicate", "invalid", "duplicate"]):
+        async with page.database.platform() as session:
+            done = await usage.record(session, delivery, documents)
+        assert [each.status.value for each in done] == expected
     await prove_all(page.urls)
 
 

@@ -1,0 +1,126 @@
+"""Puts usage events in arrears on the bills of their months, and refuses those that no invoice could hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.billing_run.period import month_at
+from domain.metering.charges import parse_charge
+from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
+from domain.usage.event import InvalidEvent
+from repositories import meter, usage, usage_bill
+from runtime.database import driver_connection
+from services.usage_judge import Context, Judged
+
+#: After every month of a bill.
+_EVER = date.max
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An event that goes on the bill of a month, and its row."""
+
+    judged: Judged
+    month: date
+    row: dict[str, object]
+
+
+async def put_on_bills(
+    session: AsyncSession, context: Context, judged: Sequence[Judged], rows: Sequence[dict[str, object]]
+) -> None:
+    """Write into the rows of events which bill they go on and what they add to it, or refuse them.
+
+    Args:
+        session: of the platform.
+        context: of an organization in arrears.
+        judged: the events.
+        rows: those of the events, in their order.
+    """
+    delivery, terms = context.delivery, context.terms
+    placed = [
+        _Placed(each, month_at(each.event.occurred_at, terms.time_zone), row)
+        for each, row in zip(judged, rows, strict=True)
+        if each.billed
+    ]
+    connection = await driver_connection(session)
+    months = {each.month for each in placed}
+    bills = await usage_bill.open_for(connection, delivery.org_id, months, terms.currency, delivery.at)
+    await _refuse_too_much(session, context, placed)
+    for each in placed:
+        if each.judged.refusal is None:
+            each.row.update(_billed(each.judged.billed, bills[each.month]))
+
+
+async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequence[_Placed]) -> None:
+    """Refuse the events that an invoice could not hold together with what is not invoiced yet.
+
+    Bills are added to side by side. Only who adds much, or to much, waits for others who do.
+    """
+    if not placed:
+        return
+    connection, org_id = await driver_connection(session), context.delivery.org_id
+    unbilled = after = await _unbilled(session, connection, context, placed)
+    for month, parts in _added_up(placed).items():
+        after = after.with_event(month, parts)
+    if unbilled.is_far_from_full(after.pico):
+        return
+    await usage_bill.lock_room(connection, org_id)
+    unbilled = await _unbilled(session, connection, context, placed)
+    known = await usage.known_as(connection, [each.judged.digest for each in placed])
+    for each in placed:
+        if each.judged.digest in known:
+            continue
+        after = unbilled.with_event(each.month, each.judged.billed)
+        try:
+            after.check()
+        except InvalidEvent as refusal:
+            each.judged.refusal, each.row["refused"] = refusal, True
+            continue
+        unbilled = after
+
+
+def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
+    """Return what events add to each month; rated once for each meter, which comes to the same."""
+    added: dict[date, dict[tuple[Source, str], Billed]] = {}
+    for each in placed:
+        of_month = added.setdefault(each.month, {})
+        for part in each.judged.billed:
+            so_far = of_month.get((part.source, part.ref))
+            of_month[part.source, part.ref] = part if so_far is None else so_far.plus(part)
+    return {month: list(parts.values()) for month, parts in added.items()}
+
+
+async def _unbilled(
+    session: AsyncSession, connection: asyncpg.Connection, context: Context, placed: Sequence[_Placed]
+) -> Unbilled:
+    org_id, currency = context.delivery.org_id, context.terms.currency
+    found = await usage_bill.unbilled(connection, [org_id], _EVER, also_open=True, also_failed=True)
+    sums = found.get((org_id, currency), [])
+    places = {(each.month, part.ref) for each in placed for part in each.judged.billed if part.source is Source.METER}
+    metered = {each.ref for each in sums if each.source is Source.METER} | {ref for _, ref in places}
+    meters = await meter.numbered(session, {int(ref) for ref in metered}) if metered else {}
+    unbilled = Unbilled(
+        currency=currency,
+        charges={str(number): parse_charge(row.price) for number, row in meters.items() if row.price is not None},
+    )
+    for each in sums:
+        if each.source is Source.METER:
+            unbilled.counted[each.month, each.ref] = each.before
+        part = Billed(source=each.source, ref=each.ref, quantity=each.quantity, pico=each.pico)
+        unbilled = unbilled.with_event(each.month, [part])
+    unbilled.counted |= await usage_bill.counted(connection, org_id, places)
+    return unbilled
+
+
+def _billed(parts: Sequence[Billed], bill: OpenBill) -> Mapping[str, object]:
+    return {
+        "bill_month": bill.month,
+        "bill": bill.number,
+        "billed_sources": [part.source.value for part in parts],
+        "billed_refs": [part.ref for part in parts],
+        "billed_quantities": [part.quantity for part in parts],
+        "billed_pico": [part.pico for part in parts],
+    }
