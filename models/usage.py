@@ -14,6 +14,8 @@ from models.base import Base
 
 #: 10⁻¹² of a unit of money.
 PICO = Numeric(38, 0)
+#: Sums of tokens, of which one event may have 10¹².
+TOKENS = Numeric(38, 0)
 ID = PG_UUID(as_uuid=True)
 
 
@@ -123,10 +125,10 @@ class UsageDay(Base):
     value: Mapped[str] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(primary_key=True)
     events: Mapped[int]
-    input_tokens: Mapped[int]
-    output_tokens: Mapped[int]
-    cached_tokens: Mapped[int]
-    reasoning_tokens: Mapped[int]
+    input_tokens: Mapped[Decimal] = mapped_column(TOKENS)
+    output_tokens: Mapped[Decimal] = mapped_column(TOKENS)
+    cached_tokens: Mapped[Decimal] = mapped_column(TOKENS)
+    reasoning_tokens: Mapped[Decimal] = mapped_column(TOKENS)
     cost_pico: Mapped[Decimal] = mapped_column(PICO)
     creator_pico: Mapped[Decimal] = mapped_column(PICO)
     platform_pico: Mapped[Decimal] = mapped_column(PICO)

@@ -48,7 +48,7 @@ _TOKENS_OF_USAGE = ", ".join(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}
 _SUMS = ", ".join(
     (
         "count(*) AS events",
-        *(f"sum({name})::bigint AS {name}" for name in _TOKENS),
+        *(f"sum({name}) AS {name}" for name in _TOKENS),
         *(f"coalesce(sum({name}), 0) AS {name}" for name in _PICO),
     )
 )
