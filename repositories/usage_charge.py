@@ -11,10 +11,12 @@ from sqlalchemy import ColumnElement, and_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.organization import OrganizationStatus
 from domain.usage.charge import Waits
 from domain.usage.paid_call import SECRET
 from ledger.invariants import Invariant
 from models.marketplace import MarketplaceAgreedUse
+from models.organization import Organization
 from models.usage import UsageEventRow
 from models.usage_charge import MeterMonth, UsageChargeRow
 
@@ -185,11 +187,30 @@ def _of(org_id: str, events: Sequence[UUID]) -> Any:
     return update(UsageChargeRow).where(UsageChargeRow.org_id == org_id, UsageChargeRow.event.in_(events))
 
 
-async def of_events(session: AsyncSession, org_id: str, events: Collection[UUID]) -> dict[UUID, UsageChargeRow]:
+async def of_events(
+    session: AsyncSession, org_id: str, events: Collection[UUID], *, lock: bool = False
+) -> dict[UUID, UsageChargeRow]:
     """Return the charges of an organization's events, of those that are charged; for every session that sees them."""
     row = UsageChargeRow
-    rows = await session.scalars(select(row).where(row.org_id == org_id, row.event.in_(events)))
-    return {row.event: row for row in rows}
+    query = select(row).where(row.org_id == org_id, row.event.in_(events))
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return {row.event: row for row in await session.scalars(query)}
+
+
+async def is_use(session: AsyncSession, org_id: str, event: UUID) -> bool:
+    """Tell whether an event reports the use of an agent that is charged."""
+    row = UsageChargeRow
+    query = select(row.use_id).where(row.org_id == org_id, row.event == event)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def has_closed_party(session: AsyncSession, use_id: str) -> bool:
+    """Tell whether the buyer or the seller of a use is closed, which is for good."""
+    agreed, closed = MarketplaceAgreedUse, Organization.status == OrganizationStatus.CLOSED.value
+    parties = Organization.id.in_([agreed.org_id, agreed.payee_org_id])
+    query = select(Organization.id).join(agreed, parties).where(agreed.id == use_id, closed).limit(1)
+    return (await session.scalars(query)).one_or_none() is not None
 
 
 #: The act of an operator who voids a charge, in the audit trail; its details name the `event` as it is stored.
@@ -224,7 +245,7 @@ INVARIANTS = (
             coalesce('its spend is ' || s.id, 'nobody is named who voided it')
         FROM public.usage_charges c LEFT JOIN ledger.spends s ON s.org_id = c.org_id AND s.idempotency_key IN (
             concat('use:', c.org_id, ':usage:', c.event), concat('use:', c.org_id, ':usage:', c.event, ':forced')
-        )
+        ) AND c.use_id IS NULL
         WHERE c.voided_at IS NOT NULL AND (s.id IS NOT NULL OR NOT EXISTS (
             SELECT FROM public.audit_log a
             WHERE a.org_id = c.org_id AND a.action = '{VOIDED}' AND a.details ->> 'event' = c.event::text

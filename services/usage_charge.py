@@ -278,11 +278,13 @@ async def void(
 
     Raises:
         NotFound: the organization has no such event that is charged.
-        NotVoidable: it does not wait for an operator, or reports the use of an agent.
+        NotVoidable: it does not wait for an operator, or reports the use of an agent that can still be charged.
     """
-    # A run of charges that has read the event is over, and the next one finds it void.
-    await debt.lock(session, org_id)
-    row = await voidable(session, org_id, event)
+    # A run of charges that has read the event is over, and the next one finds it void. Uses are charged under the lock
+    # of their row alone.
+    if not await charges.is_use(session, org_id, event):
+        await debt.lock(session, org_id)
+    row = await voidable(session, org_id, event, lock=True)
     if row.voided_at is None:
         details = {"reason": reason, "waited_for": row.waits_for, "event": str(event)}
         await charges.void(session, row, at)
@@ -290,13 +292,14 @@ async def void(
     return row
 
 
-async def voidable(session: AsyncSession, org_id: str, event: UUID) -> UsageChargeRow:
+async def voidable(session: AsyncSession, org_id: str, event: UUID, *, lock: bool = False) -> UsageChargeRow:
     """Return the charge of an event that can be voided, or is void. Raises as `void`."""
-    row = (await charges.of_events(session, org_id, [event])).get(event)
+    row = (await charges.of_events(session, org_id, [event], lock=lock)).get(event)
     if row is None:
         raise NotFound("The organization has no such event, or it is not charged.")
     if row.voided_at is None:
-        check_voidable(row.waits_for, is_use=row.use_id is not None)
+        closed = row.use_id is not None and await charges.has_closed_party(session, row.use_id)
+        check_voidable(row.waits_for, is_use=row.use_id is not None, has_closed_party=closed)
     return row
 
 

@@ -37,22 +37,30 @@ VOIDABLE = frozenset({Waits.AMOUNT, Waits.EVENT, Waits.BOOKS})
 
 
 class NotVoidable(Conflict):
-    """The charge does not wait for an operator, or is for the use of an agent."""
+    """The charge does not wait for an operator, or is for the use of an agent that can still be charged."""
 
     code = "usage.not_voidable"
 
 
-def check_voidable(waits_for: str | None, *, is_use: bool) -> None:
+def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: bool = False) -> None:
     """Refuse to void what can still be charged, was charged, or is owed to a creator too.
+
+    Args:
+        waits_for: what the charge waits for.
+        is_use: it is for the use of an agent, a part of whose price is its creator's.
+        has_closed_party: the buyer or the seller of the use is closed, so that it is never charged.
 
     Raises:
         NotVoidable.
     """
-    if is_use:
-        raise NotVoidable("The event reports the use of an agent, and a part of its price is its creator's.")
     if waits_for not in VOIDABLE:
         raise NotVoidable(
             "The charge does not wait for an operator. Only one that waits for amount, event or books is voided."
+        )
+    if is_use and waits_for != Waits.EVENT and not has_closed_party:
+        raise NotVoidable(
+            "The event reports the use of an agent, and a part of its price is its creator's. It is voided only if the "
+            "organization of one of them is closed."
         )
 
 

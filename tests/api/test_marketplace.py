@@ -900,7 +900,17 @@ async def test_closed_seller_earns_nothing_from_what_was_reserved_or_reported_be
     assert (await logged(buyer.owner))[told["id"]]["charge"]["status"] == "waiting"
     assert statuses(await send(buyer.owner, reported(studio))) == ["organization.closed"]
     assert await balance(buyer.owner) == ("100.00", "0.00")
-    # It is never charged, and so keeps the buyer open no more.
+    # It is never charged, and tried no more once an operator has voided it.
+    charge_id = (await logged(buyer.owner))[told["id"]]["id"]
+    body = {"organization_id": buyer.org_id, "reason": "The seller has left."}
+    shown = good(await operator.post(f"/usage/charges/{charge_id}/void", body, key=new_key()))
+    assert (shown["status"], shown["waits_for"], shown["amount"]) == ("void", None, None)
+    async with database.platform() as session:
+        assert await usage_charge.due_uses(session, buyer.org_id, datetime.now(UTC) + timedelta(days=9), 10) == []
+    await charged(database, hours=200)
+    assert (await logged(buyer.owner))[told["id"]]["charge"]["status"] == "void"
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+    # So it keeps the buyer open no more.
     answer = await operator.post(f"/organizations/{buyer.org_id}/close", {"reason": "left"})
     left = refused(answer, 409, "organization.not_empty")["left"]
     assert "uncharged_usage" not in {each["kind"] for each in left}
@@ -921,6 +931,10 @@ async def test_reported_use_waits_while_a_party_is_suspended_and_is_charged_with
         await charged(database, hours)
     assert {row["charge"]["status"] for row in (await logged(buyer.owner)).values()} == {"waiting"}
     assert await balance(buyer.owner) == ("100.00", "0.00")
+    body = {"organization_id": buyer.org_id, "reason": "It waits for long."}
+    for row in (await logged(buyer.owner)).values():
+        answer = await operator.post(f"/usage/charges/{row['id']}/void", body, key=new_key())
+        refused(answer, 409, "usage.not_voidable")
     good(await operator.post(f"/organizations/{stopped}/resume", {}))
     await charged(database, 10)
     assert {row["charge"]["status"] for row in (await logged(buyer.owner)).values()} == {"charged"}
