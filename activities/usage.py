@@ -29,7 +29,7 @@ from domain.organization import OrganizationStatus
 from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
 from domain.usage.meter import TooManyReadings
-from providers.usage.litellm import SpendLog
+from providers.usage.litellm import SpendLog, SpendPage
 from repositories import alert, usage
 from repositories import organization as organizations
 from repositories.model_price import PriceBook
@@ -131,7 +131,7 @@ class UsageActivities:
             done = await self._record(org_id, rows, message.last)
             unassigned += len(rows) if done is None else 0
             outcomes += zip(done or [], map(started_at, rows), strict=False)
-        return _counted(outcomes, unassigned, _following(page, message.last, is_last=found.is_last))
+        return _counted(outcomes, unassigned, _following(page, message.last, found))
 
     @activity.defn(name="conclude_usage_sync")
     async def conclude_sync(self, message: ConcludeSync) -> None:
@@ -221,11 +221,26 @@ def _window(since: datetime, end: datetime) -> SyncPage:
     return SyncPage(since=since, until=min(since + WINDOW, end))
 
 
-def _following(page: SyncPage, end: datetime, *, is_last: bool) -> SyncPage | None:
-    """Return the next page of a window, or the first of the next window; None at the end."""
-    if not is_last:
-        return SyncPage(since=page.since, until=page.until, number=page.number + 1)
-    return None if page.until >= end else _window(page.until, end)
+def _following(page: SyncPage, end: datetime, found: SpendPage) -> SyncPage | None:
+    """Return the next page of a window, or the first of the next window; None at the end.
+
+    A page begins with the second of the last call of the one before, so that no call is skipped where the proxy deletes
+    earlier ones meanwhile. Where more calls than a page began within a second, the next ones are found by their number.
+    """
+    if found.is_last:
+        return None if page.until >= end else _window(page.until, end)
+    since = _last_second(found.rows)
+    if since is not None and page.since < since < page.until:
+        return SyncPage(since=since, until=page.until)
+    return SyncPage(since=page.since, until=page.until, number=page.number + 1)
+
+
+def _last_second(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """Return the second in which the last of the calls began; None where they are in another order, or do not say."""
+    times = [at for at in map(started_at, rows) if at is not None]
+    if len(times) < len(rows) or not times or times != sorted(times):
+        return None
+    return times[-1].replace(microsecond=0)
 
 
 def _counted(

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -41,7 +41,7 @@ from models.department import Department
 from models.meter import MeterRow
 from models.organization import Organization
 from providers.payments.base import ProviderUnavailable
-from providers.usage.litellm import LiteLlm
+from providers.usage.litellm import PAGE, LiteLlm, SpendPage
 from repositories import billing_terms, meter
 from repositories.model_price import PriceBook
 from repositories.spend import shown_id
@@ -430,8 +430,57 @@ async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy
     assert await proxy.reached() is None
     assert {row[0] for row in await proxy.events()} == set(made)
     again = await proxy.sync()
-    assert (again.accepted, again.duplicates) == (0, 250)
+    # The last call of a page is read with the next one again.
+    assert (again.accepted, again.duplicates) == (0, 252)
     assert await proxy.reached() == proxy.now
+
+
+class Kept:
+    """A spend log in memory, whose rows the test takes away between two pages."""
+
+    def __init__(self, proxy: Proxy, seconds_ago: Iterable[float]) -> None:
+        self.rows = [
+            {
+                "request_id": f"kept-{place}",
+                "organization_id": proxy.org_id,
+                "model": "synced",
+                "prompt_tokens": 1,
+                "startTime": (proxy.now - timedelta(seconds=seconds)).isoformat(),
+            }
+            for place, seconds in enumerate(seconds_ago)
+        ]
+
+    async def page(self, since: datetime, until: datetime, number: int) -> SpendPage:
+        found = [
+            row
+            for row in sorted(self.rows, key=lambda row: str(row["startTime"]))
+            if since.replace(microsecond=0) <= datetime.fromisoformat(str(row["startTime"])) <= until
+        ]
+        return SpendPage(found[(number - 1) * PAGE : number * PAGE], is_last=number * PAGE >= len(found), is_cut=False)
+
+
+async def _read_all(proxy: Proxy, log: Kept, taken: int) -> set[str]:
+    """Sync from a log that loses its oldest rows after each page, and return what was counted."""
+    work = UsageActivities(proxy.database, Metering(log=log, rates=Rates(prices=PriceBook())))
+    page = (await work.plan_sync(PlanSync(now=proxy.now, since=proxy.now - timedelta(hours=5)))).page
+    while page is not None:
+        page = (await work.sync_page(ReadSyncPage(page=page, last=proxy.now))).following
+        del log.rows[:taken]
+    return {row[0] for row in await proxy.events()}
+
+
+@pytest.mark.db
+async def test_call_is_found_although_the_proxy_deletes_older_ones_between_two_pages(proxy: Proxy) -> None:
+    log = Kept(proxy, range(9_000, 6_000, -10))
+    made = {str(row["request_id"]) for row in log.rows}
+    assert await _read_all(proxy, log, 50) == made
+
+
+@pytest.mark.db
+async def test_calls_that_began_at_once_are_more_than_a_page_and_all_are_found(proxy: Proxy) -> None:
+    log = Kept(proxy, [*[600.0] * 250, *range(500, 250, -1)])
+    made = {str(row["request_id"]) for row in log.rows}
+    assert await _read_all(proxy, log, 0) == made
 
 
 @pytest.mark.db
