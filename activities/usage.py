@@ -10,6 +10,7 @@ from typing import Any
 from asyncpg import PostgresError
 from pydantic_core import PydanticSerializationError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.books import does_not_fit
@@ -26,7 +27,7 @@ from contracts.usage import (
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
 from domain.organization import OrganizationStatus
-from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent
+from domain.usage.event import HeldSpend, InvalidEvent, OtherEvent, digest_of
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at, use_of
 from domain.usage.meter import TooManyReadings
 from providers.usage.litellm import SpendLog, SpendPage
@@ -49,6 +50,10 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 ACTOR = Actor(principal="usage-sync", role=Role.OPERATOR)
 #: What became of a call that cannot be stored even without what its caller says of it.
 UNSTORABLE = Outcome(status=Status.INVALID, error=InvalidEvent("The call contains a value that cannot be stored."))
+_REUSED = (
+    "The spend log has another call under the id {id} of a call that was counted, so it is not counted. Give each call "
+    "an id of its own at the proxy, and report this one as an event."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +209,7 @@ class UsageActivities:
             bare = [event_of(rows[place], heard=False) for place in refused]
             for place, outcome in zip(refused, await record(session, delivery, bare) if bare else [], strict=True):
                 done[place] = outcome
-            # A call has one row. One that is known by more, or by less, was read by another release.
-            return [_known(outcome) if isinstance(outcome.error, OtherEvent) else outcome for outcome in done]
+            return await _told(session, org_id, calls, done)
 
 
 def _is_refused(outcome: Outcome) -> bool:
@@ -213,8 +217,28 @@ def _is_refused(outcome: Outcome) -> bool:
     return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend)
 
 
-def _known(outcome: Outcome) -> Outcome:
-    return replace(outcome, status=Status.DUPLICATE, error=None)
+async def _told(
+    session: AsyncSession, org_id: str, calls: Sequence[Mapping[str, Any]], done: Sequence[Outcome]
+) -> list[Outcome]:
+    """Return the outcomes of calls, of which those with known ids are duplicates, or other calls under a used id.
+
+    A call has one row. One that is known by more, or by less, was read by another release, and began at the same time.
+    """
+    told = list(done)
+    began = {
+        place: (digest_of(org_id, SOURCE, calls[place]["id"]), datetime.fromisoformat(calls[place]["time"]))
+        for place, outcome in enumerate(done)
+        if isinstance(outcome.error, OtherEvent) and "time" in calls[place]
+    }
+    same = await usage.that_began(session, org_id, set(began.values())) if began else frozenset()
+    for place, outcome in enumerate(done):
+        if not isinstance(outcome.error, OtherEvent):
+            continue
+        if place not in began or began[place] in same:
+            told[place] = replace(outcome, status=Status.DUPLICATE, error=None)
+        else:
+            told[place] = replace(outcome, error=OtherEvent(_REUSED.format(id=calls[place]["id"])))
+    return told
 
 
 def _window(since: datetime, end: datetime) -> SyncPage:

@@ -229,6 +229,18 @@ async def open_months(connection: asyncpg.Connection, since: datetime, until: da
     return made
 
 
+async def that_began(
+    session: AsyncSession, org_id: str, asked: Collection[tuple[UUID, datetime]]
+) -> frozenset[tuple[UUID, datetime]]:
+    """Return which events of an organization, known by their digests, happened at the time that is asked for."""
+    row = UsageEventRow
+    # By the times first, which are a part of the key; digests have no index there.
+    query = select(row.digest, row.occurred_at).where(
+        row.org_id == org_id, row.occurred_at.in_({at for _, at in asked}), row.digest.in_({each for each, _ in asked})
+    )
+    return frozenset(asked) & {(digest, at) for digest, at in await session.execute(query)}
+
+
 async def agents(session: AsyncSession, ids: Collection[str]) -> dict[str, Agent]:
     """Return those of the agents that exist, whoever's they are."""
     if not ids:

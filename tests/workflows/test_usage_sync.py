@@ -837,8 +837,24 @@ async def test_call_with_tokens_and_a_cost_is_charged_whatever_status_its_caller
 async def test_call_of_which_another_release_read_more_is_known_and_holds_no_sync_back(proxy: Proxy) -> None:
     call = await proxy.call()
     assert (await proxy.sync()).accepted == 1
-    await proxy.call(4, request_id=call, metadata={"usage_object": {"service_tier": "priority"}})
+    await proxy.call(request_id=call, metadata={"usage_object": {"service_tier": "priority"}})
     later = proxy.now + timedelta(minutes=10)
     done = await proxy.sync(later, back_seconds=3600)
     assert (done.accepted, done.duplicates, done.invalid) == (0, 2, 0)
     assert await proxy.reached() == later
+
+
+@pytest.mark.db
+async def test_other_call_under_a_known_id_is_named_and_not_counted(proxy: Proxy) -> None:
+    call = await proxy.call(20)
+    assert (await proxy.sync()).accepted == 1
+    await proxy.call(10, request_id=call, prompt_tokens=7)
+    later = proxy.now + timedelta(minutes=10)
+    done = await proxy.sync(later, back_seconds=3600)
+    assert (done.accepted, done.duplicates, done.invalid) == (0, 1, 1)
+    assert done.why is not None
+    assert call in done.why
+    async with proxy.database.platform() as session:
+        alerts = list(await session.scalars(text("SELECT detail FROM alerts WHERE kind = 'usage.not_counted'")))
+    assert [call in each for each in alerts] == [True]
+    assert await proxy.events() == [(call,)]
