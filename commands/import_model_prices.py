@@ -79,6 +79,8 @@ def _report(found: PriceMap, done: Imported) -> Iterator[str]:
         f"{found.version}, valid from {found.valid_from:%Y-%m-%d %H:%M} UTC: {found.entries} entries, "
         f"{len(found.prices)} prices: {done.added} new, {done.changed} changed, {done.unchanged} as before."
     )
+    if not (done.added or done.changed or done.conflicts):
+        yield "Nothing was imported: no price differs from those in force. The version is not recorded."
     if done.gone:
         yield f"{done.gone} models that have a price are not in this list; their prices stay."
     for refused in found.refused:

@@ -44,7 +44,11 @@ def test_a_file_is_imported_once_and_what_could_not_be_read_is_said(command, pri
     assert "v1, valid from 2026-01-31 00:00 UTC: 3 entries, 1 prices: 1 new, 0 changed, 0 as before." in told
     assert "not read: bad: output_cost_per_token must be a decimal number" in told
     assert "without a price (1): none" in told
-    assert "0 new, 0 changed, 1 as before." in command(str(prices))[1]
+    assert "Nothing was imported" not in told
+    status, told = command(str(prices), "--version", "v2")
+    assert status == 0
+    assert "0 new, 0 changed, 1 as before." in told
+    assert "Nothing was imported: no price differs from those in force. The version is not recorded." in told
 
 
 def test_another_price_of_the_same_moment_is_an_error(command, prices):
