@@ -1,7 +1,7 @@
 """Links open one session for somebody, within the reach of whoever makes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from domain.access import GRANTABLE, PLATFORM_ROLES, Actor, Role
 from domain.escrow import commands
 from models.api_key import ApiKey
 from models.session import Session, SessionLink
+from providers.notify.webhook import Receivers
 from repositories import api_key as api_keys
 from runtime.database import Database
 from runtime.identity import new_id
@@ -29,6 +30,7 @@ from tests.api.metering import event, send, statuses
 from tests.api.spending import grant
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
+from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
 
@@ -36,10 +38,15 @@ PUBLIC = "https://pay.example.com"
 SHOP = "https://shop.example.com"
 
 
+async def anywhere(_host: str, _port: int) -> Sequence[str]:
+    return ["93.184.215.14"]
+
+
 @pytest.fixture(scope="module")
 async def reached(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
     """An app that is reached from outside."""
-    application = create_app(settings_for(database_urls, public_url=PUBLIC, return_origins=SHOP))
+    settings = settings_for(database_urls, public_url=PUBLIC, return_origins=SHOP, webhook_keys=WEBHOOK_KEYS)
+    application = create_app(settings, receivers=Receivers(resolver=anywhere))
     async with application.router.lifespan_context(application):
         yield application
 
@@ -465,6 +472,33 @@ async def test_session_by_link_changes_no_keys_links_or_payout_destinations(comp
     refused(await browser.delete(f"/api-keys/{parts[0]}"), 403, "session.by_link")
     refused(await browser.ask("PUT", f"/api-keys/{parts[0]}/attribution", json={}), 403, "session.by_link")
     refused(await browser.post("/sessions", {}), 403, "session.needs_key")
+
+
+@pytest.mark.parametrize("by", ["operator", "owner"])
+async def test_session_by_link_makes_nothing_that_sends_data_or_money_out_after_it(
+    by: str, company: Tenant, platform: Caller
+) -> None:
+    """Events, collections and payouts would go on in another's name once the session has ended."""
+    maker, more = (platform, {"organization_id": company.org_id}) if by == "operator" else (company.owner, {})
+    hook = {"url": "https://hooks.example.com/", "types": ["*"]}
+    endpoint = good(await company.owner.post("/webhook-endpoints", hook), 201)
+    browser = await redeemed(maker, await linked(maker, "second-owner", "owner", **more))
+    at = f"/webhook-endpoints/{endpoint['id']}"
+    topup = {"below": "10", "credits": "100", "monthly_cap": "1000"}
+    for method, path, body in (
+        ("POST", "/webhook-endpoints", hook),
+        ("PATCH", at, {"url": "https://elsewhere.example/"}),
+        ("POST", f"{at}/rotate-secret", {}),
+        ("POST", f"{at}/test", {}),
+        ("DELETE", at, None),
+        ("PUT", "/billing/auto-topup", {"enabled": True, **topup}),
+        ("PUT", "/billing/payouts/schedule", {"interval": "daily"}),
+    ):
+        answer = await browser.ask(method, path, json=body)
+        assert refused(answer, 403, "session.by_link")["detail"].endswith("Sign in with a key of your own.")
+    good(await browser.ask("PUT", "/billing/auto-topup", json={"enabled": False, **topup}))
+    good(await browser.ask("PUT", "/billing/payouts/schedule", json={"interval": "manual"}))
+    good(await browser.get("/webhook-endpoints"))
 
 
 async def test_session_by_link_sees_and_ends_itself_alone(company: Tenant) -> None:

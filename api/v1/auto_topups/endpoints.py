@@ -13,9 +13,9 @@ from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
 from api.v1.topups.methods import method_of
-from domain.access import Actor, Permission
+from domain.access import Actor, Permission, refuse_by_link
 from domain.auto_topup import SWITCHED_OFF, month_of
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, Forbidden, Invalid
 from domain.ids import quote_tax_key
 from domain.money import CREDIT, format_amount, parse_amount
 from models.auto_topup import AutoTopUp
@@ -33,7 +33,11 @@ async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ))
         return await _shown(session, org_id)
 
 
-@router.put("/billing/auto-topup", response_model=AutoTopUpView, responses=errors((Conflict, "payment.no_method")))
+@router.put(
+    "/billing/auto-topup",
+    response_model=AutoTopUpView,
+    responses=errors((Conflict, "payment.no_method"), (Forbidden, "session.by_link")),
+)
 async def set_auto_topup(
     body: AutoTopUpSet,
     deps: DepsDep,
@@ -47,6 +51,8 @@ async def set_auto_topup(
     off; setting it again switches it on.
     """
     org_id = acting_organization(actor, None)
+    if body.enabled:
+        refuse_by_link(actor, "switch the automatic top-up on")
     wanted = AutoTopUp(
         org_id=org_id,
         enabled=body.enabled,

@@ -36,16 +36,17 @@ from api.v1.payouts.schemas import (
 from api.v1.usage.periods import EndDate, StartDate, period
 from contracts.payout import GiveUpPayout, PayoutInput, PayoutResult
 from contracts.runs import payout_run
-from domain.access import Actor, Permission
+from domain.access import Actor, Permission, refuse_by_link
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.creator import payable_to
 from domain.earnings import EarningsKind
-from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unavailable
 from domain.ids import is_id
 from domain.money import CREDIT, parse_amount
 from domain.organization import STOPPED
 from domain.payable import Share, available
 from domain.payout.commands import WrongPayoutState, given_up
+from domain.payout.schedule import PayoutInterval
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
 from models.payout import PayoutRow
@@ -294,7 +295,7 @@ async def get_payout_schedule(
 @router.put(
     "/billing/payouts/schedule",
     response_model=PayoutScheduleView,
-    responses=errors(NotFound),
+    responses=errors(NotFound, (Forbidden, "session.by_link")),
     operation_id="payouts.set_schedule",
 )
 async def put_payout_schedule(
@@ -309,6 +310,8 @@ async def put_payout_schedule(
     paid out to, or the organization owes something, the payout is tried again.
     """
     org_id = acting_organization(actor, None)
+    if body.interval is not PayoutInterval.MANUAL:
+        refuse_by_link(actor, "schedule payouts")
 
     async def act() -> PayoutScheduleView:
         async with deps.database.platform() as session:
