@@ -123,7 +123,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("stripes", "change how many stripes of each hot account are in use", _stripes),
     ),
     "a deployment": (
-        Command("operator-key", "create the first operator's key", _operator_key),
+        Command("operator-key", "create a key for an operator", _operator_key),
         Command("roles", "set the passwords of the database's login roles", _nothing),
         Command("temporal", "prepare Temporal's namespace", _temporal),
         Command("rollout", "give the work to a build of the worker", _rollout),

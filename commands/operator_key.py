@@ -1,4 +1,4 @@
-"""`manage operator-key`: makes the first operator's key of an installation, from the machine that runs it.
+"""`manage operator-key`: makes an operator's key, the first of an installation or another, from the machine it runs on.
 
 The key is written into the database of `BURSAR_PLATFORM_DATABASE_URL` and printed, once. With a secret file that
 exists, its key is put into the database if it is not there, so the command can be repeated; with one that does not

@@ -70,27 +70,34 @@ def status_of(status: ApprovalStatus, expires_at: datetime, now: datetime) -> Ap
 
 
 def check_second(
-    *, requested_by: str, requested_at: datetime, issued_by: str | None, by: str, key_issued_by: str, key_at: datetime
+    *,
+    requested_by: str,
+    requested_at: datetime,
+    requested_line: frozenset[str],
+    by: str,
+    line: frozenset[str],
+    key_at: datetime,
 ) -> None:
     """Refuse an operator who may be the one that asked, under another name. A name is one whatever its case.
+
+    Whoever issues a key has seen it. So keys that lead back to one operator are one approver's, through however many
+    hands.
 
     Args:
         requested_by: the principal who asked.
         requested_at: when.
-        issued_by: who issued the key that asked, or the one before it where the principal has issued it to itself; None
-            where no key asked.
+        requested_line: the principals that the key that asked leads back to, in lower case.
         by: the principal who approves.
-        key_issued_by: who issued that principal's key, in the same way.
-        key_at: when that was.
+        line: the principals that its key leads back to, in the same way.
+        key_at: when that key was issued.
 
     Raises:
         Conflict: `approval.same_operator`.
     """
-    asked, approves = requested_by.lower(), by.lower()
-    own = approves == asked or key_issued_by.lower() == asked or (issued_by or "").lower() == approves
-    if own or key_at >= requested_at:
+    if (line | {by.lower()}) & (requested_line | {requested_by.lower()}) or key_at >= requested_at:
         raise Conflict(
-            "Another operator has to approve this, with a key that is older than the request and that neither of the "
-            "two issued to the other. A third operator, or `manage operator-key`, can issue one.",
+            "Another operator has to approve this, with a key that is older than the request. Keys count as one "
+            "operator's when one of them issued the other, or the same operator issued both, directly or through "
+            "others. Make a key for each operator with `manage operator-key`.",
             code="approval.same_operator",
         )

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from domain.approval import ApprovalStatus
 from domain.errors import NotFound
-from models.api_key import ApiKey
 from models.approval import Approval
 from repositories.listing import Found, Listing, Position, Wanted, in_states
 
@@ -89,27 +87,41 @@ async def page(
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """How an operator came by a key: who issued it, and when."""
+    """How an operator came by a key.
 
-    by: str
+    Attributes:
+        line: the principals of the key and of all keys that it leads back to, in lower case.
+        at: when it was issued.
+    """
+
+    line: frozenset[str]
     at: datetime
 
 
-async def issued(session: AsyncSession, key_id: str | None) -> Issued | None:
-    """Return how an operator came by the key with which somebody asked or approves; None where there is none.
-
-    Keys of operators are the platform's. One that a principal has issued to itself stands for the one before it that
-    somebody else had issued to it.
+#: A key leads back to every key that its issuer had been given until then: which of them issued it is not on record.
+#: It ends at keys that `manage operator-key` made, which nobody can name over the API.
+_LINE = text(
     """
-    own, before = ApiKey, aliased(ApiKey)
-    issuer = (
-        select(before.created_by)
-        .where(before.org_id.is_(None), func.lower(before.principal) == func.lower(own.principal))
-        .where(before.created_at <= own.created_at, func.lower(before.created_by) != func.lower(before.principal))
-        .order_by(before.created_at.desc(), before.id.desc())
-        .limit(1)
-        .scalar_subquery()
+    WITH RECURSIVE line AS (
+        SELECT id, principal, created_by, created_at, command_id FROM api_keys WHERE id = :key_id AND org_id IS NULL
+        UNION
+        SELECT k.id, k.principal, k.created_by, k.created_at, k.command_id
+        FROM line JOIN api_keys k
+          ON k.org_id IS NULL AND lower(k.principal) = lower(line.created_by) AND k.created_at <= line.created_at
+        WHERE line.command_id <> 'bootstrap:' || line.id
     )
-    query = select(func.coalesce(issuer, own.created_by), own.created_at).where(own.id == key_id)
-    row = (await session.execute(query)).one_or_none()
-    return None if row is None else Issued(*row)
+    SELECT lower(principal) AS principal, created_at, id = :key_id AS is_own,
+        CASE WHEN command_id <> 'bootstrap:' || id THEN lower(created_by) END AS issuer
+    FROM line
+    """
+)
+
+
+async def issued(session: AsyncSession, key_id: str | None) -> Issued | None:
+    """Return how an operator came by the key with which somebody asked or approves; None where there is none."""
+    rows = (await session.execute(_LINE, {"key_id": key_id})).all()
+    own = next((row.created_at for row in rows if row.is_own), None)
+    if own is None:
+        return None
+    line = {name for row in rows for name in (row.principal, row.issuer) if name is not None}
+    return Issued(frozenset(line), own)

@@ -226,9 +226,9 @@ async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: date
     check_second(
         requested_by=row.requested_by,
         requested_at=row.requested_at,
-        issued_by=None if theirs is None else theirs.by,
+        requested_line=frozenset() if theirs is None else theirs.line,
         by=actor.qualified(),
-        key_issued_by="" if mine is None else mine.by,
+        line=frozenset() if mine is None else mine.line,
         key_at=row.requested_at if mine is None else mine.at,
     )
     row.status, row.decided_by, row.decided_at = ApprovalStatus.APPROVED.value, actor.qualified(), now

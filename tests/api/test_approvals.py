@@ -421,6 +421,34 @@ async def test_accomplice_that_has_issued_itself_its_second_key_is_still_the_sam
     good(await other.post(path))
 
 
+async def issued(by: Caller, principal: str = "") -> Caller:
+    body = {"principal": principal or f"accomplice-{next(NUMBERS)}", "role": "operator"}
+    return Caller(by.http, good(await by.post("/api-keys", body, key=new_key()), 201)["secret"])
+
+
+@pytest.mark.parametrize("shape", ["siblings", "grandchild", "cousins", "named-bootstrap"])
+async def test_keys_that_lead_back_to_one_operator_are_one_approver(
+    shape: str, two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    """Whoever issues operators' keys to names of their own would ask as one of them and approve as another."""
+    insider, other = two
+    tenant = await new_tenant("owner")
+    if shape == "siblings":
+        asks, approves = await issued(insider), await issued(insider)
+    elif shape == "grandchild":
+        asks, approves = insider, await issued(await issued(insider))
+    elif shape == "cousins":
+        asks, approves = await issued(await issued(insider)), await issued(await issued(insider))
+    else:
+        named = await issued(insider, "Bootstrap")
+        asks, approves = insider, await issued(named)
+    needed = refused(await agree(asks, tenant), 403, "approval.required")
+    path = f"/approvals/{needed['approval_id']}/approve"
+    refused(await approves.post(path), 409, "approval.same_operator")
+    refused(await agree(approves, tenant), 409, "approval.same_operator")
+    good(await other.post(path))
+
+
 async def test_operator_is_one_however_the_name_of_its_keys_is_written(
     two: tuple[Caller, Caller], new_tenant: MakeTenant
 ) -> None:
