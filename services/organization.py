@@ -89,10 +89,11 @@ async def close(
         NotFound: there is no such organization.
         OrganizationNotEmpty: something is left.
     """
-    await organizations.get(session, organization_id)
+    # First, as who deploys or makes an endpoint; rows that refer to the organization can still be written.
+    await organizations.lock(session, organization_id)
     await debt.lock(session, organization_id)
     await _lock_credits(session, organization_id)
-    # Before the organization: who changes one locks it and then the organization.
+    # Before the whole organization: who sends to one locks it and then writes a row that refers to the organization.
     await endpoints.lock_of(session, organization_id)
     row = await organizations.lock_whole(session, organization_id)
     if row.status == _S.CLOSED.value:

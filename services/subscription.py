@@ -68,6 +68,10 @@ async def write(
     bill is booked once by the provider's id of it, and credits once by their key, whatever the state says.
     """
     after = outcome.subscription
+    is_moved = before is None or plan_held(before) != plan_held(after)
+    if is_moved:
+        # First, and before its debts, as whoever changes what it may deploy, or closes it.
+        await organization.lock(session, after.org_id)
     await subscriptions.write(session, outcome, command_id, at)
     await outbox.record(session, facts(before, after, at))
     if before is None and after.trial_days:
@@ -79,10 +83,6 @@ async def write(
     ):
         await subscriptions.forget_trial(session, after.subscription_id)
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
-    is_moved = before is None or plan_held(before) != plan_held(after)
-    if is_moved and outcome.grants:
-        # Whoever changes what it may deploy holds the organization before its debts.
-        await organization.lock(session, after.org_id)
     if outcome.grants:
         await debt.lock(session, after.org_id)
     # All of them before the balances: a refund of one holds its bill while it waits for these.

@@ -221,9 +221,8 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
 async def disable_all(session: AsyncSession, actor: Actor, org_id: str, *, now: datetime) -> None:
     """Disable the endpoints of an organization that is closed; what waits is not sent.
 
-    The caller has locked them, and then the organization. Their runs have to be told.
+    The caller has locked the organization, and nobody makes another one. Their runs have to be told.
     """
-    # Read again: one may have been created before the organization was locked.
     for held in await endpoints.lock_of(session, org_id):
         await alert.close_cases(session, held.endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
         if held.status not in rules.ENDED:

@@ -18,6 +18,7 @@ from domain.escrow import commands
 from domain.organization import OrganizationClosed, OrganizationSuspended
 from domain.payable import HoldBack
 from domain.payment.snapshot import ProviderStatus
+from domain.plan import DEFAULTS, plans_from
 from domain.webhook import endpoint as webhook_rules
 from ledger.gateway import Ledger
 from ledger.spending import Spending
@@ -28,9 +29,10 @@ from repositories import webhook_endpoint as endpoints
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import organization as service
-from services import webhook_endpoint
+from services import project, webhook_endpoint
 from services.credit_lot import grant_signup_bonus
 from services.payout import request as request_payout
+from services.project import Order
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import NOW, contract_between, escrow_between, funded_escrow, state
 from tests.api.invoicing import body as invoiced
@@ -482,6 +484,41 @@ async def test_closed_organization_has_no_webhook_endpoint_that_is_sent_anything
             await webhook_endpoint.change(
                 session, owner, enabled, {}, status="enabled", command_id=new_id("cmd"), now=now
             )
+
+
+async def test_project_is_deployed_while_its_organization_is_being_closed(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    """Neither waits for what the other one holds: one of them would be refused by the database."""
+    slug, owner = "beside-closing", Actor(principal="owner", role=Role.OWNER, org_id=customer.org_id)
+    good(await customer.owner.post("/projects", {"slug": slug}), 201)
+    order = Order(actor=owner, org_id=customer.org_id, command_id=new_id("cmd"), at=NOW, plans=plans_from(DEFAULTS))
+    async with database.platform() as session:
+        # As deploying begins.
+        await organizations.lock(session, customer.org_id)
+        closing = asyncio.create_task(close(operator, customer.org_id))
+        await somebody_waits(database)
+        assert (await project.deploy(session, order, slug)).deployed_at == NOW
+    (left,) = refused(await closing, 409, "organization.not_empty")["left"]
+    assert left["kind"] == "project"
+
+
+async def test_nobody_makes_a_webhook_endpoint_while_their_organization_is_being_closed(
+    operator: Caller, database: Database, customer: Tenant
+) -> None:
+    """Its drain would hold the endpoint and wait for the organization, and closing the other way round."""
+    async with database.platform() as session:
+        await organizations.refuse_stopped(session, customer.org_id)
+        closing = asyncio.create_task(close(operator, customer.org_id))
+        first = await somebody_waits(database)
+        making = asyncio.create_task(stored_endpoint(database, customer.org_id))
+        waits = asyncio.create_task(somebody_waits(database, after=first))
+        done, _ = await asyncio.wait({making, waits}, return_when=asyncio.FIRST_COMPLETED)
+        waits.cancel()
+    good(await closing)
+    assert making not in done
+    with pytest.raises(OrganizationClosed):
+        await making
 
 
 async def test_closed_organization_is_given_back_no_credits_that_it_used(operator: Caller, customer: Tenant) -> None:
