@@ -30,13 +30,18 @@ WHERE offer.agent_id = $2::text
   AND NOT EXISTS (SELECT FROM organizations seller WHERE seller.id = offer.org_id AND seller.status <> 'active')
 """
 # What the seller owes is locked before the purchase, as by who gives back. The purchase is locked where it is looked
-# up: it is found as it is by now, or not at all when it has changed, and stays until the end.
+# up: it is found as it is by now, or not at all when it has changed, and stays until the end. So does the seller, which
+# may have been closed by whoever had the lock.
 _CHARGE = f"""
 WITH owed AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(hashtextextended('debt:' || $14::text, 0))::text AS locked
 ), bought AS MATERIALIZED (
     SELECT p.id FROM marketplace_purchases p
-    WHERE p.id = (SELECT CASE WHEN o.locked IS NOT NULL THEN $25::text END FROM owed o)
+    WHERE p.id = (
+        SELECT CASE WHEN o.locked IS NOT NULL THEN
+            CASE WHEN organization_status($14::text) = 'active' THEN $25::text END
+        END FROM owed o
+    )
       AND p.status = 'active' AND p.ends_at IS NULL AND p.usage_prices = $26::jsonb
     FOR SHARE
 ), sold AS MATERIALIZED (
@@ -99,7 +104,8 @@ async def charge(
 ) -> Sold | None:
     """Charge, share and write a use in one transaction, which is this statement's own, or answer what refuses it.
 
-    None where nothing was done: the purchase is not any more what was read, or its seller has ever owed credits.
+    None where nothing was done: the purchase is not any more what was read, or its seller was stopped or has ever owed
+    credits.
 
     Raises: as `ledger.spending.Spending`.
     """

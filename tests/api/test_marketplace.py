@@ -627,6 +627,28 @@ async def test_use_that_waits_while_the_agent_leaves_the_library_is_not_charged(
     assert await balance(buyer.owner) == ("100.00", "0.00")
 
 
+async def test_use_that_waits_while_its_seller_is_closed_is_not_charged(
+    studio: Tenant, buyer: Tenant, operator: Caller, database: Database, database_urls: DatabaseUrls
+) -> None:
+    """Nobody could pay out what a closed organization earns."""
+    await priced(studio, page="1")
+    await bought(buyer.owner, studio)
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        await connection.execute("SELECT pg_advisory_lock(hashtextextended('debt:' || $1, 0))", studio.org_id)
+        closing = asyncio.create_task(operator.post(f"/organizations/{studio.org_id}/close", {"reason": "left"}))
+        first = await somebody_waits(database)
+        waiting = asyncio.create_task(call(buyer.owner, studio))
+        await somebody_waits(database, after=first)
+        assert not closing.done()
+        assert not waiting.done()
+    finally:
+        await connection.close()
+    good(await closing)
+    refused(await waiting, 409, "organization.closed")
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+
+
 async def test_use_fits_into_every_limit_or_is_refused(studio: Tenant, buyer: Tenant, database: Database) -> None:
     await priced(studio, page="10")
     await bought(buyer.agent, studio)
