@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.access import Actor
+from domain.access import Actor, Permission, permit
 from domain.errors import Conflict, DomainError, Invalid
 from domain.marketplace.metered import UsedUp, check_included, days_of, used_minor
 from domain.marketplace.offer import Offer, OfferModel, OfferStatus, Seen, changed, check_price, require_seen, words
@@ -168,6 +168,7 @@ async def buy(
         OrganizationSuspended, OrganizationClosed: buyer or seller was stopped.
         Conflict: `marketplace.retired`, `marketplace.suspended`, or `marketplace.offer_changed`: the offer is not the
             one that the caller has seen.
+        Forbidden: the caller is an agent, and would accept other prices for the whole organization.
         IdempotencyConflict: the command has bought another agent.
     """
     org_id = actor.org_id
@@ -193,6 +194,8 @@ async def buy(
     require_seen(offer, seen)
     if known is not None and seen_prices is not None:
         if known.usage_prices != seen_prices:
+            # They hold for all that the organization uses, whose limits the caller need not share.
+            permit(actor, Permission.PAY)
             known.usage_prices = dict(seen_prices)
             await session.flush()
             details = {"agent_id": offer.agent_id, "prices": shown_prices(seen_prices)}

@@ -608,6 +608,31 @@ async def test_prices_of_units_stay_until_their_buyer_accepts_others(studio: Ten
     assert good(await call(buyer.owner, studio), 201)["amount"] == "9.00"
 
 
+async def test_agent_accepts_no_prices_for_its_organization(studio: Tenant, buyer: Tenant) -> None:
+    """Other agents would pay them, within limits that are not its own."""
+    path = f"/marketplace/agents/{studio.agent_id}/purchase"
+    await priced(studio, page="1")
+    good(await buyer.agent.post(path, {"prices": {"page": "1"}}, key=new_key()), 201)
+    good(await buyer.agent.post(path, {"prices": {"page": "1"}}, key=new_key()), 201)
+    await priced(studio, page="90")
+    refused(await buyer.agent.post(path, {"prices": {"page": "90"}}, key=new_key()), 403, "auth.forbidden")
+    assert good(await call(buyer.member, studio), 201)["amount"] == "1.00"
+    good(await buyer.member.post(path, {"prices": {"page": "90"}}, key=new_key()), 201)
+    assert good(await call(buyer.agent, studio), 201)["amount"] == "90.00"
+
+
+@pytest.mark.parametrize(("share", "earns"), [("0", "0.00"), ("1", "40.00")])
+async def test_share_may_be_nothing_or_all(
+    studio: Tenant, buyer: Tenant, operator: Caller, share: str, earns: str
+) -> None:
+    await offer(studio, operator, creator_share=share)
+    purchase = await bought(buyer.owner, studio)
+    assert (await earned(studio))["paid"] == earns
+    good(await give_back(buyer.owner, purchase))
+    assert (await earned(studio))["paid"] == "0.00"
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+
+
 async def test_use_that_waits_while_the_agent_leaves_the_library_is_not_charged(
     studio: Tenant, buyer: Tenant, database_urls: DatabaseUrls
 ) -> None:
