@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict
 from domain.events import Event, time_of
-from domain.marketplace.offer import OfferStatus
+from domain.marketplace.offer import OfferStatus, words
 from models.agent import Agent
 from repositories import agent as agents
 from repositories import audit, event, marketplace
@@ -35,6 +35,14 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
     data = {"agent_id": row.id, "external_id": None, "retired_at": time_of(now)}
     await event.record(session, [Event("agent.retired", row.org_id, row.id, data)])
     return row
+
+
+async def rename_offer(session: AsyncSession, agent: Agent) -> None:
+    """Have the offer of an agent found by its new name; the caller holds the agent's lock."""
+    offer = await marketplace.lock_offer(session, agent.id)
+    if offer is not None:
+        offer.words = words(agent.name, offer.summary)
+        await session.flush()
 
 
 async def refuse_listed(session: AsyncSession, agent_id: str) -> None:

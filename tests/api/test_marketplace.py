@@ -1163,6 +1163,9 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     assert await found(text=f"{word} nothing") == [first]
     assert await found(model="one_time", category="research") == [third, second]
     assert await found(currency="CREDIT") == [third, second]
+    name, match = f"Renamed {new_key()}", {"If-Match": "*"}
+    good(await studios[1].owner.ask("PATCH", f"/agents/{second}", json={"name": name}, headers=match))
+    assert await found(text=name) == await found(text=f"{name} {word} 1") == [second]
     assert await found(currency="CREDIT", min_price="10.5", max_price="11") == [second]
     assert await found(category="content") == []
     middle = good(await buyer.owner.get(f"/marketplace/agents/{second}"))["created_at"]

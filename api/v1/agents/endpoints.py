@@ -163,6 +163,8 @@ async def update_agent(
                 command_id=command.command_id,
             )
             changed = await change(session, actor, wanted, row)
+            if "name" in changed.names:
+                await service.rename_offer(session, row)
             if "category" in changed.names:
                 await agents.categorise(session, row, body.category)
             command.version = changed.version
