@@ -72,6 +72,13 @@ async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer |
     return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
 
 
+async def lock_listed(session: AsyncSession, org_id: str) -> Sequence[MarketplaceOffer]:
+    """Return what an organization has on offer, by agent, and keep it as it is until the transaction ends."""
+    row, own = MarketplaceOffer, select(Agent.id).where(Agent.org_id == org_id)
+    query = select(row).where(row.agent_id.in_(own), _LISTED).order_by(row.agent_id).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).all()
+
+
 _OFFERS = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.agent_id], prefix="agt", is_late=True)
 _BY_PRICE = Pages(of=MarketplaceOffer, order=[MarketplaceOffer.price_minor, MarketplaceOffer.agent_id], ascending=True)
 

@@ -9,6 +9,7 @@ from domain.errors import Conflict
 from domain.events import Event, time_of
 from domain.marketplace.offer import OfferStatus, words
 from models.agent import Agent
+from models.marketplace import MarketplaceOffer
 from repositories import agent as agents
 from repositories import audit, event, marketplace
 
@@ -28,13 +29,24 @@ async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: dat
     row.retired_at, row.retired_by = now, actor.qualified()
     offer = await marketplace.lock_offer(session, agent_id)
     if offer is not None:
-        offer.status, offer.changed_by, offer.changed_at = OfferStatus.RETIRED.value, actor.qualified(), now
+        _retire_offer(offer, actor, now)
     await session.flush()
     await session.refresh(row)
     await audit.record(session, actor, "agent.retire", row.id, {"name": row.name}, row.org_id)
     data = {"agent_id": row.id, "external_id": None, "retired_at": time_of(now)}
     await event.record(session, [Event("agent.retired", row.org_id, row.id, data)])
     return row
+
+
+async def retire_offers(session: AsyncSession, actor: Actor, org_id: str, *, now: datetime) -> None:
+    """Take what an organization has on offer off the marketplace. Its agents stay. Needs the platform's session."""
+    for offer in await marketplace.lock_listed(session, org_id):
+        _retire_offer(offer, actor, now)
+    await session.flush()
+
+
+def _retire_offer(offer: MarketplaceOffer, actor: Actor, now: datetime) -> None:
+    offer.status, offer.changed_by, offer.changed_at = OfferStatus.RETIRED.value, actor.qualified(), now
 
 
 async def rename_offer(session: AsyncSession, agent: Agent) -> None:

@@ -13,13 +13,14 @@ from domain.money import format_amount
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, TimedExits, money_left
 from ledger.gateway import Ledger
 from models.organization import Organization
-from repositories import api_key, audit, debt, event
+from repositories import api_key, audit, debt, event, marketplace
 from repositories import organization as organizations
 from repositories import session as sessions
 from repositories import summary as summaries
 from repositories import webhook_endpoint as endpoints
 from runtime.database import Database, driver_connection
 from services import webhook_endpoint
+from services.agent import retire_offers
 
 _S = OrganizationStatus
 
@@ -80,8 +81,8 @@ async def close(
 ) -> Organization:
     """Close an organization that has nothing left, for good.
 
-    Its keys, sessions and links are revoked, and its webhook endpoints disabled; their runs have to be told. Closing it
-    again changes nothing, but disables endpoints that an earlier release left enabled.
+    Its keys, sessions and links are revoked, its offers retired and its webhook endpoints disabled; their runs have to
+    be told. Closing it again changes nothing but what an earlier release left enabled or on offer.
     Its credits are locked before it is looked at, so what is paid keeps it open, or comes later and raises an alert.
     Needs the platform's session.
 
@@ -93,11 +94,13 @@ async def close(
     await organizations.lock(session, organization_id)
     await debt.lock(session, organization_id)
     await _lock_credits(session, organization_id)
-    # Before the whole organization: who sends to one locks it and then writes a row that refers to the organization.
+    # Before the whole organization: who changes one of these locks it, and then writes a row that refers to it.
     await endpoints.lock_of(session, organization_id)
+    await marketplace.lock_listed(session, organization_id)
     row = await organizations.lock_whole(session, organization_id)
     if row.status == _S.CLOSED.value:
         await webhook_endpoint.disable_all(session, actor, organization_id, now=now)
+        await retire_offers(session, actor, organization_id, now=now)
         return row
     left = await _left(session, organization_id, now)
     if left:
@@ -110,6 +113,7 @@ async def close(
     # Some have no key there: what a link of an operator opened hangs on the operator's key.
     await sessions.end_all(session, organization_id, actor.qualified())
     await webhook_endpoint.disable_all(session, actor, organization_id, now=now)
+    await retire_offers(session, actor, organization_id, now=now)
     return row
 
 

@@ -621,6 +621,18 @@ async def test_agent_accepts_no_prices_for_its_organization(studio: Tenant, buye
     assert good(await call(buyer.agent, studio), 201)["amount"] == "90.00"
 
 
+async def test_agents_of_a_closed_organization_are_offered_no_more(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    await priced(studio, page="1")
+    shown = f"/marketplace/agents/{studio.agent_id}"
+    assert good(await buyer.owner.get(shown))["status"] == "listed"
+    good(await operator.post(f"/organizations/{studio.org_id}/close", {"reason": "left"}))
+    refused(await buyer.owner.get(shown), 404, "not_found")
+    assert good(await operator.get(shown))["status"] == "retired"
+    refused(await buy(buyer.owner, studio), 409, "organization.closed")
+
+
 @pytest.mark.parametrize(("share", "earns"), [("0", "0.00"), ("1", "40.00")])
 async def test_share_may_be_nothing_or_all(
     studio: Tenant, buyer: Tenant, operator: Caller, share: str, earns: str
