@@ -121,7 +121,7 @@ class RecoveryActivities:
     async def _made(self, row: TransferReversal, transfer_ref: str) -> ReversalSnapshot:
         if self._payouts is None:
             raise NotSetUp("Stripe is not configured in this worker. Reversals wait for its settings.")
-        known = await self._found(self._payouts, row, transfer_ref) if row.tries > 1 else None
+        known = await self._found(self._payouts, row, transfer_ref)
         return known or await self._payouts.reverse(
             transfer_ref,
             reversal_id=row.id,
@@ -136,6 +136,9 @@ class RecoveryActivities:
         try:
             return await provider.find_reversal(transfer_ref, reversal_id=row.id)
         except ProviderRefused as refused:
+            if row.tries == 1:
+                # By these books nothing was asked for before. Only restored ones may have forgotten it.
+                return None
             if refused.code in ABOUT_US:
                 raise
             # A look that is refused says nothing of what an earlier try has made.

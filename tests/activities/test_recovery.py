@@ -635,6 +635,29 @@ async def test_pitfall_10_reversal_without_an_answer_is_looked_for_and_not_made_
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+async def test_reversal_that_restored_books_have_forgotten_is_found_and_not_made_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider has forgotten the key of it as well."""
+    paid = await world.bought()
+    await world.works(100)
+    await world.paid_out(at=NOW + timedelta(seconds=1))
+    world.fake.modes[world.ref] = "lost"
+    await world.lost(paid)
+    assert await world.recover() == (1, 0)
+    async with world.database.platform() as session:
+        forget = text("UPDATE transfer_reversals SET tries = 0, next_at = now() WHERE org_id = :o")
+        await session.execute(forget, {"o": world.org})
+
+    async def refuse(transfer_ref: str, **_: Any) -> Any:
+        raise ProviderRefused("More than is left of the transfer.", code="amount_too_large")
+
+    monkeypatch.setattr(world.fake, "reverse", refuse)
+    assert await world.recover() == (0, 1)
+    assert await world.reversals() == [("reversed", 1000)]
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
 async def test_look_for_a_reversal_that_is_refused_ends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     paid = await world.bought()
     await world.works(100)
