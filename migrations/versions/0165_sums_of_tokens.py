@@ -3,14 +3,14 @@
 Changing the type rewrites the table: recording events and reading usage wait for it.
 
 Revision ID: 0165_sums_of_tokens
-Revises: 0163_voided_charges
+Revises: 0164_undiscounted_commission
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0165_sums_of_tokens"
-down_revision: str | None = "0163_voided_charges"
+down_revision: str | None = "0164_undiscounted_commission"
 branch_labels: str | None = None
 depends_on: str | None = None
 
