@@ -1,10 +1,12 @@
 """The stream of changes in the client: every topic first, then what has changed, over connections that end."""
 
 import json
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
+import bursar._calls
 from bursar import AsyncBursar, AuthenticationError, Bursar
 from bursar._async import _base as asynchronous
 from bursar._events import Events
@@ -45,8 +47,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synchronous, "sleep", lambda _seconds: None)
 
 
-async def test_topics_come_once_and_when_they_change_over_connections() -> None:
-    connections = served(FIRST, httpx2.ConnectError("cut"), SECOND, REFUSED)
+async def followed(connections: httpx2.MockTransport) -> list[str]:
+    """Follow until the key is refused."""
     heard: list[str] = []
 
     async def follow(client: AsyncBursar) -> None:
@@ -56,7 +58,11 @@ async def test_topics_come_once_and_when_they_change_over_connections() -> None:
     async with AsyncBursar("bsk_x", base_url="http://bursar.test", transport=connections) as client:
         with pytest.raises(AuthenticationError):
             await follow(client)
-    assert heard == TOPICS
+    return heard
+
+
+async def test_topics_come_once_and_when_they_change_over_connections() -> None:
+    assert await followed(served(FIRST, httpx2.ConnectError("cut"), SECOND, REFUSED)) == TOPICS
 
 
 def test_client_for_threads_follows_the_same() -> None:
@@ -71,6 +77,26 @@ def test_client_for_threads_follows_the_same() -> None:
     with client, pytest.raises(AuthenticationError):
         follow(client)
     assert heard == TOPICS
+
+
+class Cut(httpx2.AsyncByteStream):
+    """An answer that comes for ten minutes, and is cut."""
+
+    def __init__(self, text: str, clock: list[float]) -> None:
+        self.text, self.clock = text, clock
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.text.encode()
+        self.clock[0] += 600
+        raise httpx2.RemoteProtocolError("cut")
+
+
+async def test_stream_that_is_cut_after_a_long_time_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(bursar._calls.Attempts.__init__, "__defaults__", (lambda: clock[0],))
+
+    left = iter([httpx2.Response(200, stream=Cut(FIRST, clock)), httpx2.Response(200, text=SECOND)])
+    assert await followed(httpx2.MockTransport(lambda _: next(left, httpx2.Response(401, json=REFUSED)))) == TOPICS
 
 
 def test_event_is_read_once_it_is_whole() -> None:

@@ -205,16 +205,20 @@ class AsyncCaller:
         known: dict[str, Any] = {}
         attempts = Attempts(call, None, options)
         while True:
+            begun = False
             try:
                 async with self._opened(call, attempts, "text/event-stream") as response:
                     pause = attempts.after_answer(response)
                     if pause is None:
-                        attempts, events = Attempts(call, None, options), Events()
+                        begun, events = True, Events()
                         async for text in response.aiter_text():
                             for name, content in events.read(text):
                                 for topic in changed(name, content, known):
                                     yield topic
+                        attempts = Attempts(call, None, options)
             except httpx2.TransportError as error:
+                # However long the stream was open, the API was reached until now.
+                attempts = Attempts(call, None, options) if begun else attempts
                 pause = attempts.after_error(error)
             await sleep(AGAIN_SECONDS if pause is None else pause)
 
