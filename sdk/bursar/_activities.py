@@ -20,7 +20,13 @@ def scope() -> Scope | None:
     with _LOCK:
         known = _SCOPES.get(id(info))
         if known is None:
-            named = (info.workflow_namespace, info.workflow_id, info.workflow_run_id, info.activity_id)
-            known = _SCOPES[id(info)] = Scope("activity", *(str(part) for part in named))
+            known = _SCOPES[id(info)] = Scope("activity", *_identity(info))
             weakref.finalize(info, _SCOPES.pop, id(info), None)
     return known
+
+
+def _identity(info: activity.Info) -> tuple[str, ...]:
+    if info.workflow_id is not None:
+        return str(info.workflow_namespace), info.workflow_id, str(info.workflow_run_id), info.activity_id
+    # Without a workflow its id may be used again once it has ended, so its own run names it.
+    return info.namespace, "alone", info.activity_id, str(info.activity_run_id)

@@ -1,8 +1,10 @@
 """Keys by where a call stands: the same when the same code runs again, and another for each call."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from bursar import AmbientKeyError, AsyncBursar, step
 from bursar._keys import Scope, derived, fresh, opened
@@ -40,6 +42,36 @@ async def test_same_code_in_the_same_place_makes_the_same_keys_and_pays_once() -
     assert fake.transfers == paid
     assert not set(await run(fake, "activity", "2")) & set(first)
     assert fake.transfers == paid * 2
+
+
+async def run_in_activity(fake: FakeBursar, **info: str | None) -> list[str]:
+    seen, environment = len(keys(fake)), ActivityEnvironment()
+    environment.info = replace(ActivityEnvironment.default_info(), **info)
+    async with fake.async_client() as client:
+        await environment.run(work, client)
+    return keys(fake)[seen:]
+
+
+async def test_activity_without_a_workflow_has_keys_of_each_of_its_runs() -> None:
+    alone = dict.fromkeys(("workflow_id", "workflow_namespace", "workflow_run_id", "workflow_type"))
+    fake = FakeBursar()
+    first = await run_in_activity(fake, **alone, activity_id="charge", activity_run_id="run-1")
+    again = await run_in_activity(fake, **alone, activity_id="charge", activity_run_id="run-1")
+    assert again[:5] == first[:5]
+    paid = list(fake.transfers)
+    # Its id may be used again once it has ended: that is other work, which is paid for.
+    second = await run_in_activity(fake, **alone, activity_id="charge", activity_run_id="run-2")
+    assert not set(second) & set(first)
+    assert fake.transfers == paid * 2
+    elsewhere = await run_in_activity(fake, **alone, namespace="b", activity_id="charge", activity_run_id="run-1")
+    assert not set(elsewhere) & set(first)
+
+
+async def test_keys_of_an_activity_of_a_workflow_stay_what_they_were() -> None:
+    identity = ("activity", "default", "test", "test-run", "test")
+    named = {"workflow_namespace": "default", "workflow_id": "test", "workflow_run_id": "test-run"}
+    in_activity = await run_in_activity(FakeBursar(), activity_id="test", **named)
+    assert in_activity[:5] == (await run(FakeBursar(), *identity))[:5]
 
 
 async def test_calls_at_once_need_steps() -> None:
