@@ -147,8 +147,8 @@ class Attempts:
             return self._options.timeout
         return max(0.1, min(self._options.timeout, self._until - self._clock()))
 
-    def after_error(self, error: httpx2.TransportError) -> float:
-        """Return how long to wait before the next attempt.
+    def after_error(self, error: httpx2.RequestError) -> float:
+        """Return how long to wait before the next attempt; an answer that cannot be decoded is a lost one.
 
         Raises:
             ConnectionFailed: there is none, and no attempt reached the API.

@@ -11,7 +11,7 @@ import sys
 import tomllib
 import traceback
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -287,6 +287,25 @@ async def test_unknown_members_are_kept_and_unknown_words_are_strings() -> None:
         shown = await client.billing.get_balance()
     assert shown.currency == "NEW"
     assert shown.model_extra == {"colour": "blue", "rate": Decimal("0.1")}
+
+
+async def test_answer_that_cannot_be_decoded_is_a_lost_one() -> None:
+    class Garbage(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"no gzip"
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"Content-Encoding": "gzip"}, stream=Garbage())
+
+    transport = httpx2.MockTransport(answer)
+    async with bursar.AsyncBursar(KEY, base_url="http://bursar.test", transport=transport, max_retries=0) as client:
+        with pytest.raises(bursar.OutcomeUnknown) as unknown:
+            await client.credits.use(amount=1, idempotency_key="pay-1")
+        assert unknown.value.key == "pay-1"
+        with pytest.raises(bursar.ConnectionFailed, match="DecodingError"):
+            await client.billing.get_balance()
+        with pytest.raises(bursar.ConnectionFailed, match="DecodingError"):
+            await anext(client.contracts.list().csv())
 
 
 async def test_answer_of_an_older_server_is_read_and_one_of_something_else_is_not() -> None:

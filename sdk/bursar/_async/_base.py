@@ -130,7 +130,7 @@ class AsyncCaller:
                     content=call.content,
                     timeout=attempts.timeout,
                 )
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 pause = attempts.after_error(error)
             else:
                 answered = attempts.after_answer(response)
@@ -186,7 +186,7 @@ class AsyncCaller:
                         if rest:
                             yield rest
                         return
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 if begun:
                     raise ConnectionFailed(f"{operation}: the answer was cut, and what came is not all.") from error
                 pause = attempts.after_error(error)
@@ -216,7 +216,7 @@ class AsyncCaller:
                                 for topic in changed(name, content, known):
                                     yield topic
                         attempts = Attempts(call, None, options)
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 # However long the stream was open, the API was reached until now.
                 attempts = Attempts(call, None, options) if begun else attempts
                 pause = attempts.after_error(error)
