@@ -57,18 +57,23 @@ class ConnectionFailed(BursarError):
 
 
 class UnexpectedAnswer(BursarError):
-    """What came back is no answer of this API.
+    """What came back is no answer of this API. The request may have taken effect.
+
+    Repeat the same call with `idempotency_key=error.key`: it takes effect once.
 
     Attributes:
         status: the HTTP status.
         body: the answer as it came.
+        key: the key of the request; None where it has none.
     """
 
-    def __init__(self, message: str, *, status: int, body: bytes) -> None:
+    def __init__(self, message: str, *, status: int, body: bytes, key: str | None = None) -> None:
         """Keep what came."""
-        super().__init__(message)
+        way = f" It may have taken effect: repeat it with idempotency_key={key!r}." if key else ""
+        super().__init__(f"{message}{way}")
         self.status = status
         self.body = body
+        self.key = key
 
 
 class OutcomeUnknown(BursarError):

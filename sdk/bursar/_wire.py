@@ -169,12 +169,14 @@ class ResponseInfo:
         replayed: whether the API had answered this key before.
         retried: whether an earlier attempt of the same call may have reached the API, so that a replay may be its own.
         etag: what to give as `if_match`.
+        key: the idempotency key of the request; None where the operation takes none.
     """
 
     request_id: str | None = None
     replayed: bool = False
     retried: bool = False
     etag: str | None = None
+    key: str | None = None
 
 
 #: What a member is by default that the server always sends: an older server may not know it.
@@ -225,8 +227,8 @@ def parse_json(content: bytes) -> Any:
     return _EXACT.decode(content.decode())
 
 
-def read_json(response: httpx2.Response) -> Any:
-    """Read an answer with exact numbers.
+def read_json(response: httpx2.Response, key: str | None = None) -> Any:
+    """Read an answer with exact numbers; `key` is that of its request.
 
     Raises:
         UnexpectedAnswer: it is no JSON.
@@ -235,7 +237,10 @@ def read_json(response: httpx2.Response) -> Any:
         return parse_json(response.content)
     except ValueError:
         raise UnexpectedAnswer(
-            "The answer is no JSON: is this the address of the API?", status=response.status_code, body=response.content
+            "The answer is no JSON: is this the address of the API?",
+            status=response.status_code,
+            body=response.content,
+            key=key,
         ) from None
 
 

@@ -308,6 +308,24 @@ async def test_answer_that_cannot_be_decoded_is_a_lost_one() -> None:
             await anext(client.contracts.list().csv())
 
 
+async def test_answer_of_something_else_says_with_which_key_the_call_is_repeated() -> None:
+    sent: list[str | None] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.headers.get("idempotency-key"))
+        return httpx2.Response(200, text="<html>" if len(sent) == 1 else "{}")
+
+    transport = httpx2.MockTransport(answer)
+    async with bursar.AsyncBursar(KEY, base_url="http://bursar.test", transport=transport) as client:
+        for _ in range(2):
+            with pytest.raises(bursar.UnexpectedAnswer, match="idempotency_key='once-") as unexpected:
+                await client.credits.use(amount=1)
+            assert unexpected.value.key == sent[-1]
+        with pytest.raises(bursar.UnexpectedAnswer) as unexpected:
+            await client.billing.get_balance()
+        assert (unexpected.value.key, "idempotency_key" in str(unexpected.value)) == (None, False)
+
+
 async def test_answer_of_an_older_server_is_read_and_one_of_something_else_is_not() -> None:
     answers = [{"organization_id": "org_1", "available": "1"}, {"ready": True}, {"metadata": {}}]
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=answers.pop(0)))

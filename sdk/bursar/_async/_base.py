@@ -140,6 +140,7 @@ class AsyncCaller:
                         replayed=response.headers.get("idempotent-replayed") == "true",
                         retried=attempts.uncertain,
                         etag=response.headers.get("etag"),
+                        key=key,
                     )
                 pause = answered
             await sleep(pause)
@@ -239,13 +240,14 @@ def read_model(model: type[M], response: httpx2.Response, info: ResponseInfo) ->
         UnexpectedAnswer: it is none.
     """
     try:
-        answer = model.model_validate(read_json(response))
+        answer = model.model_validate(read_json(response, info.key))
     except ValidationError as error:
         places = ", ".join(str((*each["loc"], each["msg"])[0]) for each in error.errors())
         raise UnexpectedAnswer(
             f"The answer is no {model.__name__}: see {places}.",
             status=response.status_code,
             body=response.content,
+            key=info.key,
         ) from error
     answer._info = info
     return answer
