@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import asyncpg
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from commands.failure import CommandFailed
+from runtime.database import plain_url
 
 T = TypeVar("T")
 
@@ -25,11 +27,24 @@ async def connected(database_url: str, act: Callable[[asyncpg.Connection], Await
     """Do something over a connection of its own.
 
     Raises:
-        CommandFailed: the database cannot be reached or refuses.
+        CommandFailed: the URL is none of a database, or the database cannot be reached or refuses.
     """
     with asking_the_database():
-        connection = await asyncpg.connect(database_url)
+        connection = await _connection(database_url)
         try:
             return await act(connection)
         finally:
             await connection.close()
+
+
+async def _connection(database_url: str) -> asyncpg.Connection:
+    # What the URL's readers say is not shown: it may quote the password.
+    wrong = CommandFailed(
+        "The database URL cannot be read. It must have the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+    )
+    try:
+        if make_url(database_url).get_backend_name() not in {"postgresql", "postgres"}:
+            raise wrong
+        return await asyncpg.connect(plain_url(database_url))
+    except (ArgumentError, ValueError):
+        raise wrong from None

@@ -22,8 +22,8 @@ from runtime.settings import read_settings
 def run(given: argparse.Namespace) -> int:
     """Print the key, or write it to the file; the status is 1 when it is refused."""
     file: Path | None = given.secret_file
+    known = _read(file)
     try:
-        known = file.read_text("utf-8").strip() if file is not None and file.exists() else None
         token = asyncio.run(_made(given.principal, file, known))
     except DomainError as error:
         raise CommandFailed(error.detail, status=1) from error
@@ -46,6 +46,14 @@ async def _made(principal: str, secret_file: Path | None, known: str | None) -> 
     finally:
         await database.close()
     return token
+
+
+def _read(secret_file: Path | None) -> str | None:
+    """Return what the file contains; None where there is none yet."""
+    try:
+        return secret_file.read_text("utf-8").strip() if secret_file is not None and secret_file.exists() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"The secret file cannot be read: {error}") from error
 
 
 def _write(secret_file: Path, token: str) -> None:

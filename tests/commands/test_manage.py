@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from manage import GROUPS, main, make_parser
+from tests.conftest import DatabaseUrls
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [command for commands in GROUPS.values() for command in commands]
@@ -33,6 +34,41 @@ def test_command_that_cannot_be_read_exits_with_two(arguments: list[str]) -> Non
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["verify", "recognise-revenue", "stripes", "backup"])
+@pytest.mark.parametrize("url", ["nonsense", "mysql://a@db/b", "postgresql://a:secret@db:port/b", "postgresql://[a/b"])
+def test_address_that_is_none_of_a_database_ends_with_one_line(
+    command: str, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed = {"stripes": ["16"], "backup": ["--to", str(tmp_path)]}.get(command, [])
+    assert main([command, *needed, "--database-url", url]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: The database URL cannot be read.")
+    assert "secret" not in told
+
+
+@pytest.mark.db
+def test_address_may_name_the_driver_as_the_settings_may(
+    database_urls: DatabaseUrls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = database_urls.platform.replace("postgresql://", "postgresql+asyncpg://")
+    assert main(["recognise-revenue", "--database-url", named]) == 0
+    assert "were booked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("url", ["http://[db", "http://db:port/"])
+def test_probe_of_an_address_that_is_none_fails(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", url]) == 2
+    assert capsys.readouterr().err.startswith("error: The address must have the form")
+
+
+def test_secret_file_that_cannot_be_read_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    binary = tmp_path / "key"
+    binary.write_bytes(b"\xff\xfe")
+    for file in (tmp_path, binary):
+        assert main(["operator-key", "--secret-file", str(file)]) == 2
+        assert capsys.readouterr().err.startswith("error: The secret file cannot be read:")
 
 
 def test_health_check_loads_nothing_that_it_does_not_need() -> None:
