@@ -1,7 +1,9 @@
 """Makes the first operator key of an installation; `manage operator-key` is the command."""
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.fields import Principal
 from api.keyring import hash_of, new_secret, split_token, token_of
 from domain.access import Actor, Role
 from domain.errors import Conflict, Invalid
@@ -10,12 +12,14 @@ from repositories import api_key as keys
 from repositories import audit
 from runtime.identity import new_id
 
+_PRINCIPAL: TypeAdapter[str] = TypeAdapter(Principal)
+
 
 async def operator_key(session: AsyncSession, principal: str, token: str | None = None) -> str:
     """Return an operator's key that is in the database: the given one, or a new one.
 
     Raises:
-        Invalid: the given text is no key.
+        Invalid: the given text is no key, or the principal's name is none.
         Conflict: `principal.exists`, the principal has another key; or the given key is revoked or not an operator's.
     """
     parts = split_token(token) if token is not None else (new_id("key"), new_secret())
@@ -27,6 +31,12 @@ async def operator_key(session: AsyncSession, principal: str, token: str | None 
         if known.revoked_at is not None or known.role != Role.OPERATOR or known.secret_hash != hash_of(secret):
             raise Conflict(f"The key {key_id} is revoked, or is not this operator's key.")
         return token_of(key_id, secret)
+    try:
+        _PRINCIPAL.validate_python(principal)
+    except ValidationError:
+        raise Invalid(
+            "A principal must have 1 to 100 characters: letters, digits and `._@+-`, the first a letter or a digit."
+        ) from None
     row = await keys.add(
         session,
         ApiKey(

@@ -71,6 +71,18 @@ def test_secret_file_that_cannot_be_read_ends_with_one_line(tmp_path: Path, caps
         assert capsys.readouterr().err.startswith("error: The secret file cannot be read:")
 
 
+@pytest.mark.db
+@pytest.mark.parametrize("name", ["", "org_01kar6h2d8e4wvq3r5s7t9x1zy/finance", "a b", "x" * 101])
+def test_first_operator_has_a_name_that_other_keys_may_have(
+    name: str, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BURSAR_DATABASE_URL", database_urls.tenant)
+    monkeypatch.setenv("BURSAR_PLATFORM_DATABASE_URL", database_urls.platform)
+    assert main(["operator-key", "--principal", name]) == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err[:38]) == ("", "error: A principal must have 1 to 100 ")
+
+
 def test_health_check_loads_nothing_that_it_does_not_need() -> None:
     asks = "import sys, manage; manage.main(['probe', 'http://127.0.0.1:1/']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", asks], cwd=ROOT, capture_output=True, text=True, check=True)
