@@ -389,6 +389,25 @@ async def test_metered_stream_that_is_closed_early_is_charged_for_what_came(worl
     assert await balance(world) == (Decimal(92), Decimal(0))
 
 
+async def test_metered_stream_beyond_what_can_be_paid_is_charged_for_what_came(world: World) -> None:
+    client, given = world.client(), list[str]()
+
+    @client.metered("generate", estimate=49)
+    async def tokens() -> AsyncIterator[str]:
+        while True:
+            yield "token"
+
+    async def read() -> None:
+        async for token in tokens():
+            given.append(token)
+
+    async with client.hold("1"):
+        with pytest.raises(bursar.InsufficientFunds):
+            await read()
+    assert len(given) == 49
+    assert await left(world) == ["98"]
+
+
 async def test_context_attributes_what_is_charged_inside(world: World) -> None:
     client = world.client()
     with bursar.context(run_id="run-1"):

@@ -97,13 +97,17 @@ def _stream(caller: AsyncCaller, metering: Metering, function: Callable[..., Any
         meter = Meter(caller, metering, metering.estimated(args, kwargs))
         async with meter.hold:
             source = function(*args, **kwargs)
-            failed = False
+            failed = counting = False
             try:
                 async for item in source:
-                    await meter.count(metering.counted(item, 1))
+                    units = metering.counted(item, 1)
+                    counting = True
+                    await meter.count(units)
+                    counting = False
                     yield item
             except Exception as error:
-                failed = not isinstance(error, metering.charged_errors)
+                # What cannot be paid beyond the hold makes nothing free that came before it.
+                failed = not counting and not isinstance(error, metering.charged_errors)
                 raise
             finally:
                 await source.aclose()
