@@ -20,6 +20,7 @@ from domain.metering.prices import make_price
 from domain.usage.meter import ALL
 from repositories import model_price, usage
 from repositories.model_price import PriceBook
+from runtime import collector
 from runtime.database import Database
 from services.rating import Rates
 from services.usage import record
@@ -68,7 +69,8 @@ class Recorder:
         self.rates = Rates(prices=PriceBook())
 
     async def prepare(self) -> None:
-        """Have the models cost something."""
+        """Have the models cost something, and the collector of cycles set as in a process that serves."""
+        collector.settle()
         costs = {"input_tokens": "0.000001", "output_tokens": "0.00001"}
         since = datetime.now(UTC) - timedelta(days=60)
         prices = [
