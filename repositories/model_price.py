@@ -1,8 +1,9 @@
 """Prices of LLM models: written by imports, read by the time of what is rated, kept in memory until the next import."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -16,8 +17,7 @@ from models.model_price import ModelPriceImport, ModelPriceRow
 _IMPORTING = func.pg_advisory_xact_lock(func.hashtextextended("import-model-prices", 0))
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A price that something is rated at: which model, served by whom (None: the key in the list), and when."""
 
     model: str
@@ -69,9 +69,11 @@ class PriceBook:
         self, known: Mapping[str, Sequence[ModelPrice]], places: Sequence[tuple[str, str | None]], wanted: Wanted
     ) -> ModelPrice | None:
         for name, by in places:
-            earlier = [price for price in known.get(name, ()) if price.valid_from <= wanted.at]
-            if earlier and (by is None or is_served_by(earlier[-1].provider, by)):
-                return earlier[-1]
+            for price in reversed(known.get(name, ())):
+                if price.valid_from <= wanted.at:
+                    if by is None or is_served_by(price.provider, by):
+                        return price
+                    break
         return None if self._default is None else replace(self._default, model=wanted.model)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,8 +23,7 @@ class Rates:
     uses: UseTerms = field(default_factory=UseTerms)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(NamedTuple):
     """One use to be rated: its model call, None if it was none, and its time."""
 
     call: ModelCall | None

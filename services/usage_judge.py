@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -122,8 +122,10 @@ async def context_of(
     """
     held = await billing_terms.holding_while_open(session, delivery.org_id, delivery.at)
 
+    attributes = [each.attributes for each in events]
+
     def named(name: str) -> set[str]:
-        return {value for each in events if (value := each.get(name)) is not None}
+        return {value for each in attributes if (value := each.get(name)) is not None}
 
     own_department = None if delivery.key is None else delivery.key.attribution.department_id
     departments = named("department_id") | ({own_department} if own_department else set())
@@ -153,10 +155,11 @@ async def judge(session: AsyncSession, context: Context, events: Mapping[Said, U
     good = [each for each in judged.values() if each.refusal is None and each.use is None]
     uses = [Use(call=each.call, at=each.event.occurred_at) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
-        each.refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
-        if each.refusal is None and not isinstance(rated, Invalid):
+        if isinstance(rated, Invalid):
+            each.refusal = rated
+        else:
             each.cost = rated
-            each.refusal = _unread(each)
+            each.refusal = _unrated(each) if rated is None else _unread(each)
         if each.refusal is None:
             _bill(context, each)
         if each.refusal is not None:
@@ -240,7 +243,7 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
         readings = _readings(meters, event)
         _check_agent(context, event)
         # What the platform's collector counts costs what its model costs, whatever its caller says that it was.
-        use = None if event.is_collected and call is not None else reported_use(event, context.sold)
+        use = None if call is not None and event.is_collected else reported_use(event, context.sold)
     except DomainError as refusal:
         return Judged(event=event, digest=digest, refusal=refusal)
     if use is not None:
@@ -267,12 +270,16 @@ def _readings(meters: Sequence[Meter], event: UsageEvent) -> list[Reading]:
 
 def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
     """Return the event with the model and provider of its call, where its attributes do not say them."""
-    said = (("model", call.model), ("provider", call.provider))
-    return _with(event, {name: value for name, value in said if value and name not in event.attributes})
+    added = {}
+    if call.model and "model" not in event.attributes:
+        added["model"] = call.model
+    if call.provider and "provider" not in event.attributes:
+        added["provider"] = call.provider
+    return _with(event, added)
 
 
 def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
-    return replace(event, attributes={**event.attributes, **attributes}) if attributes else event
+    return event._replace(attributes={**event.attributes, **attributes}) if attributes else event
 
 
 def _check_agent(context: Context, event: UsageEvent) -> None:
@@ -282,9 +289,10 @@ def _check_agent(context: Context, event: UsageEvent) -> None:
     model costs: refused, it would cost nothing.
     """
     agent_id = event.get("agent_id")
-    is_paid = event.get("spend_id") is not None or event.get(PAYEE) == agent_id
     refusal = context.unpaid.get(agent_id or "")
-    if refusal is not None and not is_paid and not event.is_collected:
+    if refusal is None or event.is_collected:
+        return
+    if event.get("spend_id") is None and event.get(PAYEE) != agent_id:
         raise refusal
 
 
@@ -300,6 +308,8 @@ def _attributed(context: Context, event: UsageEvent) -> UsageEvent:
     scope = context.scopes.get(asked)
     if scope is None:
         scope = context.scopes[asked] = _scope(context, *asked)
+    if not scope:
+        return event
     return _with(event, {name: value for name, value in scope.items() if value != event.get(name)})
 
 

@@ -1,7 +1,7 @@
 """Calls in a spend log that name the spend that paid for them: a spend pays for one call, of its owner only."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -77,4 +77,4 @@ async def judge(
 
 
 def _without_spend(event: UsageEvent) -> UsageEvent:
-    return replace(event, attributes={name: value for name, value in event.attributes.items() if name != "spend_id"})
+    return event._replace(attributes={name: value for name, value in event.attributes.items() if name != "spend_id"})

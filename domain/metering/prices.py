@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from domain.errors import Invalid
 from domain.metering.amounts import normal, parse_decimal, parse_price, scaled
-from domain.metering.usage import STANDARD, UNITS
+from domain.metering.usage import STANDARD, UNITS, TokenUsage
 
 #: The version of a price that is configured, not imported.
 DEFAULT = "default"
@@ -55,6 +54,8 @@ class Band:
 
     above: int
     prices: Mapping[str, Decimal]
+    #: What `scaled_price_of` has returned: every event asks for the same few.
+    _scaled: dict[str, int | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def price_of(self, unit: str) -> Decimal | None:
         """Return the price of one unit, or of its substitute; None if the list has neither."""
@@ -62,6 +63,15 @@ class Band:
         if own is not None:
             return own
         return next((self.prices[name] for name in FALLBACKS.get(unit, ()) if name in self.prices), None)
+
+    def scaled_price_of(self, unit: str) -> int | None:
+        """Return the price of one unit of usage as an integer of 10⁻²⁷; a price per second is one per millisecond."""
+        try:
+            return self._scaled[unit]
+        except KeyError:
+            price = self.price_of(unit)
+            made = self._scaled[unit] = None if price is None else _scaled_price(unit, price)
+            return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,14 +145,18 @@ class ModelPrice:
             asked: how the call was served.
             at: when; None at no off-peak hour.
         """
-        if asked in self.tiers and asked not in {STANDARD, OFF_PEAK}:
+        if asked != STANDARD and asked != OFF_PEAK and asked in self.tiers:
             return asked
-        return OFF_PEAK if at is not None and any(hours.hold(at) for hours in self.off_peak) else STANDARD
+        is_off_peak = self.off_peak and at is not None and any(hours.hold(at) for hours in self.off_peak)
+        return OFF_PEAK if is_off_peak else STANDARD
 
-    def band(self, tier: str, prompt_tokens: int) -> Band:
-        """Return the prices of a call of that tier with a prompt of that length."""
-        first, *others = self.tiers[tier]
-        return next((band for band in reversed(others) if prompt_tokens > band.above), first) if others else first
+    def band(self, tier: str, usage: TokenUsage) -> Band:
+        """Return the prices of a call of that tier: they go by the length of its prompt."""
+        bands = self.tiers[tier]
+        if len(bands) == 1:
+            return bands[0]
+        prompt_tokens = usage.prompt_tokens
+        return next((band for band in reversed(bands[1:]) if prompt_tokens > band.above), bands[0])
 
 
 def prices_to_json(price: ModelPrice) -> dict[str, object]:
@@ -235,9 +249,7 @@ def make_price(
     )
 
 
-@lru_cache(maxsize=8192)
-def scaled_price(unit: str, price: Decimal) -> int:
-    """Return the price of one unit of usage as an integer of 10⁻²⁷; a price per second becomes one per millisecond."""
+def _scaled_price(unit: str, price: Decimal) -> int:
     return scaled(price) // 1000 if unit in MILLISECOND_UNITS else scaled(price)
 
 

@@ -5,14 +5,13 @@ A tier for long prompts prices the whole call, as vendors do (Gemini above 200k,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from domain.errors import Invalid
 from domain.metering.amounts import MAX_PICO, SCALE, scaled, to_pico, unscaled
-from domain.metering.prices import DEFAULT, UPLIFT_DECIMALS, Band, ModelPrice, scaled_price
+from domain.metering.prices import DEFAULT, UPLIFT_DECIMALS, Band, ModelPrice
 from domain.metering.usage import TOKEN_UNITS, TokenUsage
 
 
@@ -41,8 +40,7 @@ class RatedLine(NamedTuple):
         return unscaled(self.quantity * self.scaled_price, self.places)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rated:
+class Rated(NamedTuple):
     """What a call costs and why.
 
     Attributes:
@@ -70,12 +68,12 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
             the call costs more than `MAX_PICO`.
     """
     tier = price.tier(usage.tier, at)
-    band = price.band(tier, usage.prompt_tokens)
+    band = price.band(tier, usage)
     applied = [scaled(price.uplifts[name], UPLIFT_DECIMALS) for name in usage.uplifts if name in price.uplifts]
     places = SCALE + UPLIFT_DECIMALS * len(applied)
     total, lines = 0, list[RatedLine]()
     for unit, quantity, unit_price in _priced(usage, price, band):
-        each = _with_uplifts(scaled_price(unit, unit_price), unit, applied)
+        each = _with_uplifts(unit_price, unit, applied) if applied else unit_price
         total += quantity * each
         lines.append(RatedLine(unit, quantity, each, places))
     amount = to_pico(total, places)
@@ -93,11 +91,11 @@ def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) ->
     )
 
 
-def _priced(usage: TokenUsage, price: ModelPrice, band: Band) -> list[tuple[str, int, Decimal]]:
-    """List what is charged: unit, quantity and price; refuse what has none."""
+def _priced(usage: TokenUsage, price: ModelPrice, band: Band) -> list[tuple[str, int, int]]:
+    """List what is charged: unit, quantity and price as an integer of 10⁻²⁷; refuse what has none."""
     found, missing = [], []
     for unit, quantity in usage.quantities().items():
-        unit_price = band.price_of(unit)
+        unit_price = band.scaled_price_of(unit)
         if unit_price is not None:
             once = unit == "searches" and price.searches_per_call
             found.append((unit, min(quantity, 1) if once else quantity, unit_price))

@@ -1,10 +1,9 @@
 """What of an event is rated: the call of a model that it reports, and the quantity that its agent is paid for. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.errors import Invalid
 from domain.marketplace.sale import Shares
@@ -18,8 +17,7 @@ from domain.money import CREDIT
 from domain.usage.event import InvalidEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(NamedTuple):
     """What an event costs, and who gets it. The shares add up to the cost.
 
     Attributes:
@@ -57,7 +55,7 @@ def call_of(data: Mapping[str, Any]) -> ModelCall | None:
         return read_call(shape, answer, provider=provider, model=model)
     if model is None or used is None:
         return None
-    if not isinstance(used, Mapping):
+    if type(used) is not dict and not isinstance(used, Mapping):
         raise InvalidEvent("data.usage must be an object.", extra={"field": "data.usage"})
     return ModelCall(
         provider="" if provider is None else provider_of(provider), model=model, usage=TokenUsage.from_json(used)

@@ -1,9 +1,8 @@
 """What the adapters have in common: counts out of an answer, and a prompt taken apart so that no token counts twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from domain.errors import Invalid
 from domain.metering.usage import MAX_QUANTITY, STANDARD, TokenUsage
@@ -16,8 +15,7 @@ _ANYWHERE = frozenset({"global", "not_available"})
 _MAX_MODEL = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCall:
+class ModelCall(NamedTuple):
     """A call as its vendor reports it.
 
     Attributes:
