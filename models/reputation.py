@@ -113,7 +113,7 @@ class ReputationScoreRow(Base):
         rank_e6: what ranks it on that date.
         evidence_count: events that counted, without those that were voided.
         latest_on: the date as of which the latest of them counts; null before the first.
-        board: who sees the row on leaderboards: `public`, or the organization of a private agent.
+        board: who sees the row on leaderboards: `public`, or the organization of a private or retired agent.
         category: the agent's.
         band: how much evidence there is and how recent, see `domain.reputation.boards`; null without any.
     """

@@ -1,4 +1,4 @@
-"""A contract keeps the commission before a discount, which bounds bad evidence about its work.
+"""A contract keeps the commission before a discount, which bounds bad evidence; retired agents leave public leaderboards.
 
 Revision ID: 0164_undiscounted_commission
 Revises: 0163_voided_charges
@@ -27,8 +27,14 @@ def upgrade() -> None:
     for name in ("organization_traits", "kept_traits", "reputation_client_events", "reputation_seasoned_clients"):
         run(f"repositories/sql/{name}.sql")
     run("repositories/sql/reputation_rates.sql")
+    for table in ("reputation_agents", "reputation_scores"):
+        op.execute(
+            f"UPDATE {table} r SET board = a.org_id FROM agents a"
+            " WHERE a.id = r.agent_id AND a.retired_at IS NOT NULL AND r.board <> a.org_id"
+        )
 
 
 def downgrade() -> None:
-    # The functions stay: who does not say the commission before a discount is answered as before.
+    # The functions stay: who does not say the commission before a discount is answered as before, and no board is read
+    # by whether an agent was retired.
     op.drop_column("contracts", "undiscounted_commission_bps")

@@ -1,11 +1,18 @@
 -- On which leaderboards the rows of agents are, and who counts their places. Running it again replaces everything.
 
--- The board and the category of a row are the agent's. Whoever changes the category or the visibility waits for who adds
--- rows, and the other way round, so that no row is left with the old one.
+-- The board of an agent: that of all who can hire it, or its own organization's alone.
+CREATE OR REPLACE FUNCTION reputation_board(p_agent agents) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    RETURN CASE WHEN p_agent.visibility = 'public' AND p_agent.retired_at IS NULL THEN 'public' ELSE p_agent.org_id END;
+END $$;
+
+-- The board and the category of a row are the agent's. Whoever changes the category or the visibility, or retires it, waits
+-- for who adds rows, and the other way round, so that no row is left with the old one.
 CREATE OR REPLACE FUNCTION reputation_placed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
-    SELECT CASE a.visibility WHEN 'public' THEN 'public' ELSE a.org_id END, a.category INTO STRICT NEW.board, NEW.category
+    SELECT reputation_board(a), a.category INTO STRICT NEW.board, NEW.category
     FROM public.agents a WHERE a.id = NEW.agent_id FOR SHARE;
     RETURN NEW;
 END $$;
@@ -27,7 +34,7 @@ CREATE OR REPLACE TRIGGER agent_category_changed AFTER UPDATE OF category ON age
 CREATE OR REPLACE FUNCTION agent_visibility_changed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
-    v_board text := CASE NEW.visibility WHEN 'public' THEN 'public' ELSE NEW.org_id END;
+    v_board text := reputation_board(NEW);
 BEGIN
     UPDATE public.reputation_agents SET board = v_board WHERE agent_id = NEW.id;
     UPDATE public.reputation_scores SET board = v_board WHERE agent_id = NEW.id;
@@ -35,10 +42,19 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER agent_visibility_changed AFTER UPDATE OF visibility ON agents FOR EACH ROW
     WHEN (OLD.visibility IS DISTINCT FROM NEW.visibility) EXECUTE FUNCTION agent_visibility_changed();
+-- Migration 0039 runs this before agents are retired.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'agents'::regclass AND attname = 'retired_at') THEN
+        CREATE OR REPLACE TRIGGER agent_retired AFTER UPDATE OF retired_at ON agents FOR EACH ROW
+            WHEN (OLD.retired_at IS DISTINCT FROM NEW.retired_at) EXECUTE FUNCTION agent_visibility_changed();
+    END IF;
+END $$;
 GRANT UPDATE (category) ON agents TO bursar_platform;
 
 -- The night counts them anew, and nobody else reads who they are.
 SELECT pg_temp.row_security('reputation_peers');
 GRANT SELECT, INSERT, DELETE ON reputation_peers TO bursar_platform;
 
-REVOKE EXECUTE ON FUNCTION reputation_placed, agent_category_changed, agent_visibility_changed FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION reputation_board, reputation_placed, agent_category_changed, agent_visibility_changed FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reputation_board TO bursar_platform;

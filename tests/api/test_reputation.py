@@ -469,6 +469,27 @@ async def test_agent_that_becomes_private_leaves_the_public_leaderboard_until_it
         assert await listed() == [seen, seen, True, True]
 
 
+async def test_retired_agent_leaves_the_public_leaderboard(operator, parties) -> None:
+    client, studio = parties
+    made = [good(await studio.owner.post("/agents", {"name": "Leaves"}), 201)["id"] for _ in range(2)]
+    body = {"event_type": "quality_reviewed", "score_delta": 1}
+
+    async def listed(caller: Caller, query: str = "") -> set[str]:
+        found = good(await caller.get(f"/reputation/leaderboard?limit=100{query}"))["data"]
+        return {row["agent_id"] for row in found} & set(made)
+
+    good(await operator.post("/reputation/events", {**body, "agent_id": made[0]}, key=new_key()), 201)
+    assert await listed(client.owner) == {made[0]}
+    for agent_id in made:
+        good(await studio.owner.post(f"/agents/{agent_id}/retire", None))
+    # Evidence of running work still comes in.
+    for agent_id in made:
+        good(await operator.post("/reputation/events", {**body, "agent_id": agent_id}, key=new_key()), 201)
+    for query in ("", "&dimension=quality"):
+        assert await listed(client.owner, query) == set()
+        assert await listed(studio.owner, query) == set(made)
+
+
 async def test_agent_is_ranked_in_its_category(operator, parties) -> None:
     client, studio = parties
     made = good(await studio.owner.post("/agents", {"name": "Coder", "category": "coding"}), 201)
