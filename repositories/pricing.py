@@ -123,14 +123,14 @@ _PAID = """
 _ONCE_EACH = "OFFSET 0"
 
 
-def _demand(by_organization: str, capacity: str) -> str:
+def _demand(by_organization: str, limit: str) -> str:
     """Return the query that adds up what unrelated organizations ask of the agent `a`.
 
-    What one of them asks, with those that are related to it, counts up to a quarter of the capacity, one at least:
-    `domain.pricing.facts.job_limit`.
+    What one of them asks, with those that are related to it, counts up to a limit: `domain.pricing.facts.job_limit` and
+    `call_limit`.
     """
     return f"""
-        SELECT coalesce(sum(least(number, greatest(1, {capacity} / 4))), 0)::bigint FROM (
+        SELECT coalesce(sum(least(number, {limit})), 0)::bigint FROM (
             SELECT sum(number)::bigint AS number FROM ({by_organization} {_ONCE_EACH}) AS each
             WHERE reputation_excluded(each.org_id, a.org_id, $8) IS NULL
             GROUP BY reputation_counterparty(each.org_id, $8)
@@ -148,10 +148,10 @@ SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.
            AS is_related,
        o.tier, p.capacity, p.calls_per_day, coalesce(p.bears_discounts, false) AS bears_discounts,
        CASE WHEN $5 AND p.capacity IS NOT NULL THEN (
-           {_demand(_JOBS, "p.capacity")})
+           {_demand(_JOBS, "greatest(1, p.capacity / 4)")})
        ELSE 0 END AS open_jobs,
        CASE WHEN $5 AND p.calls_per_day IS NOT NULL THEN (
-           {_demand(CALLS, "p.calls_per_day")})
+           {_demand(CALLS, "p.calls_per_day / 4")})
        ELSE 0 END AS calls,
        CASE WHEN $6 THEN (
            SELECT coalesce(sum(paid), 0)::bigint FROM ({_PAID} {_ONCE_EACH}) AS each

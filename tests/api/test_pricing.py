@@ -265,6 +265,17 @@ async def test_calls_of_the_last_day_are_demand(shop: Shop, new_tenant: NewTenan
     assert explained["adjusted_price"] == "12.50"
 
 
+async def test_one_organization_alone_moves_no_price_by_calls(shop: Shop, new_tenant: NewTenant) -> None:
+    await shop.add(type="surge", threshold="0.25")
+    caller = await new_tenant("owner")
+    at = datetime.now(UTC).isoformat()
+    sent = await send(caller.owner, *(event(time=at, data={"agent_id": shop.agent_id}) for _ in range(9)))
+    assert set(statuses(sent)) == {"accepted"}
+    for calls_per_day in (1, 3, 4, 7, 100):
+        await shop.set(calls_per_day=calls_per_day)
+        assert (await shop.price(caller.owner))["multiplier"] == 1.0
+
+
 async def test_change_of_a_rule_counts_with_the_next_price(shop: Shop, client: Tenant, database: Database) -> None:
     rule = await shop.add(type="tier", tier="free", multiplier="1.10")
     assert (await shop.price(client.owner))["adjusted_price"] == "11.00"
