@@ -1,4 +1,4 @@
-"""A contract keeps the commission before a discount, which bounds bad evidence; retired agents leave public leaderboards.
+"""A contract keeps the commission before a discount, which bounds bad evidence; who cannot be hired is on no public board.
 
 Revision ID: 0164_undiscounted_commission
 Revises: 0163_voided_charges
@@ -29,12 +29,12 @@ def upgrade() -> None:
     run("repositories/sql/reputation_rates.sql")
     for table in ("reputation_agents", "reputation_scores"):
         op.execute(
-            f"UPDATE {table} r SET board = a.org_id FROM agents a"
-            " WHERE a.id = r.agent_id AND a.retired_at IS NOT NULL AND r.board <> a.org_id"
+            f"UPDATE {table} r SET board = a.org_id FROM agents a JOIN organizations o ON o.id = a.org_id"
+            " WHERE a.id = r.agent_id AND (a.retired_at IS NOT NULL OR o.status = 'closed') AND r.board <> a.org_id"
         )
 
 
 def downgrade() -> None:
-    # The functions stay: who does not say the commission before a discount is answered as before, and no board is read
-    # by whether an agent was retired.
+    # The functions stay: who does not say the commission before a discount is answered as before, and boards are read as
+    # they were.
     op.drop_column("contracts", "undiscounted_commission_bps")

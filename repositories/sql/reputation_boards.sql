@@ -4,7 +4,8 @@
 CREATE OR REPLACE FUNCTION reputation_board(p_agent agents) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
-    RETURN CASE WHEN p_agent.visibility = 'public' AND p_agent.retired_at IS NULL THEN 'public' ELSE p_agent.org_id END;
+    RETURN CASE WHEN p_agent.visibility = 'public' AND p_agent.retired_at IS NULL AND NOT EXISTS (
+        SELECT FROM organizations WHERE id = p_agent.org_id AND status = 'closed') THEN 'public' ELSE p_agent.org_id END;
 END $$;
 
 -- The board and the category of a row are the agent's. Whoever changes the category or the visibility, or retires it, waits
@@ -42,9 +43,23 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER agent_visibility_changed AFTER UPDATE OF visibility ON agents FOR EACH ROW
     WHEN (OLD.visibility IS DISTINCT FROM NEW.visibility) EXECUTE FUNCTION agent_visibility_changed();
--- Migration 0039 runs this before agents are retired.
+
+CREATE OR REPLACE FUNCTION organization_closed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+    UPDATE public.reputation_agents SET board = NEW.id
+    WHERE agent_id IN (SELECT id FROM public.agents WHERE org_id = NEW.id);
+    UPDATE public.reputation_scores SET board = NEW.id
+    WHERE agent_id IN (SELECT id FROM public.agents WHERE org_id = NEW.id);
+    RETURN NULL;
+END $$;
+-- Migration 0039 runs this before agents are retired and organizations closed.
 DO $$
 BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'organizations'::regclass AND attname = 'status') THEN
+        CREATE OR REPLACE TRIGGER organization_closed AFTER UPDATE OF status ON organizations FOR EACH ROW
+            WHEN (NEW.status = 'closed' AND OLD.status <> 'closed') EXECUTE FUNCTION organization_closed();
+    END IF;
     IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'agents'::regclass AND attname = 'retired_at') THEN
         CREATE OR REPLACE TRIGGER agent_retired AFTER UPDATE OF retired_at ON agents FOR EACH ROW
             WHEN (OLD.retired_at IS DISTINCT FROM NEW.retired_at) EXECUTE FUNCTION agent_visibility_changed();
@@ -56,5 +71,6 @@ GRANT UPDATE (category) ON agents TO bursar_platform;
 SELECT pg_temp.row_security('reputation_peers');
 GRANT SELECT, INSERT, DELETE ON reputation_peers TO bursar_platform;
 
-REVOKE EXECUTE ON FUNCTION reputation_board, reputation_placed, agent_category_changed, agent_visibility_changed FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION reputation_board, reputation_placed, agent_category_changed, agent_visibility_changed,
+    organization_closed FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_board TO bursar_platform;

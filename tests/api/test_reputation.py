@@ -490,6 +490,22 @@ async def test_retired_agent_leaves_the_public_leaderboard(operator, parties) ->
         assert await listed(studio.owner, query) == set(made)
 
 
+async def test_agents_of_a_closed_organization_leave_the_public_leaderboard(operator, parties) -> None:
+    client, studio = parties
+    body = {"agent_id": studio.agent_id, "event_type": "quality_reviewed", "score_delta": 1}
+    good(await operator.post("/reputation/events", body, key=new_key()), 201)
+
+    async def listed(query: str) -> bool:
+        found = good(await client.owner.get(f"/reputation/leaderboard?limit=100{query}"))["data"]
+        return studio.agent_id in {row["agent_id"] for row in found}
+
+    for query in ("", "&dimension=quality"):
+        assert await listed(query)
+    good(await operator.post(f"/organizations/{studio.org_id}/close", {"reason": "gone"}))
+    for query in ("", "&dimension=quality"):
+        assert not await listed(query)
+
+
 async def test_agent_is_ranked_in_its_category(operator, parties) -> None:
     client, studio = parties
     made = good(await studio.owner.post("/agents", {"name": "Coder", "category": "coding"}), 201)
