@@ -110,13 +110,19 @@ async def _fit_in(session: AsyncSession, rule: Rule) -> int:
     if rule.org_id is not None:
         await organizations.get(session, rule.org_id)
     version = await rows.next_version(session)
-    others = await rows.in_force(session)
+    now = await rows.database_time(session)
+    others = [row for row in await rows.in_force(session) if _applies_after(row, now)]
     if len(others) >= MAX_RULES and all(other.id != rule.id for other in others):
         raise Conflict(
             f"There are {MAX_RULES} rules in force. End one that is not needed.", code="pricing.too_many_rules"
         )
     refuse_overlap(rule, [rows.rule_of(other, COMPILE) for other in others])
     return version
+
+
+def _applies_after(row: PricingRule, now: datetime) -> bool:
+    """Tell whether a rule can apply to a price of later: one that has expired is in nobody's way."""
+    return row.valid_until is None or row.valid_until > now
 
 
 def _columns(rule: Rule) -> dict[str, object]:
@@ -160,11 +166,13 @@ async def try_rule(
         NotFound: the rule that it replaces does not exist.
     """
     rule.check()
-    current = [rows.rule_of(row, COMPILE) for row in await rows.in_force(session)]
+    in_force, now = await rows.in_force(session), await rows.database_time(session)
+    current = [rows.rule_of(row, COMPILE) for row in in_force]
     if replaces is not None and replaces not in {other.id for other in current}:
         raise NotFound(rows.MISSING)
     others = [other for other in current if other.id != replaces]
-    refuse_overlap(rule, others)
+    expired = {row.id for row in in_force if not _applies_after(row, now)}
+    refuse_overlap(rule, [other for other in others if other.id not in expired])
     before, after = Book(current), Book([*others, replace(rule, valid_from=None, valid_until=None)])
     quotes = await rows.past_quotes(
         session, agent_id=rule.agent_id, org_id=rule.org_id, since=since, limit=min(limit, MAX_TRIED)

@@ -378,6 +378,21 @@ async def test_two_rules_that_can_meet_need_different_priorities(shop: Shop, cli
     refused(await shop.operator.ask("PUT", path, json=shop.rule(**again)), 422, "pricing.overlap")
 
 
+async def test_rule_that_has_expired_keeps_its_priority_from_no_other(shop: Shop, database_urls: DatabaseUrls) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = shop.rule(type="tier", tier="free", multiplier="0.90") | {"valid_until": soon}
+    sale = good(await shop.operator.post("/pricing/rules", body), 201)
+    shop.rules.append(sale["id"])
+    await shop.refuse("pricing.overlap", type="tier", tier="free", multiplier="0.95")
+    over = "UPDATE pricing_rules SET valid_until = now() - interval '1 second' WHERE id = $1"
+    await as_owner(database_urls, over, sale["id"])
+    tried = {"rule": shop.rule(type="tier", tier="free", multiplier="0.95")}
+    good(await shop.operator.post("/pricing/rules/dry-run", tried))
+    await shop.add(type="tier", tier="free", multiplier="0.95")
+    # Once it is to hold again, both can meet.
+    refused(await shop.operator.ask("PUT", f"/pricing/rules/{sale['id']}", json=body), 422, "pricing.overlap")
+
+
 async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, database: Database) -> None:
     await shop.add(type="reputation", whose="seller", multiplier="1.20")
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
