@@ -19,6 +19,7 @@ from domain.access import Actor
 from domain.credits import CreditPrice
 from domain.errors import DomainError, NotFound, Unavailable, other_request
 from domain.ids import is_id, uuid_id, uuid_of
+from domain.metering.amounts import added
 from domain.metering.charges import parse_charge
 from domain.money import CREDIT, MAX_AMOUNT_MINOR
 from domain.usage.charge import Part, Waits, check_voidable, credits_of
@@ -200,7 +201,7 @@ def _price(
         spends[each.event] = _spend(each, amount)
         for number, quantity in each.meters.items():
             place = (number, each.month)
-            months[place] = months.get(place, Decimal(0)) + quantity
+            months[place] = added(months.get(place, Decimal(0)), quantity)
     return spends, waiting, captures
 
 
@@ -213,7 +214,7 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
         parts.append(
             Part(
                 quantity=quantity,
-                before=months.get(place, Decimal(0)) + work.billed.get(place, Decimal(0)),
+                before=added(months.get(place, Decimal(0)), work.billed.get(place, Decimal(0))),
                 charge=None if row.price is None else parse_charge(row.price),
                 currency=row.currency,
             )

@@ -7,7 +7,7 @@ rounding favours neither side; sums of calls are exact, and only what is charged
 `docs/decisions/0033-pico-amounts.md` says why.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 
 from domain.credits import CreditPrice
@@ -26,6 +26,8 @@ MAX_WHOLE = 10**12
 MAX_PICO = 2**63 - 1
 
 _PICO_DECIMALS = 12
+#: Sums of quantities have a few digits more than one. What would be rounded all the same is an error.
+_EXACT = Context(prec=60, traps=[Inexact])
 
 
 def parse_price(value: object, field: str = "price") -> Decimal:
@@ -68,6 +70,11 @@ def normal(number: Decimal) -> Decimal:
     if power > 0:
         whole, power = whole * _power(power), 0
     return Decimal((sign, tuple(map(int, str(whole))), power if whole else 0))
+
+
+def added(one: Decimal, other: Decimal) -> Decimal:
+    """Return the exact sum of two quantities; `+` rounds it to the 28 digits of the context."""
+    return _EXACT.add(one, other)
 
 
 def scaled(number: Decimal, scale: int = SCALE) -> int:

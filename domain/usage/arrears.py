@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.errors import Invalid
-from domain.metering.amounts import minor_pico
+from domain.metering.amounts import added, minor_pico
 from domain.metering.charges import Charge, rate_quantity, rate_step
 from domain.money import MAX_AMOUNT_MINOR, format_amount
 from domain.usage.event import InvalidEvent
@@ -57,7 +57,7 @@ class Billed:
 
     def plus(self, other: "Billed") -> "Billed":
         """Return what two events add to one sum."""
-        return replace(self, quantity=self.quantity + other.quantity, pico=self.pico + other.pico)
+        return replace(self, quantity=added(self.quantity, other.quantity), pico=self.pico + other.pico)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ class Unbilled:
                 place = month, part.ref
                 before = counted.get(place, Decimal(0))
                 pico += rate_step(before, part.quantity, self.charges[part.ref])
-                counted[place] = before + part.quantity
+                counted[place] = added(before, part.quantity)
         return Unbilled(currency=self.currency, charges=self.charges, counted=counted, pico=pico)
 
     def check(self) -> None:

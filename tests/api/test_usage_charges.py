@@ -105,6 +105,22 @@ async def test_event_is_charged_once_by_the_price_of_its_meter(
     assert spend["metadata"]["usage_event"].startswith("uev_")
 
 
+async def test_quantities_of_many_digits_are_added_up_exactly(
+    payer: Tenant, operator: Caller, database: Database
+) -> None:
+    type_ = kind()
+    price = {"model": "per_unit", "unit_price": "0.000000000000000001"}
+    await charged_meter(payer.owner, operator, type_, price=price)
+    # Together they have 29 digits; each costs a hundredth of a credit.
+    events = [event(type=type_, data={"n": "999999999999999.123456789013"}) for _ in range(13)]
+    await send(payer.owner, *events)
+    await sweep(database)
+    async with database.platform() as session:
+        query = text("SELECT charged FROM meter_months WHERE org_id = :org")
+        kept = list(await session.scalars(query, {"org": payer.org_id}))
+    assert kept == [Decimal("12999999999999988.604938257169")]
+
+
 async def test_event_that_names_its_spend_is_never_charged(
     payer: Tenant, stranger: Tenant, operator: Caller, database: Database
 ) -> None:
