@@ -101,12 +101,17 @@ async def asked(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTe
 
 
 async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms) -> PaymentTerms | None:
-    """Note the payment that is requested for a fall, once; None if top-ups were switched off, so nothing is bought."""
+    """Note the payment that is requested for a fall, once.
+
+    None if top-ups were switched off or set anew meanwhile, so nothing is bought.
+    """
     wanted = await auto_topup.locked(session, crossing.org_id)
     noted = await auto_topup.crossing(session, crossing.org_id, crossing.number)
     if not wanted.enabled or noted.outcome != Crossing.OPEN:
         return await asked(session, noted)
-    if noted.payment_id is None and await _is_stopped(session, crossing.org_id):
+    if noted.payment_id is None and (
+        await _is_stopped(session, crossing.org_id) or await _is_outdated(session, wanted, noted)
+    ):
         return None
     command = _command_of(noted)
     first = await payment_command.add(session, command, sha256(command.encode()).digest(), terms)
@@ -138,6 +143,8 @@ async def settle(session: AsyncSession, org_id: str, number: int, *, refused: st
         verdict = Verdict(Crossing.EXPIRED, "The organization was suspended before anybody was asked to pay.")
     elif crossing.payment_id is None and not wanted.enabled:
         verdict = Verdict(Crossing.CANCELLED, "It was switched off before anybody was asked to pay.")
+    elif crossing.payment_id is None and await _is_outdated(session, wanted, crossing):
+        verdict = Verdict(Crossing.CANCELLED, "Its settings were changed before anybody was asked to pay.")
     crossing.outcome = verdict.outcome.value
     await _follow(session, wanted, crossing, verdict)
     return Settled(verdict.outcome, crossing.payment_id, status, verdict.why)
@@ -145,6 +152,15 @@ async def settle(session: AsyncSession, org_id: str, number: int, *, refused: st
 
 async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
     return await organization.status_of(session, org_id) is not OrganizationStatus.ACTIVE
+
+
+async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing) -> bool:
+    """Tell whether the settings have changed since a fall, so that it would buy what nobody wants any more."""
+    if (crossing.credits_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
+        return True
+    # The fall is among them.
+    bought = await auto_topup.bought_since(session, wanted.org_id, month_of(crossing.at))
+    return bought > wanted.monthly_cap_minor
 
 
 async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing, verdict: Verdict) -> None:

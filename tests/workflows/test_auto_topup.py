@@ -235,6 +235,30 @@ async def test_switching_off_between_the_fall_and_the_payment_buys_nothing(shop:
     assert await payments_of(shop) == []
 
 
+@pytest.mark.parametrize("changes", [{"credits": "50"}, {"method": "pm_declined"}], ids=["credits", "method"])
+async def test_settings_that_change_before_the_payment_make_another_fall(shop: Shop, changes: dict[str, Any]) -> None:
+    await set_auto_topup(shop)
+    await note_fall(shop)
+    await set_auto_topup(shop, **changes)
+    await start(shop)
+    assert await outcome_of(shop) == "cancelled"
+    assert await payments_of(shop) == []
+    assert (await note_fall(shop)).noted == 1
+
+
+async def test_cap_that_is_lowered_between_the_fall_and_the_payment_is_kept(shop: Shop) -> None:
+    await set_auto_topup(shop)
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "succeeded"
+    await use(shop, "95")
+    await note_fall(shop)
+    await set_auto_topup(shop, monthly_cap="150")
+    await start(shop, 2)
+    assert await outcome_of(shop, 2) == "cancelled"
+    assert len(await payments_of(shop)) == 1
+    assert (await note_fall(shop)).capped == 1
+
+
 async def test_setting_what_is_set_already_is_no_fall(shop: Shop) -> None:
     await set_auto_topup(shop, below="150")
     await sweep(shop.stage)
