@@ -405,6 +405,24 @@ async def test_the_short_form_sets_no_limit_that_does_not_apply(
     assert (await spend(tenant.org_id, 2, department_id=department)).outcome is Outcome.REFUSED
 
 
+@pytest.mark.parametrize("term", [{"ends_at": "2020-01-01T00:00:00Z"}, {"starts_at": "2090-01-01T00:00:00Z"}], ids=str)
+async def test_control_that_does_not_apply_is_not_frozen_because_that_would_stop_nothing(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]], term: dict[str, str]
+) -> None:
+    run, key = new_key(), new_key()
+    control = await opened(tenant.owner, subject={"type": "run", "id": run}, **term)
+    path = f"/spend-controls/{control['id']}"
+    refused(await tenant.owner.post(f"{path}/freeze"), 409, "spend_control.not_in_force")
+    assert (await seen(tenant.owner, control))["status"] == "active"
+    await changed(tenant.owner, control)
+    frozen = good(await tenant.owner.post(f"{path}/freeze", key=key))
+    assert frozen["status"] == "frozen"
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    await changed(tenant.owner, control, **term)
+    assert good(await tenant.owner.post(f"{path}/freeze", key=key))["status"] == "frozen"
+    await acted(tenant.owner, control, "unfreeze")
+
+
 async def test_a_limit_of_the_short_form_refuses_where_the_control_only_alerted(
     tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
 ) -> None:

@@ -155,7 +155,11 @@ async def change_spend_control(
     return await once.run(act)
 
 
-@router.post("/spend-controls/{control_id}/freeze", response_model=ControlView, responses=_CHANGING)
+@router.post(
+    "/spend-controls/{control_id}/freeze",
+    response_model=ControlView,
+    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, (Conflict, "spend_control.not_in_force")),
+)
 async def freeze_spend_control(
     control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
