@@ -1,5 +1,6 @@
 """Makes organizations customers of Stripe, and looks at what they have there."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -10,7 +11,7 @@ from domain.access import Actor, Role
 from domain.errors import Invalid, Unavailable
 from domain.money import format_amount
 from models.provider_event import ProviderEventRow
-from providers.payments.base import CredentialsRefused, ProviderRefused
+from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories import alert, audit, customer, provider_event
 from repositories import billing_profile as profiles
@@ -83,12 +84,9 @@ class CustomerActivities:
         row, org_id, ref = found.row, found.org_id, found.ref
         # Where Stripe refuses to tell, what was known before still holds.
         is_known, country = False, None
-        try:
+        with suppress(ProviderRefused):
             country = await found.customers.paying_country(ref, await found.customers.methods(ref))
             is_known = True
-        except ProviderRefused as refusal:
-            if isinstance(refusal, CredentialsRefused):
-                raise
         actor = Actor(principal=row.provider, role=Role.OPERATOR)
         details = {"event_id": row.event_id, "occurred_at": row.occurred_at.isoformat()}
         async with self._database.platform() as session:

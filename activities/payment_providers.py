@@ -23,7 +23,7 @@ from domain.payment.snapshot import (
 )
 from domain.payment.terms import PaymentTerms
 from domain.reputation.traits import digest, trait_of
-from providers.payments.base import CredentialsRefused, OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
+from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
 from repositories import customer, organization_trait, payment, payment_command
 from runtime.database import Database
@@ -349,6 +349,4 @@ def _ref(message: ProviderRequest) -> str:
 
 
 def _declined(refusal: ProviderRefused) -> Declined:
-    if isinstance(refusal, CredentialsRefused):
-        raise refusal
     return Declined(code=refusal.code, detail=refusal.detail)

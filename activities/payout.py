@@ -35,8 +35,8 @@ ALERTED = {
     "waiting_for_funds": "The platform's balance at the provider is short for a payout",
     "unknown": "A payout may have been sent: the provider gave no answer, or has another transfer",
 }
-#: Refusals that say nothing about the payout: our API key, and a key of idempotency that means something else.
-ABOUT_US = frozenset({"stripe.key_refused", "idempotency_error"})
+#: Refusals that say nothing about the payout: a key of idempotency that means something else.
+ABOUT_US = frozenset({"idempotency_error"})
 #: Who gives up when the run is cancelled.
 CANCELLATION = "cancellation"
 _OPEN_CASES = tuple(f"payout.{event}" for event in ALERTED)

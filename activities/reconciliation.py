@@ -37,7 +37,7 @@ from domain.reconciliation import (
     nightly_window,
 )
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
-from providers.payments.base import ProviderRefused, StatementIncomplete
+from providers.payments.base import CredentialsRefused, ProviderRefused, StatementIncomplete
 from providers.payments.registry import Providers
 from repositories import alert, clearing, payment
 from repositories import discrepancy as discrepancies
@@ -131,7 +131,7 @@ class ReconciliationActivities:
                 if len(page) == PAGE:
                     total += await self._keep(run.id, page)
                     page.clear()
-        except (Invalid, ProviderRefused) as refusal:
+        except (Invalid, ProviderRefused, CredentialsRefused) as refusal:
             return FetchedStatement(movements=total, refused=refusal.detail)
         except StatementIncomplete as incomplete:
             if activity.in_activity() and activity.info().attempt < READ_AT_MOST:

@@ -36,7 +36,7 @@ from domain.subscription.commands import (
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
 from domain.subscription.unpaid import upgrading
-from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderRefused
+from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import Item, NewSubscription, SubscriptionProvider
 from providers.tax.service import TaxService
 from repositories import alert, organization, provider_event
@@ -163,14 +163,12 @@ class SubscriptionActivities:
         Effect: one change there.
         Idempotent by: the key, for as long as the provider remembers it; a subscription by our id on it, a change by
             the price that it leads to.
-        Fails with: ProviderUnavailable and CredentialsRefused, which are retried: nothing happened there.
+        Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
         try:
             return await self._with_given_up(message.subscription, await self._ordered(message))
         except OutcomeUnknown as error:
             return SubscriptionResponse(unknown=error.detail)
-        except CredentialsRefused:
-            raise
         except ProviderRefused as refusal:
             return SubscriptionResponse(declined=Declined(code=refusal.code, detail=refusal.detail))
 
@@ -201,7 +199,7 @@ class SubscriptionActivities:
 
         Effect: the subscription ends there at once; an alert.
         Idempotent by: our id on it, and what has ended there stays so; the alert by its key.
-        Fails with: ProviderUnavailable, OutcomeUnknown and CredentialsRefused, which are retried.
+        Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         provider, asked = self._named(), message.subscription
         try:
@@ -211,8 +209,6 @@ class SubscriptionActivities:
             found = await provider.cancel(found.ref, at_period_end=False, idempotency_key=message.key)
             paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
             told = f"{found.ref} was made at the provider. It has ended there. Give back what it was paid: {paid}."
-        except CredentialsRefused:
-            raise
         except ProviderRefused as refusal:
             # Asked again, it would refuse again, and the run would never end.
             told = f"the provider has news of it and refuses to end it: {refusal.detail} End it there, and give back."

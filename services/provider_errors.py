@@ -21,17 +21,17 @@ def provider_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (ProviderUnavailable, OutcomeUnknown) as error:
-        raise Unavailable(
-            "The payment provider did not answer. Repeat the request with the same Idempotency-Key.",
-            code="provider.unavailable",
-            extra={"reason": error.code},
-        ) from error
     except CredentialsRefused as error:
         log.error("provider.key_refused", error=error.detail)
         raise Unavailable(
             "The payment provider is not available: its credentials must be corrected by an operator.",
             code="provider.unavailable",
+        ) from error
+    except (ProviderUnavailable, OutcomeUnknown) as error:
+        raise Unavailable(
+            "The payment provider did not answer. Repeat the request with the same Idempotency-Key.",
+            code="provider.unavailable",
+            extra={"reason": error.code},
         ) from error
     except ProviderRefused as error:
         raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error

@@ -5,11 +5,11 @@ wants to know asks again, and books what is new. What it did to its balance is a
 under a key that a snapshot and the provider's own statement share, so that each is booked once and reconciled.
 
 Errors of every method:
-    ProviderUnavailable: the provider could not be asked; nothing happened there.
+    ProviderUnavailable: the provider could not be asked; nothing happened there. CredentialsRefused when it rejects our
+        key, which says nothing of what was asked.
     OutcomeUnknown: the call may or may not have had its effect. It must be looked up before anything is tried again.
     ProviderRefused: the provider understood and refused, for a reason that trying again does not change;
-        ProviderNotFound when it has no such object; CredentialsRefused when it rejects our key, which says nothing of
-        what was asked.
+        ProviderNotFound when it has no such object.
 A decline is none of these: it is a result.
 """
 
@@ -41,6 +41,10 @@ class ProviderError(Exception):
 
 class ProviderUnavailable(ProviderError):
     """The provider could not be asked, or asked us to wait; nothing happened there. The same call is safe to repeat."""
+
+
+class CredentialsRefused(ProviderUnavailable):
+    """The provider rejected this system's own credentials: nothing happened there, and an operator corrects them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +79,6 @@ class OutcomeUnknown(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider understood and refused: a wrong amount, an unknown object, a key that is not ours."""
-
-
-class CredentialsRefused(ProviderRefused):
-    """The provider rejected this system's own credentials: nothing happened there, and an operator corrects them."""
 
 
 class ProviderNotFound(ProviderRefused):

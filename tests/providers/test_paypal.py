@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from domain.payment.snapshot import NOT_FOUND, BalanceTransactionKind, DisputeEvidence, ProviderStatus
-from providers.payments.base import ProviderRefused
+from providers.payments.base import CredentialsRefused, ProviderRefused
 from providers.payments.paypal.client import CREDENTIALS_REFUSED
 from providers.payments.paypal.snapshots import snapshot
 from tests.support.paypal import a_payment
@@ -188,8 +188,9 @@ async def test_a_token_is_renewed_before_it_ends_and_when_it_is_refused(paypal, 
 
 async def test_wrong_credentials_are_refused_without_telling_them(paypal):
     provider = await paypal.provider(client_secret="wrong-secret")
-    with pytest.raises(ProviderRefused) as refused:
+    with pytest.raises(CredentialsRefused) as refused:
         await provider.create(a_payment(), idempotency_key="k")
+    assert not isinstance(refused.value, ProviderRefused)
     assert refused.value.code == CREDENTIALS_REFUSED
     assert "wrong-secret" not in refused.value.detail
 

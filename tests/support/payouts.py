@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
+from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderNotFound, ProviderRefused
 from providers.payments.stripe.amounts import to_stripe
 from providers.payouts.base import (
     AccountSnapshot,
@@ -46,7 +46,7 @@ class FakePayouts:
         if self.mode(ref) == "gone":
             raise ProviderNotFound("There is no such account.")
         if self.mode(ref) == "key_refused":
-            raise ProviderRefused("Stripe does not take the key.", code="stripe.key_refused")
+            raise CredentialsRefused("Stripe does not take the key.", code="stripe.key_refused")
         return AccountSnapshot(
             ref=ref,
             org_id=None,

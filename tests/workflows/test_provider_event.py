@@ -227,6 +227,14 @@ async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom
     await replay_and_keep(await handle.fetch_history(), "provider_event_cash")
 
 
+async def test_money_that_no_payment_has_used_is_read_once_stripe_takes_our_key_again(mailroom):
+    org_id, customer = await customer_with(mailroom, USD=30_050)
+    mailroom.customers.errors.append(CredentialsRefused("The key is rejected.", code="stripe.key_refused"))
+    await after_a_moment(mailroom, await mailroom.store("cash_balance.funds_available", refs=(customer,)))
+    (dollars,) = await alerts_of(mailroom, org_id)
+    assert dollars.startswith(f"{org_id} has sent 300.50 USD to stripe, as {customer}")
+
+
 async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroom):
     org_id, customer = await customer_with(mailroom, USD=300)
     handle = await mailroom.start(
@@ -241,11 +249,11 @@ async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroo
 
 async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mailroom):
     org_id, customer = await customer_with(mailroom)
-    mailroom.customers.errors.append(ProviderRefused("Stripe rejected this system's API key for this request."))
+    mailroom.customers.errors.append(ProviderRefused("This customer has no cash balance."))
     event_id = await mailroom.store("cash_balance.funds_available", refs=(customer,))
     await after_a_moment(mailroom, event_id)
     (told,) = await alerts_of(mailroom, org_id)
-    assert "money (Stripe rejected this system's API key for this request.)" in told
+    assert "money (This customer has no cash balance.)" in told
 
 
 async def test_money_of_no_customer_of_ours_is_nobodys(mailroom):

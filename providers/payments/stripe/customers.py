@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import stripe
 
-from providers.payments.base import OutcomeUnknown, ProviderRefused
+from providers.payments.base import CredentialsRefused, OutcomeUnknown, ProviderRefused
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import field, id_of, metadata_of
@@ -158,7 +158,7 @@ class StripeCustomers:
                     {"query": f"metadata['org_id']:'{quoted}'", "limit": 1}
                 )
             return page.data[0].id if page.data else None
-        except ProviderRefused:
+        except (ProviderRefused, CredentialsRefused):
             return await self._look_through(org_id)
 
     async def _look_through(self, org_id: str) -> str | None:

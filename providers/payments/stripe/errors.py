@@ -4,13 +4,13 @@ ProviderUnavailable
 ├── the connection was never made, or none was free
 ├── 429, and 409 `lock_timeout`: Stripe turned the request away before working on it
 ├── 503 that Stripe itself marks as safe to repeat
+├── CredentialsRefused: 401, 403
 └── anything at all that broke off a request which only reads
 OutcomeUnknown
 ├── a timeout, a reset or a closed connection after the request was sent; every other 5xx; an answer that is none
 └── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
 ProviderRefused
 ├── 400, with Stripe's own code
-├── CredentialsRefused: 401, 403
 ├── ProviderNotFound: 404
 ├── Declined: 402, a card or bank refused to pay
 └── KeyReused: the key was used before, with other parameters
