@@ -211,8 +211,10 @@ REVOCABLE: dict[Role, frozenset[Role]] = {**GRANTABLE, Role.ADMIN: _TENANT_ROLES
 
 
 #: What a session that a link opened may not do, whatever its role: whoever made the link would act unseen, keep its
-#: principal from being told, or receive events when the session is long over.
-NOT_BY_LINK = frozenset({Permission.MANAGE_KEYS, Permission.BE_NOTIFIED, Permission.MANAGE_WEBHOOKS})
+#: principal and its organization from being told, or receive events when the session is long over.
+NOT_BY_LINK = frozenset(
+    {Permission.MANAGE_KEYS, Permission.BE_NOTIFIED, Permission.ACKNOWLEDGE, Permission.MANAGE_WEBHOOKS}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from domain.escrow import commands
 from models.api_key import ApiKey
 from models.session import Session, SessionLink
 from providers.notify.webhook import Receivers
+from repositories import alert
 from repositories import api_key as api_keys
 from runtime.database import Database
 from runtime.identity import new_id
@@ -499,6 +500,25 @@ async def test_session_by_link_makes_nothing_that_sends_data_or_money_out_after_
     good(await browser.ask("PUT", "/billing/auto-topup", json={"enabled": False, **topup}))
     good(await browser.ask("PUT", "/billing/payouts/schedule", json={"interval": "manual"}))
     good(await browser.get("/webhook-endpoints"))
+
+
+@pytest.mark.parametrize("act", ["acknowledge", "resolve", "snooze"])
+async def test_session_by_link_silences_no_alert_that_calls_the_owners(
+    act: str, company: Tenant, platform: Caller, reached: FastAPI
+) -> None:
+    """Whoever signs by a link would answer the alert about it, and nobody else would be called."""
+    deps: Deps = reached.state.deps
+    told = {"kind": "escrow.signed_by_link", "subject": new_id("esc"), "detail": "kim signed."}
+    async with deps.database.platform() as session:
+        await alert.raise_alert(session, **told, org_id=company.org_id, shared=True)
+    browser = await redeemed(platform, await linked(platform, "maria", "owner", organization_id=company.org_id))
+    (row,) = good(await browser.get(f"/alerts?subject={told['subject']}"))["data"]
+    body = {"until": (datetime.now(UTC) + timedelta(hours=1)).isoformat()} if act == "snooze" else {}
+    refused(await browser.post(f"/alerts/{row['id']}/{act}", body), 403, "session.by_link")
+    (after,) = good(await company.owner.get(f"/alerts?subject={told['subject']}"))["data"]
+    assert after == row
+    if act != "resolve":
+        good(await company.owner.post(f"/alerts/{row['id']}/{act}", body))
 
 
 async def test_session_by_link_sees_and_ends_itself_alone(company: Tenant) -> None:

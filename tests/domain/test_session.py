@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access import PERMISSIONS, PLATFORM_ROLES, Actor, Permission, Role, permit
+from domain.access import NOT_BY_LINK, PERMISSIONS, PLATFORM_ROLES, Actor, Permission, Role, permit
 from domain.errors import Forbidden, Invalid
 from domain.session import (
     MAX_PATH,
@@ -146,9 +146,10 @@ def test_origin_of_any_text_is_one_or_none(text: str) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN])
-def test_session_by_link_manages_no_keys_or_webhooks_and_reads_no_notifications(role: Role) -> None:
+def test_session_by_link_does_nothing_that_hides_or_outlives_it(role: Role) -> None:
     actor = Actor(principal="a", role=role, org_id="org_1", session_id="ses_1", made_by="kim")
-    for permission in (Permission.MANAGE_KEYS, Permission.MANAGE_WEBHOOKS, Permission.BE_NOTIFIED):
+    for permission in NOT_BY_LINK:
+        assert permission in PERMISSIONS[role]
         assert not actor.may(permission)
         with pytest.raises(Forbidden) as refused:
             permit(actor, permission)
