@@ -194,20 +194,18 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
     return Told(len(rows), await _tell(session, told, now), more=False)
 
 
-async def tell_organization(session: AsyncSession, alert_id: str, *, now: datetime) -> None:
+async def tell_organization(session: AsyncSession, row: Alert, called: Collection[Role], *, now: datetime) -> None:
     """Notify the organization of an open alert that nobody was notified of yet.
 
     Whoever is about to resolve or snooze it may be whom it is about. `tell_alerts` notifies nobody of it twice.
 
     Args:
-        session: of the platform.
-        alert_id: the alert.
+        session: of the platform, with the row locked.
+        row: the alert.
+        called: roles that were called for it.
         now: when something that is told at once is due.
     """
-    row = await alerts.find(session, alert_id, lock=True)
-    if row is None or row.told_at is not None or row.status == AlertStatus.RESOLVED.value:
-        return
-    await _tell(session, [(row, side, ()) for side in _sides(row, now) if side is not None], now)
+    await _tell(session, [(row, side, called) for side in _sides(row, now) if side is not None], now)
 
 
 async def _tell(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
 from domain.alert.escalation import Step
+from domain.alert.life import AlertStatus
 from domain.errors import Conflict, DomainError, NotFound, other_request
 from domain.notification.channel import (
     CODE_TRIES,
@@ -36,6 +37,7 @@ from domain.notification.types import BY_NAME, CODE, TYPES, NotificationType
 from domain.slack import HOOKS
 from models.alert import Alert
 from models.notification import NotificationChannel
+from repositories import alert as alerts
 from repositories import alert_rule, audit
 from repositories import notification as notifications
 from repositories.command import lock_command, made_by
@@ -290,6 +292,30 @@ async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], ste
                 left = await contacts.leave_out(about, person, ways) if at_once else ways
                 rows += fan_out.rows_of(about, person, left, now)
     return await notifications.add(session, rows)
+
+
+async def tell_first(session: AsyncSession, alert_id: str, *, by_operator: bool, now: datetime) -> None:
+    """Notify the organization of an open alert before somebody answers it, who may be whom it is about.
+
+    An answer of an operator ends the escalation. So those whom it calls at once are called here, if it has not called
+    them yet: an operator who answers sooner than the escalation, or has changed the defaults of notifications, keeps
+    nothing from them.
+
+    Args:
+        session: of the platform.
+        alert_id: the alert.
+        by_operator: an operator answers, and not the organization itself.
+        now: of the request.
+    """
+    row = await alerts.find(session, alert_id, lock=True)
+    if row is None or row.status == AlertStatus.RESOLVED.value:
+        return
+    ladder = (await alert_rule.ladders(session, [row]))[row.id] if by_operator and row.shared and row.org_id else ()
+    at_once = [step for step in ladder if not step.is_ours and not step.after]
+    for step in at_once:
+        await tell(session, row, (step.role,), step.name)
+    if row.told_at is None:
+        await fan_out.tell_organization(session, row, {step.role for step in at_once}, now=now)
 
 
 async def _set(

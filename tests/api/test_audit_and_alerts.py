@@ -425,11 +425,36 @@ async def test_organization_is_told_of_what_an_operator_handles_before_anybody_w
     (told,) = good(await tenant.owner.get(inbox))["data"]
     assert "Look." in json.dumps(told)
     assert good(await operator.get(inbox))["data"] == []
-    # What is told later is told to operators.
+    # What is told later is told to operators, or by the escalation.
     async with deps.database.platform() as session:
-        await fan_out.tell_alerts(session, {alert["id"]: ()}, now=datetime.now(UTC))
+        await fan_out.tell_alerts(session, {alert["id"]: {Role.OWNER}}, now=datetime.now(UTC))
     assert len(good(await tenant.owner.get(inbox))["data"]) == 1
     assert len(good(await operator.get(inbox))["data"]) == (command == "snooze")
+
+
+@pytest.mark.parametrize("command", ["acknowledge", "resolve", "snooze"])
+@pytest.mark.parametrize("read", [True, False], ids=["read", "unread"])
+async def test_owners_are_called_though_an_operator_answers_before_their_step(
+    command: str, read: bool, new_tenant: MakeTenant, operator: Caller, deps: Deps
+) -> None:
+    """The operator may be whom the alert is about, and may have had owners told of such alerts in no other way."""
+    company, subject = await new_tenant("owner"), new_id("key")
+    named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": company.org_id}
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(session, **named, shared=True)
+    (alert,) = await found(operator, subject)
+    if read:
+        # Its escalation was started, and calls the owners itself.
+        async with deps.database.platform() as session:
+            await fan_out.tell_alerts(session, {alert["id"]: {Role.OWNER}}, now=datetime.now(UTC))
+    body = {"until": ahead(days=29)} if command == "snooze" else {}
+    good(await operator.post(f"/alerts/{alert['id']}/{command}", body))
+    step = TakeStep(alert_id=alert["id"], step=OWNERS[0].name)
+    await EscalationActivities(deps.database, notification.tell).take(step)
+    query = text("SELECT source FROM notifications WHERE org_id = :org AND subject = :subject AND channel = 'inbox'")
+    async with deps.database.platform() as session:
+        told = (await session.scalars(query, {"org": company.org_id, "subject": subject})).all()
+    assert told == [f"{alert['id']}:{OWNERS[0].name}"]
 
 
 async def test_snooze_ends_within_thirty_days(tenant: Tenant, stranger: Tenant, deps: Deps) -> None:

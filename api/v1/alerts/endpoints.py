@@ -29,7 +29,7 @@ from models.alert import Alert
 from repositories import alert as alerts
 from repositories import audit
 from runtime import reach
-from services import fan_out
+from services import notification
 
 router = Resource(tags=["alerts"])
 
@@ -92,7 +92,11 @@ async def acknowledge_alert(
     them.
     """
     change = partial(alerts.acknowledge, by=actor.principal, for_organization=not actor.is_platform)
-    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.acknowledge", change))
+
+    def answered(_: Alert) -> bool:
+        return actor.is_platform
+
+    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.acknowledge", change, silences=answered))
 
 
 @router.post(
@@ -154,12 +158,11 @@ async def _answer(
     action: str,
     change: Callable[[AsyncSession, str], Awaitable[tuple[Alert, bool]]],
     *,
-    silences: Callable[[Alert], bool] | None = None,
+    silences: Callable[[Alert], bool],
     **details: str,
 ) -> AlertView:
     """Change an alert; `silences` tells whether who was not notified of it yet would not be, or only later."""
-    if silences is not None:
-        await _tell_first(deps, actor, alert_id, silences)
+    await _tell_first(deps, actor, alert_id, silences)
     async with deps.session_for(actor) as session:
         row, changed = await change(session, alert_id)
         if changed:
@@ -173,9 +176,9 @@ async def _answer(
 
 
 async def _tell_first(deps: Deps, actor: Actor, alert_id: str, silences: Callable[[Alert], bool]) -> None:
-    """Notify the organization of an alert that the actor silences and nobody was notified of: it may be about them."""
+    """Notify the organization of an alert that the actor silences, if it was not: the alert may be about them."""
     async with deps.session_for(actor) as session:
         seen = await alerts.find(session, alert_id) if is_id(alert_id, "alr") else None
-    if seen is not None and seen.told_at is None and silences(seen):
+    if seen is not None and silences(seen) and (actor.is_platform or seen.told_at is None):
         async with deps.database.platform() as session:
-            await fan_out.tell_organization(session, alert_id, now=datetime.now(UTC))
+            await notification.tell_first(session, alert_id, by_operator=actor.is_platform, now=datetime.now(UTC))
