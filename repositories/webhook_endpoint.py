@@ -256,10 +256,17 @@ async def end(
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Up to where the outbox was read, and the endpoints that have something to read up to there."""
+    """Up to where the outbox was read, and the endpoints that have something to read up to there.
+
+    Attributes:
+        head: the place of the last event that was looked at.
+        endpoints: those that are idle.
+        is_full: as many events were looked at as at most, so there may be more.
+    """
 
     head: Position | None
     endpoints: tuple[str, ...]
+    is_full: bool = False
 
 
 #: What an endpoint gets of an event.
@@ -283,7 +290,8 @@ _NEWS = text(f"""
         ARRAY(
             SELECT DISTINCT ep.id FROM webhook_endpoints ep JOIN fresh ev ON {_WANTS}
             WHERE ep.status = 'enabled' AND ep.idle
-        )
+        ),
+        (SELECT count(*) FROM fresh) = :limit
 """)
 
 _PASS = text(f"""
@@ -309,8 +317,8 @@ _BEHIND = text("""
 async def news(session: AsyncSession, after: Position, *, limit: int) -> News:
     """Return the idle endpoints that want one of the events behind a position; in one statement."""
     given = {"written_in": after.written_in, "id": after.id, "limit": limit, "test": TEST, "everything": EVERYTHING}
-    written_in, event_id, endpoints = (await session.execute(_NEWS, given)).one()
-    return News(None if event_id is None else Position(written_in, event_id), tuple(endpoints))
+    written_in, event_id, endpoints, is_full = (await session.execute(_NEWS, given)).one()
+    return News(None if event_id is None else Position(written_in, event_id), tuple(endpoints), is_full)
 
 
 async def behind(session: AsyncSession, head: Position, now: datetime) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
@@ -278,6 +279,28 @@ async def test_the_dispatcher_tells_idle_endpoints_of_what_is_new(stage: Stage):
     # On a busy machine the second event is there before the first look is over, which finds its endpoint behind.
     assert done.told + done.found_behind >= 1
     assert await other.deliveries() == []
+
+
+async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organization(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    one, looking = await endpoint(stage), ActivityEnvironment()
+    async with stage.database.platform() as session:
+        began = await event.head(session)
+        await event.record(session, [happening(new_id("org"), new_id("esc")) for _ in range(5)])
+
+    async def head(_session: AsyncSession) -> event.Position | None:
+        return began
+
+    monkeypatch.setattr(event, "head", head)
+    monkeypatch.setattr("activities.webhook_endpoint.LOOKS_AT", 1)
+    monkeypatch.setattr("activities.webhook_endpoint.LOOKS_EVERY", 3600.0)
+    await one.happens("a")
+    with stage.env.with_time_skipping_disabled():
+        running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))
+        await one.settled(1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_pitfall_38_what_commits_late_is_not_skipped_by_what_came_after_it(stage: Stage):
