@@ -56,9 +56,10 @@ async def ask_to_pay_out(visit: Visit, form: Shown | None = None, status: int = 
 
 
 async def pay_out(visit: Visit) -> Response:
-    """Pay out what is available."""
-    form = await read_form(visit.request)
-    answer = await visit.order("POST", "/billing/payouts", {}, form.key)
+    """Pay out what is available in the currency that was shown."""
+    form = await read_form(visit.request, "currency")
+    body = {"currency": form.text("currency")} if form.maybe("currency") else {}
+    answer = await visit.order("POST", "/billing/payouts", body, form.key)
     return await visit.concluded(form, answer, _here(visit), "payout.requested", show=ask_to_pay_out)
 
 

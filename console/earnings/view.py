@@ -178,10 +178,15 @@ def connect(body: Mapping[str, Any], prefs: Prefs, base: str) -> Connect:
 
 
 def paying_out(preview: Mapping[str, Any], form: Shown, prefs: Prefs, base: str) -> Asking:
-    """Return the page that asks before everything that is available is paid out."""
-    here = f"{base}/earnings"
+    """Return the page that asks before what is available is paid out: all that there is in the bank's currency."""
+    here, account = f"{base}/earnings", preview["account"] or {}
+    leaves = account.get("destination_currency") or "USD"
     able = [each for each in preview["payable"] if each["available"].strip("0.")]
-    account = preview["account"]
+    paid = [each for each in able if each["currency"] == leaves]
+    others = [each for each in able if each["currency"] != leaves]
+    effect = ["It leaves your earnings now and is sent to your account at the provider.", "This cannot be undone."]
+    if others:
+        effect.insert(1, f"Your bank account is in {leaves}, so other currencies stay in your earnings.")
     return Asking(
         title="Pay out what is available?",
         back=here,
@@ -190,13 +195,11 @@ def paying_out(preview: Mapping[str, Any], form: Shown, prefs: Prefs, base: str)
         kind="primary",
         form=form,
         facts=(
-            *(("Available", money(each["available"], each["currency"], prefs)) for each in able),
-            *(("Stays pending", money(each["pending"], each["currency"], prefs)) for each in able),
-            *(
-                (("Goes to", f"•••• {account['destination_last4']}"),)
-                if account and account["destination_last4"]
-                else ()
-            ),
+            *(("Available", money(each["available"], each["currency"], prefs)) for each in paid),
+            *(("Stays pending", money(each["pending"], each["currency"], prefs)) for each in paid),
+            *(("Stays in your earnings", money(each["available"], each["currency"], prefs)) for each in others),
+            *((("Goes to", f"•••• {account['destination_last4']}"),) if account.get("destination_last4") else ()),
         ),
-        effect=("It leaves your earnings now and is sent to your account at the provider.", "This cannot be undone."),
+        fields=(("currency", leaves),),
+        effect=tuple(effect),
     )

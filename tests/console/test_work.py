@@ -7,6 +7,7 @@ import pytest
 
 from console.agent.view import price_of
 from console.earnings.view import page as earnings_page
+from console.earnings.view import paying_out
 from console.format import MINUS, Prefs
 from console.forms import Shown
 from console.gateway import Answer, Problem
@@ -139,6 +140,24 @@ def test_payout_is_not_offered_where_it_would_be_refused() -> None:
 
 def test_payout_is_not_offered_while_it_is_not_known_whether_it_can_be() -> None:
     assert earnings(preview=silent()).pay_out == ""
+
+
+def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
+    def payable(currency: str, available: str) -> dict[str, str]:
+        return {"currency": currency, "available": available, "pending": "1.00", "frozen": "0.00"}
+
+    account = {"destination_currency": "EUR", "destination_last4": "6789"}
+    there = [payable("EUR", "20.00"), payable("GBP", "0.00"), payable("USD", "30.00")]
+    preview = {"account": account, "payable": there}
+    shown = paying_out(preview, Shown(key="con_1"), Prefs(), BASE)
+    assert [(name, value.replace("\N{NO-BREAK SPACE}", " ")) for name, value in shown.facts] == [
+        ("Available", "20.00 EUR"),
+        ("Stays pending", "1.00 EUR"),
+        ("Stays in your earnings", "30.00 USD"),
+        ("Goes to", "•••• 6789"),
+    ]
+    assert shown.fields == (("currency", "EUR"),)
+    assert "EUR" in shown.effect[1]
 
 
 def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[str, Any]:
