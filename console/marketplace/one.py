@@ -181,9 +181,9 @@ def buying_of(
     """Return what buying an offer does; nothing where it cannot be bought by whoever looks."""
     by_money, prefs = costs_money(offer), around.prefs
     price = None if offer["price"] is None else amount(offer["price"], offer["currency"], prefs)
-    may = around.by_money if by_money else around.by_credits
-    # Who has an agent whose uses cost something else by now can take the new prices over.
+    # An organization that has an agent whose uses cost something else by now can accept the new prices: people can.
     takes_over = held is not None and offer["model"] == OfferModel.USAGE and held["prices"] != offer["prices"]
+    may = around.by_money if by_money or takes_over else around.by_credits
     sold = offer["status"] == OfferStatus.LISTED and offer["organization_id"] != around.org_id
     label = _label(offer, price, takes_over=takes_over) if may and sold and (held is None or takes_over) else ""
     return Buying(
@@ -228,7 +228,7 @@ def _sentences(offer: Mapping[str, Any], *, takes_over: bool) -> tuple[str, ...]
         case OfferModel.FREE:
             return (f"It costs nothing. {_AT_ONCE}",)
         case OfferModel.USAGE if takes_over:
-            return ("From now on uses cost these prices, and not those that you have it at.",)
+            return ("From now on, all uses by your organization cost these prices, not the ones it has now.",)
         case OfferModel.USAGE:
             return (
                 f"Adding it costs nothing. {_AT_ONCE}",
