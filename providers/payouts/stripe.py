@@ -158,7 +158,9 @@ def _shortage() -> Iterator[None]:
 
 def _snapshot(account: stripe.Account, listed: Sequence[object]) -> AccountSnapshot:
     banks = [each for each in listed if field(each, "default_for_currency")] or list(listed[:1])
-    bank = banks[0] if banks else None
+    # Stripe lists the newest first: a bank that is added for another currency does not change in which one is paid out.
+    usual = str(field(account, "default_currency"))
+    bank = next((each for each in banks if field(each, "currency") == usual), banks[0] if banks else None)
     requirements = account.requirements
     return AccountSnapshot(
         ref=account.id,

@@ -11,7 +11,7 @@ import stripe
 
 from domain.payment.snapshot import BalanceTransactionKind
 from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
-from providers.payouts.base import BalanceShort, NewAccount, NewTransfer
+from providers.payouts.base import AccountSnapshot, BalanceShort, NewAccount, NewTransfer
 from providers.payouts.stripe import StripeConnect
 from runtime.identity import new_id
 from tests.providers.harness import key
@@ -88,10 +88,15 @@ class Pages:
 
 
 async def destination(*banks: dict[str, Any], first: int = 10) -> str | None:
+    return (await account_with(*banks, first=first)).destination
+
+
+async def account_with(*banks: dict[str, Any], first: int = 10, currency: str | None = None) -> AccountSnapshot:
     account = {
         "id": "acct_1",
         "object": "account",
         "country": "DE",
+        "default_currency": currency,
         "details_submitted": True,
         "payouts_enabled": True,
         "capabilities": {"transfers": "active"},
@@ -113,7 +118,7 @@ async def destination(*banks: dict[str, Any], first: int = 10) -> str | None:
 
     accounts = SimpleNamespace(retrieve_async=retrieve, external_accounts=SimpleNamespace(list_async=list_banks))
     client: Any = SimpleNamespace(v1=SimpleNamespace(accounts=accounts))
-    return (await StripeConnect(client).retrieve_account("acct_1")).destination
+    return await StripeConnect(client).retrieve_account("acct_1")
 
 
 async def test_other_bank_of_any_currency_is_another_destination() -> None:
@@ -127,6 +132,16 @@ async def test_other_bank_of_any_currency_is_another_destination() -> None:
     assert both != await destination(bank("ba_eur_9999", "eur"), usd, bank("ba_eur_2222", "eur", default=False))
     assert both != await destination(usd)
     assert both == await destination(usd, eur, first=1)
+
+
+async def test_bank_of_another_currency_does_not_change_in_which_one_is_paid_out() -> None:
+    usd, eur = bank("ba_usd_1111", "usd"), bank("ba_eur_2222", "eur")
+    for banks in ((usd, eur), (eur, usd)):
+        account = await account_with(*banks, currency="usd")
+        assert (account.currency, account.destination_last4) == ("USD", "1111")
+    assert (await account_with(eur, currency="usd")).currency == "EUR"
+    assert (await account_with(eur, usd)).currency == "EUR"
+    assert (await account_with(currency="usd")).currency is None
 
 
 async def test_transfer_is_made_once_and_found_without_its_key(sandbox, connect):
