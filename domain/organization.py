@@ -58,18 +58,22 @@ class OrganizationNotEmpty(Conflict):
 
 
 def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainError | None:
-    """Return the refusal of what would begin with an organization; None while it is active."""
+    """Return the refusal of what would begin with an organization; None while it is active.
+
+    It may be the other party's, so the refusal names the organization where it is known.
+    """
     named = {} if org_id is None else {"organization_id": org_id}
+    who = "The organization" if org_id is None else f"The organization {org_id}"
     match status:
         case OrganizationStatus.ACTIVE:
             return None
         case OrganizationStatus.SUSPENDED:
             return OrganizationSuspended(
-                "The organization is suspended, so nothing new can be started with it. Ask an operator to resume it.",
+                f"{who} is suspended, so nothing new can be started with it. Ask an operator to resume it.",
                 extra=named,
             )
         case OrganizationStatus.CLOSED:
-            return OrganizationClosed("The organization is closed.", extra=named)
+            return OrganizationClosed(f"{who} is closed.", extra=named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,9 @@ async def refuse_closed(session: AsyncSession, organization_id: str) -> None:
         OrganizationClosed: it is too late.
     """
     if await status_of(session, organization_id) is OrganizationStatus.CLOSED:
-        raise OrganizationClosed("The organization is closed.", extra={"organization_id": organization_id})
+        raise OrganizationClosed(
+            f"The organization {organization_id} is closed.", extra={"organization_id": organization_id}
+        )
 
 
 async def is_closed(session: AsyncSession, organization_id: str) -> bool:

@@ -75,7 +75,7 @@ async def sold_to(
         try:
             offer = (await marketplace.get(session, agent_id)).as_offer()
             if await organization.is_closed(session, offer.org_id):
-                raise OrganizationClosed("The organization that sells this agent is closed.")
+                raise OrganizationClosed(f"The organization that sells {agent_id} is closed.")
             found[agent_id] = await priced(session, org_id, offer, terms=terms, now=now)
         except DomainError as refusal:
             found[agent_id] = refusal

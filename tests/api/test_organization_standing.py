@@ -183,7 +183,9 @@ async def test_nothing_begins_with_what_a_suspended_organization_sells(
     refusal = refused(await shop.owner.post("/contracts", hired), 403, "organization.suspended")
     assert refusal["organization_id"] == seller.org_id
     bought = await shop.owner.post(f"/marketplace/agents/{seller.agent_id}/purchase", {}, key=new_key())
-    refused(bought, 403, "organization.suspended")
+    # The buyer is told that it is not itself.
+    detail = refused(bought, 403, "organization.suspended")["detail"]
+    assert detail.startswith(f"The organization {seller.org_id} is suspended")
 
 
 @pytest.mark.parametrize("stopped", ["payer", "payee"])
