@@ -251,7 +251,8 @@ def _sent(offer: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Return what the form says was shown, so that nothing is bought at another price."""
     model = ("model", offer["model"])
     if offer["price"] is not None:
-        return (model, ("price", offer["price"]), ("currency", offer["currency"]))
+        uses = "" if offer["included_uses"] is None else str(offer["included_uses"])
+        return (model, ("price", offer["price"]), ("currency", offer["currency"]), ("uses", uses))
     return (model, *(("meter", f"{name}={price}") for name, price in sorted((offer["prices"] or {}).items())))
 
 

@@ -97,7 +97,7 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
 
 async def buy(visit: Visit) -> Response:
     """Buy an agent as it was shown."""
-    form = await read_form(visit.request, *_SHOWN, "by", many=("meter",))
+    form = await read_form(visit.request, *_SHOWN, "uses", "by", many=("meter",))
     answer = await visit.order("POST", f"{_PATH}/{visit.path('id')}/purchase", order(visit, form), form.key)
     if answer.ok:
         return _bought(visit, answer)
@@ -121,6 +121,9 @@ async def buy(visit: Visit) -> Response:
 def order(visit: Visit, form: Form) -> dict[str, Any]:
     """Return what is asked of the API: what was shown, and how it is paid where that is not by credits."""
     body: dict[str, Any] = {name: form.text(name) for name in _SHOWN if form.maybe(name)}
+    if "uses" in form.values:
+        # Empty where the price is for any number of uses.
+        body["included_uses"] = int(form.text("uses")) if form.text("uses").isdecimal() else None
     if form.all("meter"):
         parts = (each.rpartition("=") for each in form.all("meter"))
         body["prices"] = {name: price for name, _, price in parts}

@@ -60,13 +60,16 @@ class Offer:
 class Seen:
     """The offer that a buyer has seen; None for parts that the request leaves out.
 
-    `price` is written, in `currency`, and `usage_prices` are in minor units of credits.
+    `price` is written, in `currency`, and `usage_prices` are in minor units of credits. `included_uses` counts where
+    `says_uses` does: an offer has None for any number.
     """
 
     model: OfferModel | None = None
     price: str | None = None
     currency: str | None = None
     usage_prices: Mapping[str, int] | None = None
+    says_uses: bool = False
+    included_uses: int | None = None
 
 
 class NotForSale(Conflict):
@@ -143,6 +146,8 @@ def require_seen(offer: Offer, seen: Seen) -> None:
     ):
         raise changed()
     if seen.usage_prices not in (None, offer.usage_prices):
+        raise changed()
+    if seen.says_uses and seen.included_uses != offer.included_uses:
         raise changed()
 
 

@@ -530,6 +530,9 @@ async def test_agent_is_not_sold_again_while_a_payment_of_an_ended_month_is_char
         ({"price": "10", "currency": "CREDIT"}, {"model": "free", "price": None}),
         ({"price": "10", "currency": "CREDIT"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),
         ({"model": "free"}, {"model": "usage", "price": None, "prices": {"page": "900"}}),
+        # A refund deducts by it.
+        ({"included_uses": None}, {"included_uses": 1}),
+        ({"included_uses": 1000}, {"included_uses": 1}),
     ],
 )
 async def test_nothing_is_bought_that_is_sold_otherwise_than_it_was_seen(
@@ -542,6 +545,7 @@ async def test_nothing_is_bought_that_is_sold_otherwise_than_it_was_seen(
     assert good(await buyer.owner.get("/marketplace/library"))["data"] == []
     shown = good(await buyer.owner.get(f"/marketplace/agents/{studio.agent_id}"))
     seen = {name: shown[name] for name in ("model", "price", "currency", "prices") if shown[name] is not None}
+    seen["included_uses"] = shown["included_uses"]
     good(await buyer.owner.post(path, seen, key=new_key()), 201)
 
 

@@ -144,6 +144,14 @@ async def test_prices_of_units_are_sent_as_they_were_shown() -> None:
     assert [body for name, _, body in api.asked if name == ORDER] == [{"prices": {"a=b": "0.5", "page": "0.02"}}]
 
 
+@pytest.mark.parametrize(("uses", "said"), [("500", 500), ("", None)])
+async def test_uses_in_the_price_are_sent_as_they_were_shown(uses: str, said: int | None) -> None:
+    api = market(**{ORDER: (201, {"purchase": {"id": "pur_1"}, "payment": None})})
+    await sent(api, model="one_time", price="9.50", currency="CREDIT", uses=uses)
+    shown = {"model": "one_time", "price": "9.50", "currency": "CREDIT", "included_uses": said}
+    assert [body for name, _, body in api.asked if name == ORDER] == [shown]
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [

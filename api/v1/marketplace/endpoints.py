@@ -263,7 +263,7 @@ async def purchase_agent(
         return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor, own))
 
     async def act() -> PurchaseAnswer:
-        if wish.model_fields_set - {"model", "price", "currency", "prices"}:
+        if wish.model_fields_set - {"model", "price", "currency", "prices", "included_uses"}:
             require_seen(offer, wish.seen())
             raise Invalid(
                 "This price is paid from credits. Leave the payment options, external_id and metadata out.",

@@ -155,6 +155,16 @@ class AgentPurchase(PaymentOptions, WithMetadata):
             "The unit prices that you have seen. An organization that already has the agent accepts these prices."
         ),
     )
+    included_uses: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_INCLUDED,
+        strict=True,
+        description=(
+            "How many uses the price that you have seen includes, null for any number. If that has changed, nothing is "
+            "bought. When left out, it is not compared."
+        ),
+    )
 
     @model_validator(mode="after")
     def _says_the_currency(self) -> Self:
@@ -165,7 +175,14 @@ class AgentPurchase(PaymentOptions, WithMetadata):
     def seen(self) -> SeenOffer:
         """Return what the buyer has seen of the offer."""
         prices = prices_in(self.prices)
-        return SeenOffer(model=self.model, price=self.price, currency=self.currency, usage_prices=prices)
+        return SeenOffer(
+            model=self.model,
+            price=self.price,
+            currency=self.currency,
+            usage_prices=prices,
+            says_uses="included_uses" in self.model_fields_set,
+            included_uses=self.included_uses,
+        )
 
 
 class AgentRefund(RequestModel):
