@@ -44,7 +44,9 @@ class CreatorAccountView(ResponseModel):
     requirements: list[str] = Field(description="The information that the provider still requires, in its terms.")
     disabled_reason: str | None
     destination_last4: str | None = Field(description="The last digits of the bank account.")
-    destination_currency: str | None
+    destination_currency: str | None = Field(
+        description="The currency that is paid out by schedule, or when a request for a payout names none."
+    )
     destination_changed_at: datetime | None
     held_until: datetime | None = Field(
         description="No payout is sent before this time, after a change of the bank account."

@@ -222,7 +222,9 @@ async def purchase_agent(
 
     If it is free or costs credits, it is bought at once; if it costs money, when its payment is fulfilled.
 
-    An organization buys an agent only once: a second request returns the existing purchase.
+    An organization buys an agent only once: a second request returns the existing purchase. If that is by usage and the
+    request names the `prices` of the present offer, they apply to the organization from then on; agents' keys cannot
+    accept other prices for it.
     """
     listing, wish = await listed(deps, actor, agent_id), body or AgentPurchase()
     offer = listing.as_offer()

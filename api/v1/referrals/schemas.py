@@ -16,9 +16,14 @@ class ReferralView(ResponseModel):
     organization_id: str = Field(description="The organization that was referred.")
     referrer_id: str
     status: ReferralStatus
-    reason: str | None = Field(description="Why nothing was granted, or why the grant was taken back.")
+    reason: str | None = Field(
+        description=(
+            "Why nothing was granted (`related`, `closed`, `not_paid` or `nothing_earned`), or why the grant was taken "
+            "back (`payment_gone`)."
+        )
+    )
     referrer_amount: Exact = Field(description="The credits granted to the referrer.")
-    referred_amount: Exact
+    referred_amount: Exact = Field(description="The credits granted to the organization that was referred.")
     created_at: datetime
     decided_at: datetime | None
     taken_back_at: datetime | None
