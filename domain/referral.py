@@ -14,6 +14,8 @@ from domain.money import allocate
 
 #: How long after a payment could not be charged back any more commission may still come in for a reward.
 TERM = timedelta(days=180)
+#: How much longer a referral waits while the referred organization owes something, for which nothing counts as earned.
+GRACE = timedelta(days=30)
 #: How long a referral waits for a payment that stands.
 WAITS = timedelta(days=365)
 #: A referral that waits is looked at so often.
@@ -58,12 +60,14 @@ class Seen:
         paid_at: when the first payment that stands came in; None where there is none.
         earned_minor: the commission that it has brought for good, in the currency of the price of a credit.
         related: whether the two organizations share somebody or something.
+        owes: whether the referred organization owes anything.
     """
 
     referred_at: datetime
     paid_at: datetime | None
     earned_minor: int
     related: bool
+    owes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,7 @@ def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelt
     covered_minor = min(rewards.total_minor, covers(seen.earned_minor, price))
     if covered_minor and covered_minor == rewards.total_minor:
         return Decision(rewards=rewards)
-    if now < seen.paid_at + window + TERM:
+    if now < seen.paid_at + window + TERM + (GRACE if seen.owes else timedelta(0)):
         return Decision()
     if not covered_minor:
         return Decision(refused="nothing_earned")

@@ -135,6 +135,11 @@ async def payment_of(session: AsyncSession, payment_id: str) -> Payment:
     return state_of((await session.scalars(select(PaymentRow).where(PaymentRow.id == payment_id))).one())
 
 
+async def owes(session: AsyncSession, org_id: str) -> bool:
+    """Tell whether an organization owes anything, in whatever currency."""
+    return bool(await session.scalar(_OWES, {"org": org_id}))
+
+
 async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, until: datetime) -> int:
     """Return the commission that a referred organization has brought by a time, less what of it went back since.
 
@@ -142,7 +147,7 @@ async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, unti
     near to either has earned from it, and what it has paid with payments that were taken back. While it owes anything,
     all of it may be unpaid.
     """
-    if await session.scalar(_OWES, {"org": row.org_id}):
+    if await owes(session, row.org_id):
         return 0
     values = {"org": row.org_id, "referrer": row.referrer_org_id, "asset": asset, "until": until}
     money = await session.scalar(_EARNED_MONEY, values)

@@ -95,6 +95,7 @@ async def _look_at_referral(
         paid_at=None if paid is None else paid[1],
         # What can still be refunded or taken back has not been earned.
         earned_minor=await referral.earned_minor(session, row, price.currency, until=now - window) if paid else 0,
+        owes=await referral.owes(session, row.org_id),
         related=await organization_trait.in_one_hand(session, row.org_id, row.referrer_org_id, exempt),
     )
     decision = decide(seen, rewards, price, window=window, now=now)

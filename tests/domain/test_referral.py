@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.credits import credit_price
-from domain.referral import TERM, WAITS, Decision, Rewards, Seen, decide
+from domain.referral import GRACE, TERM, WAITS, Decision, Rewards, Seen, decide
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WINDOW = timedelta(days=120)
@@ -31,6 +31,10 @@ def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes
         (NOW + WINDOW + TERM, 50, {}, Decision(rewards=Rewards(referrer_minor=3 * ONE, referred_minor=2 * ONE))),
         (NOW + WINDOW + TERM, 0, {}, Decision(refused="nothing_earned")),
         (NOW + WINDOW + TERM, -1, {}, Decision(refused="nothing_earned")),
+        # What it owes on the last day, it may have paid soon after.
+        (NOW + WINDOW + TERM, 0, {"owes": True}, Decision()),
+        (NOW + WINDOW + TERM + GRACE - timedelta(seconds=1), 0, {"owes": True}, Decision()),
+        (NOW + WINDOW + TERM + GRACE, 0, {"owes": True}, Decision(refused="nothing_earned")),
         (NOW, 100, {"related": True}, Decision(refused="related")),
         (NOW + WAITS - timedelta(seconds=1), 0, {"paid_at": None}, Decision()),
         (NOW + WAITS, 0, {"paid_at": None}, Decision(refused="not_paid")),
