@@ -190,7 +190,9 @@ def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
     if row.model == OfferModel.USAGE.value and status is PurchaseStatus.ACTIVE:
         return PurchaseStatus.ENDED
     if row.renews_at is None:
-        raise Conflict("This purchase does not renew.", code="marketplace.not_renewing")
+        bought = " If its next month was bought already, cancel that purchase: GET /marketplace/library lists it."
+        is_month = row.model == OfferModel.MONTHLY.value and status is PurchaseStatus.ENDED
+        raise Conflict(f"This purchase does not renew.{bought if is_month else ''}", code="marketplace.not_renewing")
     return status
 
 

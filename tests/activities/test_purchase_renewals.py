@@ -14,6 +14,7 @@ from activities.payment import PaymentActivities
 from contracts.marketplace import RenewedPurchases, RenewPurchases
 from contracts.payment import PaymentEvent, PaymentInput
 from domain.access import Actor, Role
+from domain.errors import Conflict
 from domain.marketplace.renewal import MOST_TRIES
 from domain.payment import commands
 from domain.tax.sale import SaleRules
@@ -35,6 +36,15 @@ from tests.support.runs import payment_message
 pytestmark = pytest.mark.db
 
 __all__ = ["sold"]
+
+
+@pytest.mark.parametrize(("model", "is_told"), [("monthly", True), ("one_time", False)])
+def test_month_whose_next_one_was_bought_already_says_what_to_cancel(model: str, is_told: bool) -> None:
+    """It is bought a day before, and whoever cancels within that day has the old purchase at hand."""
+    row = MarketplacePurchase(model=model, status="ended", renews_at=None)
+    with pytest.raises(Conflict) as refusal:
+        marketplace_renewal.status_when_cancelled(row)
+    assert ("cancel that purchase" in refusal.value.detail) is is_told
 
 
 class Started:
