@@ -389,6 +389,22 @@ async def test_metered_stream_that_is_closed_early_is_charged_for_what_came(worl
     assert await balance(world) == (Decimal(92), Decimal(0))
 
 
+async def test_metered_stream_whose_cleanup_fails_is_charged_for_what_came(world: World) -> None:
+    @world.client().metered("generate", estimate=10)
+    async def tokens() -> AsyncIterator[str]:
+        try:
+            for token in "abcdef":
+                yield token
+        finally:
+            raise OSError("the connection is gone")
+
+    stream = tokens()
+    assert [await anext(stream), await anext(stream)] == ["a", "b"]
+    with pytest.raises(OSError, match="gone"):
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert await left(world) == ["4"]
+
+
 async def test_metered_stream_beyond_what_can_be_paid_is_charged_for_what_came(world: World) -> None:
     client, given = world.client(), list[str]()
 

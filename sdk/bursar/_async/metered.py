@@ -110,8 +110,10 @@ def _stream(caller: AsyncCaller, metering: Metering, function: Callable[..., Any
                 failed = not counting and not isinstance(error, metering.charged_errors)
                 raise
             finally:
-                await source.aclose()
-                if not failed:
-                    meter.note()
+                try:
+                    await source.aclose()
+                finally:
+                    if not failed:
+                        meter.note()
 
     return stream
