@@ -11,7 +11,7 @@ from commands.failure import CommandFailed
 from domain.accounting import LineSum, Section, assets_of, balance_sheet, profit_and_loss
 from domain.accounts import debit_credit
 from domain.errors import DomainError
-from domain.money import format_amount
+from domain.money import SCALES, format_amount
 from repositories import accounting
 from repositories.accounting import JournalFilter
 from runtime.database import Database, one_moment
@@ -29,6 +29,8 @@ def run(given: argparse.Namespace) -> int:
         raise CommandFailed(f"A day must have the form 2026-01-31: {error}") from error
     if first > last:
         raise CommandFailed("The period ends before it begins.")
+    if given.currency is not None and given.currency not in SCALES:
+        raise CommandFailed(f"{given.currency!r} is not a currency that the books know. Name one, such as USD.")
     wanted = JournalFilter(first=first, last=last, asset=given.currency)
     try:
         with asking_the_database():

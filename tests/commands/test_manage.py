@@ -71,6 +71,16 @@ def test_secret_file_that_cannot_be_read_ends_with_one_line(tmp_path: Path, caps
         assert capsys.readouterr().err.startswith("error: The secret file cannot be read:")
 
 
+@pytest.mark.parametrize("currency", ["usd", "DOLLAR", ""])
+def test_report_on_a_currency_that_is_none_is_refused_and_never_empty(
+    currency: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BURSAR_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("BURSAR_PLATFORM_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert main(["books", "trial-balance", "--currency", currency]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {currency!r} is not a currency that the books know.")
+
+
 @pytest.mark.db
 @pytest.mark.parametrize("name", ["", "org_01kar6h2d8e4wvq3r5s7t9x1zy/finance", "a b", "x" * 101])
 def test_first_operator_has_a_name_that_other_keys_may_have(
