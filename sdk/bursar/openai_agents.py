@@ -93,8 +93,10 @@ class ChargedModel(Model):
                 raise
             finally:
                 if came and not failed:
-                    await meter.count(units)
-                    meter.note()
+                    try:
+                        await meter.count(units)
+                    finally:
+                        meter.note()
 
     def get_retry_advice(self, request: Any) -> Any:
         """Return what the model advises."""

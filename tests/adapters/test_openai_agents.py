@@ -126,6 +126,15 @@ async def test_model_is_charged_by_its_tokens_streamed_or_not(fake: FakeBursar) 
     assert paid(fake) == ["0.4", "0.4"]
 
 
+async def test_stream_beyond_what_can_be_paid_is_charged_for_what_was_held(fake: FakeBursar) -> None:
+    price = Metering("token", quantity=tokens, estimate=20)
+    fake.available = Decimal("0.3")
+    stream = ChargedModel(fake.async_client(), price, Fake([text("Deep.")])).stream_response("", "How deep?")
+    with pytest.raises(InsufficientFunds):
+        _ = [event async for event in stream]
+    assert paid(fake) == ["0.2"]
+
+
 async def test_stream_that_is_closed_early_is_charged_as_estimated(fake: FakeBursar) -> None:
     price = Metering("token", quantity=tokens, estimate=100)
     stream = ChargedModel(fake.async_client(), price, Fake([text("Deep.")])).stream_response("", "How deep?")
