@@ -98,7 +98,7 @@ def _restore(parser: Parser) -> None:
 
 def _resume(parser: Parser) -> None:
     parser.add_argument("--apply", action="store_true", help="do it; without, what would be done is printed")
-    parser.add_argument("--look", action="store_true", help="have all payments that await something look as well")
+    parser.add_argument("--look", action="store_true", help="with --apply: have what awaits a provider look there too")
 
 
 def _import_model_prices(parser: Parser) -> None:

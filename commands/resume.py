@@ -68,6 +68,8 @@ class Finding:
 
 def run(given: argparse.Namespace) -> int:
     """Print what does not fit, and mend it where that is asked for; the status is 1 while something is not mended."""
+    if given.look and not given.apply:
+        raise CommandFailed("--look needs --apply: without it nothing is changed, and nothing looks at a provider.")
     with asking_the_database():
         found, left = asyncio.run(_resume(apply=given.apply, look=given.look))
     if not found:

@@ -71,6 +71,11 @@ def test_secret_file_that_cannot_be_read_ends_with_one_line(tmp_path: Path, caps
         assert capsys.readouterr().err.startswith("error: The secret file cannot be read:")
 
 
+def test_looking_at_providers_is_not_left_out_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", "--look"]) == 2
+    assert capsys.readouterr().err.startswith("error: --look needs --apply:")
+
+
 @pytest.mark.parametrize("currency", ["usd", "DOLLAR", ""])
 def test_report_on_a_currency_that_is_none_is_refused_and_never_empty(
     currency: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
