@@ -72,8 +72,8 @@ class BursarMiddleware:
             app: what is wrapped.
             client: what charges.
             principal: tells who sends a request; by its `Authorization` when left out, so give it where people are
-                known by
-                a cookie.
+                known by a cookie, or where their tokens are renewed: a request that comes again under another token
+                would be charged again.
             max_body: the most bytes that the body of a request with an `Idempotency-Key` may have; more is a 413.
         """
         self._app = app

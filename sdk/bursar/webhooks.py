@@ -62,8 +62,7 @@ def verify(
         body: as it came, before anything parses it.
         headers: of the request; their case does not matter.
         secrets: of the endpoint, `whsec_…`, or several while one is replaced; or its public key, `whpk_…`, which
-            needs the
-            extra `signatures`.
+            needs the extra `signatures`.
         tolerance: how old or how far ahead it may be.
         clock: the time, in seconds since 1970.
 
