@@ -28,22 +28,9 @@ def run(given: argparse.Namespace) -> int:
     url = given.database_url or read_settings().migration_database_url
     if given.keep is not None and given.keep < 1:
         raise CommandFailed("--keep takes 1 or more.")
-    database, owner, now = asyncio.run(connected(url, _place_and_time))
     try:
-        unfinished = folder.new(now)
-        address, secret = connection_arguments(url)
-        run_program(
-            "pg_basebackup",
-            *("--pgdata", str(unfinished / "data"), "--dbname", address, "--no-password"),
-            *("--checkpoint", "fast", "--wal-method", "stream", "--manifest-checksums", "SHA256"),
-            env=secret,
-        )
-        prove(unfinished / "data")
-        ended_at = asyncio.run(connected(url, _place_and_time))[-1]
-        base = folder.finish(unfinished, now=now, ended_at=ended_at, database=database, owner=owner)
-        sys.stdout.write(f"backup {folder.path / base.name}, verified, of {ended_at:%Y-%m-%d %H:%M:%S} UTC\n")
-        for dropped in folder.drop_all_but(given.keep) if given.keep else []:
-            sys.stdout.write(f"removed {folder.path / dropped.name}\n")
+        with folder.alone():
+            ended_at = _take(folder, url, given.keep)
     except OSError as error:
         raise CommandFailed(f"The backup cannot be written: {error}") from error
     segment = asyncio.run(connected(url, archived_segment))
@@ -55,6 +42,26 @@ def run(given: argparse.Namespace) -> int:
         "only: set archive_mode and archive_command (docs/runbooks/restoring-a-backup.md).\n"
     )
     return 1
+
+
+def _take(folder: BackupFolder, url: str, keep: int | None) -> datetime:
+    """Take a base backup and remove older ones; returns until when it goes."""
+    database, owner, now = asyncio.run(connected(url, _place_and_time))
+    unfinished = folder.new(now)
+    address, secret = connection_arguments(url)
+    run_program(
+        "pg_basebackup",
+        *("--pgdata", str(unfinished / "data"), "--dbname", address, "--no-password"),
+        *("--checkpoint", "fast", "--wal-method", "stream", "--manifest-checksums", "SHA256"),
+        env=secret,
+    )
+    prove(unfinished / "data")
+    ended_at = asyncio.run(connected(url, _place_and_time))[-1]
+    base = folder.finish(unfinished, now=now, ended_at=ended_at, database=database, owner=owner)
+    sys.stdout.write(f"backup {folder.path / base.name}, verified, of {ended_at:%Y-%m-%d %H:%M:%S} UTC\n")
+    for dropped in folder.drop_all_but(keep) if keep else []:
+        sys.stdout.write(f"removed {folder.path / dropped.name}\n")
+    return ended_at
 
 
 async def _place_and_time(connection: asyncpg.Connection) -> tuple[str, str, datetime]:

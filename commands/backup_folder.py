@@ -4,18 +4,20 @@ A base is PostgreSQL's own copy of the cluster, with a manifest by which it is v
 segment of its WAL, compressed, so that a base can be brought forward to any later moment.
 """
 
+import contextlib
+import fcntl
 import json
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from commands.failure import CommandFailed
 
-WAL, DATA, DESCRIPTION, UNFINISHED = "wal", "data", "backup.json", ".unfinished"
+WAL, DATA, DESCRIPTION, UNFINISHED, LOCK = "wal", "data", "backup.json", ".unfinished", ".lock"
 #: Timeline, then the number of the segment in two parts: PostgreSQL's names, for segments of 16 MB.
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})\.gz")
 SEGMENTS_PER_FILE_NUMBER = 256
@@ -75,6 +77,21 @@ class BackupFolder:
     def data(self, name: str) -> Path:
         """Return the copy of the cluster that a base is."""
         return self.path / name / DATA
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other backups out of the folder: each removes what it finds unfinished. A process that dies lets go.
+
+        Raises:
+            CommandFailed: another one is running.
+        """
+        self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        with (self.path / LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CommandFailed(f"Another backup into {self.path} is running. Wait until it ends.") from None
+            yield
 
     def new(self, now: datetime) -> Path:
         """Make the folder of a base that has yet to be taken; one that was not finished before is removed."""

@@ -10,6 +10,7 @@ import pytest
 from commands.backup_folder import BackupFolder, archive_command, missing_segment, restore_command
 from commands.cluster import connection_arguments, require_readable
 from commands.failure import CommandFailed
+from manage import main
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SEGMENT = "000000010000000000000007"
@@ -50,6 +51,19 @@ def test_base_that_was_not_finished_is_none(folder: BackupFolder) -> None:
     with pytest.raises(CommandFailed, match="There is no backup in"):
         folder.base_for(None)
     assert [base.name for base in folder.bases()] == []
+
+
+def test_backup_does_not_remove_what_another_one_is_taking(
+    folder: BackupFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with folder.alone():
+        unfinished = folder.new(NOON)
+        given = ["backup", "--to", str(folder.path), "--database-url", "postgresql://nobody@127.0.0.1:1/none"]
+        assert main(given) == 2
+        assert capsys.readouterr().err == f"error: Another backup into {folder.path} is running. Wait until it ends.\n"
+        assert unfinished.exists()
+    with folder.alone():
+        assert [base.name for base in folder.bases()] == []
 
 
 def test_description_that_cannot_be_read_is_said(folder: BackupFolder) -> None:
