@@ -96,7 +96,16 @@ def configured(api_key: str | None, base_url: str | None) -> tuple[Secret, str]:
         raise ConfigurationError("There is no address of the API: give base_url, or set BURSAR_API_URL.")
     if not url.startswith(("http://", "https://")):
         raise ConfigurationError("The address of the API must begin with https:// or http://.")
+    if not _has_host(url):
+        raise ConfigurationError("The address of the API must have the form https://HOST or https://HOST:PORT.")
     return Secret(key), url.rstrip("/").removesuffix("/api/v1")
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(httpx2.URL(url).host)
+    except httpx2.InvalidURL:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

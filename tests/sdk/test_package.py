@@ -176,6 +176,12 @@ async def test_the_key_never_shows_itself(caplog: pytest.LogCaptureFixture) -> N
         pickle.dumps(client)
 
 
+@pytest.mark.parametrize("address", ["https://", "https://bursar.example:port", "https://[::1", "http://a\u2028b"])
+def test_address_that_cannot_be_one_is_refused_at_once(address: str) -> None:
+    with pytest.raises(bursar.ConfigurationError, match="must have the form"):
+        bursar.Bursar(KEY, base_url=address)
+
+
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BURSAR_API_KEY", KEY)
     monkeypatch.setenv("BURSAR_API_URL", "https://bursar.test/api/v1/")
