@@ -85,7 +85,14 @@ async def _told_everywhere(client: Client, give_up_at: float) -> None:
     """Wait until every task queue knows the current build: until then one may still give work to the old one."""
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
     while True:
-        answer = await client.workflow_service.describe_worker_deployment(request)
+        try:
+            answer = await client.workflow_service.describe_worker_deployment(request)
+        except RPCError as error:
+            raise CommandFailed(
+                f"The build is current, and Temporal does not say whether every task queue knows it: {error.message}. "
+                "Repeat this.",
+                status=1,
+            ) from error
         state = answer.worker_deployment_info.routing_config_update_state
         if state != RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS:
             return
