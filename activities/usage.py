@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -235,9 +235,9 @@ async def _told(
         if not isinstance(outcome.error, OtherEvent):
             continue
         if place not in began or began[place] in same:
-            told[place] = replace(outcome, status=Status.DUPLICATE, error=None)
+            told[place] = outcome._replace(status=Status.DUPLICATE, error=None)
         else:
-            told[place] = replace(outcome, error=OtherEvent(_REUSED.format(id=calls[place]["id"])))
+            told[place] = outcome._replace(error=OtherEvent(_REUSED.format(id=calls[place]["id"])))
     return told
 
 

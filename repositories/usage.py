@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -38,6 +38,9 @@ _COLUMNS = (
 )
 #: The columns of an event that its sender and the rating fill, in the order of the table.
 NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
+#: What all events of a request have alike, and is sent once.
+_ALIKE = ("received_at", "sent_by", "key_id")
+_OWN_COLUMNS = ", ".join(column for column in _COLUMNS.split(", ") if column.split()[0] not in _ALIKE)
 _VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
@@ -52,6 +55,7 @@ _SUMS = ", ".join(
         *(f"coalesce(sum({name}), 0) AS {name}" for name in _PICO),
     )
 )
+_SUMS_OF_SUMS = _SUMS.replace("count(*)", "sum(events)::bigint")
 #: What days keep, added up from all events that there are.
 DAYS_OF_EVENTS = f"""
     SELECT org_id, dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS}
@@ -65,21 +69,23 @@ _ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _
 # always in the same order of tables, and within one in the order of their keys: they wait, and never in a circle.
 _RECORD = f"""
     WITH sent AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset($2::jsonb) AS sent (
+        SELECT * FROM json_to_recordset($2::json) AS sent (
             content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[], charged_month date,
             billed_sources text[], billed_refs text[], billed_quantities numeric[], billed_pico numeric[],
             use_id text, use_purchase text, use_agent text, use_payee text, use_meter text, use_quantity bigint,
-            use_unit_minor bigint, use_bps bigint, due_at timestamptz, {_COLUMNS}
+            use_unit_minor bigint, use_bps bigint, due_at timestamptz, {_OWN_COLUMNS}
         )
     ), fresh AS (
         INSERT INTO usage_digests (digest, content)
         SELECT digest, content FROM sent WHERE NOT refused ORDER BY digest
         ON CONFLICT DO NOTHING RETURNING digest
     ), accepted AS MATERIALIZED (
-        SELECT sent.*, uuidv7() AS id, (occurred_at AT TIME ZONE 'UTC')::date AS day, {_TOKENS_OF_USAGE}
+        SELECT sent.*, $4::timestamptz AS received_at, $5::text AS sent_by, $6::text AS key_id, uuidv7() AS id,
+            (occurred_at AT TIME ZONE 'UTC')::date AS day, {_TOKENS_OF_USAGE}
         FROM sent JOIN fresh USING (digest)
     ), written AS (
-        INSERT INTO usage_events (org_id, id, {NAMES}) SELECT $1, id, {NAMES} FROM accepted
+        INSERT INTO usage_events (org_id, id, {NAMES})
+        SELECT $1, id, {NAMES.replace(" meters", " coalesce(meters, '{}')")} FROM accepted
     ), agreed AS (
         INSERT INTO marketplace_agreed_uses (id, org_id, purchase_id, agent_id, payee_org_id, meter, quantity,
             unit_minor, creator_bps, agreed_at)
@@ -104,7 +110,7 @@ _RECORD = f"""
             pico = kept.pico + excluded.pico
     ), readings AS MATERIALIZED (
         SELECT read.*, accepted.occurred_at, accepted.id, accepted.day
-        FROM jsonb_to_recordset($3::jsonb) AS read (
+        FROM json_to_recordset($3::json) AS read (
             digest uuid, meter bigint, aggregation text, dimension text, value text, quantity numeric, member uuid
         ) JOIN accepted USING (digest)
     ), members AS (
@@ -138,9 +144,12 @@ _RECORD = f"""
             latest_at = greatest(kept.latest_at, excluded.latest_at),
             latest_id = CASE WHEN (excluded.latest_at, excluded.latest_id) > (kept.latest_at, kept.latest_id)
                 THEN excluded.latest_id ELSE kept.latest_id END
+    ), alike AS (
+        SELECT day, currency, {", ".join(DIMENSIONS)}, {_SUMS} FROM accepted
+        GROUP BY day, currency, {", ".join(DIMENSIONS)}
     ), added AS MATERIALIZED (
-        SELECT dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS}
-        FROM accepted CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
+        SELECT dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS_OF_SUMS}
+        FROM alike CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
         GROUP BY 1, 2, 3, 4
     ), days AS (
         INSERT INTO usage_days (org_id, dimension, day, value, currency, {", ".join(_COUNTED)})
@@ -158,8 +167,7 @@ _NUMBER = re.compile(r'"\\u0000([^"]+)"')
 _KNOWN = "SELECT digest, content FROM usage_digests WHERE digest = ANY($1::uuid[])"
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The outcome of an event.
 
     Attributes:
@@ -176,20 +184,28 @@ async def record(
     org_id: str,
     rows: Sequence[Mapping[str, object]],
     readings: Sequence[Mapping[str, object]] = (),
+    *,
+    received_at: datetime,
+    sent_by: str,
+    key_id: str | None = None,
 ) -> dict[UUID, Recorded]:
     """Write the events that are new and not refused, with what they add to their days, in one statement.
 
     Args:
         connection: of the platform's role, inside of a transaction.
         org_id: whose events they are.
-        rows: columns of `usage_events`, with `content` and `refused`; each digest once. Those that are charged have
-            `charged_meters`, `charged_quantities` and `charged_month`; where that is for the use of an agent, they are
-            empty, and what was agreed stands in `use_…`. Those that are billed have `bill_month`, `bill`, and what they
-            add to its sums: `billed_sources`, `billed_refs`, `billed_quantities`, `billed_pico`.
+        rows: other columns of `usage_events` that are not null, with `content` and `refused`; each digest once. Those
+            that are charged have `charged_meters`, `charged_quantities` and `charged_month`; where that is for the use
+            of an agent, they are empty, and what was agreed stands in `use_…`. Those that are billed have `bill_month`,
+            `bill`, and what they add to its sums: `billed_sources`, `billed_refs`, `billed_quantities`, `billed_pico`.
         readings: what meters read of them, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
             `value`, `quantity`, `member`.
+        received_at: when they came in.
+        sent_by: who sent them.
+        key_id: by which API key.
     """
-    answers = await connection.fetch(_RECORD, org_id, _document(rows), _document(readings))
+    documents = _document(rows), _document(readings)
+    answers = await connection.fetch(_RECORD, org_id, *documents, received_at, sent_by, key_id)
     found = {row["digest"]: Recorded(row["id"], row["known"]) for row in answers}
     # Accepted by another request while this one waited for it: the statement began before, and does not see it.
     unseen = [digest for digest, recorded in found.items() if recorded.id is None and recorded.known is None]

@@ -5,9 +5,8 @@ transaction: what was accepted is durable when its answer is sent, and a request
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,8 +32,6 @@ from services.usage_bill import put_on_bills
 from services.usage_judge import Context, Delivery, Judged, Said, context_of, judge
 
 _OTHER = "An event with this source and id was accepted before with other content. Give each event its own id."
-_COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
-_cost_values = attrgetter(*_COST)
 
 
 class Status(StrEnum):
@@ -45,8 +42,7 @@ class Status(StrEnum):
     INVALID = "invalid"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The outcome of one event of a request.
 
     Attributes:
@@ -101,8 +97,9 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
             outcomes.append(Outcome(status=Status.INVALID, error=each))
             continue
         assert digest is not None
-        own = judged.get((digest, each.content), chosen[digest])
-        number = recorded[digest].id if own is chosen[digest] else None
+        best = chosen[digest]
+        own = judged.get((digest, each.content), best)
+        number = recorded[digest].id if own is best else None
         outcomes.append(_outcome(each, own, number, known.get(digest)))
         if number is not None:
             known.setdefault(digest, each.content)
@@ -126,11 +123,19 @@ async def _write(session: AsyncSession, context: Context, judged: Sequence[Judge
     readings = [
         _reading(each.digest, reading, name) for each in judged for reading in each.readings for name in reading.values
     ]
-    sent_by = delivery.actor.qualified()
-    rows = [_row(delivery, sent_by, each, context.terms.time_zone) for each in judged]
+    rows = [_row(delivery, each, context.terms.time_zone) for each in judged]
     if context.in_arrears:
         await put_on_bills(session, context, judged, rows)
-    return await usage.record(connection, delivery.org_id, rows, readings)
+    return await usage.record(
+        connection,
+        delivery.org_id,
+        rows,
+        readings,
+        received_at=delivery.at,
+        sent_by=delivery.actor.qualified(),
+        # A link's session has no key of its own, and spends as one of its principal.
+        key_id=delivery.actor.key_id if delivery.key is None else delivery.key.key_id,
+    )
 
 
 def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:
@@ -154,29 +159,36 @@ def _reading(digest: UUID, reading: Reading, dimension: str) -> dict[str, object
     }
 
 
-def _row(delivery: Delivery, sent_by: str, judged: Judged, time_zone: str) -> dict[str, object]:
-    event = judged.event
-    return {
+def _row(delivery: Delivery, judged: Judged, time_zone: str) -> dict[str, object]:
+    """Return the columns of an event without empty ones: what is left out is neither written nor read."""
+    event, cost = judged.event, judged.cost
+    row: dict[str, object] = {
         **event.attributes,
         "content": event.content,
         "refused": judged.refusal is not None,
         "digest": judged.digest,
         "occurred_at": event.occurred_at,
-        "received_at": delivery.at,
         "source": event.source,
         "event_id": event.id,
         "type": event.type,
-        "subject": event.subject,
         "action": event.action,
-        "sent_by": sent_by,
-        # A link's session has no key of its own, and spends as one of its principal.
-        "key_id": delivery.actor.key_id if delivery.key is None else delivery.key.key_id,
         "data": event.data,
-        "usage": None if judged.call is None else judged.call.usage.to_json(),
-        **({} if judged.cost is None else dict(zip(_COST, _cost_values(judged.cost), strict=True))),
-        "meters": [reading.meter for reading in judged.readings],
-        **_charge(delivery, judged, time_zone),
     }
+    if event.subject is not None:
+        row["subject"] = event.subject
+    if judged.call is not None:
+        row["usage"] = judged.call.usage.to_json()
+    if cost is not None:
+        row["currency"], row["cost_pico"] = cost.currency, cost.cost_pico
+        row["creator_pico"], row["platform_pico"] = cost.creator_pico, cost.platform_pico
+        row["rated_by"], row["price_ref"] = cost.rated_by, cost.price_ref
+        if cost.creator_org_id is not None:
+            row["creator_org_id"] = cost.creator_org_id
+    if judged.readings:
+        row["meters"] = [reading.meter for reading in judged.readings]
+    if judged.use is not None or judged.charging:
+        row |= _charge(delivery, judged, time_zone)
+    return row
 
 
 def _charge(delivery: Delivery, judged: Judged, time_zone: str) -> Mapping[str, object]:
@@ -197,10 +209,11 @@ def _charge(delivery: Delivery, judged: Judged, time_zone: str) -> Mapping[str, 
 
 def _outcome(event: UsageEvent, judged: Judged, number: UUID | None, known: int | None) -> Outcome:
     """Return what became of an event, given its number where it was written, and what was known under its id."""
-
-    def of(status: Status, error: DomainError | None = None, id: str | None = None) -> Outcome:
-        return Outcome(status=status, id=id, error=error, source=event.source, event_id=event.id)
-
+    said = event.source, event.id
     if known is not None:
-        return of(Status.DUPLICATE) if event.content == known else of(Status.INVALID, OtherEvent(_OTHER))
-    return of(Status.INVALID, judged.refusal) if number is None else of(Status.ACCEPTED, id=uuid_id("uev", number))
+        if event.content == known:
+            return Outcome(Status.DUPLICATE, None, None, *said)
+        return Outcome(Status.INVALID, None, OtherEvent(_OTHER), *said)
+    if number is None:
+        return Outcome(Status.INVALID, None, judged.refusal, *said)
+    return Outcome(Status.ACCEPTED, uuid_id("uev", number), None, *said)

@@ -32,16 +32,16 @@ async def database(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]
 
 
 async def write(session: AsyncSession, *names: str, org_id: str = "org_1") -> None:
-    texts = ("source", "event_id", "type", "action", "sent_by")
+    texts = ("source", "event_id", "type", "action")
     rows = [
         {
             **dict.fromkeys(texts, name),
             **{"digest": digest_of(org_id, "feed", name), "content": 1, "refused": False, "data": {}, "meters": []},
-            **{"occurred_at": NOW, "received_at": NOW},
+            "occurred_at": NOW,
         }
         for name in names
     ]
-    await record(await driver_connection(session), org_id, rows)
+    await record(await driver_connection(session), org_id, rows, received_at=NOW, sent_by="feed")
 
 
 async def read(database: Database, after: Place, limit: int = 100) -> tuple[list[str], Place]:
