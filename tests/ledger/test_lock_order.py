@@ -11,6 +11,7 @@ from domain.accounts import Account
 from domain.errors import InsufficientFunds
 from ledger.gateway import Ledger, NewTransfer, Posting
 from ledger.spending import Spending
+from ledger.spends import Outcome
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 from tests.support.locks import stripes_that_are_locked
@@ -133,6 +134,54 @@ async def test_pitfall_33_who_waits_for_an_organization_keeps_no_stripe(
         kept = await stripes_that_are_locked(owner)
     await task
     assert kept == []
+    await books.assert_proven()
+
+
+async def charging(books: Books) -> Account:
+    """Make an organization that has charged before, so that the platform's account is there and a charge is plain."""
+    credits = await books.org(100)
+    await Spending(books.connections[0], credits.path.split("/")[1]).charge(spend(1), at=NOW)
+    return credits
+
+
+async def test_charges_of_one_organization_wait_in_a_line_and_not_all_for_its_balance(
+    quiet: tuple[Books, asyncpg.Connection],
+) -> None:
+    """Who waits for the balance itself is woken by each commit, and waits again: one is enough."""
+    books, owner = quiet
+    busy = await charging(books)
+    waiting = books.connections[1:5]
+    async with owner.transaction():
+        await owner.execute(
+            "SELECT FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE a.path = $1 FOR UPDATE",
+            busy.path,
+        )
+        tasks = []
+        for connection in waiting:
+            charged = Spending(connection, busy.path.split("/")[1]).charge(spend(1), at=NOW)
+            tasks.append(asyncio.ensure_future(charged))
+            await waits(owner, connection)
+        kinds = await owner.fetch(
+            "SELECT locktype FROM pg_locks WHERE NOT granted AND pid = ANY ($1::integer[]) ORDER BY locktype",
+            [connection.get_server_pid() for connection in waiting],
+        )
+    assert [(await task).outcome for task in tasks] == [Outcome.CHARGED] * len(waiting)
+    assert [row["locktype"] for row in kinds] == ["advisory", "advisory", "advisory", "transactionid"]
+    await books.assert_proven()
+
+
+async def test_who_holds_the_balance_charges_without_waiting_for_the_line(
+    quiet: tuple[Books, asyncpg.Connection],
+) -> None:
+    books, owner = quiet
+    busy = await charging(books)
+    holder, other = (Spending(connection, busy.path.split("/")[1]) for connection in books.connections[:2])
+    async with books.connections[0].transaction():
+        await books.clients[0].lock_balances([busy])
+        task = asyncio.ensure_future(other.charge(spend(1), at=NOW))
+        await waits(owner, books.connections[1])
+        assert (await holder.charge(spend(2), at=NOW)).outcome is Outcome.CHARGED
+    assert (await task).available_minor == 96
     await books.assert_proven()
 
 
