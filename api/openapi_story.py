@@ -46,8 +46,9 @@ _SLOT_PAYMENT = _CREDIT_PAYMENT | {
 }
 _INVOICE: Json = {
     **{"status": "open", "currency": "USD", "subtotal": "100.00", "tax": "19.00", "total": "119.00"},
-    **{"granted_credits": "0.00", "taxed_credits": "0.00", "applied_credits": "0.00", "credited": "0.00"},
-    **{"written_off": "0.00", "paid": "0.00", "due": "119.00", "number": "INV-2026-000017", "paused_for": None},
+    **{"granted_credits": "0.00", "taxed_credits": "0.00", "applied_credits": "0.00", "rounding": "0.00"},
+    **{"credited": "0.00", "written_off": "0.00", "paid": "0.00", "due": "119.00"},
+    **{"number": "INV-2026-000017", "paused_for": None},
     **{"issued_at": "2026-02-01T00:00:00Z", "due_at": "2026-02-15T00:00:00Z", "discarded_at": None, "discounts": []},
     "lines": [
         {
@@ -135,6 +136,7 @@ SCHEMAS: dict[str, Json] = {
         **{"currency": "USD", "charges": "100.00", "volume": "100.00", "discount": "0.00", "usage": "100.00"},
         **{"shortfall": "0.00", "net": "100.00", "granted_credits": "0.00", "taxed_credits": "0.00"},
         **{"subtotal": "100.00", "tax": "19.00", "total": "119.00", "applied_credits": "0.00", "due": "119.00"},
+        "rounding": "0.00",
         **{"period": "2026-01", "lines": [{"description": "Usage", "quantity": 1, "amount": "100.00"}]},
     },
     "CollectionView": {"status": "scheduled", "dunning_days": [3, 7, 14], "failure": None, "failure_code": None},

@@ -149,6 +149,7 @@ _PLATFORM_KINDS = {
     "exchange": AccountKind.EQUITY,
     "corrections": AccountKind.EXPENSE,
     "bad_debt": AccountKind.EXPENSE,
+    "rounding": AccountKind.EXPENSE,
 }
 _PLATFORM_FAMILIES = {"revenue": AccountKind.REVENUE, "tax": AccountKind.LIABILITY, "fees": AccountKind.EXPENSE}
 
@@ -158,8 +159,8 @@ def platform(stream: str, asset: str) -> Account:
 
     Args:
         stream: `credit_issuance`, `credit_redemption`, `slot_issuance`, `commission`, `deferred_revenue`,
-            `deferred_subscriptions`, `payable`, `promotions`, `breakage`, `exchange`, `corrections`, `bad_debt`, or a
-            member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
+            `deferred_subscriptions`, `payable`, `promotions`, `breakage`, `exchange`, `corrections`, `bad_debt`,
+            `rounding`, or a member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
         asset: the asset that it holds.
 
     Raises:

@@ -1,6 +1,7 @@
 """Credit notes: corrections of a finalised invoice.
 
-A note reduces first what is still due, then refunds what credits have paid, to their lots. Credits that were taxed when
+A note reduces first what is still due, then refunds what credits have paid, to their lots; the note that takes the last
+of an invoice that no payment has paid takes what was rounded off too. Credits that were taxed when
 they were sold come off before tax; they come back in proportion to what is credited of the invoice. What payments have
 paid is refunded first; then it is due again, and a note can reduce it.
 """
@@ -38,13 +39,14 @@ class CreditedCredits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """The amounts of a note: of what is due, of what credits paid, and the credits that are refunded."""
+    """The amounts of a note: of what is due, of what credits paid, of what was rounded off; the refunded credits."""
 
     amount_minor: int
     prepaid_minor: int
     prepaid_credits_minor: int
     granted_credits_minor: int
     taxed_credits_minor: int
+    rounded_minor: int = 0
 
     @property
     def credits_minor(self) -> int:
@@ -60,6 +62,8 @@ def note_of(
     amount_minor: int | None,
     currency: str,
     most_minor: int | None = None,
+    rounded_minor: int = 0,
+    unit_minor: int = 1,
 ) -> CreditNote:
     """Compute a credit note.
 
@@ -70,10 +74,12 @@ def note_of(
         amount_minor: with tax; None for all that is left.
         currency: of the invoice.
         most_minor: the maximum; None for all that is due or paid by credits.
+        rounded_minor: what is rounded off the invoice now.
+        unit_minor: what stays due is a multiple of it, or nobody could pay it.
 
     Raises:
         WrongInvoiceState: the invoice is a draft, void or uncollectible.
-        Invalid: the amount is not positive.
+        Invalid: the amount is not positive, or it leaves a part due that no provider can charge.
         ExceedsRemainder: it is more than is left, or nothing is.
     """
     if standing.status not in CREDITABLE:
@@ -81,7 +87,10 @@ def note_of(
             f"This invoice is {standing.status.value}. It cannot be credited.",
             extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
         )
+    not_credited = standing.total_minor - credited_minor
     remaining = standing.due_minor + credits.prepaid_minor
+    if remaining + rounded_minor == not_credited:
+        remaining = not_credited
     if most_minor is not None:
         remaining = min(remaining, most_minor)
     amount = remaining if amount_minor is None else amount_minor
@@ -93,9 +102,15 @@ def note_of(
             f"Only {left} {currency} of this invoice can be credited. Refund its payments first to credit more.",
             extra={"remaining": left, "currency": currency},
         )
-    prepaid = amount - min(amount, standing.due_minor)
+    due = min(amount, standing.due_minor)
+    if (standing.due_minor - due) % unit_minor:
+        least = format_amount(unit_minor, currency)
+        raise Invalid(
+            f"No payment can be made of the amount that would stay due. It must be a multiple of {least} {currency}.",
+            extra={"field": "amount"},
+        )
+    prepaid = min(amount - due, credits.prepaid_minor)
     back = part_of(credits.prepaid_credits_minor, prepaid, credits.prepaid_minor) if prepaid else 0
-    not_credited = standing.total_minor - credited_minor
     return CreditNote(
         amount_minor=amount,
         prepaid_minor=prepaid,
@@ -103,4 +118,5 @@ def note_of(
         granted_credits_minor=credits.granted_credits_minor if amount == not_credited else 0,
         # Without them the invoice would be larger by what they are worth, so they come back with each part of it.
         taxed_credits_minor=part_of(credits.taxed_credits_minor, amount, not_credited),
+        rounded_minor=amount - due - prepaid,
     )

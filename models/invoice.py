@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
 
+#: What needs no more payment of an invoice.
+_SETTLED = "paid_minor + prepaid_minor + rounded_minor + credited_minor + written_off_minor"
+
 
 class InvoiceRow(Base):
     """What an organization is asked to pay. Amounts are minor units of `currency`.
@@ -33,6 +36,8 @@ class InvoiceRow(Base):
         prepaid_minor: what purchased credits pay of the total, less what credit notes gave back of them, and
             `prepaid_credits_minor` these credits; `granted_minor` what granted ones took off before tax, and
             `taxed_minor` those that were taxed when they were sold.
+        rounded_minor: what is left off the rest of the total, because no provider can charge it, less what credit
+            notes took back of it.
         credited_minor: what credit notes took back.
         written_off_minor: what was given up.
         issued_at: when it was finalised; of a draft, when it was made. `due_at` is as long after it as there is to pay.
@@ -47,18 +52,19 @@ class InvoiceRow(Base):
     __table_args__ = (
         CheckConstraint(
             "least(paid_minor, subtotal_minor, tax_minor, prepaid_minor, granted_minor, credited_minor, "
-            "written_off_minor, prepaid_credits_minor, granted_credits_minor, taxed_minor, taxed_credits_minor) >= 0 "
+            "written_off_minor, prepaid_credits_minor, granted_credits_minor, taxed_minor, taxed_credits_minor, "
+            "rounded_minor) >= 0 "
             "AND total_minor = subtotal_minor + tax_minor "
-            "AND paid_minor + prepaid_minor + credited_minor + written_off_minor <= total_minor",
+            f"AND {_SETTLED} <= total_minor",
             name="amounts",
         ),
         CheckConstraint(
             "CASE status WHEN 'draft' THEN num_nonnulls(number, transfer_id, finalise_command_id) = 0 "
             "WHEN 'void' THEN paid_minor = 0 AND finalise_command_id IS NOT NULL "
             "ELSE finalise_command_id IS NOT NULL AND CASE status "
-            "WHEN 'open' THEN paid_minor + prepaid_minor + credited_minor + written_off_minor < total_minor "
-            "WHEN 'paid' THEN paid_minor + prepaid_minor + credited_minor + written_off_minor = total_minor "
-            "WHEN 'uncollectible' THEN paid_minor + prepaid_minor + credited_minor + written_off_minor = total_minor "
+            f"WHEN 'open' THEN {_SETTLED} < total_minor "
+            f"WHEN 'paid' THEN {_SETTLED} = total_minor "
+            f"WHEN 'uncollectible' THEN {_SETTLED} = total_minor "
             "AND written_off_minor > 0 ELSE false END END",
             name="status",
         ),
@@ -97,6 +103,7 @@ class InvoiceRow(Base):
     granted_credits_minor: Mapped[int] = mapped_column(server_default="0")
     taxed_minor: Mapped[int] = mapped_column(server_default="0")
     taxed_credits_minor: Mapped[int] = mapped_column(server_default="0")
+    rounded_minor: Mapped[int] = mapped_column(server_default="0")
     credited_minor: Mapped[int] = mapped_column(server_default="0")
     written_off_minor: Mapped[int] = mapped_column(server_default="0")
     lines: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
@@ -130,13 +137,15 @@ class CreditNoteRow(Base):
         parts: `[{"account", "tax", "amount_minor"}]`, what was taken back from which account of the platform; with
             `category` and `rate_e6` where several taxes of the invoice have that code.
         prepaid_minor: how much of the amount went back as credits, and `credits_minor` these credits.
+        rounded_minor: how much of it nobody had to pay, because it was rounded off the invoice.
     """
 
     __tablename__ = "credit_notes"
     __table_args__ = (
         CheckConstraint(
             "amount_minor > 0 AND amount_minor = net_minor + tax_minor "
-            "AND least(net_minor, tax_minor, prepaid_minor, credits_minor) >= 0 AND prepaid_minor <= amount_minor",
+            "AND least(net_minor, tax_minor, prepaid_minor, credits_minor, rounded_minor) >= 0 "
+            "AND prepaid_minor + rounded_minor <= amount_minor",
             name="amounts",
         ),
         Index("ix_credit_notes_invoice_id_id", "invoice_id", "id"),
@@ -154,6 +163,7 @@ class CreditNoteRow(Base):
     tax_minor: Mapped[int]
     prepaid_minor: Mapped[int]
     credits_minor: Mapped[int]
+    rounded_minor: Mapped[int] = mapped_column(server_default="0")
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     reason: Mapped[str]
     issued_at: Mapped[datetime]

@@ -38,7 +38,7 @@ def balance_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
         total_minor=row.total_minor,
         paid_minor=row.paid_minor,
         of_payment_minor=of_payment_minor,
-        settled_minor=row.prepaid_minor + row.credited_minor + row.written_off_minor,
+        settled_minor=row.prepaid_minor + row.rounded_minor + row.credited_minor + row.written_off_minor,
     )
 
 
@@ -110,7 +110,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
         name: columns[f"{name}_minor"]
         for name in (
             *("subtotal", "tax", "total", "prepaid", "prepaid_credits", "granted", "granted_credits"),
-            *("taxed", "taxed_credits"),
+            *("taxed", "taxed_credits", "rounded"),
         )
     }
     with translated(connection, lambda: None, row.org_id):

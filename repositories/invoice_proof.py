@@ -11,7 +11,8 @@ INVARIANTS = (
         SELECT org_id || ' ' || currency || ': due ' || coalesce(stated, 0) || ', receivable ' || coalesce(held, 0)
         FROM (
             SELECT org_id, currency,
-                sum(total_minor - paid_minor - prepaid_minor - credited_minor - written_off_minor) AS stated
+                sum(total_minor - paid_minor - prepaid_minor - rounded_minor - credited_minor - written_off_minor)
+                    AS stated
             FROM public.invoices WHERE status NOT IN ('draft', 'void') GROUP BY org_id, currency
         ) i
         FULL JOIN (
@@ -33,7 +34,8 @@ INVARIANTS = (
             coalesce(voided::text, 'nothing')
         FROM (
             SELECT i.id, i.subtotal_minor, i.tax_minor, i.status,
-                i.total_minor - i.prepaid_minor - coalesce(n.prepaid, 0) AS receivable, o.amount AS issued,
+                i.total_minor - i.prepaid_minor - i.rounded_minor - coalesce(n.settled, 0) AS receivable,
+                o.amount AS issued,
                 v.amount AS voided, (
                     SELECT sum(coalesce((l ->> 'net_minor')::numeric,
                         (l ->> 'quantity')::numeric * (l ->> 'unit_minor')::numeric))
@@ -45,7 +47,8 @@ INVARIANTS = (
             LEFT JOIN ledger.accounts a
                 ON a.path = 'org/' || i.org_id || '/receivable/' || i.currency AND a.asset = i.currency
             LEFT JOIN LATERAL (
-                SELECT sum(c.prepaid_minor) AS prepaid FROM public.credit_notes c WHERE c.invoice_id = i.id
+                SELECT sum(c.prepaid_minor + c.rounded_minor) AS settled FROM public.credit_notes c
+                WHERE c.invoice_id = i.id
             ) n ON true
             LEFT JOIN LATERAL (
                 SELECT -sum(e.amount) AS amount FROM ledger.entries e
@@ -140,6 +143,24 @@ INVARIANTS = (
             FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
             WHERE a.path LIKE 'platform/tax/%' GROUP BY a.path, a.asset
         ) h USING (code, currency)
+        WHERE coalesce(stated, 0) <> coalesce(held, 0)
+        """,
+    ),
+    Invariant(
+        name="the rounding account equals what is rounded off invoices",
+        table="public.invoices",
+        unit="invoices",
+        violations="""
+        SELECT currency || ': rounded off ' || coalesce(stated, 0) || ', in the books ' || coalesce(held, 0)
+        FROM (
+            SELECT currency, sum(rounded_minor) AS stated FROM public.invoices
+            WHERE status NOT IN ('draft', 'void') GROUP BY currency
+        ) i
+        FULL JOIN (
+            SELECT a.asset AS currency, -sum(b.posted) AS held
+            FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+            WHERE a.path = 'platform/rounding' GROUP BY a.asset
+        ) r USING (currency)
         WHERE coalesce(stated, 0) <> coalesce(held, 0)
         """,
     ),

@@ -24,7 +24,8 @@ _WHOLE = f"""
     FROM payments WHERE id = ANY(:ids)
     UNION ALL
     SELECT 6, 'invoice', i.id, i.org_id, NULL, coalesce(i.number, 'draft'), i.status,
-        i.total_minor - i.paid_minor - i.prepaid_minor - i.credited_minor - i.written_off_minor, i.currency,
+        i.total_minor - i.paid_minor - i.prepaid_minor - i.rounded_minor - i.credited_minor - i.written_off_minor,
+        i.currency,
         CASE WHEN EXISTS (SELECT FROM invoice_collections n WHERE n.invoice_id = i.id) THEN 'invoice/' || i.id END
     FROM invoices i WHERE i.id = ANY(:ids)
     UNION ALL

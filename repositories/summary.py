@@ -92,7 +92,7 @@ SELECT
     ) lots)::text AS expiring,
     (SELECT jsonb_agg(to_jsonb(due) ORDER BY due_at, id) FROM (
         SELECT id, number, currency, due_at, total_minor,
-            total_minor - paid_minor - prepaid_minor - credited_minor - written_off_minor AS due_minor
+            total_minor - paid_minor - prepaid_minor - rounded_minor - credited_minor - written_off_minor AS due_minor
         FROM invoices WHERE org_id = $1 AND status = 'open' ORDER BY due_at, id LIMIT {LISTED + 1}
     ) due)::text AS invoices
 """

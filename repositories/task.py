@@ -138,7 +138,8 @@ def _of_tenants(actor: Actor) -> list[Select[Any]]:
         found.append(_evidence(ChargebackRow.org_id == org_id))
     if actor.may(Permission.PAY):
         bill = InvoiceRow
-        due = bill.total_minor - bill.paid_minor - bill.prepaid_minor - bill.credited_minor - bill.written_off_minor
+        settled = bill.prepaid_minor + bill.rounded_minor + bill.credited_minor + bill.written_off_minor
+        due = bill.total_minor - bill.paid_minor - settled
         title = func.coalesce(bill.number, bill.id)
         task = _task("invoice_due", bill.id, bill.org_id, title, bill.due_at, bill.currency, due)
         found.append(_some(task.where(bill.org_id == org_id, bill.status == "open"), bill.id))

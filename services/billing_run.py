@@ -237,7 +237,7 @@ async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
             "currency": row.currency,
         }
         kind = MailKind.INVOICE_SETTLED
-        if row.prepaid_minor < row.total_minor:
+        if row.prepaid_minor + row.rounded_minor < row.total_minor:
             due_at = row.due_at.astimezone(await invoices.clock(session, row))
             kind, values["due_on"] = MailKind.INVOICE_ISSUED, due_at.date().isoformat()
         await mail.queue(session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=kind, data=values)

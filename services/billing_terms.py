@@ -10,8 +10,10 @@ from domain.access import Actor
 from domain.billing_terms import BillingTerms, TermsVersion, check_terms, next_version
 from domain.text import rfc3339
 from models.billing_terms import BillingTermsRow
+from providers.payments.limits import check_recurring
 from repositories import audit, billing_terms, organization
 from repositories.command import made_by, other_request
+from services.provider_errors import provider_errors
 
 
 async def agree(
@@ -28,10 +30,13 @@ async def agree(
 
     Raises:
         NotFound: there is no such organization.
-        Invalid: the terms cannot be billed by.
+        Invalid: the terms cannot be billed by, or no provider can count the price of a plan.
         IdempotencyConflict: the command agreed others.
     """
     check_terms(terms)
+    with provider_errors():
+        for each in terms.plan_prices:
+            check_recurring(each.price.amount_minor, each.price.currency)
     await organization.lock(session, org_id)
     done = await made_by(session, BillingTermsRow, command_id)
     if done is not None:

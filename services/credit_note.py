@@ -22,6 +22,7 @@ from runtime.identity import new_id
 from services import approval, subscription_refund
 from services.credit_lot import ByHand, is_for_two
 from services.invoice import post
+from services.invoice_finalise import unit_of
 
 
 async def for_two(
@@ -41,11 +42,8 @@ async def for_two(
     """
     if by_hand is None or await command.made_by(session, CreditNoteRow, command_id) is not None:
         return None
-    asked = row.total_minor - row.credited_minor if amount_minor is None else amount_minor
-    credited = row.credited_minor + asked
-    taxed = part_of(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
-    granted = row.granted_minor if credited >= row.total_minor else 0
-    content = content_above(by_hand.two_above, credited + taxed + granted, row.currency)
+    worth = worth_minor(row, row.total_minor - row.credited_minor if amount_minor is None else amount_minor)
+    content = content_above(by_hand.two_above, worth, row.currency)
     if content is not None:
         return content
     try:
@@ -56,7 +54,14 @@ async def for_two(
         session, by_hand, org_id=row.org_id, amount_minor=credits, command_id=command_id, now=now
     ):
         return None
-    return content_of(credited + taxed + granted, row.currency)
+    return content_of(worth, row.currency)
+
+
+def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
+    """Return what an invoice's notes come to with one more, and what credits that come back with them took off."""
+    credited = row.credited_minor + amount_minor
+    taxed = part_of(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
+    return credited + taxed + (row.granted_minor if credited + row.rounded_minor >= row.total_minor else 0)
 
 
 def _note(row: InvoiceRow, amount_minor: int | None, most_minor: int | None = None) -> CreditNote:
@@ -73,6 +78,8 @@ def _note(row: InvoiceRow, amount_minor: int | None, most_minor: int | None = No
         amount_minor=amount_minor,
         currency=row.currency,
         most_minor=most_minor,
+        rounded_minor=row.rounded_minor,
+        unit_minor=unit_of(invoice_line.lines_of(row), row.currency),
     )
 
 
@@ -100,7 +107,7 @@ async def issue(
         ApprovalRequired: they have not.
         NotFound: there is no such invoice.
         WrongInvoiceState: the invoice is a draft, void or uncollectible.
-        Invalid: the amount is not positive.
+        Invalid: the amount is not positive, or it leaves a part due that no provider can charge.
         ExceedsRemainder: the amount is more than is left; `remaining` says how much is left.
         IdempotencyConflict: the command issued another one.
     """
@@ -147,10 +154,12 @@ async def issue(
         credits=note.prepaid_credits_minor,
         prepaid_minor=note.prepaid_minor,
     )
+    postings += booking.rounded(row.org_id, row.currency, note.rounded_minor, back=True)
     note_id = new_id("crn")
     posted = await post(session, row, postings, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
     row.credited_minor += note.amount_minor
     row.prepaid_minor -= note.prepaid_minor
+    row.rounded_minor -= note.rounded_minor
     row.prepaid_credits_minor -= note.prepaid_credits_minor
     row.granted_credits_minor -= note.granted_credits_minor
     row.taxed_credits_minor -= note.taxed_credits_minor
@@ -174,6 +183,7 @@ async def issue(
         tax_minor=tax,
         prepaid_minor=note.prepaid_minor,
         credits_minor=note.credits_minor,
+        rounded_minor=note.rounded_minor,
         parts=[part.as_stored() for part in parts],
         reason=reason,
         issued_at=now,

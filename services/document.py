@@ -54,7 +54,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
     number = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
     # Credit notes give back what credits had paid; on the day it was issued it was paid.
-    given_back = sum(note.prepaid_minor for note in await credit_notes.of_invoice(session, row.id))
+    notes = await credit_notes.of_invoice(session, row.id)
     of_lines, taxes = _taxes(row)
     return Document(
         kind=DocumentKind.INVOICE,
@@ -69,7 +69,8 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         taxes=taxes,
         reductions=tuple(_reductions(row)),
         includes_tax=row.includes_tax,
-        prepaid_minor=row.prepaid_minor + given_back,
+        prepaid_minor=row.prepaid_minor + sum(note.prepaid_minor for note in notes),
+        rounded_minor=row.rounded_minor + sum(note.rounded_minor for note in notes),
         note=row.note,
     )
 
@@ -112,6 +113,7 @@ async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNot
             for tax, net in found.items()
             if tax is not None
         ),
+        rounded_minor=note.rounded_minor,
         reference=reference,
     )
 

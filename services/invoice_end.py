@@ -65,6 +65,7 @@ async def void(
         credits=row.prepaid_credits_minor,
         prepaid_minor=row.prepaid_minor,
     )
+    postings += booking.rounded(row.org_id, row.currency, row.rounded_minor, back=True)
     posted = await post(session, row, postings, step="void", kind="invoice.voided", now=now)
     await invoice.write_void(session, row, posted.transfer_id, command_id, now)
     await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **details_of(row)}, row.org_id)

@@ -11,7 +11,7 @@ from domain.ids import invoice_transfer_key
 from domain.invoice import booking
 from domain.invoice.arithmetic import InvoiceSums, sums_of
 from domain.invoice.booking import InvoicePosting
-from domain.invoice.lines import InvoiceLine, total_of
+from domain.invoice.lines import SUBSCRIPTIONS, InvoiceLine, total_of
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import entity_of
 from domain.invoice.state import InvoiceStatus
@@ -19,6 +19,7 @@ from domain.tax.rates import AppliedTax
 from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
+from providers.payments.limits import charge_unit
 from repositories import alert, invoice, invoice_line
 from repositories.invoice import CreditsAtHand, Finalised
 from runtime.database import driver_connection
@@ -97,6 +98,7 @@ def worked_out(
         taxed_minor=rules.worth(at_hand.taxed, row.currency),
         taxed_includes_tax=rules.credit_includes_tax,
         purchased_minor=rules.worth(at_hand.untaxed, row.currency),
+        unit_minor=unit_of(lines, row.currency),
     )
     columns = {
         "lines": invoice_line.finalised_as_stored(lines, sums.net_minor, treatment.taxes),
@@ -121,6 +123,7 @@ def worked_out(
         "tax_minor": sums.tax_minor,
         "total_minor": sums.total_minor,
         "prepaid_minor": sums.prepaid_minor,
+        "rounded_minor": sums.rounded_minor,
         "prepaid_credits_minor": rules.credits_for(sums.prepaid_minor),
         "granted_minor": sums.granted_minor,
         "granted_credits_minor": rules.credits_for(sums.granted_minor),
@@ -137,6 +140,11 @@ def worked_out(
     )
 
 
+def unit_of(lines: Sequence[InvoiceLine], currency: str) -> int:
+    """Return what the due amount is a multiple of; a subscription's provider has charged the total that it counted."""
+    return 1 if any(line.stream == SUBSCRIPTIONS for line in lines) else charge_unit(currency)
+
+
 def _postings(
     row: InvoiceRow,
     lines: Sequence[InvoiceLine],
@@ -147,6 +155,7 @@ def _postings(
 ) -> list[InvoicePosting]:
     nets = [(line.stream, tax, net) for line, tax, net in zip(lines, taxes, sums.net_minor, strict=True)]
     postings = booking.issued(row.org_id, row.currency, booking.parts_of(nets, sums.taxes))
+    postings += booking.rounded(row.org_id, row.currency, sums.rounded_minor)
     return postings + booking.applied(
         row.org_id,
         row.currency,

@@ -180,6 +180,7 @@ def upcoming(found: Mapping[str, Any], prefs: Prefs) -> Upcoming:
         ("Tax", found["tax"]),
         ("With tax", found["total"]),
         ("Paid by other credits", found["applied_credits"]),
+        ("Rounded off", found["rounding"]),
     )
     discounted = decimal(found["discount"]) != 0
     shown = [part for part in parts if decimal(part[1]) and (discounted or part != parts[1])]

@@ -274,6 +274,7 @@ def _sums(invoice: Mapping[str, Any], prefs: Prefs) -> tuple[Sum, ...]:
         each(label, f"-{invoice[name]}")
         for name, label in (
             ("applied_credits", "Credits applied"),
+            ("rounding", "Rounded off"),
             ("credited", "Credit notes"),
             ("written_off", "Written off"),
             ("paid", "Paid"),

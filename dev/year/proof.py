@@ -147,6 +147,7 @@ class Proof:
         due = sum(
             row["total_minor"]
             - row["prepaid_minor"]
+            - row["rounded_minor"]
             - row["credited_minor"]
             - row["written_off_minor"]
             - paid.get(row["id"], 0)

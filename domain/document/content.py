@@ -141,6 +141,7 @@ class Document:
         issued_on, due_on: days in the buyer's time zone.
         prepaid_minor: what credits paid before the document was made (BT-113).
         paid_minor: what money had paid by then.
+        rounded_minor: what is left off the rest, because no provider can charge it (BT-114, with a minus).
         reference: the number of the invoice that a credit note is about, or of the statement that is corrected, or the
             id of the payment of a receipt.
         period: what a statement is about: first day, and the first day after it.
@@ -162,6 +163,7 @@ class Document:
     due_on: date | None = None
     prepaid_minor: int = 0
     paid_minor: int = 0
+    rounded_minor: int = 0
     reference: str | None = None
     period: tuple[date, date] | None = None
     balances: tuple[Balance, ...] = ()
@@ -212,7 +214,7 @@ class Document:
     @property
     def due_minor(self) -> int:
         """What was left to pay when the document was made."""
-        return self.total_minor - self.prepaid_minor - self.paid_minor
+        return self.total_minor - self.prepaid_minor - self.paid_minor - self.rounded_minor
 
     def as_stored(self) -> dict[str, Any]:
         """Return it as JSON holds it: days as `2026-11-30`, amounts as integers of minor units."""

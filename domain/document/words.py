@@ -39,6 +39,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "total": {"en": "Total", "de": "Gesamtbetrag"},
     "prepaid": {"en": "Paid with credits", "de": "Mit Guthaben bezahlt"},
     "paid": {"en": "Paid", "de": "Bezahlt"},
+    "rounded": {"en": "Rounded off", "de": "Abgerundet"},
     "due": {"en": "Amount due", "de": "Zu zahlen"},
     "credited": {"en": "Amount credited", "de": "Gutgeschriebener Betrag"},
     "corrected": {"en": "Amount taken back", "de": "Zurückgenommener Betrag"},

@@ -4,7 +4,8 @@ A line's net amount is rounded once and the lines add up; tax is rounded once pe
 (EN 16931, BR-CO-17). Discounts, credits that nobody paid for and credits that were taxed when they were sold come
 before tax, in that order; other purchased credits are a payment after it (BT-113). Where prices include the tax, it is
 taken out of each rate's sum and what is left is shared out over its lines; the tax is then within one minor unit of
-rate times net, which is what BR-CO-17 allows.
+rate times net, which is what BR-CO-17 allows. What is left to pay is rounded down to what providers can charge
+(BT-114).
 """
 
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ class InvoiceSums:
         taxed_minor: what credits took off that were taxed when they were sold, and `taxed_price_minor` the price of
             these credits; they differ where only one of the two includes tax.
         prepaid_minor: what purchased credits pay.
+        rounded_minor: what is left off the rest, because no provider can charge it.
     """
 
     net_minor: tuple[int, ...]
@@ -53,6 +55,7 @@ class InvoiceSums:
     taxed_minor: int
     taxed_price_minor: int
     prepaid_minor: int
+    rounded_minor: int = 0
 
     @property
     def subtotal_minor(self) -> int:
@@ -72,7 +75,7 @@ class InvoiceSums:
     @property
     def due_minor(self) -> int:
         """What is left to pay in money."""
-        return self.total_minor - self.prepaid_minor
+        return self.total_minor - self.prepaid_minor - self.rounded_minor
 
 
 def sums_of(
@@ -85,6 +88,7 @@ def sums_of(
     taxed_minor: int = 0,
     taxed_includes_tax: bool = False,
     purchased_minor: int = 0,
+    unit_minor: int = 1,
 ) -> InvoiceSums:
     """Work out an invoice.
 
@@ -97,6 +101,7 @@ def sums_of(
         taxed_minor: the price of the credits at hand that were taxed when they were sold.
         taxed_includes_tax: whether that price includes tax.
         purchased_minor: what the other purchased credits at hand are worth.
+        unit_minor: what is due is a multiple of it.
     """
     amounts = [line.amount_minor for line in lines]
     taken = []
@@ -109,6 +114,7 @@ def sums_of(
     taxed, price = _taxed_off(amounts, taxes, taxed_minor, includes_tax, taxed_includes_tax)
     nets, found = _taxed(_less(amounts, taxed), taxes, includes_tax)
     total = sum(nets) + sum(each.tax_minor for each in found)
+    prepaid = min(purchased_minor, total)
     return InvoiceSums(
         net_minor=tuple(nets),
         taxes=tuple(found),
@@ -116,7 +122,8 @@ def sums_of(
         granted_minor=granted,
         taxed_minor=taxed,
         taxed_price_minor=price,
-        prepaid_minor=min(purchased_minor, total),
+        prepaid_minor=prepaid,
+        rounded_minor=(total - prepaid) % unit_minor,
     )
 
 

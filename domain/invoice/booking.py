@@ -15,6 +15,8 @@ from domain.tax.rates import AppliedTax
 #: What credits pay of invoices. The invoice's revenue is above by it, and what was paid for the credits is revenue
 #: of its own once they are used, so the sum of both is what came in.
 APPLIED = "revenue/credits_applied"
+#: What is left off invoices, because no provider can charge it.
+ROUNDING = "rounding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,13 @@ def applied(
         InvoicePosting(revenue, receivable, prepaid_minor),
     ]
     return [posting for posting in postings if posting.amount_minor]
+
+
+def rounded(org_id: str, currency: str, amount_minor: int, *, back: bool = False) -> list[InvoicePosting]:
+    """Leave an amount off what is receivable, or, `back`, put it there again."""
+    off, receivable = accounts.platform(ROUNDING, currency), accounts.org_receivable(org_id, currency)
+    source, destination = (receivable, off) if back else (off, receivable)
+    return [InvoicePosting(source, destination, amount_minor)] if amount_minor else []
 
 
 def given_back(

@@ -45,7 +45,7 @@ class InvoiceBalance:
     """An invoice's total, and what of it is paid, in minor units.
 
     `of_payment_minor` is the part of `paid_minor` that one payment has brought. `settled_minor` is what no payment has
-    to bring: credits that were applied, credit notes, and what was given up.
+    to bring: credits that were applied, what was rounded off, credit notes, and what was given up.
     """
 
     status: InvoiceStatus

@@ -115,12 +115,18 @@ class _Writer:
         elif document.kind is DocumentKind.STATEMENT_CORRECTION:
             rows.append((labels["corrected"], document.total_minor, True))
         elif document.kind is DocumentKind.CREDIT_NOTE:
-            rows.append((labels["credited"], document.total_minor, True))
+            if document.rounded_minor:
+                rows.append((labels["rounded"], -document.rounded_minor, False))
+            rows.append((labels["credited"], document.due_minor, True))
         else:
             rows.append((labels["total"], document.total_minor, True))
             rows += [
                 (labels[name], -amount, False)
-                for name, amount in (("prepaid", document.prepaid_minor), ("paid", document.paid_minor))
+                for name, amount in (
+                    ("prepaid", document.prepaid_minor),
+                    ("paid", document.paid_minor),
+                    ("rounded", document.rounded_minor),
+                )
                 if amount
             ]
             if document.kind is DocumentKind.INVOICE:

@@ -83,6 +83,7 @@ def _terms(document: Document) -> dict[str, Any]:
         "BT-110": _money(document.tax_minor, document),
         "BT-112": _money(document.total_minor, document),
         "BT-113": _money(document.prepaid_minor + document.paid_minor, document),
+        "BT-114": _money(-document.rounded_minor, document) if document.rounded_minor else None,
         "BT-115": _money(document.due_minor, document),
     }
     if document.kind is DocumentKind.CREDIT_NOTE and document.reference:

@@ -54,6 +54,23 @@ def refund_unit(provider: str | None, currency: str) -> int:
     return 1
 
 
+def charge_unit(currency: str) -> int:
+    """Return what an amount must be a multiple of so that each provider which takes the currency can charge it."""
+    of_paypal = refund_unit("paypal", currency) if currency in currencies("paypal") else 1
+    return max(of_paypal, refund_unit("stripe", currency) if currency in MONEY else 1)
+
+
+def check_recurring(amount_minor: int, currency: str) -> None:
+    """Refuse the price of a plan that Stripe, which charges all subscriptions, could not count.
+
+    Raises:
+        ProviderRefused: the currency is none of Stripe's, or the price too precise.
+    """
+    from providers.payments.stripe.amounts import to_stripe
+
+    to_stripe(amount_minor, currency)
+
+
 def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
     """Refuse an amount that the provider would refuse, before a payment is made of it.
 

@@ -99,6 +99,7 @@ BEGIN
     SET status = p_status, lines = p_lines, discounts = p_discounts, taxes = p_taxes, party = p_party, is_proven = p_proven,
         subtotal_minor = (p_sums ->> 'subtotal')::bigint, tax_minor = (p_sums ->> 'tax')::bigint,
         total_minor = (p_sums ->> 'total')::bigint, prepaid_minor = (p_sums ->> 'prepaid')::bigint,
+        rounded_minor = coalesce((p_sums ->> 'rounded')::bigint, 0),
         prepaid_credits_minor = (p_sums ->> 'prepaid_credits')::bigint, granted_minor = (p_sums ->> 'granted')::bigint,
         granted_credits_minor = (p_sums ->> 'granted_credits')::bigint,
         taxed_minor = coalesce((p_sums ->> 'taxed')::bigint, 0),

@@ -56,11 +56,11 @@ BEGIN
         v_made := invoice_post(v_invoice, v_org, p -> 'accounts', p -> 'legs', p ->> 'key', v_at);
         INSERT INTO invoices (id, org_id, series, status, currency, subtotal_minor, tax_minor, total_minor, paid_minor,
             prepaid_minor, prepaid_credits_minor, granted_minor, granted_credits_minor, taxed_minor, taxed_credits_minor,
-            lines, discounts, taxes, party, includes_tax, applies_credits, is_proven, note, issued_at, due_at, updated_at, transfer_id, created_by,
+            rounded_minor, lines, discounts, taxes, party, includes_tax, applies_credits, is_proven, note, issued_at, due_at, updated_at, transfer_id, created_by,
             command_id, finalise_command_id)
         SELECT r.id, r.org_id, r.series, r.status, r.currency, r.subtotal_minor, r.tax_minor, r.total_minor, 0,
             r.prepaid_minor, r.prepaid_credits_minor, r.granted_minor, r.granted_credits_minor, r.taxed_minor,
-            r.taxed_credits_minor, r.lines, r.discounts, r.taxes, nullif(r.party, 'null'), r.includes_tax, r.applies_credits, r.is_proven, r.note, r.issued_at, r.due_at,
+            r.taxed_credits_minor, coalesce(r.rounded_minor, 0), r.lines, r.discounts, r.taxes, nullif(r.party, 'null'), r.includes_tax, r.applies_credits, r.is_proven, r.note, r.issued_at, r.due_at,
             r.issued_at, v_made, r.created_by, r.command_id, r.finalise_command_id
         FROM jsonb_populate_record(NULL::invoices, p -> 'invoice') r;
         INSERT INTO audit_log (org_id, principal, role, action, target, details)

@@ -40,7 +40,8 @@ CREATE OR REPLACE FUNCTION tell_invoice() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     v_before text := CASE TG_OP WHEN 'UPDATE' THEN OLD.status END;
-    v_due bigint := NEW.total_minor - NEW.prepaid_minor - NEW.credited_minor - NEW.written_off_minor - NEW.paid_minor;
+    v_due bigint := NEW.total_minor - NEW.prepaid_minor - NEW.rounded_minor - NEW.credited_minor
+        - NEW.written_off_minor - NEW.paid_minor;
     v_word text := CASE NEW.status
         WHEN 'draft' THEN 'created'
         WHEN 'open' THEN CASE WHEN coalesce(v_before, 'draft') = 'draft' THEN 'finalized' ELSE 'reopened' END

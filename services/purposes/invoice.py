@@ -137,12 +137,16 @@ class InvoiceShare:
             RefundExceeds: it is more than the credits leave that were used of a subscription's period.
         """
         assert event.actor_detail is not None
+        amount = self.before.paid_minor - self.now.paid_minor
+        row = await invoice.get(session, self.invoice_id)
+        if amount == self.now.due_minor and not self.now.paid_minor + row.prepaid_minor:
+            amount += row.rounded_minor  # all that is left
         try:
             await credit_note.issue(
                 session,
                 event.actor_detail,
                 self.invoice_id,
-                amount_minor=self.before.paid_minor - self.now.paid_minor,
+                amount_minor=amount,
                 reason=str(event.details["reason"] or "Refund"),
                 command_id=str(event.details["refund_id"]),
                 now=event.at,
@@ -168,7 +172,8 @@ def _noted(row: InvoiceRow, parts: Sequence[Part]) -> list[InvoicePosting]:
         credits=row.prepaid_credits_minor,
         prepaid_minor=row.prepaid_minor,
     )
-    return [*invoice_booking.taken_back(row.org_id, row.currency, parts), *back]
+    rounded = invoice_booking.rounded(row.org_id, row.currency, row.rounded_minor, back=True)
+    return [*invoice_booking.taken_back(row.org_id, row.currency, parts), *back, *rounded]
 
 
 class InvoiceBooks(Alone):

@@ -121,6 +121,8 @@ async def test_terms_act_forward_in_versions_and_every_change_is_audited(new_ten
         {"mode": "prepaid", "plan_prices": [{**price, "amount": "0"}]},
     ):
         refused(await operator.ask("PUT", path, json=wrong), 422, "request.invalid")
+    asked = {"mode": "prepaid", "currency": "BHD", "plan_prices": [{**price, "amount": "7.505", "currency": "BHD"}]}
+    refused(await operator.ask("PUT", path, json=asked), 422, "provider.refused")
 
 
 async def test_what_comes_in_after_a_bill_was_sealed_goes_to_the_next_number(

@@ -16,7 +16,7 @@ FINAL = {"released", "refunded", "split", "cancelled", "expired"}
 SUMS: dict[str, tuple[str, str]] = {
     "escrow": ("funded_amount", "released_amount + refunded_amount + commission_amount"),
     "invoice": ("subtotal + tax", "total"),
-    "what is due": ("total", "applied_credits + credited + written_off + paid + due"),
+    "what is due": ("total", "applied_credits + rounding + credited + written_off + paid + due"),
     "asset": (
         "total + owed + invoiced",
         "available + held + expired + in_use + in_escrow + in_payments + in_payouts + earnings.total",

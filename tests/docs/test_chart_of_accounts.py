@@ -18,7 +18,16 @@ STREAMS = (
         "deferred_subscriptions",
         "payable",
     ),
-    *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections", "bad_debt", "slot_issuance"),
+    *(
+        "tax/{code}",
+        "promotions",
+        "fees/{provider}",
+        "exchange",
+        "corrections",
+        "bad_debt",
+        "rounding",
+        "slot_issuance",
+    ),
 )
 
 

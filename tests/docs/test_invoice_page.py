@@ -46,6 +46,7 @@ def test_accounts_are_those_of_the_chart() -> None:
         accounts.payment("{payment}", "USD", "{id}").path,
         accounts.platform("revenue/invoices", "USD").path,
         accounts.platform("bad_debt", "USD").path,
+        accounts.platform("rounding", "USD").path,
         accounts.platform("tax/{code}", "USD").path,
         accounts.platform(APPLIED, "USD").path,
         accounts.platform("credit_redemption", "CREDIT").path,

@@ -181,6 +181,13 @@ def test_an_electronic_invoice_is_in_the_pdf_and_adds_up_as_the_paper_does(typst
     }
 
 
+def test_electronic_invoice_says_what_is_rounded_off() -> None:
+    document = invoice(1, currency="HUF", prepaid_minor=0, rounded_minor=49)
+    told = amounts(xml_of(document))
+    assert (told["RoundingAmount"], told["GrandTotalAmount"]) == ("-0.49", f"{document.total_minor / 100:.2f}")
+    assert told["DuePayableAmount"] == f"{(document.total_minor - 49) / 100:.2f}"
+
+
 @pytest.mark.parametrize(
     "document",
     [invoice(3, rates=(REVERSE,)), credit_note(), invoice(1, currency="JPY")],

@@ -65,6 +65,7 @@ class Mirrored(Written):
         at: datetime = NOW,
         actor: Actor = KIM,
         is_all: bool = False,
+        with_credit_note: bool = False,
     ) -> RecordedPayment:
         assert self.payment is not None
         command = command or new_id("re")
@@ -76,6 +77,7 @@ class Mirrored(Written):
             requested_by=actor.qualified(),
             at=at,
             is_all=is_all,
+            with_credit_note=with_credit_note,
         )
         return await self.record(commands.done(outcome, command), command, at, actor)
 

@@ -146,6 +146,7 @@ class UpcomingInvoiceView(ResponseModel):
     tax: Exact
     total: Exact = Field(description="With tax.")
     applied_credits: Exact = Field(description="The part of the total that other purchased credits would pay.")
+    rounding: Exact = Field(description="The part of the total left off because no payment provider can charge it.")
     due: Exact = Field(description="The amount left to pay.")
 
     @classmethod
@@ -182,5 +183,6 @@ class UpcomingInvoiceView(ResponseModel):
             tax=sum_of("tax"),
             total=sum_of("total"),
             applied_credits=sum_of("prepaid"),
-            due=own(columns.get("total_minor", 0) - columns.get("prepaid_minor", 0)),
+            rounding=sum_of("rounded"),
+            due=own(columns.get("total_minor", 0) - columns.get("prepaid_minor", 0) - columns.get("rounded_minor", 0)),
         )

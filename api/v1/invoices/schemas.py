@@ -216,6 +216,7 @@ class InvoiceView(MetadataView):
     granted_credits: Exact = Field(description="The amount that granted credits took off before tax.")
     taxed_credits: Exact = Field(description="The amount that credits taxed when sold took off before tax.")
     applied_credits: Exact = Field(description="The part of the total paid with other purchased credits.")
+    rounding: Exact = Field(description="The part of the total left off because no payment provider can charge it.")
     credited: Exact = Field(description="The sum of its credit notes.")
     written_off: Exact
     paid: Exact = Field(description="The sum of its payments.")
@@ -286,6 +287,7 @@ def view(row: InvoiceRow, now: datetime, written: ObjectMetadata | None) -> Invo
         granted_credits=own(row.granted_minor),
         taxed_credits=own(row.taxed_minor),
         applied_credits=own(row.prepaid_minor),
+        rounding=own(row.rounded_minor),
         credited=own(row.credited_minor),
         written_off=own(row.written_off_minor),
         paid=own(row.paid_minor),

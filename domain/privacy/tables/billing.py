@@ -151,8 +151,8 @@ TABLES: Mapping[str, Place] = {
             FREE_TEXT: "lines discounts note",
             FINANCIAL: (
                 "currency total_minor subtotal_minor tax_minor paid_minor prepaid_minor prepaid_credits_minor "
-                "granted_minor granted_credits_minor taxed_minor taxed_credits_minor credited_minor written_off_minor "
-                "taxes"
+                "granted_minor granted_credits_minor taxed_minor taxed_credits_minor rounded_minor credited_minor "
+                "written_off_minor taxes"
             ),
             TECHNICAL: (
                 "series status includes_tax applies_credits is_proven paused_for issued_at due_at updated_at "
@@ -168,7 +168,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id invoice_id number transfer_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "reason",
-            FINANCIAL: "currency amount_minor net_minor tax_minor prepaid_minor credits_minor parts",
+            FINANCIAL: "currency amount_minor net_minor tax_minor prepaid_minor credits_minor rounded_minor parts",
             TECHNICAL: "series issued_at",
         },
         {CONTACT: EVIDENCE, FREE_TEXT: BOOKS},

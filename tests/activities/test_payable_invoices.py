@@ -1,0 +1,145 @@
+"""What is due on an invoice can be charged: what no provider counts is rounded off, and booked."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from domain import accounts
+from domain.errors import Invalid
+from domain.invoice.lines import InvoiceLine
+from domain.payment.purposes.invoice import invoice_paid
+from ledger.gateway import Ledger
+from models.invoice import CreditNoteRow, InvoiceRow
+from providers.payments.limits import check_chargeable
+from runtime.database import Database, driver_connection
+from services import credit_note, document, invoice, invoice_end
+from tests.activities.test_invoice_drafts import sound
+from tests.api.paying import Written
+from tests.conftest import DatabaseUrls
+from tests.support.billing import GERMAN, KIM, NOW, line, organization, read
+from tests.support.documents import SELLER
+from tests.support.invoices import Issued
+from tests.support.mirrored_bills import Mirrored
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def alone(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield made
+    await made.close()
+
+
+async def issued(database: Database, org: str, currency: str, *lines: InvoiceLine) -> InvoiceRow:
+    async with database.platform() as session:
+        return await invoice.issue(
+            session,
+            KIM,
+            org_id=org,
+            currency=currency,
+            lines=lines,
+            note=None,
+            due_in=timedelta(days=14),
+            rules=GERMAN,
+            command_id=f"{currency}-{lines[0].fixed_minor}-{org}",
+            now=NOW,
+        )
+
+
+async def note(database: Database, row: InvoiceRow, minor: int | None) -> CreditNoteRow:
+    async with database.platform() as session:
+        return await credit_note.issue(
+            session, KIM, row.id, amount_minor=minor, reason="Sorry", command_id=f"{minor}-{row.id}", now=NOW
+        )
+
+
+async def held(database: Database, org: str, currency: str) -> tuple[int, int]:
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        found = await ledger.balances([accounts.org_receivable(org, currency), accounts.platform("rounding", currency)])
+    return found[0].posted_minor, found[1].posted_minor
+
+
+@pytest.mark.parametrize(
+    ("currency", "net", "total", "rounded"),
+    [
+        *(("BHD", 1_051, 1_251, 1), ("KWD", 1_055, 1_255, 5), ("JOD", 1_058, 1_259, 9), ("OMR", 4, 5, 5)),
+        *(("TND", 1_000, 1_190, 0), ("HUF", 100_001, 119_001, 1), ("TWD", 10_050, 11_960, 60)),
+        *(("UGX", 1_001, 1_191, 0), ("ISK", 999, 1_189, 0), ("MGA", 10_050, 11_960, 60), ("USD", 105, 125, 0)),
+    ],
+)
+async def test_what_is_due_can_be_charged_by_each_provider(
+    alone: Database, fresh_database_urls: DatabaseUrls, currency: str, net: int, total: int, rounded: int
+) -> None:
+    org = await organization(alone)
+    made = await issued(alone, org, currency, line(net))
+    assert (made.total_minor, made.rounded_minor, made.tax_minor) == (total, rounded, total - net)
+    assert await held(alone, org, currency) == (-(total - rounded), -rounded)
+    assert made.status == ("open" if total > rounded else "paid")
+    if total > rounded and currency not in {"HUF", "ISK", "MGA", "UGX", "TWD"}:
+        check_chargeable("stripe", total - rounded, currency)
+    async with alone.platform() as session:
+        said = await document.of_invoice(session, await read(alone, made.id), SELLER)
+    assert (said.total_minor, said.rounded_minor, said.due_minor) == (total, rounded, total - rounded)
+    assert await sound(fresh_database_urls) == []
+
+
+async def test_a_period_that_its_provider_charged_is_not_rounded(alone: Database) -> None:
+    org = await organization(alone)
+    made = await issued(alone, org, "HUF", line(100_001, stream="deferred_subscriptions"))
+    assert (made.total_minor, made.rounded_minor) == (119_001, 0)
+
+
+async def test_a_note_for_all_takes_what_was_rounded_off(alone: Database, fresh_database_urls: DatabaseUrls) -> None:
+    org = await organization(alone)
+    made = await issued(alone, org, "BHD", line(1_055))
+    with pytest.raises(Invalid, match=r"multiple of 0\.01 BHD"):
+        await note(alone, made, 3)
+    first = await note(alone, made, 250)
+    assert await held(alone, org, "BHD") == (-1_000, -5)
+    last = await note(alone, made, None)
+    assert (last.amount_minor, last.rounded_minor, first.tax_minor + last.tax_minor) == (1_005, 5, made.tax_minor)
+    assert await held(alone, org, "BHD") == (0, 0)
+    async with alone.platform() as session:
+        row = await read(alone, made.id)
+        said = await document.of_invoice(session, row, SELLER)
+        credited = await document.of_credit_note(session, row, last, SELLER)
+    assert (row.status, row.rounded_minor, said.due_minor, credited.due_minor) == ("paid", 0, 1_250, 1_000)
+    assert await sound(fresh_database_urls) == []
+
+
+async def test_voiding_takes_back_what_was_rounded_off(alone: Database, fresh_database_urls: DatabaseUrls) -> None:
+    org = await organization(alone)
+    made = await issued(alone, org, "BHD", line(1_055))
+    async with alone.platform() as session:
+        await invoice_end.void(session, KIM, made.id, f"void-{made.id}", NOW)
+    assert await held(alone, org, "BHD") == (0, 0)
+    lost = await issued(alone, org, "BHD", line(1_056))
+    async with alone.platform() as session:
+        row = await invoice_end.give_up(session, KIM, lost.id, f"lost-{lost.id}", NOW)
+    assert (row.status, row.written_off_minor) == ("uncollectible", 1_250)
+    assert await sound(fresh_database_urls) == []
+
+
+async def test_refund_of_all_with_a_credit_note_takes_what_was_rounded_off(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org = await organization(alone)
+    made = await issued(alone, org, "BHD", line(1_055))
+    written = Written(alone, org, purpose=Issued(alone, made).purpose, amount_minor=1_250, currency="BHD")
+    await written.begin()
+    written.there.pay(fee=0)
+    await written.look()
+    assert written.payment is not None
+    await written._write(invoice_paid(written.payment, at=NOW))
+    row = await read(alone, made.id)
+    assert (row.status, row.paid_minor) == ("paid", 1_250)
+    mirrored = Mirrored(alone, org, payment_id=written.terms.payment_id)
+    mirrored.terms, mirrored.payment, mirrored.there = written.terms, written.payment, written.there
+    assert (await mirrored.refund(with_credit_note=True)).applied
+    row = await read(alone, made.id)
+    assert (row.status, row.paid_minor, row.credited_minor, row.rounded_minor) == ("paid", 0, 1_255, 0)
+    assert await held(alone, org, "BHD") == (0, 0)
+    assert await sound(fresh_database_urls) == []
