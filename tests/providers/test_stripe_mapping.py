@@ -207,6 +207,45 @@ class TestMovements:
             assert listed.ref == "ch_1"
             assert replace(listed, ref="du_1") in movements
 
+    @pytest.mark.parametrize(
+        ("returned", "rates", "parts"),
+        [
+            ((330,), ("1.1", "1.1"), (300,)),
+            ((330, 770), ("1.1", "1.1", "1.1"), (300, 700)),
+            ((367, 733), ("1.1", "1.1", "1.1"), (334, 666)),
+            # The rate has changed since the money was taken, and all of it is back.
+            ((1_000,), ("1.1", "1"), (1_000,)),
+            ((1_249,), ("1.1", "1.25"), (1_000,)),
+            ((500,), ("1.1", "1"), (500,)),
+            # Stripe does not say by which rate.
+            ((330,), (None, None), (1_000,)),
+        ],
+    )
+    def test_a_part_that_comes_back_in_another_currency_is_that_part(
+        self, returned: tuple[int, ...], rates: tuple[str | None, ...], parts: tuple[int, ...]
+    ):
+        amounts = (-1_100, *returned)
+        lines = [
+            line(amount, "usd", number=number, created=100 + number, exchange_rate=rate and float(rate))
+            for number, (amount, rate) in enumerate(zip(amounts, rates, strict=True))
+        ]
+        movements = dispute_movements(dispute(*lines))
+        assert tuple(item.payment_amount_minor for item in movements) == (-1_000, *parts)
+        source = dispute(*lines).to_dict()
+        listed = [
+            statement_movement(stripe.BalanceTransaction.construct_from(each | {"source": source}, None))
+            for each in lines
+        ]
+        assert [item and item.payment_amount_minor for item in listed] == [-1_000, *parts]
+
+    def test_a_part_in_a_currency_without_decimals_is_a_whole_unit(self):
+        lines = [
+            line(amount, "usd", number=number, created=100 + number, exchange_rate=0.0073)
+            for number, amount in enumerate((-730, 251))
+        ]
+        _, back = dispute_movements(dispute(*lines, currency="isk", amount=100_000))
+        assert back.payment_amount_minor == 344
+
     def test_lines_of_nobodys_payment_are_other(self):
         payout = {"id": "po_1", "object": "payout", "amount": 5000}
         for source, ref in ((payout, "po_1"), (None, None), ("acct_1", "acct_1")):

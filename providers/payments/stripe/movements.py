@@ -14,8 +14,9 @@ Stripe may book a bank debit as pending before it has arrived. Such money is nob
 succeeded, here and in the snapshot, and the lines of one that failed before it did cancel each other out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import stripe
 
@@ -153,17 +154,45 @@ def _refund_roles(refund: stripe.Refund) -> tuple[Role, Role]:
 def _dispute_roles(dispute: stripe.Dispute) -> Iterable[tuple[stripe.BalanceTransaction, Role]]:
     taken, named = set(), []
     # Money is taken before it is returned, also within one second of Stripe's clock.
-    for line in sorted(dispute.balance_transactions, key=lambda line: (line.created, line.amount)):
+    lines = sorted(dispute.balance_transactions, key=lambda line: (line.created, line.amount))
+    for line, amount in zip(lines, _disputed(dispute, lines), strict=True):
         back = line.amount > 0
         key = f"{dispute.id}:reversal" if back else dispute.id
         if key in taken:
             key = f"{dispute.id}:{line.id}"
         taken.add(key)
         kind = BalanceTransactionKind.DISPUTE_REVERSAL if back else BalanceTransactionKind.DISPUTE
-        amount = dispute.amount if back else -dispute.amount
         payment_id = metadata_of(dispute, "payment_id")
         named.append((line, Role(key, kind, dispute.id, payment_id, amount, dispute.currency)))
     return named
+
+
+def _disputed(dispute: stripe.Dispute, lines: Sequence[stripe.BalanceTransaction]) -> Iterator[int]:
+    """Return the part of the disputed amount that each line moves, in the currency of the charge, with its sign.
+
+    A line has the amount of the balance alone. The first took the whole; what another moves is its share of that, each
+    by its own rate. A rate is rounded, so the last 1 % is no part.
+    """
+    outside = 0
+    for line in lines:
+        part = _share(dispute.amount, lines[0], line)
+        if line.amount > 0:
+            rest = outside - part
+            part = outside if abs(rest) * 100 <= dispute.amount or rest < 0 < outside else part
+            outside = max(0, outside - part)
+            yield part
+        else:
+            outside += part
+            yield -part
+
+
+def _share(amount: int, first: stripe.BalanceTransaction, line: stripe.BalanceTransaction) -> int:
+    rates = [field(each, "exchange_rate") for each in (first, line)]
+    if line is first or not all(rates) or not first.amount:
+        return amount
+    of_first, of_line = (Fraction(str(rate)) for rate in rates)
+    share = round(amount * Fraction(abs(line.amount), abs(first.amount)) * of_first / of_line)
+    return amount if abs(amount - share) * 100 <= amount else max(1, share)
 
 
 def _movement(line: Expandable, role: Role) -> BalanceTransaction | None:
@@ -182,7 +211,7 @@ def _converted(line: stripe.BalanceTransaction, role: Role) -> BalanceTransactio
         ref=role.ref,
         payment_id=role.payment_id,
         statement_ref=line.id,
-        payment_amount_minor=from_stripe(role.amount, role.currency) if converted else None,
+        payment_amount_minor=settled(role.amount, role.currency) if converted else None,
         payment_currency=role.currency.upper() if converted else None,
     )
 
