@@ -11,7 +11,7 @@ from domain.access import Actor
 from domain.ids import subscription_debt_key, subscription_grant_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
-from domain.lots import LotSource, LotTerms
+from domain.lots import LotSource, LotTerms, cut
 from domain.money import CREDIT
 from domain.payment.entitlement import gone_minor
 from domain.payment.state import Payment
@@ -25,8 +25,8 @@ from repositories import credit_lot, invoice, payment
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services.debt import close_paid_debts, owed_minor
-from services.subscription_refund import deferred_of
+from services.debt import owed_minor
+from services.subscription_refund import deferred_of, pay_debt
 
 
 async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: Grant, at: datetime) -> None:
@@ -53,23 +53,11 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
 
 
 async def _pay_debt(session: AsyncSession, granted: SubscriptionGrant, at: datetime) -> None:
-    """Pay what the organization owes from the lot of a grant; what it was given as a present stays."""
     ledger = Ledger(await driver_connection(session))
     amount = min(await owed_minor(ledger, granted.org_id, CREDIT), granted.credits_minor)
-    if not amount:
-        return
-    await ledger.post(
-        key=subscription_debt_key(granted.subscription_id, granted.key),
-        kind="debt.paid",
-        source=accounts.org_credits(granted.org_id),
-        destination=accounts.org_debt(granted.org_id, CREDIT),
-        amount_minor=amount,
-        reference=granted.subscription_id,
-        org_id=granted.org_id,
-        effective_at=at,
-        lots=LotTerms(slices=((uuid_of(granted.lot_id), amount),)),
-    )
-    await close_paid_debts(session, ledger, granted.org_id, CREDIT)
+    slices = cut([(uuid_of(granted.lot_id), granted.credits_minor)], amount)
+    key = subscription_debt_key(granted.subscription_id, granted.key)
+    await pay_debt(session, granted.subscription_id, granted.org_id, slices, key=key, at=at)
 
 
 async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:

@@ -7,18 +7,19 @@ The batch of revenue makes revenue of the price of credits that were taken back,
 goes from revenue to what is deferred here at once, and both together change nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
-from domain.ids import subscription_hold_key, subscription_restore_key, subscription_return_key
+from domain.ids import subscription_debt_key, subscription_hold_key, subscription_restore_key, subscription_return_key
 from domain.invoice.booking import InvoicePosting
 from domain.invoice.lines import SUBSCRIPTIONS
-from domain.lots import LotTerms
+from domain.lots import LotTerms, cut
 from domain.money import CREDIT
 from domain.subscription import refund
 from domain.subscription.accrual import Deferred
@@ -28,6 +29,7 @@ from ledger.gateway import Ledger, Posting
 from models.subscription import SubscriptionBill
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
+from services.debt import close_paid_debts, owed_minor
 
 REVENUE = "revenue/subscriptions"
 #: A hold has an end; the one of a dispute is the provider's decision, which comes long before.
@@ -112,8 +114,10 @@ async def take_back(
 async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime) -> None:
     """Restore a bill's credits that lost disputes had clawed back, into their lots, as its invoice is paid again.
 
-    The caller holds the locks of the bill and of `touched`. `cause` makes it one.
+    They pay first what the organization owes. The caller holds the locks of its debts, of the bill and of `touched`.
+    `cause` makes it one.
     """
+    restored = 0
     ledger = Ledger(await driver_connection(session))
     for number, lost in enumerate(await subscriptions.lost_credits(session, bill)):
         back = refund.restored(lost, deferred_of(bill))
@@ -139,6 +143,40 @@ async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, 
         bill.returned_minor -= back.cost_minor
         bill.accrued_minor -= back.earned_minor
         await session.flush()
+        restored += back.credits_minor
+    if not restored:
+        return
+    rest = [(lot.lot_id, lot.free_minor) for lot in await subscriptions.rest_of_lots(session, bill)]
+    slices = cut(rest, min(restored, await owed_minor(ledger, bill.org_id, CREDIT)))
+    key = subscription_debt_key(bill.subscription_id, f"restored:{cause}")
+    await pay_debt(session, bill.subscription_id, bill.org_id, slices, key=key, at=now)
+
+
+async def pay_debt(
+    session: AsyncSession,
+    subscription_id: str,
+    org_id: str,
+    slices: Sequence[tuple[UUID, int]],
+    *,
+    key: str,
+    at: datetime,
+) -> None:
+    """Pay what an organization owes from lots of its subscription; what it was given as a present stays."""
+    if not slices:
+        return
+    ledger = Ledger(await driver_connection(session))
+    await ledger.post(
+        key=key,
+        kind="debt.paid",
+        source=accounts.org_credits(org_id),
+        destination=accounts.org_debt(org_id, CREDIT),
+        amount_minor=sum(part for _, part in slices),
+        reference=subscription_id,
+        org_id=org_id,
+        effective_at=at,
+        lots=LotTerms(slices=tuple(slices)),
+    )
+    await close_paid_debts(session, ledger, org_id, CREDIT)
 
 
 async def _end_hold(

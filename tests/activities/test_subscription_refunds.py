@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.credit_note import ExceedsRemainder
+from domain.money import CREDIT
 from domain.subscription.converge import monthly_grant
 from domain.subscription.snapshot import BillReason
 from ledger.gateway import Ledger
@@ -251,6 +252,34 @@ async def test_money_that_is_gone_takes_the_credits_back_and_leaves_the_invoice_
         await note_of(session, issued.id, None)
     (row,) = await one.rows(SubscriptionBill)
     assert row.credited_minor == 2_320
+
+
+async def test_credits_that_come_back_with_a_lost_dispute_pay_first_what_the_organization_owes(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    ref = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert await one.credits() == 0
+    debts = accounts.org_debt(one.org_id, CREDIT)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test",
+            source=debts,
+            destination=accounts.platform("credit_issuance", CREDIT),
+            amount_minor=200 * 10**6,
+            effective_at=NOW,
+        )
+    made.there.appeal(ref)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    async with database.platform() as session:
+        owed = (await Ledger(await driver_connection(session)).balance(debts)).posted_minor
+    assert (await one.credits(), owed, row.granted_minor) == (300, 0, 2_900)
 
 
 async def note_of(session: AsyncSession, invoice_id: str, amount_minor: int | None) -> None:
