@@ -57,7 +57,14 @@ async def override_by_two(
 
 
 async def refund_by_two(
-    deps: Deps, actor: Actor, once: Command, payment: Payment, *, refund_id: str, amount_minor: int | None = None
+    deps: Deps,
+    actor: Actor,
+    once: Command,
+    payment: Payment,
+    *,
+    refund_id: str,
+    amount_minor: int | None = None,
+    with_credit_note: bool = False,
 ) -> None:
     """Do as `two_operators` where an operator asks for a refund, and what goes back is above the setting.
 
@@ -66,7 +73,9 @@ async def refund_by_two(
     if any(refund.refund_id == refund_id for refund in payment.refunds):
         return
     async with deps.database.platform() as session:
-        content = await _refund_for_two(deps, session, actor, payment, refund_id, amount_minor)
+        content = await _refund_for_two(
+            deps, session, actor, payment, refund_id, amount_minor, with_credit_note=with_credit_note
+        )
     if content is not None:
         await two_operators(deps, actor, once, ApprovalAction.PAYMENT_REFUND, payment.terms.payment_id, content)
 
@@ -86,7 +95,14 @@ async def refund_not_approved(
 
 
 async def _refund_for_two(
-    deps: Deps, session: AsyncSession, actor: Actor, payment: Payment, refund_id: str, amount_minor: int | None
+    deps: Deps,
+    session: AsyncSession,
+    actor: Actor,
+    payment: Payment,
+    refund_id: str,
+    amount_minor: int | None,
+    *,
+    with_credit_note: bool = False,
 ) -> dict[str, object] | None:
     return await payment_refund.content_for_two(
         session,
@@ -96,5 +112,6 @@ async def _refund_for_two(
         refund_id=refund_id,
         amount_minor=payment.refundable_minor if amount_minor is None else amount_minor,
         is_all=amount_minor is None,
+        with_credit_note=with_credit_note,
         now=datetime.now(UTC),
     )

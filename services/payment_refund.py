@@ -22,8 +22,8 @@ from domain.payment.purposes import rules_of
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from providers.payments import limits
-from repositories import payment
-from services import approval
+from repositories import invoice, payment
+from services import approval, credit_note
 
 DAY = timedelta(days=1)
 #: What is approved where no amount was asked for.
@@ -102,9 +102,12 @@ async def content_for_two(
     refund_id: str,
     amount_minor: int,
     is_all: bool,
+    with_credit_note: bool = False,
     now: datetime,
 ) -> dict[str, object] | None:
     """Return what two operators approve of a refund; None if one is enough, or the organization itself requests it.
+
+    A credit note with it counts as by itself: with the notes of its invoice before, and the credits that come back.
 
     Args:
         session: of the platform.
@@ -114,14 +117,23 @@ async def content_for_two(
         refund_id: of the refund, which does not count itself.
         amount_minor: how much it is, as far as that is known.
         is_all: no amount was asked for.
+        with_credit_note: whether the invoice is credited with it.
         now: the time.
     """
     if two_above is None or actor is None or not actor.is_operators:
         return None
     before = await payment.refunded_since(session, terms, now - DAY, besides=refund_id)
-    if content_above(two_above, before + amount_minor, terms.currency) is None:
+    at_stake = before + amount_minor
+    noted = terms.purpose.invoice_id if with_credit_note else None
+    if noted is not None:
+        at_stake = max(at_stake, credit_note.worth_minor(await invoice.get(session, noted), amount_minor))
+    if content_above(two_above, at_stake, terms.currency) is None:
         return None
-    return {"amount": ALL if is_all else format_amount(amount_minor, terms.currency), "currency": terms.currency}
+    content: dict[str, object] = {
+        "amount": ALL if is_all else format_amount(amount_minor, terms.currency),
+        "currency": terms.currency,
+    }
+    return content if noted is None else {**content, "credit_note": True}
 
 
 async def use_approval(session: AsyncSession, two_above: str | None, event: PaymentEvent) -> None:
@@ -144,6 +156,7 @@ async def use_approval(session: AsyncSession, two_above: str | None, event: Paym
         refund_id=refund.refund_id,
         amount_minor=refund.amount_minor,
         is_all=bool(event.details.get("all")),
+        with_credit_note=bool(event.details.get("credit_note")),
         now=event.at,
     )
     if content is not None:

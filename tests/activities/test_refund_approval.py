@@ -7,12 +7,15 @@ import pytest
 from contracts.payment import RecordedPayment
 from domain.access import Actor, Role
 from domain.approval import LASTS, ApprovalAction, ApprovalStatus, digest
+from domain.payment.purposes.invoice import invoice_paid
 from models.approval import Approval
 from runtime.database import Database
 from runtime.identity import new_id
 from services.payment_refund import ALL
-from tests.api.paying import NOW
+from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import ANCHOR, bill, month, seen
+from tests.support import billing
+from tests.support.invoices import Issued
 from tests.support.mirrored_bills import Mirrored, paid, use
 
 pytestmark = pytest.mark.db
@@ -26,8 +29,8 @@ async def made(database: Database) -> Mirrored:
     return made
 
 
-async def approve(made: Mirrored, amount: str) -> None:
-    content = {"amount": amount, "currency": "USD"}
+async def approve(made: Mirrored, amount: str, **more: object) -> None:
+    content = {"amount": amount, "currency": "USD", **more}
     async with made.database.platform() as session:
         session.add(
             Approval(
@@ -92,3 +95,24 @@ async def test_all_that_is_left_is_approved_whatever_the_used_credits_leave_of_i
 async def test_organization_that_refunds_its_own_payment_is_not_asked(made: Mirrored) -> None:
     owner = Actor(principal="ada", role=Role.OWNER, org_id=made.terms.org_id)
     assert refused(await made.refund(2_900, actor=owner)) is None
+
+
+async def test_refund_with_a_credit_note_counts_the_credits_that_come_back_with_it(database: Database) -> None:
+    org = await billing.organization(database)
+    await billing.credit(database, org, 900 * billing.CREDIT)
+    row = await billing.finalise(database, await billing.draft(database, org, applies_credits=True))
+    assert (row.granted_minor, row.total_minor) == (9_000, 1_190)
+    written = await Written(database, org, purpose=Issued(database, row).purpose, amount_minor=row.total_minor).begin()
+    written.there.pay()
+    await written.look()
+    assert written.payment is not None
+    await written._write(invoice_paid(written.payment, at=NOW))
+    made = Mirrored(database, org, payment_id=written.payment.terms.payment_id)
+    made.terms, made.payment, made.there = written.terms, written.payment, written.there
+    made.two_above = "50.00"
+    assert refused(await made.refund(1_190, with_credit_note=True)) == "approval.required"
+    await approve(made, "11.90")
+    assert refused(await made.refund(1_190, with_credit_note=True)) == "approval.required"
+    await approve(made, "11.90", credit_note=True)
+    assert refused(await made.refund(1_190, with_credit_note=True)) is None
+    assert await billing.balances(database, org) == {"receivable": 0, "credits": 900 * billing.CREDIT}

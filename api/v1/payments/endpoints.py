@@ -416,14 +416,23 @@ async def refund_payment(
     async def act() -> RefundView:
         amount_minor = _amount(body.amount if body else None, payment)
         payment_refund.require_countable(payment, amount_minor)
-        await refund_by_two(sender.deps, sender.actor, once, payment, refund_id=refund_id, amount_minor=amount_minor)
+        with_note = body.credit_note if body else False
+        await refund_by_two(
+            sender.deps,
+            sender.actor,
+            once,
+            payment,
+            refund_id=refund_id,
+            amount_minor=amount_minor,
+            with_credit_note=with_note,
+        )
         command = messages.RefundPayment(
             command_id=once.command_id,
             actor=sender.actor,
             refund_id=refund_id,
             amount_minor=amount_minor,
             reason=body.reason if body else None,
-            credit_note=body.credit_note if body else False,
+            credit_note=with_note,
         )
         after = await sender.send(payment, "refund", command)
         named = {refund_id, unscoped_refund_id_of(once.command_id)}
