@@ -39,7 +39,14 @@ from repositories import subscription as subscriptions
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import invoice as invoices
-from services import invoice_collection, project, subscription_grant, subscription_news, subscription_seats
+from services import (
+    invoice_collection,
+    project,
+    subscription_charge,
+    subscription_grant,
+    subscription_news,
+    subscription_seats,
+)
 from services.outside_tax import OutsideTaxes, TaxAnswer
 from services.subscription_refund import REVENUE, deferred_of
 
@@ -97,6 +104,7 @@ async def write(
     if is_moved:
         await _follow_tier(session, platform, after, plans, at)
     await subscription_seats.look(session, before, after, plans)
+    await subscription_charge.look(session, outcome)
     await subscription_news.tell(session, before, outcome, plans, at)
     if actor is not None:
         await audit.record(

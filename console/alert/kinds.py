@@ -134,6 +134,7 @@ ADVICE: Mapping[str, Advice] = {
     "statement.not_made": Advice("Statement not made", _PLATFORM),
     "subscription.books_refused": Advice("Subscription stopped", _PLATFORM),
     "subscription.made_after_all": Advice("Subscription created late", _PLATFORM),
+    "subscription.charged_less": Advice("Plan charged too low", _PLATFORM),
     "subscription.seats_exceeded": Advice(
         "More people than seats", "Revoke keys that people no longer need, or change to a plan with more seats.", *_KEYS
     ),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from domain.plan import Interval
 from domain.subscription.commands import trial_card
-from domain.subscription.downgrade import acting, credits_charged, waiting
+from domain.subscription.downgrade import acting, credits_charged, short_minor, waiting
 from domain.subscription.late import awaiting, late_period, overtaken, without_late_period
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
@@ -219,7 +219,8 @@ def _settle(step: _Step, bill: Bill) -> _Step:
         grants = _grants_of_period(bill, late.credits_minor, bill.period)
     else:
         renewed, grants = _first_granted(renewed, bill, bill.period, step.credits_of(renewed.terms, bill))
-    settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan)
+    short = short_minor(renewed.terms, bill) if renewed.paid_bill == bill.ref and request is None else None
+    settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan, short_minor=short)
     return replace(step, subscription=renewed, settled=(*step.settled, settled), grants=(*step.grants, *grants))
 
 
@@ -244,7 +245,10 @@ def _request(step: _Step, bill: Bill, at: datetime) -> _Step:
     due_at = at + timedelta(days=held.terms.net_days)
     credits = step.credits_of(held.terms, bill)
     request = Request(bill_ref=bill.ref, credits_minor=credits, due_at=due_at, pay_url=bill.pay_url)
-    billed = Billed(bill_ref=bill.ref, amount_minor=bill.total_minor, currency=bill.currency, period=period)
+    short = short_minor(held.terms, bill)
+    billed = Billed(
+        bill_ref=bill.ref, amount_minor=bill.total_minor, currency=bill.currency, period=period, short_minor=short
+    )
     held = replace(held, requests=(*held.requests, request)[-WINDOW:])
     return replace(step, subscription=held, billed=(*step.billed, billed))
 

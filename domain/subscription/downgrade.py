@@ -35,6 +35,11 @@ def credits_charged(terms: Terms, bill: Bill) -> int:
     return terms.credits_minor * max(0, charged) // terms.amount_minor
 
 
+def short_minor(terms: Terms, bill: Bill) -> int:
+    """Return by how much a bill of a period charges less than was agreed, before discounts."""
+    return max(0, terms.amount_minor - charged_minor(bill, {terms.price_id}))
+
+
 def charged_minor(bill: Bill, prices: set[str | None]) -> int:
     """Return what a bill asks for one of these prices, without prorations and before discounts."""
     whole = [line for line in bill.lines if not line.is_proration]

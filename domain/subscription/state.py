@@ -312,7 +312,8 @@ class Subscription:
 class Settled:
     """A bill that was paid: money that is booked once, by the bill's own id.
 
-    `plan` is the one of its period, where a newer one was paid before it.
+    `plan` is the one of its period, where a newer one was paid before it. `short_minor` is by how much a newest period
+    was charged less than was agreed, before discounts; None for other bills.
     """
 
     bill_ref: str
@@ -321,16 +322,21 @@ class Settled:
     period: Period
     payment_ref: str | None = None
     plan: str | None = None
+    short_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
-    """A period for which payment was requested on net terms: it is invoiced once, by the bill's own id."""
+    """A period for which payment was requested on net terms: it is invoiced once, by the bill's own id.
+
+    `short_minor` is by how much less was requested than was agreed, before discounts.
+    """
 
     bill_ref: str
     amount_minor: int
     currency: str
     period: Period
+    short_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

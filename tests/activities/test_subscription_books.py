@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from unittest.mock import AsyncMock, Mock
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from domain import accounts
 from domain.access import Actor, Role
@@ -86,6 +86,26 @@ async def test_a_bill_is_taxed_by_the_outside_service_and_nothing_is_booked_with
     assert (issued.tax_minor, issued.taxes[0]["code"]) == (264, "us-ny")
     assert treat.await_args is not None
     assert treat.await_args.args[0].includes_tax
+
+
+async def test_period_that_is_charged_less_than_was_agreed_alerts_operators_until_one_is_charged_in_full(
+    database: Database,
+) -> None:
+    one = await subscribed(database, "professional")
+
+    async def alerts() -> list[tuple[str, bool, bool]]:
+        async with database.platform() as session:
+            found = await session.scalars(select(Alert).where(Alert.subject == one.state.subscription_id))
+            return [(each.kind, each.for_operators, each.resolved_at is None) for each in found]
+
+    first, less, full = bill(0, 9_900, month(0)), bill(1, 2_900, month(1)), bill(2, 9_900, month(2))
+    await one.look(seen(first))
+    assert await alerts() == []
+    await one.look(seen(first, less, period=month(1)), month(1).start)
+    assert await alerts() == [("subscription.charged_less", True, True)]
+    assert await one.tier() == "professional"
+    await one.look(seen(first, less, full, period=month(2)), month(2).start)
+    assert await alerts() == [("subscription.charged_less", True, False)]
 
 
 async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier(database: Database) -> None:

@@ -186,6 +186,7 @@ def samples() -> list[Message]:
                     period=MONTH,
                     payment_ref="pi_1",
                     plan="starter",
+                    short_minor=100,
                 ),
             ),
             grants=(
@@ -201,7 +202,7 @@ def samples() -> list[Message]:
             details={"state": "active"},
             decided_from="abc",
             handled=("evt_1",),
-            billed=(Billed(bill_ref="in_2", amount_minor=29_000, currency="USD", period=MONTH),),
+            billed=(Billed(bill_ref="in_2", amount_minor=29_000, currency="USD", period=MONTH, short_minor=100),),
         ),
         messages.RecordedSubscription(applied=True, stored=STATE, declined=DECLINED),
         messages.LoadSubscription(subscription_id="sub_1"),

@@ -105,6 +105,7 @@ def test_period_grants_by_what_was_charged_for_it_where_somebody_changed_it_at_t
         renewed = taken(held, seen(paid, period=period), period.start)
         assert [each.credits_minor // CREDITS for each in renewed.grants if each.bill_ref == paid.ref] == [credits]
         assert sum(each.credits_minor for each in renewed.subscription.year_bills) in {0, credits * CREDITS}
+        assert [each.short_minor for each in renewed.settled if each.bill_ref == paid.ref] == [whole - charged]
         before = converge(held, seen(paid, period=period), period.start, grants_by_charge=False)
         assert before is not None
         assert [each.credits_minor // CREDITS for each in before.grants if each.bill_ref == paid.ref] == [2_000]
