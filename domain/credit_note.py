@@ -103,7 +103,7 @@ def note_of(
             extra={"remaining": left, "currency": currency},
         )
     due = min(amount, standing.due_minor)
-    if (standing.due_minor - due) % unit_minor:
+    if (standing.due_minor - due) % unit_minor and not standing.due_minor % unit_minor:
         least = format_amount(unit_minor, currency)
         raise Invalid(
             f"No payment can be made of the amount that would stay due. It must be a multiple of {least} {currency}.",

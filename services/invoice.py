@@ -323,6 +323,7 @@ def unsaved(
         taxed_minor=0,
         taxed_credits_minor=0,
         credited_minor=0,
+        rounded_minor=0,
         written_off_minor=0,
         lines=invoice_line.as_stored(lines),
         discounts=invoice_line.discounts_as_stored(discounts),

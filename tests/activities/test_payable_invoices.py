@@ -1,13 +1,16 @@
 """What is due on an invoice can be charged: what no provider counts is rounded off, and booked."""
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 
 from domain import accounts
+from domain.credit_note import CreditedCredits, note_of
 from domain.errors import Invalid
 from domain.invoice.lines import InvoiceLine
+from domain.invoice.state import InvoiceBalance, InvoiceStatus
 from domain.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
 from models.invoice import CreditNoteRow, InvoiceRow
@@ -108,6 +111,15 @@ async def test_a_note_for_all_takes_what_was_rounded_off(alone: Database, fresh_
         credited = await document.of_credit_note(session, row, last, SELLER)
     assert (row.status, row.rounded_minor, said.due_minor, credited.due_minor) == ("paid", 0, 1_250, 1_000)
     assert await sound(fresh_database_urls) == []
+
+
+@pytest.mark.parametrize(("due", "amount", "is_refused"), [(100, 50, True), (150, 100, False), (150, 50, False)])
+def test_note_is_refused_where_it_makes_a_rest_that_cannot_be_paid(due: int, amount: int, is_refused: bool) -> None:
+    """A refund may have left such a rest, and a refund with a note of its own goes on."""
+    standing = InvoiceBalance(status=InvoiceStatus.OPEN, total_minor=1_000, paid_minor=1_000 - due)
+    nothing = CreditedCredits(prepaid_minor=0, prepaid_credits_minor=0, granted_credits_minor=0, taxed_credits_minor=0)
+    with pytest.raises(Invalid) if is_refused else nullcontext():
+        note_of(standing, nothing, credited_minor=0, amount_minor=amount, currency="HUF", unit_minor=100)
 
 
 async def test_voiding_takes_back_what_was_rounded_off(alone: Database, fresh_database_urls: DatabaseUrls) -> None:
