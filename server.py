@@ -1,5 +1,11 @@
 """Composition root of the web process: settings → logs → app → uvicorn. `python server.py` runs until SIGTERM."""
 
+import gc
+
+if __name__ == "__main__":
+    # What is imported stays, and to look through it again and again takes a third of the start; on from `settle`.
+    gc.disable()
+
 import asyncio
 import contextlib
 import socket

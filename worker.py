@@ -1,5 +1,11 @@
 """The worker process: runs workflows and activities until it is told to stop, and then lets the running ones end."""
 
+import gc
+
+if __name__ == "__main__":
+    # What is imported stays, and to look through it again and again takes a third of the start; on from `settle`.
+    gc.disable()
+
 import asyncio
 import contextlib
 import signal

@@ -11,9 +11,10 @@ def settle() -> None:
     """Leave out of collections what the process has started with, and collect less often; called once, before serving.
 
     A full collection looks at all that there is: 300,000 objects of imported modules, for a tenth of a second in which
-    nobody is answered, and never finds one of them to free.
+    nobody is answered, and never finds one of them to free. Collections that were off during the start are on again.
     """
     gc.collect()
     gc.freeze()
     _, middle, old = gc.get_threshold()
     gc.set_threshold(YOUNG, middle, old)
+    gc.enable()

@@ -8,9 +8,12 @@ from runtime import collector
 def test_what_a_process_has_started_with_is_looked_through_no_more():
     thresholds, started_with = gc.get_threshold(), ["a container"]
     try:
+        gc.disable()
         collector.settle()
+        assert gc.isenabled()
         assert not any(each is started_with for each in gc.get_objects())
         assert gc.get_threshold() == (collector.YOUNG, *thresholds[1:])
     finally:
+        gc.enable()
         gc.unfreeze()
         gc.set_threshold(*thresholds)
