@@ -7,8 +7,8 @@ from importlib import import_module
 
 import pytest
 
-from dev.openapi import served
 from tests.docs.pages import ROOT
+from tests.support.openapi import served
 
 PAGE = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 ROWS = [

@@ -12,6 +12,7 @@ import tomllib
 import traceback
 import zipfile
 from collections.abc import AsyncIterator, Iterator
+from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +24,8 @@ import pytest
 import bursar
 from bursar._errors import APIError, BursarError, error_class
 from bursar.testing import FakeBursar
-from dev.sdk.__main__ import openapi
 from dev.sdk.types import Typing
+from tests.support.openapi import served
 
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "sdk"
@@ -88,20 +89,17 @@ def test_wheel_builds_and_is_imported_alone(tmp_path: Path) -> None:
 
 
 def described() -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, methods in DOCUMENT["paths"].items():
+    for path, methods in served()["paths"].items():
         short = path.removeprefix("/api/v1")
         for operation in methods.values():
             if not operation.get("deprecated") and short not in CALLED_BY_OTHERS:
                 yield f"{short}", operation
 
 
-DOCUMENT = openapi()
-
-
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
     found: Any = part
     while "$ref" in found:
-        target: Any = DOCUMENT
+        target: Any = served()
         for step in found["$ref"].removeprefix("#/").split("/"):
             target = target[step]
         found = target
@@ -140,8 +138,8 @@ def codes(part: Any) -> Iterator[tuple[int, str]]:
 
 
 def test_each_documented_code_is_raised_by_what_its_status_says() -> None:
-    found = {pair for path in DOCUMENT["paths"].values() for pair in codes(path)}
-    found |= set(codes(DOCUMENT["components"]))
+    found = {pair for path in served()["paths"].values() for pair in codes(path)}
+    found |= set(codes(served()["components"]))
     for status, code in found:
         assert error_class(status, code) in {error_class(status, ""), *error_class(status, "").__subclasses__()}, code
     documented = set(re.findall(r"^### `([\w.]+)`", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE))
@@ -257,7 +255,7 @@ def decimals_typed_as_text(document: dict[str, Any]) -> set[str]:
 
 
 def test_exact_numbers_are_no_text_in_a_model() -> None:
-    document = openapi()
+    document = deepcopy(served())
     # A bound of terms is an amount, a share, a count or a period, so it stays as it was sent.
     assert decimals_typed_as_text(document) <= {"BoundsView.min", "BoundsView.max"}
     document["components"]["schemas"]["TaxView"]["properties"]["rate"] = {"type": "string"}
@@ -399,7 +397,7 @@ def test_fake_plays_what_it_says_and_refuses_the_rest() -> None:
     refused: dict[str, set[str]] = {resource: set() for resource in NOT_PLAYED}
     fake, played = FakeBursar(), set()
     with httpx2.Client(transport=fake, base_url="http://bursar.fake") as http:
-        for path, methods in DOCUMENT["paths"].items():
+        for path, methods in served()["paths"].items():
             for method, operation in methods.items():
                 if operation.get("deprecated"):
                     continue
