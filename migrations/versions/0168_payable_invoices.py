@@ -1,7 +1,7 @@
 """What no provider can charge of an invoice is rounded off the amount due, so that it can be paid.
 
 Revision ID: 0168_payable_invoices
-Revises: 0163_voided_charges
+Revises: 0165_sums_of_tokens
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0168_payable_invoices"
-down_revision: str | None = "0163_voided_charges"
+down_revision: str | None = "0165_sums_of_tokens"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,13 +1,13 @@
 """Charges that wait for one organization wait in a line: a commit wakes one of them, and not all.
 
 Revision ID: 0171_charges_in_line
-Revises: 0163_voided_charges
+Revises: 0168_payable_invoices
 """
 
 from migrations.scripts import run
 
 revision: str = "0171_charges_in_line"
-down_revision: str | None = "0163_voided_charges"
+down_revision: str | None = "0168_payable_invoices"
 branch_labels: str | None = None
 depends_on: str | None = None
 
