@@ -43,7 +43,7 @@ _WHY = {
     Waits.RATE: "cost something in a currency that has no exchange rate",
     Waits.AMOUNT: "cost more than one charge may be, or than their organization may owe",
     Waits.EVENT: "lie in a month that was detached",
-    Waits.BOOKS: "are refused by the books",
+    Waits.BOOKS: "are refused by the books, or report uses of agents while a party is suspended or closed",
     Waits.CREDITS: "report uses of agents for which the credits do not suffice",
     Waits.LIMIT: "report uses of agents that a spend control refuses",
 }

@@ -963,6 +963,10 @@ async def test_closed_seller_earns_nothing_from_what_was_reserved_or_reported_be
     assert (await logged(buyer.owner))[told["id"]]["charge"]["status"] == "waiting"
     assert statuses(await send(buyer.owner, reported(studio))) == ["organization.closed"]
     assert await balance(buyer.owner) == ("100.00", "0.00")
+    async with database.platform() as session:
+        of_buyer = text("SELECT detail FROM alerts WHERE kind = 'usage.not_charged' AND org_id = :org")
+        [told_why] = await session.scalars(of_buyer, {"org": buyer.org_id})
+    assert "suspended or closed" in told_why
     # It is never charged, and tried no more once an operator has voided it.
     charge_id = (await logged(buyer.owner))[told["id"]]["id"]
     body = {"organization_id": buyer.org_id, "reason": "The seller has left."}
