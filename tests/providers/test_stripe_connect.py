@@ -92,7 +92,7 @@ async def destination(*banks: dict[str, Any], first: int = 10) -> str | None:
 
 
 async def account_with(*banks: dict[str, Any], first: int = 10, currency: str | None = None) -> AccountSnapshot:
-    account = {
+    account: dict[str, Any] = {
         "id": "acct_1",
         "object": "account",
         "country": "DE",
