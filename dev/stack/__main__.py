@@ -1,5 +1,10 @@
 """The command line: `python -m dev.stack run`, `demo`, `check`, and commands of `python -m manage` on what runs."""
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until all is imported, as in `server.py`
+
 import argparse
 import asyncio
 import contextlib
@@ -20,6 +25,7 @@ from dev.stack.postgres import running_postgres
 from dev.stack.process import StackError
 from dev.stack.running import Running
 from dev.stack.supervisor import Stack
+from runtime import collector
 from runtime.database import Database
 from runtime.environment import forget_others
 from runtime.settings import ended_by_wrong_settings, read_settings
@@ -165,5 +171,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    collector.settle()
     with ended_by_wrong_settings():
         sys.exit(main())

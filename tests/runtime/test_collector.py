@@ -17,3 +17,16 @@ def test_what_a_process_has_started_with_is_looked_through_no_more():
         gc.enable()
         gc.unfreeze()
         gc.set_threshold(*thresholds)
+
+
+def test_nothing_is_collected_while_modules_are_imported():
+    with collector.paused():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_collections_that_were_off_before_stay_off():
+    with collector.paused():
+        with collector.paused():
+            pass
+        assert not gc.isenabled()
