@@ -1924,6 +1924,7 @@ class InvoiceDetail(Model):
     granted_credits: Amount = NOT_SENT
     taxed_credits: Amount = NOT_SENT
     applied_credits: Amount = NOT_SENT
+    rounding: Amount = NOT_SENT
     credited: Amount = NOT_SENT
     written_off: Amount = NOT_SENT
     paid: Amount = NOT_SENT
@@ -2015,6 +2016,7 @@ class InvoiceView(Model):
     granted_credits: Amount = NOT_SENT
     taxed_credits: Amount = NOT_SENT
     applied_credits: Amount = NOT_SENT
+    rounding: Amount = NOT_SENT
     credited: Amount = NOT_SENT
     written_off: Amount = NOT_SENT
     paid: Amount = NOT_SENT
@@ -3921,6 +3923,7 @@ class UpcomingInvoiceView(Model):
     tax: Amount = NOT_SENT
     total: Amount = NOT_SENT
     applied_credits: Amount = NOT_SENT
+    rounding: Amount = NOT_SENT
     due: Amount = NOT_SENT
 
 

@@ -3297,13 +3297,14 @@ class AsyncMarketplace:
         price: AmountLike | None | Omitted = OMITTED,
         currency: str | None | Omitted = OMITTED,
         prices: Mapping[str, AmountLike] | None | Omitted = OMITTED,
+        included_uses: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PurchaseAnswer:
         """Buy an agent.
 
         If it is free or costs credits, it is bought at once; if it costs money, when its payment is fulfilled.
 
-        An organization buys an agent only once: a second request returns the existing purchase.
+        An organization buys an agent only once: a second request returns the existing purchase. If that is by usage and the request names the `prices` of the present offer, they apply to the organization from then on; agents' keys cannot accept other prices for it.
         """
         return await self._caller.ask(
             models.PurchaseAnswer,
@@ -3326,6 +3327,7 @@ class AsyncMarketplace:
                 "price": price,
                 "currency": currency,
                 "prices": prices,
+                "included_uses": included_uses,
             },
         )
 
@@ -4229,7 +4231,7 @@ class AsyncPayouts:
     ) -> models.PayoutScheduleView:
         """Set when all available earnings are paid out: daily, weekly, monthly, or only on request (`manual`).
 
-        If they are below the minimum on a day, the payout waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something, the payout is tried again.
+        These are the earnings in the currency of the bank account; those in other currencies are paid out on request. If they are below the minimum on a day, the payout waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something, the payout is tried again.
         """
         return await self._caller.ask(
             models.PayoutScheduleView,

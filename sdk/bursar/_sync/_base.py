@@ -131,7 +131,7 @@ class Caller:
                     content=call.content,
                     timeout=attempts.timeout,
                 )
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 pause = attempts.after_error(error)
             else:
                 answered = attempts.after_answer(response)
@@ -141,6 +141,7 @@ class Caller:
                         replayed=response.headers.get("idempotent-replayed") == "true",
                         retried=attempts.uncertain,
                         etag=response.headers.get("etag"),
+                        key=key,
                     )
                 pause = answered
             sleep(pause)
@@ -187,7 +188,7 @@ class Caller:
                         if rest:
                             yield rest
                         return
-            except httpx2.TransportError as error:
+            except httpx2.RequestError as error:
                 if begun:
                     raise ConnectionFailed(f"{operation}: the answer was cut, and what came is not all.") from error
                 pause = attempts.after_error(error)
@@ -206,15 +207,19 @@ class Caller:
         known: dict[str, Any] = {}
         attempts = Attempts(call, None, options)
         while True:
+            begun = False
             try:
                 with self._opened(call, attempts, "text/event-stream") as response:
                     pause = attempts.after_answer(response)
                     if pause is None:
-                        attempts, events = Attempts(call, None, options), Events()
+                        begun, events = True, Events()
                         for text in response.iter_text():
                             for name, content in events.read(text):
                                 yield from changed(name, content, known)
-            except httpx2.TransportError as error:
+                        attempts = Attempts(call, None, options)
+            except httpx2.RequestError as error:
+                # However long the stream was open, the API was reached until now.
+                attempts = Attempts(call, None, options) if begun else attempts
                 pause = attempts.after_error(error)
             sleep(AGAIN_SECONDS if pause is None else pause)
 
@@ -235,13 +240,14 @@ def read_model(model: type[M], response: httpx2.Response, info: ResponseInfo) ->
         UnexpectedAnswer: it is none.
     """
     try:
-        answer = model.model_validate(read_json(response))
+        answer = model.model_validate(read_json(response, info.key))
     except ValidationError as error:
         places = ", ".join(str((*each["loc"], each["msg"])[0]) for each in error.errors())
         raise UnexpectedAnswer(
             f"The answer is no {model.__name__}: see {places}.",
             status=response.status_code,
             body=response.content,
+            key=info.key,
         ) from error
     answer._info = info
     return answer

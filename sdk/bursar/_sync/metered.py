@@ -98,17 +98,23 @@ def _stream(caller: Caller, metering: Metering, function: Callable[..., Any]) ->
         meter = Meter(caller, metering, metering.estimated(args, kwargs))
         with meter.hold:
             source = function(*args, **kwargs)
-            failed = False
+            failed = counting = False
             try:
                 for item in source:
-                    meter.count(metering.counted(item, 1))
+                    units = metering.counted(item, 1)
+                    counting = True
+                    meter.count(units)
+                    counting = False
                     yield item
             except Exception as error:
-                failed = not isinstance(error, metering.charged_errors)
+                # What cannot be paid beyond the hold makes nothing free that came before it.
+                failed = not counting and not isinstance(error, metering.charged_errors)
                 raise
             finally:
-                source.close()
-                if not failed:
-                    meter.note()
+                try:
+                    source.close()
+                finally:
+                    if not failed:
+                        meter.note()
 
     return stream
