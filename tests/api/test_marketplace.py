@@ -1181,6 +1181,7 @@ async def test_list_narrows_by_each_filter_and_pages_through_all(
     first, second, third = (each.agent_id for each in studios)
     assert await found() == [third, second, first]
     assert await found(text=f"{word} nothing") == [first]
+    assert await found(text="?!") == []
     assert await found(model="one_time", category="research") == [third, second]
     assert await found(currency="CREDIT") == [third, second]
     name, match = f"Renamed {new_key()}", {"If-Match": "*"}

@@ -179,6 +179,9 @@ async def list_offers(
     least_e6 = None if stars is None else int(stars * STAR_E6)
 
     async def read(after: After, limit: int) -> Items:
+        if (asked.get("text") or "").strip() and not named:
+            # It has no word that an offer could have.
+            return [], None
         async with deps.session_for(actor) as session:
             rows, following = await marketplace.page(
                 session, wanted, words=named, least_stars_e6=least_e6, after=after, limit=limit
