@@ -3,7 +3,7 @@
 import gc
 
 if __name__ == "__main__":
-    # What is imported stays, and to look through it again and again takes a third of the start; on from `settle`.
+    # What is imported stays, and to look through it again and again takes a quarter of the start; on from `settle`.
     gc.disable()
 
 import asyncio
