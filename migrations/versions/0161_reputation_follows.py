@@ -37,6 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER IF EXISTS agent_retired ON agents")
     op.execute("DROP TRIGGER agent_visibility_changed ON agents")
     op.execute("DROP FUNCTION agent_visibility_changed")
     # What asks for rates that held before stays, and finds none.

@@ -35,6 +35,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The functions stay: who does not say the commission before a discount is answered as before, and boards are read as
-    # they were.
+    op.execute("DROP TRIGGER agent_retired ON agents")
+    op.execute("DROP TRIGGER organization_closed ON organizations")
+    op.execute("DROP FUNCTION organization_closed")
+    # The other functions stay: who does not say the commission before a discount is answered as before.
     op.drop_column("contracts", "undiscounted_commission_bps")
