@@ -70,7 +70,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "payment_method.default": ("good", "This method is now the default."),
     "payment_method.returned": (
         "busy",
-        "These methods are stored now. Verifying a bank account can take days.",
+        "Your payment methods are listed below. Verifying a bank account can take days.",
     ),
     "payment_method.removed": ("good", "The payment method is removed."),
     "purchase.bought": ("good", "The agent is in your library."),

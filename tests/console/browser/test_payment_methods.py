@@ -50,7 +50,7 @@ async def test_an_invented_return_says_what_is_stored(world, open_window):
             "?setup_intent=seti_1&redirect_status=succeeded"
         )
 
-        await owner.sees("Nothing is stored")
+        await owner.sees("No payment methods")
 
 
 async def test_without_scripts_the_provider_s_page_takes_methods(world, open_window):
@@ -64,6 +64,6 @@ async def test_without_scripts_the_provider_s_page_takes_methods(world, open_win
         await owner.page.wait_for_url(lambda address: urlsplit(address).netloc == stripe, timeout=PATIENCE)
         await owner.page.get_by_role("link", name="Back").click()
 
-        await owner.sees("Nothing is stored")
+        await owner.sees("No payment methods")
         assert path_of(owner.page) == f"{buyer.base}/payment-methods"
         assert owner.window.heard.complaints == []
