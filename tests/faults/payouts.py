@@ -30,7 +30,7 @@ from tests.faults.run import Say
 
 #: What a payout passes through.
 PARTS = ("postgres", "temporal", "worker", "server", "stripe")
-#: What each payout takes, in dollars, and what one sale of an agent earns its creator.
+#: What each payout takes, in dollars, and what an agent costs in credits: a sale earns its creator 270 dollars.
 AMOUNT, PRICE = "10.00", "3000.00"
 #: How long the last payouts may take once everything is back: the sweep leaves one alone for two minutes.
 END_SECONDS = 240.0
@@ -56,7 +56,7 @@ async def run_payouts(setup: PayoutSetup, say: Say, stack: Stack) -> Findings:
     findings, made = Findings(), list[str]()
     stripe = stripe_of(stack)
     operator = RetryingClient(stack.api_url, f"{setup.seed} payouts", Journal())
-    owner = await _creator(operator, stack, stripe, -(-setup.payouts * 1_000 // 270_000) + 1)
+    owner = await _creator(operator, stack, stripe, -(-setup.payouts * 1_000 // 27_000) + 1)
     await operator.close()
     say(f"  a creator with earnings for {setup.payouts} payouts")
 
