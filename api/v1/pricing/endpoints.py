@@ -112,21 +112,15 @@ async def create_quote(
                 "organization_id is required. Name the client that the quote is for.",
                 extra={"field": "organization_id"},
             )
-        asked, refusal = None, None
-        try:
-            asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None, everything=True)
-        except (Invalid, NotFound) as error:
-            refusal = error
         async with deps.database.platform() as session:
             made = await made_by(session, PricingQuote, command.command_id)
-            if made is not None:
-                # Its agent may have no price any more.
-                if (made.org_id, made.agent_id, made.quantity) != (org_id, agent_id, body.quantity):
-                    raise other_request()
-                return PriceQuoteView.show(made)
-            if asked is None:
-                assert refusal is not None
-                raise refusal
+        if made is not None:
+            # Its agent may have no price any more.
+            if (made.org_id, made.agent_id, made.quantity) != (org_id, agent_id, body.quantity):
+                raise other_request()
+            return PriceQuoteView.show(made)
+        asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None, everything=True)
+        async with deps.database.platform() as session:
             row = await service.make_quote(
                 session,
                 actor,
