@@ -437,7 +437,7 @@ async def test_organization_is_told_of_what_an_operator_handles_before_anybody_w
 async def test_owners_are_called_though_an_operator_answers_before_their_step(
     command: str, read: bool, new_tenant: MakeTenant, operator: Caller, deps: Deps
 ) -> None:
-    """The operator may be whom the alert is about, and may have had owners told of such alerts in no other way."""
+    """Owners hear of the alert from its escalation, even if it is about the operator who answers first."""
     company, subject = await new_tenant("owner"), new_id("key")
     named = {"kind": "api_key.made_by_operator", "subject": subject, "detail": "Look.", "org_id": company.org_id}
     async with deps.database.platform() as session:
