@@ -29,7 +29,6 @@ from domain.money import CREDIT, SCALES, SLOT
 
 _Width = Literal["full", "long", "medium", "short"]
 MINUS = "\N{MINUS SIGN}"
-DASH = "\N{EN DASH}"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _PLAIN = re.compile(r"-?[0-9]{1,60}(\.[0-9]{1,40})?")
 _DURATION = re.compile(
@@ -68,7 +67,6 @@ class Amount:
 
     number: str
     unit: str
-    negative: bool = False
     zero: bool = False
 
     @property
@@ -120,7 +118,7 @@ def amount(value: str, currency: str, prefs: Prefs = DEFAULT, *, signed: bool = 
     least = 0 if scale is None else scale if scale <= _BANKED else 2
     digits = digits_of(exact.copy_abs(), prefs, least=least)
     sign = MINUS if exact < 0 else "+" if signed and exact > 0 else ""
-    return Amount(sign + digits, unit(currency, exact), exact < 0, not exact)
+    return Amount(sign + digits, unit(currency, exact), zero=not exact)
 
 
 def money(value: str, currency: str, prefs: Prefs = DEFAULT) -> str:

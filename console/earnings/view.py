@@ -67,7 +67,6 @@ class Earnings:
     earnings_failed: Failed | None
     account: Account | None
     preview_failed: Failed | None
-    minimum: str
     refused: str
     connect: str
     connect_form: Shown
@@ -109,7 +108,7 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
     earnings, preview, payouts, agents = (answers[name] for name in ("earnings", "preview", "payouts", "agents"))
     names = {each["id"]: each["name"] for each in agents.body["data"]} if agents.ok else {}
     whole: Mapping[str, Any] = earnings.body if earnings.ok else {"payable": (), "data": ()}
-    said: Mapping[str, Any] = preview.body if preview.ok else {"account": None, "minimum": "", "refused": None}
+    said: Mapping[str, Any] = preview.body if preview.ok else {"account": None, "refused": None}
     able = may_pay_out and preview.ok and said["refused"] is None
     return Earnings(
         title="Earnings",
@@ -118,7 +117,6 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
         earnings_failed=unanswered("Earnings", earnings, here),
         account=_account(said["account"], prefs) if said["account"] else None,
         preview_failed=unanswered("Payouts", preview, here),
-        minimum=said["minimum"],
         refused=_WHY_NOT.get(said["refused"], said["detail"] or "") if said["refused"] else "",
         connect=f"{here}/connect" if may_pay_out and _pays_out(answers["config"]) else "",
         connect_form=form,

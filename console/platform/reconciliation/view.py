@@ -45,7 +45,6 @@ class Run:
     status: Status
     compared: str
     differences: str
-    clean: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +215,6 @@ def run(body: Mapping[str, Any], prefs: Prefs) -> Run:
         status=_RUNS.get(body["status"], _RUNNING),
         compared=count(body["compared"], prefs),
         differences=count(body["differences"], prefs),
-        clean=body["differences"] == 0,
     )
 
 
