@@ -101,11 +101,6 @@ async def get_settings(deps: DepsDep) -> Settings:
     return deps.settings
 
 
-async def get_database(deps: DepsDep) -> Database:
-    """Return the engines."""
-    return deps.database
-
-
 async def get_temporal(deps: DepsDep) -> Client:
     """Return the Temporal client; it connects with its first call, so getting it never waits."""
     if deps.temporal is None:
@@ -114,5 +109,4 @@ async def get_temporal(deps: DepsDep) -> Client:
 
 
 SettingsDep = Annotated[Settings, Depends(get_settings)]
-DatabaseDep = Annotated[Database, Depends(get_database)]
 TemporalDep = Annotated[Client, Depends(get_temporal)]

@@ -226,7 +226,7 @@ async def _on_validation(request: Request, exc: Exception) -> Response:
     return problem(request, Invalid(detail, extra={"errors": fields}))
 
 
-async def _on_domain_error(request: Request, exc: Exception) -> Response:
+async def _on_failure(request: Request, exc: Exception) -> Response:
     return failed(request, exc)
 
 
@@ -257,16 +257,12 @@ def _methods_at(request: Request) -> list[str]:
     return sorted(taken)
 
 
-async def _on_response_validation(request: Request, exc: Exception) -> Response:
-    return failed(request, exc)
-
-
 def install(app: FastAPI) -> None:
     """Make every exception that a handler can raise leave the app as a problem document."""
-    app.add_exception_handler(DomainError, _on_domain_error)
+    app.add_exception_handler(DomainError, _on_failure)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(ResponseValidationError, _on_response_validation)
+    app.add_exception_handler(ResponseValidationError, _on_failure)
 
 
 Responses = dict[int | str, dict[str, Any]]

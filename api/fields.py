@@ -184,7 +184,6 @@ InvoiceId = Annotated[str, StringConstraints(max_length=64), _id_of("inv"), _id_
 PaymentId = Annotated[str, StringConstraints(max_length=64), _id_of("pay"), _id_schema("pay")]
 DepartmentId = Annotated[str, StringConstraints(max_length=64), _id_of("dep"), _id_schema("dep")]
 ProjectId = Annotated[str, StringConstraints(max_length=64), _id_of("prj"), _id_schema("prj")]
-KeyId = Annotated[str, StringConstraints(max_length=64), _id_of("key"), _id_schema("key")]
 QuoteId = Annotated[str, StringConstraints(max_length=64), _id_of("quo"), _id_schema("quo")]
 RuleId = Annotated[str, StringConstraints(max_length=64), _id_of("prl"), _id_schema("prl")]
 NotificationId = Annotated[str, StringConstraints(max_length=64), _id_of("ntf"), _id_schema("ntf")]

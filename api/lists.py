@@ -68,7 +68,6 @@ _SHARED: dict[str, Any] = {
 CREATED = ("since", "until")
 AMOUNT = ("currency", "min_amount", "max_amount")
 
-_NAMES_IN_QUERY = {"since": "from", "until": "to"}
 #: What does not name a column of the same name.
 _NOT_COLUMNS = frozenset({"since", "until", "organization_id", "min_amount", "max_amount", "q", "status"})
 
