@@ -59,11 +59,6 @@ class EncryptionCodec(PayloadCodec):
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
         self._root = keys[0][1]
 
-    @property
-    def sealing_key_id(self) -> str:
-        """The id of the key that new payloads are sealed with."""
-        return self._sealing_id
-
     def derive(self, purpose: str) -> bytes:
         """Derive 32 bytes for another purpose from the sealing key (HKDF-SHA-256); they tell nothing about the key."""
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._root)

@@ -59,7 +59,6 @@ AFTER_INVOICING, INVOICED_ON = frozenset({"invoice-sweep"}), range(2, 5)
 JOBS_AT, JOB_DAYS = timedelta(hours=5), 7
 #: How long anything may take that is not waited for in simulated time; a busy machine is slow, and no fault.
 PATIENCE_SECONDS = 600.0
-_UNHANDLED = "SELECT count(*) FROM provider_events WHERE handled_at IS NULL"
 
 
 class YearError(AssertionError):

@@ -176,7 +176,7 @@ def resolved(hint: Any, module: str) -> Any:
 
 
 def origin_of(hint: Any) -> Any:
-    """Returns what a hint is a form of, as `typing.get_origin`, whose own hints know less forms than there are."""
+    """Returns `typing.get_origin(hint)` as `Any`: its own annotation knows neither `NotRequired` nor `ClassVar`."""
     return typing.get_origin(hint)
 
 
