@@ -13,17 +13,17 @@ BATCH = 5_000
 
 @workflow.defn(name="accounting-days")
 class AccountingDaysWorkflow:
-    """Adds transfers to the days that they count for, so that reports read days and not transfers.
+    """Adds each transfer to the totals of its day, so that reports read daily totals and not transfers.
 
     Messages: none; a schedule starts it.
-    Ends when: nothing is left that was posted more than a minute before, unless a transaction is open for longer.
+    Ends when: every transfer posted more than a minute ago is added, unless an open transaction is older than that.
     Continues as new: when the server suggests it.
-    Compensates: nothing; a report adds what is not added up yet by itself.
+    Compensates: nothing; a report adds the transfers that no daily total has yet.
     """
 
     @workflow.run
     async def run(self, start: AccountingDays | None = None) -> AddedUpDays:
-        """Add up page by page from where the sums stand."""
+        """Add page by page, from the last transfer that was added."""
         done = await through_transactions(
             start or AccountingDays(limit=BATCH),
             AccountingActivities.add_up_days,

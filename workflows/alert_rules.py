@@ -1,4 +1,4 @@
-"""AlertRulesWorkflow: looks at the figures of alert rules, every minute."""
+"""AlertRulesWorkflow: evaluates alert rules every minute."""
 
 from datetime import timedelta
 
@@ -10,14 +10,14 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity
     from workflows.batch import through_transactions
 
-#: How many rules one transaction looks at.
+#: How many rules one transaction evaluates.
 BATCH = 200
 WITHIN = timedelta(seconds=60)
 
 
 @workflow.defn(name="alert-rules")
 class AlertRulesWorkflow:
-    """Looks at built-in rules, and at those whose time has come; what is absent, from the moment it counts as such.
+    """Evaluates the built-in rules and the rules that are due. A rule on absence is due when its period has passed.
 
     Messages: none; a schedule starts it.
     Ends when: no rule is left that was due when it started.
@@ -27,7 +27,7 @@ class AlertRulesWorkflow:
 
     @workflow.run
     async def run(self, start: AlertRulesProgress | None = None) -> AlertRulesProgress:
-        """Look page by page."""
+        """Evaluate page by page."""
         if start is None:
             start = AlertRulesProgress(now=workflow.now(), limit=BATCH)
             await workflow.execute_local_activity_method(

@@ -1,4 +1,4 @@
-"""AutoTopUpWorkflow: buys credits for one fall of a balance below its threshold."""
+"""AutoTopUpWorkflow: buys credits once after a balance fell below its threshold."""
 
 from datetime import timedelta
 
@@ -18,16 +18,16 @@ with workflow.unsafe.imports_passed_through():
     from domain.money import CREDIT, format_amount
     from domain.text import as_markdown
 
-#: How soon a payment that is not answered for good is looked at again, at first and at most.
+#: The first and the longest pause between two checks of a payment without a final result.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
 
 
 @workflow.defn(name="auto-topup")
 class AutoTopUpWorkflow:
-    """Has one payment made for a fall, and waits until it is known what becomes of it.
+    """Makes one payment for a fall of the balance, and waits for its result.
 
     Messages: none; the sweep starts it.
-    Ends when: the payment is received, declined or over.
+    Ends when: the payment is received, declined or cancelled.
     Continues as new: when the server suggests it; the fall and its payment are in the books.
     Compensates: nothing; a decline switches the top-up off.
     """
@@ -50,7 +50,7 @@ class AutoTopUpWorkflow:
 
     async def _order(self, start: AutoTopUpInput) -> OrderedAutoTopUp:
         workflow.set_current_details(f"{_what(start)}\n\n- asks for the payment")
-        # Longer than the payment is waited for: it is the payment's run that is patient with its provider.
+        # Longer than the activity waits for the payment; the payment's own run retries its provider.
         options = regular_activity("charge the stored payment method", timeout=PAYMENT_TIMEOUT + timedelta(seconds=10))
         return await workflow.execute_activity_method(AutoTopUpActivities.order, start, **options)
 

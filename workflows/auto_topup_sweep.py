@@ -10,17 +10,17 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity, regular_activity
     from workflows.batch import through_pages
 
-#: How long a run waits between two looks, and how often it looks: until the next run is due.
+#: The pause between two checks, and the number of checks until the next run is due.
 EVERY, LOOKS = timedelta(seconds=5), 12
-#: How many organizations one transaction looks at.
+#: How many organizations one transaction checks.
 PAGE = 500
 
 
 @workflow.defn(name="auto-topup-sweep")
 class AutoTopUpSweepWorkflow:
-    """Notes falls of balances and starts their top-ups, for a minute. One run a minute keeps the list of runs short.
+    """Records balances that fell and starts their top-ups, for a minute. One run a minute keeps the list of runs short.
 
-    Its first look starts also those of which somebody was asked to pay, where their run was lost.
+    Its first check also restarts top-ups whose payment was requested and whose run was lost.
 
     Messages: none; a schedule starts it.
     Ends when: its minute is over.
@@ -30,7 +30,7 @@ class AutoTopUpSweepWorkflow:
 
     @workflow.run
     async def run(self, start: AutoTopUpSweep | None = None) -> AutoTopUpSweep:
-        """Look again and again."""
+        """Check every few seconds until the minute is over."""
         sweep = start or AutoTopUpSweep(most=LOOKS, limit=PAGE)
         while True:
             done = await through_pages(sweep, self._page)

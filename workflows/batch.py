@@ -1,8 +1,8 @@
-"""A batch: everything of a kind, page by page, each item exactly once for the batch's key.
+"""A batch handles all items of a kind, page by page, each exactly once for the batch's key.
 
-The key, a date or a period, is part of the workflow's id, so a second start with it does nothing. What an item leaves
-behind has a key made of it and of the item, so a batch that was ended and is started again repeats nothing. The place
-stands in the input, so a batch of any length goes on in a new run.
+The key, a date or a period, is part of the workflow's id, so a second start with it does nothing. The effects of an
+item are keyed by the batch and the item, so a batch that was terminated and is started again repeats nothing. The input
+holds the cursor, so a batch of any length can continue as new.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ DoneIn = TypeVar("DoneIn", contravariant=True)
 
 
 class Progress(Protocol[DoneIn]):
-    """Where a batch stands: the input of its runs."""
+    """The cursor and the counts of a batch: the input of its runs."""
 
     def plus(self, done: DoneIn, /) -> Self:
-        """Return where it stands after a page: the next place, and what was counted so far."""
+        """Return the input after a page: the next cursor, and the counts so far."""
 
     def is_last(self, done: DoneIn, /) -> bool:
         """Tell whether no page follows this one."""
@@ -37,14 +37,14 @@ M = TypeVar("M")
 
 
 async def through_pages(progress: P, do: Callable[[P], Awaitable[Done]]) -> P:
-    """Do page by page what is left, and return what was counted at the end.
+    """Do the remaining pages, and return the final counts.
 
-    Where the server suggests it the run continues as new with its place. That is between two pages, when nothing is
-    under way, so nothing is done twice or left out.
+    The run continues as new when the server suggests it. It does so between two pages, when nothing is in flight, so
+    nothing is done twice or skipped.
 
     Args:
         progress: the run's input.
-        do: does a page, and returns what became of it.
+        do: does a page, and returns its result.
     """
     while True:
         done = await do(progress)
@@ -63,14 +63,14 @@ async def through_transactions(
     *,
     within: timedelta = timedelta(seconds=30),
 ) -> P:
-    """Do page by page what is left, each page by a local activity that is one transaction.
+    """Do the remaining pages, each in one local activity that is one transaction.
 
     Args:
         progress: the run's input.
-        method: what does a page.
-        message: makes what it is asked with from where the batch stands.
-        summary: makes what an operator reads beside it.
-        within: what one attempt may take at the longest.
+        method: the activity that does a page.
+        message: makes the activity's message from the batch's progress.
+        summary: makes the summary that the Temporal UI shows.
+        within: the time limit of one attempt.
     """
 
     async def page(at: P) -> Done:
@@ -81,12 +81,12 @@ async def through_transactions(
 
 
 async def window(children: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T | BaseException]:
-    """Run the children of a page in their order, so many at once; the next begins when one has ended.
+    """Run the children of a page in order, a limited number at once; each that ends makes room for the next.
 
-    It slides within a page and drains at its end: a place that went on before its page was done would leave out what
-    is under way when the run continues as new. A page's slowest child is what the next page waits for.
+    The next page waits for the slowest child of this one: a cursor that moved on earlier would skip the children in
+    flight when the run continues as new.
 
-    Returns what became of each: its result, or the exception that it failed with. One that fails stops no other.
+    Returns the result of each child, or its exception. A failed child does not stop the others.
     """
     free = asyncio.Semaphore(at_once)
 

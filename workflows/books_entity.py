@@ -1,4 +1,4 @@
-"""What the runs of entities have in common that the books know first, because others have made them there."""
+"""The base of entities whose row in the books is written before their run starts."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -16,18 +16,18 @@ with workflow.unsafe.imports_passed_through():
 
 
 class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
-    """The run of an entity that the books know before it. Its input holds an id alone, and the next run's does.
+    """The run of an entity that is in the books before the run starts. Its input is an id, also after continue-as-new.
 
-    What a signal wishes is a decision, and whoever sends one has to name themselves.
+    A signal asks for a decision, and its sender must be named.
     """
 
     def __init__(self, start: In, nothing: S) -> None:
-        """Know nothing yet, and ask the books first; `nothing` is the state until they have answered."""
+        """Start from `nothing`, the state until the books are read."""
         super().__init__(start.model_copy(update={"resume": True}), None, nothing)
 
     @abstractmethod
     def _addressee(self, held: S) -> Addressee:
-        """Return what a signal has reached."""
+        """Return the entity that a signal was sent to."""
 
     @abstractmethod
     def _shown(self) -> str:
@@ -48,7 +48,7 @@ class BooksEntity(Entity[In, S, E, Callable[[S, datetime], E], R]):
     def _addressed(
         self, name: str, signal: OperatorSignal, decide: Callable[[S, datetime], E]
     ) -> Callable[[S, datetime], E]:
-        """Return a decision that is taken only where the signal names this entity and its sender."""
+        """Return the decision, refused unless the signal names this entity and its sender."""
 
         def checked(held: S, now: datetime) -> E:
             check_addressed(self._addressee(held), name, signal, subject=getattr(signal, name))

@@ -1,4 +1,4 @@
-"""CreatorStatementsWorkflow: makes the statements of the month before, every day for whom it is still to be done."""
+"""CreatorStatementsWorkflow: makes the statements of the previous month, daily, for creators that have none yet."""
 
 from datetime import timedelta
 
@@ -10,16 +10,16 @@ with workflow.unsafe.imports_passed_through():
     from contracts.statement import CreatorStatements, MadeStatements, MakeStatements
     from workflows.batch import through_pages
 
-#: How many organizations one attempt does, one after the other.
+#: How many organizations one attempt handles, one after the other.
 PAGE = 50
 
 
 @workflow.defn(name="creator-statements")
 class CreatorStatementsWorkflow:
-    """Numbers and keeps what each creator earned in the month before, and tells it by mail.
+    """Issues a numbered statement of what each creator earned in the previous month, and mails it.
 
     Messages: none; a schedule starts it.
-    Ends when: every creator whose earnings moved in that month has its statements.
+    Ends when: every creator whose earnings changed in that month has its statements.
     Continues as new: when the server suggests it, from where it stands.
     Compensates: nothing; each organization is one transaction.
     """
@@ -43,7 +43,7 @@ class CreatorStatementsWorkflow:
 
 
 def _details(progress: CreatorStatements) -> str:
-    """Write how far a run is for whoever reads it."""
+    """Render the run's progress for operators."""
     errors = f"{progress.failed}, see the worker's log; tried again tomorrow" if progress.failed else "0"
     return "\n".join(
         (

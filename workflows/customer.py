@@ -9,16 +9,17 @@ with workflow.unsafe.imports_passed_through():
     from contracts.customer import CustomerInput, CustomerResult
     from contracts.queues import regular_activity
 
-#: After that whoever first needs the customer makes it.
+#: After that, the first request that needs the customer creates it.
 GIVE_UP_AFTER = timedelta(days=1)
 
 
 @workflow.defn(name="customer")
 class CustomerWorkflow:
-    """Makes the customer of a new organization, so that it is there when somebody pays.
+    """Creates the Stripe customer of a new organization before its first payment.
 
     Messages: none.
-    Ends when: the customer is noted, Stripe has refused it, or a day is over; the last two leave it to the first use.
+    Ends when: the customer is recorded, Stripe has refused it, or a day has passed; after the last two the first use
+        creates it.
     Continues as new: never.
     Compensates: nothing; the same key makes one customer, however often it is tried.
     """

@@ -10,17 +10,17 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="digest")
 class DigestWorkflow:
-    """Waits until the hour of somebody's digest, by the clocks of that person, and has it sent.
+    """Waits until the hour of a recipient's digest, in the recipient's time zone, and sends it.
 
     Messages: none; it is started for the first notification that waits for the digest.
-    Ends when: the digest is closed: one message for each channel is queued, or nothing was left to say.
-    Continues as new: never; it waits once, and again only where its owner has moved the hour.
+    Ends when: the digest is closed: one message for each channel is queued, or none if no notification is left in it.
+    Continues as new: never; it waits once, and again only if its owner has changed the hour.
     Compensates: nothing.
     """
 
     @workflow.run
     async def run(self, start: DigestInput) -> ClosedDigest:
-        """Ask when it is due, wait, and ask again: the time zone or the hour may be another one by then."""
+        """Read when it is due, wait, and read again: the time zone or the hour may have changed."""
         while True:
             now = workflow.now()
             done = await workflow.execute_local_activity_method(
@@ -35,7 +35,7 @@ class DigestWorkflow:
 
 
 def _details(start: DigestInput, done: ClosedDigest) -> str:
-    """Write where it stands for whoever reads it."""
+    """Render the run's progress for operators."""
     if done.until is not None:
         return f"Digest {start.digest}\n\n- goes out at {done.until:%Y-%m-%d %H:%M} UTC"
     if not done.messages:

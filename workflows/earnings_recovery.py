@@ -10,23 +10,23 @@ with workflow.unsafe.imports_passed_through():
     from contracts.recovery import EarningsRecovery, EarningsRecoveryResult, Recovered, RecoveryPage
     from workflows.batch import through_pages
 
-#: How many are worked on at once.
+#: How many are handled in one page.
 PAGE = 20
 
 
 @workflow.defn(name="earnings-recovery")
 class EarningsRecoveryWorkflow:
-    """Takes from earnings what payments had paid that were lost since, and from payouts what is not there any more.
+    """Takes back earnings whose payment was charged back or refunded, and reverses what payouts have sent of them.
 
     Messages: none; a schedule starts it.
-    Ends when: every open recovery was worked on once, and every reversal that was due.
+    Ends when: every open recovery and every reversal that is due was tried once.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; what a provider does not take back is the creator's debt.
+    Compensates: nothing; what a provider does not reverse is the creator's debt.
     """
 
     @workflow.run
     async def run(self, start: EarningsRecovery | None = None) -> EarningsRecoveryResult:
-        """Work on recoveries page by page, then on reversals."""
+        """Handle recoveries page by page, then reversals."""
         done = await through_pages(start or EarningsRecovery(now=workflow.now(), limit=PAGE), self._page)
         workflow.set_current_details(
             f"Uses for which creators gave something back: {done.recovered}; transfers taken back: {done.reversed}"

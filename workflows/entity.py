@@ -1,7 +1,7 @@
-"""What the runs of all entities have in common. An entity adds its messages, its activities and its own steps.
+"""The base of all entity workflows. An entity adds its messages, its activities and its own steps.
 
-Whoever decides or writes does it in a turn: under the one lock, after the run is open. So commands, signals and the
-run's own steps never mix.
+Every decision and write is a turn: under the one lock, after the run is open. So commands, signals and the run's own
+steps never interleave.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ def _refuse(refusal: DomainError, *_: object) -> Never:
 
 @dataclass(frozen=True, slots=True)
 class Wanted(Generic[W]):
-    """What an operator wants in whose name, by a signal of that name."""
+    """What an operator's signal asks for, and in whose name."""
 
     signal: str
     wish: W
@@ -104,7 +104,7 @@ class Wanted(Generic[W]):
 
 
 class Entity(ABC, Generic[In, S, E, W, R]):
-    """The run of an entity: of input `In` and state `S`. A signal brings a wish `W`, and updates are answered by `R`.
+    """The run of an entity with input `In` and state `S`. A signal asks for a `W`, and an update returns an `R`.
 
     Ends when: `_has_ended`, and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
@@ -115,21 +115,21 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
         Args:
             start: the run's input.
-            given: the state in it, which runs of before went on from.
+            given: the state in it, which older runs resumed from.
             before: the state before the first event.
         """
         if given is not None and given.version and workflow.patched(STATE_FROM_BOOKS):
-            # Whoever reaches Temporal can start a run with a state of their making, so the books are asked.
+            # Anyone with access to Temporal can start a run with a forged state, so the books are read.
             given, start = None, start.model_copy(update={"resume": True})
         self._start = start
         self._state: S = given or before
         self._lock = asyncio.Lock()
         self._signals = start.signals
-        # What operators want and no lock was free for yet, by command.
+        # Operators' signals that still wait for the lock, by command.
         self._wanted: dict[str, Wanted[W]] = {}
-        # The next run begins when all are answered, so nobody waits for what only the next one does.
+        # The next run begins when all handlers have answered, so no caller waits across runs.
         self._leaving = False
-        # What the run was started with: a run that resumes was not told its state.
+        # Whether the run was started without a state, to resume from the books.
         self._published: StrEnum | None = None if start.resume else self._state.status
 
     # What an entity declares ------------------------------------------------------------------------------------------
@@ -148,15 +148,15 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     @abstractmethod
     async def _advance(self) -> None:
-        """Take one step of what the run does by itself, or wait until there is one."""
+        """Take the next step of the run itself, or wait until one is due."""
 
     @abstractmethod
     def _has_ended(self) -> bool:
-        """Tell whether nothing is awaited any more."""
+        """Whether nothing is awaited any more."""
 
     @abstractmethod
     def _carried(self) -> dict[str, object]:
-        """Return the fields of the next run's input that are its own, and not known to the books."""
+        """Return the fields of the next run's input that the books do not have."""
 
     @abstractmethod
     def _details(self) -> str:
@@ -172,29 +172,29 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     @abstractmethod
     def _noting(self, note: dict[str, object], actor: Actor) -> W:
-        """Return the wish that puts the refusal of a signal into the timeline."""
+        """Return what records the refusal of a signal in the timeline."""
 
     @abstractmethod
     async def _cancel_requested(self) -> None:
         """Take a cancellation of the run from the Temporal UI for the command `cancel`."""
 
     async def _overtaken(self, now: datetime) -> bool:  # noqa: ARG002
-        """Do what goes before any command; returns whether there was anything."""
+        """Do what is due before any command; returns whether anything was."""
         return False
 
     def _refuse_other(self, command_id: str, content: str | None) -> None:
-        """Refuse a command under the id of one that was done and asked for something else, where that is known."""
+        """Refuse a command that reuses the id of a different command, if the entity can compare them."""
 
     async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
-        """Put the refusal of a signal into the timeline; the caller holds the lock."""
+        """Record the refusal of a signal in the timeline; the caller holds the lock."""
         await self._grant(command_id, self._noting(note, actor), actor)
 
     def _has_more(self) -> bool:
-        """Tell whether something came while handlers were drained that this run sees to."""
+        """Whether this run must go on, because of what arrived while handlers were drained."""
         return False
 
     async def _give_way(self) -> None:
-        """Let others have the lock while a refused signal is looked into, or keep it."""
+        """Release the lock while a refused signal is examined, or keep it."""
 
     # The life of a run ------------------------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         return workflow.info().is_continue_as_new_suggested()
 
     async def _turn(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do something under the lock, once the run is open."""
+        """Run an action under the lock, once the run is open."""
         async with self._lock:
             await self._open_once()
             return await act()
@@ -237,14 +237,14 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         try:
             await self._open()
         except DomainError as refusal:
-            # The failure of the run, and of a command that waits for it. There is no money in it yet.
+            # This fails the run, and a command that waits for it. No money has moved yet.
             why = refusal.status, refusal.detail, refusal.extra
             failure = ApplicationError(refusal.detail, *why, type=refusal.error_code, non_retryable=True)
             raise failure from refusal
 
     @workflow.query(name="version")
     def version(self) -> int:
-        """Return the number of the latest event that the run knows; only a restore sets the books behind it."""
+        """The number of the latest event that the run knows. The books are behind it only after a restore."""
         return self._state.version
 
     # The books --------------------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         return state_hash(self._state) if self._state.version else None
 
     def _written(self, recorded: Recorded[S], then: S | None = None) -> None:
-        """Adopt what the books hold after a write: `then`, or what they held instead; raises what they declined."""
+        """Adopt the state after a write: `then`, or what the books held instead; raises their refusal."""
         if recorded.declined is not None:
             raise recorded.declined.error(state=self._state.status.value)
         held = then if recorded.stored is None else recorded.stored
@@ -262,7 +262,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             self._adopt(held)
 
     def _adopt(self, state: S) -> None:
-        """Show the state to operators; the search attribute costs the server a write, so only when it changes."""
+        """Take over a state and show it to operators. Setting the search attribute costs a write, so only on change."""
         self._state = state
         if state.status is not self._published:
             self._published = state.status
@@ -277,14 +277,14 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         stored = await self._load("check whether the books are ahead")
         if stored.version <= self._state.version:
             return False
-        # Like a run that resumes it does not know what was asked of others, and looks there before it asks.
+        # As after a resume, earlier requests to providers are unknown, and are looked up before they are made.
         self._start = self._start.model_copy(update={"resume": True})
         self._adopt(stored)
         return True
 
     @workflow.update(name="catch_up")
     async def catch_up(self, command: CatchUp) -> R:
-        """Adopt what the books hold, for a caller who has seen that they are ahead."""
+        """Adopt what the books hold, for a caller that has read a later version there."""
         return await self._catch_up_to(command)
 
     @catch_up.validator
@@ -300,14 +300,14 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         return self._result()
 
     def _check_catch_up(self, command: object) -> None:
-        """Refuse what is no such message: a handler that is called without it would fail the workflow task."""
+        """Refuse any other message: without one the handler would fail the workflow task."""
         if not isinstance(command, CatchUp):
             raise Invalid("The update catch_up takes the version that the books hold.", extra={"field": "version"})
 
     # Commands ---------------------------------------------------------------------------------------------------------
 
     async def _answer_when(self, is_answered: Callable[[], bool]) -> R:
-        """Return the state once the caller of the update that starts the entity can be answered."""
+        """Wait until the update that starts the entity can be answered, and return the state."""
         await workflow.wait_condition(is_answered)
         return self._result()
 
@@ -322,7 +322,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     ) -> None:
         """Decide, write, and only then change the state; the caller holds the lock.
 
-        A command that was done is answered and not done again, unless it asked for something else.
+        A command that was done is answered and not done again; one that reuses its id for something else is refused.
         """
         while not self._state.has_done(command_id):
             now = workflow.now()
@@ -333,10 +333,10 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         self._refuse_other(command_id, content)
 
     def _check(self, command: Command, judge: Callable[[], object]) -> None:
-        """Refuse at the door what the present state refuses, so that Temporal does not keep the refusal as the answer.
+        """Refuse in the validator what the present state refuses, so that Temporal stores no refusal as the result.
 
-        The handler decides again when its turn comes. A run that has yet to resume from the books lets everything in.
-        So does one that is busy: where a task was lost the books are ahead of it, and callers have read them.
+        The handler decides again in its turn. A run that has not resumed from the books yet accepts everything. So does
+        a run that is busy: after a lost task the books, which callers read, are ahead of it.
         """
         command.check()
         if self._state.version and not self._lock.locked():
@@ -344,13 +344,13 @@ class Entity(ABC, Generic[In, S, E, W, R]):
                 judge()
 
     def _with_version(self) -> AbstractContextManager[None]:
-        """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
+        """Add the run's version to a refusal: a caller that finds the books ahead sends `catch_up`."""
         return with_version(lambda: self._state.version)
 
     # Signals of facts -------------------------------------------------------------------------------------------------
 
     async def _handle_fact(self, name: str, kind: type[M], given: RawValue, note: Callable[[M], None]) -> None:
-        """Note what a signal says has happened, or refuse it where it carries no message of its kind."""
+        """Handle the fact in a signal, or refuse the signal if it carries no message of its type."""
         signal = read_signal(workflow.payload_converter(), kind, given)
         if signal is None:
             await self._refuse_malformed(name)
@@ -360,7 +360,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     # Signals of operators ---------------------------------------------------------------------------------------------
 
     async def _handle_signal(self, name: str, kind: type[Sig], given: RawValue, wish: Callable[[Sig], W]) -> None:
-        """Do what an operator signals, or refuse it where it carries no message of its kind."""
+        """Do what an operator's signal asks for, or refuse the signal if it carries no message of its type."""
         signal = read_signal(workflow.payload_converter(), kind, given)
         if signal is None:
             await self._refuse_malformed(name)
@@ -372,12 +372,12 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             await self._carry_out(name, OperatorSignal(), cast("W", partial(_refuse, malformed(name))))
 
     async def _carry_out(self, name: str, signal: OperatorSignal, wish: W, unnamed: str = "operator") -> None:
-        """Do what a signal asks for; a refusal goes into the timeline, because a signal has nobody to answer.
+        """Do what a signal asks for; a refusal goes into the timeline, because a signal returns nothing.
 
         `unnamed` is what the timeline says of a sender without a name.
         """
         self._signals += 1
-        # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
+        # The count continues in the next run, and it and the first run's id survive a reset, so a signal that is
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
         command_id, actor = bounded(signal_id(name, signal, own_id)), sender(signal, unnamed)
@@ -387,7 +387,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     async def _grant_or_note(self, signal: OperatorSignal, command_id: str, wanted: Wanted[W]) -> None:
         refusal = await self._refusal_of(command_id, wanted)
         self._wanted.pop(command_id, None)
-        # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
+        # A signal is not retried by its sender, so the books are read in case an outdated state refused it.
         if refusal is not None and workflow.patched("refused-signals-catch-up"):
             await self._give_way()
             if await self._catch_up():
