@@ -1,7 +1,7 @@
-"""One call at a provider that must have its effect once: requested, perhaps unknown, looked up, made again, done.
+"""One provider call that must take effect exactly once, although its outcome can be unknown.
 
-The key in the message makes one effect of every try there. An operator ends the search for what is unknown with the
-entity's command `give_up`.
+An unknown outcome is looked up before the call is made again. The idempotency key in the message makes all tries one
+effect at the provider. An operator ends the lookups with the entity's command `give_up`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,19 +15,19 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from contracts.queues import quick_activity, regular_activity
 
-#: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
+#: The time limit of a call: longer than the provider's client waits, so that the client gives up first.
 CALL_TIMEOUT = timedelta(seconds=20)
-#: How long the first answer is tried for before the outcome counts as unknown. What waits for a provider that is away
-#: holds up everything else, so it is given up and looked up later.
+#: How long the call is retried before its outcome counts as unknown. Waiting longer for a provider that is down would
+#: block the rest of the run, so the outcome is looked up later.
 GIVES_UP_AFTER = timedelta(seconds=15)
 
 
 class Answer(Protocol):
-    """What a provider answers."""
+    """A provider's response."""
 
     @property
     def missing(self) -> bool:
-        """Tell whether it has never had what was looked for."""
+        """Whether the provider has never had what was looked up."""
 
 
 P = TypeVar("P")
@@ -39,13 +39,13 @@ Method = Callable[[P, Q], Awaitable[A]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand(Generic[P, Q, A]):
-    """What is asked for.
+    """A call, and the lookup of its outcome.
 
     Attributes:
-        make: has the provider do it.
-        find: looks up whether it was done.
-        message: what both are asked with; its key belongs to the entity and the command.
-        summary: what an operator reads beside the call.
+        make: the activity that makes the call.
+        find: the activity that looks up its outcome.
+        message: the input of both; its idempotency key names the entity and the command.
+        summary: the summary that the Temporal UI shows.
     """
 
     make: Method[P, Q, A]
@@ -55,10 +55,10 @@ class Errand(Generic[P, Q, A]):
 
 
 async def run(errand: Errand[P, Q, A], *, perhaps_made: bool, wanted: Callable[[], bool] = lambda: True) -> A | None:
-    """Have it done, and return the answer; None when the outcome is unknown.
+    """Make the call, and return the response; None if the outcome is unknown.
 
-    What may have been made is looked up first. What is missing then is made, unless it is no longer wanted: the answer
-    of the lookup is returned.
+    A call that may have been made before is looked up first. If the provider has nothing, the call is made, unless it
+    is no longer wanted: then the result of the lookup is returned.
     """
     if perhaps_made:
         found = await ask(errand.find, errand.message, "look for it at the provider")
@@ -75,10 +75,10 @@ async def ask(
     give_up_after: timedelta = GIVES_UP_AFTER,
     at_once: bool = False,
 ) -> A | None:
-    """Ask a provider; None when it could not be asked for that long.
+    """Call a provider; None if it did not respond in time.
 
-    With `at_once` it is asked within the workflow task first, which costs the server half as much; only what reads may
-    be. What is not answered there in two seconds is asked again by a regular activity, whose tries operators can see.
+    With `at_once` a local activity tries first, which costs the Temporal server half as much; only for reads. Without a
+    response in two seconds a regular activity tries again, and operators see its attempts.
     """
     if at_once:
         answer = await _heard(workflow.execute_local_activity_method(method, message, **quick_activity(summary)))
@@ -91,7 +91,7 @@ async def ask(
 async def _heard(answer: Awaitable[A]) -> A | None:
     try:
         return await answer
-    except FailureError as error:  # what a local activity failed with comes bare, of a regular one in an ActivityError
+    except FailureError as error:  # a regular activity wraps it in an ActivityError
         if is_cancelled_exception(error):
             raise
         return None

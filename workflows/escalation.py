@@ -1,4 +1,4 @@
-"""EscalationWorkflow: calls one after the other for an alert, until somebody answers."""
+"""EscalationWorkflow: notifies one group after the other of an alert, until someone acknowledges it."""
 
 from contextlib import suppress
 
@@ -28,18 +28,18 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="escalation")
 class EscalationWorkflow:
-    """Takes the steps of an alert's ladder in their time. The database says before each whether anybody has answered.
+    """Takes each step of an alert's ladder when it is due, unless the database says that the alert was answered.
 
     Messages:
         signal `acknowledge` of operators; a refused one is shown. Signal `news`: the alert was answered or snoozed.
-    Ends when: the alert is acknowledged by those whom it is for, or resolved, or everybody was called.
+    Ends when: the alert is acknowledged by its recipients, or resolved, or the last step was taken.
     Continues as new: when the server suggests it, with the steps that were taken.
     Compensates: nothing.
     """
 
     @workflow.init
     def __init__(self, start: EscalationInput) -> None:
-        """Remember the steps that were taken."""
+        """Restore the steps that were taken."""
         self._start = start
         self._taken = list(start.taken)
         self._case: Case | None = None
@@ -49,7 +49,7 @@ class EscalationWorkflow:
 
     @workflow.run
     async def run(self, start: EscalationInput) -> EscalationResult:
-        """Call people until somebody answers."""
+        """Take steps until the alert is answered."""
         while True:
             while self._signals:
                 await self._acknowledge(self._signals.pop(0))
@@ -74,12 +74,12 @@ class EscalationWorkflow:
 
     @workflow.signal(name="acknowledge")
     def signal_acknowledge(self, given: RawValue = NO_INPUT) -> None:
-        """Somebody has seen it and cares for it."""
+        """Acknowledge the alert."""
         self._signals.append(read_signal(workflow.payload_converter(), EscalationSignal, given))
 
     @workflow.signal(name="news")
     def signal_news(self, _given: RawValue = NO_INPUT) -> None:
-        """Look at the alert."""
+        """Read the alert again."""
         self._note_news()
 
     def _note_news(self) -> None:
@@ -101,7 +101,7 @@ class EscalationWorkflow:
             TakeStep(alert_id=self._start.alert_id, step=step.name),
             **local_activity(f"call {step}"),
         )
-        # What is not to be called any more is not asked for again either.
+        # Once the last step was taken, the alert is not read again.
         self._taken.append(step.name)
 
     async def _acknowledge(self, signal: EscalationSignal | None) -> None:

@@ -63,7 +63,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.run
     async def run(self, start: EscrowInput) -> EscrowResult:
-        """Open the escrow once, then let each deadline act that nobody forestalled."""
+        """Open the escrow once, then act at each deadline that no command came before."""
         await self._live(start)
         return EscrowResult(**self._result().model_dump())
 
@@ -85,7 +85,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.update(name="fund")
     async def fund(self, command: FundEscrow) -> CommandResult:
-        """Take the amount from the payer."""
+        """Hold the amount from the payer's account."""
         return await self._command(command, self._fund(command))
 
     @fund.validator
@@ -94,7 +94,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.update(name="deliver")
     async def deliver(self, command: DeliverEscrow) -> CommandResult:
-        """Take work for review."""
+        """Submit work for review."""
         return await self._command(command, self._deliver(command))
 
     @deliver.validator
@@ -103,7 +103,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.update(name="validate")
     async def validate(self, command: ValidateEscrow) -> CommandResult:
-        """Take a validator's score, and release when it is high enough."""
+        """Record a validator's score, and release if it is high enough."""
         return await self._command(command, self._validate(command))
 
     @validate.validator
@@ -112,7 +112,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.update(name="approve")
     async def approve(self, command: ApproveEscrow) -> CommandResult:
-        """Take a signature, and release with the last one that is required."""
+        """Record an approval, and release with the last one that is required."""
         return await self._command(command, self._approve(command))
 
     @approve.validator
@@ -130,7 +130,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitEvidence) -> CommandResult:
-        """Take a party's evidence."""
+        """Record a party's evidence."""
         return await self._command(command, self._submit_evidence(command))
 
     @submit_evidence.validator
@@ -139,7 +139,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.update(name="resolve")
     async def resolve(self, command: ResolveEscrow) -> CommandResult:
-        """Split what is held as the arbiter says."""
+        """Split the held amount as the arbiter decides."""
         return await self._command(command, self._resolve(command))
 
     @resolve.validator
@@ -148,7 +148,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundEscrow) -> CommandResult:
-        """Give back what the payee gives back."""
+        """Refund the payer, on the payee's order."""
         return await self._command(command, self._refund(command))
 
     @refund.validator
@@ -168,7 +168,7 @@ class EscrowWorkflow(EscrowRun):
 
     @workflow.signal(name="approve")
     async def signal_approve(self, given: RawValue = NO_INPUT) -> None:
-        """Sign in the name of a signatory."""
+        """Approve in the name of a signatory."""
         await self._signalled("approve", ApproveSignal, given, by_signal.approve)
 
     @workflow.signal(name="dispute")

@@ -1,4 +1,4 @@
-"""What the run of an escrow does by itself, and how it writes; `workflows/escrow.py` adds who may tell it what."""
+"""Deadlines and writes of an escrow's run; `workflows/escrow.py` adds commands and signals."""
 
 import asyncio
 from abc import abstractmethod
@@ -30,12 +30,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.entity import Entity
 
 
-#: The gate of runs that took a note for whatever was delivered by then.
+#: The gate of runs that applied a noted command to whatever was delivered by then.
 NOTES_MEAN_WHAT_THEY_SAW = "notes-mean-what-they-saw"
 
 
 class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
-    """What an escrow's run does by itself, and how it writes. What commands do, the workflow declares."""
+    """Deadlines and writes of an escrow's run; the workflow declares the commands."""
 
     def __init__(self, start: EscrowInput) -> None:
         """Restore the state, or prepare the one that is opened first."""
@@ -83,10 +83,10 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         return CommandResult(escrow_id=state.terms.escrow_id, status=state.status.value, version=state.version)
 
     async def _overtaken(self, now: datetime) -> bool:
-        """Do what a passed deadline does, after what reached us before it; the caller holds the lock.
+        """Apply a passed deadline, after the commands that were received before it; the caller holds the lock.
 
-        A run that was away over its deadline finds commands that were sent in time. The books know those that were
-        noted, with their time, and decline the deadline's event until each is done or refused.
+        A run that was down at its deadline finds commands that were sent in time. The API has noted them in the books,
+        with their time, and the books decline the deadline's event until each is done or refused.
         """
         deadline = next_deadline(self._state)
         if deadline is None or now < deadline.at:
@@ -110,21 +110,21 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         return True
 
     async def _freezes(self, now: datetime) -> tuple[str, ...]:
-        """Return the commands of operators who have signalled to freeze the escrow, where its deadline acts late."""
+        """Return operators' signals to freeze the escrow, if its deadline acts late."""
         if not (is_late(self._state, now) and workflow.patched("late-deadlines-let-freezes-first")):
             return ()
-        await asyncio.sleep(0)  # every handler that this task brought has begun after this, and said what it wants
+        await asyncio.sleep(0)  # let every handler of this workflow task start, and register its signal
         return tuple(command_id for command_id, wanted in self._wanted.items() if wanted.signal == "dispute")
 
     async def _freeze(self, command_id: str, now: datetime) -> None:
-        """Freeze the escrow as an operator has signalled, if the rules allow it."""
+        """Freeze the escrow for an operator's signal, if the rules allow it."""
         wanted = self._wanted[command_id]
         await self._done(command_id, wanted.wish, wanted.actor, now)
 
     async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
-        """Do what the deadline does; returns the commands that go before it, if there are any, and does nothing then.
+        """Apply the deadline; returns the commands that must be done before it, and applies nothing if there are any.
 
-        A release that has to wait extends the review. `refused` are those that were tried in vain.
+        A release that must wait extends the review. `refused` are the noted commands that were refused.
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None
@@ -136,10 +136,10 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         return recorded.noted
 
     async def _take_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:
-        """Do what was noted before the deadline, in its order; returns what is refused.
+        """Do the commands that were noted before the deadline, in order; returns those that are refused.
 
-        Whoever signs or delivers meant what the books showed then: the note of another delivery or milestone, which
-        comes before, must not put something else under it. A dispute holds all the same, because it moves nothing.
+        An approval or delivery is for what the books showed when it was sent: an earlier note that brings another
+        delivery or milestone must not change what it is for. A dispute always counts, because it moves no money.
         """
         refused, before = list[str](), self._state
         for each in noted:
@@ -149,7 +149,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         return tuple(refused)
 
     async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
-        """Do what was noted before the deadline; False when the rules refuse it, or when it cannot be read."""
+        """Do a command that was noted before the deadline; False if it is refused or cannot be read."""
         try:
             command, given = self._decision_of(noted)
         except ValueError:
@@ -164,7 +164,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
 
     @abstractmethod
     def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
-        """Return the command that was noted and what it does, given at its time.
+        """Return a noted command and its decision, as of the time of the note.
 
         Raises:
             ValueError: it cannot be read, or commands of its name are not noted.
@@ -173,7 +173,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     async def _done(
         self, command_id: str, decide: Decision, actor: Actor, now: datetime, content: str | None = None
     ) -> bool:
-        """Do a command ahead of the deadline; False when it is refused. The caller holds the lock."""
+        """Do a command before the deadline; False if it is refused. The caller holds the lock."""
         try:
             while not self._state.has_done(command_id):
                 outcome = decide(self._state, now)
@@ -199,7 +199,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         due_at: datetime | None = None,
         settles: tuple[str, ...] = (),
     ) -> RecordedEscrow:
-        """Write one event and adopt the state after it, or the state that the books hold when they are ahead."""
+        """Write one event and adopt the state after it, or the books' state if they are ahead."""
         numbered = commands.numbered(outcome, command_id=command_id, now=now, content=content)
         recorded = await workflow.execute_local_activity_method(
             EscrowActivities.record_event,
@@ -224,7 +224,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
 
 
 def _is_other(name: str, before: Escrow, now: Escrow) -> bool:
-    """Tell whether a command was noted for another milestone, or signs for another delivery, than is there now."""
+    """Whether a noted command is for another milestone, or approves another delivery, than the present one."""
     if before.milestones_released != now.milestones_released:
         return name != "dispute"
     return name == "approve" and before.delivery != now.delivery

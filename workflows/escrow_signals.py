@@ -1,4 +1,4 @@
-"""What the signals of operators do to an escrow. Their fields hold whatever JSON does, and are judged here."""
+"""What operators' signals do to an escrow. Their fields can hold any JSON, and are validated here."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -16,7 +16,7 @@ Sig = TypeVar("Sig", bound=OperatorSignal)
 
 
 def approve(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
-    """Sign in the name of a signatory."""
+    """Approve in the name of a signatory."""
     signatory = plain_text(signal.signatory, "signatory", limit=200)
     delivery = signal.delivery
     if delivery is not None and type(delivery) is not int:
@@ -45,7 +45,7 @@ def cancel(signal: CancelSignal, escrow: Escrow, _now: datetime, unnamed: str = 
 
 
 def checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
-    """Return the decision that judges first whether the signal is meant for this escrow and names its sender."""
+    """Return the decision, which first checks that the signal is for this escrow and names its sender."""
 
     def decide(escrow: Escrow, now: datetime) -> Outcome:
         terms = escrow.terms

@@ -1,4 +1,4 @@
-"""EscrowSweepWorkflow: ends proposed contracts whose time is over, and gives a run back to escrows that lost theirs."""
+"""EscrowSweepWorkflow: expires proposed contracts, and restarts escrows whose run was lost."""
 
 from datetime import timedelta
 
@@ -17,37 +17,36 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.state import Terms
     from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
 
-#: How long a deadline may have passed before its escrow is taken for one without a run.
+#: How long after its deadline an escrow counts as one without a run.
 PATIENCE = timedelta(minutes=5)
 #: How many escrows are read at once: terms with many milestones are large, and a payload is bounded.
 PAGE = 20
-#: How many overdue escrows one sweep looks at. Those with a run, which waits for the books, are passed over.
+#: How many overdue escrows one sweep reads. Those with a run, which waits for the books, are skipped.
 MOST = 2_000
 #: How many contracts one transaction marks as expired.
 BATCH = 200
-#: The gate of sweeps that looked at escrows alone.
+#: The gate of sweeps that read escrows only.
 EXPIRES_CONTRACTS = "escrow-sweep-expires-contracts"
 
 
 @workflow.defn(name="escrow-sweep")
 class EscrowSweepWorkflow:
-    """Starts again the runs of escrows that somebody terminated, once their deadline has passed.
+    """Restarts terminated runs of escrows once their deadline has passed.
 
-    Before that it notes which contracts were not accepted in time, so that no escrow comes of them and their parties
-    hear of it.
+    Before that it marks contracts that were not accepted in time as expired, and their parties get an event.
 
-    A terminated run has no timers, so nothing would end its escrow until somebody sends a command. The books know
-    what the run knew, and the run that resumes from them does at once what the deadline does.
+    A terminated run has no timers, so its escrow would not end until a command comes. The books hold the run's whole
+    state; the run that resumes from them applies the deadline at once.
 
     Messages: none; a schedule starts it.
-    Ends when: each contract that is due is marked, and each overdue escrow has a run.
+    Ends when: each contract that is due is expired, and each overdue escrow has a run.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a run that lives is left alone, and a contract expires by its own time, marked or not.
+    Compensates: nothing; an open run is left alone, and a contract expires at its time, marked or not.
     """
 
     @workflow.run
     async def run(self, start: SweepProgress | None = None) -> SweepResult:
-        """Find overdue escrows page by page and start those runs that are not there."""
+        """Find overdue escrows page by page and start the missing runs."""
         if start is None and not workflow.patched(BY_PAGES):
             return await self._by_children()
         if start is None and workflow.patched(EXPIRES_CONTRACTS):
@@ -60,7 +59,7 @@ class EscrowSweepWorkflow:
         return SweepResult(overdue=done.found, started=done.started)
 
     async def _expire_contracts(self) -> None:
-        """Mark, batch by batch, the contracts that nobody accepted in time."""
+        """Mark contracts that were not accepted in time as expired, batch by batch."""
         total, count = 0, BATCH
         while count == BATCH:
             noted = await workflow.execute_local_activity_method(

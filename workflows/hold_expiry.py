@@ -1,4 +1,4 @@
-"""HoldExpiryWorkflow: ends the holds whose time is over, every minute."""
+"""HoldExpiryWorkflow: expires holds, every minute."""
 
 from datetime import timedelta
 
@@ -11,23 +11,23 @@ with workflow.unsafe.imports_passed_through():
     from workflows.batch import through_transactions
     from workflows.sweep import BY_PAGES
 
-#: How many holds one transaction ends.
+#: How many holds one transaction expires.
 BATCH = 500
 
 
 @workflow.defn(name="hold-expiry")
 class HoldExpiryWorkflow:
-    """Releases what a crashed request left reserved.
+    """Releases amounts that a crashed request left reserved.
 
     Messages: none; a schedule starts it.
     Ends when: no hold is left that had expired when it started.
-    Continues as new: when the server suggests it, with what it has ended so far.
+    Continues as new: when the server suggests it, with the count so far.
     Compensates: nothing; an expired hold cannot be captured, swept or not.
     """
 
     @workflow.run
     async def run(self, start: HoldExpiry | None = None) -> ExpiredHolds:
-        """End expired holds batch by batch."""
+        """Expire holds batch by batch."""
         now = workflow.now()
         if start is None and not workflow.patched(BY_PAGES):
             return await self._in_one_run()
@@ -41,7 +41,7 @@ class HoldExpiryWorkflow:
         return ExpiredHolds(count=done.count)
 
     async def _in_one_run(self) -> ExpiredHolds:
-        """End them in a history of any length, as older runs did."""
+        """Expire them within one run, as older runs did."""
         now, total, count = workflow.now(), 0, BATCH
         while count == BATCH:
             swept = await workflow.execute_local_activity_method(

@@ -1,4 +1,4 @@
-"""InboxSweepWorkflow: gives a run to events of the inbox that were stored and not handled."""
+"""InboxSweepWorkflow: starts runs for inbox events that were stored and not handled."""
 
 from datetime import datetime, timedelta
 
@@ -13,30 +13,30 @@ with workflow.unsafe.imports_passed_through():
     from contracts.sweeps import SweepPage, SweepProgress
     from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
 
-#: How long an event may wait before its run is taken for lost.
+#: How long an event may wait before its run counts as lost.
 PATIENCE = timedelta(minutes=1)
-#: How long a payment may take with what it was told of, and how often it is told again after that. A payment that
-#: cannot reach its provider knows what waits for it; one whose run was terminated does not.
+#: How long a payment may take to handle an event, and the pause before it is signalled again. A payment that cannot
+#: reach its provider still knows of the event; one whose run was terminated does not.
 TOLD_PATIENCE = timedelta(minutes=15)
 TOLD_EVERY_MINUTES = 15
 PAGE = 100
-#: How many events one sweep looks at; the next one comes within the minute.
+#: How many events one sweep reads; the next sweep comes within a minute.
 MOST = 2_000
 
 
 @workflow.defn(name="inbox-sweep")
 class InboxSweepWorkflow:
-    """Starts the runs of events that a dying web process, or Temporal's absence, left without one.
+    """Starts the runs of events that have none, because the web process died or Temporal was down.
 
     Messages: none; a schedule starts it.
     Ends when: each unhandled event has a run.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a run that lives is left alone.
+    Compensates: nothing; an open run is left alone.
     """
 
     @workflow.run
     async def run(self, start: SweepProgress | None = None) -> InboxSweepResult:
-        """Find unhandled events page by page and start those runs that are not there."""
+        """Find unhandled events page by page and start the missing runs."""
         if start is None and not workflow.patched(BY_PAGES):
             return await self._by_children()
         now = workflow.now()
@@ -69,7 +69,7 @@ class InboxSweepWorkflow:
 
 
 def told_before(now: datetime) -> datetime | None:
-    """Return since when a payment must know of an event to be told again now; None if it is not the time for that."""
+    """Return before when a payment must have been signalled to be signalled again now; None if none is due."""
     return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
 
 

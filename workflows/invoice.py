@@ -1,4 +1,4 @@
-"""InvoiceWorkflow: one invoice that is collected, by charges to the stored method and by dunning."""
+"""InvoiceWorkflow: collects one invoice, by charges to the stored payment method and by dunning."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,10 +44,10 @@ with workflow.unsafe.imports_passed_through():
 Decision = Callable[[Collection, datetime], Outcome]
 #: The gate of runs that waited for the provider's answer to a charge.
 RUNS_BESIDE = "charges-are-not-waited-for"
-#: The gate of runs that took the next step at once when a charge beside the plan was refused.
+#: The gate of runs that took the next step at once when a charge outside of the plan was refused.
 KEEPS_PLAN = "refused-charges-keep-the-plan"
-#: The gate of runs that no payment told what had become of it: they looked sooner, read the books twice for each look,
-#: ordered the payment anew until it was begun, and put the next look off whatever news there was.
+#: The gate of runs that payments did not signal: they polled sooner, read the books twice for each poll, ordered the
+#: payment again until it had begun, and postponed the next poll even when there was news.
 IS_TOLD = "payments-tell-their-invoice"
 #: The gate of runs that waited although news had come while they read the books.
 READS_NEWS = "news-during-a-look-is-read"
@@ -57,18 +57,16 @@ READS_NEWS = "news-during-a-look-is-read"
 class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResult]):
     """Collects an invoice on which something is due, until it is paid or has ended in another way.
 
-    What is charged is one payment for each attempt, asked for under the attempt's key and followed to its end before
-    anything else is done. How the invoice stands is compared under its lock with each write, so that what somebody else
-    does to it meanwhile counts.
+    Each charge is one payment, created under the attempt's key and followed to its end before the next step. Every
+    write compares the invoice's balance under its lock, so concurrent changes count.
 
     Messages:
         update `charge`: charge now. Update `catch_up`: the books are ahead. Signal `look`: the invoice or its payment
         has changed. Signals `charge`, `resume`, `give_up`, `void` of operators; a refused one is recorded in the
         timeline. A cancellation request is refused: giving up and voiding are commands.
-    Ends when: the invoice is paid, void or uncollectible, and every handler has answered. What reopens it starts
-        another run.
+    Ends when: the invoice is paid, void or uncollectible, and every handler has answered. Reopening starts another run.
     Continues as new: when the server suggests it, from what the books hold.
-    Compensates: nothing; money that comes for an invoice that has ended meanwhile is returned by its payment.
+    Compensates: nothing; money for an invoice that has ended meanwhile is returned by its payment.
     """
 
     @workflow.init
@@ -86,12 +84,12 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         )
         super().__init__(start, nothing)
         self._standing = InvoiceDue(status=InvoiceStatus.OPEN, due_minor=0)
-        # A payment that the organization makes by itself, and that only its provider has to end.
+        # A payment that the organization made itself, and that only waits for its provider to end it.
         self._processing: str | None = None
-        # What was seen is older than news, or than a wait.
+        # What was read is older than a signal, or than a wait.
         self._stale = False
         self._news = 0
-        # The payment that was asked for by this run, how often it was looked at, and when it is again.
+        # The payment that this run ordered, how often it was polled, and when it is polled next.
         self._ordered: str | None = None
         self._looks = 0
         self._follow_at: datetime | None = None
@@ -106,7 +104,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     @workflow.update(name="charge")
     async def charge(self, command: ChargeInvoice) -> InvoiceResult:
-        """Have it charged now, whatever the plan says; the answer does not wait for the money."""
+        """Charge now, outside of the plan; the result does not wait for the money."""
         return await self._answer(lambda: self._decided(command.command_id, self._charge(command.actor), command.actor))
 
     @charge.validator
@@ -115,17 +113,17 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
-        """Look again at the invoice and at its payment."""
+        """Read the invoice and its payment again."""
         await self._handle_fact("look", InvoiceSignal, given, self._note_look)
 
     @workflow.signal(name="charge")
     async def signal_charge(self, given: RawValue = NO_INPUT) -> None:
-        """Have it charged now."""
+        """Charge now."""
         await self._handle_signal("charge", InvoiceSignal, given, self._charge_signalled)
 
     @workflow.signal(name="resume")
     async def signal_resume(self, given: RawValue = NO_INPUT) -> None:
-        """Collect again what a refund or a chargeback had reopened."""
+        """Resume collecting an invoice that a refund or a chargeback had reopened."""
         await self._handle_signal("resume", InvoiceSignal, given, self._resume_signalled)
 
     @workflow.signal(name="give_up")
@@ -173,7 +171,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         )
 
     async def _decided(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
-        """Have a command decided on how the invoice stands now, and not on what was seen before."""
+        """Decide a command on the invoice as it is now, not as it was read before."""
         if not self._state.has_done(command_id):
             await self._read("look how the invoice stands")
         await self._apply(command_id, decide, actor)
@@ -187,7 +185,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             LoadCollection(invoice_id=self._start.invoice_id, follow=follow),
             **local_activity(why),
         )
-        # What came while it was read may not be in it.
+        # A signal that came during the read may not be included in it.
         self._standing, self._processing, self._stale = loaded.standing, loaded.processing, self._news != news
         return loaded
 
@@ -195,7 +193,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         return (await self._loaded(why)).collection
 
     async def _read(self, why: str) -> None:
-        """See how the invoice stands, and adopt what the books hold where that is later."""
+        """Read the invoice's balance, and adopt the books' state if it is later."""
         loaded = await self._loaded(why)
         if loaded.collection.version > self._state.version:
             self._adopt(loaded.collection)
@@ -240,7 +238,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             await self._turn(self._see)
         item = self._next()
         if item is Step.FOLLOW:
-            # Beside the lock: no command changes an invoice whose payment is under way, and providers may be slow.
+            # Outside of the lock: no command changes an invoice whose payment is in progress, and providers may be
+            # slow.
             await self._follow()
         elif isinstance(item, Step):
             await self._turn(self._take_step)
@@ -255,7 +254,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         return held.status is not CollectionStatus.CHARGING or self._ordered == held.payment_id
 
     def _sees_by_following(self) -> bool:
-        """Whether the look at the payment that is next reads what `_see` would."""
+        """Whether the next poll of the payment reads what `_see` would."""
         follows = self._stale and self._is_ordered() and self._next() is Step.FOLLOW
         return follows and workflow.patched(IS_TOLD)
 
@@ -292,7 +291,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
                 return rules.charging(held, now, payment_id=_payment_id(held, held.attempts + 1))
 
     async def _follow(self) -> None:
-        """Have the payment made that is under way, or see what became of it."""
+        """Order the attempt's payment, or read its result."""
         held = self._state
         if not self._is_ordered():
             ordered = await self._order(held, held.payment_id or "", page=False)
@@ -319,7 +318,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             return
         seen = loaded.verdict
         if seen is None and (self._looks >= rules.ORDERS_AGAIN_AFTER or not workflow.patched(IS_TOLD)):
-            # Its run was lost before it began the payment; asking again changes nothing.
+            # Its run was lost before the payment began; ordering again is idempotent.
             self._ordered = None
         verdict = seen or Verdict(became=Became.OPEN, goes_on=True)
         if verdict.became is Became.NEEDS_PAYER and held.status is CollectionStatus.CHARGING:
@@ -330,7 +329,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             await self._follow_up(held, lambda known, now: rules.followed(known, self._standing, verdict, now))
 
     async def _ask_payer(self, held: Collection, verdict: Verdict) -> None:
-        """Send the payer a page to go on at: that of the payment, or of another one in its place."""
+        """Mail the payer a page where the payment can be completed: its own, or that of a payment in its place."""
         payment_id, link = held.payment_id or "", verdict.link
         if link is None:
             page = await self._order(held, _payment_id(held, held.attempts, page=True), page=True)
@@ -338,7 +337,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
                 self._look_later()
                 return
             if page.refused is not None or page.payment_id is None:
-                # Nobody can be sent a page here, so all that can be done is to say that it is not paid.
+                # No page can be sent here, so the attempt is recorded as not paid.
                 code, detail = verdict.code or "", f"{verdict.detail} {page.detail}"
                 await self._follow_up(
                     held, lambda known, now: rules.unanswered(known, now, code=code, detail=detail, told=True)
@@ -357,12 +356,12 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         return await workflow.execute_activity_method(
             InvoiceActivities.order,
             OrderCharge(collection=held, payment_id=payment_id, page=page, at=workflow.now()),
-            # Longer than the payment is waited for: it is the payment's run that is patient with its provider.
+            # Longer than the activity waits for the payment; the payment's own run retries its provider.
             **regular_activity(f"{what}: attempt {held.attempts}, {payment_id}", timeout=3 * PAYMENT_TIMEOUT),
         )
 
     async def _follow_up(self, held: Collection, decide: Decision) -> None:
-        """Write what became of a charge, on the state that holds by now: notes may have been written meanwhile."""
+        """Record the result of a charge on the present state: notes may have been written meanwhile."""
 
         async def write() -> None:
             known = self._state
@@ -375,7 +374,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         await self._turn(write)
 
     def _look_later(self) -> None:
-        """Put the next look off, unless there was news since the last one."""
+        """Postpone the next poll, unless there was news since the last one."""
         is_told = workflow.patched(IS_TOLD)
         if is_told and self._stale:
             return

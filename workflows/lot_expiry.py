@@ -7,18 +7,18 @@ with workflow.unsafe.imports_passed_through():
     from contracts.lots import ExpiredLots, ExpireLots, LotExpiry
     from workflows.batch import through_transactions
 
-#: How many lots one transaction ends.
+#: How many lots one transaction expires.
 BATCH = 500
 
 
 @workflow.defn(name="lot-expiry")
 class LotExpiryWorkflow:
-    """Takes credits that are due out of the balances. They cannot be spent any more, swept or not.
+    """Takes expired credits out of the balances. They cannot be spent any more, swept or not.
 
     Messages: none; a schedule starts it.
-    Ends when: no lot is left that was due when it started, but for those of accounts that are busy.
+    Ends when: every lot that was due when it started is expired, except those of locked accounts.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; what a hold gives back later is due for the next run.
+    Compensates: nothing; credits that a hold releases later are due for the next run.
     """
 
     @workflow.run

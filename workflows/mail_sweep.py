@@ -10,13 +10,13 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import regular_activity
     from workflows.batch import through_pages
 
-#: How many mails one attempt hands over, one after the other.
+#: How many mails one attempt sends, one after the other.
 PAGE = 20
 
 
 @workflow.defn(name="mail-sweep")
 class MailSweepWorkflow:
-    """Hands queued mails to the mail server; what it does not take now is tried again later, and given up in the end.
+    """Sends queued mails; a mail that the server does not accept is retried later, and given up in the end.
 
     Messages: none; a schedule starts it.
     Ends when: every mail that was due when it started was tried.
@@ -41,7 +41,7 @@ class MailSweepWorkflow:
 
 
 def _details(progress: MailSweep) -> str:
-    """Write how far a run is for whoever reads it."""
+    """Render the run's progress for operators."""
     later = progress.found - progress.sent - progress.failed
     return "\n".join(
         (

@@ -20,18 +20,18 @@ with workflow.unsafe.imports_passed_through():
 #: How many pages one activity does.
 PAGES = 5
 STEP_TIMEOUT = timedelta(hours=1)
-#: A step whose worker gives no sign of life for so long is given to another one.
+#: The heartbeat timeout of a step.
 HEARTBEAT = timedelta(seconds=30)
 
 
 @workflow.defn(name="monthly-invoicing")
 class MonthlyInvoicingWorkflow:
-    """Invoices the oldest month that is over and was not invoiced; then the next one, until none is left.
+    """Invoices the oldest past month that is not invoiced yet, then the next one, until none is left.
 
     Messages: none; a schedule or an operator starts it. The input names a month, which is then the only one.
-    Ends when: every organization that was due was invoiced, or is recorded as one that cannot be.
+    Ends when: every organization that was due was invoiced, or is recorded as failed.
     Continues as new: when the server suggests it, from where it stands; and for the next month.
-    Compensates: nothing; an organization that was invoiced is left as it is.
+    Compensates: nothing; an organization that was invoiced is not changed.
     """
 
     @workflow.run
@@ -87,7 +87,7 @@ class MonthlyInvoicingWorkflow:
 
 
 def under_way(run: BillingRun) -> str:
-    """Write how far a run is for whoever reads it."""
+    """Render the run's progress for operators."""
     done = run.invoiced + run.empty
     return "\n".join(
         (
@@ -102,7 +102,7 @@ def under_way(run: BillingRun) -> str:
 
 
 def details(result: BillingRunResult, done: BillingRun) -> str:
-    """Write what a run did for whoever reads it."""
+    """Render the run's result for operators."""
     return under_way(done) + (
         f"\n\nAll runs of the month: {result.invoiced} invoiced, {result.empty} with nothing to pay, "
         f"{result.failed} failed"

@@ -1,4 +1,4 @@
-"""NotificationsWorkflow: tells people what happens, all the time."""
+"""NotificationsWorkflow: sends notifications of events and alerts, continuously."""
 
 import asyncio
 from datetime import timedelta
@@ -16,7 +16,7 @@ LASTS = timedelta(seconds=60)
 
 @workflow.defn(name="notifications")
 class NotificationsWorkflow:
-    """Reads events and alerts, and sends what is due, for a minute. There is one of it: the next waits for it.
+    """Reads events and alerts, and sends what is due, for a minute. One run at a time: the next waits for it.
 
     Messages: none; a schedule starts it.
     Ends when: its minute is over.
@@ -26,7 +26,7 @@ class NotificationsWorkflow:
 
     @workflow.run
     async def run(self) -> FannedOut:
-        """Read and send beside each other, so that a mail server that hangs holds nobody's inbox back."""
+        """Read and send concurrently, so that a mail server that hangs does not delay in-app notifications."""
         seconds, heartbeat = int(LASTS.total_seconds()), timedelta(seconds=10)
         workflow.set_current_details("Reads events and alerts, and sends notifications that are due, for a minute")
         told, sent = await asyncio.gather(
@@ -46,7 +46,7 @@ class NotificationsWorkflow:
 
 
 def _details(told: FannedOut, sent: SentNotifications) -> str:
-    """Write what a run did for whoever reads it."""
+    """Render the run's result for operators."""
     later = sent.tried - sent.sent - sent.failed - sent.dropped
     return "\n".join(
         (
