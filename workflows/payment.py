@@ -44,14 +44,14 @@ Sig = TypeVar("Sig", bound=OperatorSignal)
 
 @workflow.defn(name="payment")
 class PaymentWorkflow(PaymentRun):
-    """One payment. Its provider's word is read again at every turn, and only what is new is booked.
+    """One payment. Every turn reads it again at the provider, and only what is new is booked.
 
     Messages:
         updates `create`, `confirm`, `capture`, `cancel`, `refund`, `give_up`, `submit_evidence`: commands of the API.
         Update `catch_up`: the books are ahead. Signals `provider_event`: the provider has news. Signals `refund`,
         `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation
         request is a `cancel`.
-    Ends when: nothing is awaited any more, and `open_seconds` have passed since. What comes later starts a new run.
+    Ends when: nothing is awaited any more, and `open_seconds` have passed since. A later message starts a new run.
     Continues as new: when the server suggests it, from what the books hold.
     Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
     """
@@ -63,7 +63,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.run
     async def run(self, start: PaymentInput) -> PaymentResult:
-        """Ask the provider once, then follow what it says until nothing is awaited any more."""
+        """Create the payment at the provider, then follow it there until nothing is awaited any more."""
         await self._live(start)
         state = self._state
         return PaymentResult(payment_id=state.terms.payment_id, status=state.status.value, version=state.version)
@@ -72,7 +72,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="create")
     async def create(self, command: CreatePaymentCommand) -> PaymentCommandResult:  # noqa: ARG002
-        """Answer once the provider has, or is known not to have."""
+        """Return once the provider has responded, or is known not to have the payment."""
         return await self._answer_when(self._is_answered)
 
     @create.validator
@@ -84,7 +84,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="confirm")
     async def confirm(self, command: ConfirmPayment) -> PaymentCommandResult:
-        """Go on after the payer has acted."""
+        """Continue after an action of the payer."""
         return await self._answer(partial(self._confirm, command))
 
     @confirm.validator
@@ -94,7 +94,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="capture")
     async def capture(self, command: CapturePayment) -> PaymentCommandResult:
-        """Take what was authorized."""
+        """Capture the authorized amount."""
         return await self._answer(partial(self._capture, command))
 
     @capture.validator
@@ -103,7 +103,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
-        """End a payment that nobody has paid."""
+        """Cancel an unpaid payment."""
         return await self._answer(partial(self._cancel, command.command_id, command.actor))
 
     @cancel.validator
@@ -113,7 +113,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundPayment) -> PaymentCommandResult:
-        """Give back a part, or what remains; the one that asks twice is answered the same."""
+        """Refund a part, or what remains; repeating the command returns the first result."""
         return _of_refund(await self._answer(partial(self._refund, command)), command.refund_id)
 
     @refund.validator
@@ -122,7 +122,7 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="give_up")
     async def give_up(self, command: GiveUpRefund) -> PaymentCommandResult:
-        """End the search for a refund whose outcome is unknown, on an operator's word."""
+        """Stop looking up a refund whose outcome is unknown: an operator says whether it was made."""
         return _of_refund(await self._answer(partial(self._give_up, command)), command.refund_id)
 
     @give_up.validator
@@ -141,7 +141,7 @@ class PaymentWorkflow(PaymentRun):
     def _validated(self, command: PaymentCommand, decide: Callable[[], object]) -> None:
         def judge() -> None:
             if not self._state.has_done(command.command_id):
-                with suppress(NotYet):  # what is under way may be over by then
+                with suppress(NotYet):  # a call in progress may have ended by then
                     decide()
 
         self._check(command, judge)
@@ -150,12 +150,12 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.signal(name="provider_event")
     async def signal_provider_event(self, given: RawValue = NO_INPUT) -> None:
-        """Ask the provider what is new; its events say only that something is."""
+        """Refresh the payment: a provider's event only says that something is new."""
         await self._handle_fact("provider_event", ProviderEventSignal, given, self._note_event)
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
-        """Ask the provider now."""
+        """Refresh the payment now."""
         await self._handle_fact("look", PaymentSignal, given, self._note_look)
 
     @workflow.signal(name="refund")
@@ -165,12 +165,12 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.signal(name="give_up")
     async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
-        """End the search for a refund whose outcome is unknown."""
+        """Stop looking up a refund whose outcome is unknown: an operator says whether it was made."""
         await self._signalled("give_up", GiveUpSignal, given, self._give_up_by_signal)
 
     @workflow.signal(name="cancel")
     async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
-        """End a payment that nobody has paid."""
+        """Cancel an unpaid payment."""
         await self._signalled("cancel", PaymentSignal, given, self._cancel_by_signal)
 
     def _note_event(self, signal: ProviderEventSignal) -> None:
@@ -196,7 +196,7 @@ class PaymentWorkflow(PaymentRun):
         await self._cancel(command_id, actor)
 
     def _checked(self, name: str, signal: OperatorSignal, obey: Obey) -> Obey:
-        """Judge first whether the signal is meant for this payment and names its sender, where it has to."""
+        """Return the action, which first checks that the signal is for this payment and has the sender it needs."""
 
         async def checked(command_id: str, actor: Actor) -> None:
             if signal.seal is not None and self._state.has_done(command_id):
@@ -204,7 +204,7 @@ class PaymentWorkflow(PaymentRun):
             by_signal.check(name, signal, self._state)
             await obey(command_id, actor)
             if signal.seal is not None and not self._state.has_done(command_id):
-                # The provider did not end it. The note of that uses the signal's id up.
+                # The provider did not cancel it. The note of that uses up the signal's id.
                 raise commands.not_ended(self._state)
 
         return checked
@@ -220,7 +220,7 @@ class PaymentWorkflow(PaymentRun):
             return commands.command_refused(payment, actor=actor.qualified(), details=note, at=now)
 
         noted = await self._write_next(refused(self._state, workflow.now()), command_id, actor)
-        # The books may have held another state. Runs of before left it at one try.
+        # The books may have held another state. Older runs tried only once.
         if not noted and workflow.patched("refusals-are-noted-again"):
             await self._apply(command_id, refused, actor)
 

@@ -1,4 +1,4 @@
-"""How the run of a payment hands the money over to what it is for, and keeps an escrow from using what is disputed."""
+"""How a payment's run fulfils its purpose, and freezes an escrow whose payment is charged back."""
 
 import asyncio
 from typing import assert_never
@@ -23,10 +23,10 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PaymentFulfilment(PaymentRecord):
-    """What a payment is for; the caller holds the lock, and no escrow is waited for under it."""
+    """Fulfilment of a payment. The caller holds the lock, and no escrow is waited for under it."""
 
     async def _fulfil(self, *, in_part: bool = False) -> None:
-        """Hand the money over to what it is for, or return what cannot be; an escrow is asked beside the lock."""
+        """Fulfil the purpose, or return what cannot be fulfilled; an escrow is asked outside of the lock."""
         way = fulfil(self._state, at=workflow.now(), in_part=in_part)
         match way:
             case EscrowRequest():
@@ -50,11 +50,11 @@ class PaymentFulfilment(PaymentRecord):
                 assert_never(way)
 
     def _ask_escrow(self, step: Step) -> None:
-        """Have the escrow asked beside the lock: it may not answer for long, and others are due meanwhile."""
+        """Ask the escrow in a task outside of the lock: it may be slow, and other steps are due meanwhile."""
         self._question = Question(step, asyncio.create_task(self._word_of_escrow(step)))
 
     async def _word_of_escrow(self, step: Step) -> EscrowWord:
-        # A run before this one may have asked. What was refunded or disputed since no longer fulfils anything.
+        # An earlier run may have asked. Money that was refunded or disputed since no longer fulfils anything.
         stale = step is Step.FULFIL and not is_ready(self._state)
         ask = FundEscrowFromPayment(terms=self._state.terms, only_look=stale)
         if step in {Step.FREEZE, Step.FREEZE_ESCROW}:
@@ -64,7 +64,7 @@ class PaymentFulfilment(PaymentRecord):
         return await workflow.execute_activity_method(PaymentEscrows.fund_escrow, ask, **options)
 
     async def _take_answer(self) -> None:
-        """Book what the escrow answered; one that could not be asked is asked again after a pause."""
+        """Book the escrow's answer; an escrow that could not be asked is asked again after a pause."""
         question, self._question = self._question, None
         assert question is not None
         try:
@@ -85,7 +85,7 @@ class PaymentFulfilment(PaymentRecord):
                 why = answer.why or "it has ended"
                 await self._record([escrow.escrow_not_frozen(self._state, why=why, at=now)])
             case EscrowFunding() if self._state.fulfilment is not Fulfilment.PENDING:
-                pass  # the books knew it first
+                pass  # the books were ahead
             case EscrowFunding(funded=True):
                 await self._record([escrow.fulfilled(self._state, at=now)])
             case EscrowFunding(not_asked=True):

@@ -1,4 +1,4 @@
-"""What the run of a payment asks of its provider: to make it, how it stands, and what somebody commands."""
+"""The calls of a payment's run to its provider: create, refresh, and the commands of callers."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -33,19 +33,19 @@ with workflow.unsafe.imports_passed_through():
 
 A = TypeVar("A", ProviderRequest, EvidenceRequest)
 
-#: How long a look at the provider is tried for; the next look is due soon enough.
+#: How long a refresh is retried; the next one is due soon enough.
 LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
-#: How many of the provider's events one look answers for.
+#: How many of the provider's events one refresh handles.
 EVENTS_A_LOOK = 100
-#: How many of our own events one transaction writes: each carries the whole state, and a local activity is short.
+#: How many of our own events one transaction writes: each holds the whole state, and a local activity must be short.
 EVENTS_A_RECORD = 50
 
 
 class PaymentAtProvider(PaymentRecord):
-    """The calls of a payment's run at its provider, and how their answers are booked; the caller holds the lock."""
+    """A payment's calls to its provider, and the booking of the responses; the caller holds the lock."""
 
     async def _submit(self) -> None:
-        """Have the provider make the payment; what may have been made is looked up first."""
+        """Create the payment at the provider; one that may have been created before is looked up first."""
         terms, perhaps_made = self._state.terms, self._state.unknown or self._start.resume
         self._lookups += perhaps_made
         answer = await errand.run(
@@ -58,7 +58,7 @@ class PaymentAtProvider(PaymentRecord):
             await self._take_created(answer)
 
     async def _end_unmade(self) -> None:
-        """End a payment whose time was over before its provider had it; one that may have been made is looked up."""
+        """Cancel a payment that expired before the provider had it; one that may have been created is looked up."""
         self._lookups += 1
         answer = await errand.run(self._creation(), perhaps_made=True, wanted=lambda: False)
         if answer is not None and answer.missing:
@@ -89,26 +89,26 @@ class PaymentAtProvider(PaymentRecord):
         await self._converge(answer)
 
     async def _refresh(self) -> None:
-        """Ask the provider for the state of the payment, book what is new, and mark the events that announced it."""
+        """Read the payment at the provider, book what is new, and mark the events that announced it as handled."""
         self._refresh_wanted, self._polled_at = False, workflow.now()
         self._lookups += self._state.unknown
         handled = tuple(self._events[:EVENTS_A_LOOK])
         method, step, summary = self._way_to_refresh()
-        # Whoever gave the command that is looked up repeats it, and waits for the lock meanwhile.
+        # The caller of the command that is looked up repeats it, and waits for the lock meanwhile.
         soon = GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
-        # A provider that has just sent a webhook is there; a poll may be what finds out that it is away.
+        # A provider that has just sent a webhook is up; a poll may find it down.
         at_once = self._state.terms.looks_at_once and bool(handled) and method is ProviderActivities.retrieve
         answer = await errand.ask(method, self._ask(step), summary, give_up_after=soon, at_once=at_once)
         if answer is not None and answer.missing:
             await self._record([], handled=handled)
             return
         if answer is None or answer.snapshot is None:
-            # The events stay unhandled, so the inbox tells of them again, unless there is nothing left to ask about.
+            # The events stay unhandled, so the inbox sends them again, unless nothing is left to read.
             self._events = self._events[len(handled) :]
             await self._vanish(answer, handled)
             return
         await self._converge(answer, handled=handled)
-        # After a decline only an event can mean that the payer has approved again; a poll alone tries nothing anew.
+        # After a decline only an event can mean that the payer has approved again; a poll alone retries nothing.
         afresh = self._state.decline is None or bool(handled)
         if answer.snapshot.approved and afresh and self._state.status in AWAITING and not self._state.expiring:
             await self._take_approved()
@@ -119,17 +119,18 @@ class PaymentAtProvider(PaymentRecord):
     def _way_to_refresh(
         self,
     ) -> tuple[Callable[[ProviderActivities, ProviderRequest], Awaitable[ProviderResponse]], str, str]:
-        """Return how the provider is asked: it is looked for where it was refused, and ended when its time is over."""
+        """Return the activity that reads the payment: `find` without the provider's id, `cancel` once it has
+        expired."""
         if self._state.ref is None:
             return ProviderActivities.find, "create", "look for it at the provider"
         open_there = self._state.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}
-        # Its time may have been over before it was known that the payer sends money in a way that takes days.
+        # It may have expired before it was known that the payer's method takes days.
         if self._state.expiring and open_there and workflow.now() >= self._state.ends_at:
             return ProviderActivities.cancel, "expire", "end it there"
         return ProviderActivities.retrieve, "look", "ask the provider"
 
     async def _take_approved(self) -> None:
-        """Take what the payer has approved at the provider. Each approval may be another, so each has its own key."""
+        """Capture what the payer has approved at the provider. Each approval has a key of its own."""
         ask = self._ask("take", str(self._state.version))
         answer = await errand.ask(
             ProviderActivities.confirm, ask, "capture what the payer approved", give_up_after=LOOK_GIVES_UP_AFTER
@@ -138,9 +139,9 @@ class PaymentAtProvider(PaymentRecord):
             await self._converge(answer)
 
     async def _vanish(self, answer: ProviderResponse | None, handled: Sequence[str]) -> None:
-        """End a payment that the provider keeps no longer, where nobody can pay it, and handle the events about it.
+        """End a payment that the provider no longer has and nobody can pay, and mark its events as handled.
 
-        News of a payment that was paid stay unhandled: they may be about money, and a person has to see them.
+        Events of a payment that was paid stay unhandled: they may be about money, and an operator has to see them.
         """
         if answer is None or answer.refused is None or answer.refused.code != NOT_FOUND:
             return
@@ -151,7 +152,7 @@ class PaymentAtProvider(PaymentRecord):
             await self._record([], handled=handled)
 
     async def _take(self, answer: ProviderResponse, *, ended_by: tuple[str, Actor] | None = None) -> None:
-        """Book what a command's answer tells; a refusal is the caller's. `ended_by`: a `cancel` and who gave it."""
+        """Book the response to a command, or raise its refusal for the caller. `ended_by`: a `cancel` and its actor."""
         if answer.declined is not None:
             raise answer.declined.error(state=self._state.status.value)
         if answer.refused is not None:
@@ -161,7 +162,7 @@ class PaymentAtProvider(PaymentRecord):
     async def _converge(
         self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: tuple[str, Actor] | None = None
     ) -> None:
-        """Write the events that make the books agree with a snapshot, from wherever the books stand."""
+        """Write the events that bring the books from any state to the snapshot."""
         assert answer.snapshot is not None
         self._lookups = 0
         self._polled_at = now = workflow.now()
@@ -180,7 +181,7 @@ class PaymentAtProvider(PaymentRecord):
             if await self._record(part, handled=handled if last else (), command_id=command_id, actor=actor) and last:
                 return
 
-    # What somebody commands -------------------------------------------------------------------------------------------
+    # Commands -------------------------------------------------------------------------------------------
 
     async def _confirm(self, command: ConfirmPayment) -> None:
         if not self._is_confirmed(command):
@@ -200,13 +201,13 @@ class PaymentAtProvider(PaymentRecord):
             await self._take(await self._commanded(ProviderActivities.capture, ask, "capture", command_id, actor))
 
     def _to_capture(self, command: CapturePayment) -> int | None:
-        """Return how much is to be captured; None when an earlier try of the command has done it."""
+        """Return the amount to capture; None if an earlier try of the command has captured it."""
         if commands.is_settled(self._state, command.command_id, before={PaymentStatus.REQUIRES_CAPTURE}):
             return None
         return commands.check_capture(self._state, command.amount_minor)
 
     async def _cancel(self, command_id: str, actor: Actor) -> None:
-        """End the payment there; the caller holds the lock."""
+        """Cancel the payment at the provider; the caller holds the lock."""
         if self._state.has_done(command_id) or commands.is_settled(self._state, command_id):
             return
         commands.check_open(self._state, "cancel")
@@ -215,9 +216,9 @@ class PaymentAtProvider(PaymentRecord):
         await self._take(answer, ended_by=(command_id, actor))
 
     async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
-        """Answer a chargeback, unless an earlier try of the command has; the caller holds the lock.
+        """Submit evidence for a chargeback, unless an earlier try has; the caller holds the lock.
 
-        The bank takes one answer, so an operator gives it. What an organization says is kept for that.
+        The bank accepts evidence once, so an operator submits it. An organization's evidence is kept for that.
         """
         if self._state.has_done(command.command_id):
             return
@@ -257,10 +258,10 @@ class PaymentAtProvider(PaymentRecord):
         command_id: str,
         actor: Actor,
     ) -> ProviderResponse:
-        """Have the provider do what somebody commands; the caller holds the lock, so for a bounded time only.
+        """Call the provider for a command. The caller holds the lock, so the time is bounded.
 
         Raises:
-            NoResponse: the provider was away for longer. That is noted, and what became of the command is looked up.
+            NoResponse: the provider was down for longer. That is noted, and the outcome is looked up later.
         """
         options = regular_activity(name, timeout=CALL_TIMEOUT, give_up_after=GIVES_UP_AFTER)
         try:

@@ -1,4 +1,4 @@
-"""What the run of a payment knows, and how it writes; `workflows/payment_run.py` adds what it does by itself."""
+"""The state of a payment's run, and its writes; `workflows/payment_run.py` adds the steps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,9 +28,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.entity import Entity
 
 
-#: What a signal asks for: it is done under its command's id, in its sender's name.
+#: The action of a signal, called with its command id and its sender.
 Obey = Callable[[str, Actor], Awaitable[None]]
-#: What an escrow answers; None where an older activity froze it.
+#: An escrow's answer; None if an older activity froze it.
 EscrowWord = EscrowFunding | EscrowFreezing | None
 
 
@@ -43,7 +43,7 @@ class Question:
 
 
 class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandResult]):
-    """What a payment's run knows, and the one way in which it writes."""
+    """The state of a payment's run, and the only way it is written."""
 
     def __init__(self, start: PaymentInput) -> None:
         """Restore the state, or prepare the one that is written first."""
@@ -53,7 +53,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
         self._lookups = 0
         self._polls = 0
         self._refresh_wanted = start.look
-        # In which order what is due comes; None for as long as the order of before has not differed.
+        # The order of due steps; None as long as it has not differed from the order of older runs.
         self._order: Order | None = None
         self._tried = News()
         self._polled_at: datetime | None = None
@@ -84,7 +84,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
         command_id: str | None = None,
         actor: Actor | None = None,
     ) -> bool:
-        """Write events in one transaction and adopt what the books hold then; returns whether it is these events."""
+        """Write events in one transaction and adopt the books' state; returns whether these events were written."""
         at = workflow.now()
         if command_id is not None:
             outcomes = [*outcomes[:-1], commands.done(outcomes[-1], command_id)]
@@ -115,7 +115,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
     # What is known ----------------------------------------------------------------------------------------------------
 
     def _is_answered(self) -> bool:
-        """Tell whether the caller can be told something: credits and stored methods are paid at once."""
+        """Whether `create` can return: credits and stored methods are charged at once."""
         payment = self._state
         if self._leaving:
             return True

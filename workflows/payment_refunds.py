@@ -1,4 +1,4 @@
-"""How the run of a payment gives money back."""
+"""The refunds of a payment's run."""
 
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ class PaymentRefunds(PaymentAtProvider):
     """The refunds of a payment: booked first, then made by the provider; the caller holds the lock."""
 
     async def _refund(self, command: RefundPayment) -> None:
-        """Book the refund, then have it made; the caller holds the lock."""
+        """Book the refund, then make it at the provider; the caller holds the lock."""
         asked, settled = command, False
         while not settled:
             try:
@@ -35,12 +35,13 @@ class PaymentRefunds(PaymentAtProvider):
                 left = _left(refusal, self._state.terms.currency)
                 if command.amount_minor is not None or left is None:
                     raise
-                # All that remains is what the books leave, because credits that it paid for were used. It only shrinks.
+                # A full refund is limited to what the books leave, because credits that the payment bought were used.
+                # It only shrinks.
                 asked = command.model_copy(update={"amount_minor": left})
         await self._submit_refunds()
 
     async def _give_up(self, command: GiveUpRefund) -> None:
-        """Take an operator's word for what became of a refund, then look; the caller holds the lock."""
+        """Record an operator's word on the outcome of a refund, then refresh; the caller holds the lock."""
         if not self._state.has_done(command.command_id):
             await self._apply(command.command_id, partial(self._given_up, command), command.actor)
             self._refresh_wanted = True
@@ -49,7 +50,7 @@ class PaymentRefunds(PaymentAtProvider):
         try:
             return self._requested(command, payment, now, is_all=is_all)
         except commands.NotRefundable:
-            # Runs of before took other credits for those that their escrow had.
+            # Older runs counted other credits as those in their escrow.
             if not payment.terms.refundable or workflow.patched("credits-that-paid-stay"):
                 raise
             return self._requested(command, payment, now, is_all=is_all, takes_others=True)
@@ -86,7 +87,7 @@ class PaymentRefunds(PaymentAtProvider):
         )
 
     async def _submit_refunds(self) -> None:
-        """Have the provider make the refunds that our books have; what may have been made is looked up first."""
+        """Make the booked refunds at the provider; one that may have been made before is looked up first."""
         for refund in self._state.refunds:
             if refund.state in IN_FLIGHT:
                 perhaps_made = refund.state is RefundState.UNKNOWN or self._start.resume
@@ -125,7 +126,7 @@ class PaymentRefunds(PaymentAtProvider):
 
 
 def _left(refusal: DomainError, currency: str) -> int | None:
-    """Return what the books leave to refund where that is less than was asked for; None where it is nothing."""
+    """Return what the books leave to refund if that is less than requested; None if nothing is left."""
     if refusal.error_code != commands.RefundExceeds.code:
         return None
     return parse_amount(str(refusal.extra["refundable"]), currency, zero=True) or None

@@ -1,4 +1,4 @@
-"""What the run of a payment does by itself; `workflows/payment.py` adds who may tell it what."""
+"""The steps of a payment's run; `workflows/payment.py` adds commands and signals."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PaymentRun(PaymentRefunds, PaymentFulfilment):
-    """The steps of a payment's run: what is due is done under the lock, one thing at a time."""
+    """The steps of a payment's run: each is done under the lock, one at a time."""
 
     async def _advance(self) -> None:
         """Take the next step of the agenda, or wait until there is one."""
@@ -32,7 +32,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             self._taken(item, progressed=self._progress() != known)
 
     def _next(self, *, woken: bool) -> Step | Wait:
-        """Ask the agenda. A run keeps the old order only after a turn at which the two differ."""
+        """Ask the agenda for the next step. A run keeps the old order once the two orders have differed in it."""
         now, news = workflow.now(), self._seen(woken=woken)
         item = agenda(self._state, now, news, self._order or Order.FAIR)
         if self._order is None:
@@ -55,7 +55,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         )
 
     def _taken(self, step: Step, *, progressed: bool) -> None:
-        """Let a step give way to others; one that is due as before is held back for a while."""
+        """Let a step give way to others; one that is due again unchanged is held back for a while."""
         looks_again = step is not Step.LOOK or self._state.unknown
         stays = step in due(self._state, workflow.now(), self._seen()) and looks_again
         in_vain = stays and (not progressed or is_unknown(self._state))
@@ -94,7 +94,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         known = self._news()
         try:
             await workflow.wait_condition(
-                # News that came before could not be looked at yet, and wake nobody again.
+                # Earlier news could not be handled yet, and must not wake the run again.
                 lambda: self._news() != known or self._should_continue_as_new(),
                 timeout=max(wait.until - workflow.now(), timedelta(0)),
                 timeout_summary=f"{self._state.status.value}: {wait.why}",
@@ -108,7 +108,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         self._tried = replace(self._tried, held=held)
 
     async def _end_time(self) -> None:
-        """End a payment whose payer's time is over, there first; money that comes all the same is booked as ever."""
+        """Cancel an expired payment, at the provider first; money that still arrives is booked as usual."""
         over = commands.expiring(self._state, at=workflow.now())
         if over is None:
             if falls_short(self._state):

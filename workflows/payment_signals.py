@@ -1,4 +1,4 @@
-"""What operators ask of a payment by signals. Their fields hold whatever JSON does, and are judged here."""
+"""What operators' signals ask of a payment. Their fields can hold any JSON, and are validated here."""
 
 from contracts.escrow import OperatorSignal
 from contracts.payment import GiveUpRefund, GiveUpSignal, RefundPayment, RefundSignal
@@ -12,25 +12,25 @@ from workflows.signals import check_addressed
 
 
 def check(name: str, signal: OperatorSignal, payment: Payment) -> None:
-    """Refuse a signal that is meant for another payment, or that names no sender where it has to."""
+    """Refuse a signal for another payment, or one without a sender where a sender is required."""
     terms = payment.terms
     reached = Addressee(
         kind="payment", id=terms.payment_id, state=payment.status.value, asks_for_name=terms.named_operators
     )
-    # Runs of before read no address in what came unsealed.
+    # Older runs read no address in unsealed signals.
     addressed = signal.seal is not None or terms.named_operators
     check_addressed(reached, name, signal, subject=getattr(signal, name) if addressed else None)
 
 
 def refund_of(signal: RefundSignal, payment: Payment, refund_id: str, command_id: str, actor: Actor) -> RefundPayment:
-    """Read what an operator gives back; without an amount it is all that remains."""
+    """Read a refund; without an amount it is for all that remains."""
     amount = None if signal.amount is None else parse_amount(str(signal.amount), payment.terms.currency)
     reason = None if signal.reason is None else plain_text(signal.reason, "reason")
     return RefundPayment(command_id=command_id, actor=actor, refund_id=refund_id, amount_minor=amount, reason=reason)
 
 
 def give_up_of(signal: GiveUpSignal, payment: Payment, command_id: str, actor: Actor) -> GiveUpRefund:
-    """Read what an operator knows of a refund; without an id it is the one that is unknown, there is one at most."""
+    """Read an operator's word on a refund; without an id it is the unknown one, of which there is at most one."""
     if type(signal.at_provider) is not bool:
         raise Invalid(
             "at_provider is true when the provider has the refund, and false when it does not.",

@@ -1,4 +1,4 @@
-"""PaymentSweepWorkflow: gives a run back to payments that lost theirs."""
+"""PaymentSweepWorkflow: restarts payments whose run was lost."""
 
 from datetime import timedelta
 
@@ -15,30 +15,30 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.terms import PaymentTerms
     from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
 
-#: How long something may be due before its payment is taken for one without a run.
+#: How long a step may be overdue before the payment counts as one without a run.
 PATIENCE = timedelta(minutes=10)
 #: How many payments are read at once.
 PAGE = 50
-#: How many payments one sweep looks at. Those with a run, which waits for a bank, are passed over.
+#: How many payments one sweep reads. Those with a run, which waits for a bank, are skipped.
 MOST = 5_000
 
 
 @workflow.defn(name="payment-sweep")
 class PaymentSweepWorkflow:
-    """Starts again the runs of payments that somebody terminated while something was awaited.
+    """Restarts runs of payments that were terminated while something was awaited.
 
-    A terminated run asks no provider any more: a refund that was booked would never be made, an escrow never be told
-    of its money. The books know what the run knew, and the run that resumes from them does at once what is due.
+    Without a run no provider is called: a booked refund would not be made, and an escrow would not get its money. The
+    books hold the run's whole state; the run that resumes from them does at once what is due.
 
     Messages: none; a schedule starts it.
     Ends when: each payment with something due has a run.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a run that lives is left alone.
+    Compensates: nothing; an open run is left alone.
     """
 
     @workflow.run
     async def run(self, start: SweepProgress | None = None) -> PaymentSweepResult:
-        """Find payments with something due page by page, and start those runs that are not there."""
+        """Find payments with something due page by page, and start the missing runs."""
         if start is None and not workflow.patched(BY_PAGES):
             return await self._by_children()
         now = workflow.now()

@@ -1,4 +1,4 @@
-"""PayoutWorkflow: one payout, from the earnings to the creator's account, or back."""
+"""PayoutWorkflow: one payout from earnings to the creator's account, or its return to the earnings."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,19 +40,19 @@ Decision = Callable[[Payout, datetime], Outcome]
 
 @workflow.defn(name="payout")
 class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
-    """Has a payout sent that the API has taken out of the earnings, and books what becomes of it.
+    """Sends a payout that the API has taken out of the earnings, and books its outcome.
 
-    It is looked for at the provider before each try, because a run that was lost may have sent it. What waits for the
-    platform's funds there, or may have been sent, is tried or looked for again with growing pauses.
+    It is looked up at the provider before each try, because a lost run may have sent it. While it waits for the
+    platform's balance there, or its outcome is unknown, it is tried or looked up again with growing pauses.
 
     Messages:
         update `give_up`: an operator says that it was not sent. Update `catch_up`: the books are ahead. Signal
         `funds_available`: the platform's balance at the provider has grown. Signals `look`, `give_up` from the
         Temporal UI; a refused one is recorded in the timeline. A cancellation request gives up what
         waits for funds, and is refused otherwise.
-    Ends when: it was sent, or is back in the earnings, and every handler has answered.
+    Ends when: it was sent, or returned to the earnings, and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
-    Compensates: what was not sent goes back to the earnings.
+    Compensates: a payout that was not sent is returned to the earnings.
     """
 
     @workflow.init
@@ -79,7 +79,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     @workflow.update(name="give_up")
     async def give_up(self, command: GiveUpPayout) -> PayoutResult:
-        """Give it back to the earnings, because an operator says that it was not sent."""
+        """Return it to the earnings, because an operator says that it was not sent."""
         return await self._answer(lambda: self._apply(command.command_id, self._given_up(command), command.actor))
 
     @give_up.validator
@@ -88,21 +88,21 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
-        """Have it tried or looked for now."""
+        """Try it or look it up now."""
         await self._handle_signal("look", PayoutSignal, given, self._looked)
 
     @workflow.signal(name="give_up")
     async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
-        """Give it back to the earnings."""
+        """Return it to the earnings."""
         await self._handle_signal("give_up", PayoutSignal, given, self._signalled)
 
     @workflow.signal(name="funds_available")
     async def signal_funds_available(self, given: RawValue = NO_INPUT) -> None:
-        """Have it tried soon, if it waits for funds."""
+        """Try it soon, if it waits for funds."""
         await self._woken(given)
 
     async def _woken(self, given: RawValue) -> None:
-        """Decide by what holds in its turn; of several that come during a try one is left to be done after it."""
+        """Decide in its turn; of several signals that come during a try, one is handled after it."""
         heard = read_signal(workflow.payload_converter(), FundsAvailable, given)
         if heard is None:
             await self._refuse_malformed("funds_available")
@@ -172,7 +172,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
         return recorded.applied
 
     async def _advance(self) -> None:
-        """Have it sent or looked for, or wait for the time of that or for a change, whichever comes first."""
+        """Send it or look it up, or wait until that is due or something changes."""
         await self._turn(self._act)
         item, version = agenda(self._state, workflow.now()), self._state.version
         if isinstance(item, Wait):
@@ -184,7 +184,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
                 )
 
     async def _act(self) -> None:
-        """Ask the provider while nobody else decides: what is given up is not being sent meanwhile."""
+        """Call the provider under the lock, so that a payout is not given up while it is being sent."""
         if not isinstance(agenda(self._state, workflow.now()), Step):
             return
         sending = self._state
@@ -233,7 +233,7 @@ class PayoutWorkflow(BooksEntity[PayoutInput, Payout, Outcome, PayoutResult]):
 
 
 def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tuple[Outcome, BalanceTransaction | None]:
-    """Return what an answer makes of a payout, and what it did to the provider's balance."""
+    """Return the payout's outcome from a response, and the movement of the provider's balance."""
     if answer is None:
         return rules.unanswered(sending, now), None
     if answer.unknown:

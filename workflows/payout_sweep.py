@@ -1,4 +1,4 @@
-"""PayoutSweepWorkflow: gives a run to payouts that have none."""
+"""PayoutSweepWorkflow: starts runs for payouts that have none."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.sweeps import SweepPage, SweepProgress
     from workflows.sweep import sweep_pages
 
-#: How long something may be due before its payout is taken for one without a run.
+#: How long a step may be overdue before the payout counts as one without a run.
 PATIENCE = timedelta(minutes=2)
 #: How many payouts are read at once.
 PAGE = 50
@@ -18,17 +18,17 @@ PAGE = 50
 
 @workflow.defn(name="payout-sweep")
 class PayoutSweepWorkflow:
-    """Starts the runs of payouts that the API could not start, or that somebody terminated.
+    """Starts the runs of payouts that the API could not start, or that were terminated.
 
     Messages: none; a schedule starts it.
     Ends when: each payout with something due has a run.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a run that lives is left alone.
+    Compensates: nothing; an open run is left alone.
     """
 
     @workflow.run
     async def run(self, start: SweepProgress | None = None) -> PayoutSweepResult:
-        """Find payouts with something due page by page, and start those runs that are not there."""
+        """Find payouts with something due page by page, and start the missing runs."""
         begin = SweepProgress(page=SweepPage(before=workflow.now() - PATIENCE, after="", limit=PAGE))
         done = await sweep_pages(Sweeps.payouts, start or begin, "start payouts that should have moved")
         return PayoutSweepResult(waiting=done.found, started=done.started)
