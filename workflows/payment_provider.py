@@ -119,8 +119,7 @@ class PaymentAtProvider(PaymentRecord):
     def _way_to_refresh(
         self,
     ) -> tuple[Callable[[ProviderActivities, ProviderRequest], Awaitable[ProviderResponse]], str, str]:
-        """Return the activity that reads the payment: `find` without the provider's id, `cancel` once it has
-        expired."""
+        """Return the activity that reads the payment: `find` while it has no id there, `cancel` once it is expired."""
         if self._state.ref is None:
             return ProviderActivities.find, "create", "look for it at the provider"
         open_there = self._state.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}

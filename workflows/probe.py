@@ -1,4 +1,4 @@
-"""ProbeWorkflow: does what a customer does, by schedule, and tells which step did not work and how long each took."""
+"""ProbeWorkflow: plays a customer by schedule, and reports which step failed and how long each took."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -24,25 +24,25 @@ with workflow.unsafe.imports_passed_through():
 
 Asked = TypeVar("Asked")
 Done = TypeVar("Done")
-#: How long one attempt of a step may take, and all of them together: what takes longer is down for a customer.
+#: The time limits of one attempt of a step and of all attempts: what takes longer counts as down.
 ATTEMPT, STEP = timedelta(seconds=25), timedelta(seconds=60)
-#: What brings everything back may take longer, because it is what keeps the books of the probe bounded.
+#: Cleaning up may take longer, because it keeps the probe's books bounded.
 TIDYING = timedelta(minutes=5)
 #: The steps of an escrow, each a command of its own.
 ESCROW_STEPS = ("open", "fund", "deliver", "release")
-#: How much of an error is told.
+#: How many characters of an error are reported.
 LONGEST_WHY = 300
 
 
 @workflow.defn(name="probe")
 class ProbeWorkflow:
-    """Has one organization of the probe pay one credit to the other's agent, and buy credits by a card for tests.
+    """One organization of the probe pays one credit to the other's agent, and buys credits with a test card.
 
     Messages: none; a schedule starts it.
-    Ends when: every step was done, or one was not.
+    Ends when: every step succeeded, or one failed.
     Continues as new: never; it has some twelve steps.
-    Compensates: what a failed step left under way is cancelled or refunded, and earnings become credits again. What is
-        left even so is brought back by the next run.
+    Compensates: what a failed step left open is cancelled or refunded, and earnings are converted to credits. The next
+        run cleans up the rest.
     """
 
     def __init__(self) -> None:
@@ -53,11 +53,11 @@ class ProbeWorkflow:
 
     @workflow.run
     async def run(self) -> ProbeResult:
-        """Take every step, bring back what is left, and report."""
+        """Do every step, clean up, and report."""
         try:
             await self._play()
         except ActivityError:
-            # Somebody cancelled the run. Not `finally`, which is also passed by a run that leaves the worker's memory.
+            # The run was cancelled. Not `finally`, which also runs when a run is evicted from the worker's cache.
             await self._tidy()
             raise
         await self._tidy()
@@ -99,7 +99,7 @@ class ProbeWorkflow:
         *,
         within: timedelta = STEP,
     ) -> Done | None:
-        """Take a step and keep how long it took; returns None where it failed, which is kept too.
+        """Do a step and record how long it took; returns None if it failed, and records the failure.
 
         Raises:
             ActivityError: the run is cancelled.
@@ -134,7 +134,7 @@ class ProbeWorkflow:
         await workflow.execute_local_activity_method(ProbeActivities.report, message, **options)
 
     def _details(self) -> str:
-        """Write how far a run is for whoever reads it."""
+        """Render the run's progress for operators."""
         lines = [f"- {each.step}: {each.ms} ms" for each in self._steps]
         if self._failed is not None:
             lines += ["", f"**Failed at {self._failed}**: {as_markdown(self._why or '')}"]
@@ -142,7 +142,7 @@ class ProbeWorkflow:
 
 
 def reason(error: BaseException) -> str:
-    """Say why a step failed: the refusal, or what the last attempt met before the time was over."""
+    """Say why a step failed: the refusal, or the last attempt's error before the time limit."""
     refusal = domain_error_from(error)
     if refusal is not None:
         return f"{refusal.error_code}: {refusal.detail}"[:LONGEST_WHY]

@@ -1,4 +1,4 @@
-"""ProviderEventWorkflow: finds out whom one webhook event concerns, where it does not name a payment that is known."""
+"""ProviderEventWorkflow: finds what one webhook event is about, if it names no payment that the books have."""
 
 from datetime import timedelta
 
@@ -12,29 +12,29 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity, regular_activity
     from domain.payment.event_types import Handling
 
-#: How long to wait for a payment that an event names and that the books do not know yet: ten minutes in all.
+#: How long to wait for a payment that an event names and the books do not have yet: ten minutes in all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 120, 180, 240))
 TOO_EARLY = "too_early"
-#: What a bank transfer has brought is applied to payments in a moment; only what is left then is told of.
+#: The provider applies a bank transfer to payments within moments; only the rest is reported.
 APPLIED_AFTER = timedelta(minutes=1)
 
 
 @workflow.defn(name="provider-event")
 class ProviderEventWorkflow:
-    """Signals a payment that its provider has news, or does on the spot what the event is for.
+    """Signals the event's payment, or handles the event itself.
 
-    What the event says is never believed: the payment asks the provider. So an event that comes twice, late or out of
-    order does no harm, and one that is lost is made up for by the payment's own looks.
+    The event's content is never trusted: the payment reads the provider. So an event that comes twice, late or out of
+    order does no harm, and the payment's own polls make up for one that is lost.
 
     Messages: none.
-    Ends when: the event is forwarded, handled, or known to be about nothing of ours.
+    Ends when: the event is forwarded, handled, or about an object that is not ours.
     Continues as new: never; it tries a few times.
     Compensates: nothing; the inbox sweep starts it again while the event is not handled.
     """
 
     @workflow.run
     async def run(self, event: ProviderEventInput) -> ProviderEventResult:
-        """Hand the event over; an event that is earlier than its payment waits for it."""
+        """Dispatch the event; one that comes before its payment waits for it."""
         for pause in PAUSES:
             result = await _dispatch(event, last_try=False)
             if result.outcome == Handling.CASH:

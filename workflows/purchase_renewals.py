@@ -1,4 +1,4 @@
-"""PurchaseRenewalsWorkflow: renews agents that are paid by the month, every hour."""
+"""PurchaseRenewalsWorkflow: renews monthly purchases of agents, every hour."""
 
 from datetime import timedelta
 
@@ -16,12 +16,12 @@ PAGE = 20
 
 @workflow.defn(name="purchase-renewals")
 class PurchaseRenewalsWorkflow:
-    """Buys the next period of what is paid by the month; what cannot be paid is tried again a day later, some times.
+    """Buys the next period of monthly purchases; one that cannot be paid is retried daily, a few times.
 
     Messages: none; a schedule starts it.
     Ends when: every purchase that was due when it started was tried.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a payment that nobody fulfils any more is refunded by its own run.
+    Compensates: nothing; a payment that cannot be fulfilled any more is refunded by its own run.
     """
 
     @workflow.run
@@ -41,7 +41,7 @@ class PurchaseRenewalsWorkflow:
 
 
 def _details(progress: PurchaseRenewals) -> str:
-    """Write how far a run is for whoever reads it."""
+    """Render the run's progress for operators."""
     others = progress.found - progress.renewed - progress.asked - progress.failed
     errors = f"{progress.failed}, see the worker's log; tried again in an hour" if progress.failed else "0"
     return "\n".join(

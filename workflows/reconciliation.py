@@ -1,4 +1,4 @@
-"""ReconciliationWorkflow: one comparison of a provider with the books; and what starts one for each every night."""
+"""ReconciliationWorkflow: compares one provider with the books; NightlyReconciliationWorkflow starts one for each."""
 
 from datetime import timedelta
 from functools import partial
@@ -22,28 +22,28 @@ with workflow.unsafe.imports_passed_through():
     from domain.ids import reconciliation_workflow_id
     from workflows.batch import window
 
-#: How long a provider may take for a statement, and how long it is asked again when it does not answer.
+#: How long a provider may take for a statement, and how long it is retried.
 STATEMENT_TIMEOUT = timedelta(hours=2)
 GIVE_UP_AFTER = timedelta(hours=12)
-#: A step whose worker gives no sign of life for so long is given to another one.
+#: The heartbeat timeout of a step.
 HEARTBEAT = timedelta(minutes=1)
 STEP_TIMEOUT = timedelta(hours=1)
 #: How long the run of one provider may take at night, so that it has ended when the next night begins.
 NIGHT_WITHIN = timedelta(hours=18)
 #: How many providers are compared at once.
 AT_ONCE = 10
-#: How long payments are given to look, until nothing is left for them to settle: five minutes in all.
+#: How long payments have to refresh and settle what they can: five minutes in all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 60, 180))
 
 
 @workflow.defn(name="reconciliation")
 class ReconciliationWorkflow:
-    """Reads a provider's statement, lets payments settle what they can, and writes down what still differs.
+    """Reads a provider's statement, lets payments settle what they can, and records the discrepancies that are left.
 
     Messages: none.
-    Ends when: the report is written, or the provider could not be asked for half a day.
+    Ends when: the report is written, or the provider did not answer for half a day.
     Continues as new: never; it takes a handful of steps.
-    Compensates: nothing; what it writes is found again by the next run, or closed by it.
+    Compensates: nothing; the next run finds its discrepancies again, or closes them.
     """
 
     @workflow.run
@@ -77,7 +77,7 @@ class ReconciliationWorkflow:
         return result
 
     async def _fetch(self, start: ReconciliationInput) -> FetchedStatement:
-        """Read the statement, or say why it cannot be had."""
+        """Read the statement, or return why it cannot be read."""
         try:
             return await workflow.execute_activity_method(
                 ReconciliationActivities.fetch_statement,
@@ -95,7 +95,7 @@ class ReconciliationWorkflow:
             )
 
     async def _let_payments_look(self, start: ReconciliationInput) -> None:
-        """Have payments ask their provider where that may settle what differs, and wait for them."""
+        """Have payments refresh where that may settle a discrepancy, and wait for them."""
         unsettled = await workflow.execute_activity_method(
             ReconciliationActivities.tell_payments,
             self._step(start),
@@ -129,7 +129,8 @@ class NightlyReconciliationWorkflow:
     Messages: none; a schedule starts it.
     Ends when: each of them has ended.
     Continues as new: never.
-    Compensates: one that fails, or takes longer than `NIGHT_WITHIN`, is written down with an alert, and keeps no other.
+    Compensates: one that fails, or takes longer than `NIGHT_WITHIN`, is recorded with an alert, and does not stop the
+        others.
     """
 
     @workflow.run

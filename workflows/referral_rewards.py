@@ -10,23 +10,23 @@ with workflow.unsafe.imports_passed_through():
     from contracts.referral import LookAtReferrals, LookedAtReferrals, ReferralRewards
     from workflows.batch import through_pages
 
-#: How many referrals one attempt looks at, one after the other.
+#: How many referrals one attempt handles, one after the other.
 PAGE = 100
 
 
 @workflow.defn(name="referral-rewards")
 class ReferralRewardsWorkflow:
-    """Rewards referrals whose payment can no longer be taken back, and takes rewards back with a payment that was.
+    """Rewards referrals whose payment can no longer be charged back, and claws back rewards of a payment that was.
 
     Messages: none; a schedule starts it.
-    Ends when: every referral that was due when it started was looked at.
+    Ends when: every referral that was due when it started was decided.
     Continues as new: when the server suggests it, from where it stands.
     Compensates: nothing; each referral is one transaction.
     """
 
     @workflow.run
     async def run(self, start: ReferralRewards | None = None) -> ReferralRewards:
-        """Look at referrals page by page."""
+        """Decide referrals page by page."""
         done = await through_pages(start or ReferralRewards(now=workflow.now(), limit=PAGE), self._page)
         workflow.set_current_details(_details(done))
         return done
@@ -41,7 +41,7 @@ class ReferralRewardsWorkflow:
 
 
 def _details(progress: ReferralRewards) -> str:
-    """Write how far a run is for whoever reads it."""
+    """Render the run's progress for operators."""
     ended = progress.rewarded + progress.refused + progress.taken_back + progress.failed
     errors = f"{progress.failed}, see the worker's log; looked at again tomorrow" if progress.failed else "0"
     return "\n".join(

@@ -1,4 +1,4 @@
-"""ReputationDecayWorkflow: takes the night of every score, once for a date."""
+"""ReputationDecayWorkflow: decays every score by one day, once for each date."""
 
 from datetime import timedelta
 
@@ -19,26 +19,26 @@ with workflow.unsafe.imports_passed_through():
     from domain.reputation.score import points
     from workflows.batch import through_pages
 
-#: How many pages one activity takes, each a transaction.
+#: How many pages one activity does, each a transaction.
 PAGES = 20
 STEP_TIMEOUT = timedelta(hours=1)
-#: A step whose worker gives no sign of life for so long is given to another one.
+#: The heartbeat timeout of a step.
 HEARTBEAT = timedelta(seconds=30)
 
 
 @workflow.defn(name="reputation-decay")
 class ReputationDecayWorkflow:
-    """Takes the night of a date for all agents and clients, and closes the priors of the next day.
+    """Decays the scores of all agents and clients for a date, and closes the priors of the next day.
 
-    Messages: none; a schedule starts it. The input names a date for a night that was missed; without one it is today's.
-    Ends when: every agent that was there when its page was taken had its night, or nights are switched off.
+    Messages: none; a schedule starts it. The input can name a date that was missed; the default is today.
+    Ends when: every agent that existed when its page was read is done, or decay is switched off.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; an agent that had its night is left as it is.
+    Compensates: nothing; an agent that is done for the date is not changed again.
     """
 
     @workflow.run
     async def run(self, start: ReputationNight | None = None) -> ReputationNightResult:
-        """Take the night page by page."""
+        """Decay page by page."""
         progress = start or ReputationNight()
         if not progress.planned:
             planned = await workflow.execute_local_activity_method(
@@ -88,7 +88,7 @@ def _pages_of(night: ReputationNight) -> str:
 
 
 def details(result: ReputationNightResult, done: ReputationNight) -> str:
-    """Write what a night did for whoever reads the run."""
+    """Render the run's result for operators."""
     lines = [
         f"Night of {result.day}",
         "",

@@ -1,4 +1,4 @@
-"""RevenueRecognitionWorkflow: books revenue from the uses of lots of credits, every five minutes."""
+"""RevenueRecognitionWorkflow: recognises revenue from uses of credit lots, every five minutes."""
 
 from temporalio import workflow
 
@@ -16,14 +16,14 @@ class RevenueRecognitionWorkflow:
     """Turns what was paid for credits into revenue, breakage and payables as they are used, expire and are earned.
 
     Messages: none; a schedule starts it.
-    Ends when: nothing is left that was posted more than a minute before, unless a transaction is open for longer.
+    Ends when: every use posted more than a minute ago is booked, unless an open transaction is older than that.
     Continues as new: when the server suggests it.
-    Compensates: nothing; what comes back later is booked the other way.
+    Compensates: nothing; credits that are returned later are booked in reverse.
     """
 
     @workflow.run
     async def run(self, start: RevenueRecognition | None = None) -> RecognisedRevenue:
-        """Book page by page from where the books stand."""
+        """Book page by page, from the last use that was booked."""
         done = await through_transactions(
             start or RevenueRecognition(limit=BATCH),
             RevenueActivities.recognise_revenue,

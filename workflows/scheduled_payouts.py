@@ -19,9 +19,9 @@ class ScheduledPayoutsWorkflow:
     """Pays out what is available to each organization whose schedule says so, once for each day.
 
     Messages: none; a schedule starts it.
-    Ends when: each organization that was due has its payout, or the reason why it has none.
+    Ends when: each organization that was due has its payout, or a recorded reason for having none.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a payout that cannot be sent comes back by itself.
+    Compensates: nothing; a payout that cannot be sent returns to the earnings in its own run.
     """
 
     @workflow.run

@@ -1,4 +1,4 @@
-"""How a run reads what an operator signals, and who sends it, so that no input can stop it."""
+"""Reading an operator's signal and its sender, so that no input can fail a run."""
 
 import re
 from typing import TypeVar
@@ -15,8 +15,8 @@ from domain.signals import Addressee, check_signal
 
 S = TypeVar("S", bound=BaseModel)
 
-#: What a handler is given by a signal without input: its parameter's default. A handler that lacked the default would
-#: fail the workflow task, and with it every deadline, until the run is reset.
+#: The default of a handler's parameter, for a signal without input. Without a default such a signal would fail the
+#: workflow task, and with it every deadline, until the run is reset.
 NO_INPUT = RawValue(Payload())
 #: How much of a reason is kept, in characters.
 MAX_REASON = 500
@@ -27,9 +27,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
 
 def read_signal(converter: PayloadConverter, kind: type[S], given: RawValue) -> S | None:
-    """Return the message that a signal carries; None when it carries none of that kind, whatever it holds instead.
+    """Return the message that a signal carries; None if its input is anything else.
 
-    Handlers take the raw value, because the SDK drops a signal that it cannot decode, and nobody would learn of it.
+    Handlers take the raw value, because the SDK silently drops a signal that it cannot decode.
     """
     try:
         message = converter.from_payload(given.payload, kind)
@@ -39,7 +39,7 @@ def read_signal(converter: PayloadConverter, kind: type[S], given: RawValue) -> 
 
 
 def malformed(name: str) -> Invalid:
-    """Return the refusal of a signal that carries no message of its kind."""
+    """Return the refusal of a signal that carries no message of its type."""
     return Invalid(
         f'The signal {name} takes one JSON object as its input, such as {{"operator": "kim"}}. If it is sealed, '
         "it must be sealed by this deployment's codec.",
@@ -48,35 +48,35 @@ def malformed(name: str) -> Invalid:
 
 
 def sender(signal: OperatorSignal, unnamed: str = "operator") -> Actor:
-    """Return whom the seal names, or else who the sender says to be; `unnamed` is what a sender without a name is."""
+    """Return the actor in the seal, or else the sender's own claim; `unnamed` stands for no name."""
     if signal.seal is not None:
         return Actor(principal=signal.seal.operator, role=Role.OPERATOR, key_id=signal.seal.key_id)
     return Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR, claimed=True)
 
 
 def signal_id(name: str, signal: OperatorSignal, own_id: str) -> str:
-    """Return the command's id: what the sender chose, or the seal's, or else that of this delivery.
+    """Return the command's id: the sender's, the seal's, or the delivery's, in this order.
 
-    What somebody copies out of the history and sends again has the seal's id again, so it is the same command.
+    A sealed signal that is copied from the history and sent again has the seal's id, so it is the same command.
     """
     sealed = None if signal.seal is None else signal.seal.seal_id
     return f"signal:{name}:{_named(signal.command_id) or sealed or own_id}"
 
 
 def refusal_id(signal: OperatorSignal, command_id: str) -> str:
-    """Return the id of a refusal's note. A sealed signal uses its own up: a copy could be sent at a better time."""
+    """Return the id of a refusal's note. A sealed signal's id is used up, or a copy could be sent at another time."""
     return f"{command_id}:refused" if signal.seal is None else command_id
 
 
 def check_addressed(reached: Addressee, name: str, signal: OperatorSignal, *, subject: object) -> None:
-    """Refuse a signal that is meant for something else, or that names nobody where a name is asked for."""
+    """Refuse a signal for another entity, or one without a sender where a sender is required."""
     seal = signal.seal
     operator = _named(signal.operator) if seal is None else seal.operator
     check_signal(reached, name, subject=subject, operator=operator, sealed=seal is not None)
 
 
 def reason_of(given: object) -> str:
-    """Return the reason that an operator gives, none where it is no text, and no more of it than is kept."""
+    """Return the operator's reason, cut to the length that is kept; None if it is not text."""
     return given[:MAX_REASON] if isinstance(given, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""SpendAlertsWorkflow: raises alerts about what is spent, every minute."""
+"""SpendAlertsWorkflow: raises alerts about spending, every minute."""
 
 from datetime import timedelta
 
@@ -12,11 +12,11 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="spend-alerts")
 class SpendAlertsWorkflow:
-    """Raises an alert once for each threshold that is reached, burst, refusal and low balance in its window.
+    """Raises one alert for each threshold, burst, refusal and low balance in a window.
 
     Messages: none; a schedule starts it.
-    Ends when: what is due is raised.
-    Continues as new: never; it takes one step, and the next run finds what was left.
+    Ends when: every due alert is raised.
+    Continues as new: never; it takes one step, and the next run finds the rest.
     Compensates: nothing; an alert stays.
     """
 

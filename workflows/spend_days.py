@@ -1,4 +1,4 @@
-"""SpendDaysWorkflow: adds up what was spent on days that are over, every hour."""
+"""SpendDaysWorkflow: totals the spends of past days, every hour."""
 
 from datetime import timedelta
 
@@ -9,18 +9,18 @@ with workflow.unsafe.imports_passed_through():
     from contracts.spend_days import RollUpSpends, SpendDays
     from workflows.batch import through_transactions
 
-#: How many days of organizations one transaction adds up.
+#: How many days of organizations one transaction totals.
 BATCH = 20
 
 
 @workflow.defn(name="spend-days")
 class SpendDaysWorkflow:
-    """Adds up days, so that summaries read them and not their spends.
+    """Totals days, so that summaries read the totals and not every spend.
 
     Messages: none; a schedule starts it.
-    Ends when: no day is left that can be added up.
+    Ends when: every past day is totalled.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a day that changes is added up again.
+    Compensates: nothing; a day that changes is totalled again.
     """
 
     @workflow.run

@@ -1,4 +1,4 @@
-"""SubscriptionWorkflow: one subscription, from the order to its end."""
+"""SubscriptionWorkflow: one subscription, from its creation to its end."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -32,16 +32,16 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="subscription")
 class SubscriptionWorkflow(SubscriptionRun):
-    """One subscription. Its provider's word is read again whenever there is news, and only what is new is booked.
+    """One subscription. It is read again at the provider whenever there is news, and only what is new is booked.
 
     Messages:
         updates `subscribe`, `change`, `cancel`, `resume`: commands of the API. Update `catch_up`: the books are ahead.
         Signals `provider_event`: the provider has news. Signals `cancel`, `look`, `give_up` from the Temporal UI; a
         refused one is recorded in the timeline. A cancellation request is a `cancel`.
-    Ends when: it has ended at the provider, or was never made there, and every handler has answered.
+    Ends when: it has ended at the provider, or was never created there, and every handler has answered.
     Continues as new: when the server suggests it, from what the books hold.
-    Compensates: a change that is declined leaves what was agreed before; an upgrade that the provider has made and
-        nobody pays is undone there.
+    Compensates: a declined change leaves the earlier terms; an upgrade whose invoice is not paid is undone at the
+        provider.
     """
 
     @workflow.init
@@ -51,7 +51,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.run
     async def run(self, start: SubscriptionInput) -> SubscriptionResult:
-        """Order it, then follow what the provider says until it has ended."""
+        """Create it at the provider, then follow it there until it has ended."""
         await self._live(start)
         return self._result()
 
@@ -59,7 +59,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.update(name="subscribe")
     async def subscribe(self, command: Subscribe) -> SubscriptionResult:
-        """Answer once the provider has made it, or is known not to."""
+        """Return once the provider has created it, or is known not to."""
         return await self._subscribed(command)
 
     @subscribe.validator
@@ -68,7 +68,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.update(name="change")
     async def change(self, command: ChangeSubscription) -> SubscriptionResult:
-        """Order another plan or interval, and answer once the provider has it, or has declined."""
+        """Change the plan or interval; returns once the provider has confirmed or declined."""
         return await self._ordered(command, self._changed(command))
 
     @change.validator
@@ -77,7 +77,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelSubscription) -> SubscriptionResult:
-        """End it now, or when its period ends."""
+        """Cancel it now, or at the end of its period."""
         return await self._ordered(command, self._cancelled(command))
 
     @cancel.validator
@@ -86,7 +86,7 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.update(name="resume")
     async def resume(self, command: ResumeSubscription) -> SubscriptionResult:
-        """Withdraw what is to happen when the period ends."""
+        """Revoke a change or cancellation that is due at the end of the period."""
         return await self._ordered(command, self._resumed(command))
 
     @resume.validator
@@ -97,22 +97,22 @@ class SubscriptionWorkflow(SubscriptionRun):
 
     @workflow.signal(name="provider_event")
     async def signal_provider_event(self, given: RawValue = NO_INPUT) -> None:
-        """Ask the provider what is new; its events say only that something is."""
+        """Refresh the subscription: a provider's event only says that something is new."""
         await self._handle_fact("provider_event", SubscriptionEventSignal, given, self._note_event)
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
-        """Ask the provider now."""
+        """Refresh the subscription now."""
         await self._handle_fact("look", SubscriptionSignal, given, self._note_look)
 
     @workflow.signal(name="cancel")
     async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
-        """End it now, in the name of an operator."""
+        """Cancel it now, in the name of an operator."""
         await self._handle_signal("cancel", SubscriptionSignal, given, self._cancelled_by_signal)
 
     @workflow.signal(name="give_up")
     async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
-        """Drop what was ordered and not answered, because an operator says that it was not done."""
+        """Drop a request whose outcome is unknown, because an operator says that it was not done."""
         await self._handle_signal("give_up", SubscriptionSignal, given, self._given_up)
 
     def _note_event(self, signal: SubscriptionEventSignal) -> None:
@@ -172,7 +172,7 @@ class SubscriptionWorkflow(SubscriptionRun):
         return is_made or self._leaving or self._not_begun is not None
 
     async def _ordered(self, command: SubscriptionCommand, decide: Decision) -> SubscriptionResult:
-        """Write what is ordered, and answer once the provider has confirmed or declined it."""
+        """Record a request, and return once the provider has confirmed or declined it."""
         await self._answer(lambda: self._apply(command.command_id, decide, command.actor))
         await workflow.wait_condition(lambda: self._leaving or not self._awaits(command.command_id))
         return self._answer_to(command.command_id)

@@ -1,4 +1,4 @@
-"""SubscriptionAccrualWorkflow: makes revenue of what was paid for subscriptions, every hour, day by day."""
+"""SubscriptionAccrualWorkflow: recognises subscription revenue by day, every hour."""
 
 from datetime import timedelta
 
@@ -15,12 +15,12 @@ BATCH = 1_000
 
 @workflow.defn(name="subscription-accrual")
 class SubscriptionAccrualWorkflow:
-    """Books what each day that is over has earned, the oldest first.
+    """Books the revenue of each past day, the oldest first.
 
     Messages: none; a schedule starts it.
-    Ends when: every day that was over when it started is booked for every bill that nobody has locked.
+    Ends when: every past day is booked for every bill that is not locked.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; a day that is booked stays booked.
+    Compensates: nothing; a booked day stays booked.
     """
 
     @workflow.run

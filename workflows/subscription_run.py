@@ -1,4 +1,4 @@
-"""What a subscription's run does by itself: it follows what its provider says, and writes what is new."""
+"""The steps of a subscription's run: it follows the provider, and writes what is new."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -40,58 +40,58 @@ with workflow.unsafe.imports_passed_through():
     from workflows.entity import Entity
     from workflows.errand import CALL_TIMEOUT, ask
 
-#: Since when runs wait for the bill of an upgrade, and undo at the provider what is not paid.
+#: The gate of runs that wait for the bill of an upgrade, and undo an unpaid one at the provider.
 AWAITS_BILLS = "upgrades-wait-for-their-bills"
-#: What the books refuse of a first event, by its code: nothing has begun.
+#: The codes with which the books refuse a first event: the subscription has not begun.
 _NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
     dict.fromkeys((commands.EXISTS, commands.TRIAL_USED, commands.UNPAID_BEFORE), SubscriptionRefused)
     | {refusal.code: refusal for refusal in STOPPED}
 )
-#: Since when a period grants no more than was charged for it.
+#: The gate of runs in which a period grants no more than was charged for it.
 BY_CHARGE = "grants-follow-what-was-charged"
 Decision = Callable[[Subscription, datetime], Outcome]
 
 
 class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision, SubscriptionResult]):
-    """What a subscription's run does by itself, and how it writes. What commands do, the workflow declares."""
+    """Steps and writes of a subscription's run; the workflow declares the commands."""
 
     def __init__(self, start: SubscriptionInput) -> None:
         """Restore the state, or prepare the one that is written first."""
         before = start.subscription
         if before.version:
-            # Whoever reaches Temporal can start a run with a state of their making, so the books are asked.
+            # Anyone with access to Temporal can start a run with a forged state, so the books are read.
             start = start.model_copy(update={"resume": True})
             before = replace(before, version=0, status=SubscriptionStatus.CREATED, order=None)
         super().__init__(start, None, before)
         self._events: list[str] = list(start.events)
         self._look_wanted = start.resume
         self._tried = News()
-        # What the provider said to an order that it declined, by the order's command.
+        # The provider's declines, by the command of the request.
         self._refusals: dict[str, str] = {}
-        # Since when the provider is known not to have what is to end before it was made.
+        # Since when the provider is known not to have a subscription that is to end before it was created.
         self._missing_since: datetime | None = None
-        # Why it has not begun: the organization has another one, has had its trial, or was stopped.
+        # Why it was refused: the organization has another one, has had its trial, or is suspended or closed.
         self._not_begun: DomainError | None = None
 
     async def _advance(self) -> None:
-        """Take the next step of the agenda, or wait until there is one."""
+        """Take the next step of the agenda, or wait until one is due."""
         await self._turn(self._take_step)
         item = agenda(self._state, workflow.now(), self._news())
         if not isinstance(item, Wait) or self._should_continue_as_new():
             return
-        # Where the provider never had it nobody can be asked; runs of before stayed open until the next poll.
+        # If the provider never had it, there is nothing to read; older runs stayed open until the next poll.
         if not (self._has_ended() and workflow.patched("ended-runs-do-not-wait")):
             await self._wait(item)
 
     async def _take_step(self) -> None:
         while self._events and self._state.ref is None and self._state.order is None and self._state.checkout is None:
-            # It was never made there, so what the provider says is about something else.
+            # It was never created there, so the event is about something else.
             marked = tuple(self._events)
             if self._state.ended_why == GIVEN_UP and workflow.patched("what-was-given-up-ends-at-the-provider"):
                 await self._end_given_up()
             await self._mark(marked)
             came = [each for each in self._events if each not in marked]
-            # Runs of before forgot what came meanwhile, and the inbox kept it as not handled.
+            # Older runs lost events that came meanwhile, and the inbox kept them as not handled.
             self._events = came if came and workflow.patched("events-that-come-while-others-are-marked") else []
         item = self._next_step()
         self._tried = replace(self._tried, looked=False)
@@ -113,7 +113,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
                 await self._write_own(commands.told_of_trial_end(self._state))
 
     def _next_step(self) -> Step | Wait | None:
-        """Ask the agenda; a run of before looked again before anything else was done."""
+        """Ask the agenda for the next step; older runs refreshed before anything else."""
         now, news = workflow.now(), self._news()
         item, before = agenda(self._state, now, news), agenda(self._state, now, replace(news, looked=False))
         return item if item == before or workflow.patched("looks-give-way") else before
@@ -130,7 +130,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             )
 
     async def _look(self) -> None:
-        """Ask the provider how it stands, and book what is new."""
+        """Read the subscription at the provider, and book what is new."""
         events = tuple(self._events)
         self._look_wanted = False
         says = await self._asked(SubscriptionActivities.look, "ask the provider how it stands")
@@ -160,16 +160,16 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
-        # Runs of before ended again what had ended, when there was news of it.
+        # Older runs ended an ended subscription again when there was news of it.
         if commands.is_not_paid(self._state, workflow.now()) and not (
             self._state.status is SubscriptionStatus.ENDED and workflow.patched("what-has-ended-is-not-ended-again")
         ):
             await self._write_own(commands.not_paid(self._state))
 
     async def _end_unmade(self) -> None:
-        """End what the provider does not have, once a call of a run that is gone can no longer arrive there.
+        """End a subscription that the provider does not have, once no call of an earlier run can still arrive there.
 
-        A page that is closed makes nothing any more.
+        A closed page cannot create one any more.
         """
         now = workflow.now()
         if self._missing_since is None:
@@ -182,7 +182,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         await self._write_own(commands.ended(self._state, why=commands.CANCELLED, actor="workflow", at=now))
 
     async def _submit(self) -> None:
-        """Have the provider do what was ordered; what it declines is dropped."""
+        """Send the request to the provider; a declined one is dropped."""
         order = self._state.order
         assert order is not None
         says = await self._asked(SubscriptionActivities.order, f"{order.kind.value} at the provider")
@@ -208,7 +208,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
     ) -> Outcome | None:
         """Return what is new at the provider.
 
-        Runs of before dropped an upgrade although its bill was open, and granted more than was charged.
+        Older runs dropped an upgrade although its bill was open, and granted more than was charged.
         """
         now, options = workflow.now(), {"grants_by_charge": True}
         new = converge(held, seen, now, given_up)
@@ -219,12 +219,12 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         return new if new == before or workflow.patched(AWAITS_BILLS) else before
 
     def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:
-        """Note that the provider has what was ordered; a cancellation of before left it the price of a downgrade."""
+        """Record that the provider has confirmed; older cancellations left the price of a downgrade in place."""
         done, before = (commands.confirmed(self._state, seen, tells_again=tells) for tells in (True, False))
         return done if done == before or workflow.patched("cancellations-withdraw-downgrades") else before
 
     async def _end_given_up(self) -> None:
-        """End what the provider made after all; without an end it would be charged for, and there is no run."""
+        """End a given-up subscription that the provider created after all: it would be charged without a run."""
         key = subscription_key(self._state.subscription_id, "end", GIVEN_UP)
         await workflow.execute_activity_method(
             SubscriptionActivities.end_given_up,
@@ -243,7 +243,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         return await ask(method, SubscriptionRequest(subscription=self._state, key=key), summary)
 
     def _news(self) -> News:
-        # Runs of before woke at other times while somebody tried.
+        # Older runs woke at other times during a trial.
         tells = self._state.status is not SubscriptionStatus.TRIALING or workflow.patched("trials-end-with-a-mail")
         return replace(self._tried, told=self._is_told(), tells=tells)
 
@@ -301,14 +301,14 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             refused = commands.trial_refused(self._state, why=commands.TRIAL_CARD_USED)
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
         if other is not None and other.code in _NOT_BEGUN:
-            # The run ends without a failure, and with nothing in the books.
+            # The run completes, with nothing in the books.
             self._not_begun = _NOT_BEGUN[other.code](other.detail, code=other.code, extra=other.extra)
             self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
             return False
         order = self._state.order
         self._written(recorded, following.subscription)
         if recorded.applied and order is not None and event.event == ORDER_GIVEN_UP:
-            # Whoever ordered it is answered as after a decline. What the provider has is read once it answers.
+            # The caller gets the result of a decline. The provider's state is read once it answers.
             self._refusals[order.command_id] = GIVEN_UP
             self._look_wanted = self._state.ref is not None
         return recorded.applied

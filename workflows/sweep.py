@@ -1,4 +1,4 @@
-"""What sweeps have in common: they go page by page through what may have lost its run, and start what is not there."""
+"""The base of sweeps: they read page by page what may have lost its run, and start the missing runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.sweeps import SweepPage, SweepProgress, Swept
     from workflows.batch import through_pages
 
-#: The gate of sweeps that started runs as their children, up to a bound, and from the first one each time.
+#: The gate of sweeps that started a bounded number of children, always from the first page.
 BY_PAGES = "sweeps-start-runs-by-pages"
 
 Item = TypeVar("Item")
@@ -24,7 +24,7 @@ PlaceCo = TypeVar("PlaceCo", covariant=True)
 
 
 class Page(Protocol[ItemCo, PlaceCo]):
-    """What may have lost its run, in order, and after which place the next page begins."""
+    """A page of what may have lost its run, in order, and the cursor of the next page."""
 
     @property
     def found(self) -> Sequence[ItemCo]: ...  # noqa: D102
@@ -42,15 +42,15 @@ async def sweep(
     most: int,
     at_once: bool = False,
 ) -> tuple[int, int]:
-    """Return how many may have lost their run, and how many of them had and got one; a run that lives is left alone.
+    """Return how many were due, and how many of them got a run; an open run is left alone.
 
     Args:
-        read: reads a page of those after a place.
-        start: starts the run of one.
-        after: where the first page begins.
-        page: how many `read` asks for; a page with fewer is the last.
-        most: after how many no page is read any more.
-        at_once: start the runs of a page together, not one after the other.
+        read: reads the page after a cursor.
+        start: starts a run.
+        after: the cursor of the first page.
+        page: the size of a page; a smaller page is the last.
+        most: after how many items no further page is read.
+        at_once: start the runs of a page concurrently.
     """
     found = started = 0
     while found < most:
@@ -70,14 +70,14 @@ async def sweep(
 async def sweep_pages(
     method: Callable[[Sweeps, SweepPage], Awaitable[Swept]], progress: SweepProgress, summary: str
 ) -> SweepProgress:
-    """Go through all that may have lost its run, page by page to the last; what lives costs nothing but the look."""
+    """Read every page of what may have lost its run; an open run costs no more than the read."""
     return await through_pages(
         progress, lambda at: workflow.execute_activity_method(method, at.page, **regular_activity(summary))
     )
 
 
 async def start_run(run: Run) -> None:
-    """Start the run of an entity, which goes on when the sweep has ended.
+    """Start the run of an entity as a child that outlives the sweep.
 
     Raises:
         WorkflowAlreadyStartedError: it has one.

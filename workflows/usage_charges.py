@@ -1,4 +1,4 @@
-"""UsageChargesWorkflow: charges usage events that their meters charge for, every minute."""
+"""UsageChargesWorkflow: charges usage events of priced meters, every minute."""
 
 from datetime import timedelta
 
@@ -10,18 +10,18 @@ with workflow.unsafe.imports_passed_through():
     from contracts.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
     from workflows.batch import through_pages
 
-#: How many events one transaction charges. It holds the organization's credits, so its other charges wait.
+#: How many events one transaction charges. It locks the organization's credits, so other charges wait.
 BATCH = 200
 
 
 @workflow.defn(name="usage-charges")
 class UsageChargesWorkflow:
-    """Charges each event once to the credits of its organization, a page of each organization in turn.
+    """Charges each event once to its organization's credits, one page per organization in turn.
 
     Messages: none; a schedule starts it.
-    Ends when: what was due when it started is charged, or has to wait.
+    Ends when: every event that was due when it started is charged, or has to wait.
     Continues as new: when the server suggests it, from where it stands.
-    Compensates: nothing; what happened is charged, and what the credits do not cover is owed.
+    Compensates: nothing; usage is charged in full, and what the credits do not cover is owed.
     """
 
     @workflow.run
@@ -41,7 +41,7 @@ class UsageChargesWorkflow:
 
 
 def _details(progress: UsageCharging) -> str:
-    """Write how far a run is for whoever reads it."""
+    """Render the run's progress for operators."""
     return "\n".join(
         (
             f"Usage events due at {progress.due_before:%H:%M:%S} UTC",

@@ -1,4 +1,4 @@
-"""UsageMonthsWorkflow: makes the months of usage events before they begin, once a day."""
+"""UsageMonthsWorkflow: creates the monthly tables of usage events in advance, once a day."""
 
 from datetime import timedelta
 
@@ -12,17 +12,17 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="usage-months")
 class UsageMonthsWorkflow:
-    """Makes the tables that usage events will need, so that no request has to.
+    """Creates the tables that usage events will need, so that no request has to.
 
     Messages: none; a schedule starts it.
-    Ends when: the months are there.
+    Ends when: the tables exist.
     Continues as new: never; it takes one step.
     Compensates: nothing; a month without events is an empty table.
     """
 
     @workflow.run
     async def run(self) -> OpenedMonths:
-        """Make what is missing."""
+        """Create the missing tables."""
         opened = await workflow.execute_local_activity_method(
             UsageActivities.open_months,
             OpenMonths(now=workflow.now()),

@@ -1,4 +1,4 @@
-"""UsageSyncWorkflow: pulls the calls of a spend log that are not counted yet."""
+"""UsageSyncWorkflow: imports calls from a proxy's spend log that are not recorded yet."""
 
 from datetime import timedelta
 
@@ -11,23 +11,23 @@ with workflow.unsafe.imports_passed_through():
     from domain.text import as_markdown
     from workflows.batch import through_pages
 
-#: How long one page may take: to be read from the proxy, and to be recorded.
+#: The time limit of a page: to read it from the proxy, and to record it.
 PAGE_TIMEOUT = timedelta(minutes=1)
 
 
 @workflow.defn(name="usage-sync")
 class UsageSyncWorkflow:
-    """Reads a spend log page by page, from where the last sync came to, and records what is not there.
+    """Reads a spend log page by page, from the cursor of the last sync, and records missing calls.
 
-    Messages: none; a schedule starts it, and an operator.
-    Ends when: the log is read up to the time at which it began.
-    Continues as new: where the server suggests it, between two pages.
-    Compensates: nothing; a call that is read again is known by its id.
+    Messages: none; a schedule or an operator starts it.
+    Ends when: the log is read up to the run's start time.
+    Continues as new: when the server suggests it, between two pages.
+    Compensates: nothing; a call that is read again has the same id.
     """
 
     @workflow.run
     async def run(self, start: UsageSync) -> UsageSync:
-        """Read what is left."""
+        """Read the remaining pages."""
         if start.page is None:
             planned = await workflow.execute_local_activity_method(
                 UsageActivities.plan_sync,

@@ -1,4 +1,4 @@
-"""VatConfirmationsWorkflow: asks for VAT numbers again that are not confirmed, or not for a month, every night."""
+"""VatConfirmationsWorkflow: confirms VAT numbers again that were never confirmed, or not for a month, nightly."""
 
 from datetime import timedelta
 
@@ -10,23 +10,23 @@ with workflow.unsafe.imports_passed_through():
     from contracts.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers, VatConfirmations
     from workflows.batch import through_pages
 
-#: How many numbers one attempt asks for, one after the other.
+#: How many numbers one attempt checks, one after the other.
 PAGE = 20
 
 
 @workflow.defn(name="vat-confirmations")
 class VatConfirmationsWorkflow:
-    """Asks the register for numbers that it did not confirm when they were written: until then their tax is charged.
+    """Checks unconfirmed numbers at the register again: until a number is confirmed, tax is charged.
 
     Messages: none; a schedule starts it.
-    Ends when: every number that was not confirmed for a month was asked for once.
+    Ends when: every number that was not confirmed for a month was checked once.
     Continues as new: when the server suggests it, from where it stands.
     Compensates: nothing; a number stays confirmed until the register says that it is not in force.
     """
 
     @workflow.run
     async def run(self, start: VatConfirmations | None = None) -> VatConfirmations:
-        """Ask page by page."""
+        """Check page by page."""
         done = await through_pages(start or VatConfirmations(now=workflow.now(), limit=PAGE), self._page)
         workflow.set_current_details(_details(done))
         return done
@@ -43,7 +43,7 @@ class VatConfirmationsWorkflow:
 
 
 def _details(progress: VatConfirmations) -> str:
-    """Write how far a run is for whoever reads it."""
+    """Render the run's progress for operators."""
     return "\n".join(
         (
             f"VAT numbers that were not confirmed at {progress.now:%Y-%m-%d %H:%M} UTC",

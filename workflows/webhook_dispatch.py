@@ -1,4 +1,4 @@
-"""WebhookDispatchWorkflow: tells the runs of idle webhook endpoints that there is something to send."""
+"""WebhookDispatchWorkflow: signals idle webhook endpoints when there is something to send."""
 
 from datetime import timedelta
 
@@ -9,23 +9,23 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import regular_activity
     from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 
-#: How long a run looks: until the next one is due.
+#: How long a run lasts: until the next one is due.
 LASTS = timedelta(seconds=60)
 
 
 @workflow.defn(name="webhook-dispatch")
 class WebhookDispatchWorkflow:
-    """Looks at the head of the outbox for a minute. There is one of it: the next waits for the one before.
+    """Reads the head of the outbox for a minute. One run at a time: the next waits for it.
 
     Messages: none; a schedule starts it.
     Ends when: its minute is over.
     Continues as new: never.
-    Compensates: nothing; an endpoint that is told twice looks twice.
+    Compensates: nothing; an endpoint that is signalled twice looks twice.
     """
 
     @workflow.run
     async def run(self) -> DispatchedWebhooks:
-        """Look again and again."""
+        """Read the outbox until the minute is over."""
         done = await workflow.execute_activity_method(
             WebhookEndpointActivities.dispatch,
             DispatchWebhooks(seconds=int(LASTS.total_seconds())),

@@ -1,4 +1,4 @@
-"""WebhookEndpointWorkflow: one endpoint, to which events are sent as they come and again where that failed."""
+"""WebhookEndpointWorkflow: delivers events to one endpoint, and retries failed deliveries."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,20 +39,20 @@ with workflow.unsafe.imports_passed_through():
     from workflows.signals import NO_INPUT, reason_of, sender
 
 Decision = Callable[[Endpoint, datetime], Outcome]
-#: What one drain may take, and after which silence it is over.
+#: The time limit and the heartbeat timeout of one drain.
 DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
-#: How many events a history has before the run continues as new: some sixteen drains. Worth a gate, because a worker
-#: that starts replays the runs of all endpoints at once, and those of busy ones would not end within a task's time.
+#: After how many history events the run continues as new: some sixteen drains. A worker that starts replays the runs of
+#: all endpoints at once, and long histories would exceed the time limit of a task.
 SHORT_HISTORY, SHORT = 200, "short-history"
-#: The gate of runs that waited for ever while they were paused.
+#: The gate of runs that waited without a timer while they were paused.
 PAUSED_RUNS_LOOK = "paused-runs-look"
 
 
 @workflow.defn(name="webhook-endpoint")
 class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcome, WebhookEndpointResult]):
-    """Has an endpoint drained whenever there is news, and when the next try of something is due.
+    """Drains an endpoint's deliveries when there is news, and when the next retry is due.
 
-    The books have the state of each delivery; the run has the waiting, and says what waits and why.
+    The books hold the state of each delivery; the run waits, and shows what waits and why.
 
     Messages:
         update `disable`: nothing is sent until the endpoint is enabled. Update `catch_up`: the books are ahead. Signal
@@ -67,10 +67,10 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
     def __init__(self, start: WebhookEndpointInput) -> None:
         """Know nothing yet: the books hold it."""
         super().__init__(start, Endpoint(endpoint_id=start.endpoint_id, org_id=""))
-        # What was left; None while there is news since then.
+        # What the last drain left; None if there was news since.
         self._backlog: Backlog | None = None
         self._news = 0
-        # The books may be ahead: what changes an endpoint writes there, and then tells.
+        # The books may be ahead: the API changes an endpoint there first, and then signals.
         self._stale = False
         self._is_short = False
 
@@ -94,22 +94,22 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
 
     @workflow.signal(name="news")
     async def signal_news(self, given: RawValue = NO_INPUT) -> None:
-        """Look for what there is to send."""
+        """Check for deliveries to send."""
         await self._handle_fact("news", WebhookNews, given, self._note_news)
 
     @workflow.signal(name="pause")
     async def signal_pause(self, given: RawValue = NO_INPUT) -> None:
-        """Hold it back."""
+        """Pause deliveries."""
         await self._handle_signal("pause", WebhookEndpointSignal, given, self._pause)
 
     @workflow.signal(name="resume")
     async def signal_resume(self, given: RawValue = NO_INPUT) -> None:
-        """Go on after a pause."""
+        """Resume deliveries."""
         await self._handle_signal("resume", WebhookEndpointSignal, given, self._resume)
 
     @workflow.signal(name="skip")
     async def signal_skip(self, given: RawValue = NO_INPUT) -> None:
-        """Leave out one delivery."""
+        """Skip one delivery."""
         await self._handle_signal("skip", WebhookEndpointSignal, given, self._skip)
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
@@ -172,7 +172,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
             message,
             **local_activity(f"{following.event}: {before} → {event.endpoint.status}"),
         )
-        # Whatever was decided, there may be something to send now that could not be sent before.
+        # Any decision can make deliveries possible that were not before.
         self._backlog = None
         self._written(recorded, following.endpoint)
         return recorded.applied
@@ -180,11 +180,11 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
     # What the run does by itself --------------------------------------------------------------------------------------
 
     async def _advance(self) -> None:
-        """Have it drained, or wait for the time of the next try, for news or for a command."""
+        """Drain, or wait for the next retry, for news or for a command."""
         await self._turn(self._see)
         item, version = agenda(self._state, self._backlog, workflow.now()), self._state.version
         if item is Step.DRAIN:
-            # Beside the lock: receivers are slow, and what is decided meanwhile ends the drain.
+            # Outside of the lock: receivers are slow, and a decision meanwhile ends the drain.
             await self._drain()
         elif isinstance(item, Wait):
             news = self._news
@@ -195,7 +195,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
                     timeout_summary=item.why,
                 )
             except TimeoutError:
-                # Nothing else would show that it was deleted, where the news of that were lost.
+                # If the signal of its deletion was lost, only this read shows it.
                 is_paused = self._state.status is EndpointStatus.PAUSED
                 self._stale |= is_paused and workflow.patched(PAUSED_RUNS_LOOK)
 
@@ -232,7 +232,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         workflow.set_current_details(self._details())
 
     async def _give_up(self, why: GivenUp) -> None:
-        # Whoever disabled or deleted it meanwhile was first.
+        # It was disabled or deleted meanwhile.
         with suppress(WrongEndpointState):
             command_id = f"workflow:given_up:{self._state.version}"
             await self._apply(command_id, lambda held, _now: rules.given_up(held, why), None)
