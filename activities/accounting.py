@@ -1,4 +1,4 @@
-"""Adds transfers to the days of the books."""
+"""Adds transfers to the daily totals of the books."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from runtime.database import Database, driver_connection
 
 
 class AccountingActivities:
-    """The batch's effect on the sums."""
+    """The activity of `AccountingDaysWorkflow`."""
 
     def __init__(self, database: Database) -> None:
         """Take the database."""
@@ -18,10 +18,10 @@ class AccountingActivities:
 
     @activity.defn
     async def add_up_days(self, message: AddUpDays) -> AddedUpDays:
-        """Add the next page of transfers to the days that they count for.
+        """Add the next page of transfers to the totals of their days.
 
-        Effect: sums by day and line of the chart.
-        Idempotent by: the place, which moves on in the transaction of the sums.
+        Effect: totals by day and line of the chart.
+        Idempotent by: the cursor, which advances in the transaction of the totals.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:

@@ -1,4 +1,4 @@
-"""Looks at the figures of alert rules."""
+"""Evaluates alert rules."""
 
 from temporalio import activity
 
@@ -10,7 +10,7 @@ from services import alert_evaluation, evidence_due, subscription_seats
 
 
 class AlertRuleActivities:
-    """The sweep's effect: alerts that are raised and resolved."""
+    """The activity of `AlertRulesWorkflow`."""
 
     def __init__(self, database: Database, plans: Plans) -> None:
         """Take the database, as the platform's role, which sees every organization's figures, and the plans."""
@@ -18,10 +18,10 @@ class AlertRuleActivities:
 
     @activity.defn
     async def look_at_alert_rules(self, message: LookAtAlertRules) -> LookedAtAlertRules:
-        """Look at what is due.
+        """Evaluate the rules that are due.
 
-        Effect: alerts, where each rule stands, and when it is looked at next.
-        Idempotent by: when a rule is looked at next, under the rule's lock; an alert's key.
+        Effect: alerts raised and resolved, the state of each rule, and when it is due next.
+        Idempotent by: when a rule is due next, under the rule's lock; an alert's key.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
@@ -30,7 +30,7 @@ class AlertRuleActivities:
                 count += await subscription_seats.close_fitting(session, self._plans)
                 count += await evidence_due.alert_of_near(session, message.now)
             else:
-                # The server has to end a statement before the driver does.
+                # The server's statement timeout must be shorter than the driver's.
                 within = min(TOO_LONG, self._database.statement_timeout / 2)
                 count = await alert_evaluation.look_at_due(session, message.now, limit=message.limit, within=within)
         return LookedAtAlertRules(count=count)

@@ -33,9 +33,9 @@ from services import auto_topup
 from services.payment_method import default_method
 from services.payment_terms import TermsMaker
 
-#: Who the payments are made by.
+#: The principal of the payments.
 PRINCIPAL = "auto-topup"
-#: How long a payment may take to be answered by its provider before it is asked again.
+#: How long to wait for the provider's response before the payment is ordered again.
 PAYMENT_TIMEOUT = timedelta(seconds=20)
 
 
@@ -43,17 +43,18 @@ class AutoTopUpActivities:
     """The effects of `AutoTopUpSweepWorkflow` and `AutoTopUpWorkflow`."""
 
     def __init__(self, database: Database, client: Client, terms: TermsMaker) -> None:
-        """Take the database, as the platform, the client that reaches payments, and what makes their terms."""
+        """Take the database, as the platform, the Temporal client, and what makes payments' terms."""
         self._database = database
         self._client = client
         self._terms = terms
 
     @activity.defn(name="look_for_falls")
     async def look(self, message: LookForFalls) -> FoundFalls:
-        """Note which balances have fallen.
+        """Record balances that fell below their threshold.
 
         Effect: a row for each fall, and an alert for each that would pass the monthly cap.
-        Idempotent by: one open fall of an organization at most, and none again before the balance has been above.
+        Idempotent by: at most one open fall for an organization; the next only after the balance was above the
+            threshold.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
@@ -80,11 +81,11 @@ class AutoTopUpActivities:
 
     @activity.defn(name="order_auto_topup")
     async def order(self, message: AutoTopUpInput) -> OrderedAutoTopUp:
-        """Have the payment of a fall made, and wait until its provider has answered.
+        """Create the payment of a fall, and wait for its provider's response.
 
         Effect: one payment, with a run of its own.
-        Idempotent by: the command, which is made of the organization and the number of the fall. The terms are noted
-            under it before anybody is asked.
+        Idempotent by: the command id, of the organization and the number of the fall. The terms are stored under it
+            before the payment starts.
         Fails with: an outage of Temporal, the provider or the books, which is retried.
         """
         command_id = auto_topup_command_id(message.org_id, message.number)
@@ -108,10 +109,10 @@ class AutoTopUpActivities:
 
     @activity.defn(name="settle_auto_topup")
     async def settle(self, message: SettleAutoTopUp) -> SettledAutoTopUp:
-        """Write what became of a fall, as far as that is known.
+        """Record the outcome of a fall, once it is known.
 
         Effect: the fall's outcome; the next fall counts after a success, and a decline switches the top-up off.
-        Idempotent by: the outcome, which is written once.
+        Idempotent by: the outcome, which is recorded once.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
@@ -126,7 +127,7 @@ class AutoTopUpActivities:
         return await self._terms.off_session(crossing.org_id, method, crossing.credits_minor, key=key, now=now)
 
     async def _create(self, terms: PaymentTerms, command_id: str) -> None:
-        """Have the payment's run make it. What became of it is read from the books, whatever the run answers."""
+        """Start the payment's run. The outcome is read from the books, not from the run's answer."""
         actor = Actor(principal=PRINCIPAL, role=Role.OWNER, org_id=terms.org_id)
         async with self._database.platform() as session:
             row = await payments.get(session, terms.payment_id)

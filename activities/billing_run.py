@@ -41,23 +41,23 @@ from services.document_files import Documents
 
 #: How many invoices one transaction numbers.
 NUMBERED = 500
-#: How many runs of invoices are started at once.
+#: How many invoice workflows are started at once.
 STARTED_AT_ONCE = 50
-#: How many questions an outside tax service is asked at once, and how many invoices wait for their answers together.
+#: How many requests to an outside tax service are in flight, and how many invoices wait for them together.
 ASKED_AT_ONCE = 20
 ASKED_AGAIN = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """Collects what a run invoices: `client` starts the runs, `days` are those of dunning."""
+    """How invoices are collected: `client` starts their workflows, `days` are those of dunning."""
 
     client: Client
     days: Sequence[int]
 
 
 class BillingRunActivities:
-    """The effects of a run. Each organization is invoiced once for a month, however often its page is done."""
+    """The activities of `MonthlyInvoicingWorkflow`. An organization is invoiced once for a month, also on a retry."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class BillingRunActivities:
         *,
         tax_patience: timedelta = timedelta(days=3),
     ) -> None:
-        """Take the database, whose platform's role sees every organization, and how the deployment invoices.
+        """Take the database, with the platform's role, which sees every organization, and how the deployment invoices.
 
-        Without `collecting` the invoices are issued, and nobody charges or duns them; without `documents` theirs are
-        made when they are first asked for. `taxes` decides taxes in place of the rates that are kept; what
-        has no answer after `tax_patience` is left to operators.
+        Without `collecting` invoices are issued, but not charged or dunned; without `documents` a document is made at
+        its first download. `taxes` decides taxes instead of the stored rates; invoices without an answer after
+        `tax_patience` are left to operators.
         """
         self._database = database
         self._rules = rules
@@ -84,7 +84,7 @@ class BillingRunActivities:
 
     @activity.defn(name="plan_billing_run")
     async def plan(self, message: PlanBillingRun) -> PlannedBillingRun:
-        """Say which month is due, the oldest that was not invoiced first, and begin its run.
+        """Return the month that is due, the oldest that is not invoiced, and begin its billing run.
 
         Effect: the row of the run.
         Idempotent by: the month.
@@ -123,13 +123,15 @@ class BillingRunActivities:
 
     @activity.defn(name="conclude_billing_run")
     async def conclude(self, message: ConcludeBillingRun) -> BillingRunResult:
-        """Tell the month's organizations of their invoices, have those collected on which something is due, and count.
+        """Mail the month's invoices, start collecting those with an amount due, and count.
 
-        Effect: numbers of invoices that have none, documents, mails, runs, the counts of the run, and its end.
-        Idempotent by: the invoice, which has one document, one mail and one run; the month, which is counted anew.
-        Fails with: nothing that is final. While invoices wait for the tax service it fails after everything else is
-            done, and its next attempt asks again. After `tax_patience` the run ends without them: they are recorded as
-            failed, with their alerts.
+        Effect: missing invoice numbers, documents, mails, invoice workflows, the counts of the billing run, and its
+            end.
+        Idempotent by: the invoice, which has one document, one mail and one workflow; the month, which is counted
+            again.
+        Fails with: nothing that is final. While invoices wait for the tax service the attempt fails after the rest is
+            done, and the next one asks again. After `tax_patience` the billing run ends without them: they are recorded
+            as failed, with alerts.
         """
         await self._number()
         await self._tell(message.month)
@@ -153,7 +155,7 @@ class BillingRunActivities:
         return page
 
     async def _invoice_all(self, org_ids: Sequence[str], month: date, now: datetime, counted: dict[str, int]) -> None:
-        """Invoice organizations whose bills are sealed."""
+        """Invoice organizations whose month is sealed."""
         async with self._database.platform() as session:
             prepared, refused = await billing_month.prepare(session, org_ids, month, now)
             basis = await billing_run.basis(session, org_ids, self._rules, now)
@@ -169,7 +171,7 @@ class BillingRunActivities:
     async def _taxed(
         self, service: TaxService, prepared: Sequence[Prepared], basis: Basis, now: datetime, counted: dict[str, int]
     ) -> tuple[list[Prepared], Basis]:
-        """Ask for the tax of each invoice; one that has no answer is not issued, because no tax is guessed."""
+        """Calculate the tax of each invoice; without an answer it is not issued, because tax is never guessed."""
         free = asyncio.Semaphore(ASKED_AT_ONCE)
 
         async def asked(each: Prepared) -> Treatment | ProviderError | None:
@@ -197,9 +199,9 @@ class BillingRunActivities:
         return known, replace(basis, treatments=treatments)
 
     async def _ask_again(self, message: ConcludeBillingRun) -> tuple[bool, bool]:
-        """Invoice those that wait for the tax service; say whether any was issued, and whether some still wait.
+        """Invoice those that wait for the tax service; returns whether any was issued, and whether some still wait.
 
-        A page of which none was answered ends it: the service is down, and asking for the rest would take hours.
+        A page without any answer ends it: the service is down, and asking for the rest would take hours.
         """
         issued = waiting = False
         after, page = "", [""]
@@ -259,12 +261,12 @@ class BillingRunActivities:
                     numbered = await invoices.number_page(session, series, NUMBERED)
 
     async def _tell(self, month: date) -> None:
-        """Make documents of a month's invoices, queue their mails, and start the runs of those that wait, by pages."""
+        """Make the documents of a month's invoices, queue their mails, and start their workflows, page by page."""
         after: str | None = ""
         while after is not None:
             async with self._database.platform() as session:
                 rows = await runs.issued(session, month, after=after, limit=NUMBERED)
-            # Before anybody is told of them, and with no transaction open.
+            # Before their mails are queued, and with no transaction open.
             if self._documents is not None:
                 await self._documents.issue(rows)
             async with self._database.platform() as session:
@@ -274,7 +276,7 @@ class BillingRunActivities:
             after = rows[-1].org_id if len(rows) == NUMBERED else None
 
     async def _collect(self, waiting: Sequence[Collection]) -> None:
-        """Start a run for each invoice on which something is due; one that is missed is found by the sweep."""
+        """Start a workflow for each invoice with an amount due; the sweep finds one that is missed."""
         if self._collecting is None:
             return
         free = asyncio.Semaphore(STARTED_AT_ONCE)
@@ -288,7 +290,7 @@ class BillingRunActivities:
 
 
 def _waited() -> timedelta:
-    """Return for how long the step has been tried, by the clock of Temporal."""
+    """Return how long the step has been tried, by Temporal's clock."""
     if not activity.in_activity():
         return timedelta(0)
     info = activity.info()

@@ -1,4 +1,4 @@
-"""How activities that write the books compare before they write, and how they refuse."""
+"""The checks of activities before they write the books, and their refusals."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,25 +13,25 @@ from contracts.escrow import Declined
 from domain.errors import DomainError
 from domain.state_hash import state_hash
 
-#: The classes of SQLSTATEs that say that a value does not fit: its kind, and the room there is, as in an index.
+#: The SQLSTATE classes of values that PostgreSQL cannot hold: data exceptions, and program limits, as of an index.
 DOES_NOT_FIT = frozenset({"22", "54"})
 
-#: What the sender of a command is answered when text or a number that came with it `does_not_fit`.
+#: The refusal of a command with text or a number that `does_not_fit`.
 NOT_STORABLE = Declined(code="request.invalid", detail="The command contains a value that cannot be stored.")
 
 
-#: From which try on an operator is alerted of what is tried again because something does not answer.
+#: From which attempt on an operator is alerted of a retry because a service does not answer.
 ALERTED_FROM = 6
 
 
 class BooksRefused(RuntimeError):
-    """The books do not take an event that the rules allow. It is tried again until a person has mended them."""
+    """The books refuse an event that the rules allow. It is retried until an operator has repaired the cause."""
 
 
 def require_local() -> None:
-    """Refuse an event that reaches us as a regular activity: whoever reaches Temporal may have scheduled it.
+    """Refuse an event that comes by a regular activity: anyone with access to Temporal can schedule one.
 
-    Our workflows write by local activities, which nobody but the worker itself can run.
+    Our workflows write by local activities, which only the worker itself can run.
 
     Raises:
         ApplicationError: it is not retried.
@@ -48,19 +48,19 @@ class State(Protocol):
 
 
 def is_next(held: State | None, number: int | None, decided_from: str | None, subject: str) -> bool:
-    """Tell whether an event follows what the books hold and was decided from it; the caller has the row's lock.
+    """Whether an event follows the state that the books hold and was decided from it; the caller has the row's lock.
 
     A local activity may have committed although its workflow task was lost, and a run may have been started with a
-    state of somebody's making. Where this is False nothing is written, and the run goes on from what the books hold.
+    forged state. If False, nothing is written, and the run goes on from what the books hold.
 
     Args:
         held: the state; None before the first event.
-        number: of the event, or of the first of several; None where only something else is written.
+        number: of the event, or of the first of several; None if no event is written.
         decided_from: the hash of the state that it was decided from.
         subject: whose event it is.
 
     Raises:
-        BooksRefused: it lies beyond the next one.
+        BooksRefused: the number is higher than the next one.
     """
     version = 0 if held is None else held.version
     if number is not None and version >= number:
@@ -77,13 +77,13 @@ def is_next(held: State | None, number: int | None, decided_from: str | None, su
 
 @asynccontextmanager
 async def tried_again(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
-    """Alert an operator of what the books do not take although the rules allow it, and have it tried again.
+    """Alert an operator of an event that the books refuse although the rules allow it, and have it retried.
 
-    What cannot be booked because something does not answer, such as an outside tax service, is alerted of when it was
-    tried `ALERTED_FROM` times: until then it may be over by itself. `alert` raises the same one only once.
+    If a service does not answer, such as an outside tax service, the alert comes from attempt `ALERTED_FROM` on: until
+    then the outage may end by itself. `alert` raises the same alert only once.
 
     Raises:
-        BooksRefused: instead of a refusal that would end the run, which would leave money without a way out.
+        BooksRefused: instead of a refusal that would end the run and leave its money stuck.
     """
     try:
         yield
@@ -100,6 +100,6 @@ async def tried_again(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[
 
 
 def does_not_fit(error: DBAPIError | PostgresError) -> bool:
-    """Tell whether PostgreSQL cannot hold a value that came with a command: it never will."""
+    """Whether PostgreSQL cannot hold a value of a command, so that a retry is useless."""
     raised = error.orig if isinstance(error, DBAPIError) else error
     return str(getattr(raised, "sqlstate", ""))[:2] in DOES_NOT_FIT

@@ -1,4 +1,4 @@
-"""Notes which contracts nobody accepted in time."""
+"""Expires contracts that were not accepted in time."""
 
 from temporalio import activity
 
@@ -8,7 +8,7 @@ from runtime.database import Database
 
 
 class ContractActivities:
-    """The sweep's effect: contracts that are marked, each with its event."""
+    """The activity of `EscrowSweepWorkflow` on contracts."""
 
     def __init__(self, database: Database) -> None:
         """Take the database; the platform's role sees every tenant's contracts."""
@@ -16,10 +16,10 @@ class ContractActivities:
 
     @activity.defn
     async def expire_contracts(self, message: ExpireContracts) -> ExpiredContracts:
-        """Note a batch of contracts whose time to be accepted is over.
+        """Mark a batch of contracts whose time to be accepted has passed as expired.
 
-        Effect: each contract is marked, and its parties have an event.
-        Idempotent by: the mark; a contract that has one is not found again.
+        Effect: each contract is marked, and its parties get an event.
+        Idempotent by: the mark; a marked contract is not found again.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:

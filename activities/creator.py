@@ -1,4 +1,4 @@
-"""Reads the accounts of creators again when their provider says that there is news."""
+"""Refreshes creators' connected accounts when their provider sends an event."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -14,20 +14,20 @@ from services import creator
 
 
 class CreatorActivities:
-    """What is done about creators' accounts, at their provider and in the database."""
+    """Activities on creators' connected accounts."""
 
     def __init__(self, database: Database, payouts: PayoutProvider | None) -> None:
-        """Take the database and who pays out, where that is set up."""
+        """Take the database and the payout provider, if one is set up."""
         self._database = database
         self._payouts = payouts
 
     @activity.defn
     async def refresh_creator(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Read the connected account of an event again, and tell its organization of a payout that the bank refused.
+        """Read the connected account of an event again, and alert its organization of a payout that the bank refused.
 
-        Effect: the account's row; an alert where its destination has changed or its bank has refused money; and the
-            event is handled.
-        Idempotent by: the time at which the provider was asked, and the keys of the alerts.
+        Effect: the account's row; an alert if its bank account has changed or its bank has refused money; the event is
+            marked as handled.
+        Idempotent by: the time at which the provider was read, and the keys of the alerts.
         Fails with: an outage of the provider, which is retried.
         """
         if self._payouts is None:
@@ -38,7 +38,7 @@ class CreatorActivities:
             known = await creator_account.find(session, org_id) if org_id else None
         if row is None or known is None or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
-        # One that was deleted there stays as it was last seen: nothing can be sent to it.
+        # The row of a deleted account is not changed: nothing can be sent to it.
         with contextlib.suppress(ProviderNotFound):
             await creator.refresh(self._database, self._payouts, known.ref, asked_at=datetime.now(UTC))
         async with self._database.platform() as session:

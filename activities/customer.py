@@ -1,4 +1,4 @@
-"""Makes organizations customers of Stripe, and looks at what they have there."""
+"""Creates organizations' Stripe customers, and handles events about them."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from services.customer import ensure_customer
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An event that is not handled yet, whose customer it is about, and as whom Stripe knows that one."""
+    """An unhandled event, the customer that it is about, and the customer's id at Stripe."""
 
     customers: StripeCustomers
     row: ProviderEventRow
@@ -30,10 +30,10 @@ class _Found:
 
 
 class CustomerActivities:
-    """What is done about customers, at Stripe and in the database."""
+    """Activities on customers, at Stripe and in the database."""
 
     def __init__(self, database: Database, customers: StripeCustomers | None) -> None:
-        """Take the database and Stripe, where it is set up."""
+        """Take the database and Stripe, if it is set up."""
         self._database = database
         self._customers = customers
 
@@ -41,7 +41,7 @@ class CustomerActivities:
     async def ensure_customer(self, message: CustomerInput) -> CustomerResult:
         """Get or create the organization's customer.
 
-        Effect: one customer at Stripe, and one row that notes it.
+        Effect: one customer at Stripe, and its row.
         Idempotent by: the organization's id, in the customer's metadata, in the key that Stripe is given, and in the
             row's primary key.
         Fails with: `provider.refused`, `not_found`; an outage of Stripe is retried.
@@ -55,10 +55,10 @@ class CustomerActivities:
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
 
     async def _find(self, message: ProviderEventInput) -> "_Found | ProviderEventResult":
-        """Return the event and our customer that it belongs to, or an outcome when nothing is left to do.
+        """Return the event and its customer, or an outcome if nothing is left to do.
 
         Raises:
-            RuntimeError: this worker has no settings of Stripe.
+            RuntimeError: Stripe is not set up on this worker.
         """
         if self._customers is None:
             raise RuntimeError("Stripe is not configured in this worker. Its events wait for its settings.")
@@ -72,9 +72,9 @@ class CustomerActivities:
 
     @activity.defn
     async def look_at_methods(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Record what only the provider saw happen to a payment method, and keep the country of the card that is used.
+        """Record a change of a payment method at the provider, and store the country of the default card.
 
-        Effect: an audit record, the card's country in the billing profile, and the event is handled.
+        Effect: an audit record, the card's country in the billing profile; the event is marked as handled.
         Idempotent by: the event's `handled_at`, read under the lock of the profile.
         Fails with: an outage of Stripe, or a rejection of our key, which are retried.
         """
@@ -82,7 +82,7 @@ class CustomerActivities:
         if isinstance(found, ProviderEventResult):
             return found
         row, org_id, ref = found.row, found.org_id, found.ref
-        # Where Stripe refuses to tell, what was known before still holds.
+        # If Stripe refuses the read, the stored country is kept.
         is_known, country = False, None
         with suppress(ProviderRefused):
             country = await found.customers.paying_country(ref, await found.customers.methods(ref))
@@ -90,7 +90,7 @@ class CustomerActivities:
         actor = Actor(principal=row.provider, role=Role.OPERATOR)
         details = {"event_id": row.event_id, "occurred_at": row.occurred_at.isoformat()}
         async with self._database.platform() as session:
-            # It locks the profile, so another try of this has ended before the event is read.
+            # It locks the profile, so a concurrent attempt has ended before the event is read.
             profile = await profiles.lock(session, org_id, actor.qualified())
             if is_known:
                 profile.card_country = country
@@ -105,9 +105,9 @@ class CustomerActivities:
 
     @activity.defn
     async def look_at_cash(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Read what an organization has sent by bank transfer and no payment has used, and tell operators of it.
+        """Read money that an organization sent by bank transfer and no payment has used, and alert operators of it.
 
-        Effect: an alert for each currency, and the event is handled.
+        Effect: an alert for each currency; the event is marked as handled.
         Idempotent by: the alert's key: the customer, the amount and the day of the event, since several events report
             one amount.
         Fails with: an outage of Stripe, which is retried.

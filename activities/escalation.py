@@ -1,4 +1,4 @@
-"""Calls people for alerts that nobody answers."""
+"""Notifies people of alerts that are not answered."""
 
 from collections.abc import Awaitable, Callable, Collection
 
@@ -22,7 +22,7 @@ from repositories import alert as alerts
 from repositories import alert_rule, audit
 from runtime.database import Database
 
-#: Has people of some roles told of an alert once for each step, in the caller's transaction.
+#: Notifies the members of some roles of an alert, once for each step, in the caller's transaction.
 Teller = Callable[[AsyncSession, Alert, Collection[Role], str], Awaitable[object]]
 
 
@@ -30,14 +30,14 @@ class EscalationActivities:
     """The effects of `EscalationWorkflow`."""
 
     def __init__(self, database: Database, tell: Teller, *, sealed_signals: bool = False) -> None:
-        """Take the database, as the platform, what tells people, and whether signals have to be sealed."""
+        """Take the database, as the platform, what writes notifications, and whether signals must be sealed."""
         self._database = database
         self._tell = tell
         self._seals = Seals("alert", required=sealed_signals)
 
     @activity.defn(name="look_at_alert")
     async def look(self, message: LookAtAlert) -> SeenAlert:
-        """Read how an alert stands.
+        """Read the state of an alert.
 
         Effect: none.
         Idempotent by: changing nothing.
@@ -49,14 +49,14 @@ class EscalationActivities:
 
     @activity.defn(name="take_escalation_step")
     async def take(self, message: TakeStep) -> TookStep:
-        """Tell those of a step, unless somebody has answered meanwhile.
+        """Notify the recipients of a step, unless the alert was answered meanwhile.
 
         Effect: notifications.
-        Idempotent by: the step, of which each of them is told once.
+        Idempotent by: the step: each recipient is notified once.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
-            # Locked, so that who answers meanwhile does it before or after.
+            # Locked, so that a concurrent answer comes either before or after.
             row = await alerts.find(session, message.alert_id, lock=True)
             if row is None:
                 return TookStep()
@@ -69,10 +69,10 @@ class EscalationActivities:
 
     @activity.defn(name="acknowledge_alert")
     async def acknowledge(self, message: AcknowledgeAlert) -> AcknowledgedAlert:
-        """Write that an operator has seen the alert.
+        """Record that an operator acknowledges the alert.
 
         Effect: the alert is acknowledged, with an entry of the audit trail.
-        Idempotent by: the alert's own time of it.
+        Idempotent by: the alert's time of acknowledgement.
         Fails with: nothing that is final.
         """
         declined = self._seals.declined(message.actor)
@@ -86,7 +86,7 @@ class EscalationActivities:
 
 
 async def _case_of(session: AsyncSession, row: Alert) -> Case:
-    """Return what an escalation decides by."""
+    """Return the alert's state that an escalation decides on."""
     return Case(
         alert_id=row.id,
         kind=row.kind,

@@ -1,4 +1,4 @@
-"""Writes an escrow's events: money, read model, timeline, audit trail and alert in one transaction."""
+"""Writes an escrow's events: postings, read model, timeline, audit trail and alert in one transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -44,8 +44,8 @@ from services.level import refuse_exposure
 from services.reputation import record_settled
 from services.spend import refuse_frozen
 
-#: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
-#: whatever the platform's own people do.
+#: Events that move money to someone on an actor's authority: they are in the audit trail as well, and so is everything
+#: that the platform's own staff does.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
 
 
@@ -62,13 +62,12 @@ class EscrowActivities:
         evidence: EvidencePolicy | None = None,
         longest_pause: timedelta = timedelta(days=30),
     ) -> None:
-        """Take the database; the platform's role writes, because a transfer touches two tenants.
+        """Take the database, with the platform's role, because a transfer touches two tenants.
 
-        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. Credits that a
-        refund brings back, and that end sooner, get `refund_days`, see `renews_refund`; with 0 they keep their end.
-        What the payee earns in credits that nobody paid for is kept apart, unless it `pays_out_granted` ones as well.
-        What the end of an escrow says of its agent counts by the policy of `evidence`. A release by time to a suspended
-        payee waits for `longest_pause` at most.
+        With `sealed_signals`, unsealed commands of people are declined. Refunded credits that expire sooner get
+        `refund_days`, see `renews_refund`; with 0 they keep their expiry. Earnings in granted credits are kept apart,
+        unless `pays_out_granted`. Reputation evidence of a settled escrow counts by the policy `evidence`. A release at
+        the deadline to a suspended payee waits for `longest_pause` at most.
         """
         self._database = database
         self._refund_days = refund_days
@@ -79,22 +78,20 @@ class EscrowActivities:
 
     @activity.defn(name="record_escrow_event")
     async def record_event(self, message: RecordEscrowEvent) -> RecordedEscrow:
-        """Write one event, or report what the books hold instead.
+        """Write one event, or return the state that the books hold instead.
 
-        A local activity may have committed although its workflow task was lost, and the task that comes after may
-        decide in another order. So the books are compared before they are written: the event must be the next one,
-        it must be decided from the state that they hold, and its command must be new. Otherwise the stored state is
-        returned, and the workflow goes on from it, also one that was started with a state of somebody's making. A
-        payment must still have its money for the escrow. What a deadline does is not written while a command stands
-        that reached us before it; it is returned instead. Nor is a release while its payee is suspended and an operator
-        has paused it: until when is returned.
+        A local activity may have committed although its workflow task was lost, and the next task may decide in another
+        order. So the event must be the next one, be decided from the state that the books hold, and its command must be
+        new. Otherwise the stored state is returned and the workflow goes on from it, also if it was started with a
+        forged state. A payment must still hold its money for the escrow. A deadline's event is not written while a
+        command from before the deadline is open; the command is returned instead. A release is not written while its
+        payee is suspended and an operator has paused it; the end of the pause is returned.
 
-        Effect: one transfer with all movements, the row of the escrow, one row in the timeline, an event for each of
-            its organizations, notes that are settled, and where it applies evidence of the agent, an audit record and
-            an alert.
+        Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
+            settled notes, and where it applies reputation evidence, an audit record and an alert.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
-        Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
-            caller can mend is a result; anything else is retried, and an operator is alerted.
+        Fails with: nothing that is final, because a failed run would leave its money stuck. A refusal for the caller is
+            a result; anything else is retried, and an operator is alerted.
         """
         require_local()
         unsealed = self._seals.declined(message.actor_detail)
@@ -113,7 +110,7 @@ class EscrowActivities:
 
     @activity.defn(name="load_escrow")
     async def load(self, message: LoadEscrow) -> Escrow:
-        """Return the state that the books hold, for a run that starts again.
+        """Return the state that the books hold, for a run that resumes.
 
         Effect: none.
         Idempotent by: reading only.
@@ -129,7 +126,7 @@ class EscrowActivities:
 
     @activity.defn(name="find_overdue_escrows")
     async def find_overdue(self, message: FindOverdue) -> OverdueEscrows:
-        """Read which escrows should have ended by themselves and have not.
+        """List escrows whose deadline has passed without effect.
 
         Effect: none.
         Idempotent by: reading only.
@@ -161,11 +158,11 @@ class EscrowActivities:
             if known is None or known.has_levels:
                 await refuse_exposure(books.session, message.escrow.terms, lock=True)
             if payment_of(message.escrow.funded_from) is None:
-                # What a payment has brought was on its way before.
+                # Only credits are refused: money of a payment was already on its way.
                 terms = message.escrow.terms
                 await organization.refuse_stopped_as(await books.driver(), terms.payer_org_id, terms.payee_org_id)
         transfer_id = await self._post(books, message, held or message.escrow)
-        # The note of the command that was done, or all of them once the deadline has acted or all is over.
+        # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
         driver = await books.driver()
         tells = facts(held, message.event, message.escrow)
@@ -179,16 +176,16 @@ class EscrowActivities:
             event_ids=new_ids("evt", len(tells)),
         )
         if has_frozen and message.escrow.funded_from == CREDITS:
-            # Only now that the credits have moved: a freeze that was being written was waited for, and is seen.
+            # Only after the credits have moved: that waited for the lock of a concurrent freeze, so it is seen.
             await refuse_frozen(driver, message.actor_detail, message.escrow.terms.payer_org_id, at=message.at)
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
-        """Refuse a payment's money that became something else while the escrow was on its way to take it.
+        """Refuse a payment's money if the payment was changed, as by a refund, while the escrow was being funded.
 
-        The payment stays locked until the money is taken, so that it cannot become anything else meanwhile.
+        The payment stays locked until the money is taken.
         """
         payment_id, escrow_id = payment_of(message.escrow.funded_from), message.escrow.terms.escrow_id
         if payment_id is None:
@@ -199,9 +196,9 @@ class EscrowActivities:
         return NotPaid("The money of this payment is not reserved for the escrow.")
 
     async def _refused_start(self, books: Transaction, terms: Terms) -> str | None:
-        """Return why the escrow is not opened, and alert the operators; None when its terms are the contract's.
+        """Return why the escrow is not opened, and alert operators; None if its terms are the contract's.
 
-        The API opens escrows of contracts alone, so other terms come from somebody who has started a run by hand.
+        The API opens escrows of contracts only, so other terms come from a run that was started by hand.
         """
         read = await contract.read(await books.driver(), terms.contract_id, org_id=None)
         found = None if read is None else read[0]
@@ -225,7 +222,7 @@ class EscrowActivities:
     async def _noted(
         self, session: AsyncSession, message: RecordEscrowEvent, due_at: datetime
     ) -> tuple[NotedCommand, ...]:
-        """Return the commands that reached us before the deadline and are neither done nor refused."""
+        """Return the open commands that were received before the deadline."""
         if message.settles:
             await escrow_notice.settle(session, message.settles)
         rows = await escrow_notice.standing(session, message.escrow.terms.escrow_id, due_at)
@@ -235,7 +232,7 @@ class EscrowActivities:
         )
 
     async def _extended_until(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
-        """Return until when the review goes on that a deadline would end; None when it ends now."""
+        """Return until when the review is extended; None if the deadline ends it now."""
         if message.due_at is None or message.event != "review_expired":
             return None
         payee = await organization.standing(session, held.terms.payee_org_id)
@@ -277,7 +274,7 @@ class EscrowActivities:
         return str(posted.transfer_id)
 
     async def _before_release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[int, bool]:
-        """Return how much of what is released nobody paid for, and whether the payee owes or ever owed something.
+        """Return how much of the release is in granted credits, and whether the payee has or ever had a debt.
 
         The row of the escrow is locked, so its lots stay as they are until they are moved.
         """
@@ -322,18 +319,18 @@ class EscrowActivities:
         *,
         payee_owed: bool,
     ) -> list[tuple[str, str, Account]]:
-        """Lock whose debts the event's money pays, then all balances; returns the step, the debtor and the source.
+        """Lock the debtor whose debt the event pays, then all balances; returns the step, the debtor and the source.
 
-        What goes back to the payer pays its debt, and what the payee gets pays its own. The payee's lock is taken only
-        where it has owed something before: a release is frequent, and few organizations ever owe. The locks come before
-        any account, in the order of the organizations, because who has one waits for accounts.
+        A refund pays the payer's debt, and a release the payee's. The payee's lock is taken only if it ever had a debt:
+        releases are frequent, and few organizations have one. The locks come before those of accounts, in the order of
+        the organizations, because their holders wait for accounts.
         """
         terms, kinds = message.escrow.terms, {move.kind for move in message.moves}
         paying: list[tuple[str, str, Account]] = []
         if EscrowPostingKind.REFUND in kinds:
             paying.append(("debt", terms.payer_org_id, accounts.org_wallet(terms.payer_org_id, terms.currency)))
         if EscrowPostingKind.RELEASE in kinds and payee_owed:
-            # What nobody paid for comes first, as everywhere.
+            # Granted credits come first, as everywhere.
             apart = granted_earnings(terms)
             if apart is not None and any(posting.destination == apart for posting in postings):
                 paying.append(("payee_granted_debt", terms.payee_org_id, apart))
@@ -348,7 +345,7 @@ class EscrowActivities:
         return paying
 
     async def _report(self, books: Transaction, message: RecordEscrowEvent) -> None:
-        """Write what operators and auditors look at beside the timeline."""
+        """Write the audit record and the alert."""
         terms = message.escrow.terms
         if message.event == "decision_overdue":
             activity.logger.warning("no arbiter has decided", extra={"escrow_id": terms.escrow_id})

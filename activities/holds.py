@@ -1,4 +1,4 @@
-"""Ends holds whose time is over."""
+"""Expires holds."""
 
 from temporalio import activity
 
@@ -8,7 +8,7 @@ from runtime.database import Database, driver_connection
 
 
 class HoldActivities:
-    """The sweep's effect on the books."""
+    """The activity of `HoldExpiryWorkflow`."""
 
     def __init__(self, database: Database) -> None:
         """Take the database; the platform's role sees every tenant's holds."""
@@ -19,7 +19,7 @@ class HoldActivities:
         """Release what expired holds reserve.
 
         Effect: each hold is `expired` and its amount available again.
-        Idempotent by: the hold's state; one that has ended is not ended again.
+        Idempotent by: the hold's state; an ended hold is not changed.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:

@@ -1,4 +1,4 @@
-"""Hands events of the inbox to those they concern."""
+"""Dispatches events of the inbox."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -25,29 +25,29 @@ from runtime.database import Database
 
 
 class InboxActivities:
-    """The effects of `ProviderEventWorkflow` and of the sweep behind it."""
+    """The activities of `ProviderEventWorkflow` and of the inbox sweep."""
 
     def __init__(self, database: Database, client: Client) -> None:
-        """Take the database, as the platform, and the client that signals payments."""
+        """Take the database, as the platform, and the Temporal client."""
         self._database = database
         self._client = client
 
     @activity.defn(name="dispatch_provider_event")
     async def dispatch(self, message: DispatchProviderEvent) -> ProviderEventResult:
-        """Signal the payment that an event is about, or do what the event is for.
+        """Signal the payment that an event is about, or handle the event.
 
         Effect: a signal to the payment's run, which is started when it has ended; and the event's status. `handled_at`
             of an event that went to a payment is set by the payment's own transaction. One about a customer's cash is
             left to `look_at_cash`, one about a payment method to `look_at_methods`, one about a creator's account to
             `refresh_creator`. One that says that the provider's balance has grown is a signal to the oldest payouts
             that wait for it.
-        Idempotent by: the event's `handled_at`. A second signal only makes the payment look again.
+        Idempotent by: the event's `handled_at`. A second signal only refreshes the payment again.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
             if row is None or row.handled_at is not None:
-                # No row: the books were set back behind it, and the provider is asked by the payment itself.
+                # No row: the books were restored to a time before it, and the payment refreshes by itself.
                 return ProviderEventResult(outcome="unmatched" if row is None else row.status)
             handling = handling_of(row.provider, row.type)
             if handling in {Handling.METHOD, Handling.CASH}:
@@ -68,7 +68,7 @@ class InboxActivities:
         return ProviderEventResult(outcome="forwarded", payment_id=terms.payment_id)
 
     async def _to_a_subscription(self, row: ProviderEventRow) -> ProviderEventResult:
-        """Have the subscription look at its provider; its own transaction marks the event as handled."""
+        """Signal the subscription to refresh; its own transaction marks the event as handled."""
         async with self._database.platform() as session:
             held = await subscription.concerned(session, row.provider, row.refs)
             if held is None:
@@ -80,10 +80,10 @@ class InboxActivities:
         return ProviderEventResult(outcome="forwarded")
 
     async def _to_payouts(self, row: ProviderEventRow) -> ProviderEventResult:
-        """Have the oldest payouts that wait for the platform's balance tried soon, a bounded number for each event.
+        """Signal the oldest payouts that wait for the platform's balance, a bounded number for each event.
 
-        Those in a currency of which nothing is available stay asleep, or they would take the places of those that can
-        be sent. What becomes available to a creator, whose account such an event names, pays nothing of the platform's.
+        Payouts in a currency without an available balance are not signalled, or they would take the places of those
+        that can be sent. An event that names a connected account is about the creator's balance, not the platform's.
         """
         waiting: list[Payout] = []
         if not row.refs:
@@ -103,7 +103,7 @@ class InboxActivities:
 
     @activity.defn(name="find_unhandled_events")
     async def find_unhandled(self, message: FindUnhandled) -> UnhandledEvents:
-        """Read which events have to be forwarded again.
+        """List events that must be forwarded again.
 
         Effect: none.
         Idempotent by: reading only.
@@ -122,7 +122,7 @@ class InboxActivities:
 
 
 async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:
-    """Wait for a payment that the event names as ours; what names none belongs to somebody else at the provider."""
+    """Wait for a payment that the event names as ours; an event that names none is about someone else's object."""
     if row.payment_id is not None and not last_try:
         return ProviderEventResult(outcome="too_early")
     await _mark(session, row, "unmatched", handled=True)
@@ -130,7 +130,7 @@ async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last
 
 
 async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling: Handling) -> ProviderEventResult:
-    """Leave what a customer of ours has there to the run, which asks the provider."""
+    """Leave an event about our customer to the run, which reads the provider."""
     org_id = await customer.organization_of(session, row.provider, row.refs)
     if org_id is None:
         await _mark(session, row, "unmatched", handled=True)
@@ -143,7 +143,7 @@ async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling:
 
 
 async def _of_a_creator(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
-    """Leave the account of an organization of ours to the run, which asks the provider."""
+    """Leave an event about a connected account to the run, which reads the provider."""
     if await creator_account.organization_of(session, row.provider, row.refs) is None:
         await _mark(session, row, "unmatched", handled=True)
         return ProviderEventResult(outcome="unmatched")

@@ -1,4 +1,4 @@
-"""Writes what happens to an invoice that is collected, and has its payments made: the effects of `InvoiceWorkflow`."""
+"""The activities of `InvoiceWorkflow`: they write the events of an invoice's collection, and create its payments."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -61,16 +61,16 @@ from services.invoice_collection import require_not_requested
 from services.payment_method import default_method
 from services.payment_terms import TermsMaker
 
-#: Who the payments are made by.
+#: The principal of the payments.
 PRINCIPAL = "invoice-collection"
-#: How long a payment may take to be answered by its provider before it is asked again.
+#: How long to wait for the provider's response before the payment is ordered again.
 PAYMENT_TIMEOUT = timedelta(seconds=20)
-#: The alert that an operator has to decide.
+#: The alert that asks an operator to decide.
 WAITS = "invoice.waits_for_operator"
 
 
 class _Refused(Exception):
-    """The books refuse what a person asked for. The transaction ends without it, and the person is answered."""
+    """The books refuse a person's command: the transaction rolls back, and the refusal is the result."""
 
     def __init__(self, refusal: DomainError) -> None:
         super().__init__(refusal.detail)
@@ -78,7 +78,7 @@ class _Refused(Exception):
 
 
 class InvoiceActivities:
-    """The effects of `InvoiceWorkflow` on the books and on payments."""
+    """The activities of `InvoiceWorkflow` on the books and on payments."""
 
     def __init__(
         self,
@@ -90,10 +90,10 @@ class InvoiceActivities:
         sealed_signals: bool = False,
         console: str | None = None,
     ) -> None:
-        """Take the database, as the platform, the client that reaches payments, and what makes their terms.
+        """Take the database, as the platform, the Temporal client, and what makes payments' terms.
 
-        What is above the setting of `by_hand` is voided or given up by two operators. `console` is where the console is
-        reached: payers come back to their invoice there, where the rules of payments name no other place.
+        Above the limit of `by_hand`, voiding and giving up take two operators. `console` is the console's address:
+        payers return to their invoice there, unless the payment rules name another page.
         """
         self._console = console
         self._database, self._by_hand = database, by_hand
@@ -103,12 +103,12 @@ class InvoiceActivities:
 
     @activity.defn(name="record_collection")
     async def record(self, message: RecordCollection) -> RecordedCollection:
-        """Write one event, or report what the books hold instead, and how the invoice stands.
+        """Write one event, or return the state that the books hold instead; with the invoice's balance.
 
-        Effect: the row, a row of the timeline, what the event does to the invoice, a mail, an alert.
+        Effect: the row, a row of the timeline, the change of the invoice, a mail, an alert.
         Idempotent by: the event's number and the command's id, both unique for the invoice, under the locks of both
             rows; a mail by its key.
-        Fails with: nothing that is final; what the books do not take is retried, and an operator is alerted.
+        Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
         try:
@@ -119,7 +119,7 @@ class InvoiceActivities:
 
     @activity.defn(name="load_collection")
     async def load(self, message: LoadCollection) -> LoadedCollection:
-        """Return what the books hold, and what became of the payment that is under way.
+        """Return the state that the books hold, and the outcome of the payment in progress.
 
         Effect: none.
         Idempotent by: reading only.
@@ -136,7 +136,7 @@ class InvoiceActivities:
             if message.follow and held.status in UNDER_WAY and held.payment_id is not None:
                 made = await _payment(session, held.payment_id)
                 verdict = None if made is None else verdict_of(made)
-            # After the payment: what it paid is seen.
+            # After the payment, so that its amount is included.
             standing = collections.standing_of(await invoice.get(session, message.invoice_id))
             own = None
             if standing.is_open:
@@ -146,12 +146,12 @@ class InvoiceActivities:
 
     @activity.defn(name="order_charge")
     async def order(self, message: OrderCharge) -> OrderedCharge:
-        """Have the payment of an attempt made; with `page`, wait until its provider has answered with the page.
+        """Create the payment of an attempt; with `page`, wait for the provider's page.
 
-        Effect: one payment, with a run of its own. With `page`, the attempt's first payment is ended before. A payment
-            that the organization makes by itself is waited for; after a day it is ended, where nobody has paid it.
-        Idempotent by: the command, which is made of the invoice and the attempt. The terms are noted under it before
-            anybody is asked.
+        Effect: one payment, with a run of its own. With `page`, the attempt's first payment is cancelled before. A
+            payment that the organization made itself is waited for; after a day it is cancelled if it is unpaid.
+        Idempotent by: the command id, of the invoice and the attempt. The terms are stored under it before the payment
+            starts.
         Fails with: an outage of Temporal, the provider or the books, which is retried.
         """
         held = message.collection
@@ -172,7 +172,8 @@ class InvoiceActivities:
                     raise
                 return OrderedCharge(refused=refusal.error_code, detail=refusal.detail)
         if not message.page:
-            # Not waited for: a hundred charges would hold every slot, and keep their own payments from the provider.
+            # Not waited for: a hundred charges would take every slot, which their own payments need to call the
+            # provider.
             await reach.start_missing(self._client, await self._run(terms, command_id), rpc_timeout=PAYMENT_TIMEOUT)
             return OrderedCharge(payment_id=terms.payment_id)
         await self._create(terms, command_id)
@@ -184,10 +185,10 @@ class InvoiceActivities:
     # Payments ---------------------------------------------------------------------------------------------------------
 
     async def _noted(self, message: OrderCharge, command_id: str) -> PaymentTerms:
-        """Make the terms of a payment of what is due, and note them; the first that are noted count.
+        """Make the terms of a payment of the amount due, and store them; the first that are stored count.
 
         Raises:
-            DomainError: nobody can be asked to pay.
+            DomainError: no payment can be created.
         """
         held = message.collection
         async with self._database.platform() as session:
@@ -214,20 +215,20 @@ class InvoiceActivities:
         made = maker.make(held.org_id, options, charge, buys, purpose.describe(buys, payable), now=message.at)
         wanted = replace(made, payment_id=message.payment_id)
         async with self._database.platform() as session:
-            # Under the lock: an invoice that ends or is reopened meanwhile is not charged.
+            # Under the lock, so that an invoice that ends or is reopened meanwhile is not charged.
             if _payable(await invoice.get(session, held.invoice_id, locked=True)) != payable:
                 raise WrongInvoiceState("The invoice has changed.", extra={"state": "open"})
             return await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), wanted)
 
     async def _ended_first(self, held: Collection) -> bool:
-        """End what is left of the attempt's first payment; False where it goes on or was paid after all."""
+        """Cancel the attempt's first payment; False if it goes on or was paid after all."""
         assert held.payment_id is not None
         async with self._database.platform() as session:
             made = await _payment(session, held.payment_id)
         return made is not None and await self._ended(held, made)
 
     async def _ended(self, held: Collection, made: Payment) -> bool:
-        """End a payment of the invoice; False where it goes on or was paid."""
+        """Cancel a payment of the invoice; False if it goes on or was paid."""
         if made.status not in AWAITING:
             return not made.received_minor
         command_id = f"{invoice_charge_command_id(held.invoice_id, held.attempts)}:cancel"
@@ -238,7 +239,7 @@ class InvoiceActivities:
                 payment_run(PaymentInput(terms=made.terms, created_by=actor, command_id=command_id, resume=True)),
                 "cancel",
                 CancelPayment(command_id=command_id, actor=actor),
-                # Another one each time: what was refused while something was under way may be taken now.
+                # A new id each time: what was refused while a call was in progress may succeed now.
                 update_id=new_id("upd"),
                 result_type=PaymentCommandResult,
                 rpc_timeout=PAYMENT_TIMEOUT,
@@ -248,13 +249,13 @@ class InvoiceActivities:
         return ended.status in {"cancelled", "failed", "expired"}
 
     async def _create(self, terms: PaymentTerms, command_id: str) -> None:
-        """Have the payment's run make it. What became of it is read from the books, whatever the run answers."""
+        """Start the payment's run. The outcome is read from the books, not from the run's answer."""
         await reach.update(
             self._client,
             await self._run(terms, command_id),
             "create",
             CreatePaymentCommand(command_id=command_id, actor=_actor(terms.org_id)),
-            # Another one each time: the server would answer with what a run did whose books were lost.
+            # A new id each time: the server would return the result of a run whose books were lost in a restore.
             update_id=new_id("upd"),
             result_type=PaymentCommandResult,
             rpc_timeout=PAYMENT_TIMEOUT,
@@ -285,7 +286,7 @@ class InvoiceActivities:
         if not is_next(held, after.version, message.decided_from, after.invoice_id) or standing != message.standing:
             return RecordedCollection(applied=False, stored=held, standing=standing)
         if await collections.has_done(session, after.invoice_id, message.command_id):
-            # Done so long ago that the state has forgotten; only the timeline has not.
+            # Done so long ago that it is no longer in the state, only in the timeline.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedCollection(applied=False, stored=replace(held, receipts=remembered), standing=standing)
         await _queue_mail(session, row, standing, message)
@@ -301,10 +302,10 @@ class InvoiceActivities:
         return RecordedCollection(applied=True, stored=after, standing=collections.standing_of(row))
 
     async def _effect(self, session: AsyncSession, message: RecordCollection) -> None:
-        """Do to the invoice what the event says."""
+        """Apply the event to the invoice."""
         after, key = message.collection, f"invoice:{message.collection.invoice_id}:event:{message.collection.version}"
         actor = message.actor_detail or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
-        # The run gives up by its plan; a person who signals may be alone.
+        # The run gives up by its plan; a signal is from one operator only.
         by_plan = message.actor_detail is None
         by_hand = None if by_plan else self._by_hand
         match message.event:
@@ -347,7 +348,7 @@ class InvoiceActivities:
             await alert.close_cases(session, after.invoice_id, (STUCK,))
 
     async def _tell_failure(self, session: AsyncSession, message: RecordCollection) -> None:
-        """Raise that a charge failed, with its next try; resolved by the next one, and when the invoice ends."""
+        """Alert of a failed charge and its next try; resolved by the next charge, or when the invoice ends."""
         after = message.collection
         failed = message.event in {"declined", "not_charged", "requires_action"}
         if failed or message.event == "received" or after.status in FINAL:
@@ -387,16 +388,16 @@ async def _payment(session: AsyncSession, payment_id: str) -> Payment | None:
 
 
 async def _others(session: AsyncSession, held: Collection) -> list[Payment]:
-    """Return the payments under way that the organization makes of the invoice by itself."""
+    """Return the open payments of the invoice that the organization made itself."""
     rows = await payment.under_way_of_invoice(session, held.org_id, held.invoice_id)
     return [payment.state_of(row) for row in rows if row.id != held.payment_id]
 
 
 def _payable(row: InvoiceRow) -> Payable:
-    """Return what is charged of an invoice.
+    """Return the amount to charge of an invoice.
 
     Raises:
-        WrongInvoiceState: nothing is.
+        WrongInvoiceState: nothing is due.
     """
     standing = collections.standing_of(row)
     if not standing.is_open or standing.paused_for is not None:
@@ -405,7 +406,7 @@ def _payable(row: InvoiceRow) -> Payable:
 
 
 async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: InvoiceDue, message: RecordCollection) -> None:
-    """Queue the mail of an event, with what is due before the event."""
+    """Queue the mail of an event, with the amount due before the event."""
     if message.mail is None or not standing.is_open:
         return
     kind = MailKind(message.mail)

@@ -1,4 +1,4 @@
-"""Books the expiry of credits whose time is over."""
+"""Books the expiry of credits."""
 
 from temporalio import activity
 
@@ -8,7 +8,7 @@ from runtime.database import Database, driver_connection
 
 
 class LotActivities:
-    """The sweep's effect on the books."""
+    """The activity of `LotExpiryWorkflow`."""
 
     def __init__(self, database: Database) -> None:
         """Take the database; the platform's role sees every tenant's lots."""
@@ -16,10 +16,10 @@ class LotActivities:
 
     @activity.defn
     async def expire_lots(self, message: ExpireLots) -> ExpiredLots:
-        """Book what is left of lots that are due, as far as no hold has it.
+        """Expire what remains of due lots, except what holds reserve.
 
         Effect: one transfer `credit.expired` for each account, to the platform's breakage.
-        Idempotent by: what is left of the lots; what was booked is not left.
+        Idempotent by: the lots' remaining amounts.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:

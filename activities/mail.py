@@ -21,7 +21,7 @@ NO_CONTACT = "The organization has no contact for this."
 
 
 class MailActivities:
-    """The sweep's effect at the mail server. An attempt is claimed in one transaction and written down in another."""
+    """The activity of `MailSweepWorkflow`. An attempt is claimed in one transaction and recorded in another."""
 
     def __init__(
         self,
@@ -31,17 +31,17 @@ class MailActivities:
         give_up_after: timedelta = GIVE_UP_AFTER,
         formats: Callable[[str], Formats] = formats_of,
     ) -> None:
-        """Take who carries mails, None where nobody does, how long a mail is tried, and what writes a language."""
+        """Take the mail carrier, None if there is none, how long a mail is retried, and the formatters of languages."""
         self._database, self._mailer, self._formats = database, mailer, formats
         self._give_up_after = give_up_after
 
     @activity.defn
     async def send_mails(self, message: SendMails) -> SentMails:
-        """Hand over mails that are due.
+        """Send the mails that are due.
 
-        Effect: a mail for each at the mail server, and what it said in the queue.
-        Idempotent by: the mail's key, which its Message-ID is made of; what was sent is not queued any more. A mail
-            whose handing over was cut off is sent again under that same Message-ID.
+        Effect: a mail for each at the mail server, and its response in the queue.
+        Idempotent by: the mail's key, which its Message-ID is made of; a sent mail is not queued any more. A mail whose
+            sending was interrupted is sent again with the same Message-ID.
         Fails with: nothing that is final.
         """
         if self._mailer is None:
@@ -75,11 +75,11 @@ class MailActivities:
         return bool(found)
 
     async def _write(self, row: QueuedMail, done: Delivery, problem: str | None, now: datetime) -> MailStatus:
-        """Write down what an attempt came to: everybody has an answer, or the mail is tried again, or given up."""
+        """Record the result of an attempt: done for every recipient, to be retried, or given up."""
         reached = [*row.reached, *done.accepted, *done.refused]
         status = MailStatus.QUEUED
         if row.recipients and set(row.recipients) <= set(reached):
-            # Nobody has it whose server took it at this attempt or an earlier one: it reached no one.
+            # No recipient's server accepted it, at this attempt or an earlier one.
             status = MailStatus.SENT if done.accepted or len(reached) > len(done.refused) else MailStatus.FAILED
         elif mails.is_over(row, now=now, give_up_after=self._give_up_after):
             status = MailStatus.FAILED
@@ -102,7 +102,7 @@ class MailActivities:
         )
 
     async def _give_up_all(self, now: datetime, limit: int) -> SentMails:
-        """Give up what is too old to be sent later, and say once that nobody carries mail."""
+        """Give up mails that are too old to be sent later, and alert once that there is no mail carrier."""
         async with self._database.platform() as session:
             count = await mails.give_up(
                 session, queued_before=now - self._give_up_after, limit=limit, problem=NO_SERVER
