@@ -1,4 +1,4 @@
-"""Renews agents that are paid by the month, with credits or by a stored payment method."""
+"""Renews monthly purchases of agents, with credits or by a stored payment method."""
 
 from datetime import datetime
 
@@ -31,24 +31,24 @@ log = structlog.get_logger("bursar.marketplace")
 
 
 class MarketplaceActivities:
-    """The sweep's effects: in the books for credits, and payments that are started for money."""
+    """The activity of `PurchaseRenewalsWorkflow`: purchases with credits are booked, others start a payment."""
 
     def __init__(
         self, database: Database, client: Client, terms: TermsMaker, *, pays_out_granted: bool = False
     ) -> None:
-        """Take the database, as the platform, the client that reaches payments, and what makes their terms."""
+        """Take the database, as the platform, the Temporal client, and what makes payments' terms."""
         self._database, self._client, self._terms = database, client, terms
         self._pays_out_granted = pays_out_granted
 
     @activity.defn
     async def renew_purchases(self, message: RenewPurchases) -> RenewedPurchases:
-        """Renew what is due: credits are taken, or a payment is asked for, whose fulfilment writes the next period.
+        """Renew due purchases: debit credits, or start a payment, whose fulfilment writes the next period.
 
-        Effect: a purchase for each that was paid with credits; a payment with a run of its own for each other one; a
-            mail for each that could not be paid. What is not renewed ends once its period is over.
-        Idempotent by: the purchase of the period before, which one other purchase follows at most; the payment by its
-            command, which is made of that purchase and the number of the try.
-        Fails with: nothing that is final. One that meets an error is due still, and stops no other.
+        Effect: a purchase for each that was paid with credits; a payment with its own run for each other one; a mail
+            for each that could not be paid. A purchase that is not renewed ends with its period.
+        Idempotent by: the purchase of the previous period, which has at most one successor; the payment by its command
+            id, of that purchase and the number of the attempt.
+        Fails with: nothing that is final. One that fails stays due, and does not stop the others.
         """
         async with self._database.platform() as session:
             ids = await marketplace.due(session, now=message.now, after=message.after, limit=message.limit)
@@ -82,7 +82,7 @@ class MarketplaceActivities:
         return "asked" if asked else None
 
     async def _ask(self, due: Due, ref: str | None, now: datetime) -> bool:
-        """Create the payment of the next period, once. Returns False where no payment method can be charged."""
+        """Create the payment of the next period, once. Returns False if no payment method can be charged."""
         command_id, terms = renewal_command_id(due.purchase_id, due.tries), due.asked
         if terms is None:
             try:

@@ -1,14 +1,13 @@
-"""Notifies people: reads events and alerts, sends the notifications that are due, and closes digests.
+"""Notifications: reads events and alerts, sends the notifications that are due, and closes digests.
 
-The rows of `notifications` are the truth; a run of a workflow only waits. What is killed at any moment loses nothing:
+The rows of `notifications` are the state; a workflow only waits. A worker that is killed at any moment loses nothing:
 
-- Reading: a page of events, its notifications and the place in the outbox are one transaction, as an alert, its
-  notifications and `told_at` are. An escalation is started before that transaction, and starting it again changes
-  nothing.
-- Sending: an attempt is claimed in one transaction, which puts off the next one, and written down in another. Between
-  the two the row is due again a minute later. Only a process that died after the carrier had taken the message sends it
-  twice, and then under the same key, of which the Message-ID of a mail is made.
-- Digests: what waits for one is closed in the transaction that queues the one message.
+- Reading: a page of events, its notifications and the cursor in the outbox are one transaction; so are an alert, its
+notifications and `told_at`. An escalation is started before that transaction, and starting it again is idempotent.
+- Sending: an attempt is claimed in one transaction, which makes the row due again a minute later, and recorded in
+another. A message is sent twice only if the process died after the carrier had accepted it, and then with the same key,
+which a mail's Message-ID is made of.
+- Digests: a digest is closed in the transaction that queues its message.
 """
 
 import asyncio
@@ -55,26 +54,26 @@ from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services import fan_out
 
-#: How many events, alerts, digests and messages are taken at a time, and how many messages are under way at once.
+#: How many events, alerts, digests and messages are read at a time, and how many messages are sent concurrently.
 PAGE, AT_ONCE = 200, 8
-#: How many pages of events are told before alerts are looked at again.
+#: How many pages of events are handled before alerts are read again.
 PAGES_AT_ONCE = 5
-#: How long is waited between two looks, in seconds.
+#: The pause between two reads, in seconds.
 LOOKS_EVERY = 1.0
-#: Digests that something came to within so long are looked for again, should whoever would have started them have died.
+#: Digests with a notification from this last while are started again, in case a worker died before it started them.
 RECENT = timedelta(minutes=5)
 NO_CARRIER = "Nothing is set up to carry this."
 UNOPENED = "No key of the platform opens the address of this channel."
 
 
 def link_of_nothing(_row: NotificationRow) -> str | None:
-    """Return no link to unsubscribe."""
+    """Return no unsubscribe link."""
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A notification that is to be sent: through what, whereto (None where no key opens that), and in which words."""
+    """A notification to send: its carrier, its address (None if no key decrypts it), and its content."""
 
     row: NotificationRow
     channel: NotificationChannel
@@ -84,7 +83,7 @@ class _Ready:
 
 
 class NotificationActivities:
-    """The effects of `NotificationsWorkflow` and `DigestWorkflow`."""
+    """The activities of `NotificationsWorkflow` and `DigestWorkflow`."""
 
     def __init__(
         self,
@@ -97,16 +96,16 @@ class NotificationActivities:
         give_up_after: timedelta = GIVE_UP_AFTER,
         formats: Callable[[str], Formats] = formats_of,
     ) -> None:
-        """Take the database, as the platform, the client that reaches runs, who carries what, and what opens secrets.
+        """Take the database, the Temporal client, the carriers, and what decrypts addresses.
 
         Args:
             database: of the platform.
-            client: to Temporal.
-            carriers: for each kind of channel; None where nobody carries it.
-            sealer: of channels.
-            link: makes the link that switches a notification's type off for its channel.
-            give_up_after: how long a message is tried.
-            formats: writes a language.
+            client: the Temporal client.
+            carriers: by kind of channel; None if there is none.
+            sealer: encrypts and decrypts channels.
+            link: makes the link that unsubscribes a channel from a notification's type.
+            give_up_after: how long a message is retried.
+            formats: the formatters of languages.
         """
         self._database, self._client, self._carriers, self._sealer = database, client, carriers, sealer
         self._link, self._give_up_after, self._formats = link, give_up_after, formats
@@ -127,7 +126,7 @@ class NotificationActivities:
         return done
 
     async def _read(self, now: datetime) -> FannedOut:
-        # Alerts go first, and wait for no events, however many there are.
+        # Alerts go first, and never wait for events.
         events, alerts, written = 0, 0, 0
         async with self._database.platform() as session:
             untold = await alert.untold(session, now=now, limit=PAGE)
@@ -147,7 +146,7 @@ class NotificationActivities:
         return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
 
     async def _escalate(self, row: Alert, ladder: Ladder) -> Collection[Role]:
-        """Start the escalation of an alert that has a ladder, and return the roles that its steps call."""
+        """Start the escalation of an alert that has a ladder, and return the roles that its steps notify."""
         if not ladder or row.status != AlertStatus.FIRING.value:
             return ()
         start = EscalationInput(alert_id=row.id, kind=row.kind, subject=row.subject, org_id=row.org_id)
@@ -169,9 +168,9 @@ class NotificationActivities:
 
     @activity.defn
     async def send_notifications(self, message: SendNotifications) -> SentNotifications:
-        """Hand over what is due, again and again.
+        """Send due notifications until the time is up.
 
-        Effect: a message for each at its carrier, and what it said.
+        Effect: a message for each at its carrier, and its response.
         Idempotent by: the claim, and the notification's id as the key of the message.
         Fails with: an outage of the database, which is retried.
         """
@@ -184,7 +183,7 @@ class NotificationActivities:
         )
 
     async def send_due(self, now: datetime) -> list[str]:
-        """Try a page of what is due at a time, and return what each became."""
+        """Send due notifications page by page, and return the outcomes."""
         async with self._database.platform() as session:
             rows = await notifications.claim(session, now=now, limit=PAGE)
             ready, dropped = await self._prepare(session, rows, now)
@@ -199,7 +198,7 @@ class NotificationActivities:
     async def _prepare(
         self, session: AsyncSession, rows: Sequence[NotificationRow], now: datetime
     ) -> tuple[list[_Ready], list[str]]:
-        """Find out what is still to be sent, and drop what is not: as it is now, and not when it was written."""
+        """Decide by the present settings which notifications are still to be sent, and drop the others."""
         channels = await notifications.channels_by_id(session, {row.channel for row in rows})
         people = await notifications.people(session, {row.org_id for row in rows})
         wanted = {(each.org_id, each.principal): each.preferences for every in people.values() for each in every}
@@ -269,7 +268,7 @@ class NotificationActivities:
         final: bool = False,
         after: timedelta | None = None,
     ) -> str:
-        """Write down what an attempt came to: sent, tried again, or given up, which raises an alert."""
+        """Record the result of an attempt: sent, to be retried, or given up with an alert."""
         status = "queued"
         if problem is None:
             status = "sent"
@@ -282,13 +281,13 @@ class NotificationActivities:
             changed["due_at"] = now + after
         async with self._database.platform() as session:
             await notifications.note(session, row.id, **changed)
-            # A code that does not come is seen by whoever waits for it.
+            # A failed verification code needs no alert: the user waits for it.
             if status == "failed" and row.kind != CODE:
                 await self._alert(session, row, problem or "", now)
         return status
 
     async def _alert(self, session: AsyncSession, row: NotificationRow, problem: str, now: datetime) -> None:
-        """Say once a day that a channel takes nothing, also where that is to be told over the same channel."""
+        """Alert once a day that a channel fails, even if the alert itself goes to that channel."""
         await alert.raise_alert(
             session,
             kind="notification.undelivered",
@@ -303,11 +302,11 @@ class NotificationActivities:
 
     @activity.defn
     async def close_digest(self, message: CloseDigest) -> ClosedDigest:
-        """Gather what waits for a digest, if it is due, and queue one message for each channel.
+        """Close a digest that is due, and queue one message for each channel.
 
-        Effect: the notifications are in the digest, and one message for each channel is queued; none where nothing is
-            left of them, because its type was switched off or the channel deleted.
-        Idempotent by: the rows, which wait no more.
+        Effect: the notifications are in the digest, and one message for each channel is queued; none if all were
+            dropped, because their type was switched off or the channel was deleted.
+        Idempotent by: the rows, which no longer wait for a digest.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
@@ -324,7 +323,7 @@ class NotificationActivities:
             return await self._close(session, rows, preferences, message)
 
     def _due(self, digest: str, preferences: Preferences | None, rows: Sequence[NotificationRow]) -> datetime:
-        """Return when a digest is due by the clocks that its owner has now."""
+        """Return when a digest is due, by its owner's present time zone and hour."""
         _, day = day_of(digest)
         if day is None or preferences is None:
             return rows[0].due_at
@@ -369,7 +368,7 @@ class NotificationActivities:
 
 
 def _is_wanted(row: NotificationRow, channel: NotificationChannel, preferences: Preferences) -> bool:
-    """Tell whether a notification may still be sent: its channel is in use, and nobody has switched its type off."""
+    """Whether a notification may still be sent: its channel exists, and its type is not switched off."""
     if row.kind == CODE:
         return channel.status == ChannelStatus.PENDING.value
     chosen = preferences.choices.get(row.kind, {}).get(row.channel)
@@ -381,7 +380,7 @@ def _plus(one: FannedOut, other: FannedOut) -> FannedOut:
 
 
 async def _looks(seconds: int) -> AsyncIterator[None]:
-    """Yield once a second until the time is over, at least once, and give signs of life meanwhile."""
+    """Yield once a second until the time is up, at least once, with heartbeats."""
     until = time.monotonic() + seconds
     async with signs_of_life():
         while True:

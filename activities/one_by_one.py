@@ -1,4 +1,4 @@
-"""A page of a batch, in which an error of one item stops no other."""
+"""A page of a batch in which one item's error does not stop the others."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -15,14 +15,14 @@ async def one_by_one(
     *,
     final: tuple[type[Exception], ...] = (),
 ) -> list[T]:
-    """Do something for each item, with a heartbeat after it, and return what came of each that did not fail.
+    """Call `do` for each item, with a heartbeat after it, and return the results of those that did not fail.
 
     Args:
         items: the page.
-        do: is called for each, and has transactions of its own.
-        failed: is called with an item that failed and its error, from where the error is handled: it logs, and alerts
-            where an operator can do something about it.
-        final: errors that would be the same for all items. They end the page.
+        do: handles an item, in transactions of its own.
+        failed: is called in the exception handler, with the item and its error: it logs, and alerts if an operator can
+            act.
+        final: errors that would hit every item. They end the page.
     """
     done = list[T]()
     for item in items:

@@ -1,4 +1,4 @@
-"""Writes a payment's events: money, entitlements, read model, timeline, disputes, alerts and the inbox, at once."""
+"""Writes a payment's events: postings, read model, timeline, disputes, alerts and inbox, in one transaction."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -66,16 +66,16 @@ from services.purposes import BOOKS
 from services.purposes.base import taxed_by
 from services.tax_receipt import TaxedMovement
 
-#: How often what an organization has may change between its count and the booking before a person is asked.
+#: How often an organization's credits may change between count and booking before an operator is alerted.
 SPENT_MEANWHILE = 3
 
-#: How many agents' scores are made again at once when evidence was voided; the night makes the others.
+#: How many agents' scores are computed at once when evidence was voided; the nightly run does the others.
 REFRESHED = 100
 
-#: How long Temporal is waited for when a run is told what has become of a payment.
+#: The timeout of the signal to the run that waits for a payment.
 TELLS_WITHIN = timedelta(seconds=2)
 
-#: Events that a person should look at.
+#: Events that need an operator.
 ALERTED = {
     "dispute_opened": "A chargeback was opened",
     "dispute_reopened": "A chargeback was reopened",
@@ -89,14 +89,14 @@ ALERTED = {
     "evidence_offered": "Evidence for a chargeback waits for an operator to submit it",
 }
 
-#: Where events of a payment that was refused have the provider's code for it.
+#: Where the events of a refused payment hold the provider's code.
 DECLINE_CODE = {"declined": "decline", "refused": "code"}
 
-#: What gives the organization what was bought and is not needed for its purpose.
+#: Postings that grant an entitlement that the purpose does not need.
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
 
-#: What the caller of a command is told, instead of being tried again.
+#: Refusals that are a result for the caller, and not retried.
 REFUSED_BY_THE_BOOKS = (
     ApprovalRequired,
     WrongInvoiceState,
@@ -108,7 +108,7 @@ REFUSED_BY_THE_BOOKS = (
 
 
 class SpentMeanwhile(RuntimeError):
-    """The organization used what was just counted, so it is counted again."""
+    """The organization used credits after they were counted; they are counted again."""
 
 
 class PaymentActivities:
@@ -124,11 +124,11 @@ class PaymentActivities:
         hold_back: HoldBack | None = None,
         two_above: str | None = None,
     ) -> None:
-        """Take the database, whose platform's role writes, and how long creators answer for what they earned.
+        """Take the database, with the platform's role, and for how long creators' earnings can be recovered.
 
-        By `client` runs are told that wait for a payment; without one they look by themselves.
-        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. `entity` is the
-        code of the legal entity that sells. Above `two_above` a refund that an operator asks for takes two.
+        With `client`, runs that wait for a payment are signalled; without it they poll. With `sealed_signals`, unsealed
+        commands of people are declined. `entity` is the code of the selling legal entity. An operator's refund above
+        `two_above` takes two operators.
         """
         self._database, self._client, self._entity = database, client, entity
         self._seals = Seals("payment", required=sealed_signals)
@@ -138,27 +138,27 @@ class PaymentActivities:
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
-        """Write events, or report what the books hold instead.
+        """Write events, or return the state that the books hold instead.
 
-        A local activity may have committed although its workflow task was lost, and the task that comes after may
-        decide otherwise. So the books are compared before they are written: the first event must be the next one, and
-        decided from the state that they hold. Otherwise the stored state is returned, and the workflow goes on from it,
-        also one that was started with a state of somebody's making.
+        A local activity may have committed although its workflow task was lost, and the next task may decide otherwise.
+        So the first event must be the next one, and decided from the state that the books hold. Otherwise the stored
+        state is returned and the workflow goes on from it, also if it was started with a forged state.
 
-        Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, its tax
-            document, the chargeback's row, events for its organization, what is paid of its invoice, the sale on the
-            marketplace, a lot, an alert, evidence that is void or holds again; the provider's events that are thereby
-            handled; and then scores of agents whose evidence was voided, and a signal to the run that waits for it.
+        Effect: for each event one transfer, the payment's row, a row of its timeline, the balance transaction, the tax
+            document, the chargeback's row, events for its organization, the paid amount of its invoice, the marketplace
+            sale, a lot, an alert, reputation evidence that is voided or restored; the provider's events marked as
+            handled. Then the scores of agents whose evidence was voided, and a signal to the run that waits for the
+            payment.
         Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
-        Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
-            is alerted.
+        Fails with: nothing that is final. A refusal for the caller is a result; anything else is retried, and an
+            operator is alerted.
         """
         require_local()
         async with tried_again(partial(self._alert, message)):
             try:
                 async with self._database.platform() as session:
                     recorded = await self._write(session, message)
-                # Also where an attempt before wrote it and died: it may not have come to the scores.
+                # Also if an earlier attempt wrote it and died, because it may not have updated the scores.
                 if recorded.stored is not None and gone_minor(recorded.stored):
                     await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
@@ -168,7 +168,7 @@ class PaymentActivities:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except InsufficientFunds as refusal:
                 if not _can_be_declined(message, activity.info().attempt):
-                    # Somebody spent what was just counted: count again. Nobody does so time after time.
+                    # Credits were spent after they were counted: count again. That does not happen forever.
                     if activity.info().attempt > SPENT_MEANWHILE:
                         raise BooksRefused(refusal.detail) from refusal
                     raise SpentMeanwhile(refusal.detail) from refusal
@@ -184,7 +184,7 @@ class PaymentActivities:
 
     @activity.defn(name="load_payment")
     async def load(self, message: LoadPayment) -> Payment:
-        """Return the state that the books hold, for a run that starts again.
+        """Return the state that the books hold, for a run that resumes.
 
         Effect: none.
         Idempotent by: reading only.
@@ -200,7 +200,7 @@ class PaymentActivities:
 
     @activity.defn(name="find_stranded_payments")
     async def find_stranded(self, message: FindStranded) -> StrandedPayments:
-        """Read which payments should have moved and have not.
+        """List payments with an overdue step.
 
         Effect: none.
         Idempotent by: reading only.
@@ -226,7 +226,7 @@ class PaymentActivities:
             if await BOOKS[last.payment.terms.purpose.kind].has_money(session, stored, last.payment):
                 return RecordedPayment(applied=False, stored=stored)
             if last.command_id and await payment.has_done(session, message.payment_id, last.command_id):
-                # Done so long ago that the state has forgotten; only the timeline has not.
+                # Done so long ago that it is no longer in the state, only in the timeline.
                 remembered = (*stored.receipts, last.command_id)[-RECEIPT_WINDOW:]
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         if last is not None and gone_minor(last.payment):
@@ -249,9 +249,9 @@ class PaymentActivities:
         return RecordedPayment(applied=True, stored=stored)
 
     async def _refused_start(self, session: AsyncSession, message: RecordPayment) -> str | None:
-        """Return why the payment is not made, and alert the operators; None when the API has noted it so.
+        """Return why the payment is not made, and alert operators; None if its terms are those that the API stored.
 
-        The API notes the terms before it starts the run, so others come from somebody who has started one by hand.
+        The API stores the terms before it starts the run, so other terms come from a run that was started by hand.
         """
         if message.events:
             opening = message.events[0]
@@ -317,14 +317,14 @@ class PaymentActivities:
         return after
 
     async def _write_rows(self, writes: Writes, event: PaymentEvent, transfer_id: UUID | None, owed: int) -> None:
-        """Write what no other part of the event reads: each statement changes rows of its own."""
+        """Write rows that no other part of the event reads; each statement changes different rows."""
         after, terms = event.payment, event.payment.terms
         await payment.write(writes, event, transfer_id)
         if event.booked is not None:
             booked = next(item for item in after.booked if item.key == event.booked)
             if event.event == "fee_booked":
                 await payment.write_fee(writes, after, booked)
-            elif booked.settled:  # before that it is no movement of the provider's balance
+            elif booked.settled:  # until then it is no movement of the provider's balance
                 await payment.write_movement(writes, after, booked, transfer_id)
         for dispute in after.disputes:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
@@ -369,7 +369,7 @@ class PaymentActivities:
             )
 
     async def _tell_follower(self, recorded: RecordedPayment) -> None:
-        """Tell the run that waits for the payment what has become of it. It looks by itself where it is not told."""
+        """Signal the run that waits for the payment. If the signal fails, that run polls."""
         stored = recorded.stored if recorded.applied else None
         follower = None if stored is None else BOOKS[stored.terms.purpose.kind].follower(stored)
         if follower is not None and self._client is not None:
@@ -398,7 +398,7 @@ class PaymentActivities:
 
 
 async def _alert_of_closed(session: AsyncSession, event: PaymentEvent) -> None:
-    """Alert operators of money that moves for an organization that is closed. It is booked all the same."""
+    """Alert operators of money that moves for a closed organization. It is booked anyway."""
     terms = event.payment.terms
     if not await organization.is_closed(session, terms.org_id):
         return
@@ -418,7 +418,7 @@ async def _mark_handled(writes: Writes, payment_id: str, provider: str, handled:
 
 
 def _over(event: PaymentEvent) -> set[str]:
-    """Return the kinds of alerts about the payment whose case is over with this event."""
+    """Return the kinds of the payment's alerts that this event resolves."""
     over, after = {"payment.books_refused"}, event.payment
     if event.event.startswith("dispute_") and not any(dispute.is_open for dispute in after.disputes):
         over |= {"payment.dispute_opened", "payment.dispute_reopened", "payment.dispute_inquiry"}
@@ -432,7 +432,7 @@ def _over(event: PaymentEvent) -> set[str]:
 
 
 async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:
-    """Record credits that came into the wallet as a lot, with what was paid for them."""
+    """Record purchased credits as a lot, with the price paid."""
     terms = event.payment.terms
     wallet = booking.wallet(terms)
     credits_minor = sum(posting.amount_minor for posting in postings if posting.destination == wallet)
@@ -460,7 +460,7 @@ async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequenc
 
 
 def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
-    """Add what the books found to be owed to the state that was decided before anybody knew."""
+    """Add the debt that the booking found to the state, which was decided without it."""
     if not debts:
         return after
     disputes = tuple(replace(item, debt_minor=item.debt_minor + debts.get(item.ref, 0)) for item in after.disputes)
@@ -473,9 +473,9 @@ def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
 
 
 def _can_be_declined(message: RecordPayment, attempt: int) -> bool:
-    """Tell whether the organization lacks what a command takes.
+    """Whether a command can be declined for insufficient funds.
 
-    What has a share gives what was spent since it was counted, so where there is one it is counted once more.
+    If the event takes a share of the credits, the shortfall was spent since the count, so they are counted again.
     """
     counted = attempt > 1 or not any(BOOKS[event.payment.terms.purpose.kind].shares for event in message.events)
     return counted and any(move.kind is PaymentPostingKind.RESERVE for event in message.events for move in event.moves)

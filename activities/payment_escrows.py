@@ -1,4 +1,4 @@
-"""Has escrows take the money of payments, and freeze it when a payer's bank takes it back."""
+"""Funds escrows from payments, and freezes them on a chargeback."""
 
 from datetime import timedelta
 
@@ -21,25 +21,25 @@ from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.database import Database
 
-#: How long an escrow may take to answer before the call is tried again.
+#: How long an escrow may take to answer before the call is retried.
 ESCROW_TIMEOUT = timedelta(seconds=10)
 
 
 class PaymentEscrows:
-    """What the run of a payment asks of its escrow. Each is a command that the escrow answers, and is done once."""
+    """Commands of a payment's run to its escrow. Each is answered, and done once."""
 
     def __init__(self, database: Database, client: Client) -> None:
-        """Take the database, and the client that reaches escrows."""
+        """Take the database and the Temporal client."""
         self._database = database
         self._client = client
 
     @activity.defn(name="fund_escrow")
     async def fund_escrow(self, message: FundEscrowFromPayment) -> EscrowFunding:
-        """Have the escrow take the money that is there, and learn whether it does; one without a run gets one.
+        """Fund the escrow from the payment, and return whether it accepted; starts its run if there is none.
 
         Effect: the escrow is funded from the payment's account, in a transaction of its own.
         Idempotent by: the command's id, which is the payment's.
-        Fails with: whatever keeps Temporal from answering, which is retried.
+        Fails with: errors of Temporal, which are retried.
         """
         terms = message.terms
         source = f"payment:{terms.payment_id}"
@@ -51,13 +51,14 @@ class PaymentEscrows:
         )
         escrow, refusal = await self._escrow(terms), None
         if escrow.funded_from is None and not escrow.is_final and not message.only_look:
-            # A run that is behind the books may be told too little; no state after one that refuses takes money again.
+            # A run that is behind the books may refuse wrongly; but once the books' state refuses, no later state
+            # accepts.
             refusal = await self.send(escrow, "fund", command)
             escrow = await self._escrow(terms)
         if escrow.funded_from == source:
             return EscrowFunding(funded=True)
         if refusal is not None and refusal.error_code == NotPaid.code:
-            # The escrow's run answers as it did when an earlier run had asked; the next attempt is another update.
+            # The escrow's run returns its result for an earlier run's update; the next attempt is another update.
             raise RuntimeError(f"{escrow.terms.escrow_id} was asked to take money that was not reserved yet")
         if message.only_look:
             return EscrowFunding(funded=False, not_asked=True)
@@ -68,12 +69,12 @@ class PaymentEscrows:
 
     @activity.defn(name="freeze_escrow")
     async def freeze_escrow(self, message: FundEscrowFromPayment) -> EscrowFreezing | None:
-        """Have the escrow hold what it has because the payer's bank takes its money back; one without a run gets one.
+        """Freeze the escrow because the payer's bank charges the payment back; starts its run if there is none.
 
-        Effect: a dispute of the escrow in the name of the payment, in the books before this returns. It is noted with
-            its time first, so that a deadline which passes while the run is away does not overtake it.
+        Effect: a dispute of the escrow in the name of the payment, in the books before this returns. The command is
+            noted with its time first, so that a deadline that passes while the run is down does not come before it.
         Idempotent by: the command's id, which is the payment's.
-        Fails with: whatever keeps Temporal from answering, which is retried.
+        Fails with: errors of Temporal, which are retried.
         """
         terms = message.terms
         command = DisputeEscrow(
@@ -97,10 +98,11 @@ class PaymentEscrows:
         return EscrowFreezing(frozen=False, why=f"it is {escrow.status.value}")
 
     async def send(self, escrow: Escrow, name: str, command: EscrowCommand) -> DomainError | None:
-        """Give a command to the escrow's run; returns the refusal of a run that knows what the books hold."""
+        """Send a command to the escrow's run; returns the refusal of a run that is up to date with the books."""
         start = EscrowInput(terms=escrow.terms, opened_by=command.actor, command_id=command.command_id, resume=True)
         run, attempt = escrow_run(start), activity.info().attempt
-        # A run keeps what it answered to an update, also when that no longer holds; the command is done once by its id.
+        # A run stores the result of an update, also when it is outdated, so each attempt has a new update id. The
+        # command's own id makes it happen once.
         update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
 
         async def give(update_id: str) -> CommandResult:

@@ -1,4 +1,4 @@
-"""Asks providers about payments. Nothing here writes our books."""
+"""Calls payment providers. Nothing here writes our books."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -31,24 +31,24 @@ from services.customer import ensure_customer
 
 log = structlog.get_logger("bursar.payments")
 
-#: What needs no more ending, and what still takes evidence.
+#: Statuses that need no cancellation, and statuses that accept evidence.
 _ENDED = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.FAILED, ProviderStatus.EXPIRED, ProviderStatus.CANCELLED})
 _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 
 class ProviderActivities:
-    """Calls to providers as activities. A call whose outcome is not known is looked up before it is tried again.
+    """Calls to payment providers. A call with an unknown outcome is looked up before it is retried.
 
-    That a provider rejects our own credentials is no answer to what was asked: such a call fails, and is retried.
+    If a provider rejects our credentials, the call fails and is retried: that is no answer to the request.
     """
 
     def __init__(
         self, database: Database, providers: Providers, *, sealed_signals: bool = False, trait_key: bytes | None = None
     ) -> None:
-        """Take who takes payments here.
+        """Take the payment providers.
 
-        With `sealed_signals` no provider is called for a sender whom nobody but the message itself names. With a
-        `trait_key` it is kept, as a digest, what an organization pays with.
+        With `sealed_signals`, unsealed commands of people are declined. With a `trait_key`, a digest of what an
+        organization pays with is stored.
         """
         self._trait_key = trait_key
         self._seals = Seals("payment", required=sealed_signals)
@@ -57,7 +57,7 @@ class ProviderActivities:
 
     @activity.defn(name="create_payment")
     async def create(self, message: ProviderRequest) -> ProviderResponse:
-        """Make the payment at its provider; whatever attempt comes after the first looks there before it makes one.
+        """Create the payment at its provider; every attempt after the first looks it up before.
 
         Effect: one payment there.
         Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
@@ -77,7 +77,7 @@ class ProviderActivities:
 
     @activity.defn(name="find_payment")
     async def find(self, message: ProviderRequest) -> ProviderResponse:
-        """Look for the payment that a call may have made.
+        """Look up the payment that a call may have created.
 
         Effect: none.
         Idempotent by: reading only.
@@ -94,7 +94,7 @@ class ProviderActivities:
 
     @activity.defn(name="retrieve_payment")
     async def retrieve(self, message: ProviderRequest) -> ProviderResponse:
-        """Ask how the payment stands there.
+        """Read the payment at the provider.
 
         Effect: none.
         Idempotent by: reading only.
@@ -109,10 +109,10 @@ class ProviderActivities:
 
     @activity.defn(name="confirm_payment")
     async def confirm(self, message: ProviderRequest) -> ProviderResponse:
-        """Pay with a stored method, or take what the payer has approved.
+        """Pay with a stored method, or capture what the payer has approved.
 
         Effect: the payment goes on there.
-        Idempotent by: the key; and a payment that has gone on already is only looked at.
+        Idempotent by: the key; a payment that has already gone on is only read.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -129,10 +129,10 @@ class ProviderActivities:
 
     @activity.defn(name="capture_payment")
     async def capture(self, message: ProviderRequest) -> ProviderResponse:
-        """Take what was authorized.
+        """Capture the authorized amount.
 
         Effect: the money is taken there, once.
-        Idempotent by: the key; and a payment that is not authorized any more is only looked at.
+        Idempotent by: the key; a payment that is not authorized any more is only read.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -150,13 +150,13 @@ class ProviderActivities:
 
     @activity.defn(name="cancel_payment")
     async def cancel(self, message: ProviderRequest) -> ProviderResponse:
-        """End a payment that nobody has paid.
+        """Cancel an unpaid payment.
 
-        A provider may keep a failure under its key for a day and answer it again, so further attempts look how the
-        payment stands, and ask under keys of their own: it can be ended once only.
+        A provider may store a failure under its key for a day and return it again, so further attempts read the payment
+        and use keys of their own: a payment can be cancelled only once.
 
-        Effect: nobody can pay it there any more; where somebody has, nothing.
-        Idempotent by: its nature; a command that the books have is only looked at, however long ago it was.
+        Effect: the payment cannot be paid any more; none if it was paid.
+        Idempotent by: its nature; for a command that the books have, the payment is only read.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -177,12 +177,12 @@ class ProviderActivities:
         answer = await self._answer(message, end, unknown_is_retried=True)
         if answer.refused is None:
             return answer
-        # What cannot be ended any more has gone on: how far is what counts.
+        # A payment that cannot be cancelled has gone on: return its state.
         return await self._answer(message, lambda: provider.retrieve(ref), unknown_is_retried=True)
 
     @activity.defn(name="refund_payment")
     async def refund(self, message: RefundRequest) -> RefundResponse:
-        """Give money back; whatever attempt comes after the first looks there before it gives any.
+        """Make the refund; every attempt after the first looks it up before.
 
         Effect: one refund there.
         Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
@@ -209,11 +209,11 @@ class ProviderActivities:
 
     @activity.defn(name="find_refund")
     async def find_refund(self, message: RefundRequest) -> RefundResponse:
-        """Look for the refund that a call may have made.
+        """Look up the refund that a call may have made.
 
         Effect: none.
         Idempotent by: reading only.
-        Fails with: ProviderUnavailable, which is retried. That the look is refused says nothing of the refund.
+        Fails with: ProviderUnavailable, which is retried. A refused lookup says nothing about the refund.
         """
         provider = self._provider(message.terms)
         try:
@@ -224,10 +224,10 @@ class ProviderActivities:
 
     @activity.defn(name="submit_evidence")
     async def submit_evidence(self, message: EvidenceRequest) -> ProviderResponse:
-        """Answer a chargeback; whatever attempt comes after the first looks whether the bank has it.
+        """Submit evidence for a chargeback; every attempt after the first reads before whether the bank has it.
 
         Effect: the bank gets the evidence.
-        Idempotent by: its nature: what is under review takes no more.
+        Idempotent by: its nature: a chargeback under review accepts no more.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
@@ -256,11 +256,11 @@ class ProviderActivities:
         try:
             return self._providers.named(terms.provider)
         except Invalid as error:
-            # Its settings were taken away while payments are under way. Somebody has to bring them back.
+            # The provider's settings were removed while payments are open. An operator has to restore them.
             raise RuntimeError(error.detail) from error
 
     async def _asker(self, message: ProviderRequest) -> Actor | None:
-        """Return who asks for credits: where the first run was lost, it is not in whose name this one goes on."""
+        """Return who asked for credits: after the first run was lost, the present run may have another actor."""
         if message.terms.provider != CREDITS:
             return message.actor
         async with self._database.platform() as session:
@@ -273,7 +273,7 @@ class ProviderActivities:
             return await customer.ref_of(session, terms.org_id, terms.provider)
 
     async def _customer(self, terms: PaymentTerms) -> str | None:
-        """Return the organization's customer. Only a stored method needs one: without, the payment goes on."""
+        """Return the organization's customer. Only a stored method needs one: without it, other payments go on."""
         if terms.provider != "stripe" or self._providers.customers is None:
             return None
         known = await self._known_customer(terms)
@@ -301,7 +301,7 @@ class ProviderActivities:
         return await self._seen(message, snapshot)
 
     async def _seen(self, message: ProviderRequest, snapshot: Snapshot) -> ProviderResponse:
-        """Answer with a snapshot without what it was paid with, of which a digest is kept first."""
+        """Return a snapshot without the payment instrument, after storing its digest."""
         if snapshot.methods and self._trait_key is not None:
             async with self._database.platform() as session:
                 for each in snapshot.methods:
@@ -312,9 +312,9 @@ class ProviderActivities:
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown))
 
     async def _revalued(self, message: ProviderRequest, snapshot: Snapshot) -> dict[str, int]:
-        """Value deposits that their quote does not promise at what coins cost now.
+        """Value deposits that no quote covers at the present rate.
 
-        Nobody is asked for a rate otherwise: prices that cannot be had keep no payment from being looked at.
+        Rates are read only for these: an outage of the price service must not block other payments.
         """
         terms, quote = message.terms, message.terms.quote
         if quote is None or not terms.issues_entitlement or self._providers.rates is None:

@@ -1,4 +1,4 @@
-"""Writes a payout's events, and has its provider send it: the effects of `PayoutWorkflow`."""
+"""The activities of `PayoutWorkflow`: they write a payout's events, and send it at its provider."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,14 +30,14 @@ from runtime.database import Database, driver_connection
 from services import approval, creator, mail, transfer_reversal
 from services import payout as service
 
-#: What an operator should look at, by the event; closed when the payout ends.
+#: Alerts for operators, by event; resolved when the payout ends.
 ALERTED = {
     "waiting_for_funds": "The platform's balance at the provider is short for a payout",
     "unknown": "A payout may have been sent: the provider gave no answer, or has another transfer",
 }
-#: Refusals that say nothing about the payout: a key of idempotency that means something else.
+#: Refusals that say nothing about the payout: its idempotency key was used for another request.
 ABOUT_US = frozenset({"idempotency_error"})
-#: Who gives up when the run is cancelled.
+#: The actor of `give_up` when the run is cancelled.
 CANCELLATION = "cancellation"
 _OPEN_CASES = tuple(f"payout.{event}" for event in ALERTED)
 
@@ -53,7 +53,7 @@ class PayoutActivities:
         hold_back: HoldBack,
         sealed_signals: bool = False,
     ) -> None:
-        """Take the database, as the platform, who pays out, where that is set up, and what is held back."""
+        """Take the database, as the platform, the payout provider, if one is set up, and what is held back."""
         self._database = database
         self._hold_back = hold_back
         self._payouts = payouts
@@ -61,13 +61,13 @@ class PayoutActivities:
 
     @activity.defn(name="record_payout")
     async def record(self, message: RecordPayout) -> RecordedPayout:
-        """Write one event, or report what the books hold instead.
+        """Write one event, or return the state that the books hold instead.
 
         Effect: the payout's row, a row of its timeline, a transfer where money moves, the provider's movement, an
             alert, a mail.
         Idempotent by: the event's number and the command's id, both unique within the payout, under the row's lock; a
             movement by its key.
-        Fails with: nothing that is final; what the books do not take is retried, and an operator is alerted.
+        Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
         async with tried_again(partial(self._alert, message)), self._database.platform() as session:
@@ -91,10 +91,10 @@ class PayoutActivities:
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
-        """Have the provider send a payout, unless its account cannot take it, something is owed or it is charged back.
+        """Send a payout, unless its account cannot receive it, the organization has a debt, or it was charged back.
 
-        Effect: one transfer at the provider, and what its account says now.
-        Idempotent by: the provider's key, of the payout and its attempt; the caller has looked for it before.
+        Effect: one transfer at the provider, and the account's present state.
+        Idempotent by: the provider's key, of the payout and its attempt; the caller has looked it up before.
         Fails with: an outage of the provider, which is retried.
         """
         provider, sending = self._provider(), message.payout
@@ -104,7 +104,7 @@ class PayoutActivities:
                 raise Redirected("The destination was changed after the payout was asked for.")
             async with self._database.platform() as session:
                 await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))
-                # It may have waited for funds for a month.
+                # The payout may have waited for funds for a month.
                 await service.refuse_debtor(Ledger(await driver_connection(session)), sending.org_id)
         except DomainError as refusal:
             return SentPayout(refused=refusal.error_code, detail=refusal.detail)
@@ -124,7 +124,7 @@ class PayoutActivities:
 
     @activity.defn(name="find_payout")
     async def find(self, message: SendPayout) -> SentPayout:
-        """Look whether the provider has a payout.
+        """Look up a payout at the provider.
 
         Effect: none.
         Idempotent by: reading only.
@@ -147,7 +147,7 @@ class PayoutActivities:
         if unsealed is not None:
             return RecordedPayout(applied=False, declined=unsealed)
         if after.status in {PayoutStatus.PAID, PayoutStatus.FAILED}:
-            # Before the row, as everywhere: what comes back may pay a debt, and what was sent may be owed.
+            # Before the row, as everywhere: returned money may pay a debt, and sent money may become one.
             await debt.lock(session, after.org_id)
         held = await payout.lock(session, after.payout_id)
         if held is None:
@@ -157,11 +157,11 @@ class PayoutActivities:
         if not is_next(held, after.version, message.decided_from, after.payout_id):
             return RecordedPayout(applied=False, stored=held)
         if await payout.has_done(session, after.payout_id, message.command_id):
-            # Done so long ago that the state has forgotten; only the timeline has not.
+            # Done so long ago that it is no longer in the state, only in the timeline.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedPayout(applied=False, stored=replace(held, receipts=remembered))
         if message.event == "given_up" and not _is_left(held, message):
-            # Whoever reaches Temporal can send the signal; what may have been sent would be paid twice.
+            # Anyone with access to Temporal can send the signal; a payout that may have been sent would be paid twice.
             subject, command_id = held.payout_id, message.command_id
             try:
                 await approval.use(
@@ -179,7 +179,7 @@ class PayoutActivities:
         return RecordedPayout(applied=True, stored=after)
 
     async def _book(self, session: AsyncSession, held: Payout, message: RecordPayout) -> UUID | None:
-        """Move the money that an event moves: by what the books hold, and not by what the message says."""
+        """Post what an event moves, by the state in the books, not by the message."""
         status = message.payout.status
         if status is held.status or status not in {PayoutStatus.PAID, PayoutStatus.FAILED}:
             return None
@@ -242,7 +242,7 @@ class PayoutActivities:
 
 
 def _is_left(held: Payout, message: RecordPayout) -> bool:
-    """Tell whether nothing was sent of a payout whose run was cancelled."""
+    """Whether nothing was sent of a payout whose run was cancelled."""
     return held.status is PayoutStatus.WAITING_FOR_FUNDS and message.actor == CANCELLATION
 
 
@@ -256,9 +256,9 @@ def _asked(sending: Payout) -> NewTransfer:
 
 
 def _sent(sending: Payout, found: TransferSnapshot) -> SentPayout:
-    """Answer what was sent. Another amount or account is of a request that restored books have forgotten.
+    """Return what was sent. A different amount or account comes from a request that the restored books do not have.
 
-    Operators decide on these: what was sent is not this payout, and sending it as well would pay twice.
+    Operators decide on these: another payout was sent, and sending this one as well would pay twice.
     """
     if found.account_ref != sending.account_ref:
         detail = f"The provider has {found.ref} to {found.account_ref} for it, which is not the account of the payout."

@@ -1,4 +1,4 @@
-"""Pays out the organizations whose schedule says so today."""
+"""Pays out organizations by their schedules."""
 
 from datetime import UTC, datetime
 
@@ -23,12 +23,12 @@ log = structlog.get_logger("bursar.payouts")
 
 
 class PayoutScheduleActivities:
-    """The pages of the batch of payouts by schedule."""
+    """The activity of `ScheduledPayoutsWorkflow`."""
 
     def __init__(
         self, database: Database, client: Client, payouts: PayoutProvider | None, *, hold_back: HoldBack, minimum: str
     ) -> None:
-        """Take the database, as the platform, the client that starts runs, who pays out, and what can be paid out."""
+        """Take the database, as the platform, the Temporal client, the payout provider, and the payout rules."""
         self._database, self._client, self._payouts = database, client, payouts
         self._hold_back, self._minimum = hold_back, minimum
 
@@ -36,10 +36,11 @@ class PayoutScheduleActivities:
     async def pay(self, message: PayScheduled) -> ScheduledPayouts:
         """Pay out the next page of organizations that are due.
 
-        Effect: for each a payout with its run, or the reason why there is none; the next day of its schedule; an alert.
+        Effect: for each a payout with its run, or a reason for having none; the next day of its schedule; an alert.
         Idempotent by: the payout's id, which is made of the organization and the day; the schedule's row.
-        Fails with: nothing that is final. Whose account cannot be read now is left for the next run. One that fails, as
-            where its account is gone, keeps no other, and an operator is alerted once.
+        Fails with: nothing that is final. An organization whose account cannot be read is left for the next run. One
+            that fails, for example because its account was deleted, does not stop the others, and an operator is
+            alerted once.
         """
         async with self._database.platform() as session:
             found = await payout_schedule.due(
@@ -76,7 +77,7 @@ class PayoutScheduleActivities:
                 detail=f"The payout of {org_id} by schedule cannot be made: {why}. It is tried again every hour. The "
                 "worker's log says more.",
                 org_id=org_id,
-                # Resolved without a cure, it is told of again in another month.
+                # If it is resolved but not fixed, it fires again a month later.
                 key=f"payout.schedule_failed:{org_id}:{datetime.now(UTC):%Y-%m}",
             )
 
@@ -85,6 +86,6 @@ class PayoutScheduleActivities:
             made = await service.pay_out(session, org_id, hold_back=self._hold_back, minimum=self._minimum, now=now)
         if made is None:
             return False
-        # The sweep starts it if this does not.
+        # The sweep starts the run if this call fails.
         await reach.start_missing(self._client, payout_run(PayoutInput(payout_id=made.payout_id), made))
         return True

@@ -1,4 +1,4 @@
-"""Plays a customer and an agent of the platform's own, by the commands that everybody else gives."""
+"""Plays a customer and an agent of the platform's own, by the commands that customers use."""
 
 import asyncio
 from collections.abc import Sequence
@@ -59,19 +59,19 @@ from services import probe
 from services.payment_terms import TermsMaker
 from services.probe import Party
 
-#: The card that Stripe has for tests on servers. It does not exist for a live key, so nothing real is ever charged.
+#: Stripe's test card for servers. It does not exist for a live key, so nothing real is ever charged.
 TEST_CARD = "pm_card_visa"
-#: How often the books are asked while a provider's news are on their way.
+#: How often the books are read while a provider's event is awaited.
 PAUSE = timedelta(milliseconds=100)
 PAYMENT_TIMEOUT = timedelta(seconds=20)
 _UNDER_WAY = (EscrowStatus.OPEN, EscrowStatus.FUNDED, EscrowStatus.DELIVERED, EscrowStatus.DISPUTED)
 _RECEIVED = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PARTIALLY_REFUNDED})
-#: How many of an organization's latest payments are looked at; each run makes one.
+#: How many of an organization's latest payments are read; each run makes one.
 LATEST = 20
 
 
 class ProbeActivities:
-    """The steps of `ProbeWorkflow`."""
+    """The activities of `ProbeWorkflow`."""
 
     def __init__(
         self,
@@ -83,23 +83,23 @@ class ProbeActivities:
         credits_minor: int | None = None,
         door: FrontDoor | None = None,
     ) -> None:
-        """Take the database, as the platform, the client that reaches runs, and what makes the terms of payments.
+        """Take the database, as the platform, the Temporal client, and what makes payments' terms.
 
-        `credits_minor` is how many credits the payment buys; None makes no payment. `door` is where the API is reached
-        from outside; without it nobody looks.
+        `credits_minor` is how many credits the payment buys; None makes no payment. `door` is the public address of the
+        API; without it the API is not called.
         """
         self._database, self._client, self._escrows = database, client, escrows
         self._terms, self._credits_minor, self._door = terms, credits_minor, door
 
     @activity.defn(name="prepare_probe")
     async def prepare(self, message: PrepareProbe) -> ProbeParties:
-        """Find who pays whom in a run, after what an earlier one left was brought back.
+        """Return who pays whom in this run, after cleaning up an earlier one.
 
-        Effect: on the first run of all, two organizations with an agent each, and a grant of one credit.
+        Effect: on the very first run, two organizations with an agent each, and a grant of one credit.
         Idempotent by: commands that name the organization, the agent and the grant.
-        Fails with: `conflict`, the credit is at neither of the two; outages are retried.
+        Fails with: `conflict` if neither has the credit; outages are retried.
         """
-        # Whether the credit is back is seen below, and what does not come back is told by the run's own last step.
+        # Whether the credit is back is checked below, and the run's last step reports what could not be cleaned up.
         with suppress(DomainError):
             await self._tidy(f"{message.run} before")
         async with self._database.platform() as session:
@@ -119,11 +119,11 @@ class ProbeActivities:
 
     @activity.defn(name="knock_probe")
     async def knock(self, message: ProbeStep) -> ProbeStepDone:  # noqa: ARG002 - every step has the same message
-        """Ask the API for what anybody may read, by its public address.
+        """Read a public page of the API, by its public address.
 
         Effect: none.
         Idempotent by: changing nothing.
-        Fails with: nothing that is final; an API that is not reached is asked again.
+        Fails with: nothing that is final; an API that cannot be reached is retried.
         """
         assert self._door is not None
         await self._door.knock()
@@ -144,10 +144,10 @@ class ProbeActivities:
 
     @activity.defn(name="command_probe")
     async def command(self, message: ProbeStep) -> ProbeStepDone:
-        """Give the escrow of a run the command of a step: `open`, `fund`, `deliver` or `release`.
+        """Send a step's command to the escrow: `open`, `fund`, `deliver` or `release`.
 
-        Effect: what the command does, in the books before this returns.
-        Idempotent by: the command's id, which is made of the run and the step.
+        Effect: that of the command, in the books before this returns.
+        Idempotent by: the command id, of the run and the step.
         Fails with: the escrow's refusal; outages are retried.
         """
         assert message.contract_id is not None
@@ -173,11 +173,11 @@ class ProbeActivities:
 
     @activity.defn(name="pay_probe")
     async def pay(self, message: ProbeStep) -> ProbeStepDone:
-        """Buy credits by a card for tests, and wait until they are there.
+        """Buy credits with a test card, and wait until they are granted.
 
         Effect: one payment, with a run of its own.
-        Idempotent by: the command, which is made of the run. The terms are noted under it before anybody is asked.
-        Fails with: refusals of the payment; a decline is an answer; outages are retried.
+        Idempotent by: the command id, of the run. The terms are stored under it before the payment starts.
+        Fails with: refusals of the payment; a decline is a result; outages are retried.
         """
         assert self._credits_minor is not None
         payer, _ = _parties(message.parties)
@@ -199,7 +199,7 @@ class ProbeActivities:
 
     @activity.defn(name="refund_probe")
     async def refund(self, message: ProbeStep) -> ProbeStepDone:
-        """Give the payment of a run back, and wait until the books have it.
+        """Refund the run's payment, and wait until the books have it.
 
         Effect: one refund of all that was paid.
         Idempotent by: the command, which is made of the payment.
@@ -215,20 +215,20 @@ class ProbeActivities:
 
     @activity.defn(name="tidy_probe")
     async def tidy(self, message: TidyProbe) -> TidiedProbe:
-        """Bring back what is on its way between the two organizations, whichever run left it there.
+        """Clean up what any run left open between the two organizations.
 
-        Effect: escrows that have not ended are cancelled or refunded, payments cancelled or given back, and earnings
-            made credits again.
-        Idempotent by: the state that each is in, and commands that name it.
-        Fails with: outages, which are retried. What a deadline has ended meanwhile is no fault.
+        Effect: open escrows are cancelled or refunded, payments cancelled or refunded, and earnings converted to
+            credits.
+        Idempotent by: the state of each, and command ids that name it.
+        Fails with: outages, which are retried. An escrow that a deadline has ended meanwhile is no error.
         """
         return await self._tidy(f"{message.run} after")
 
     @activity.defn(name="report_probe")
     async def report(self, message: ReportProbe) -> ReportedProbe:
-        """Raise an alert about the step that failed, or resolve those that fire when none did.
+        """Raise an alert about the failed step, or resolve firing ones if none failed.
 
-        Effect: at most one alert a step that is not resolved.
+        Effect: at most one unresolved alert for each step.
         Idempotent by: the alert's key.
         Fails with: nothing that is final.
         """
@@ -253,7 +253,7 @@ class ProbeActivities:
         )
 
     async def _give(self, escrow_id: str, name: str, command: EscrowCommand) -> None:
-        """Give an escrow a command, unless it has done it; raises its refusal."""
+        """Send a command to an escrow, unless it was done; raises its refusal."""
         async with self._database.platform() as session:
             row = await escrows.get(session, escrow_id)
             if row is None or await escrows.event_of_command(session, escrow_id, command.command_id) is not None:
@@ -292,7 +292,7 @@ class ProbeActivities:
         return TidiedProbe(escrows=len(left), payments=given_back, conversions=converted)
 
     async def _end(self, escrow: Escrow, parties: Sequence[Party]) -> None:
-        """End an escrow so that its payer has the credit again."""
+        """End an escrow so that its payer gets the credit back."""
         terms = escrow.terms
         payer, payee = (
             next(party for party in parties if party.org_id == org) for org in (terms.payer_org_id, terms.payee_org_id)
@@ -308,10 +308,10 @@ class ProbeActivities:
                 row = await escrows.get(session, terms.escrow_id)
             if row is not None and row.version == escrow.version:
                 raise
-            # A deadline was quicker, and what it did is brought back as well, now or by the next run.
+            # A deadline came first; its effect is cleaned up as well, now or by the next run.
 
     async def _bring_back(self, party: Party) -> int:
-        """Cancel or give back an organization's payments, and return how many that were."""
+        """Cancel or refund an organization's payments, and return how many."""
         async with self._database.platform() as session:
             found = await payments.page(session, Wanted(org_id=party.org_id), after=None, limit=LATEST)
         left = [payments.state_of(row) for row in found.rows]
@@ -333,7 +333,7 @@ class ProbeActivities:
         await self._tell(paid.terms, "refund", command)
 
     async def _tell(self, terms: PaymentTerms, name: str, command: PaymentCommand) -> None:
-        """Give a payment a command, unless it has done it."""
+        """Send a command to a payment, unless it was done."""
         async with self._database.platform() as session:
             row = await payments.get(session, terms.payment_id)
             if row is not None and await payments.has_done(session, terms.payment_id, command.command_id):
@@ -342,7 +342,8 @@ class ProbeActivities:
             terms=terms, created_by=command.actor, command_id=command.command_id, resume=row is not None
         )
         attempt = activity.info().attempt
-        # A run keeps what it answered to an update, also when that no longer holds; the command is done once by its id.
+        # A run stores the result of an update, also when it is outdated, so each attempt has a new update id. The
+        # command's own id makes it happen once.
         update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
         try:
             await reach.update(
@@ -368,7 +369,7 @@ class ProbeActivities:
         return payments.state_of(row)
 
     async def _settled(self, payment_id: str, waits: frozenset[PaymentStatus]) -> Payment:
-        """Return the payment once it is in none of these states; the attempt's own time limit ends the wait."""
+        """Return the payment once it is in none of these states; the attempt's time limit ends the wait."""
         while (held := await self._payment(payment_id)).status in waits:
             activity.heartbeat(held.status.value)
             await asyncio.sleep(PAUSE.total_seconds())
@@ -376,5 +377,5 @@ class ProbeActivities:
 
 
 def _parties(parties: ProbeParties) -> tuple[Party, Party]:
-    """Return the payer, whose agent has no part in the run, and the payee."""
+    """Return the payer, whose own agent takes no part in the run, and the payee."""
     return Party(parties.payer_org_id, ""), Party(parties.payee_org_id, parties.payee_agent_id)

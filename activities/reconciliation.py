@@ -1,4 +1,4 @@
-"""Compares what providers say that they did with what is booked, and writes down what differs."""
+"""Compares providers' statements with the books, and records discrepancies."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -46,14 +46,14 @@ from runtime import reach
 from runtime.database import Database
 from services.reconciliation import alert_key
 
-#: How many movements are held in memory, and written or compared in one transaction.
+#: How many balance transactions are held in memory, and written or compared in one transaction.
 PAGE = 500
-#: What a look of the payment may settle.
+#: Discrepancies that refreshing the payment may settle.
 UNSETTLED = DISCREPANCIES - {MatchStatus.MISSING_THERE}
 #: How long after its beginning a run that has not ended raises an alert.
 OVERDUE = timedelta(hours=20)
 PRINCIPAL = "reconciliation"
-#: How often a statement is read until what is still unread of it counts as unreadable.
+#: How often a statement is read before its unread parts count as unreadable.
 READ_AT_MOST = 3
 #: The alert of a run that could not read all of its statement.
 INCOMPLETE = "reconciliation.incomplete"
@@ -65,14 +65,14 @@ class ReconciliationActivities:
     """The effects of `ReconciliationWorkflow`; `manage reconcile` calls the same, without Temporal."""
 
     def __init__(self, database: Database, providers: Providers, client: Client | None) -> None:
-        """Take the database, as the platform, the providers, and the client that tells payments to look."""
+        """Take the database, as the platform, the providers, and the Temporal client, to refresh payments."""
         self._database = database
         self._providers = providers
         self._client = client
 
     @activity.defn(name="plan_reconciliations")
     async def plan(self, message: PlanReconciliations) -> PlannedReconciliations:
-        """Say what has to be compared for each provider that is set up: from the first gap in its runs to midnight.
+        """Plan a run for each provider that is set up, from the first gap in its runs to midnight.
 
         Effect: an alert for each run that began long ago and has not ended.
         Idempotent by: the run's id.
@@ -102,7 +102,7 @@ class ReconciliationActivities:
 
     @activity.defn(name="begin_reconciliation")
     async def begin(self, message: BeginReconciliation) -> None:
-        """Write that a run begins.
+        """Record the start of a run.
 
         Effect: its row.
         Idempotent by: the command's id.
@@ -113,12 +113,12 @@ class ReconciliationActivities:
 
     @activity.defn(name="fetch_statement")
     async def fetch_statement(self, message: ReconciliationStep) -> FetchedStatement:
-        """Read the provider's statement into the run, page by page; no transaction is open while it is asked.
+        """Store the provider's statement in the run, page by page; no transaction is open during a request.
 
         Effect: the run's lines.
-        Idempotent by: the run and the movement's key.
-        Fails with: ProviderUnavailable, which is retried. That the provider refuses is a result, and so is what is
-            still unread after a few times: one part that cannot be read keeps no other from being compared.
+        Idempotent by: the run and the balance transaction's key.
+        Fails with: ProviderUnavailable, which is retried. A refusal of the provider is a result, and so are parts that
+            are still unread after a few attempts: the other parts are compared.
         """
         run = await self._run(message.run_id)
         if run.status != "running":
@@ -138,7 +138,7 @@ class ReconciliationActivities:
                 raise
             unread = tuple(
                 UnreadPart(subject=part.subject, why=part.why, has_gap=part.has_gap)
-                # Gaps come first: they decide what the run may say.
+                # Gaps come first: they decide whether the run is complete.
                 for part in sorted(incomplete.unread, key=lambda part: not part.has_gap)[:MAX_UNREAD]
             )
             return FetchedStatement(movements=total + await self._keep(run.id, page), unread=unread)
@@ -146,11 +146,11 @@ class ReconciliationActivities:
 
     @activity.defn(name="tell_unsettled_payments")
     async def tell_payments(self, message: ReconciliationStep) -> UnsettledMovements:
-        """Make payments look at their provider where that may settle what differs.
+        """Have payments refresh where that may settle a discrepancy.
 
-        Effect: a signal to each such payment's run, which is started when it has ended.
-        Idempotent by: its nature: a payment that looks twice books once.
-        Fails with: whatever keeps Temporal from answering, which is retried.
+        Effect: a signal to each such payment's run, which is started if it has ended.
+        Idempotent by: its nature: a payment that refreshes twice books once.
+        Fails with: errors of Temporal, which are retried.
         """
         run, count, signalled = await self._run(message.run_id), 0, set[str]()
         async for terms in self._unsettled(run, message.at):
@@ -163,7 +163,7 @@ class ReconciliationActivities:
 
     @activity.defn(name="count_unsettled_movements")
     async def count_unsettled(self, message: ReconciliationStep) -> UnsettledMovements:
-        """Count what payments have still to settle.
+        """Count the balance transactions that payments may still settle.
 
         Effect: none.
         Idempotent by: reading only.
@@ -176,14 +176,14 @@ class ReconciliationActivities:
 
     @activity.defn(name="conclude_reconciliation")
     async def conclude(self, message: ReconciliationStep) -> ReconciliationResult:
-        """Write down each difference, close those that are over, and finish the run.
+        """Record each discrepancy, close the settled ones, and finish the run.
 
-        What could not be read of the statement is written into the run and raises an alert. Where that leaves a gap,
-        nothing that belongs to no payment is missed there, and the run is not done: a later one covers its window.
+        Unread parts of the statement are recorded in the run and raise an alert. If they leave a gap, nothing without a
+        payment counts as missing there, and the run is not done: a later one covers its window.
 
-        Effect: rows of differences, an alert for each that is new or came back, the run's report.
-        Idempotent by: provider, key and kind of a difference; the run's status. A run that was given up meanwhile has
-            no statement any more, and is left as it is.
+        Effect: rows of discrepancies, an alert for each that is new or reopened, the run's report.
+        Idempotent by: provider, key and kind of a discrepancy; the run's status. A run that was given up meanwhile has
+            no statement any more, and is not changed.
         Fails with: nothing that is final.
         """
         run, report, at = await self._run(message.run_id), Report(), message.at
@@ -213,7 +213,7 @@ class ReconciliationActivities:
 
     @activity.defn(name="fail_reconciliation")
     async def fail(self, message: FailReconciliation) -> ReconciliationResult:
-        """Write that a run could not be done, and tell an operator. The next night's run reaches back to its window.
+        """Record that a run failed, and alert an operator. The next night's run covers its window as well.
 
         Effect: the run's status and an alert.
         Idempotent by: the run's id.
@@ -244,9 +244,10 @@ class ReconciliationActivities:
     async def _compared(
         self, run: ReconciliationRun, at: datetime, *, has_gap: bool = False
     ) -> AsyncIterator[list[Compared]]:
-        """Compare page by page: first what the provider lists, then what is booked and not listed.
+        """Compare page by page: first what the provider lists, then what is booked but not listed.
 
-        With a gap in the statement, what belongs to no payment may just not have been read, so it is not missed.
+        With a gap in the statement, a booking without a payment may just not have been read, so it does not count as
+        missing.
         """
         window, after = _window(run), ""
         complete = listed_until(run.provider, window, at)
@@ -271,7 +272,7 @@ class ReconciliationActivities:
             after = keys[-1]
 
     async def _unsettled(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[PaymentTerms]:
-        """Yield the payment of ours behind each movement that it may still book."""
+        """Yield the payment of each balance transaction that it may still book."""
         async for page in self._compared(run, at):
             for compared in page:
                 if compared.match_status in UNSETTLED:
@@ -282,7 +283,7 @@ class ReconciliationActivities:
                         yield found.terms
 
     async def _close_older(self, run: ReconciliationRun, at: datetime) -> None:
-        """Close open differences outside of the window that have been booked since."""
+        """Close open discrepancies outside of the window that have been booked since."""
         after = ""
         while True:
             async with self._database.platform() as session:
@@ -337,7 +338,7 @@ async def _tell(session: AsyncSession, row: ReconciliationDiscrepancy, compared:
 
 
 async def _tell_unread(session: AsyncSession, run: ReconciliationRun, unread: str | None, *, has_gap: bool) -> None:
-    """Raise the alert of what a run could not read, and resolve those that it replaces or makes up for."""
+    """Alert of what a run could not read, and resolve earlier alerts that this run replaces or settles."""
     for subject in await books.alerted_before(session, run.provider, INCOMPLETE, but=run.id):
         await alert.resolve(session, f"{INCOMPLETE}:{subject}", PRINCIPAL)
     if has_gap:
@@ -367,7 +368,7 @@ async def _close(session: AsyncSession, rows: Iterable[ReconciliationDiscrepancy
 
 
 def unread_story(parts: Sequence[UnreadPart]) -> str | None:
-    """Say what could not be read and why; None where everything was."""
+    """Say what could not be read and why; None if everything was read."""
     if not parts:
         return None
     named = ", ".join(f"{part.subject} ({part.why.rstrip('.')})" for part in parts[:MAX_NAMED])
@@ -376,5 +377,5 @@ def unread_story(parts: Sequence[UnreadPart]) -> str | None:
 
 
 def failed_key(run_id: str) -> str:
-    """Name the alert of a run that failed; it closes when a later run covers its window."""
+    """Return the alert key of a failed run; the alert is resolved when a later run covers its window."""
     return f"reconciliation.failed:{run_id}"

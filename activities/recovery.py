@@ -1,4 +1,4 @@
-"""Takes back what creators earned from payments that were taken back: from earnings, then at the provider."""
+"""Recovers what creators earned from payments that were refunded or charged back, first from earnings, then payouts."""
 
 from datetime import UTC, datetime
 
@@ -23,24 +23,24 @@ log = structlog.get_logger("bursar.recovery")
 
 
 class NotSetUp(RuntimeError):
-    """This worker has nobody who pays out."""
+    """No payout provider is set up on this worker."""
 
 
 class RecoveryActivities:
-    """The effects of `EarningsRecoveryWorkflow` on the books and at the provider."""
+    """The activities of `EarningsRecoveryWorkflow`."""
 
     def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold_back: HoldBack) -> None:
-        """Take the database, as the platform, who pays out, and how long creators answer for what they earned."""
+        """Take the database, as the platform, the payout provider, and for how long earnings can be recovered."""
         self._database = database
         self._payouts = payouts
         self._hold_back = hold_back
 
     @activity.defn(name="recover_earnings")
     async def recover(self, message: RecoveryPage) -> Recovered:
-        """Take back what creators earned from payments that are lost; the next page of them.
+        """Recover earnings from the next page of lost payments.
 
         Effect: for each use one transfer `earnings.recovered`, a share, and reversals to be made; for each organization
-            an alert and a mail of what was taken together. One that fails keeps no other: the next run tries it again.
+            one alert and one mail of the total. One that fails does not stop the others: the next run retries it.
         Idempotent by: one share for each recovery and use, and its transfer's key.
         Fails with: nothing that is final.
         """
@@ -69,17 +69,17 @@ class RecoveryActivities:
                 kind="earnings.not_recovered",
                 subject=subject,
                 detail=f"Earnings cannot be taken back for {subject}: {why}",
-                # Resolved without a cure, it is told of again in another month.
+                # If it is resolved but not fixed, it fires again a month later.
                 key=f"earnings.not_recovered:{subject}:{datetime.now(UTC):%Y-%m}",
             )
 
     @activity.defn(name="reverse_transfers")
     async def reverse(self, message: RecoveryPage) -> Recovered:
-        """Take back what has left in payouts; the next page of reversals that are due.
+        """Reverse payouts; the next page of due reversals.
 
-        Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that stays. One
-            that fails keeps no other: it is looked for again later, and an operator is alerted.
-        Idempotent by: the provider's key and our id on the reversal, which is looked for before each try; the row.
+        Effect: one reversal at the provider for each, and the transfer `payout.reversed`; or a debt that remains. One
+            that fails does not stop the others: it is looked up again later, and an operator is alerted.
+        Idempotent by: the provider's key and our id on the reversal, which is looked up before each attempt; the row.
         Fails with: an outage of the provider, which is retried.
         """
         async with self._database.platform() as session:
@@ -137,9 +137,9 @@ class RecoveryActivities:
             return await provider.find_reversal(transfer_ref, reversal_id=row.id)
         except ProviderRefused as refused:
             if row.tries == 1:
-                # By these books nothing was asked for before. Only restored ones may have forgotten it.
+                # By the books this is the first request; only restored books may lack an earlier one.
                 return None
             if refused.code in ABOUT_US:
                 raise
-            # A look that is refused says nothing of what an earlier try has made.
+            # A refused lookup says nothing about an earlier attempt.
             raise OutcomeUnknown(refused.detail, code=refused.code) from refused

@@ -17,7 +17,7 @@ log = structlog.get_logger("bursar.referral")
 
 
 class ReferralActivities:
-    """The sweep's effects on the books."""
+    """The activity of `ReferralRewardsWorkflow`."""
 
     def __init__(
         self,
@@ -28,20 +28,20 @@ class ReferralActivities:
         window: timedelta,
         exempt: tuple[str, ...] = (),
     ) -> None:
-        """Take the database, as the platform, what is granted, and for how long banks take payments back.
+        """Take the database, as the platform, the rewards, and for how long payments can be charged back.
 
-        `exempt` are those who register organizations for many others.
+        `exempt` are principals that register organizations on behalf of others.
         """
         self._database, self._rewards, self._price = database, rewards, price
         self._window, self._exempt = window, exempt
 
     @activity.defn
     async def look_at_referrals(self, message: LookAtReferrals) -> LookedAtReferrals:
-        """Decide on the next page of referrals, each in a transaction of its own.
+        """Decide the next page of referrals, each in its own transaction.
 
-        Effect: for each that is rewarded two grants, and for each that is taken back a transfer and an alert a side.
+        Effect: two grants for each rewarded referral; a transfer and an alert for each side of a clawed back one.
         Idempotent by: the referral's status under its lock, and the keys of grants and transfers.
-        Fails with: nothing that is final. One that meets an error is due still, and stops no other.
+        Fails with: nothing that is final. One that fails stays due, and does not stop the others.
         """
         async with self._database.platform() as session:
             found = await referral.due(session, now=message.now, after=message.after, limit=message.limit)

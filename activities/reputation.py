@@ -1,4 +1,4 @@
-"""Takes the night of every score."""
+"""Decays reputation scores every night."""
 
 from datetime import date, timedelta
 
@@ -24,27 +24,27 @@ from runtime.database import Database, driver_connection
 from services.alert_evaluation import raise_built_in
 from services.reputation import judge_traits, refresh
 
-#: A night is taken this long after its date began, when no event of the day before is under way any more.
+#: Decay for a date starts this long after midnight, when no event of the previous day is in flight any more.
 SETTLED = timedelta(minutes=10)
-#: How far ahead months of the history are made.
+#: How far ahead monthly tables of the history are created.
 AHEAD = timedelta(days=31)
-#: How many clients one transaction takes.
+#: How many clients one transaction handles.
 CLIENTS = 5_000
 SUDDEN = REPUTATION_ANOMALY
 
 
 class ReputationActivities:
-    """The effects of a night. Each agent has it once for a date, however often its page is taken."""
+    """The activities of `ReputationDecayWorkflow`. Each agent decays once for a date, also if its page is repeated."""
 
     def __init__(self, database: Database, *, enabled: bool = True, rate_e4: int = RATE_E4) -> None:
-        """Take the database, whose platform's role writes scores; whether nights are taken, and what a night leaves."""
+        """Take the database, with the platform's role, whether scores decay, and the rate."""
         self._database = database
         self._enabled = enabled
         self._rate_e4 = rate_e4
 
     @activity.defn(name="plan_reputation_night")
     async def plan(self, message: PlanNight) -> PlannedNight:
-        """Say which night is due, and have the tables of its month.
+        """Return the date that is due, and create the tables of its month.
 
         Effect: the tables of the history's next months.
         Idempotent by: the month.
@@ -64,10 +64,10 @@ class ReputationActivities:
 
     @activity.defn(name="change_reputation_rate")
     async def change_rate(self, message: ChangeRate) -> ChangedRate:
-        """Write what rows hold anew under the rate that held, then have the one that is set hold.
+        """Bring all rows up to date at the old rate, then switch to the configured rate.
 
         Effect: the rows of agents and clients, page by page, and the powers of the rate.
-        Idempotent by: the date of each row, which is that of its last night afterwards.
+        Idempotent by: the date of each row, which is then that of its last night.
         Fails with: nothing that is final.
         """
         after: str | None = ""
@@ -83,7 +83,7 @@ class ReputationActivities:
 
     @activity.defn(name="take_reputation_night")
     async def take(self, message: TakeNight) -> TookNight:
-        """Take the night for the next agents, a transaction for each page.
+        """Decay the next agents, one transaction for each page.
 
         Effect: rows as of the date, a row of history for each agent that changed, an alert for sudden changes.
         Idempotent by: the agent and the date.
@@ -111,11 +111,11 @@ class ReputationActivities:
 
     @activity.defn(name="conclude_reputation_night")
     async def conclude(self, message: ConcludeNight) -> ReputationNightResult:
-        """Make stale scores again, take the night of clients, close priors, count ranks, and say what the night did.
+        """Recompute stale scores, decay clients, close priors, count ranks, and report.
 
         Effect: the clients' rows as of the date, the row of priors, and the counts of peers; alerts of organizations
-            that were found to be related, and the end of those of earlier nights about scores.
-        Idempotent by: the client and the date; the date; the counts are made anew.
+            that were found to be related; earlier nights' alerts about scores are resolved.
+        Idempotent by: the client and the date; the date; the counts are computed again.
         Fails with: nothing that is final.
         """
         await judge_traits(self._database)

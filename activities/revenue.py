@@ -1,4 +1,4 @@
-"""Books what the uses of lots of credits cost."""
+"""Recognises revenue from the uses of credit lots."""
 
 from datetime import timedelta
 
@@ -10,22 +10,22 @@ from runtime.database import Database, driver_connection
 
 
 class RevenueActivities:
-    """The batch's effect on the books."""
+    """The activity of `RevenueRecognitionWorkflow`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role books between the platform's own accounts."""
+        """Take the database, with the platform's role, which books between the platform's own accounts."""
         self._database = database
 
     @activity.defn
     async def recognise_revenue(self, message: RecogniseRevenue) -> RecognisedRevenue:
-        """Book the next page of what was used, expired, earned or came back.
+        """Book the next page of uses, expiries, earnings and returns.
 
         Effect: one transfer `revenue.recognised` for each day of the page's uses, out of deferred revenue.
-        Idempotent by: the place in the books, which moves on in the transaction of the transfers.
+        Idempotent by: the cursor in the books, which advances in the transaction of the transfers.
         Fails with: nothing that is final.
         """
         settle = timedelta(seconds=message.settle_seconds)
-        # Marked by a transaction of its own, so that what came before it can be booked by the next one.
+        # Marked in its own transaction, so that the next one can book everything before the mark.
         async with self._database.platform() as session:
             await Revenue(await driver_connection(session)).mark(settle=settle)
         async with self._database.platform() as session:

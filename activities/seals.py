@@ -1,4 +1,4 @@
-"""Declines what reached a run in the name of somebody whom nothing but the message itself names."""
+"""Declines unsealed commands: those whose sender only the message itself names."""
 
 from typing import Literal
 
@@ -6,20 +6,20 @@ from contracts.escrow import Declined
 from domain.access import Actor
 
 Kind = Literal["alert", "escrow", "invoice", "payment", "payout", "subscription", "webhook_endpoint"]
-#: The note of a signal that was refused, which changes nothing.
+#: The event that records a refused signal, which changes nothing.
 REFUSED = "command_refused"
 
 
 class Seals:
-    """Whether commands have to be vouched for here. An activity asks, because no replay asks again."""
+    """Whether commands must be sealed. An activity checks it, because a replay must not check again."""
 
     def __init__(self, kind: Kind, *, required: bool) -> None:
-        """Take what the commands are given to, and whether an unsealed one is declined."""
+        """Take what the commands are for, and whether unsealed ones are declined."""
         self._kind = kind
         self._required = required
 
     def declined(self, actor: Actor | None) -> Declined | None:
-        """Return why nothing is done for the actor; None when something is, as for a run's own steps."""
+        """Return why the actor's command is declined; None if it is not, as for a run's own steps."""
         if not self._required or actor is None or not actor.claimed:
             return None
         return Declined(

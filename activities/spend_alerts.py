@@ -1,4 +1,4 @@
-"""Raises alerts about what is spent."""
+"""Raises alerts about spending."""
 
 from temporalio import activity
 
@@ -13,24 +13,24 @@ from services.alert_evaluation import BY
 
 
 class SpendAlertActivities:
-    """The sweep's effect: alerts that organizations and operators read."""
+    """The activity of `SpendAlertsWorkflow`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role raises alerts."""
+        """Take the database, with the platform's role."""
         self._database = database
 
     @activity.defn
     async def raise_spend_alerts(self, message: RaiseSpendAlerts) -> RaisedSpendAlerts:
-        """Raise what is due and was not raised.
+        """Raise the alerts that are due.
 
-        Effect: one alert for each threshold, burst and refusal in its window, resolved when the window is over; a mail
-            to the billing contacts, at most one a day for each control, where a limit is nearly reached.
+        Effect: one alert for each threshold, burst and refusal in its window, resolved when the window ends; a mail to
+            the billing contacts, at most one a day for each control, if a limit is nearly reached.
         Idempotent by: the alert's key, which names the window.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             found = await spend_alert.due(session, message.now)
-            # A control that is being changed is left to the next run: its own events take numbers meanwhile.
+            # A control that is being changed is left to the next run, because its own events take numbers meanwhile.
             told = {each.control_id for each in found if is_told(each) and each.control_id is not None}
             held = await spend_control.lock(session, told)
             found = [each for each in found if not is_told(each) or each.control_id in held]
@@ -55,7 +55,7 @@ class SpendAlertActivities:
                     control = subject_of(happened)
                     await mail.queue(
                         session,
-                        # Windows may be hours: whoever is told once a day has been told.
+                        # Windows can be hours: one mail a day is enough.
                         key=f"spend:{control}:near:{message.now:%Y-%m-%d}",
                         org_id=happened.org_id,
                         kind=MailKind.SPEND_LIMIT_NEAR,

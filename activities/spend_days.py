@@ -1,4 +1,4 @@
-"""Adds up what was spent on days that are over."""
+"""Totals the spends of past days."""
 
 from datetime import timedelta
 
@@ -8,23 +8,23 @@ from contracts.spend_days import RolledUpSpends, RollUpSpends
 from repositories import spend_day
 from runtime.database import Database
 
-#: How far back days are added up: the longest term of a summary, and some days.
+#: How far back days are totalled: the longest period of a summary, and some days.
 BACK = timedelta(days=100)
 
 
 class SpendDayActivities:
-    """The sweep's effect."""
+    """The activity of `SpendDaysWorkflow`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role sees the spends of every organization."""
+        """Take the database, with the platform's role, which sees the spends of every organization."""
         self._database = database
 
     @activity.defn
     async def roll_up_spends(self, message: RollUpSpends) -> RolledUpSpends:
-        """Add days up.
+        """Total days.
 
-        Effect: the rows of each day, in the place of those that it had.
-        Idempotent by: the organization and the day, with how many spends it had.
+        Effect: the rows of each day, replacing earlier ones.
+        Idempotent by: the organization and the day, with its number of spends.
         Fails with: nothing that is final.
         """
         today = message.now.date()

@@ -18,20 +18,20 @@ log = structlog.get_logger("bursar.statement")
 
 
 class StatementActivities:
-    """The pages of the batch."""
+    """The activity of `CreatorStatementsWorkflow`."""
 
     def __init__(self, database: Database, entities: LegalEntities) -> None:
-        """Take the database, as the platform, and who issues statements."""
+        """Take the database, as the platform, and the issuer of statements."""
         self._database, self._entities = database, entities
 
     @activity.defn
     async def make_statements(self, message: MakeStatements) -> MadeStatements:
         """Make the statements of the next page of organizations, each in a transaction of its own.
 
-        Effect: for each its statements of the month with their numbers, and a mail; an alert where they cannot be made.
+        Effect: for each its numbered statements of the month, and a mail; an alert if they cannot be made.
         Idempotent by: organization, month and currency of a statement, and the mail's key.
-        Fails with: nothing that is final. One that meets an error is due still, and stops no other. Where nobody said
-            who issues statements, none are made.
+        Fails with: nothing that is final. One that fails stays due, and does not stop the others. Without an issuer in
+            the settings none are made.
         """
         if self._entities.usual.seller is None and not self._entities.others:
             return MadeStatements(found=0, last=message.after)

@@ -1,4 +1,4 @@
-"""Writes a subscription's events into the books, and asks its provider."""
+"""Writes a subscription's events, and calls its provider."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -46,15 +46,15 @@ from runtime.database import Database
 from services.outside_tax import OutsideTaxes
 from services.subscription import NO_ANSWERS, tax_answers, write
 
-#: How long an outside tax service has for an answer: less than an attempt may take.
+#: The timeout of an outside tax service: shorter than that of an attempt.
 TAX_TIMEOUT = timedelta(seconds=8)
-#: How long the server is waited for that is to start the run of a payment.
+#: The timeout for starting a payment's run.
 START_TIMEOUT = timedelta(seconds=2)
 _CARD_USED = Declined(code=TRIAL_USED, detail="This card has had a trial.")
 
 
 class SubscriptionActivities:
-    """The effects of `SubscriptionWorkflow`."""
+    """The activities of `SubscriptionWorkflow`."""
 
     def __init__(
         self,
@@ -68,11 +68,10 @@ class SubscriptionActivities:
         dunned_on: Sequence[int] = DAYS,
         taxes: TaxService | None = None,
     ) -> None:
-        """Take the database, the client to Temporal, who collects here, the plans, how invoices are made and dunned.
+        """Take the database, the Temporal client, the provider, the plans, and how invoices are made and dunned.
 
-        `taxes` decides taxes in place of the rates that are kept: while it has no answer for a bill, nothing of the
-        bill's event is written. With `sealed_signals` nothing is written for a sender whom nobody but the message
-        itself names.
+        `taxes` decides taxes instead of the stored rates: until it answers for a bill, the bill's event is not written.
+        With `sealed_signals`, unsealed commands of people are declined.
         """
         self._database = database
         self._client = client
@@ -85,16 +84,16 @@ class SubscriptionActivities:
 
     @activity.defn(name="record_subscription")
     async def record(self, message: RecordSubscription) -> RecordedSubscription:
-        """Write one event, or report what the books hold instead.
+        """Write one event, or return the state that the books hold instead.
 
         Effect: the subscription's row, a row of its timeline, an invoice for each bill that was paid or is requested on
-            net terms, a mirrored payment for each that was paid, credits, the organization's tier; and the provider's
-            events that are thereby handled. Then the runs of those payments begin; what is missed there the sweep of
-            payments starts, and that of invoices begins to dun.
+            net terms, a mirrored payment for each that was paid, credits, the organization's tier; the provider's
+            events marked as handled. Then the runs of those payments start; the payment sweep starts one that is
+            missed, and the invoice sweep starts dunning.
         Idempotent by: the event's number and its command, both unique within the subscription, under the row's lock; a
             bill by the provider's id of it, credits by their key.
-        Fails with: nothing that is final. What the books do not take is tried again, and so is what an outside tax
-            service has no answer for; an operator is alerted of what it refuses.
+        Fails with: nothing that is final. An event that the books refuse, or that an outside tax service has no answer
+            for, is retried; an operator is alerted of refusals.
         """
         require_local()
         after = message.subscription
@@ -142,7 +141,7 @@ class SubscriptionActivities:
 
     @activity.defn(name="load_subscription")
     async def load(self, message: LoadSubscription) -> Subscription:
-        """Return the state that the books hold, for a run that starts again.
+        """Return the state that the books hold, for a run that resumes.
 
         Effect: none.
         Idempotent by: reading only.
@@ -158,11 +157,11 @@ class SubscriptionActivities:
 
     @activity.defn(name="order_of_subscription")
     async def order(self, message: SubscriptionRequest) -> SubscriptionResponse:
-        """Have the provider do what was ordered; a new subscription is looked for there first.
+        """Send the request to the provider; a new subscription is looked up there first.
 
         Effect: one change there.
-        Idempotent by: the key, for as long as the provider remembers it; a subscription by our id on it, a change by
-            the price that it leads to.
+        Idempotent by: the key, as long as the provider remembers it; a subscription by our id on it, a change by its
+            new price.
         Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
         try:
@@ -174,10 +173,10 @@ class SubscriptionActivities:
 
     @activity.defn(name="look_at_subscription")
     async def look(self, message: SubscriptionRequest) -> SubscriptionResponse:
-        """Ask the provider how the subscription stands there.
+        """Read the subscription at the provider.
 
-        Effect: none, but that a page is closed where the subscription is to end.
-        Idempotent by: reading only; a page that is closed stays so.
+        Effect: none, except that the hosted page is closed if the subscription is to end.
+        Idempotent by: reading only; a closed page stays closed.
         Fails with: ProviderUnavailable, which is retried.
         """
         provider, asked = self._named(), message.subscription
@@ -195,10 +194,10 @@ class SubscriptionActivities:
 
     @activity.defn(name="end_given_up_subscription")
     async def end_given_up(self, message: SubscriptionRequest) -> None:
-        """End what the provider made although an operator gave it up, and tell operators what it charged.
+        """Cancel a subscription that the provider created although an operator gave it up, and alert of its charges.
 
         Effect: the subscription ends there at once; an alert.
-        Idempotent by: our id on it, and what has ended there stays so; the alert by its key.
+        Idempotent by: our id on it, and that an ended one stays ended; the alert by its key.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         provider, asked = self._named(), message.subscription
@@ -210,7 +209,7 @@ class SubscriptionActivities:
             paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
             told = f"{found.ref} was made at the provider. It has ended there. Give back what it was paid: {paid}."
         except ProviderRefused as refusal:
-            # Asked again, it would refuse again, and the run would never end.
+            # A retry would be refused again, and the run would never end.
             told = f"the provider has news of it and refuses to end it: {refusal.detail} End it there, and give back."
         async with self._database.platform() as session:
             await alert.raise_alert(
@@ -223,7 +222,7 @@ class SubscriptionActivities:
             )
 
     async def _with_given_up(self, asked: Subscription, says: SubscriptionResponse) -> SubscriptionResponse:
-        """Add what the books have given up of a subscription on net terms."""
+        """Add the uncollectible invoices of a subscription on net terms."""
         if not asked.terms.net_days or says.snapshot is None:
             return says
         async with self._database.platform() as session:
@@ -234,7 +233,7 @@ class SubscriptionActivities:
         provider, asked, key = self._named(), message.subscription, message.key
         if asked.order is None or asked.order.kind not in MAKING:
             return SubscriptionResponse(snapshot=await self._changed(message))
-        # A run that was lost may have ordered it when the provider had already forgotten the key.
+        # A lost run may have requested it so long ago that the provider has forgotten the key.
         found = await provider.find(asked.customer, asked.subscription_id)
         if found is not None:
             return SubscriptionResponse(snapshot=found)
@@ -248,7 +247,7 @@ class SubscriptionActivities:
         order, change, ref = asked.order, asked.change, asked.ref
         assert order is not None
         assert ref is not None
-        # An upgrade that is not paid yet is what is billed there.
+        # An unpaid upgrade is already billed at the provider.
         drops = order.kind is OrderKind.RESUME and upgrading(asked) is None
         wanted = asked.terms if change is None or drops else change.terms
         price, quantity = wanted.price_id or "", wanted.quantity
@@ -280,7 +279,7 @@ class SubscriptionActivities:
 
     def _named(self) -> SubscriptionProvider:
         if self._provider is None:
-            # Its settings were taken away while subscriptions are under way. Somebody has to bring them back.
+            # The provider's settings were removed while subscriptions are open. An operator has to restore them.
             raise RuntimeError("Subscriptions are not configured in this worker.")
         return self._provider
 
@@ -319,9 +318,9 @@ def _outcome(message: RecordSubscription, event: str) -> Outcome:
 
 
 async def _refused_start(session: AsyncSession, after: Subscription) -> Declined | None:
-    """Return why a subscription is not begun: its organization was stopped meanwhile, or has another one.
+    """Return why a subscription is not begun: its organization was suspended or closed meanwhile, or has another one.
 
-    Two that begin at once wait for each other, and so does whoever stops the organization.
+    Two that begin concurrently wait for each other, and so does a suspension of the organization.
     """
     await organization.lock(session, after.org_id)
     try:
@@ -337,7 +336,7 @@ async def _refused_start(session: AsyncSession, after: Subscription) -> Declined
 
 
 async def _is_first_card(session: AsyncSession, held: Subscription | None, after: Subscription) -> bool:
-    """Tell whether a card that was entered on a page is noted for this trial; it is known only now."""
+    """Whether a card that was entered on a hosted page is recorded for this trial; it is known only now."""
     if held is None or held.trial_card is not None or after.trial_card is None:
         return True
     return await subscriptions.note_trial_card(session, after)

@@ -1,4 +1,4 @@
-"""Makes revenue of what was paid for subscriptions."""
+"""Recognises subscription revenue."""
 
 from temporalio import activity
 
@@ -8,18 +8,18 @@ from services import subscription
 
 
 class SubscriptionAccrualActivities:
-    """The batch's effect on the books."""
+    """The activity of `SubscriptionAccrualWorkflow`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role books between the platform's own accounts."""
+        """Take the database, with the platform's role, which books between the platform's own accounts."""
         self._database = database
 
     @activity.defn(name="accrue_subscriptions")
     async def accrue(self, message: AccrueSubscriptions) -> AccruedSubscriptions:
         """Book the next page of bills for the oldest day that is not booked.
 
-        Effect: one transfer `subscriptions.accrued` out of what is deferred.
-        Idempotent by: the day that each bill is booked for next, which moves on in the transaction of the transfer.
+        Effect: one transfer `subscriptions.accrued` out of deferred revenue.
+        Idempotent by: the next day of each bill, which advances in the transaction of the transfer.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:

@@ -1,6 +1,6 @@
-"""Gives a run to what has lost its own: a page of it at a time, from where the page before ended.
+"""Starts missing runs, a page at a time, from the cursor of the previous page.
 
-A run that lives is asked for nothing and gets no event: the server answers that it is there.
+An open run gets no event: the server answers that it is already started.
 """
 
 import asyncio
@@ -38,25 +38,25 @@ from repositories import alert, escrow, invoice_collection, payment, payout, pro
 from runtime import reach
 from runtime.database import Database
 
-#: In whose name runs are started.
+#: The principal that starts runs.
 ESCROWS, PAYMENTS, SUBSCRIPTIONS = "escrow-sweep", "payment-sweep", "subscription-sweep"
 
 Row = TypeVar("Row", EscrowRow, PaymentRow, PayoutRow, SubscriptionRow)
 
 
 class Sweeps:
-    """The pages of the sweeps. Each starts the runs that are not there, and says where the next page begins."""
+    """The pages of the sweeps. Each starts the missing runs, and returns the cursor of the next page."""
 
     def __init__(self, database: Database, client: Client) -> None:
-        """Take the database, and the client that starts runs."""
+        """Take the database and the Temporal client."""
         self._database = database
         self._client = client
 
     @activity.defn(name="start_missing_escrows")
     async def escrows(self, message: SweepPage) -> Swept:
-        """Start the runs of escrows that should have ended by themselves and have not.
+        """Start the runs of escrows with a passed deadline.
 
-        Effect: a run for each of the page that has none.
+        Effect: a run for each on the page that has none.
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
@@ -64,9 +64,9 @@ class Sweeps:
 
     @activity.defn(name="start_missing_payments")
     async def payments(self, message: SweepPage) -> Swept:
-        """Start the runs of payments that should have moved and have not.
+        """Start the runs of payments with an overdue step.
 
-        Effect: a run for each of the page that has none.
+        Effect: a run for each on the page that has none.
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
@@ -74,9 +74,9 @@ class Sweeps:
 
     @activity.defn(name="start_missing_payouts")
     async def payouts(self, message: SweepPage) -> Swept:
-        """Start the runs of payouts that should have moved and have not.
+        """Start the runs of payouts with an overdue step.
 
-        Effect: a run for each of the page that has none.
+        Effect: a run for each on the page that has none.
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
@@ -84,11 +84,11 @@ class Sweeps:
 
     @activity.defn(name="start_missing_invoices")
     async def invoices(self, message: SweepPage) -> Swept:
-        """Start the runs of invoices that should have been charged or dunned, and have those look that have changed.
+        """Start the runs of invoices with an overdue step, and signal those with an unseen change.
 
-        Effect: a run for each of the page that has none; a signal to each whose invoice or payment has changed without
-            its having seen that; an alert for each that has not moved for long.
-        Idempotent by: the run's id; a run that looks does what is due; the alert's key.
+        Effect: a run for each of the page that has none; a signal to each run that has not seen a change of its invoice
+            or payment; an alert for each that is stuck.
+        Idempotent by: the run's id; a signalled run does only what is due; the alert's key.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
@@ -110,9 +110,9 @@ class Sweeps:
 
     @activity.defn(name="start_missing_subscriptions")
     async def subscriptions(self, message: SweepPage) -> Swept:
-        """Start the runs of subscriptions that should have moved and have not.
+        """Start the runs of subscriptions with an overdue step.
 
-        Effect: a run for each of the page that has none.
+        Effect: a run for each on the page that has none.
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
@@ -120,9 +120,9 @@ class Sweeps:
 
     @activity.defn(name="start_missing_events")
     async def events(self, message: SweepPage) -> Swept:
-        """Start the runs of events of the inbox that are not handled.
+        """Start the runs of unhandled inbox events.
 
-        Effect: a run for each of the page that has none.
+        Effect: a run for each on the page that has none.
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
@@ -141,7 +141,7 @@ class Sweeps:
     async def _page(
         self, message: SweepPage, read: Callable[..., Awaitable[Sequence[Row]]], run_of: Callable[[Row], Run]
     ) -> Swept:
-        """Read a page of rows by id, and start the runs of it that are not there."""
+        """Read a page of rows by id, and start the missing runs."""
         async with self._database.platform() as session:
             rows = await read(session, before=message.before, after=message.after, limit=message.limit)
             runs, last = [run_of(row) for row in rows], rows[-1].id if rows else message.after
@@ -153,13 +153,13 @@ class Sweeps:
 
 
 def resumed_escrow(row: EscrowRow, by: str) -> Run:
-    """Return the run that goes on with an escrow from what the books hold; `by` is in whose name."""
+    """Return the run that resumes an escrow from the books; `by` is its actor."""
     actor, terms = Actor(principal=by, role=Role.OPERATOR), escrow.state_of(row).terms
     return escrow_run(EscrowInput(terms=terms, opened_by=actor, command_id=by, resume=True))
 
 
 def resumed_payout(row: PayoutRow) -> Run:
-    """Return the run that goes on with a payout from what the books hold."""
+    """Return the run that resumes a payout from the books."""
     return payout_run(PayoutInput(payout_id=row.id), payout.state_of(row))
 
 
@@ -176,12 +176,12 @@ async def _alert_stuck(session: AsyncSession, row: InvoiceCollectionRow) -> None
 
 
 def resumed_subscription(row: SubscriptionRow, by: str = SUBSCRIPTIONS) -> Run:
-    """Return the run that goes on with a subscription from what the books hold; `by` is in whose name."""
+    """Return the run that resumes a subscription from the books; `by` is its actor."""
     actor, held = Actor(principal=by, role=Role.OPERATOR), subscription.state_of(row)
     return subscription_run(SubscriptionInput(subscription=held, created_by=actor, command_id=by, resume=True))
 
 
 def resumed_payment(row: PaymentRow, by: str = PAYMENTS) -> Run:
-    """Return the run that goes on with a payment from what the books hold; `by` is in whose name."""
+    """Return the run that resumes a payment from the books; `by` is its actor."""
     actor, terms = Actor(principal=by, role=Role.OPERATOR), payment.state_of(row).terms
     return payment_run(PaymentInput(terms=terms, created_by=actor, command_id=by, resume=True))

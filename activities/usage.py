@@ -1,4 +1,4 @@
-"""Keeps a table for each month of usage events, and pulls events from a spend log."""
+"""Creates the monthly tables of usage events, and imports events from a spend log."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -39,16 +39,16 @@ from services.rating import Rates
 from services.usage import Outcome, Status, record
 from services.usage_judge import Delivery
 
-#: How far ahead months are made. One that is needed sooner is made by the request that needs it.
+#: How far ahead monthly tables are created. A request creates one that is needed earlier.
 AHEAD = timedelta(days=62)
-#: How much of a spend log is asked for at once; halved where that is more than the proxy counts.
+#: The window of a request to a spend log; halved if it holds more calls than the proxy counts.
 WINDOW, LEAST_WINDOW = timedelta(hours=6), timedelta(seconds=2)
-#: How long calls that could not be counted hold the cursor back, so that they are tried again.
+#: How long calls that could not be recorded hold the cursor back, so that they are retried.
 HELD = timedelta(days=2)
-#: Before anything was counted.
+#: Before the first call was recorded.
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 ACTOR = Actor(principal="usage-sync", role=Role.OPERATOR)
-#: What became of a call that cannot be stored even without what its caller says of it.
+#: The outcome of a call that cannot be stored even without its caller's own fields.
 UNSTORABLE = Outcome(status=Status.INVALID, error=InvalidEvent("The call contains a value that cannot be stored."))
 _REUSED = (
     "The spend log has another call under the id {id} of a call that was counted, so it is not counted. Give each call "
@@ -58,14 +58,14 @@ _REUSED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metering:
-    """What usage is pulled from and judged by.
+    """Where usage is imported from, and its rules.
 
     Attributes:
-        log: the spend log; None where none is set up.
-        rates: what usage is rated by.
-        late: how old an event may be.
-        credit: what a credit costs, which pays for what is charged.
-        paying: the actions whose spends pay for calls of the log, see `domain.usage.paid_call.paid`.
+        log: the spend log; None if none is set up.
+        rates: the rates of usage.
+        late: the maximum age of an event.
+        credit: the price of a credit.
+        paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.paid`.
     """
 
     log: SpendLog | None = None
@@ -76,19 +76,19 @@ class Metering:
 
 
 class UsageActivities:
-    """The effects of the jobs about usage."""
+    """The activities of the workflows on usage."""
 
     def __init__(self, database: Database, metering: Metering | None = None) -> None:
-        """Take the database, whose platform's role may record events and make months, and where usage comes from."""
+        """Take the database, with the platform's role, and where usage comes from."""
         self._database = database
         self._metering = metering or Metering()
 
     @activity.defn
     async def open_months(self, message: OpenMonths) -> OpenedMonths:
-        """Make the months from this one to those that follow soon.
+        """Create the tables of this month and the next ones.
 
-        Effect: a table for each of them.
-        Idempotent by: the month; one that is there stays as it is.
+        Effect: a table for each month.
+        Idempotent by: the month; an existing table is not changed.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
@@ -97,7 +97,7 @@ class UsageActivities:
 
     @activity.defn(name="plan_usage_sync")
     async def plan_sync(self, message: PlanSync) -> PlannedSync:
-        """Say where a sync begins and ends.
+        """Return where a sync begins and ends.
 
         Effect: none.
         Idempotent by: reading only.
@@ -114,11 +114,11 @@ class UsageActivities:
 
     @activity.defn(name="sync_usage_page")
     async def sync_page(self, message: ReadSyncPage) -> SyncedPage:
-        """Record the calls of a page, those of each organization in one transaction where its meters read few values.
+        """Record the calls of a page, in one transaction for each organization unless its meters read too many values.
 
-        Effect: an event for each call that has none. A value that cannot be stored keeps no other call from it.
+        Effect: an event for each call that has none. A value that cannot be stored does not stop other calls.
         Idempotent by: the call's id in the log.
-        Fails with: nothing that is final; a log that does not answer is asked again.
+        Fails with: nothing that is final; a log that does not answer is retried.
         """
         assert self._metering.log is not None
         page = message.page
@@ -140,17 +140,17 @@ class UsageActivities:
 
     @activity.defn(name="conclude_usage_sync")
     async def conclude_sync(self, message: ConcludeSync) -> None:
-        """Move the cursor to where the sync ended, or back to the first call that it could not count.
+        """Move the cursor to the end of the sync, or back to the first call that could not be recorded.
 
-        Effect: the cursor, and an alert for the day on which calls could not be counted.
-        Idempotent by: the sync; a cursor that a later one moved further stays, and an alert has its day as the key.
+        Effect: the cursor, and an alert for the day on which calls could not be recorded.
+        Idempotent by: the sync; a later cursor is kept, and an alert's key is its day.
         Fails with: nothing that is final.
         """
         sync = message.sync
         if sync.started is None or sync.until is None:
             return
         reached = sync.until if sync.refused_at is None else max(sync.refused_at, sync.until - HELD)
-        # Where it began as far back as calls are counted, what lies before its beginning is no gap any more.
+        # If the sync began at the earliest time that is recorded, earlier calls are no gap any more.
         since = sync.started if sync.started > sync.until - self._metering.late else EVER
         async with self._database.platform() as session:
             await usage.move_cursor(session, SOURCE, since=since, until=reached)
@@ -169,10 +169,10 @@ class UsageActivities:
     async def _record(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool = True
     ) -> list[Outcome] | None:
-        """Record calls of one organization; None where there is none of that id, or it is closed.
+        """Record calls of one organization; None if it does not exist or is closed.
 
-        Calls that its meters would read too many values of at once, or of which one cannot be stored, are recorded in
-        halves. The one that cannot be stored is counted without what its caller says of it.
+        If its meters would read too many values at once, or a call cannot be stored, the calls are recorded in halves.
+        A single call that cannot be stored is recorded without its caller's own fields.
         """
         try:
             return await self._record_at_once(org_id, rows, at, heard=heard)
@@ -190,7 +190,7 @@ class UsageActivities:
     async def _record_at_once(
         self, org_id: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, heard: bool
     ) -> list[Outcome] | None:
-        """Record calls of one organization in one transaction; None where there is none of that id, or it is closed."""
+        """Record calls of one organization in one transaction; None if it does not exist or is closed."""
         metering = self._metering
         delivery = Delivery(
             actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates, paying=metering.paying
@@ -202,9 +202,9 @@ class UsageActivities:
             done = await record(session, delivery, calls)
             uses = [use for call in calls if heard and (use := use_of(call)) is not None]
             if uses:
-                # The caller's word alone: one that is not sold, or not there, changes nothing of the call.
+                # The agent is only the caller's claim: one that does not exist, or is not for sale, is ignored.
                 await record(session, delivery, uses)
-            # What a caller says of a call must not keep it from being counted: then it is counted without.
+            # A caller's own fields must not stop a call from being recorded: it is recorded without them.
             refused = [place for place, outcome in enumerate(done) if heard and _is_refused(outcome)]
             bare = [event_of(rows[place], heard=False) for place in refused]
             for place, outcome in zip(refused, await record(session, delivery, bare) if bare else [], strict=True):
@@ -213,16 +213,16 @@ class UsageActivities:
 
 
 def _is_refused(outcome: Outcome) -> bool:
-    """Tell whether an event was refused by what it says: one that is known otherwise may be known without that."""
+    """Whether an event was refused for its caller's fields: a known call that differs may match without them."""
     return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend)
 
 
 async def _told(
     session: AsyncSession, org_id: str, calls: Sequence[Mapping[str, Any]], done: Sequence[Outcome]
 ) -> list[Outcome]:
-    """Return the outcomes of calls, of which those with known ids are duplicates, or other calls under a used id.
+    """Return the outcomes of calls; one with a known id is a duplicate, or a different call under a used id.
 
-    A call has one row. One that is known by more, or by less, was read by another release, and began at the same time.
+    A call has one row. A row with more or fewer fields and the same start time was recorded by another release.
     """
     told = list(done)
     began = {
@@ -246,10 +246,10 @@ def _window(since: datetime, end: datetime) -> SyncPage:
 
 
 def _following(page: SyncPage, end: datetime, found: SpendPage) -> SyncPage | None:
-    """Return the next page of a window, or the first of the next window; None at the end.
+    """Return the next page of a window, or the first page of the next window; None at the end.
 
-    A page begins with the second of the last call of the one before, so that no call is skipped where the proxy deletes
-    earlier ones meanwhile. Where more calls than a page began within a second, the next ones are found by their number.
+    A page begins with the second of the previous page's last call, so that no call is skipped if the proxy deletes
+    earlier ones meanwhile. If more calls than a page began within one second, the next ones are found by page number.
     """
     if found.is_last:
         return None if page.until >= end else _window(page.until, end)
@@ -260,7 +260,7 @@ def _following(page: SyncPage, end: datetime, found: SpendPage) -> SyncPage | No
 
 
 def _last_second(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """Return the second in which the last of the calls began; None where they are in another order, or do not say."""
+    """Return the second in which the last call began; None if the calls are in another order, or have no time."""
     times = [at for at in map(started_at, rows) if at is not None]
     if len(times) < len(rows) or not times or times != sorted(times):
         return None

@@ -9,17 +9,17 @@ from runtime.database import Database
 from services import usage_of_agents
 from services.usage_charge import charge_due
 
-#: How many uses of agents of one organization follow its other events.
+#: How many agent uses of one organization are charged after its other events.
 _USES = 50
 
 
 class UsageChargeActivities:
-    """The sweep's effect on the books."""
+    """The activity of `UsageChargesWorkflow`."""
 
     def __init__(self, database: Database, price: CreditPrice, *, pays_out_granted: bool = False) -> None:
-        """Take the database, whose platform's role charges every organization, and what a credit costs.
+        """Take the database, with the platform's role, which charges every organization, and the price of a credit.
 
-        `pays_out_granted` says whether creators take out what nobody has paid for.
+        `pays_out_granted`: whether earnings in granted credits can be paid out.
         """
         self._database = database
         self._price = price
@@ -27,11 +27,11 @@ class UsageChargeActivities:
 
     @activity.defn
     async def charge_usage(self, message: ChargeUsage) -> ChargedUsage:
-        """Charge events of one organization, and alert about those that have to wait.
+        """Charge events of one organization, and alert about events that have to wait.
 
-        Effect: a spend for each event, and an alert for each reason and day where events wait. Those that report uses
-            of agents follow, each in a transaction of its own, because it is a sale.
-        Idempotent by: the events, which are marked as charged in the transaction of their spends.
+        Effect: a spend for each event, and an alert for each reason and day on which events wait. Agent uses follow,
+            each in its own transaction, because each is a sale.
+        Idempotent by: the events, marked as charged in the transaction of their spends.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:

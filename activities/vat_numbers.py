@@ -1,4 +1,4 @@
-"""Asks a register again for VAT numbers that it has not confirmed, or not for a month."""
+"""Confirms VAT numbers at a register again that were never confirmed, or not for a month."""
 
 from temporalio import activity
 
@@ -11,19 +11,20 @@ from services import billing_profile
 
 
 class VatNumberActivities:
-    """The batch's effect on billing profiles. No transaction is open while the register is asked."""
+    """The activity of `VatConfirmationsWorkflow`. No transaction is open during a request to the register."""
 
     def __init__(self, database: Database, register: VatNumbers | None) -> None:
-        """Take the database, and the register; None where nobody confirms numbers."""
+        """Take the database and the register, None if there is none."""
         self._database, self._register = database, register
 
     @activity.defn
     async def confirm_vat_numbers(self, message: ConfirmVatNumbers) -> ConfirmedVatNumbers:
-        """Ask for numbers that are not confirmed, or not for a month, and write what the register says.
+        """Check numbers at the register, and record the results.
 
-        Effect: the reference of each that is in force; an alert for each that is not, whose reference is forgotten.
-        Idempotent by: the time of the confirmation, which is that of the run; the alert's key.
-        Fails with: nothing that is final; where the register does not answer, the next run asks again.
+        Effect: the confirmation's reference of each valid number; for each invalid one an alert, and its reference is
+            deleted.
+        Idempotent by: the time of the confirmation, which is the run's; the alert's key.
+        Fails with: nothing that is final; if the register does not answer, the next run retries.
         """
         if self._register is None:
             return ConfirmedVatNumbers(asked=0, confirmed=0, refused=0, last=message.after, done=True)

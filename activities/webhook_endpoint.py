@@ -1,4 +1,4 @@
-"""Writes an endpoint's events, sends it what is due, and tells idle endpoints that there is something to send."""
+"""Writes an endpoint's events, sends due deliveries, and signals idle endpoints that have new events."""
 
 import asyncio
 import json
@@ -69,22 +69,22 @@ from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services import mail, webhook_keys
 
-#: How many events are taken, and how many deliveries tried, at a time; and how many requests are under way at once.
+#: How many events are read and deliveries tried at a time, and how many requests are in flight.
 PAGE, AT_ONCE = 200, 8
-#: How long one drain goes on: then the run has its turn, and the slot goes to whoever waits for one.
+#: How long one drain lasts: then the run gets its turn, and another endpoint the slot.
 DRAINS_FOR = timedelta(seconds=20)
-#: How often what was answered is written, in seconds: a worker that dies sends as much of it again.
+#: How often responses are written, in seconds: a worker that dies sends that much again.
 WRITES_EVERY = 0.1
-#: How long the dispatcher waits between two looks, in seconds, and how many events it looks at in one.
+#: The dispatcher's pause between two reads, in seconds, and how many events it reads at once.
 LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
-#: How many alerts of full endpoints are looked at, to resolve them.
+#: How many alerts of full endpoints are read, to resolve them.
 FULL_AT_MOST = 1_000
-#: How many old answers are forgotten at a time.
+#: How many old responses are deleted at a time.
 FORGETS = 5_000
 
 
 def body_of(row: EventRow) -> bytes:
-    """Write an event as it is sent: as it is listed, and with the `timestamp` that Standard Webhooks recommends."""
+    """Serialise an event as the API lists it, with the `timestamp` that Standard Webhooks recommends."""
     at = rfc3339(row.at)
     document = {**row.document(), "at": at, "timestamp": at}
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
@@ -92,7 +92,7 @@ def body_of(row: EventRow) -> bytes:
 
 @dataclass
 class _Drain:
-    """One drain under way: its clock, what it signs with, and what has come of it so far."""
+    """The state of one drain: its clock, its signing secrets, and its results so far."""
 
     row: WebhookEndpointRow
     lease: str
@@ -102,15 +102,15 @@ class _Drain:
     began: int = field(default_factory=time.monotonic_ns)
     tried: int = 0
     delivered: int = 0
-    #: How many tries in a row the receiver has not answered.
+    #: How many tries in a row got no response.
     silent: int = 0
     give_up: GivenUp | None = None
-    #: Nothing more is sent: somebody else drains it, the books have another status, or it was told to end.
+    #: Nothing more is sent: another drain has it, its status has changed, or the drain was cancelled.
     stopped: bool = False
     _written: list[Tried] = field(default_factory=list)
 
     def now(self) -> datetime:
-        """By the run's clock, which is the one that the next tries are waited for by."""
+        """The time by the run's clock, which also times the retries."""
         return self.at + timedelta(microseconds=(time.monotonic_ns() - self.began) // 1_000)
 
     def has_to_end(self) -> bool:
@@ -123,7 +123,7 @@ class _Drain:
         )
 
     def note(self, due: Due, answer: Answer) -> bool:
-        """Take note of an answer; returns whether the next of its subject may be sent."""
+        """Record a response; returns whether the next delivery of its subject may be sent."""
         now, said = self.now(), verdict(answer)
         following = after_try(answer, tries=due.tries + 1, now=now, jitter=randbelow(JITTER + 1))
         self.pace = pace_after(self.pace, answer, now)
@@ -140,7 +140,7 @@ class _Drain:
         return following.status is not DeliveryStatus.PENDING
 
     def slow_if_silent(self) -> bool:
-        """Slow an endpoint that answered nothing of the little that it was sent; returns whether it was."""
+        """Slow down an endpoint that responded to none of a few tries; returns whether it was slowed."""
         was_silent = 0 < self.tried == self.silent < AT_ONCE
         if was_silent:
             self.pace = pace_after_silence(self.pace, self.now())
@@ -156,7 +156,7 @@ def _columns(pace: Pace) -> dict[str, object]:
 
 
 class WebhookEndpointActivities:
-    """The effects of `WebhookEndpointWorkflow` and of the dispatcher."""
+    """The activities of `WebhookEndpointWorkflow` and `WebhookDispatchWorkflow`."""
 
     def __init__(
         self,
@@ -168,14 +168,14 @@ class WebhookEndpointActivities:
         sealed_signals: bool = False,
         at_once: int = turns.AT_ONCE,
     ) -> None:
-        """Take the database, as the platform, the client that reaches runs, who sends, and what opens the secrets.
+        """Take the database, the Temporal client, the sender, and what decrypts the secrets.
 
         Args:
             database: of the platform.
-            client: to Temporal.
+            client: the Temporal client.
             sender: of webhooks.
-            sealer: of the secrets.
-            sealed_signals: whether commands that reach a run have to be sealed.
+            sealer: decrypts the signing secrets.
+            sealed_signals: whether operators' commands must be sealed.
             at_once: how many endpoints of one organization are drained at once.
         """
         self._database = database
@@ -189,9 +189,9 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="record_webhook_endpoint")
     async def record(self, message: RecordWebhookEndpoint) -> RecordedWebhookEndpoint:
-        """Write one event, or report what the books hold instead.
+        """Write one event, or return the state that the books hold instead.
 
-        Effect: the endpoint's row, a row of its timeline; a delivery that is left out; an alert and a mail where it is
+        Effect: the endpoint's row, a row of its timeline; a skipped delivery; an alert and a mail if the endpoint is
             given up.
         Idempotent by: the event's number and the command's id, both unique within the endpoint, under the row's lock.
         Fails with: nothing that is final.
@@ -227,7 +227,7 @@ class WebhookEndpointActivities:
         if not is_next(held, after.version, message.decided_from, after.endpoint_id):
             return RecordedWebhookEndpoint(applied=False, stored=held)
         if await endpoints.has_done(session, after.endpoint_id, message.command_id):
-            # Done so long ago that the state has forgotten; only the timeline has not.
+            # Done so long ago that it is no longer in the state, only in the timeline.
             remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
             return RecordedWebhookEndpoint(applied=False, stored=replace(held, receipts=remembered))
         if message.event == "skipped":
@@ -236,7 +236,7 @@ class WebhookEndpointActivities:
                 refusal = NotFound(f"{deliveries.MISSING} It must wait at this endpoint.")
                 return RecordedWebhookEndpoint(applied=False, declined=Declined.of(refusal))
         outcome = Outcome(endpoint=after, event=message.event, actor=message.actor, details=dict(message.details))
-        # As where its organization enables it: for how long it was held back says nothing of the receiver.
+        # As when its organization enables it: the time that it was paused says nothing about the receiver.
         afresh = _columns(Pace()) if message.event == "resumed" else {}
         await endpoints.write(session, outcome, command_id=message.command_id, at=message.at, **afresh)
         await self._tell(session, message)
@@ -283,11 +283,11 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="drain_webhook_endpoint")
     async def drain(self, message: DrainWebhookEndpoint) -> DrainedWebhookEndpoint:
-        """Take the endpoint's next events out of the outbox and send what is due, until nothing is.
+        """Read the endpoint's next events from the outbox and send due deliveries, until none is due.
 
-        Effect: requests to the receiver; what came of each is written soon after it was answered.
-        Idempotent by: nothing, which is what the receiver's check of the id is for: what was answered and not written
-            is sent again, and before anything that follows it.
+        Effect: requests to the receiver; each result is written soon after the response.
+        Idempotent by: nothing: the receiver must deduplicate by the id. A delivery whose result was not written is sent
+            again, before any that follow it.
         Fails with: an outage of the database, which is retried.
         """
         lease = new_id("lse")
@@ -315,14 +315,14 @@ class WebhookEndpointActivities:
             raise RuntimeError(f"The secrets of {row.id} cannot be opened: {refusal.detail}") from refusal
 
     async def _waits(self, message: DrainWebhookEndpoint) -> DrainedWebhookEndpoint:
-        """Give the slot back: as many of the organization's endpoints are sent to as may be."""
+        """Return the slot: the organization's limit of endpoints drained at once is reached."""
         async with self._database.platform() as session:
             row = await endpoints.get(session, message.endpoint_id)
             ordering = Ordering.SUBJECT if row is None else Ordering(row.ordering)
             left = await deliveries.left(session, message.endpoint_id, ordering)
         return DrainedWebhookEndpoint(
             next_at=message.at + turns.ASKS_EVERY,
-            # What the outbox has for it is not counted yet.
+            # Its events in the outbox are not counted yet.
             waiting=max(left.waiting, 1),
             since=left.since,
             why="Other endpoints of the organization have their turn.",
@@ -330,10 +330,10 @@ class WebhookEndpointActivities:
         )
 
     async def _next(self, drain: _Drain) -> tuple[list[Due], bool]:
-        """Take a page of events, and return what is due; and whether the outbox may have more."""
+        """Read a page of events; returns the due deliveries, and whether the outbox may have more."""
         row, now = drain.row, drain.now()
         async with self._database.platform() as session:
-            # What was answered to whoever changed the endpoint holds for all events after it.
+            # A change of the endpoint applies to all events after its response.
             changed = await endpoints.settings_now(session, row.id)
             row.types, row.ordering = changed.types, changed.ordering
             place, has_more = event.Position(row.read_in, row.read_id), False
@@ -345,7 +345,7 @@ class WebhookEndpointActivities:
                 )
             kept = await endpoints.held(session, row.id, drain.lease, read_in=place.written_in, read_id=place.id)
             if kept is None:
-                # What was inserted is what whoever drains it now inserts as well.
+                # The drain that has it now inserts the same rows.
                 drain.stopped = True
                 return [], False
             self._adopt(drain, kept)
@@ -355,7 +355,7 @@ class WebhookEndpointActivities:
             return await deliveries.due(session, row.id, ordering, now=now, limit=limit), has_more
 
     async def _alert_of_full(self, session: AsyncSession, row: WebhookEndpointRow) -> None:
-        """Alert once that an endpoint is full; the alert is resolved when half as many webhooks wait."""
+        """Alert once that an endpoint's queue is full; the alert is resolved when half as many webhooks wait."""
         if await alert.is_unresolved(session, FULL_ALERT, row.id):
             return
         await alert.raise_alert(
@@ -365,13 +365,13 @@ class WebhookEndpointActivities:
             detail=f"{MOST_PENDING:,} webhooks wait at {row.id}, so later events stay in the outbox, those of subjects "
             "whose webhooks are taken as well. Mend the receiver, or skip what it will never take.",
             org_id=row.org_id,
-            # At this place it stands still.
+            # The cursor stays here.
             key=f"{FULL_ALERT}:{row.id}:{row.read_in}:{row.read_id}",
             shared=True,
         )
 
     async def _send_all(self, drain: _Drain, due: Sequence[Due]) -> None:
-        """Send what is due, so many at once; of a subject one after the other."""
+        """Send due deliveries, a limited number concurrently; those of one subject in order."""
         free = asyncio.Semaphore(AT_ONCE)
         ordered = drain.row.ordering == Ordering.SUBJECT.value
 
@@ -404,7 +404,7 @@ class WebhookEndpointActivities:
         return await self._sender.send(outgoing, now=datetime.now(UTC))
 
     async def _write_tried(self, drain: _Drain) -> None:
-        """Write all that was answered since the last time, in one transaction."""
+        """Write all results since the last time, in one transaction."""
         tried = drain.to_write()
         if not tried:
             return
@@ -420,7 +420,7 @@ class WebhookEndpointActivities:
                 self._adopt(drain, row)
 
     def _adopt(self, drain: _Drain, row: WebhookEndpointRow) -> None:
-        """Send what follows to where the endpoint is now, signed by what it has now: an address may have been left."""
+        """Use the endpoint's present address and secrets from now on: it may have been changed."""
         drain.row.url = row.url
         if row.secret != drain.row.secret:
             drain.row.secret, drain.keys = row.secret, self._keys(row)
@@ -430,7 +430,7 @@ class WebhookEndpointActivities:
             drain.stopped |= await endpoints.held(session, drain.row.id, drain.lease, **_columns(drain.pace)) is None
 
     async def _end(self, drain: _Drain) -> DrainedWebhookEndpoint:
-        """Say what is left; an event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""
+        """Return what is left. An event that came meanwhile is seen here, or by the dispatcher, which finds it idle."""
         row = drain.row
         place = event.Position(row.read_in, row.read_id)
         slow_until = drain.pace.slow_until
@@ -438,10 +438,10 @@ class WebhookEndpointActivities:
             slow_until = None
         async with self._database.platform() as session:
             left = await deliveries.left(session, row.id, Ordering(row.ordering))
-            # While it is slowed nothing is taken for it either, so there may be something that no delivery shows.
+            # While it is slowed its events are not read either, so events may wait without a delivery.
             next_at = slow_until if left.next_at is None else max(left.next_at, slow_until or left.next_at)
-            # A delivery fails for good sooner than an endpoint is given up. Once nothing waits, what is not taken yet
-            # included, a later failure has nothing to do with those before.
+            # A delivery fails finally sooner than an endpoint is given up. Once nothing waits, in the outbox either,
+            # later failures are unrelated to earlier ones.
             is_over = drain.pace.failing_since is not None and drain.give_up is None and not left.waiting
             if is_over and not await deliveries.is_behind(session, row, place):
                 following = await endpoints.end(session, row.id, drain.lease, wakes_at=next_at, failing_since=None)
@@ -470,12 +470,12 @@ class WebhookEndpointActivities:
 
     @activity.defn(name="dispatch_webhooks")
     async def dispatch(self, message: DispatchWebhooks) -> DispatchedWebhooks:
-        """Look at the head of the outbox every second, and tell the idle endpoints that want what is new.
+        """Read the head of the outbox every second, and signal idle endpoints that subscribe to the new events.
 
-        It begins with those that are behind: told by a dispatcher that died, or drained by a run that was lost.
+        It begins with endpoints that are behind, because a dispatcher died or a run was lost.
 
-        Effect: signals to runs, which are started where they are missing. Alerts of full endpoints are resolved.
-        Idempotent by: being told twice makes a run look twice.
+        Effect: signals to runs, which are started if missing. Alerts of full endpoints are resolved.
+        Idempotent by: its nature: a run that is signalled twice looks twice.
         Fails with: an outage of the database or of Temporal, which is retried.
         """
         until = time.monotonic() + message.seconds
@@ -498,7 +498,7 @@ class WebhookEndpointActivities:
                     place = news.head
                     told += len(news.endpoints)
                     await self._tell_runs(news.endpoints)
-                # Behind a flood of one organization the others do not wait for another second with each page.
+                # No pause after a full page, so that one organization's flood does not delay the others.
                 if not news.is_full:
                     await asyncio.sleep(LOOKS_EVERY)
         return DispatchedWebhooks(looks=looks, told=told, found_behind=len(behind), forgotten=forgotten)
