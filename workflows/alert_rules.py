@@ -33,13 +33,13 @@ class AlertRulesWorkflow:
             await workflow.execute_local_activity_method(
                 AlertRuleActivities.look_at_alert_rules,
                 LookAtAlertRules(now=start.now, limit=BATCH, built_in=True),
-                **local_activity("look at built-in rules", timeout=WITHIN),
+                **local_activity("evaluate built-in rules", timeout=WITHIN),
             )
         done = await through_transactions(
             start,
             AlertRuleActivities.look_at_alert_rules,
             lambda at: LookAtAlertRules(now=at.now, limit=at.limit),
-            lambda at: f"look at rules due at {at.now:%H:%M:%S}",
+            lambda at: f"evaluate rules due at {at.now:%H:%M:%S}",
             within=WITHIN,
         )
         workflow.set_current_details(f"Rules looked at that were due at {done.now:%H:%M:%S} UTC: {done.count}")

@@ -45,7 +45,7 @@ class AutoTopUpWorkflow:
                 return AutoTopUpResult(outcome=settled.outcome, payment_id=settled.payment_id, why=settled.why)
             if workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(start)
-            await workflow.sleep(pause, summary=f"the payment is {settled.status or 'not made'}: look again")
+            await workflow.sleep(pause, summary=f"the payment is {settled.status or 'not made'}: check again")
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _order(self, start: AutoTopUpInput) -> OrderedAutoTopUp:
@@ -58,18 +58,18 @@ class AutoTopUpWorkflow:
         return await workflow.execute_local_activity_method(
             AutoTopUpActivities.settle,
             SettleAutoTopUp(org_id=start.org_id, number=start.number, refused=ordered.refused),
-            **local_activity("write what became of it"),
+            **local_activity("record the outcome"),
         )
 
     def _show(self, start: AutoTopUpInput, settled: SettledAutoTopUp) -> None:
-        payment = "nobody was asked to pay"
+        payment = "no payment was made"
         if settled.payment_id is not None:
             payment = f"payment `{settled.payment_id}`: {settled.status or 'not made yet'}"
         lines = [f"**{settled.outcome}** · {_what(start)}", "", f"- {payment}"]
         if settled.why:
             lines.append(f"- {as_markdown(settled.why)}")
         if settled.outcome == Crossing.DECLINED:
-            lines.append("- the automatic top-up is switched off until somebody sets it anew")
+            lines.append("- the automatic top-up is switched off until it is set again")
         workflow.set_current_details("\n".join(lines))
 
 

@@ -38,13 +38,13 @@ class AutoTopUpSweepWorkflow:
             self._show(sweep, done.found)
             if sweep.looks >= sweep.most:
                 return sweep
-            await workflow.sleep(EVERY, summary="until the next look")
+            await workflow.sleep(EVERY, summary="until the next check")
 
     async def _page(self, sweep: AutoTopUpSweep) -> FallsPage:
         falls = await workflow.execute_local_activity_method(
             AutoTopUpActivities.look,
             LookForFalls(now=workflow.now(), after=sweep.after, limit=sweep.limit, everything=sweep.looks == 0),
-            **local_activity("look for balances below their threshold", timeout=timedelta(seconds=30)),
+            **local_activity("find balances below their threshold", timeout=timedelta(seconds=30)),
         )
         if not falls.open:
             return FallsPage(falls=falls, started=0)
@@ -57,7 +57,7 @@ class AutoTopUpSweepWorkflow:
 
     def _show(self, sweep: AutoTopUpSweep, organizations: int) -> None:
         workflow.set_current_details(
-            f"Looked {sweep.looks} times at {organizations} organizations with an automatic top-up\n\n"
+            f"Checked {sweep.looks} times; organizations with an automatic top-up: {organizations}\n\n"
             f"- balances that fell below their threshold: {sweep.noted}\n"
             f"- not topped up, because of the monthly cap: {sweep.capped}\n"
             f"- top-ups started: {sweep.started}"

@@ -61,7 +61,7 @@ async def run(errand: Errand[P, Q, A], *, perhaps_made: bool, wanted: Callable[[
     is no longer wanted: then the result of the lookup is returned.
     """
     if perhaps_made:
-        found = await ask(errand.find, errand.message, "look for it at the provider")
+        found = await ask(errand.find, errand.message, "look it up at the provider")
         if found is None or not found.missing or not wanted():
             return found
     return await ask(errand.make, errand.message, errand.summary)

@@ -89,7 +89,7 @@ class EscalationWorkflow:
         seen = await workflow.execute_local_activity_method(
             EscalationActivities.look,
             LookAtAlert(alert_id=self._start.alert_id),
-            **local_activity("look whether somebody has answered"),
+            **local_activity("read whether the alert was answered"),
         )
         self._case = seen.case
         self._show()

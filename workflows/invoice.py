@@ -173,7 +173,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     async def _decided(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
         """Decide a command on the invoice as it is now, not as it was read before."""
         if not self._state.has_done(command_id):
-            await self._read("look how the invoice stands")
+            await self._read("read the invoice")
         await self._apply(command_id, decide, actor)
 
     # The books --------------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     async def _see(self) -> None:
         if self._stale:
-            await self._read("look how the invoice stands")
+            await self._read("read the invoice")
 
     async def _take_step(self) -> None:
         item, now = self._next(), workflow.now()
@@ -311,7 +311,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             if workflow.patched(RUNS_BESIDE):
                 self._look_later()
                 return
-        loaded = await self._loaded(f"what became of {held.payment_id}", follow=True)
+        loaded = await self._loaded(f"read the outcome of {held.payment_id}", follow=True)
         if loaded.collection.version > self._state.version and workflow.patched(IS_TOLD):
             self._stale = True
             await self._turn(self._see)

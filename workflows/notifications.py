@@ -33,7 +33,7 @@ class NotificationsWorkflow:
             workflow.execute_activity_method(
                 NotificationActivities.fan_out,
                 FanOut(seconds=seconds),
-                **regular_activity("write who is told what", timeout=5 * LASTS, heartbeat=heartbeat),
+                **regular_activity("write notifications", timeout=5 * LASTS, heartbeat=heartbeat),
             ),
             workflow.execute_activity_method(
                 NotificationActivities.send_notifications,
@@ -50,18 +50,18 @@ def _details(told: FannedOut, sent: SentNotifications) -> str:
     later = sent.tried - sent.sent - sent.failed - sent.dropped
     return "\n".join(
         (
-            f"Looked {told.looks} times for what happened",
+            f"Read new events and alerts {told.looks} times",
             "",
-            f"- events that people are told of: {told.events}",
-            f"- alerts that were told: {told.alerts}",
+            f"- events with notifications: {told.events}",
+            f"- alerts with notifications: {told.alerts}",
             f"- notifications written: {told.notifications}",
-            f"- digests begun: {told.digests}",
+            f"- digests started: {told.digests}",
             "",
             f"Messages tried: {sent.tried}",
             "",
             f"- sent: {sent.sent}",
-            f"- tried again later: {later}",
-            f"- not sent, because nobody wants them any more: {sent.dropped}",
+            f"- to be retried: {later}",
+            f"- dropped, because their type or channel was switched off: {sent.dropped}",
             f"- **given up**: {sent.failed}" + (", see the alerts" if sent.failed else ""),
         )
     )

@@ -121,7 +121,7 @@ class PaymentAtProvider(PaymentRecord):
     ) -> tuple[Callable[[ProviderActivities, ProviderRequest], Awaitable[ProviderResponse]], str, str]:
         """Return the activity that reads the payment: `find` while it has no id there, `cancel` once it is expired."""
         if self._state.ref is None:
-            return ProviderActivities.find, "create", "look for it at the provider"
+            return ProviderActivities.find, "create", "look it up at the provider"
         open_there = self._state.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}
         # It may have expired before it was known that the payer's method takes days.
         if self._state.expiring and open_there and workflow.now() >= self._state.ends_at:
@@ -272,7 +272,7 @@ class PaymentAtProvider(PaymentRecord):
         unanswered = commands.unanswered(self._state, name, command_id, actor=actor, at=workflow.now())
         await self._record([unanswered], actor=actor)
         raise commands.NoResponse(
-            "The provider does not answer. What became of this command is being looked up: repeat it with the same "
+            "The provider does not answer. The outcome of this command is being looked up: repeat it with the same "
             "Idempotency-Key.",
             extra={"state": self._state.status.value},
         )

@@ -36,7 +36,7 @@ class ReferralRewardsWorkflow:
         return await workflow.execute_activity_method(
             ReferralActivities.look_at_referrals,
             LookAtReferrals(now=progress.now, after=progress.after, limit=progress.limit),
-            **regular_activity(f"look at referrals due at {progress.now:%Y-%m-%d}", timeout=timedelta(minutes=10)),
+            **regular_activity(f"decide referrals due at {progress.now:%Y-%m-%d}", timeout=timedelta(minutes=10)),
         )
 
 

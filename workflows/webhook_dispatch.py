@@ -29,12 +29,12 @@ class WebhookDispatchWorkflow:
         done = await workflow.execute_activity_method(
             WebhookEndpointActivities.dispatch,
             DispatchWebhooks(seconds=int(LASTS.total_seconds())),
-            **regular_activity("look at the outbox every second", timeout=2 * LASTS, heartbeat=timedelta(seconds=10)),
+            **regular_activity("read the outbox every second", timeout=2 * LASTS, heartbeat=timedelta(seconds=10)),
         )
         workflow.set_current_details(
-            f"Looked {done.looks} times at the outbox\n\n"
-            f"- endpoints that were told of events: {done.told}\n"
+            f"Read the outbox {done.looks} times\n\n"
+            f"- endpoints signalled: {done.told}\n"
             f"- endpoints that were behind at the beginning: {done.found_behind}\n"
-            f"- answers of receivers that were old enough to be forgotten: {done.forgotten}"
+            f"- old responses of receivers deleted: {done.forgotten}"
         )
         return done

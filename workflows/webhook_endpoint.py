@@ -202,7 +202,7 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
     async def _see(self) -> None:
         if self._stale:
             self._stale = False
-            stored = await self._load("look whether it was changed")
+            stored = await self._load("read whether it was changed")
             if stored.version > self._state.version:
                 self._adopt(stored)
 

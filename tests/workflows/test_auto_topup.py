@@ -308,7 +308,7 @@ async def test_sweep_looks_every_five_seconds_for_a_minute(
     async with Worker(client, task_queue=queue, workflows=[AutoTopUpSweepWorkflow], activities=[work.look]):
         handle = await client.start_workflow(AutoTopUpSweepWorkflow.run, id=new_id("sweep"), task_queue=queue)
         assert (await handle.result()).looks == 12
-        assert "Looked 12 times" in str(await handle.query("__temporal_workflow_metadata"))
+        assert "Checked 12 times" in str(await handle.query("__temporal_workflow_metadata"))
         await replay_and_keep(await handle.fetch_history(), "auto_topup_sweep_of_a_minute")
     await database.close()
 

@@ -55,7 +55,7 @@ async def test_a_run_reads_and_sends_for_a_minute(idle_server: WorkflowEnvironme
         assert (await handle.result()).looks == 60
         details = str(await handle.query("__temporal_workflow_metadata"))
         assert "notifications written: 7" in details
-        assert "tried again later: 5" in details
+        assert "to be retried: 5" in details
         assert "**given up**: 4, see the alerts" in details
         await replay_and_keep(await handle.fetch_history(), "notifications")
     (job,) = [job for job in SCHEDULES if job.id == "notifications"]
