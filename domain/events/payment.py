@@ -11,70 +11,72 @@ P, R, D = PaymentStatus, RefundState, DisputeStatus
 _PAYMENT = {
     "payment_id": an_id("pay", "The payment."),
     "external_id": external_id(),
-    "provider": code("Who takes the money.", "stripe"),
-    "status": word("Where the payment stands.", P),
-    "purpose": word("What it is for.", PurposeKind),
+    "provider": code("The payment provider.", "stripe"),
+    "status": word("The payment's status.", P),
+    "purpose": word("The payment's purpose.", PurposeKind),
     "escrow_id": an_id("esc", "The escrow that it funds.", nullable=True),
     "invoice_id": an_id("inv", "The invoice that it pays.", nullable=True),
     "agent_id": an_id("agt", "The agent that it buys.", nullable=True),
     "currency": asset("What the amounts are in.", "USD"),
-    "amount": amount("What was asked for.", "10.00"),
-    "received_amount": amount("What came in.", "0.00"),
-    "refunded_amount": amount("What was refunded, or is about to be.", "0.00"),
-    "disputed_amount": amount("What chargebacks hold or took.", "0.00"),
-    "decline_code": code("Why it was declined, where it was.", "card_declined", nullable=True),
+    "amount": amount("The amount of the payment.", "10.00"),
+    "received_amount": amount("The amount received.", "0.00"),
+    "refunded_amount": amount("The amount refunded, including refunds in progress.", "0.00"),
+    "disputed_amount": amount("The amount that open and lost chargebacks hold.", "0.00"),
+    "decline_code": code(
+        "The provider's code for the decline; null if it was not declined.", "card_declined", nullable=True
+    ),
 }
 _REFUND = {
-    "refund_id": code(
-        "The refund: our id, or the provider's where it was made there.", "rfd_01kar6x0qmf9rv4w7n2h8d3s5c"
-    ),
+    "refund_id": code("The refund: our id, or the provider's if it was made there.", "rfd_01kar6x0qmf9rv4w7n2h8d3s5c"),
     "payment_id": an_id("pay", "The payment that is refunded."),
-    "status": word("Where the refund stands.", R),
+    "status": word("The refund's status.", R),
     "currency": asset("What the amount is in.", "USD"),
-    "amount": amount("What is refunded.", "4.00"),
-    "failure_code": code("Why the provider refused it, where it did.", "insufficient_funds", nullable=True),
+    "amount": amount("The amount of the refund.", "4.00"),
+    "failure_code": code(
+        "The provider's code for the failure; null if it did not fail.", "insufficient_funds", nullable=True
+    ),
 }
 _CHARGEBACK = {
     "chargeback_id": an_id("dsp", "The chargeback."),
     "payment_id": an_id("pay", "The payment that is contested."),
-    "status": word("Where the chargeback stands.", D),
+    "status": word("The chargeback's status.", D),
     "currency": asset("What the amount is in.", "USD"),
-    "amount": amount("What is contested.", "10.00"),
-    "reason": code("What the payer's bank says, in the provider's word.", "fraudulent"),
-    "evidence_due_at": moment("Until when evidence is taken.", nullable=True),
+    "amount": amount("The contested amount.", "10.00"),
+    "reason": code("The reason of the payer's bank, as the provider names it.", "fraudulent"),
+    "evidence_due_at": moment("Until when evidence can be submitted.", nullable=True),
 }
 
 #: What each state of a payment says.
 STATES = {
-    P.CREATED: "A payment was asked for.",
+    P.CREATED: "A payment was created.",
     P.REQUIRES_ACTION: "The payer has to do something: confirm, approve, or send coins.",
     P.PROCESSING: "The payer has done their part; the money is on its way.",
-    P.UNKNOWN: "The provider's answer was lost; what became of the payment is looked up.",
+    P.UNKNOWN: "The provider did not answer; the payment is being looked up there.",
     P.REQUIRES_CAPTURE: "The money is held on the payer's side, to be captured.",
     P.SUCCEEDED: "The money was received.",
     P.FAILED: "The payment was declined; no money was received.",
-    P.EXPIRED: "Nobody paid in time.",
-    P.CANCELLED: "Somebody ended the payment before it was paid.",
+    P.EXPIRED: "The payment was not paid in time.",
+    P.CANCELLED: "The payment was cancelled before it was paid.",
     P.PARTIALLY_REFUNDED: "A part of the money was refunded, or is about to be.",
     P.REFUNDED: "All of the money was refunded, or is about to be.",
     P.DISPUTED: "The payer's bank contests the payment; what it bought is held.",
-    P.CHARGED_BACK: "The money was taken back for good.",
+    P.CHARGED_BACK: "A chargeback was lost; the money went back to the payer.",
 }
 #: What each state of a refund says.
 REFUND_STATES = {
-    R.REQUESTED: "A refund was asked for; what the money bought was taken from the organization.",
-    R.UNKNOWN: "The provider's answer to a refund was lost; what became of it is looked up.",
-    R.PENDING: "The provider has the refund.",
+    R.REQUESTED: "A refund was requested; the entitlement was taken back from the organization.",
+    R.UNKNOWN: "The provider did not answer to a refund; it is being looked up there.",
+    R.PENDING: "The provider has accepted the refund.",
     R.SUCCEEDED: "The money was refunded.",
-    R.FAILED: "The provider did not make the refund; the organization has again what was taken for it.",
+    R.FAILED: "The provider did not make the refund; the entitlement was restored to the organization.",
 }
 #: What each state of a chargeback says.
 CHARGEBACK_STATES = {
     D.INQUIRY: "The payer's bank asks about a payment; no money was taken.",
     D.NEEDS_RESPONSE: "A chargeback was opened; evidence can be submitted.",
     D.UNDER_REVIEW: "The payer's bank has the evidence.",
-    D.WON: "The chargeback was won; the money came back.",
-    D.LOST: "The chargeback was lost; the money is gone.",
+    D.WON: "The chargeback was won; the money was returned to the platform.",
+    D.LOST: "The chargeback was lost; the money went back to the payer.",
 }
 
 _RECEIVED: dict[str, JSON] = {"received_amount": "10.00"}

@@ -10,18 +10,18 @@ S = PayoutStatus
 
 _FIELDS = {
     "payout_id": an_id("po", "The payout."),
-    "status": word("Where the payout stands.", S),
+    "status": word("The payout's status.", S),
     "currency": asset("What the amount is in.", "USD"),
-    "amount": amount("What leaves.", "120.00"),
-    "failure_code": code("Why it was not sent, where it was not.", "account_closed", nullable=True),
+    "amount": amount("The amount of the payout.", "120.00"),
+    "failure_code": code("Why it was not sent; null if it did not fail.", "account_closed", nullable=True),
 }
 #: What each state of a payout says.
 STATES = {
-    S.REQUESTED: "A payout was taken out of the earnings, to be sent.",
-    S.WAITING_FOR_FUNDS: "The platform has not so much at its provider; the payout is sent once it has.",
-    S.UNKNOWN: "The provider's answer to a payout was lost; what became of it is looked up.",
+    S.REQUESTED: "A payout was requested; its amount was taken out of the earnings.",
+    S.WAITING_FOR_FUNDS: "The platform's balance at the provider is too low; the payout is sent once it suffices.",
+    S.UNKNOWN: "The provider did not answer to a payout; it is being looked up there.",
     S.PAID: "The payout was sent to the creator's account.",
-    S.FAILED: "The payout was not sent, and the money is in the earnings again.",
+    S.FAILED: "The payout was not sent; its amount was returned to the earnings.",
 }
 
 TYPES = tuple(

@@ -16,13 +16,13 @@ _TEXT = "2.50"
 _INVOICE = {
     "invoice_id": an_id("inv", "The invoice."),
     "external_id": external_id(),
-    "status": word("Where the invoice stands.", InvoiceStatus),
+    "status": word("The invoice's status.", InvoiceStatus),
     "currency": asset("What the amounts are in.", "USD"),
-    "total": amount("What it comes to, with tax."),
-    "tax_amount": amount("What of it is tax.", "0.00"),
-    "paid_amount": amount("What payments have brought.", "0.00"),
-    "due_amount": amount("What is still to be paid."),
-    "paused_for": word("Why it is due again and not collected.", PausedFor, nullable=True),
+    "total": amount("The total, including tax."),
+    "tax_amount": amount("The tax included.", "0.00"),
+    "paid_amount": amount("The amount paid.", "0.00"),
+    "due_amount": amount("The amount due."),
+    "paused_for": word("Why collection is paused after the invoice became due again.", PausedFor, nullable=True),
     "due_at": moment("When it is due."),
 }
 #: What each state of an invoice is called when it is reached, as at Stripe.
@@ -35,41 +35,41 @@ INVOICE_STATES = {
 }
 _INVOICES = (
     ("created", InvoiceStatus.DRAFT, "An invoice was drafted; it can still change."),
-    ("finalized", InvoiceStatus.OPEN, "An invoice was issued; it is to be paid."),
+    ("finalized", InvoiceStatus.OPEN, "An invoice was issued."),
     ("paid", InvoiceStatus.PAID, "Nothing of the invoice is due any more."),
-    ("reopened", InvoiceStatus.OPEN, "A refund or a chargeback made an invoice due again that was settled."),
-    ("voided", InvoiceStatus.VOID, "The invoice was ended while nothing was paid."),
-    ("marked_uncollectible", InvoiceStatus.UNCOLLECTIBLE, "What was due was given up."),
+    ("reopened", InvoiceStatus.OPEN, "A refund or a chargeback made a settled invoice due again."),
+    ("voided", InvoiceStatus.VOID, "The invoice was voided."),
+    ("marked_uncollectible", InvoiceStatus.UNCOLLECTIBLE, "The amount due was given up as uncollectible."),
     ("deleted", InvoiceStatus.DRAFT, "A draft was discarded."),
 )
 
 _PURCHASE = {
     "purchase_id": an_id("pur", "The purchase."),
     "agent_id": an_id("agt", "The agent that was bought."),
-    "role": word("What the organization is to the purchase.", ("buyer", "seller")),
+    "role": word("The organization's role in the purchase.", ("buyer", "seller")),
     "model": word(
         "How the agent is sold.", [OfferModel.MONTHLY, *(each for each in OfferModel if each is not OfferModel.MONTHLY)]
     ),
-    "status": word("Where the purchase stands.", ("active", "suspended", "refunded", "ended")),
-    "currency": code("What the price is in; null where it was free.", "USD", nullable=True),
-    "price": amount("What was paid; null where it was free.", "9.99", nullable=True),
-    "ends_at": moment("When the month that was paid is over.", nullable=True),
+    "status": word("The purchase's status.", ("active", "suspended", "refunded", "ended")),
+    "currency": code("The currency of the price; null if it was free.", "USD", nullable=True),
+    "price": amount("The price paid; null if it was free.", "9.99", nullable=True),
+    "ends_at": moment("When the paid month ends.", nullable=True),
 }
 #: What each state of a purchase is called when it is reached.
 PURCHASE_STATES = {"active": "resumed", "suspended": "suspended", "refunded": "refunded", "ended": "ended"}
 _PURCHASES = (
     ("created", "active", "An agent was bought."),
-    ("suspended", "suspended", "What paid for the agent is contested; the buyer cannot use it meanwhile."),
+    ("suspended", "suspended", "The payment for the agent is contested; the buyer cannot use the agent meanwhile."),
     ("resumed", "active", "The buyer can use the agent again."),
-    ("refunded", "refunded", "The buyer returned the agent, and what it cost was refunded."),
-    ("ended", "ended", "The month that was paid is over, renewed or not; or an agent paid by use was cancelled."),
+    ("refunded", "refunded", "The buyer returned the agent, and the price was refunded."),
+    ("ended", "ended", "The paid month has ended, whether renewed or not, or a purchase by use was cancelled."),
 )
 
 _PROJECT = {
     "project_id": an_id("prj", "The project."),
     "external_id": external_id(),
-    "deploy_type": code("Where to: `development`, `production`.", "development"),
-    "deployed_at": moment("Since when it is deployed; null where it is not.", nullable=True),
+    "deploy_type": code("The environment: `development` or `production`.", "development"),
+    "deployed_at": moment("Since when it is deployed; null if it is not.", nullable=True),
 }
 #: What the states of a contract are called when they are reached. One within the agent's listing begins accepted.
 CONTRACT_STATES = {
@@ -81,49 +81,49 @@ _CONTRACT = {
     "contract_id": an_id("ctr", "The contract."),
     "external_id": external_id(),
     "agent_id": an_id("agt", "The agent that was hired."),
-    "role": word("What the organization is to the contract.", ("payer", "payee", "signatory")),
-    "currency": asset("What the price is in."),
-    "price": amount("What was agreed."),
-    "accept_by": moment("Until when the payee can accept terms that its listing does not have.", nullable=True),
-    "accepted_at": moment("When it did.", nullable=True),
+    "role": word("The organization's role in the contract.", ("payer", "payee", "signatory")),
+    "currency": asset("The asset of the price."),
+    "price": amount("The agreed price."),
+    "accept_by": moment("Until when the payee can accept terms outside of its listing.", nullable=True),
+    "accepted_at": moment("When the payee accepted.", nullable=True),
 }
 _ALERT = {
     "alert_id": an_id("alr", "The alert."),
-    "kind": code("What it warns of.", "spend.threshold"),
-    "subject": code("The id of what it is about.", "ctl_01kar6x0qmf9rv4w7n2h8d3s5c"),
-    "severity": word("How much it matters.", Severity),
+    "kind": code("The alert's kind.", "spend.threshold"),
+    "subject": code("The id of the alert's subject.", "ctl_01kar6x0qmf9rv4w7n2h8d3s5c"),
+    "severity": word("The alert's severity.", Severity),
 }
 _LOT = {
     "lot_id": an_id("lot", "The lot."),
     "external_id": external_id(),
     "source": code("Where the credits came from.", "purchase"),
     "amount": amount("How many credits: all of them, or those that expired.", "100.00"),
-    "expires_at": moment("When those that are left expire.", nullable=True),
+    "expires_at": moment("When the remaining credits expire.", nullable=True),
 }
 _SPENT = {
-    "status": code("Where it stands.", "reserved"),
-    "agent_id": an_id("agt", "Who spends.", nullable=True),
+    "status": code("The status.", "reserved"),
+    "agent_id": an_id("agt", "The agent that spends.", nullable=True),
     "asset": asset("What the amounts are in."),
-    "amount": amount("What was charged or reserved.", "7.00"),
-    "captured_amount": amount("What of it was used.", "0.00"),
-    "released_amount": amount("What of a reservation became free again.", "0.00"),
-    "refunded_amount": amount("What was refunded later.", "0.00"),
+    "amount": amount("The amount charged or reserved.", "7.00"),
+    "captured_amount": amount("The amount used.", "0.00"),
+    "released_amount": amount("The amount of a reservation that was released.", "0.00"),
+    "refunded_amount": amount("The amount refunded later.", "0.00"),
     "expires_at": moment("Until when a reservation holds.", nullable=True),
 }
 _RESERVATION = {"reservation_id": an_id("hold", "The reservation."), **_SPENT}
 #: What each state of a reservation says.
 RESERVATION_STATES = {
-    "captured": "A reservation has ended, and a part or all of it was used.",
-    "released": "A reservation was given up; nothing of it was used.",
-    "expired": "A reservation has expired; nothing of it was used.",
-    "refunded": "A reservation has ended, and all that was used of it was refunded before.",
+    "captured": "A reservation was captured, in part or in full.",
+    "released": "A reservation was released; none of it was used.",
+    "expired": "A reservation has expired; none of it was used.",
+    "refunded": "A reservation has ended; everything used of it was already refunded.",
 }
 _SCORE = {
     "agent_id": an_id("agt", "The agent."),
     "external_id": external_id(),
     "stars": amount("Its stars, 0 to 5.", "4.20"),
-    "change": amount("By how many they changed in the night.", "-0.15"),
-    "is_sudden": flag("Whether so much in a night is unusual."),
+    "change": amount("By how much they changed overnight.", "-0.15"),
+    "is_sudden": flag("Whether the change is unusually large for one night."),
     "day": code("The day that the night ended.", "2026-03-01"),
 }
 
@@ -143,11 +143,11 @@ CHANGEABLE = {
 def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
     return EventType(
         type=f"{noun}.updated",
-        sentence=f"The organization has changed what it can change of {'an' if noun[0] in 'aeio' else 'a'} {noun}.",
+        sentence=f"Fields of {'an' if noun[0] in 'aeio' else 'a'} {noun} were changed; `changed` names them.",
         fields={
-            f"{noun}_id": an_id(prefix, "What was changed."),
+            f"{noun}_id": an_id(prefix, "The changed object."),
             "external_id": external_id(),
-            "changed": words("What of it is different.", names),
+            "changed": words("The names of the changed fields.", names),
         },
     )
 
@@ -155,7 +155,7 @@ def _updated(noun: str, prefix: str, names: Sequence[str]) -> EventType:
 _STANDING = (
     ("suspended", "suspended", "An operator has suspended the organization: nothing new begins until it is resumed."),
     ("resumed", "active", "An operator has resumed the organization."),
-    ("closed", "closed", "An operator has closed the organization for good; its keys are revoked."),
+    ("closed", "closed", "An operator has closed the organization permanently; its keys are revoked."),
 )
 
 TYPES = (
@@ -166,7 +166,7 @@ TYPES = (
             fields={
                 "organization_id": an_id("org", "The organization."),
                 "external_id": external_id(),
-                "status": word("Where the organization stands.", ("active", "suspended", "closed")),
+                "status": word("The organization's status.", ("active", "suspended", "closed")),
                 "changed_at": moment("When."),
             },
             shown={"status": status},
@@ -199,30 +199,30 @@ TYPES = (
     ),
     EventType(
         type="credit_note.created",
-        sentence="A credit note was issued: what an invoice comes to has become less.",
+        sentence="A credit note was issued, which reduces an invoice.",
         fields={
             "credit_note_id": an_id("crn", "The credit note."),
             "invoice_id": an_id("inv", "The invoice."),
             "currency": asset("What the amounts are in.", "USD"),
-            "amount": amount("By how much, with tax.", "20.00"),
-            "tax_amount": amount("What of it is tax.", "0.00"),
+            "amount": amount("The amount credited, including tax.", "20.00"),
+            "tax_amount": amount("The tax included.", "0.00"),
         },
     ),
     *(
         EventType(type=f"purchase.{name}", sentence=sentence, fields=_PURCHASE, shown={"status": status})
         for name, status, sentence in _PURCHASES
     ),
-    EventType(type="project.created", sentence="A project was made.", fields=_PROJECT, shown={"deployed_at": None}),
-    EventType(type="deployment.started", sentence="A project is to run from now on.", fields=_PROJECT),
+    EventType(type="project.created", sentence="A project was created.", fields=_PROJECT, shown={"deployed_at": None}),
+    EventType(type="deployment.started", sentence="A project was deployed.", fields=_PROJECT),
     EventType(
         type="deployment.stopped",
-        sentence="A project is not to run any more.",
+        sentence="A project is no longer deployed.",
         fields=_PROJECT,
         shown={"deployed_at": None},
     ),
     EventType(
         type="contract.created",
-        sentence="A contract was made; its escrow can be opened.",
+        sentence="A contract was created; its escrow can be opened.",
         fields=_CONTRACT,
         shown={"accept_by": None, "accepted_at": None},
     ),
@@ -240,11 +240,11 @@ TYPES = (
         shown={"accepted_at": None},
     ),
     EventType(type="alert.raised", sentence="Something needs a person's attention.", fields=_ALERT),
-    EventType(type="alert.acknowledged", sentence="Somebody has seen the alert, or its case is closed.", fields=_ALERT),
+    EventType(type="alert.acknowledged", sentence="The alert was acknowledged, or its case is closed.", fields=_ALERT),
     EventType(
         type="alert.snoozed",
-        sentence="The organization hears nothing of the alert until a moment.",
-        fields={**_ALERT, "snoozed_until": moment("Until when.")},
+        sentence="The alert is snoozed: no notifications of it until a set time.",
+        fields={**_ALERT, "snoozed_until": moment("Until when it is snoozed.")},
     ),
     EventType(type="alert.resolved", sentence="The alert's case is closed.", fields=_ALERT),
     EventType(type="credit_lot.created", sentence="Credits were added.", fields=_LOT),

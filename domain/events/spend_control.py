@@ -9,26 +9,26 @@ S = ControlStatus
 
 _FIELDS = {
     "control_id": an_id("ctl", "The spend control."),
-    "parent_id": an_id("ctl", "The control whose limits hold here too.", nullable=True),
-    "subject_type": word("By or for whom is spent.", SubjectKind),
+    "parent_id": an_id("ctl", "The parent control, whose limits apply as well.", nullable=True),
+    "subject_type": word("The kind of the subject that spends or is spent for.", SubjectKind),
     "subject_id": code(
-        "Its id; null for a run, which has the name that its requests give it.",
+        "The subject's id; null for a run, which its requests name.",
         "org_01kar6x0qmf9rv4w7n2h8d3s5c",
         nullable=True,
     ),
-    "currency": asset("What its limits are in."),
-    "status": word("Where the control stands.", S),
-    "version": number("Which version of the control this is.", 2),
+    "currency": asset("The asset of its limits."),
+    "status": word("The control's status.", S),
+    "version": number("The control's version.", 2),
 }
 CREATED, UPDATED = "created", "updated"
 #: What each state of a control is called when it is reached.
 STATES = {S.ACTIVE: "unfrozen", S.FROZEN: "frozen", S.CLOSED: "closed"}
 _SENTENCES = {
-    CREATED: (S.ACTIVE, "A spend control was opened."),
-    UPDATED: (S.ACTIVE, "What a spend control allows was changed, or where it stands in the tree."),
+    CREATED: (S.ACTIVE, "A spend control was created."),
+    UPDATED: (S.ACTIVE, "A spend control's limits, rules or parent were changed."),
     "frozen": (S.FROZEN, "A spend control was frozen: nothing can be spent under it."),
-    "unfrozen": (S.ACTIVE, "It can be spent under the control again, up to its limits."),
-    "closed": (S.CLOSED, "A spend control was closed for good; it limits nothing any more."),
+    "unfrozen": (S.ACTIVE, "A spend control was unfrozen: its limits apply again."),
+    "closed": (S.CLOSED, "A spend control was closed permanently; it has no effect any more."),
 }
 
 TYPES = tuple(

@@ -9,7 +9,7 @@ CROSSED = "spend_limit.crossed"
 TYPES = (
     EventType(
         type=CROSSED,
-        sentence="So much of a limit is spent or reserved as one of its thresholds says.",
+        sentence="The amount spent and reserved has reached a threshold of a limit.",
         fields={
             "control_id": an_id("ctl", "The spend control."),
             "window": code("The window of the limit.", "month"),

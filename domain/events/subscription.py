@@ -11,24 +11,24 @@ S = SubscriptionStatus
 
 _FIELDS = {
     "subscription_id": an_id("sub", "The subscription."),
-    "status": word("Where the subscription stands.", S),
-    "plan": code("The plan that is agreed.", "starter"),
-    "interval": word("How often it is paid.", Interval),
-    "currency": asset("What the price is in.", "USD"),
-    "price": amount("What an interval costs.", "29.00"),
-    "seats": number("How many were bought of a plan that is sold by the seat.", 5, nullable=True),
-    "period_end": moment("When the period ends that is running.", nullable=True),
-    "cancels_at_period_end": flag("Whether it ends then."),
+    "status": word("The subscription's status.", S),
+    "plan": code("The agreed plan.", "starter"),
+    "interval": word("The billing interval.", Interval),
+    "currency": asset("The currency of the price.", "USD"),
+    "price": amount("The price of an interval.", "29.00"),
+    "seats": number("The number of seats bought; null if the plan has no seats.", 5, nullable=True),
+    "period_end": moment("When the current period ends.", nullable=True),
+    "cancels_at_period_end": flag("Whether the subscription ends at that time."),
 }
 #: What each state of a subscription says.
 STATES = {
-    S.CREATED: "A subscription was agreed.",
+    S.CREATED: "A subscription was created.",
     S.INCOMPLETE: "Its first payment is awaited.",
     S.TRIALING: "A trial has begun.",
     S.ACTIVE: "The subscription is paid for.",
-    S.PAST_DUE: "A period has begun and was not paid; the provider tries again.",
-    S.UNPAID: "The provider has given up collecting; the organization has what is free.",
-    S.ENDED: "The subscription is over.",
+    S.PAST_DUE: "The payment of a period failed; the provider retries it.",
+    S.UNPAID: "The provider has stopped retrying; the organization has the free plan.",
+    S.ENDED: "The subscription has ended.",
 }
 UPDATED = "subscription.updated"
 
@@ -39,7 +39,7 @@ TYPES = (
     ),
     EventType(
         type=UPDATED,
-        sentence="Another plan or price is agreed, a new period has begun, or whether it ends was changed.",
+        sentence="The plan or price was changed, a new period has begun, or its end was set or revoked.",
         fields=_FIELDS,
         shown={"status": S.ACTIVE.value},
     ),

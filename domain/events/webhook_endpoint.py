@@ -6,7 +6,7 @@ from domain.webhook.endpoint import TEST
 TYPES = (
     EventType(
         type=TEST,
-        sentence="Somebody of the organization tries an endpoint out; no other endpoint gets it.",
+        sentence="A test event, sent to one endpoint on request.",
         fields={"endpoint_id": an_id("whe", "The endpoint.")},
     ),
 )
