@@ -33,8 +33,7 @@ async def two_operators(
     """Return when another operator has approved this very act; see `services.approval.require` for `is_used_here`.
 
     Raises:
-        ApprovalRequired: nobody has; it is requested now.
-        Conflict: `approval.same_operator`.
+        ApprovalRequired: it is not approved; an approval is requested now. Conflict: `approval.same_operator`.
     """
     await approval.require(
         deps.database,
@@ -51,7 +50,7 @@ async def two_operators(
 async def override_by_two(
     deps: Deps, actor: Actor, once: Command, action: ApprovalAction, subject: str, content: Mapping[str, object]
 ) -> None:
-    """Do as `two_operators` where the setting is there: for what one organization or agent is given unlike others."""
+    """Require two operators, if the setting is on, for an override for one organization or agent."""
     if deps.settings.two_operators_above is not None:
         await two_operators(deps, actor, once, action, subject, content, is_used_here=True)
 
@@ -66,9 +65,9 @@ async def refund_by_two(
     amount_minor: int | None = None,
     with_credit_note: bool = False,
 ) -> None:
-    """Do as `two_operators` where an operator asks for a refund, and what goes back is above the setting.
+    """Require two operators for an operator's refund above the limit of the setting.
 
-    A refund that the payment has already was decided: nothing new is done for it, whatever was refunded since.
+    A refund that the payment already has needs no approval again.
     """
     if any(refund.refund_id == refund_id for refund in payment.refunds):
         return
@@ -83,7 +82,7 @@ async def refund_by_two(
 async def refund_not_approved(
     deps: Deps, actor: Actor, payment: Payment, amount_minor: int | None
 ) -> ApprovalRequired | Forbidden | None:
-    """Return how `refund_by_two` would refuse a refund; it asks nobody for anything."""
+    """Return the refusal that `refund_by_two` would raise, without requesting an approval."""
     if deps.settings.two_operators_above is None or not actor.is_operators:
         return None
     async with deps.database.platform() as session:

@@ -16,7 +16,7 @@ A = TypeVar("A")
 class Gathering(Generic[Q, A]):
     """Answers questions; those that come while statements are under way share the next one.
 
-    A statement begins after each of its questions came, so nobody reads what was true before they asked.
+    A statement begins after all of its questions arrived, so no caller reads an outdated state.
     """
 
     def __init__(self, read: Callable[[Sequence[Q]], Awaitable[Mapping[Q, A]]]) -> None:
@@ -54,7 +54,7 @@ class Gathering(Generic[Q, A]):
 class Sharing:
     """Answers questions that take long; those who ask the same while it is read share the next reading.
 
-    A reading begins after each of its callers came, so nobody is told what was true before they asked.
+    A read begins after all of its callers arrived, so no caller gets an outdated state.
     """
 
     def __init__(self) -> None:

@@ -197,7 +197,7 @@ class Command:
         return _dump_json(each_secret(json.loads(content), kept))
 
     async def _with_secrets(self, body: bytes) -> bytes:
-        """Return a kept answer with its client secrets; those of a payment are null once nobody can pay it."""
+        """Return a stored response with its client secrets; a payment's is null once it cannot be paid any more."""
         if _MEMBER not in body:
             return body
         document, wanted = json.loads(body), set[str]()

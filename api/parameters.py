@@ -1,8 +1,8 @@
 """What is checked of path and query parameters before an operation sees them.
 
 A query parameter that the operation does not know is refused: ignored in silence, a filter that is misspelt or not
-there would answer with what nobody asked for. Each is given once, unless it takes several values. A path that holds
-what PostgreSQL cannot store names nothing.
+there would return something else than was requested. Each is given once, unless it takes several values. A path that
+holds what PostgreSQL cannot store names nothing.
 """
 
 from collections import Counter

@@ -27,8 +27,8 @@ class CollectionMethod(StrEnum):
 class CollectionStatus(StrEnum):
     """The status of a collection.
 
-    `scheduled`: the next step has its time; `charging`: a payment is under way; `requires_action`: the payer was sent a
-    page to confirm at; `paused`: an operator decides. The others are how the invoice has ended.
+    `scheduled`: the next step has a time; `charging`: a payment is in progress; `requires_action`: the payer was sent a
+    page to confirm; `paused`: an operator has to decide. The others are final.
     """
 
     SCHEDULED = "scheduled"

@@ -16,8 +16,8 @@ from domain.money import format_amount
 class InvoiceStatus(StrEnum):
     """Stripe's states of an invoice.
 
-    `draft`: may still change; `open`: something is due; `paid`: nothing is; `void`: ended while nothing was paid, for
-    good; `uncollectible`: given up, what was due is a loss.
+    `draft`: can still change; `open`: an amount is due; `paid`: nothing is due; `void`: voided permanently, without
+    payments; `uncollectible`: given up, the amount due is a loss.
     """
 
     OPEN = "open"

@@ -32,7 +32,7 @@ class SubscriptionStatus(StrEnum):
         ACTIVE: paid for.
         PAST_DUE: a period began and was not paid; the provider tries again, and what the plan includes stays.
         UNPAID: the provider has given up collecting; the organization has what is free.
-        ENDED: over, for good.
+        ENDED: ended permanently.
     """
 
     CREATED = "created"

@@ -177,7 +177,7 @@ async def update_agent(
 async def retire_agent(
     agent_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Retire an agent for good: no new contract or purchase of it begins, and those that exist go on.
+    """Retire an agent permanently: no new contract or purchase of it can begin; existing ones continue.
 
     Retiring it again returns the first response.
     """

@@ -64,7 +64,7 @@ class ConditionSet(RequestModel):
 
 
 class LadderStep(RequestModel):
-    """One step of an escalation: who is called if nobody has answered yet."""
+    """One step of an escalation: who is notified if the alert is still unanswered."""
 
     role: Role = Field(
         description="`owner`, `admin` or `finance` of the organization; `operator` if an operator writes the rule."
@@ -82,7 +82,7 @@ class LadderStep(RequestModel):
 
 
 class LadderStepView(ResponseModel):
-    """One step of an escalation: who is called if nobody has answered yet."""
+    """One step of an escalation: who is notified if the alert is still unanswered."""
 
     role: Role
     after: str | None = Field(description="How long after the alert this role is called; null for at once.")
@@ -134,8 +134,8 @@ class AlertRuleSet(RequestModel):
     ladder: list[LadderStep] | None = Field(
         default=None,
         description=(
-            "The escalation: who is called one after the other until somebody answers the alert, in up to "
-            f"{MAX_STEPS} steps. A rule without one calls nobody; a built-in rule calls as usual."
+            "The escalation: who is notified, one after the other, until the alert is answered, in up to "
+            f"{MAX_STEPS} steps. A rule without one has no escalation; a built-in rule uses its default."
         ),
     )
     description: Note | None = None
@@ -211,11 +211,11 @@ class AlertRuleView(ResponseModel):
     severity: str
     channels: list[str] | None
     ladder: list[LadderStepView] | None = Field(
-        description="The escalation: who is called until somebody answers. Null if the rule does not set one."
+        description="The escalation: who is notified until the alert is answered. Null if the rule does not set one."
     )
     enabled: bool
     created_at: datetime | None = Field(
-        description="When it was created; null for a built-in rule that nobody has changed."
+        description="When it was created; null for a built-in rule that was never changed."
     )
     updated_at: datetime | None
 

@@ -77,7 +77,7 @@ async def start_billing_run(
     once: MayRepeat,
     actor: Actor = require(Permission.OPERATE),
 ) -> Response:
-    """Invoice a month that is over to every organization. For operators.
+    """Invoice a past month to every organization. For operators.
 
     A month is invoiced to each organization once, however often you start the run. Starting a run that has ended
     returns its result. If it could not invoice some organizations, they are tried again.

@@ -19,7 +19,7 @@ Month = Annotated[str, StringConstraints(max_length=20)]
 
 
 class BillingRunStart(RequestModel):
-    """Invoices a month that is over."""
+    """Invoices a past month."""
 
     model_config = example(period="2026-01")
 

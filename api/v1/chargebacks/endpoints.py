@@ -1,4 +1,4 @@
-"""The chargeback endpoints. Chargebacks come from banks, so nobody makes one here; they are read and answered."""
+"""The chargeback endpoints. Banks open chargebacks; here they are read and answered."""
 
 from datetime import datetime
 from typing import Annotated

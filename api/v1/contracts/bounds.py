@@ -37,7 +37,7 @@ def offer_of(contract: Contract, price_minor: int) -> Offer:
 
 
 def require_within_floors(contract: Contract, settings: Settings) -> None:
-    """Refuse terms that nobody can agree to on this platform.
+    """Refuse terms that are not allowed on this platform.
 
     Raises:
         Invalid: a period is shorter than its minimum, or the default of a dispute is outside of its bounds.

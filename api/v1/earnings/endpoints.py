@@ -67,7 +67,7 @@ async def convert_earnings(
     actor: Actor = require(Permission.CONVERT_EARNINGS),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Convert what an agent has earned in credits into credits that the organization spends, for good.
+    """Convert earned credits of an agent into credits that the organization can spend. This cannot be undone.
 
     The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be
     refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would

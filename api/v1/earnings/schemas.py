@@ -39,7 +39,7 @@ class EarningsView(ResponseModel):
 
     agent_id: str
     currency: str = CREDIT
-    granted: EarnedView = Field(description="Earned credits that nobody paid for. They are never paid out.")
+    granted: EarnedView = Field(description="Earned in granted credits. They are never paid out.")
     own_work: EarnedView = Field(description="Credits that its own organization paid to it. They are never paid out.")
     paid: EarnedView = Field(description="Credits that can be paid out.")
 

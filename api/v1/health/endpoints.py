@@ -131,7 +131,7 @@ async def healthz() -> Liveness:
 
 @operations.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}}, operation_id="health.ready")
 async def readyz(deps: DepsDep) -> Response:
-    """Tell whether PostgreSQL and Temporal answer; 503 when PostgreSQL does not, without which nothing can be done."""
+    """Report whether PostgreSQL and Temporal answer. The status is 503 if PostgreSQL does not."""
     postgresql, temporal, age = await asyncio.gather(_postgresql(deps), _temporal(deps), _inbox_oldest(deps))
     # A load balancer takes away who answers 503: without Temporal that would be every replica, and every read with it.
     able: Literal["ready", "degraded"] = "ready" if temporal == "ok" else "degraded"

@@ -139,7 +139,7 @@ async def seen_invoice(session: AsyncSession, actor: Actor, invoice_id: str, per
 
 
 async def held_of(session: AsyncSession, invoice_id: str) -> Collection:
-    """Return how an invoice is collected; 404 where nobody collects it."""
+    """Return the collection of an invoice; 404 if it has none."""
     row = await collections.get(session, invoice_id)
     if row is None:
         raise NotFound("This invoice is not collected automatically: its organization pays it.")

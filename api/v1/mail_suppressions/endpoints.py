@@ -64,7 +64,7 @@ async def receive_mail_bounce(
 ) -> BounceReceipt:
     """Receive a bounced mail from the mail server. The bounce address is signed.
 
-    If the report says that an address is gone for good, no more mail is sent to it. Other reports change nothing.
+    If the report says that an address no longer exists, no more mail is sent to it. Other reports change nothing.
     """
     if deps.bounces is None:
         raise NotFound("No address for bounced mails is configured here.")

@@ -181,7 +181,7 @@ class TypeView(ResponseModel):
 
     type: str
     description: str
-    must_reach: bool = Field(description="Whether somebody in the organization always has to get it.")
+    must_reach: bool = Field(description="Whether at least one person in the organization must get it.")
     channels: dict[str, Cadence]
     chosen: dict[str, Cadence] = Field(
         description="The choices that you made. Your role's defaults apply to the other channels."
@@ -257,7 +257,7 @@ class DefaultsView(ResponseModel):
 
     type: str
     description: str
-    must_reach: bool = Field(description="Whether somebody always has to get it, so that no role can be left out.")
+    must_reach: bool = Field(description="Whether at least one person must get it, so that no role can be left out.")
     audience: list[Role] = Field(description="The roles that can get it.")
     roles: dict[Role, Usual] = Field(description="The timing by role, as in `PUT`.")
     changed: bool = Field(description="Whether an operator has set the defaults; if not, they are the built-in ones.")

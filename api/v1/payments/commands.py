@@ -102,9 +102,9 @@ async def create(
         IdempotencyConflict: the command asked for something else before.
         ExternalIdTaken: another payment has the id.
         SpendLimitExceeded: it is made with credits, and spending is frozen of whoever asks for it.
-        PaymentDeclined: nobody will pay; a payment that failed has been recorded.
-        Invalid: `provider.refused`, the provider did not make the payment; it has been recorded as failed.
-        Unavailable: no answer in time; repeating the key is safe.
+        PaymentDeclined: the payment was declined, and is recorded as failed. Invalid: `provider.refused`, the provider
+        did not make the payment; it has been recorded as failed. Unavailable: no answer in time; repeating the key is
+        safe.
     """
     command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
     assert org_id is not None

@@ -62,7 +62,7 @@ class AgentEarningsView(ResponseModel):
     available: Exact = Field(description="What is old enough to be paid out; `payable` has its worth in money.")
     pending: Exact
     frozen: Exact
-    granted: Exact = Field(description="Earnings that nobody paid for. They can be spent and are never paid out.")
+    granted: Exact = Field(description="Earned in granted credits. They can be spent and are never paid out.")
     payable: list[PayableView]
 
     @classmethod

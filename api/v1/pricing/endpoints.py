@@ -170,7 +170,7 @@ async def _price(
 
 
 async def _client(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:
-    """Return whom the price is for: the caller's organization, the one that an operator names, or nobody."""
+    """Return the client of the price: the caller's organization, the one that an operator names, or None."""
     if organization_id is None:
         return actor.org_id
     return await known_organization(deps, actor, organization_id)

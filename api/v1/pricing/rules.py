@@ -49,7 +49,7 @@ async def create_rule(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Add a rule. It applies to prices that are asked for from now on. Existing quotes do not change."""
+    """Add a rule. It applies to prices from now on. Existing quotes do not change."""
 
     async def create() -> RuleView:
         async with deps.database.platform() as session:

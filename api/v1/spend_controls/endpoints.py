@@ -220,7 +220,7 @@ async def list_counted_spends(
 ) -> Response:
     """List the spends that count in a control, newest first.
 
-    A page looks at a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
+    A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
     still have a `next_cursor`.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.

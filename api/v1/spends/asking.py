@@ -28,7 +28,7 @@ MAX_SCOPES = 200
 def spend_key() -> Any:
     """Return a dependency: the key that the spend is made once by, in the books and for good.
 
-    It is the client's key with the principal before it, so nobody takes the keys of others within the organization.
+    It is the client's key prefixed with the principal, so principals of an organization cannot collide.
     """
 
     async def key(

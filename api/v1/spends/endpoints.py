@@ -226,7 +226,7 @@ async def list_usage(
 ) -> Response:
     """List the uses and reservations of credits, newest first.
 
-    A page looks at a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still
+    A page scans a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still
     have a `next_cursor`.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.

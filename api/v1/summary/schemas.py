@@ -25,7 +25,7 @@ class EarningsSummaryView(ResponseModel):
     pending: Exact = Field(description="What is held back until it is old enough.")
     pending_until: datetime | None = Field(description="When the first part of `pending` can be paid out.")
     frozen: Exact = Field(description="What waits for a chargeback of the payment behind it.")
-    granted: Exact = Field(description="What nobody paid for. It can become credits, and is never paid out.")
+    granted: Exact = Field(description="Earned in granted credits. It can become credits, and is never paid out.")
     own_work: Exact = Field(description="What their own organization paid them. It is never paid out.")
     total: Exact
 
@@ -98,7 +98,7 @@ class EscrowSummaryView(ResponseModel):
     status: str
     amount: Exact = Field(description="The amount that the escrow holds.")
     currency: str
-    until: datetime | None = Field(description="When its next deadline takes effect, if nobody acts before.")
+    until: datetime | None = Field(description="When its next deadline takes effect, unless someone acts before.")
 
     @classmethod
     def of(cls, found: LiveEscrow) -> Self:

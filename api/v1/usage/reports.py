@@ -102,7 +102,7 @@ async def list_usage_events(
 ) -> Response:
     """List usage events, latest first.
 
-    A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 2,000
+    A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000
     events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the
     cursor on, as CSV.
     """
