@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from operator import attrgetter
 
-from domain.accounts import DEBIT_NORMAL, AccountKind, debit_credit
+from domain.accounts import AccountKind, debit_credit, normal_balance
 from domain.errors import Conflict, Invalid
 from domain.money import ISSUED, format_amount
 from domain.text import rfc3339
@@ -61,13 +61,12 @@ class LineSum:
     @property
     def change_minor(self) -> int:
         """What the period changed, on the normal side of the kind: revenue and expenses read as positive numbers."""
-        change = self.credits_minor - self.debits_minor
-        return -change if self.kind in DEBIT_NORMAL else change
+        return normal_balance(self.credits_minor - self.debits_minor, self.kind)
 
     @property
     def balance_minor(self) -> int:
         """What the line has after the period, on the normal side of its kind."""
-        return -self.closing_minor if self.kind in DEBIT_NORMAL else self.closing_minor
+        return normal_balance(self.closing_minor, self.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,10 +123,6 @@ class Plans:
         """Return how large a plan is among all; a removed one is the smallest."""
         return self.all.index(self.of(name))
 
-    def by_price_id(self, price_id: str) -> tuple[Plan, PlanPrice] | None:
-        """Return the plan and price of an id at the provider; None if it is not one of ours."""
-        return next(((plan, price) for plan in self.all for price in plan.prices if price.price_id == price_id), None)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OlderTerms:

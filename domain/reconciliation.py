@@ -60,11 +60,6 @@ class Effect:
     amount_minor: int
     fee_minor: int
 
-    @property
-    def net_minor(self) -> int:
-        """What the balance rose by."""
-        return self.amount_minor - self.fee_minor
-
 
 def effects(movements: Iterable[BalanceTransaction]) -> dict[str, Effect]:
     """Add movements up by currency; a currency in which nothing remains is left out."""
@@ -112,16 +107,6 @@ class Compared:
     def theirs(self) -> dict[str, Effect]:
         """What is listed, by currency."""
         return effects(self._listed())
-
-    @property
-    def gap_minor(self) -> dict[str, int]:
-        """By how much the provider's balance is above ours because of this key, by currency."""
-        ours, theirs, none = self.ours, self.theirs, Effect(0, 0)
-        gaps = {
-            currency: theirs.get(currency, none).net_minor - ours.get(currency, none).net_minor
-            for currency in sorted({*ours, *theirs})
-        }
-        return {currency: gap for currency, gap in gaps.items() if gap}
 
     def _listed(self) -> tuple[BalanceTransaction, ...]:
         return () if self.listed is None else (self.listed,)
@@ -308,13 +293,6 @@ class Report:
         return sum(
             line.by_match_status.get(match_status, 0) for line in self.lines.values() for match_status in statuses
         )
-
-    def gap_minor(self) -> dict[str, int]:
-        """By how much the provider's movements are above ours, by currency."""
-        found: dict[str, int] = {}
-        for (currency, _), line in self.lines.items():
-            found[currency] = found.get(currency, 0) + line.their_net_minor - line.our_net_minor
-        return {currency: gap for currency, gap in found.items() if gap}
 
     def _line(self, currency: str, kind: str) -> Line:
         return self.lines.setdefault((currency, kind), Line())

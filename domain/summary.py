@@ -46,8 +46,6 @@ _FED_BY: dict[tuple[str, str], Part] = {
 }
 #: What a path is known by, `org/credits`, for statements that ask which accounts feed no part.
 FAMILIES = tuple(f"{root}/{kind}" for root, kind in _FED_BY)
-#: Parts that are kept for each agent.
-OF_AGENTS = frozenset({Part.EARNINGS, Part.GRANTED_EARNINGS, Part.OWN_WORK})
 
 
 def part_of(path: str) -> Part:

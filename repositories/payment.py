@@ -300,15 +300,3 @@ async def concerned(
     found = (await session.execute(_CONCERNED, {"provider": provider, "refs": list(refs)})).scalar_one_or_none()
     row = None if found is None else await session.get(PaymentRow, found)
     return None if row is None else state_of(row)
-
-
-async def movements_between(
-    session: AsyncSession, provider: str, since: datetime, until: datetime
-) -> Sequence[PaymentBalanceTransaction]:
-    """Return what is booked of a provider's movements in `[since, until)`, by the provider's time."""
-    query = select(PaymentBalanceTransaction).where(
-        PaymentBalanceTransaction.provider == provider,
-        PaymentBalanceTransaction.occurred_at >= since,
-        PaymentBalanceTransaction.occurred_at < until,
-    )
-    return (await session.scalars(query)).all()

@@ -126,8 +126,13 @@ _ONCE_EACH = "OFFSET 0"
 def _demand(by_organization: str, limit: str) -> str:
     """Return the query that adds up what unrelated organizations ask of the agent `a`.
 
-    What one of them asks, with those that are related to it, counts up to a limit: `domain.pricing.facts.job_limit` and
-    `call_limit`.
+    Organizations that are related to one another count as one, up to the limit: a quarter of the agent's capacity, so
+    that no single one brings the demand above 0.25. Calls cost nothing, so their limit may be zero; for jobs it is one
+    at least.
+
+    Args:
+        by_organization: a query of `org_id` and `number`.
+        limit: an SQL expression: what counts of one counterparty at most.
     """
     return f"""
         SELECT coalesce(sum(least(number, {limit})), 0)::bigint FROM (

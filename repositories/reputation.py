@@ -131,9 +131,14 @@ async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, s
 async def are_related(
     connection: asyncpg.Connection, one: str, other: str, exempt: Sequence[str], *, is_bad: bool = False
 ) -> bool:
-    """Tell whether what two organizations say of each other counts for nothing, see `domain.reputation.related`.
+    """Return whether evidence between two organizations does not count, because they are related or one is a probe.
 
-    With `is_bad` it is bad news, which a tax id that both state does not keep away.
+    Args:
+        connection: with the platform's role.
+        one: an organization's id.
+        other: the other's.
+        exempt: principals whose organizations are not related by having been made by them; `*` for all.
+        is_bad: bad evidence counts also if all that relates them is a tax id that both state: anybody can state one.
     """
     related: bool = await connection.fetchval(
         "SELECT reputation_excluded($1, $2, $3) IS NOT NULL AND NOT ($4 AND reputation_declared($1, $2, $3))",

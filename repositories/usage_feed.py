@@ -11,7 +11,7 @@ were restored from a logical dump are read from the beginning.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, select, tuple_
@@ -39,13 +39,6 @@ class FeedPage:
 
     rows: Sequence[UsageEventRow]
     place: Place
-
-
-class Sink(Protocol):
-    """Where events are taken to. PostgreSQL alone needs none."""
-
-    async def take(self, rows: Sequence[UsageEventRow]) -> None:
-        """Take events for good; one that comes twice has the same digest."""
 
 
 async def following(session: AsyncSession, after: Place, *, limit: int) -> FeedPage:

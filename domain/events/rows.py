@@ -6,7 +6,6 @@ They are of nouns whose state several statements change, and of the books, which
 from collections.abc import Sequence
 
 from domain.alert.life import Severity
-from domain.contract import ContractStatus
 from domain.events import EventType, amount, an_id, asset, code, external_id, flag, moment, word, words
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.marketplace.offer import OfferModel
@@ -24,14 +23,6 @@ _INVOICE = {
     "due_amount": amount("The amount due."),
     "paused_for": word("Why collection is paused after the invoice became due again.", PausedFor, nullable=True),
     "due_at": moment("When it is due."),
-}
-#: What each state of an invoice is called when it is reached, as at Stripe.
-INVOICE_STATES = {
-    InvoiceStatus.DRAFT: "created",
-    InvoiceStatus.OPEN: "finalized",
-    InvoiceStatus.PAID: "paid",
-    InvoiceStatus.VOID: "voided",
-    InvoiceStatus.UNCOLLECTIBLE: "marked_uncollectible",
 }
 _INVOICES = (
     ("created", InvoiceStatus.DRAFT, "An invoice was drafted; it can still change."),
@@ -55,8 +46,6 @@ _PURCHASE = {
     "price": amount("The price paid; null if it was free.", "9.99", nullable=True),
     "ends_at": moment("When the paid month ends.", nullable=True),
 }
-#: What each state of a purchase is called when it is reached.
-PURCHASE_STATES = {"active": "resumed", "suspended": "suspended", "refunded": "refunded", "ended": "ended"}
 _PURCHASES = (
     ("created", "active", "An agent was bought."),
     ("suspended", "suspended", "The payment for the agent is contested; the buyer cannot use the agent meanwhile."),
@@ -70,12 +59,6 @@ _PROJECT = {
     "external_id": external_id(),
     "deploy_type": code("The environment: `development` or `production`.", "development"),
     "deployed_at": moment("Since when it is deployed; null if it is not.", nullable=True),
-}
-#: What the states of a contract are called when they are reached. One within the agent's listing begins accepted.
-CONTRACT_STATES = {
-    ContractStatus.PROPOSED: ("proposed",),
-    ContractStatus.ACCEPTED: ("created", "accepted"),
-    ContractStatus.EXPIRED: ("expired",),
 }
 _CONTRACT = {
     "contract_id": an_id("ctr", "The contract."),

@@ -133,20 +133,3 @@ class Facts:
 
 
 _FIELDS = tuple(Facts.__dataclass_fields__)
-
-
-def job_limit(capacity: int) -> int:
-    """Return how many jobs of one organization count as demand: a quarter of the capacity, one at least.
-
-    Organizations that are related to one another are one here. From a capacity of four on no single one brings the
-    demand above a threshold of 0.25; who works on fewer jobs at once is busy with one.
-    """
-    return max(1, capacity // 4)
-
-
-def call_limit(calls_per_day: int) -> int:
-    """Return how many calls of one organization count as demand: a quarter of what the agent takes.
-
-    Calls cost nothing, so no single organization brings the demand above a threshold of 0.25, however few there are.
-    """
-    return calls_per_day // 4

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from domain.reputation.evidence import RATE_E4, Evidence
-from domain.reputation.score import HALF_E6, RANK_E2, lower_e6, stars
+from domain.reputation.score import HALF_E6, RANK_E2, lower_e6
 
 _WHOLE_E4 = 10_000
 
@@ -35,11 +35,6 @@ def client_increment(fact: ClientFact, weight_e6: int) -> tuple[int, int]:
     """Return the good and the bad evidence of a fact, in millionths of a unit, to add to the organization's row."""
     good_e4, bad_e4 = SAYS_E4[fact]
     return weight_e6 * good_e4 // _WHOLE_E4, weight_e6 * bad_e4 // _WHOLE_E4
-
-
-def trust_e6(evidence: Evidence, rate_e4: int = RATE_E4) -> int:
-    """Return the trust in a client to show, as a share: the stars of its row, one half for a newcomer."""
-    return stars(evidence, rate_e4).mean_e6
 
 
 def standing_e6(evidence: Evidence, rate_e4: int = RATE_E4) -> int:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Buckets to a doubling; a percentile is at most 19 % above the true value, and never below it.
-_PER_DOUBLING = 4
-#: 2^(1/4), 2^(2/4), 2^(3/4) in thousandths, rounded up.
+#: 2^(0/4), 2^(1/4), 2^(2/4), 2^(3/4) in thousandths, rounded up: four buckets to a doubling, so a percentile is at most
+#: 19 % above the true value, and never below it.
 _STEPS = (1_000, 1_190, 1_415, 1_682)
 #: Upper bounds of the buckets in ms, from 1 ms to 12 days; what is longer counts in the last.
 BOUNDS_MS: tuple[int, ...] = tuple(

@@ -138,7 +138,7 @@ BEGIN
             FROM organizations WHERE id = p_org);
 END $$;
 
--- Why what passes between two organizations counts for nothing; null when it counts (`related.counts`).
+-- Why work between two organizations gives no evidence: `own`, `probe` or `related`; null when it gives evidence.
 CREATE OR REPLACE FUNCTION reputation_excluded(p_payer text, p_payee text, p_exempt text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN

@@ -98,7 +98,7 @@ def test_terms_that_are_set_one_by_one_change_two_plans_only() -> None:
     free, premium = changed.get("free"), changed.get("premium")
     assert (free.projects, free.deployments, premium.projects, premium.deployments) == (2, 0, 8, 9)
     assert [premium.price(each, "USD").amount_minor for each in (MONTH, YEAR)] == [700, 7_000]
-    assert changed.by_price_id("price_1") == (premium, premium.price(MONTH, "USD"))
+    assert premium.price(MONTH, "USD").price_id == "price_1"
     assert changed.all[2:] == PLANS.all[2:]
 
 

@@ -14,7 +14,7 @@ from domain.escrow.settlement import payout
 from domain.escrow.state import EscrowPostingKind
 from domain.money import allocate
 from domain.pricing.book import Book
-from domain.pricing.facts import Facts, Standing, call_limit, job_limit
+from domain.pricing.facts import Facts, Standing
 from domain.pricing.quote import QuoteExpired, QuoteUsed, commission_of, judge_use
 from domain.pricing.rule import Rule, Stacking, refuse_overlap
 from domain.pricing.terms import (
@@ -60,11 +60,6 @@ def test_surge_grows_from_its_threshold_to_its_maximum():
 def test_surge_says_its_threshold():
     (line,) = Book([rule(Surge(8_000))]).price(FACTS).adjustments
     assert (line.type, line.why) == ("surge", "Surge pricing when demand exceeds 0.8")
-
-
-def test_demand_of_one_organization_stays_below_any_usual_threshold():
-    assert [job_limit(capacity) for capacity in (1, 4, 10, 100)] == [1, 1, 2, 25]
-    assert [call_limit(calls) for calls in (1, 3, 4, 7, 100)] == [0, 0, 1, 1, 25]
 
 
 def test_agent_is_as_busy_as_with_its_jobs_or_its_calls():

@@ -11,7 +11,7 @@ from domain.payable import HoldBack
 from domain.pricing.facts import Facts, Standing
 from domain.pricing.terms import Reputation
 from domain.reputation import score
-from domain.reputation.clients import ClientFact, client_increment, standing_e6, trust_e6
+from domain.reputation.clients import ClientFact, client_increment, standing_e6
 from domain.reputation.evidence import (
     MAX_E6,
     ONE_E6,
@@ -268,7 +268,7 @@ def test_first_word_of_a_counterparty_counts_in_full_and_the_next_ones_less():
 
 def test_newcomer_counts_for_a_fifth_as_a_client():
     newcomer = start(DAY, HALF)
-    assert (trust_e6(newcomer), standing_e6(newcomer)) == (500_000, 211_325)
+    assert (stars(newcomer).mean_e6, standing_e6(newcomer)) == (500_000, 211_325)
 
 
 @UNTIMED
@@ -322,9 +322,9 @@ def test_trust_in_a_client_falls_by_what_it_does_wrong_alone(facts):
         good, bad = client_increment(fact, weight)
         moved = add(row, good, bad, day=DAY, priors=HALF)
         if fact in {ClientFact.PAID, ClientFact.ACCEPTED}:
-            assert trust_e6(moved) >= trust_e6(row)
+            assert stars(moved).mean_e6 >= stars(row).mean_e6
         else:
-            assert trust_e6(moved) <= trust_e6(row)
+            assert stars(moved).mean_e6 <= stars(row).mean_e6
         row = moved
 
 

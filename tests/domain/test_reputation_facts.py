@@ -1,4 +1,4 @@
-"""What facts say of an agent, whose facts count, and how response times add up."""
+"""What facts say of an agent, and how response times add up."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from domain.errors import Invalid
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import FactKind, Says, feedback, increments, promptness_e4, reported, says
-from domain.reputation.related import Traits, counts, shared
 from domain.reputation.timing import BOUNDS_MS, Timing, average_ms, merged, percentile_ms, timed
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -86,14 +85,6 @@ def test_reported_event_moves_one_unit_at_most():
             reported(Dimension.QUALITY, delta)
 
 
-@pytest.mark.parametrize("name", ["fingerprints", "connect_accounts", "tax_ids", "referrers", "operators"])
-def test_organizations_that_share_a_trait_give_each_other_no_evidence(name):
-    one, other = Traits(**{name: frozenset("ab")}), Traits(**{name: frozenset("bc")})
-    assert shared(one, other) == (name,)
-    assert not counts("org_1", "org_2", one, other)
-    assert counts("org_1", "org_2", one, Traits(**{name: frozenset("c")}))
-
-
 @UNTIMED
 @given(st.integers(0, 10_000), st.integers(0, 2 * ONE_E6), st.integers(0, 2 * ONE_E6))
 def test_bad_evidence_has_a_weight_of_its_own_and_what_is_not_bad_does_not(good_e4, weight, more):
@@ -106,12 +97,6 @@ def test_bad_evidence_has_a_weight_of_its_own_and_what_is_not_bad_does_not(good_
         assert [each.good_e6 for each in after] == [good] * len(after)
         assert sum(each.bad_e6 for each in after) >= sum(each.bad_e6 for each in before)
     assert increments((Says(Dimension.QUALITY, 10_000, 0),), 0, ONE_E6)[0].bad_e6 == ONE_E6
-
-
-def test_work_within_one_organization_and_probes_give_no_evidence():
-    assert counts("org_1", "org_2", Traits(), Traits())
-    assert not counts("org_1", "org_1", Traits(), Traits())
-    assert not counts("org_1", "org_2", Traits(), Traits(), probe=True)
 
 
 def histogram(times):
