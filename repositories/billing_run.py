@@ -343,14 +343,12 @@ async def add_item(session: AsyncSession, row: InvoiceItemRow) -> None:
     await session.flush()
 
 
-async def open_items(
-    session: AsyncSession, org_ids: Collection[str], *, currency: str | None = None
-) -> dict[tuple[str, str], list[OneOff]]:
-    """Return what is charged once and is on no invoice yet, by organization and currency, the oldest first."""
+async def open_items(session: AsyncSession, org_ids: Collection[str]) -> dict[tuple[str, str], list[OneOff]]:
+    """Return invoice items that are on no invoice yet, by organization and currency, the oldest first."""
     row = InvoiceItemRow
     query = select(row).where(row.org_id.in_(org_ids), *_OPEN_ITEM).order_by(row.org_id, row.id)
     found: dict[tuple[str, str], list[OneOff]] = {}
-    for each in await session.scalars(query if currency is None else query.where(row.currency == currency)):
+    for each in await session.scalars(query):
         found.setdefault((each.org_id, each.currency), []).append(
             OneOff(id=each.id, description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
         )

@@ -66,13 +66,19 @@ _AGENTS = text(
 )
 
 
-def _frozen(account_id: str, answers: str) -> str:
-    """Return the payments that are charged back of what an account has, each with since when its creator answers."""
+def _frozen(answers: str) -> str:
+    """Return the query of the payments behind account `a`'s open lots that are charged back.
+
+    It has one row: a JSON object of payment ids, each with the time since which its creator answers for it.
+
+    Args:
+        answers: an SQL interval: how long before a chargeback was opened its creator answers for earnings.
+    """
     return f"""
         SELECT jsonb_object_agg(d.payment_id, d.since) AS payments FROM (
             SELECT d.payment_id, min(d.opened_at) - {answers} AS since FROM {DISPUTED} d
             WHERE d.payment_id IN (
-                SELECT l.payment_id FROM ledger.lots l WHERE l.account_id = {account_id} AND l.is_open
+                SELECT l.payment_id FROM ledger.lots l WHERE l.account_id = a.id AND l.is_open
             )
             GROUP BY d.payment_id
         ) d
@@ -81,7 +87,7 @@ def _frozen(account_id: str, answers: str) -> str:
 
 _FROZEN = text(
     f"""
-    SELECT f.payments FROM ledger.accounts a, LATERAL ({_frozen("a.id", "CAST(:answers AS interval)")}) f
+    SELECT f.payments FROM ledger.accounts a, LATERAL ({_frozen("CAST(:answers AS interval)")}) f
     WHERE a.path = :path AND a.asset = :asset
     """
 )
@@ -99,7 +105,7 @@ _PAGE = text(
     CROSS JOIN unnest(CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:days AS integer[])) AS k (kind, name, days)
     LEFT JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || k.name || '/' || :asset AND a.asset = :asset
     LEFT JOIN ledger.balances b ON b.account_id = a.id
-    LEFT JOIN LATERAL ({_frozen("a.id", "g.answers")}) f ON k.kind = 'paid'
+    LEFT JOIN LATERAL ({_frozen("g.answers")}) f ON k.kind = 'paid'
     ORDER BY g.id DESC
     """
 )

@@ -293,12 +293,12 @@ def _shown(made: Condition, metric: Metric, figure: int) -> str:
 def format_figure(figure: int, metric: Metric, measure: Measure, asset: str | None) -> str:
     """Write a figure of a metric, or a threshold of one, for people."""
     if measure is Measure.PERCENT or metric.unit is Unit.SHARE:
-        return f"{_decimals(figure, 2)} %"
+        return f"{_decimals(figure)} %"
     money = metric.asset(asset)
     if money is not None:
         return f"{format_amount(figure, money)} {money}"
     if metric.unit is Unit.POINTS:
-        return f"{_decimals(figure, 2)} points"
+        return f"{_decimals(figure)} points"
     return f"{figure} s" if metric.unit is Unit.SECONDS else str(figure)
 
 
@@ -307,14 +307,14 @@ def threshold_text(condition: Condition, metric: Metric, asset: str | None) -> s
     if condition.period_seconds:
         return None
     if condition.measure is Measure.PERCENT or metric.unit is Unit.POINTS:
-        return _decimals(condition.threshold, 2)
+        return _decimals(condition.threshold)
     money = metric.asset(asset)
     return str(condition.threshold) if money is None else format_amount(condition.threshold, money)
 
 
-def _decimals(figure: int, scale: int) -> str:
-    whole, rest = divmod(figure, 10**scale)
-    return f"{whole}.{rest:0{scale}d}".rstrip("0").rstrip(".")
+def _decimals(hundredths: int) -> str:
+    whole, rest = divmod(hundredths, 100)
+    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
 
 
 def _invalid(field: str, detail: str) -> Invalid:

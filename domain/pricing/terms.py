@@ -35,10 +35,10 @@ def invalid(field_name: str, detail: str, *, code: str = "pricing.rule_invalid")
     return Invalid(detail, code=code, extra={"field": f"terms.{field_name}"})
 
 
-def check_multiplier(bps: int, name: str, *, most: int = MOST_BPS) -> None:
-    """Refuse a multiplier that is out of all proportion."""
-    if not LEAST_BPS <= bps <= most:
-        raise invalid(name, f"{name} must be between {format_ratio(LEAST_BPS)} and {format_ratio(most)}.")
+def check_multiplier(bps: int, name: str) -> None:
+    """Check that a multiplier is from `LEAST_BPS` to `MOST_BPS`; `Invalid` names the field."""
+    if not LEAST_BPS <= bps <= MOST_BPS:
+        raise invalid(name, f"{name} must be between {format_ratio(LEAST_BPS)} and {format_ratio(MOST_BPS)}.")
 
 
 def points(score_e4: int) -> str:

@@ -92,13 +92,13 @@ def check_rate(rate: TaxRate) -> None:
             raise Invalid(f"{field} must be {wanted}.", extra={"field": field})
 
 
-def parse_rate(value: str | int | Decimal, field: str = "rate") -> int:
-    """Turn a rate such as `"0.19"` or `"0.08875"` into millionths; `Invalid` names the field."""
+def parse_rate(value: str | int | Decimal) -> int:
+    """Turn a rate such as `"0.19"` or `"0.08875"` into millionths; `Invalid` with the field `rate`."""
     text = plain_number(value)
     whole, _, decimals = (text or "").partition(".")
     decimals = decimals.rstrip("0")
     if text is None or len(decimals) > 6:
-        raise Invalid(f"{field} must be a plain decimal number with up to 6 decimals.", extra={"field": field})
+        raise Invalid("rate must be a plain decimal number with up to 6 decimals.", extra={"field": "rate"})
     return int(whole + decimals.ljust(6, "0"))
 
 

@@ -369,7 +369,7 @@ class HttpWebhookSender:
             self._line(target) as pool,
             pool.stream("POST", url, headers=sent, content=body) as response,
         ):
-            after = _header(response.headers, b"retry-after")
+            after = _retry_after(response.headers)
             kept = await _beginning(response)
         return Answer(status_code=response.status, body=kept, retry_after=after)
 
@@ -389,7 +389,6 @@ async def _beginning(response: httpcore2.Response) -> str:
     return redacted(kept.decode(errors="replace").replace("\x00", "�"))
 
 
-def _header(given: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
-    found = (value for each, value in given if each.lower() == name)
-    value = next(found, None)
+def _retry_after(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    value = next((value for name, value in headers if name.lower() == b"retry-after"), None)
     return None if value is None else value[:100].decode("latin-1")
