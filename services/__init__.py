@@ -1,6 +1,6 @@
-"""What ends in one transaction and is more than a statement: functions on a session, called by the API and activities.
+"""Operations that take several statements and end in one transaction; the API and activities call them.
 
-A service reads, decides by the rules in `domain`, moves money through the ledger and writes what goes with it: the row,
-its number, the audit entry. It never commits, and time and keys come from its caller. What a session cannot hold is the
-exception and says so: a call to a provider between two transactions, or a protocol of a provider that has state.
+A service is a function on a session. It reads, decides by the rules in `domain`, moves money through the ledger and
+writes the row, its number and the audit entry. It never commits; its caller passes the time and the keys. Exceptions
+say so in their docstring: a call to a provider between two transactions, or an implementation of a provider's protocol.
 """

@@ -1,4 +1,4 @@
-"""Evaluates alert rules, and raises and resolves their alerts; functions on a platform session."""
+"""Evaluates alert rules, and raises and resolves their alerts. Every function needs the platform's session."""
 
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,25 @@ log = structlog.get_logger("bursar.alerts")
 
 #: Who resolves the alerts of rules.
 BY = "rule"
-#: When a rule whose figure takes too long is looked at again.
+#: After how long a rule whose figure took too long to read is evaluated again.
 POSTPONED = timedelta(minutes=15)
-#: For how long one transaction reads figures: two reads may follow, and the sweep waits for a minute.
+#: How long one transaction reads figures. Up to two more reads may follow it, and the sweep times out after a minute.
 BUDGET = timedelta(seconds=30)
 
 
 async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, within: timedelta) -> int:
-    """Evaluate the rules that are due, and set when each is evaluated next; returns how many there were.
+    """Evaluate the rules that are due, and set when each is evaluated next.
 
-    A rule whose figure takes too long is evaluated later, and delays no other.
+    A rule whose figure takes too long to read is postponed by `POSTPONED`.
 
     Args:
         session: of the platform, in a transaction that has just begun.
         now: the time.
-        limit: how many at most.
-        within: what a statement may take; less than the driver waits for one.
+        limit: the maximum number of rules.
+        within: the time limit of one statement; it must be shorter than the driver's.
+
+    Returns:
+        The number of rules that were due, at most `limit`.
     """
     rows = await alert_rule.due(session, now, limit=limit)
     watched = {row.id: Watched(id=row.id, org_id=row.org_id, rule=_rule(row)) for row in rows}
@@ -63,10 +66,11 @@ async def look_at_due(session: AsyncSession, now: datetime, *, limit: int, withi
 async def _figures(
     session: AsyncSession, watched: Sequence[Watched], now: datetime, within: timedelta
 ) -> tuple[Mapping[str, Sequence[Figure]], set[str]]:
-    """Return the figures of rules, and the ids of rules that took too long; what there is no time for stays due.
+    """Return the figures of rules by rule id, and the ids of rules that took too long.
 
-    Rules of one metric are read together, and each by itself where that takes too long. After a slow one, the others
-    of its organization come last. Something is settled in any case, however long it takes.
+    Rules of one metric are read together; if that takes too long, each is read by itself. After a slow rule, the other
+    rules of its organization are read last. Reading stops after `BUDGET`, but not before one rule is read or found too
+    slow; rules in neither result stay due.
     """
     by_metric = defaultdict[str, list[Watched]](list)
     for one in watched:
@@ -135,8 +139,8 @@ async def raise_built_in(
         name: of the rule.
         subject: what it is about.
         detail: what happened, and what comes next.
-        window: what makes it one alert: the attempt, the night.
-        org_id: whom it concerns; where the rule is one of operators, the organization cannot read it.
+        window: identifies the occurrence, such as the attempt or the night; there is one alert for each.
+        org_id: the organization that it is about, which cannot read it if the rule is one of operators.
 
     Returns:
         Whether it is a new alert.
@@ -167,7 +171,7 @@ async def _look(
     held: AlertRuleStanding | None,
     now: datetime,
 ) -> bool:
-    """Look at one figure, do what follows, and return whether the rule fires about it."""
+    """Raise or resolve the alert of one figure, and return whether the rule is firing for it."""
     before = alert_rule.standing_of(held)
     after, act = firing.look(_terms(row, rule, figure), before, rule.condition.is_bad(figure.reading, now), now)
     key = None if held is None else held.alert_key
@@ -198,7 +202,7 @@ async def _look(
 
 
 def _terms(row: AlertRule, rule: Rule, figure: Figure) -> Terms:
-    """Return how a rule fires about a figure: within the window of a limit once, however its figure goes."""
+    """Return the firing terms for a figure: for a spending limit, the rule fires at most once in each window."""
     terms = rule.terms()
     if figure.begun_at is None:
         return terms
@@ -206,7 +210,7 @@ def _terms(row: AlertRule, rule: Rule, figure: Figure) -> Terms:
 
 
 async def _end_places(session: AsyncSession, left: Sequence[AlertRuleStanding]) -> None:
-    """Resolve what fires of windows that are over and of subjects that are gone."""
+    """Delete states that have no figure any more, and resolve their alerts: the window ended or the subject is gone."""
     for standing in left:
         if standing.phase == Phase.FIRING.value and standing.alert_key is not None:
             await alert.resolve(session, standing.alert_key, BY)

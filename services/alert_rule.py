@@ -24,7 +24,7 @@ from repositories.command import lock_command, made_by, other_request, refuse_ot
 from runtime.identity import new_id
 
 _PROVIDERS = frozenset({STRIPE, PAYPAL, CRYPTO, CREDITS})
-#: What a rule has that does not say otherwise.
+#: The defaults of a rule.
 WINDOW, COOL_DOWN, SEVERITY = timedelta(days=1), timedelta(hours=1), "warning"
 #: The columns that a request for a rule settles, besides its name.
 _ASKED = (
@@ -73,7 +73,7 @@ async def create(
     if made is not None:
         if (made.org_id, made.name) != (org_id, name):
             raise other_request()
-        # What was changed since then says no more what the command asked for.
+        # A rule that was changed since cannot be compared with the command's request.
         if made.updated_at == made.created_at:
             asked = AlertRule()
             _fill(asked, await _checked(session, actor, org_id, name, wanted), wanted, now)
@@ -192,7 +192,7 @@ def shown(row: AlertRule) -> dict[str, object]:
 
 
 async def _lock(session: AsyncSession, org_id: str | None) -> None:
-    """Let nobody else change the rules of an organization or of operators until the transaction ends."""
+    """Lock the rules of an organization, or of operators, until the transaction ends."""
     if org_id is not None:
         await organization.get(session, org_id)
     await lock_command(session, f"alert_rules:{org_id or 'platform'}")
@@ -224,7 +224,7 @@ async def _checked(session: AsyncSession, actor: Actor, org_id: str | None, name
 
 
 async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None, wanted: Wanted) -> None:
-    """Refuse channels that reach nobody of the organization, or of the platform, and steps that call nobody there."""
+    """Refuse channels and escalation steps that reach nobody: of the organization, or of the platform without one."""
     rules.check_channels(wanted.channels)
     rules.check_ladder(wanted.ladder, platform=org_id is None, by_platform=actor.is_platform)
     channels = wanted.channels or ()
@@ -235,7 +235,11 @@ async def _check_called(session: AsyncSession, actor: Actor, org_id: str | None,
 
 
 async def _asset(session: AsyncSession, org_id: str | None, filters: Mapping[str, str]) -> str | None:
-    """Refuse what the organization does not have; return the asset of the control that is watched."""
+    """Check that the organization has what the rule filters by; return the asset of the spend control, if there is one.
+
+    Raises:
+        Invalid: it does not; `field` names the filter.
+    """
     asset = None
     for field, value in filters.items():
         there = False

@@ -1,8 +1,8 @@
-"""The one way in which an act needs two operators.
+"""Approvals: acts that need two operators.
 
-The first who requests it is refused, with the id of the approval. Another operator approves it, or sends the same
-request; then the act is done once, by whichever of them requests it. Each step is a transaction of its own: a request
-stays when the act is refused.
+The first request is refused with the id of a new approval. Another operator approves it by its id or by sending the
+same request. Either of them can then do the act once. Each step is a transaction of its own, so an approval stays if
+the act is refused afterwards.
 """
 
 from collections.abc import Mapping
@@ -41,14 +41,22 @@ async def require(
     now: datetime,
     is_used_here: bool = False,
 ) -> None:
-    """Return if another operator has approved this very act, and use the approval up; a repeated command passes again.
+    """Use up the approval of exactly this act, or request one and raise. A repeated command passes again.
 
-    Where the act itself does not end in `use`, `is_used_here` has a repeated one pass with the same content only, and
-    for as long as the approval lasts: keys are forgotten after a while, and at once where the command was refused, and
-    then a client may send other content, or the same when it was undone meanwhile.
+    Args:
+        database: each call is a transaction of its own.
+        actor: the operator.
+        action: what is to be done.
+        subject: the id of what it is done to.
+        content: the parameters that are approved.
+        command_id: of the request.
+        now: the time.
+        is_used_here: set it if the act does not call `use`. A repeated command then passes only with the same content
+            and while the approval is valid. Without that, a client could reuse the command with other content, or
+            repeat an act that was undone, once its idempotency key is forgotten.
 
     Raises:
-        ApprovalRequired: nobody has; it is requested now.
+        ApprovalRequired: no other operator has approved it; the approval is requested now.
         Conflict: `approval.same_operator`.
     """
     async with database.platform() as session:
@@ -70,9 +78,9 @@ async def lacking(
     *,
     now: datetime,
 ) -> ApprovalRequired | Forbidden | None:
-    """Return how `require` would refuse the actor; None where another operator has approved or requested the act.
+    """Return the error that `require` would raise, without requesting anything.
 
-    Nothing is requested by it.
+    None if another operator has approved or requested the act.
     """
     try:
         refuse_by_link(actor, _ASKED_FOR)
@@ -103,7 +111,8 @@ async def _require(
     command_id: str,
     now: datetime,
 ) -> Approval | None:
-    # Whose it would be is not said by a session's key: a link of a name that one has made would pass for another.
+    # A session that a link opened does not prove who acts: an operator could make a link in another name and approve
+    # their own request.
     refuse_by_link(actor, _ASKED_FOR)
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is not None and _status(row, now) is ApprovalStatus.EXPIRED:
@@ -129,12 +138,12 @@ async def use(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Use up an approval in the transaction of its act; a command that used it before, by `require`, passes.
+    """Use up an approval in the transaction of its act; a command that has used it before passes.
 
-    Every way to an act ends here, also those without an earlier check: signals of the Temporal UI.
+    Every act that needs an approval calls this, so signals from the Temporal UI cannot avoid it.
 
     Raises:
-        ApprovalRequired: no other operator has approved this very act.
+        ApprovalRequired: no other operator has approved exactly this act.
     """
     await approval.lock_for(session, action.value, subject)
     if await approval.used_by(session, action.value, subject, command_id, digest=digest(content)):
@@ -159,9 +168,9 @@ def _status(row: Approval, now: datetime) -> ApprovalStatus:
 
 
 async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, approves: bool, now: datetime) -> Approval:
-    """Approve or reject another operator's request; who made the request may only cancel it.
+    """Approve or reject another operator's request; the one who made it can only reject it.
 
-    What was approved and not used can be rejected still: by mistake or with a stolen key, it would stand for days.
+    An approval that is not used yet can still be rejected, in case it was given by mistake or with a stolen key.
 
     Raises:
         NotFound: there is no such approval.

@@ -1,6 +1,6 @@
-"""Automatic top-ups: low balances are noted, a payment is made for each, and its outcome closes it.
+"""Automatic top-ups: a fall is a balance going below its threshold; each fall makes one payment, whose outcome ends it.
 
-Each step first locks the row of the organization's settings, so two sweeps, a run and a request take turns.
+Each step first locks the row of the organization's settings, so sweeps, runs and requests take turns.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from repositories.auto_topup import ABOVE, FALLEN, OPEN, Stand
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The result of a page: its size, its last organization, every open fall, and how many were noted or capped."""
+    """The result for a page of organizations: its size, its last id, open falls, and how many were noted or capped."""
 
     seen: int
     last: str
@@ -43,14 +43,14 @@ class Settled:
 
 
 async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Look:
-    """Note which balances of a page have fallen, and let those that are above again count anew.
+    """Record the falls of a page of organizations, and rearm those whose balance is at the threshold or above again.
 
-    One that is below already counts once. It is left out while another one looks at it.
+    A balance that stays below has one fall. Organizations that another transaction has locked are skipped.
     """
     seen = await auto_topup.page(session, after=after, limit=limit)
     found = await auto_topup.due(session, seen, now=now)
     if any(one.due != OPEN for one in found):
-        # Read again once they are locked: what was due may have been done, and a payment made and received, meanwhile.
+        # Read again under the lock: another sweep may have recorded the fall, or a payment may have arrived.
         free = await auto_topup.lock_free(session, [one.org_id for one in found if one.due != OPEN])
         due = await auto_topup.due(session, free, now=now)
         await auto_topup.rearm(session, [one.org_id for one in due if one.due == ABOVE])
@@ -68,11 +68,11 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) 
 
 
 async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> Literal["noted", "capped", "off"]:
-    """Note a fall where the monthly cap has room for it, and no money went back that makes the balance fall."""
+    """Record a fall, unless the monthly cap is reached or a refunded or disputed payment made the balance fall."""
     wanted = await auto_topup.locked(session, stand.org_id)
     gone = await auto_topup.taken_back(session, wanted)
     if gone is not None:
-        # The card would be charged for what its holder has just taken back, and for what is owed because of that.
+        # Otherwise the card would be charged for the very money that its holder has just taken back.
         payment_id, disputed = gone
         why = f"The payment {payment_id} {'is disputed' if disputed else 'was refunded'}."
         await _switch_off(session, wanted, why, key=payment_id)
@@ -101,9 +101,9 @@ async def asked(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTe
 
 
 async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms) -> PaymentTerms | None:
-    """Note the payment that is requested for a fall, once.
+    """Record the payment that is requested for a fall, once, and return its terms.
 
-    None if top-ups were switched off or set anew meanwhile, so nothing is bought.
+    None if the organization was suspended, or top-ups were switched off or changed since the fall.
     """
     wanted = await auto_topup.locked(session, crossing.org_id)
     noted = await auto_topup.crossing(session, crossing.org_id, crossing.number)
@@ -120,13 +120,13 @@ async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: Payment
 
 
 async def settle(session: AsyncSession, org_id: str, number: int, *, refused: str | None) -> Settled:
-    """Write the outcome of a fall, once it is known. A decline switches top-ups off and raises an alert.
+    """Record the outcome of a fall, once it is known. A decline switches top-ups off and raises an alert.
 
     Args:
         session: of the platform.
-        org_id: whose fall.
-        number: which one.
-        refused: why no payment can be requested; None where one was.
+        org_id: the organization.
+        number: of the fall.
+        refused: why no payment can be requested; None if one was.
     """
     wanted = await auto_topup.locked(session, org_id)
     crossing = await auto_topup.crossing(session, org_id, number)
@@ -155,7 +155,7 @@ async def _is_stopped(session: AsyncSession, org_id: str) -> bool:
 
 
 async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing) -> bool:
-    """Tell whether the settings have changed since a fall, so that it would buy what nobody wants any more."""
+    """Return whether the settings have changed since a fall: its amount, its method, or a cap that it exceeds."""
     if (crossing.credits_minor, crossing.payment_method) != (wanted.credits_minor, wanted.payment_method):
         return True
     # The fall is among them.
@@ -164,11 +164,11 @@ async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoT
 
 
 async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing, verdict: Verdict) -> None:
-    """Do what follows from what became of a fall."""
+    """Rearm, or switch top-ups off, after the outcome of a fall."""
     match verdict.outcome:
         case Crossing.SUCCEEDED:
             assert crossing.payment_id is not None
-            # At once, or a fall before the next look would not count.
+            # Rearmed here and not in the next sweep, so a fall before that sweep counts.
             if await auto_topup.rose(session, wanted.org_id, crossing.payment_id):
                 wanted.armed = True
         case Crossing.EXPIRED:

@@ -1,6 +1,6 @@
-"""What organizations are invoiced for a month: usage, items and what their terms add, read for a page of them together.
+"""Computes the contents of monthly invoices: usage, one-off items and charges of the terms, a page at a time.
 
-A page is read after its bills were sealed, so nothing that was read changes before it is invoiced.
+The usage bills are sealed before a page is read, so nothing that was read changes before it is invoiced.
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,13 +18,13 @@ from providers.tax.base import Confirmation, VatNumbers, checked
 from repositories import alert, audit, billing_profile, organization
 from repositories.billing_profile import Unconfirmed
 
-#: Who writes what the register says later.
+#: The actor under which later answers of the register are recorded.
 ACTOR = Actor(principal="vat-confirmations", role=Role.OPERATOR)
 NOT_IN_FORCE = "tax.vat_not_in_force"
 DOUBTFUL = "tax.vat_doubtful"
-#: After what time a register is asked again for a number that it has confirmed.
+#: How long an answer of the register is valid before a confirmed number is checked again.
 LASTS = timedelta(days=30)
-#: Nothing new was said of a number: it is as confirmed as its row says once that is locked.
+#: The register was not asked, or said nothing new: the stored confirmation stays.
 KEPT = Confirmation(is_valid=True, reference=None)
 
 
@@ -42,11 +42,11 @@ def well_formed(profile: Profile) -> Profile:
 async def confirmation(
     register: VatNumbers | None, known: BillingProfile | None, wanted: Profile
 ) -> Confirmation | None:
-    """Return how the register confirms the number; outside of any transaction, because it calls out.
+    """Ask the VAT register about a profile's number. It calls out, so no transaction may be open.
 
-    None where there is nothing to confirm, or the register does not answer now. Without a reference the number is kept
-    unconfirmed, and asked for again every night. One that is confirmed is asked for again with another name alone, and
-    `KEPT` where that says nothing new.
+    None if there is nothing to confirm, or the register does not answer now. An answer without a reference leaves the
+    number unconfirmed, and the register is asked again every night. A confirmed number is checked again only if the
+    name has changed; `KEPT` if the stored confirmation stays.
 
     Raises:
         Invalid: the register says that the number is not in force; `vat_id`.
@@ -98,7 +98,7 @@ def _has_number_of(row: BillingProfile, wanted: Profile) -> bool:
 
 
 async def _doubt(session: AsyncSession, row: BillingProfile, vat: Confirmation | None) -> None:
-    """Put a number that is confirmed before the operators where it may be somebody else's: companies print theirs."""
+    """Alert operators to a confirmed number that may be another company's, as companies publish their numbers."""
     if vat is None or row.vat_reference is None or row.vat_id is None:
         return
     why = []
@@ -124,9 +124,9 @@ def _digest(*said: str) -> str:
 
 
 async def note_confirmation(session: AsyncSession, asked: Unconfirmed, answer: Confirmation, now: datetime) -> bool:
-    """Write the register's answer about a number; False if it has no reference, or the profile has another number now.
+    """Record the register's answer about a number; False if it has no reference, or the profile has another number now.
 
-    One that is not in force is put before the operators, once, and its tax is charged, also where it was in force.
+    If the number is not in force, tax is charged from now on, and operators are alerted once.
     """
     row = await billing_profile.lock(session, asked.org_id, ACTOR.qualified())
     if (row.vat_id, row.country) != (asked.vat_id, asked.country):
@@ -167,7 +167,7 @@ async def decide(
     legal_entity: str | None = None,
     now: datetime,
 ) -> BillingProfile:
-    """Write what an operator decides about an organization's taxes; needs the platform's role.
+    """Record an operator's decision about an organization's taxes; needs the platform's role.
 
     Raises:
         NotFound: there is no such organization.

@@ -81,31 +81,31 @@ async def treated(service: TaxService, prepared: Prepared, page: Basis, now: dat
         seller_country=page.taxes.rules_of(prepared.org_id).seller_country,
         currency=prepared.version.terms.currency,
         lines=outside_tax.taxed(prepared.found.lines),
-        # A question has one time for all of its lines, and usage is what they are.
+        # The question has one time for all of its lines, and most of them are usage.
         at=min(now, prepared.period.ends_at - timedelta.resolution),
     )
     return await outside_tax.ask(service, question)
 
 
 async def issue(connection: asyncpg.Connection, prepared: Prepared, page: Basis, now: datetime) -> bool:
-    """Invoice an organization for a period, without a number yet; False if it was invoiced before, without any effect.
+    """Invoice an organization for a period, without a number yet; False, without any effect, if it was invoiced before.
 
-    Where nothing is to be paid the period is recorded, and there is no invoice. It is one statement, and where the
-    caller has begun none a transaction of its own. Credits count as they were when the page was read; where some were
-    spent since, the second attempt locks them.
+    If nothing is to be paid, the period is recorded without an invoice. This is one statement, and a transaction of its
+    own unless the caller has begun one. It uses the credits as they were when the page was read; if some were spent
+    since, a second attempt locks them.
 
     Args:
-        connection: of the platform's role; outside of any transaction, or in the caller's.
-        prepared: what the organization is invoiced.
-        page: what it was read together with.
+        connection: with the platform's role.
+        prepared: the contents of the invoice.
+        page: the taxes and credits of the page that the organization was read with.
         now: the time.
 
     Raises:
-        Unavailable: an item or a bill was taken by somebody else since it was read; or the database's own.
+        Unavailable: an item or a bill was invoiced by another transaction since it was read, or the database failed.
         DomainError: no invoice can be made of it.
     """
     try:
-        # What is refused must not end a transaction of the caller's.
+        # A savepoint, so a refusal does not abort the caller's transaction.
         async with connection.transaction() if connection.is_in_transaction() else nullcontext():
             return await _write(connection, prepared, page, page.credits.get(prepared.org_id, CreditsAtHand()), now)
     except InsufficientFunds:
@@ -213,7 +213,7 @@ async def note_waiting(session: AsyncSession, page: Sequence[Prepared]) -> None:
 async def note_failure(
     session: AsyncSession, prepared: Prepared | Refused, code: str, detail: str, now: datetime
 ) -> bool:
-    """Write that an organization could not be invoiced, and alert operators; False if it was invoiced meanwhile."""
+    """Record that an organization could not be invoiced, and alert operators; False if it was invoiced meanwhile."""
     month = month_text(prepared.period.month)
     if not await billing_run.write_failure(session, prepared.org_id, prepared.period, prepared.version, code, now):
         return False

@@ -15,7 +15,7 @@ from repositories import alert, billing_terms, creator_account, notification
 from runtime.database import Database
 from services import mail
 
-#: Accounts that are older than this are not looked through for one whose making was lost.
+#: How old an account at the provider may be to be found again after its creation was not recorded here.
 LOOKS_BACK = timedelta(days=1)
 
 
@@ -51,7 +51,7 @@ async def ensure_account(
 async def _made(
     provider: PayoutProvider, account: NewAccount, replaces: str | None, asked_at: datetime
 ) -> AccountSnapshot:
-    """Return the account that an earlier call has made and nobody noted, or make it."""
+    """Return the account that an earlier call created without recording it, or create one."""
     found = await provider.find_account(account.org_id, since=asked_at - LOOKS_BACK)
     if found is not None and found.ref != replaces:
         return found
@@ -132,7 +132,7 @@ async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: Account
         org_id=row.org_id,
         kind=MailKind.PAYOUT_DESTINATION_CHANGED,
         data={"held_until_on": until.astimezone(zone).date().isoformat()},
-        # Whoever took one owner's key may have changed the contacts, and what that owner wants to be told.
+        # Somebody with a stolen owner's key may have changed the contacts and that owner's notification preferences.
         also=await notification.mail_addresses(session, row.org_id, Role.OWNER),
     )
 

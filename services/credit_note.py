@@ -34,11 +34,11 @@ async def for_two(
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators approve of a note: the sum of all notes, so that small ones do not avoid the approval.
+    """Return what two operators have to approve before a note is issued; None if one operator is enough.
 
-    The credits that come back with them although they had come off before tax count by what they took off. All credits
-    that come back count with what the organization was given within a day. None where one operator is enough, or the
-    command has issued the note. `amount_minor` is as asked for: None for all that is left.
+    The worth of all notes of the invoice counts together, so small notes do not avoid the approval; see `worth_minor`.
+    Credits that notes return count with everything that the organization was granted within a day. None as well if the
+    command has issued the note before. `amount_minor` is the requested amount, None for all that is left.
     """
     if by_hand is None or await command.made_by(session, CreditNoteRow, command_id) is not None:
         return None
@@ -58,7 +58,7 @@ async def for_two(
 
 
 def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
-    """Return what an invoice's notes come to with one more, and what credits that come back with them took off."""
+    """Return the sum of an invoice's notes with one more, plus the discount of granted credits that they return."""
     credited = row.credited_minor + amount_minor
     taxed = part_of(row.taxed_minor, credited, row.total_minor) if row.total_minor else row.taxed_minor
     return credited + taxed + (row.granted_minor if credited + row.rounded_minor >= row.total_minor else 0)
@@ -96,15 +96,14 @@ async def issue(
 ) -> CreditNoteRow:
     """Credit a part of an invoice, or all that is left of it, or return the note that the command issued.
 
-    The amount is with tax; it is shared out over the invoice's streams and taxes in proportion to what is left of them,
-    so notes for the whole add up to the invoice. If nothing is due any more, the invoice is paid. Of a subscription's
-    invoice the credits of its period come back first, and those that were used lessen what is left.
+    The amount includes tax. It is allocated over the invoice's revenue streams and taxes in proportion to what is left
+    of each, so notes for the whole add up to the invoice. If nothing is due afterwards, the invoice is paid. For a
+    subscription's invoice the credits of its period are taken back first, and used ones reduce what can be credited.
 
-    `by_hand`: where an invoice's notes come to more than its setting, or the organization was given more within a day,
-    two operators have to have approved this one.
+    `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See `for_two`.
 
     Raises:
-        ApprovalRequired: they have not.
+        ApprovalRequired: no other operator has approved it.
         NotFound: there is no such invoice.
         WrongInvoiceState: the invoice is a draft, void or uncollectible.
         Invalid: the amount is not positive, or it leaves a part due that no provider can charge.

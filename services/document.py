@@ -1,4 +1,4 @@
-"""What the documents of invoices and payments say, taken from the rows as they stand."""
+"""The contents of invoices, credit notes, receipts and tax documents, read from their rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Buyer:
 
 
 async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | None) -> Document:
-    """Return what the document of an invoice says: the invoice as it was issued, whatever was paid since.
+    """Return the contents of an invoice's document: the invoice as it was issued, whatever was paid since.
 
     Raises:
         WrongInvoiceState: it has no number yet.
@@ -53,7 +53,7 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
     """
     number = _number_of(row)
     buyer = await buyer_of(session, row.org_id, await invoice.clock(session, row), row.party)
-    # Credit notes give back what credits had paid; on the day it was issued it was paid.
+    # Credit notes return credits that paid the invoice; its document shows them as on the day of issue.
     notes = await credit_notes.of_invoice(session, row.id)
     of_lines, taxes = _taxes(row)
     return Document(
@@ -76,10 +76,10 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
 
 
 async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNoteRow, seller: Party | None) -> Document:
-    """Return what the document of a credit note says: what it credits of its invoice, by tax.
+    """Return the contents of a credit note's document: what it credits of its invoice, by tax.
 
     Raises:
-        WrongInvoiceState: its invoice has no number yet, which the document names.
+        WrongInvoiceState: its invoice has no number yet, and the document has to name it.
         Conflict: no seller is configured.
     """
     reference = _number_of(row)
@@ -125,10 +125,10 @@ def _number_of(row: InvoiceRow) -> str:
 
 
 async def of_payment(session: AsyncSession, payment: Payment, seller: Party | None) -> Document:
-    """Return what the receipt of a payment says: what came in, before refunds and disputes.
+    """Return the contents of a payment's receipt: what was received, before refunds and disputes.
 
     Raises:
-        Conflict: nothing came in, or no seller is configured.
+        Conflict: nothing was received, or no seller is configured.
     """
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
@@ -149,7 +149,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
 
 
 async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentTerms, seller: Party | None) -> Document:
-    """Return what the tax document of a sale says: what came in with its tax, or what of it was refunded.
+    """Return the contents of a sale's tax document: what was received with its tax, or what of it was refunded.
 
     Raises:
         Conflict: no seller is configured.
@@ -157,7 +157,7 @@ async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentT
     zone = await billing_terms.clock(session, row.org_id, row.issued_at)
     buyer = await buyer_of(session, row.org_id, zone, row.party)
     came_in = row.gross_minor > 0
-    # Where nobody charges any tax, there is none to speak of.
+    # A deployment without any tax does not show one.
     tax = None if row.category == TaxCategory.OUTSIDE.value else Tax(category=row.category, rate_e6=row.rate_e6)
     net_minor, tax_minor = abs(row.net_minor), abs(row.tax_minor)
     return Document(
@@ -176,7 +176,7 @@ async def of_tax_receipt(session: AsyncSession, row: TaxReceipt, terms: PaymentT
 
 
 def _sold(terms: PaymentTerms, language: str) -> str:
-    """Return what a payment is for, in the language of its receipt where nobody called it anything else."""
+    """Return what a payment is for: its own description, or else one in the language of the receipt."""
     purpose = terms.purpose
     if purpose.goods_asset != CREDIT or terms.description != Credits().describe(purpose):
         return terms.description
@@ -198,9 +198,9 @@ def known(seller: Party | None) -> Party:
 
 
 async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, told: Mapping[str, str] | None = None) -> Buyer:
-    """Return the buyer: as it was when its invoice was finalised, or as its profile says now.
+    """Return the buyer: as stored with the finalised invoice, or by its present profile.
 
-    `zone`: whose days the document names, which its billing terms say.
+    `zone` is the time zone of the days in the document; the billing terms set it.
     """
     profile = await billing_profile.find(session, org_id)
     told = told or frozen(profile) or {}
@@ -263,7 +263,7 @@ def _line(stored: Mapping[str, Any], tax: Tax | None, buyer: Buyer) -> Line:
         unit_minor=line.unit_minor if line.fixed_minor is None else None,
         shown_minor=line.amount_minor,
         discount_minor=line.discount_minor,
-        # Invoices of before there were taxes have no net amount of their own.
+        # Invoices from before taxes were supported have no net amount of their own.
         net_minor=stored.get("net_minor", line.amount_minor),
         # A part of a day has no day after it.
         period=period if period is not None and period[0] < period[1] else None,

@@ -21,7 +21,7 @@ from services import document
 if TYPE_CHECKING:
     from providers.documents.maker import DocumentMaker
 
-#: An invoice was issued, and its document could not be made.
+#: The alert that the document of an issued invoice could not be made.
 NOT_MADE = "document.not_made"
 
 
@@ -79,7 +79,7 @@ class Documents:
         return Unmade(org_id, subject, 1 if found is None else found.version + 1, await content())
 
     async def made(self, wanted: StoredDocument | Unmade) -> StoredDocument:
-        """Return the document; it is made now if there is none. Call it outside of any transaction."""
+        """Return the document, and make it if there is none. No transaction may be open."""
         if isinstance(wanted, StoredDocument):
             return wanted
         self._maker = self._maker or self._make_maker()

@@ -50,12 +50,23 @@ async def convert(
     command_id: str,
     now: datetime,
 ) -> Conversion:
-    """Convert an amount of an agent's earnings, or all that can be converted, or return what the command converted.
+    """Convert an agent's earnings of one kind into credits of its organization, which first pay what it owes.
 
-    Credits that would end sooner get `renew_days`; those that would have ended all the same stay where they are, and so
-    does what the agent was sold for within `hold_back.refunds`, the time in which it can be given back, and what the
-    organization answers for that is being charged back. What it owes is paid from its credits then. Needs the
-    platform's session.
+    A repeated command returns its first conversion. These earnings cannot be converted: sales that can still be
+    refunded (`hold_back.refunds`), payments that are being charged back and that the organization is liable for, and
+    credits that have expired and cannot be renewed.
+
+    Args:
+        session: of the platform.
+        actor: for the audit trail.
+        org_id: the organization that gets the credits.
+        agent_id: the agent whose earnings are converted.
+        kind: of earnings.
+        amount_minor: how much; None for everything that can be converted.
+        renew_days: for how many days converted credits are valid that would expire sooner.
+        hold_back: how long earnings are held back.
+        command_id: of the request.
+        now: the time.
 
     Raises:
         NotFound: the organization has no such agent.
@@ -68,7 +79,7 @@ async def convert(
     source, wallet = account_of(kind, agent.id, org_id), accounts.org_credits(org_id)
     connection = await driver_connection(session)
     ledger, key = Ledger(connection), earnings_key(org_id, "convert", command_id)
-    # Whoever takes earnings holds it, so they only grow until this ends.
+    # Everything that reduces earnings takes this lock, so they can only grow until the transaction ends.
     await debt.lock(session, org_id)
     asked = {"agent_id": agent.id, "kind": kind.value, "asked": amount_minor}
     done = await Transfers(connection, wallet).by_key(key)
@@ -126,8 +137,7 @@ async def page(
 ) -> list[AgentEarnings]:
     """Return the earnings of up to `limit` agents of an organization, newest agents first, before the id `before`.
 
-    With `agent_id`, it is what this one has. `days` is what earnings get that would end sooner. Needs the platform's
-    session.
+    With `agent_id` only that agent is returned. `days` is `renew_days` of `convert`. Needs the platform's session.
     """
     found = await earnings.agents_page(session, org_id=org_id, agent_id=agent_id, before=before, limit=limit)
     until = await windows(session, found, hold_back, now=now)

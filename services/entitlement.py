@@ -41,7 +41,7 @@ async def seat_limit(session: AsyncSession, org_id: str, plan: Plan) -> int | No
 async def check(
     session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement, number: int = 1
 ) -> Standing:
-    """Refuse so many more of something if the limit does not allow them.
+    """Check that the limit of the plan allows a number of further projects, deployments or other units.
 
     Raises:
         LimitReached: of projects or deployments.
@@ -59,10 +59,10 @@ async def check(
 
 
 async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, principal: str, before: int) -> None:
-    """Refuse the first key of a person if the plan has no seat left.
+    """Check that the plan has a seat for one more person.
 
-    Whoever acts by a link, without a key, takes a seat as well. The caller holds the lock of the organization's keys,
-    and says how many people had one before.
+    People who act by a link and have no key take a seat as well. The caller holds the lock of the organization's keys,
+    and passes how many people have a seat.
 
     Raises:
         EntitlementMissing: all seats of the plan are taken.

@@ -10,14 +10,14 @@ from repositories import chargeback as chargebacks
 from repositories.together import Writes
 
 KIND = "payment.evidence_due"
-#: How long before its date a bank that has no answer is alerted of.
+#: How long before evidence is due the alert is raised.
 BEFORE = timedelta(days=2)
 #: How many at once; the next run finds the rest.
 _LIMIT = 100
 
 
 async def close_others(session: Writes, payment_id: str, dispute: Dispute) -> None:
-    """Resolve the alerts of other dates than the one until which the bank takes evidence on a chargeback now."""
+    """Resolve the alerts of earlier due dates of a chargeback's evidence, because the bank has changed the date."""
     if dispute.evidence_due_at is not None:
         of = f"{KIND}:{dispute.dispute_id}:"
         key = f"{of}{dispute.evidence_due_at.astimezone(UTC):%Y-%m-%d}"
@@ -25,9 +25,10 @@ async def close_others(session: Writes, payment_id: str, dispute: Dispute) -> No
 
 
 async def alert_of_near(session: AsyncSession, now: datetime) -> int:
-    """Alert of each chargeback whose evidence is due soon and not submitted; once for each due date.
+    """Raise an alert for each chargeback whose evidence is due soon and not submitted, once for each due date.
 
-    Its next event closes the alert, once the bank has its answer or has decided. Returns how many are new.
+    The chargeback's next event resolves it: the evidence was submitted, or the bank decided. Returns the number of new
+    alerts.
     """
     found = await chargebacks.unanswered(session, KIND, now=now, until=now + BEFORE, limit=_LIMIT)
     for one in found:

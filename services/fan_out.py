@@ -1,9 +1,8 @@
-"""Creates notifications from the events of the outbox and from alerts, each in the transaction that reads it.
+"""Creates notifications from the events of the outbox and from alerts.
 
-The place in the outbox and `told_at` of an alert are written with the notifications, in one transaction. A process that
-dies before it commits has written nothing, and the next one begins at the same position; two at once wait for each
-other at the cursor's row, and at the rows of the alerts. Unique rows make sure of it: a principal is notified of a
-source once over each channel, even if it is read twice.
+The position in the outbox, and `told_at` of an alert, are written in the same transaction as the notifications. After a
+crash the next process begins at the same position. Two processes wait for each other at the row of the cursor, or of
+the alert. A unique key allows one notification for each source, principal and channel, so reading twice is safe.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -44,14 +43,14 @@ class About:
     """What people are notified of.
 
     Attributes:
-        source: its id: notifying of it again changes nothing.
-        kind: of notifications.
+        source: the id of the event or alert; there is one notification for each source, principal and channel.
+        kind: the type of the notification.
         fact: the type of the event, or `alert`.
-        subject: the id of what it is about.
-        data: what its words are made of.
-        urgent: it does not wait for the end of quiet hours.
-        mailed: contacts of the organization for this purpose have a mail of the same fact.
-        mailed_to_owners: its owners have one as well.
+        subject: the id of the object that it is about.
+        data: the values of its texts.
+        urgent: it is sent during quiet hours too.
+        mailed: the organization's contacts for this purpose get a mail about the same fact.
+        mailed_to_owners: so do its owners.
     """
 
     source: str
@@ -132,15 +131,15 @@ def rows_of(about: About, person: Person, ways: Mapping[str, Cadence], now: date
 def recipients(
     about: About, people: Collection[Person], *, also: Collection[str] = ()
 ) -> list[tuple[Person, dict[str, Cadence]]]:
-    """Return who is notified, and how.
+    """Return the people to notify, each with the channels and their cadence.
 
-    Where nobody is left to be told of what has to reach somebody, because whoever was has gone, it is in the inbox of
-    everybody who would be told if nobody had chosen otherwise.
+    If a type must reach somebody and everybody who wanted it has left, it goes to the inbox of everybody who gets it by
+    default.
 
     Args:
-        about: the fact.
-        people: of its organization, or of the platform.
-        also: further channels that a rule names.
+        about: the event or alert.
+        people: the people of its organization, or of the platform.
+        also: further channels that the alert's rule names.
     """
     found = []
     for person in people:
@@ -155,12 +154,12 @@ def recipients(
 
 
 async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> Told:
-    """Read the next events of the outbox that people are notified of, and write the notifications.
+    """Read the next events of the outbox that have a notification type, and write their notifications.
 
     Args:
         session: of the platform.
-        now: when something that is told at once is due.
-        limit: how many events at most.
+        now: the time; immediate notifications are due then.
+        limit: the maximum number of events.
     """
     place = await notifications.lock_cursor(session)
     rows = await event.page(session, after=place, limit=limit, types=BY_FACT)
@@ -185,8 +184,8 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
 
     Args:
         session: of the platform.
-        called: ids of the alerts → the roles that an escalation calls, which runs by now and tells them itself.
-        now: when something that is told at once is due.
+        called: the ids of the alerts, each with the roles that its escalation notifies itself.
+        now: the time; immediate notifications are due then.
     """
     rows = await alerts.take_untold(session, called, now=now)
     open_ones = [row for row in rows if row.status != AlertStatus.RESOLVED.value]
@@ -195,15 +194,15 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
 
 
 async def tell_organization(session: AsyncSession, row: Alert, called: Collection[Role], *, now: datetime) -> None:
-    """Notify the organization of an open alert that nobody was notified of yet.
+    """Notify the organization of an open alert before somebody resolves or snoozes it.
 
-    Whoever is about to resolve or snooze it may be whom it is about. `tell_alerts` notifies nobody of it twice.
+    The person who does that may be the one whom the alert is about. `tell_alerts` notifies nobody a second time.
 
     Args:
         session: of the platform, with the row locked.
         row: the alert.
-        called: roles that were called for it.
-        now: when something that is told at once is due.
+        called: roles that its escalation has notified.
+        now: the time; immediate notifications are due then.
     """
     await _tell(session, [(row, side, called) for side in _sides(row, now) if side is not None], now)
 
@@ -211,7 +210,13 @@ async def tell_organization(session: AsyncSession, row: Alert, called: Collectio
 async def _tell(
     session: AsyncSession, told: Sequence[tuple[Alert, str | None, Collection[Role]]], now: datetime
 ) -> int:
-    """Write the notifications of alerts to a side each, its organization or the platform (None), but for some roles."""
+    """Write notifications and return how many are new.
+
+    Args:
+        session: of the platform.
+        told: alerts, each with its organization (None for the platform) and the roles to leave out.
+        now: the time.
+    """
     if not told:
         return 0
     rows = [row for row, _, _ in told]
@@ -228,7 +233,7 @@ async def _tell(
 
 
 def _sides(row: Alert, now: datetime) -> Iterable[str | None]:
-    """Return whose matter an alert is: its organization's, the platform's (None), or both."""
+    """Return who is notified of an alert: its organization, the platform (None), or both."""
     snoozed = row.org_snoozed_until is not None and row.org_snoozed_until > now
     if row.shared and row.org_id is not None and not snoozed and row.kind not in TOLD_BY_EVENT:
         yield row.org_id

@@ -1,8 +1,7 @@
-"""Invoices from draft to number: what each step writes, moves and records is one transaction, the caller's.
+"""Creates, edits, finalises, numbers and discards invoices. Each step runs in the caller's transaction.
 
-A draft is edited and finalised; `issue` does both at once and numbers the invoice too. Who finalises many leaves them
-without a number and calls `number_page` in a transaction of its own for each page, because whoever has taken a number
-holds up everybody else who wants one.
+`issue` drafts, finalises and numbers an invoice at once. Taking a number blocks the other transactions that want one of
+the same series, so batches finalise without numbers and then call `number_page` in transactions of its own.
 """
 
 from collections.abc import Sequence
@@ -186,9 +185,9 @@ async def time_to_pay(session: AsyncSession, org_id: str, now: datetime) -> time
 
 
 async def clock(session: AsyncSession, row: InvoiceRow) -> ZoneInfo:
-    """Return the time zone whose days an invoice names: that of the terms by which its last period was billed.
+    """Return the time zone of the days on an invoice: that of the terms by which its last period was billed.
 
-    Terms change when a month ends, and its invoice is issued after that. It names the month's days all the same.
+    Terms may have changed since: they change at the end of a month, and the month's invoice is issued after it.
     """
     ends = (line.period_end for line in map(invoice_line.line_of, row.lines))
     over = [end - timedelta.resolution for end in ends if end is not None and end <= row.issued_at]
@@ -223,8 +222,8 @@ async def issue(
 ) -> InvoiceRow:
     """Draft, finalise and number an invoice at once, or return the one that the command issued.
 
-    Whoever has a number holds up everybody else who wants one until the transaction ends, so it is taken last. `answer`
-    as for `finalise`.
+    The number is taken last, because it blocks other transactions that want one until this one ends. `answer` is as for
+    `finalise`.
 
     Raises:
         NotFound: there is no such organization.

@@ -63,11 +63,11 @@ async def begin(
 
 
 async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
-    """Refuse to charge what the provider of a subscription requests or has taken: it would be charged twice.
+    """Check that no provider of a subscription collects this invoice, because charging it here would charge it twice.
 
     Raises:
-        WrongInvoiceState: it is requested there, and not paid, and `extra["pay_url"]` is the page, where one is known;
-            or it was paid there, and that is not booked yet.
+        WrongInvoiceState: the provider requests the payment (`extra["pay_url"]` is its page, if known), or has received
+            it and it is not booked yet.
     """
     mirror = await subscription.mirror_of(session, row.id)
     if mirror is not None and _is_coming(payment.state_of(mirror)):
@@ -87,7 +87,7 @@ async def require_not_requested(session: AsyncSession, row: InvoiceRow) -> None:
 
 
 def _is_coming(mirror: Payment) -> bool:
-    """Tell whether a payment is to pay its invoice still: its run has yet to read it there, and to book it."""
+    """Return whether a payment of the invoice is still to be read at its provider and booked."""
     return mirror.fulfilment is Fulfilment.PENDING and mirror.status in AWAITING | {PaymentStatus.SUCCEEDED}
 
 
@@ -101,7 +101,7 @@ async def begin_later(
     command_id: str,
     now: datetime,
 ) -> Collection:
-    """Start collecting an invoice that its organization was to pay by itself; idempotent for the command.
+    """Start collecting an invoice that the organization was expected to pay by itself; idempotent for the command.
 
     Raises:
         NotFound: there is no such invoice.

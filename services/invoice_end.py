@@ -20,7 +20,7 @@ from services.invoice import details_of, post
 
 
 def at_stake_minor(row: InvoiceRow, action: ApprovalAction) -> int:
-    """Return by what two operators judge an act: the total, and what credits took off that voiding gives back."""
+    """Return the amount that decides about two operators: the total, plus the granted credits that voiding returns."""
     back = row.granted_minor + row.taxed_minor if action is ApprovalAction.INVOICE_VOID else 0
     return row.total_minor + back
 
@@ -36,13 +36,13 @@ async def void(
 ) -> InvoiceRow:
     """Void an invoice: reverse all that it booked, and refund its credits; a repeated command finds it void.
 
-    `by_hand`: above its setting two operators have to have approved it; the approval is used up.
+    `by_hand` holds the setting above which two operators have to approve it; None for no limit.
 
     Raises:
-        ApprovalRequired: they have not.
+        ApprovalRequired: no other operator has approved it.
         NotFound: there is no such invoice.
-        WrongInvoiceState: something is paid or credited on it, or it is void by another command; `extra["due"]` says
-            what is left to pay. Or it is a subscription's.
+        WrongInvoiceState: something is paid or credited on it, another command has voided it, or it is a
+            subscription's; `extra["due"]` is what is left to pay.
         IdempotencyConflict: the command voided another one.
     """
     if by_hand is not None:
@@ -84,13 +84,13 @@ async def give_up(
 ) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
-    Money that comes for it later is returned as for any invoice on which nothing is due.
-    `by_hand`: above its setting two operators have to have approved it; the approval is used up.
-    `by_plan`: dunning has waited for what is processing, for as long as it does.
+    A payment that arrives later is returned, as for any invoice on which nothing is due. `by_hand` holds the setting
+    above which two operators have to approve it; None for no limit. `by_plan` is set by dunning, which has waited for
+    processing payments already.
 
     Raises:
-        ApprovalRequired: they have not.
-        ChargeUnderWay: a payment of it is processing, and its money would be returned.
+        ApprovalRequired: no other operator has approved it.
+        ChargeUnderWay: a payment of it is processing, and would be returned.
         NotFound: there is no such invoice.
         WrongInvoiceState: nothing is due on it, or another command gave it up.
         IdempotencyConflict: the command gave up another one.
@@ -146,9 +146,9 @@ async def for_two(
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators approve of an act; None where one is enough, or where the command has voided it.
+    """Return what two operators have to approve; None if one is enough, or the command has voided the invoice before.
 
-    The credits that voiding gives back count with all that the organization was given within a day.
+    Credits that voiding returns count with everything that the organization was granted within a day.
     """
     if by_hand is None or row.void_command_id == command_id:
         return None

@@ -141,7 +141,7 @@ def worked_out(
 
 
 def unit_of(lines: Sequence[InvoiceLine], currency: str) -> int:
-    """Return what the due amount is a multiple of; a subscription's provider has charged the total that it counted."""
+    """Return the unit that the due amount is rounded to; 1 for a subscription, whose provider has charged the total."""
     return 1 if any(line.stream == SUBSCRIPTIONS for line in lines) else charge_unit(currency)
 
 
@@ -167,7 +167,7 @@ def _postings(
 
 
 async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, now: datetime) -> CreditsAtHand:
-    """Return the credits that the invoice may take; nobody else takes them meanwhile."""
+    """Return the credits that may pay the invoice, locked until the transaction ends."""
     if not row.applies_credits or rules.credit is None or rules.credit.currency != row.currency:
         return CreditsAtHand()
     return await locked_credits(await driver_connection(session), row.org_id, row.currency, now)

@@ -50,10 +50,10 @@ async def write(
 
 
 async def refuse_exposure(session: AsyncSession, terms: Terms, *, lock: bool) -> None:
-    """Refuse to fund an escrow when the payee's organization would have more unsettled than its level allows.
+    """Check that funding an escrow keeps the payee's unsettled amount within the limit of its level.
 
-    With `lock` no other escrow of that organization is funded until the transaction ends, so that many at once do not
-    pass together; without it the answer is an early one. Needs the platform's role.
+    With `lock` no other escrow for that payee is funded until the transaction ends, so that concurrent ones cannot pass
+    the limit together; without it the answer is preliminary. Needs the platform's role.
 
     Raises:
         ExposureLimit: with the limit, and what is left of it.

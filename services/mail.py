@@ -27,16 +27,16 @@ async def queue(
 ) -> None:
     """Queue a mail to an organization, in the transaction of the event that it is about; once for each key.
 
-    It goes to the contacts that the organization has now, so changing them afterwards diverts nothing. If there are
-    none, it goes to the contacts at the time of sending.
+    It goes to the contacts that the organization has now, so changing them later does not redirect it. If there are
+    none now, it goes to the contacts at the time of sending.
 
     Args:
         session: of the platform, or of that organization.
-        key: names the fact and its scope, `invoice:{id}:issued`.
+        key: names the fact and its scope, such as `invoice:{id}:issued`.
         org_id: the organization.
-        kind: what happened.
-        data: the values that the kind takes, see `domain.mail`; amounts as decimal strings, days as `2026-11-30`.
-        also: addresses besides those of contacts.
+        kind: of the mail.
+        data: the values of the kind, see `domain.mail`; amounts are decimal strings, days are like `2026-11-30`.
+        also: addresses besides those of the contacts.
 
     Raises:
         ValueError: the values are not those of the kind.
@@ -69,10 +69,8 @@ async def set_contacts(
 ) -> OrganizationContacts:
     """Set an organization's contacts, and notify those that it had for security until then.
 
-    A language alone is set without a mail. The number of mails a day is limited, because the addresses are not
-    verified.
-
-    What the command has set before is not set again, whatever version it was for.
+    Changing only the language sends no mail. The number of mails a day is limited, because the addresses are not
+    verified. A repeated command changes nothing, whatever `expected` is.
 
     Args:
         session: of the platform, because the mails of all organizations to an address count.
@@ -80,7 +78,7 @@ async def set_contacts(
         org_id: the organization.
         language: of its mails; None leaves it.
         contacts: all of them; None leaves them.
-        expected: for which version of the contacts this is; None for whichever it is.
+        expected: the version that the change was made for; None for any.
         command_id: makes it idempotent.
         now: the time.
 
@@ -110,8 +108,8 @@ async def set_contacts(
     if row is not None and contact.contacts_of(row) != tuple(contacts):
         await _check_change(session, actor, row, now)
         data = {"changed_by": _named(actor)}
-        # A command may come again after others, and change contacts again: each change is told of, so its version is
-        # the mail's key.
+        # A command may be repeated after others and change contacts again. Each change sends a mail, so its key is the
+        # version.
         key = f"contacts:{org_id}:{contact.version_of(row) + 1}"
         await queue(session, key=key, org_id=org_id, kind=MailKind.CONTACTS_CHANGED, data=data)
     row = await contact.put(session, org_id, language, contacts, by=actor.qualified(), now=now, command_id=command_id)
@@ -122,10 +120,10 @@ async def set_contacts(
 
 
 async def _check_change(session: AsyncSession, actor: Actor, row: OrganizationContacts, now: datetime) -> None:
-    """Refuse another change of contacts where as many of these mails went out within a day.
+    """Limit changes of contacts in a day, because each change sends a mail to unverified addresses.
 
-    Each principal has changes of their own, and operators are not bound: whoever has put their own address there does
-    not keep it there by having used up the others' changes.
+    Each principal has an allowance of its own, and operators have no limit: an attacker who put an address there cannot
+    keep it there by using up the allowance of the others.
     """
     if actor.is_platform:
         return
@@ -134,12 +132,12 @@ async def _check_change(session: AsyncSession, actor: Actor, row: OrganizationCo
     own = [queued_at for queued_at, by in changes if by == _named(actor)]
     check_change(own, most=CHANGES_A_DAY, what="of this organization", now=now)
     check_change([each for each, _ in changes], most=OF_ALL_A_DAY, what="of this organization", now=now)
-    # The first change of a day is nobody else's to use up: who puts these addresses into contacts of theirs would keep
-    # them there.
+    # The limit by address does not apply to a principal's first change of a day. Otherwise another organization could
+    # use it up with the same addresses in its own contacts.
     for queued in to_address.values() if own else ():
         check_change(queued, most=CHANGES_A_DAY, what="that one of its addresses is in", now=now)
 
 
 def _named(actor: Actor) -> str:
-    """Name who changes contacts; in a session that a link opened, also who made the link and has the key to revoke."""
+    """Return who changes contacts; in a session that a link opened, also who made the link and has a key to revoke."""
     return actor.principal if actor.made_by is None else f"{actor.principal} (link: {actor.made_by})"

@@ -1,4 +1,4 @@
-"""Suppresses addresses whose mail bounced, and reads the reports that say so."""
+"""Suppresses addresses that do not exist any more, by the reports of bounced mails or the answers of mail servers."""
 
 from dataclasses import replace
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.signing import Signer
 
-#: The kind of the alert that an address is gone.
+#: The kind of the alert about a suppressed address.
 GONE = "mail.suppressed"
 #: What `Signer` signs these for.
 PURPOSE = "mail bounce"
@@ -25,7 +25,7 @@ _CAME_BACK = "Mail to this address came back, so none is sent there."
 
 
 class Bounces:
-    """Makes the addresses that bounced mails return to, and reads what arrives there."""
+    """Makes the return addresses of mails, and reads the bounce reports that arrive there."""
 
     def __init__(self, mailbox: str, signer: Signer) -> None:
         """Take the address that gets a suffix for each mail, and what signs that."""
@@ -41,9 +41,9 @@ class Bounces:
         return bounce_address(self._mailbox, day, self._signer.sign(signed_text(to, day)))
 
     def read(self, raw: bytes, recipient: str | None, today: date) -> tuple[str, str, date] | None:
-        """Return which address is gone, the code that says so, and when the mail to it was sent.
+        """Return the address that a bounce report is about, its status code, and when the mail was sent.
 
-        None where the report says that it may arrive later, or is none.
+        None if the mail is no report, or reports a temporary failure.
 
         Args:
             raw: the mail as it came.

@@ -68,17 +68,17 @@ async def offer_agent(
     command_id: str,
     now: datetime,
 ) -> None:
-    """Write an agent's offer; purchases keep the terms that they were made at. Needs the platform's session.
+    """Create or replace an agent's offer; existing purchases keep their terms.
 
-    A repeated command changes nothing, whatever version it was for.
+    A repeated command changes nothing, whatever `expected` is.
 
     Args:
         session: of the platform.
         actor: of the agent's organization, or an operator.
-        agent_id: which agent.
+        agent_id: the agent.
         wanted: the offer.
-        creator_bps: the creator's share, which an operator sets; None leaves it as it is.
-        expected: for which version of the offer this is; None for whichever it is, or for none.
+        creator_bps: the creator's share, which only an operator sets; None leaves it as it is.
+        expected: the version that the change was made for; None for any, or for a new offer.
         command_id: makes it idempotent.
         now: the time.
 
@@ -157,11 +157,11 @@ async def buy(
 ) -> Bought:
     """Buy an agent that is free or costs credits, or return the purchase that the organization already has.
 
-    One that is priced by usage is added at the prices of this moment, which stay; where the caller names the prices
-    that it has seen, they are the organization's from now on.
+    An agent that is priced by usage is added at its present prices, which then stay. If it was added before, and the
+    caller names the prices that it has seen, those apply from now on.
 
-    The caller has checked that the organization may buy it, and commits also where a spend control refused, because
-    the refusal is on record then. Needs the platform's session.
+    The caller has checked that the organization may buy it. It also commits if a spend control refuses, because the
+    refusal is recorded. Needs the platform's session.
 
     Raises:
         AgentRetired: the agent was retired meanwhile.
@@ -194,7 +194,7 @@ async def buy(
     require_seen(offer, seen)
     if known is not None and seen_prices is not None:
         if known.usage_prices != seen_prices:
-            # They hold for all that the organization uses, whose limits the caller need not share.
+            # The prices apply to every use of the organization, so accepting them needs the permission to pay for it.
             permit(actor, Permission.PAY)
             known.usage_prices = dict(seen_prices)
             await session.flush()
@@ -214,7 +214,7 @@ async def buy(
 
 
 async def owned_now(session: AsyncSession, org_id: str, agent_id: str, now: datetime) -> MarketplacePurchase | None:
-    """Return the purchase by which an organization has an agent, which is locked; one whose period is over ends."""
+    """Return an organization's purchase of an agent, locked, or None; one whose period is over is ended here."""
     row = await marketplace.owned(session, org_id, agent_id)
     if row is None or is_kept(row, now):
         return row
@@ -226,8 +226,8 @@ async def owned_now(session: AsyncSession, org_id: str, agent_id: str, now: date
 async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> None:
     """Refuse to sell an agent again while a chargeback of an earlier purchase is open or lost.
 
-    One purchase at most is suspended for it: where several months are charged back after they had ended, the others
-    stay ended. Needs the platform's session.
+    It reads payments and not the states of purchases: of several months that are charged back after they ended, at most
+    one purchase is suspended, and the others stay ended. Needs the platform's session.
 
     Raises:
         Conflict: `marketplace.suspended`.
@@ -247,9 +247,9 @@ async def is_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> 
 
 
 def is_kept(purchase: MarketplacePurchase, now: datetime) -> bool:
-    """Tell whether a purchase prevents the organization from buying the agent again.
+    """Return whether a purchase prevents the organization from buying the agent again.
 
-    One that a chargeback suspends does so too, also after its period: it is active again once the chargeback is won.
+    A suspended purchase does, even after its period, because it becomes active again if the chargeback is won.
     """
     return purchase.status != PurchaseStatus.ACTIVE.value or not is_over(purchase.ends_at, now)
 
@@ -265,11 +265,9 @@ def new_purchase(
     before: MarketplacePurchase | None = None,
     tax_minor: int = 0,
 ) -> MarketplacePurchase:
-    """Return the row of a sale, with its price shared; the payment is still to be added.
+    """Return the row of a purchase, without what pays it. The price less `tax_minor` is shared with the creator.
 
-    `tax_minor` of the price is tax, and the rest is shared.
-
-    One that is paid by the month is for its first one, or for the one that follows the purchase `before`.
+    A monthly purchase is for its first month, or for the one that follows the purchase `before`.
     """
     shares = shares_of((offer.price_minor or 0) - tax_minor, creator_bps)
     row = MarketplacePurchase(
@@ -324,8 +322,8 @@ async def refund(
 ) -> MarketplacePurchase:
     """Refund a purchase that was free or paid with credits: access ends, and the shares are reversed.
 
-    Returns the purchase that the command has refunded before. The used part of the price is not refunded. What the
-    agent no longer has, its organization owes. Needs the platform's session.
+    A repeated command returns its purchase. The used part of the price is not refunded. If the agent has less than its
+    share, its organization owes the rest. Needs the platform's session.
 
     Raises:
         NotFound: there is no such purchase.
@@ -362,17 +360,17 @@ async def deduct_used(
     provider: str | None = None,
     refund_id: str | None = None,
 ) -> int:
-    """Write what was used of a purchase and return how much of the rest of its price is refunded.
+    """Record the used part of a purchase's price, and return the part that is refunded.
 
-    `refund_id` is the refund of its payment that it counts for: where that is refused, it counts for no other one.
-    `provider` gives that refund back.
+    `refund_id` is the refund of the purchase's payment that this counts for. If that refund is refused, it counts for
+    no other one. `provider` makes the refund.
 
     Raises:
         UsedUp: nothing is left.
     """
     purchase.used_minor = await used_now(session, purchase, left_minor, provider=provider)
     if refund_id is not None:
-        # Two may be asked for at once, and who writes last need not be the one whose refund is made.
+        # Two refunds may be requested at the same time, and the last to write is not always the one that is made.
         purchase.used_by = {**purchase.used_by, refund_id: purchase.used_minor}
     await session.flush()
     return left_minor - purchase.used_minor
@@ -381,13 +379,13 @@ async def deduct_used(
 async def used_now(
     session: AsyncSession, purchase: MarketplacePurchase, left_minor: int, *, provider: str | None = None
 ) -> int:
-    """Return how much of what is left of the price of a purchase was used by now; writes nothing.
+    """Return how much of the remaining price of a purchase is used by now; writes nothing.
 
-    It is rounded so that the `provider` of the payment can give the rest back: down, which is for the buyer, where
-    that is not more than is left.
+    It is rounded so that `provider` can refund the rest: down, in favour of the buyer, unless the refund would then
+    exceed what is left.
 
     Raises:
-        UsedUp: all of it.
+        UsedUp: all of it is used.
     """
     assert purchase.price_minor is not None
     since, days = purchase.bought_at, None

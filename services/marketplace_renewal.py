@@ -1,7 +1,4 @@
-"""Renews agents that are paid by the month: each period is a purchase of its own, made once after the one before.
-
-The price and the share are those at which the agent was bought first.
-"""
+"""Renews monthly purchases of agents. Each month is a purchase of its own, at the price and share of the first."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,7 +28,7 @@ from services.marketplace_sale import pay
 
 #: In whose name the next period is bought.
 PRINCIPAL = "marketplace-renewal"
-#: Their money may still come by itself, so no other payment is asked for meanwhile.
+#: Payments that may still succeed without the payer, so no other one is requested meanwhile.
 _ON_ITS_WAY = AWAITING - {PaymentStatus.REQUIRES_ACTION}
 
 
@@ -53,8 +50,8 @@ async def renew(
 ) -> MarketplacePurchase | Due | None:
     """Buy the next period with credits, or return what has to be paid for it in money.
 
-    None if it is not due, is not renewed any more, so that it ends with its period, or was not paid: then it is tried
-    again a day later, some times, and a mail says so. Needs the platform's session; the caller commits.
+    None if it is not due, or was cancelled and ends with its period, or the credits were refused. In the last case it
+    is tried again a day later, up to `MOST_TRIES` times, and a mail says so. Needs the platform's session.
     """
     seen = await marketplace.get_purchase(session, purchase_id)
     await debt.lock(session, seen.payee_org_id)
@@ -78,7 +75,7 @@ async def renew(
     try:
         await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)
     except (OrganizationSuspended, OrganizationClosed):
-        # Not a try that failed: it is renewed if it is resumed in time.
+        # This does not count as a failed try: it is renewed if the organization is resumed in time.
         await (_stop if is_over(row.ends_at, now) else _later)(session, row, now)
         return None
     offer = replace(listing.as_offer(), model=OfferModel.MONTHLY, price_minor=row.price_minor, currency=row.currency)
@@ -90,7 +87,7 @@ async def renew(
 async def _by_credits(
     session: AsyncSession, row: MarketplacePurchase, offer: Offer, *, pays_out_granted: bool, now: datetime
 ) -> MarketplacePurchase | None:
-    """Take the price within the limits of whoever bought it first."""
+    """Charge the price under the spend controls of the agent or key that made the first purchase."""
     command_id = renewal_command_id(row.id, row.tries)
     after = new_purchase(
         offer,
@@ -122,7 +119,7 @@ async def _by_credits(
 
 
 async def _is_being_paid(session: AsyncSession, row: MarketplacePurchase) -> bool:
-    """Tell whether the money of the last try is on its way."""
+    """Return whether the payment of the last try may still succeed."""
     last = await payment_command.find(session, renewal_command_id(row.id, row.tries - 1)) if row.tries else None
     known = None if last is None else await payment.get(session, last.payment_id)
     if known is None:
@@ -156,7 +153,7 @@ async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offe
 
 
 async def tried(session: AsyncSession, due: Due, *, now: datetime) -> None:
-    """Note that a payment was requested, or that none could be; the next try follows a day later."""
+    """Record that a payment was requested, or that none could be; the next try is a day later."""
     row = await marketplace.get_purchase(session, due.purchase_id, lock=True)
     if row.renews_at is not None and row.tries == due.tries:
         row.tries += 1
@@ -208,7 +205,7 @@ async def _later(session: AsyncSession, row: MarketplacePurchase, now: datetime)
 
 
 async def _stop(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
-    """Renew no more: what was paid ends with its period."""
+    """Stop renewing: the purchase ends with the period that was paid."""
     row.renews_at = None
     if is_over(row.ends_at, now):
         row.status = PurchaseStatus.ENDED.value

@@ -100,7 +100,7 @@ def shares_of_sale(sale: Sale, *, pays_out_granted: bool) -> Shares:
         commission_minor=sale.commission_minor,
         pays_out_granted=pays_out_granted,
         key=purchase_key(sale.id, "shares"),
-        # What was sold can be given back for a time, and is held back as long; a use is final.
+        # A sale can be refunded for a time, and its earnings are held back for as long; a use is final.
         kind="marketplace.sold" if isinstance(sale, MarketplacePurchase) else "marketplace.used",
         reference=sale.id,
     )
@@ -112,7 +112,7 @@ async def _lock(ledger: Ledger, sale: Sale) -> None:
 
 
 async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_granted: bool, now: datetime) -> None:
-    """Divide what was captured into the account of sales, and pay of the creator's part what its organization owes."""
+    """Share what was captured between creator and platform, and pay the creator's debt from its part."""
     connection = await driver_connection(session)
     shares = shares_of_sale(sale, pays_out_granted=pays_out_granted)
     shared = await share(connection, sale.org_id, shares, at=now)
@@ -124,9 +124,9 @@ async def _share(session: AsyncSession, ledger: Ledger, sale: Sale, *, pays_out_
 
 
 async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
-    """Refuse a refund that the creator has already paid for, because the buyer's own payment was reversed.
+    """Refuse a refund if a recovery has taken the creator's share, because the payment for the credits was reversed.
 
-    The caller holds the locks of what both sides owe, which a recovery takes as well.
+    The caller holds the locks of both organizations' debts, which a recovery takes as well.
 
     Raises:
         Conflict: `marketplace.suspended`.
@@ -139,11 +139,10 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
 
 
 async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:
-    """Refund an amount of the price from both shares.
+    """Refund an amount of the price from the shares of creator and platform.
 
-    What the agent has not got any more its organization owes.
-
-    The caller holds the locks of what both sides owe, and `key` is of the refund of the spend.
+    If the agent has less than its share, its organization owes the rest. The caller holds the locks of both
+    organizations' debts. `key` is the key of the spend's refund.
     """
     assert sale.transfer_id is not None
     assert sale.spend_id is not None
@@ -163,13 +162,12 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
         sold = await marketplace.lots_of(session, sale.transfer_id, source)
         slices = cut([(lot.id, lot.free_minor) for lot in sold], amount)
         own = sum(part for _, part in slices)
-        # The very lots come back that paid; what of them is gone is taken from others.
+        # The lots that paid are returned first; what was spent of them is taken from others.
         other = max(0, min(amount, there[source]) - own)
         legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=slices)))
         legs.append(Posting(source=source, destination=wallet, amount_minor=other))
         owed += _ends(sold, amount - own - other)
-    # What the creator does not have any more was paid for once, and is not payable a second time. It ends as what was
-    # paid would have.
+    # What the creator owes was paid for before, so these credits have no cost. They expire like the lots that paid.
     legs += [
         Posting(
             source=debts[1],
@@ -196,7 +194,7 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
 
 
 def _ends(sold: Sequence[SharedLot], owed_minor: int) -> Counter[datetime | None]:
-    """Return when how much ends of what is gone of lots, so much in all, in the order of the lots."""
+    """Divide an owed amount by the expiry of the spent parts of lots, in order; a rest of it does not expire."""
     ends = Counter[datetime | None]()
     for lot in sold:
         part = min(lot.brought_minor - lot.free_minor, owed_minor - ends.total())
@@ -216,7 +214,7 @@ def _sales(sale: Sale) -> Account:
 
 
 def _shared_accounts(sale: Sale) -> tuple[Account, Account, Account]:
-    """Return where the paid and the granted credits of a creator's part go, and where commission goes."""
+    """Return the accounts of a creator's paid credits and granted credits, and of the commission."""
     return (
         accounts.agent_earnings(sale.agent_id, CREDIT, sale.payee_org_id),
         accounts.agent_granted_earnings(sale.agent_id, sale.payee_org_id),

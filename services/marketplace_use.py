@@ -1,6 +1,6 @@
-"""Using agents that are priced by usage: each use is charged, shared and written in one transaction.
+"""Uses of agents that are priced by usage: each use is charged, shared and recorded in one transaction.
 
-A use is charged at once, or agreed before, by a reservation or a usage event, and charged as it was agreed.
+A use is charged at once, or at the price that a reservation or a usage event has fixed before.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ ACTION = "marketplace.use"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewUse:
-    """A requested use of an agent: `spend` has the key and the spender, and its quantity is the number of units."""
+    """A requested use of an agent: `spend` has the idempotency key, the spender and the number of units."""
 
     agent_id: str
     meter: str | None
@@ -80,10 +80,10 @@ class Priced:
 async def use_plainly(
     connection: asyncpg.Connection, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime
 ) -> Used | None:
-    """Charge a use by one statement and return it or its refusal; None, without any effect, where `use` has to decide.
+    """Charge a use with one statement, the fast path of `use`; None, without any effect, if `use` has to be called.
 
-    `use` decides about agents that are not sold, known keys, purchases that change meanwhile, and sellers that have
-    owed before.
+    That is so for agents that are not for sale, keys that were used before, purchases that change meanwhile, and
+    sellers that have had a debt.
 
     Args:
         connection: of the platform, in no transaction.
@@ -118,10 +118,9 @@ async def use_plainly(
 
 
 async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, now: datetime) -> Used:
-    """Charge a use, or return the one that its key has paid already, whatever its price is by now.
+    """Charge a use, or return the one that its key has charged before, whatever the price is now.
 
-    The caller commits also where a spend control refused, because the refusal is on record then. Needs the platform's
-    session.
+    The caller also commits if a spend control refuses, because the refusal is recorded. Needs the platform's session.
 
     Raises:
         NotFound: there is no such agent on the marketplace.
@@ -133,7 +132,7 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
     await marketplace.lock_purchases(session, org_id, offer.agent_id)
     spend = await spends.of_key(session, org_id, wanted.spend.key)
     if spend is not None:
-        # What was reserved and captured since is a use as well, and its key stands for the reservation.
+        # The key may be that of a reservation, which is a use as well once it is captured.
         is_reserved = await marketplace.reserved_use(session, spend.id) is not None
         done = None if is_reserved else await marketplace.use_of(session, spend.id)
         _require_same(wanted, spend, done)
@@ -154,9 +153,9 @@ async def use(session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseT
 async def reserve(
     session: AsyncSession, org_id: str, wanted: NewUse, *, terms: UseTerms, expires_at: datetime, now: datetime
 ) -> Reserved:
-    """Reserve the price of a use, or return what its key has reserved; price and share are agreed by it.
+    """Reserve the price of a use, or return what its key has reserved. It fixes the price and the creator's share.
 
-    The caller commits also where a spend control refused. Needs the platform's session. Raises as `use`.
+    The caller also commits if a spend control refuses. Needs the platform's session. Raises as `use`.
     """
     offer = (await marketplace.get(session, wanted.agent_id)).as_offer()
     await marketplace.lock_purchases(session, org_id, offer.agent_id)
@@ -192,7 +191,8 @@ async def capture(
 ) -> Changed:
     """Charge some of the reserved units, or all of them, at the agreed price; the rest is released.
 
-    What was agreed holds, also when the agent was retired or left the library meanwhile. Needs the platform's session.
+    The agreed price applies even if the agent was retired or removed from the library since. Needs the platform's
+    session.
 
     Raises:
         Invalid: more is captured than was reserved.
@@ -265,10 +265,10 @@ def _agreed(org_id: str, wanted: NewUse, sold: Priced, now: datetime) -> Marketp
 
 
 async def _refused_before(session: AsyncSession, org_id: str, wanted: NewUse, now: datetime) -> DomainError | None:
-    """Return the refusal that a key was answered with before, whatever the use costs by now; None for a new key.
+    """Return the refusal that a key got before, whatever the use costs now; None for a new key.
 
     Raises:
-        IdempotencyConflict: the key was refused something else.
+        IdempotencyConflict: the refused request was for something else.
     """
     first = await spends.find_by_key(session, org_id, wanted.spend.key)
     if first is None:
@@ -302,7 +302,7 @@ async def charge_agreed(
 
 
 def _use_of(agreed: MarketplaceAgreedUse, quantity: int, now: datetime) -> MarketplaceUse:
-    """Return the use of so many of the units that were agreed; what paid it is still to be added."""
+    """Return the row of a use of a number of the agreed units, without what pays it."""
     price_minor = quantity * agreed.unit_minor
     shares = shares_of(price_minor, agreed.creator_bps)
     return MarketplaceUse(
@@ -336,7 +336,7 @@ def _of_agent(spend: NewSpend, agreed: MarketplaceAgreedUse) -> NewSpend:
 
 
 def _spend_of(org_id: str, spend: NewSpend, spent: Spent) -> Spend:
-    """Return what is shown of the spend that was just written, so that it is not read again."""
+    """Return the spend that was just written, without reading it again; it has only the columns that are shown."""
     return Spend(
         id=spent.spend_id,
         org_id=org_id,

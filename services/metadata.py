@@ -93,7 +93,7 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
     if not names:
         return Changed(own, version_of(own, row))
     if row is not None:
-        # A trigger counts, also where no other column has changed.
+        # A trigger counts the version, even if no other column has changed.
         row.version += 1
         await session.flush()
         await session.refresh(row)
@@ -112,7 +112,7 @@ async def change(session: AsyncSession, actor: Actor, wanted: Change, row: Versi
 
 
 def _is_as(wanted: Change, own: ObjectMetadata, row: Versioned | None) -> bool:
-    """Tell whether an object is as a change makes it."""
+    """Return whether an object already is as a change would make it."""
     written = wanted.written
     return (
         written.get("external_id", own.external_id) == own.external_id

@@ -1,4 +1,4 @@
-"""Imports a price list: new and changed prices are added from a time on; what was rated before stays as it was."""
+"""Imports a price list: new and changed prices apply from a given time on; earlier calls keep their cost."""
 
 from dataclasses import dataclass, replace
 

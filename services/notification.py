@@ -153,7 +153,7 @@ async def verify_channel(
 
 
 async def delete_channel(session: AsyncSession, actor: Actor, channel_id: str) -> None:
-    """Delete a channel and forget where it led. What waits for it is not sent.
+    """Delete a channel and its address. Queued notifications are not sent over it.
 
     Raises:
         NotFound: the caller has no such channel.
@@ -227,11 +227,10 @@ def type_named(kind: str) -> NotificationType:
 async def unsubscribe(
     session: AsyncSession, *, org_id: str | None, principal: str, channel_id: str, kind: str, now: datetime
 ) -> None:
-    """Switch off for one channel of a principal what a link in a message names; again changes nothing.
+    """Switch off the notifications of an unsubscribe link for one channel of a principal. Idempotent.
 
-    That is a type, or by the link in a digest every type that comes over the channel by digests like it. Whoever holds
-    the link can do this and nothing more: the caller has checked its signature. It reads nothing, and turns nothing on.
-    Of a digest, a type that has to reach somebody whom nobody else stands in for stays on.
+    The link names a type, or a digest and so every type that the channel gets in digests of that cadence. The caller
+    has checked its signature. Types of a digest that must reach somebody stay on if nobody else would get them.
 
     Args:
         session: of the platform.
@@ -243,7 +242,7 @@ async def unsubscribe(
 
     Raises:
         NotFound: the principal has no such channel any more, or there is no such type.
-        OnlyRecipient: somebody has to be told of it, of a digest of all that it holds, and nobody else would be.
+        OnlyRecipient: nobody else would get the type, or any type of the digest, and somebody must.
     """
     row = await notifications.channel(session, recipient_of(org_id, principal), channel_id)
     if row is None or kind not in {*BY_NAME, *DIGESTS}:
@@ -261,17 +260,17 @@ async def unsubscribe(
 
 
 async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
-    """Notify people of some roles about an alert, once for each person, channel and step; in the caller's transaction.
+    """Notify people of some roles about an alert that nobody has answered, in the caller's transaction.
 
-    They are called because nobody has answered, so it comes at once over every channel that takes such alerts at all or
-    that their rule names, in the inbox in any case, and no digest holds it back. Quiet hours hold back what is not
-    urgent. Only immediate notifications leave out the addresses that get a mail about the same event.
+    It is sent at once, and not in a digest, to the inbox and over every channel that gets such alerts or that the
+    alert's rule names. Quiet hours delay it unless it is urgent. At the first step of an escalation, addresses that get
+    a mail about the same event are left out.
 
     Args:
         session: of the platform.
-        alert: that nobody has answered.
-        roles: of its organization, as far as it may read the alert, and of the platform.
-        step: names the step; the same one again notifies nobody again.
+        alert: the alert.
+        roles: of its organization, if it may read the alert, and of the platform.
+        step: of the escalation; each person is notified once for each channel and step.
 
     Returns:
         How many notifications are new.
@@ -295,16 +294,15 @@ async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], ste
 
 
 async def tell_first(session: AsyncSession, alert_id: str, *, by_operator: bool, now: datetime) -> None:
-    """Notify the organization of an open alert before somebody answers it, who may be whom it is about.
+    """Notify the organization of an open alert before somebody answers it.
 
-    An answer of an operator ends the escalation. So those whom it calls at once are called here, if it has not called
-    them yet: an operator who answers sooner than the escalation, or has changed the defaults of notifications, keeps
-    nothing from them.
+    An answer ends the escalation, and the person who answers may be the one whom the alert is about. So the people whom
+    the escalation notifies immediately are notified here first, if they were not yet.
 
     Args:
         session: of the platform.
         alert_id: the alert.
-        by_operator: an operator answers, and not the organization itself.
+        by_operator: whether an operator answers it; otherwise the organization does.
         now: of the request.
     """
     row = await alerts.find(session, alert_id, lock=True)
@@ -321,7 +319,11 @@ async def tell_first(session: AsyncSession, alert_id: str, *, by_operator: bool,
 async def _set(
     session: AsyncSession, org_id: str | None, principal: str, wanted: Preferences, *, now: datetime
 ) -> Preferences:
-    """Write preferences under a lock that all of the organization share: two of them cannot both be the last to go."""
+    """Write preferences under a lock of the organization, so two people cannot both leave a type without a recipient.
+
+    Raises:
+        OnlyRecipient: nobody would get a type that must reach somebody.
+    """
     await lock_command(session, f"notifications:{org_id or 'platform'}")
     wanted = replace(wanted, defaults=await notifications.defaults(session))
     before = (await notifications.people(session, [org_id]))[org_id]
@@ -334,7 +336,7 @@ async def _set(
 async def _in_digests(
     session: AsyncSession, org_id: str | None, principal: str, channel_id: str, cadence: Cadence
 ) -> list[str]:
-    """Return the types that come over a channel by digests of a cadence."""
+    """Return the types that a channel gets in digests of a cadence."""
     people = (await notifications.people(session, [org_id]))[org_id]
     person = next((each for each in people if each.principal == principal.lower()), None)
     if person is None:
@@ -350,7 +352,7 @@ async def _own(session: AsyncSession, actor: Actor, channel_id: str) -> Notifica
 
 
 async def _lock(session: AsyncSession, recipient: str, target_digest: str) -> None:
-    """Let nobody else count channels of this principal, or codes to this target, until the transaction ends."""
+    """Lock the channels of a principal and the codes to an address, until the transaction ends."""
     for each in sorted((f"notification-channels:{recipient}", f"notification-target:{target_digest}")):
         await lock_command(session, each)
 
@@ -358,7 +360,11 @@ async def _lock(session: AsyncSession, recipient: str, target_digest: str) -> No
 async def _send_code(
     session: AsyncSession, row: NotificationChannel, sealer: Sealer, now: datetime
 ) -> NotificationChannel:
-    """Make a code, and queue it for the channel: it is sent by the worker, as everything else is."""
+    """Make a code and queue it for the channel; the worker sends it, like every notification.
+
+    Raises:
+        RateLimited: `notification.codes_exhausted`.
+    """
     to_target, to_principal = await notifications.codes_sent(
         session, recipient=row.recipient, target_digest=row.target_digest
     )
@@ -380,7 +386,7 @@ async def _send_code(
                 kind=CODE,
                 fact=CODE,
                 subject=row.id,
-                # The code itself stays in the channel's row, sealed: what is queued says only that there is one.
+                # The code itself stays sealed in the channel's row and is not part of the queued notification.
                 data={},
                 status="queued",
                 due_at=now,

@@ -81,20 +81,20 @@ async def close(
 ) -> Organization:
     """Close an organization that has nothing left, for good.
 
-    Its keys, sessions and links are revoked, its offers retired and its webhook endpoints disabled; their runs have to
-    be told. Closing it again changes nothing but what an earlier release left enabled or on offer.
-    Its credits are locked before it is looked at, so what is paid keeps it open, or comes later and raises an alert.
-    Needs the platform's session.
+    Its keys, sessions and links are revoked, its offers retired and its webhook endpoints disabled; the caller signals
+    the endpoints' workflows afterwards. Closing it again only disables or retires what an earlier release left. Its
+    credits are locked before the check, so a concurrent payment either keeps it open, or arrives later and raises an
+    alert. Needs the platform's session.
 
     Raises:
         NotFound: there is no such organization.
         OrganizationNotEmpty: something is left.
     """
-    # First, as who deploys or makes an endpoint; rows that refer to the organization can still be written.
+    # The first lock, as in every deployment or new endpoint; rows that refer to the organization can still be written.
     await organizations.lock(session, organization_id)
     await debt.lock(session, organization_id)
     await _lock_credits(session, organization_id)
-    # Before the whole organization: who changes one of these locks it, and then writes a row that refers to it.
+    # Locked before the organization, as in every change of one of these, which then writes a row that refers to it.
     await endpoints.lock_of(session, organization_id)
     await marketplace.lock_listed(session, organization_id)
     row = await organizations.lock_whole(session, organization_id)
@@ -147,7 +147,7 @@ async def _lock_credits(session: AsyncSession, organization_id: str) -> None:
 
 
 async def _left(session: AsyncSession, organization_id: str, now: datetime) -> Sequence[dict[str, Any]]:
-    """List what is left: money by kind and currency, and the ids of what could still bring or take some."""
+    """Return what keeps the organization open: balances by kind and currency, and the ids of open objects."""
     books = await summaries.read(await driver_connection(session), organization_id, now)
     money = [
         {"kind": left.kind, "currency": left.asset, "amount": format_amount(left.amount_minor, left.asset)}

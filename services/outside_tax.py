@@ -1,6 +1,6 @@
-"""The one way to the outside tax service: it is asked before the transaction that charges the tax.
+"""Asks the outside tax service, before the transaction that charges the tax.
 
-While the service does not answer, nothing is issued or sold: the request is refused, and can be repeated.
+While the service does not answer, nothing is issued or sold: the request is refused and can be repeated.
 """
 
 import asyncio
@@ -102,7 +102,7 @@ class OutsideTaxes:
     ) -> TaxAnswer | None:
         """Return the service's answer for an invoice's lines; None if there is no service.
 
-        `rules` are those of who issues it, where that is settled: a draft keeps its legal entity.
+        `rules` are those of the legal entity that issues it, if that is known already: a draft keeps its entity.
 
         Raises:
             TaxUnavailable, TaxRefused: nothing may be issued.

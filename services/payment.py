@@ -39,12 +39,14 @@ class Resolved:
 async def lock(
     session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent], hold_back: HoldBack
 ) -> Sequence[Account]:
-    """Lock what the events can change before the first one: debts, shares, and balances.
+    """Lock what the events can change, before the first one is posted.
 
-    Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
-    events that post one after the other have all their balances first. So have a clawback and a refund of credits, or
-    what they counted could be spent before it is taken, attempt after attempt. Returns the accounts of the
-    organization's agents that a clawback may take from, for `resolve`.
+    The lock order is debts, shares, balances; a transaction that holds balances must not wait for the others. So events
+    that post several transfers lock all their balances here. A clawback and a refund of credits do so too, so what they
+    count cannot be spent before they take it.
+
+    Returns:
+        The accounts of the organization's agents that a clawback may take from, for `resolve`.
     """
     clawed_back_minor = sum(
         move.amount_minor for event in events for move in event.moves if move.kind is PaymentPostingKind.CLAW_BACK
@@ -93,8 +95,9 @@ async def resolve(
 
     Raises:
         InsufficientFunds: what a refund takes was spent.
-        NotRefundable: a refund takes other credits for those that a payment was made with, which runs of before decide.
-        DomainError: what has a share takes no money any more.
+        NotRefundable: the refund of a payment made with credits would take other credits; only runs that began under
+            an earlier release request it.
+        DomainError: the subject that has a share cannot be paid any more.
     """
     reserves = any(move.kind is PaymentPostingKind.RESERVE for move in event.moves)
     if reserves and event.payment.terms.provider == CREDITS:
@@ -131,7 +134,7 @@ def _lots(event: PaymentEvent, source: Account, destination: Account) -> LotTerm
 
 
 def _comes_back(event: PaymentEvent, move: PaymentPosting) -> Dispute | Refund | None:
-    """Return the dispute or refund of credits that the organization came to owe, and has back by this move."""
+    """Return the dispute or refund that left the organization with a debt in credits and that this move reverses."""
     if event.payment.terms.purpose.goods_asset != CREDIT or not event.payment.terms.issues_entitlement:
         return None
     if move.kind not in {PaymentPostingKind.ISSUE, PaymentPostingKind.RELEASE}:
@@ -149,10 +152,10 @@ async def _given_back(
     *,
     issued: Sequence[Posting],
 ) -> list[Posting]:
-    """Give credits back of which the organization had owed a part: for that it has back with what it paid.
+    """Return credits after a dispute or refund that had left a part of them as a debt.
 
-    Nobody ever paid this payment's price for what was owed. As the payment's own credits they would be refunded for it,
-    and creators would be paid out for them.
+    Credits with which the organization has repaid that debt are returned as they were. They must not become credits of
+    this payment: nobody paid its price for them, but they could be refunded or paid out to creators at it.
     """
     terms, own = event.payment.terms, booking.entitlement_account(event.payment.terms)
     if move.kind is PaymentPostingKind.ISSUE:
@@ -174,7 +177,7 @@ async def _given_back(
 
 
 def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> list[Posting]:
-    """Issue credits whose money came back: what was owed of them was used, so its price is revenue."""
+    """Issue credits again because their money came back; the price of the part that was owed, so used, is revenue."""
     terms, payment = event.payment.terms, event.payment
     own, issuance = booking.entitlement_account(terms), booking.issuance(terms)
     whole = _lots(event, issuance, own)
@@ -191,7 +194,7 @@ def _issued_again(event: PaymentEvent, amount_minor: int, owed_minor: int) -> li
 
 
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
-    """List the accounts that a move can touch, whatever is there, but for the debt."""
+    """Return the accounts that a move can touch whatever the balances are, without the account of the debt."""
     terms = event.payment.terms
     if move.kind in BY_BALANCE:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
@@ -208,9 +211,9 @@ def _books(event: PaymentEvent) -> PurposeBooks:
 
 
 def _refunds_credits(event: PaymentEvent) -> bool:
-    """Tell whether an organization asks for its money back, for credits that it has bought; operators answer for more.
+    """Return whether the event is an organization's own refund of credits that it has bought.
 
-    They may grant what was spent and refund it all the same.
+    Refunds by operators are not: an operator may also refund credits that were spent, with others in their place.
     """
     terms, asks = event.payment.terms, event.actor_detail
     if asks is not None and asks.role is Role.OPERATOR:
@@ -220,12 +223,12 @@ def _refunds_credits(event: PaymentEvent) -> bool:
 
 
 async def _bought(session: AsyncSession, event: PaymentEvent) -> LotTerms:
-    """Return the lots that a refund of credits takes: those that this very payment has brought, and no others.
+    """Return the lots that a refund of credits takes: only those of this payment.
 
-    Others were granted, or bought for less: they would leave for more than came in for them.
+    Other lots were granted or bought at a lower price, and would be refunded for more than was paid for them.
 
     Raises:
-        InsufficientFunds: too much of what it has brought was spent, or is held.
+        InsufficientFunds: too many credits of the payment were spent or are held.
     """
     terms, needed = event.payment.terms, sum(move.amount_minor for move in event.moves)
     free = await credit_lot.free_of_payment(session, booking.wallet(terms), terms.payment_id, event.at)
@@ -247,7 +250,7 @@ def _issues(event: PaymentEvent) -> bool:
 async def _moved(
     ledger: Ledger, event: PaymentEvent, move: PaymentPosting, earnings: Sequence[Account]
 ) -> tuple[list[booking.Transfer], int]:
-    """Return the movements of a move, and what the organization comes to owe by it."""
+    """Return the transfers of a move, and the debt that it leaves the organization with."""
     terms = event.payment.terms
     match move.kind:
         case PaymentPostingKind.CLAW_BACK:

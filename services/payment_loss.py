@@ -1,6 +1,6 @@
-"""Notes what was lost of a payment, so that it is recovered from the creators that it had paid (`services.recovery`).
+"""Records the loss of a payment, so that it is recovered from the creators that it had paid (`services.recovery`).
 
-In the transaction of the event that loses it, after it was posted.
+It runs in the transaction of the event that causes the loss, after the event was posted.
 """
 
 from datetime import datetime
@@ -22,13 +22,13 @@ _IN_VAIN = "earnings.recovered_in_vain"
 async def note_loss(
     session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None, owed_minor: int, *, is_followed: bool
 ) -> None:
-    """Start the recovery from creators if the payment is lost for good and the loss is not paid for otherwise.
+    """Start a recovery from creators if the event loses a payment for good and nothing else covers the loss.
 
     Args:
         session: of the event.
-        event: any of a payment.
-        transfer_id: its transfer; None where it moves nothing.
-        owed_minor: what the payer came to owe by it.
+        event: any event of a payment.
+        transfer_id: its transfer; None if it moves nothing.
+        owed_minor: the debt that it left the payer with.
         is_followed: see `services.purposes.base.PurposeBooks`.
     """
     after, terms = event.payment, event.payment.terms
@@ -39,7 +39,8 @@ async def note_loss(
         if found is not None:
             await _found_again(session, event, str(found.ref))
     elif event.event == "refund_failed":
-        # One that has not moved anything is named by no movement; of those that failed before, nothing is left.
+        # The event does not say which refund failed if no money had moved, so all failed ones are tried. For those that
+        # failed earlier there is nothing left to do.
         for refund in after.refunds:
             if refund.state is RefundState.FAILED and refund.ref:
                 await _found_again(session, event, refund.ref)
@@ -49,7 +50,7 @@ async def note_loss(
         short = await _short(session, terms, transfer_id, outcome="reversed")
         await _begin(session, event, _lost_by(dispute, event), asset, dispute.debt_minor, short, dispute.opened_at)
     elif event.event in {"reversed", "refund_taken_over"}:
-        # A refund retires what it has taken when its money is booked.
+        # A refund retires the credits that it has taken when its money is booked.
         outcome = "reversed" if event.event == "reversed" else "moved"
         short = await _short(session, terms, transfer_id, outcome=outcome)
         cause = event.debtor or f"reversal:{after.version}"
@@ -57,15 +58,15 @@ async def note_loss(
 
 
 async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_minor: int, left_minor: int) -> None:
-    """Start the recovery from creators that were paid with the credits of a bill whose payment is lost for good.
+    """Start a recovery from creators that were paid with the credits of a bill whose payment is lost for good.
 
-    The payer owes the bill, and no credits: credits that are recovered from creators are retired.
+    The payer owes the bill and not its credits, so credits that are recovered from creators are retired.
 
     Args:
         session: of the event.
-        event: one that loses a bill's payment or a part of it.
-        granted_minor: the credits that the payment has brought.
-        left_minor: what was left of them, and was clawed back by the event.
+        event: it loses the bill's payment or a part of it.
+        granted_minor: the credits that the bill granted.
+        left_minor: the credits that were left and that the event has clawed back.
     """
     payment = event.payment
     dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
@@ -81,7 +82,7 @@ async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_
 
 
 def _lost_by(dispute: Dispute, event: PaymentEvent) -> str:
-    """Return the cause of a loss by a chargeback: one that was won after all may be lost once more."""
+    """Return the cause of a loss by a chargeback; it has a version, because a chargeback can be won and lost again."""
     return f"{dispute.ref}:{event.payment.version}"
 
 
@@ -114,7 +115,7 @@ async def _begin(
 
 
 async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID | None, *, outcome: str) -> int:
-    """Return how many credits a transfer has taken for a lost payment that others had bought for less, or nobody."""
+    """Return how many credits are missing because a transfer took credits for a lost payment that had cost less."""
     if terms.purpose.goods_asset != CREDIT or transfer_id is None:
         return 0
     found = await recovery.sale(session, terms.payment_id)

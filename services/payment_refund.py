@@ -1,10 +1,10 @@
-"""Refunds of payments that are refused: amounts that a provider cannot count, and what lacks a second operator.
+"""Checks of refunds: whether the provider can refund the amount, and whether it needs a second operator.
 
-Above a setting a refund that an operator requests needs two operators. A request in a session of a link that an
-operator made counts as the operator's.
+Above a setting, a refund that an operator requests needs two operators. A session that was opened by an operator's link
+counts as that operator.
 
-Refunds count together: all of the payment, and all that its organization was refunded within a day, whoever requested
-them. So nothing is divided into small refunds, and no refund is too small to be counted.
+All refunds of the payment count together with all that the organization was refunded within a day, whoever requested
+them, so a refund cannot avoid the limit by being split.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,14 @@ from repositories import invoice, payment
 from services import approval, credit_note
 
 DAY = timedelta(days=1)
-#: What is approved where no amount was asked for.
+#: What is approved if the request has no amount.
 ALL = "all that is left"
 
 
 def require_countable(payment: Payment, amount_minor: int | None) -> None:
-    """Refuse the amount of a refund that the payment's provider cannot count; None is all that is left.
+    """Check that the payment's provider can refund an amount; None is everything that is left.
 
-    Of slots the refusal says what can be refunded: the price of one may be an amount that the provider cannot count.
+    For slots the refusal says what can be refunded, because the price of one slot may have too many decimals.
 
     Raises:
         RefundTooPrecise: it has more decimals than the provider takes; `payment.part_of_a_slot` if it is for slots.
@@ -70,13 +70,14 @@ def _require_whole(payment: Payment, amount_minor: int, unit: int, possible: Seq
 
 
 def require_countable_request(event: PaymentEvent) -> None:
-    """Refuse a refund that the payment's provider cannot count, before anything is taken for it; other events pass.
+    """Check that the provider can make the refund that an event requests, before anything is booked for it.
 
-    Every way to a refund ends here, signals of the Temporal UI too.
+    Other events pass. Every refund is checked here, including those requested by signals from the Temporal UI.
 
     Raises:
-        RefundTooPrecise: the amount was asked for.
-        RefundExceeds: all that is left was asked for; `extra["refundable"]` is what of it can be refunded.
+        RefundTooPrecise: the requested amount has too many decimals.
+        RefundExceeds: the request is for everything that is left, and a part of it is too small to be refunded;
+            `extra["refundable"]` is the largest amount that can be.
     """
     if event.event != "refund_requested":
         return
@@ -105,9 +106,9 @@ async def content_for_two(
     with_credit_note: bool = False,
     now: datetime,
 ) -> dict[str, object] | None:
-    """Return what two operators approve of a refund; None if one is enough, or the organization itself requests it.
+    """Return what two operators have to approve; None if one is enough, or the organization itself requests the refund.
 
-    A credit note with it counts as by itself: with the notes of its invoice before, and the credits that come back.
+    A credit note that comes with it counts as it does by itself, see `services.credit_note.for_two`.
 
     Args:
         session: of the platform.
@@ -137,12 +138,12 @@ async def content_for_two(
 
 
 async def use_approval(session: AsyncSession, two_above: str | None, event: PaymentEvent) -> None:
-    """Use up the approval of a refund in the transaction of its request, where it takes one; others pass.
+    """Use up the approval of a refund, if it needs one, in the transaction of its request; other events pass.
 
-    Every way to a refund ends here, signals of the Temporal UI too.
+    Every refund is checked here, including those requested by signals from the Temporal UI.
 
     Raises:
-        ApprovalRequired: no other operator has approved this very refund.
+        ApprovalRequired: no other operator has approved exactly this refund.
     """
     if event.event != "refund_requested" or event.command_id is None or two_above is None:
         return

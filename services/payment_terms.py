@@ -1,4 +1,4 @@
-"""The terms of a payment: the rules are in `domain/payment`; here is what they need of providers."""
+"""Makes the terms of payments by the rules of `domain/payment`, with exchange rates and taxes from providers."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,17 +20,17 @@ from runtime.identity import new_id
 from services.provider_errors import provider_errors
 from services.sale_tax import SaleTaxes
 
-#: In a return_url this stands for the id of the payment, which nobody knows before it is made.
+#: The placeholder in a return_url for the payment's id, which the client does not know yet.
 PAYMENT_ID = "{PAYMENT_ID}"
 
 
 @dataclass(frozen=True, slots=True)
 class TermsMaker:
-    """Makes the terms of payments as this deployment is set up.
+    """Makes the terms of payments by the settings of this deployment.
 
-    With `taxes` some of what is sold is taxed with its payment; the `key` of a method names the sale for them. Every
-    method raises a `DomainError`: the parts do not go together, or a source of rates or an outside tax service does not
-    answer.
+    With `taxes`, some purposes are taxed with their payment; the `key` argument then identifies the sale, so a retry
+    gets the same tax. Every method may raise a `DomainError`: the arguments do not fit together, or a source of rates
+    or an outside tax service does not answer.
     """
 
     rules: PaymentRules
@@ -39,7 +39,7 @@ class TermsMaker:
 
     @classmethod
     def of(cls, rules: PaymentRules, providers: Providers, database: Database, sale: SaleRules | None) -> Self:
-        """Return the maker of a deployment; `sale` says what is taxed when it is paid, if anything is."""
+        """Return the maker of a deployment; `sale` has the settings of taxes that are charged with payments."""
         return cls(rules, providers, None if sale is None else SaleTaxes(database, sale, providers.taxes))
 
     @property
@@ -73,7 +73,7 @@ class TermsMaker:
     async def taxation(
         self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime
     ) -> Taxation | None:
-        """Return the tax that is charged with a payment; None where what it buys is not taxed when it is paid."""
+        """Return the tax that is charged with a payment; None if its purpose is not taxed when it is paid."""
         return None if self.taxes is None else await self.taxes.of(org_id, kind, charge, key=key, now=now)
 
     async def off_session(
@@ -107,11 +107,12 @@ class TermsMaker:
         if tax is not None:
             charge = _taxed(charge, tax)
             if not tax.includes_tax:
-                # Nobody chose the sum of a price and its tax. The decimals that no provider takes are the platform's.
+                # The payer did not choose this sum of price and tax, so the platform bears the decimals that the
+                # provider does not take.
                 amount = countable(options.provider, charge.amount_minor, charge.currency)
                 charge = replace(charge, amount_minor=amount)
             if purpose.goods_asset == charge.currency:
-                # The money itself is what it buys with, and all of it is spent.
+                # The entitlement is the money itself, and all of it is spent.
                 purpose = replace(purpose, goods_minor=charge.amount_minor)
         ours, rules = self.rules, rules_for(purpose.kind)
         crypto = options.provider == CRYPTO
@@ -159,7 +160,7 @@ class TermsMaker:
 def _taxed(charge: Charge, tax: Taxation) -> Charge:
     quote = charge.quote
     if quote is not None:
-        # Both sides grow, so that what coins are worth stays what the rate says.
+        # Both amounts are raised, so that their ratio stays the exchange rate.
         quote = replace(quote, asset_minor=tax.charged(quote.asset_minor), amount_minor=tax.charged(quote.amount_minor))
     return replace(charge, amount_minor=tax.charged(charge.amount_minor), quote=quote)
 

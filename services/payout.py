@@ -1,6 +1,7 @@
-"""Moves payouts out of the earnings, and books that they were sent or returned, each in one transaction.
+"""Takes payouts out of earnings, and books that they were sent or returned; each step is one transaction.
 
-Whoever takes earnings holds the lock of the organization's debts, so what was counted under it is there until it ends.
+Everything that reduces earnings takes the lock of the organization's debts, so earnings that were counted under the
+lock cannot be gone before the transaction ends.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payable import windows
 
-#: What lies on a payout's account, and whose earnings it came from.
+#: The balances of a payout's account, and the earnings that they came from.
 _LOTS = text(
     """
     SELECT l.id, l.remaining, l.paid, split_part(a.path, '/', 2) AS agent_id
@@ -100,7 +101,7 @@ async def request(
             f"{format_amount(transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
             extra={"field": "amount"},
         )
-    # What one transaction cannot take of many small lots leaves in parts, of which each may be below the minimum.
+    # Earnings in very many small lots are paid out in parts, and a part may be below the minimum.
     is_part = amount_minor is None and len(slices) >= payable.MOST_SLICES
     judged = available(shares).get(asked.currency, 0) if is_part else None
     refuse_amount(wanted, there, asked.currency, minimum, judged_minor=judged)
@@ -119,7 +120,7 @@ async def request(
     opened = numbered(requested(payout, actor=actor.qualified(), asked=said), command_id)
     transfer_id = await _take_out(ledger, opened.payout, credits, now)
     if {line.asset for line in lines} & {CREDIT}:
-        # What the books say was paid for these lots is what leaves, to the last unit.
+        # The amount of the payout is exactly what was paid for these lots.
         own = accounts.payout(payout_id, CREDIT, org_id)
         cost = sum(row.paid for row in await session.execute(_LOTS, {"path": own.path}))
         if cost != sum(each.worth_minor for each in credits):
@@ -157,7 +158,7 @@ def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, am
 
 
 async def refuse_debtor(ledger: Ledger, org_id: str) -> None:
-    """Refuse to pay out to an organization that owes the platform something, in whatever currency.
+    """Refuse to pay out to an organization that has a debt in any asset.
 
     Raises:
         Conflict: `payout.debt_open`.
@@ -186,9 +187,9 @@ async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBa
 def refuse_amount(
     amount_minor: int, there_minor: int, currency: str, minimum: str, *, judged_minor: int | None = None
 ) -> None:
-    """Refuse more than can be paid out, and less than is worth a transfer.
+    """Refuse an amount above what is available, or below the minimum.
 
-    `judged_minor` is what the minimum is compared with where the amount is a part of that.
+    `judged_minor` is compared with the minimum instead, if the amount is a part of a larger payout.
 
     Raises:
         Conflict: `payout.above_available` or `payout.below_minimum`.
@@ -212,7 +213,7 @@ def refuse_amount(
 def _taken(
     cash: Sequence[Share], slices: Sequence[Slice], wanted_minor: int, currency: str
 ) -> tuple[list[PayoutLine], list[Taken]]:
-    """Take so much, or the most below it that lots are worth and that can be transferred."""
+    """Return which lots pay an amount, or the largest amount below it that lots can pay and that can be transferred."""
     while True:
         money, left = _of_cash(cash, wanted_minor)
         credits = take(slices, left)
@@ -223,7 +224,7 @@ def _taken(
 
 
 def _of_cash(cash: Sequence[Share], wanted_minor: int) -> tuple[list[PayoutLine], int]:
-    """Take money first, which is worth what it says; returns what is left to be taken in credits."""
+    """Take earnings in money first; returns the amount that is left to be taken from earnings in credits."""
     lines, left = [], wanted_minor
     for share in cash:
         part = min(left, share.worth_minor)
@@ -285,7 +286,7 @@ async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTran
 
 
 async def give_back(session: AsyncSession, payout: Payout, *, now: datetime) -> UUID:
-    """Return everything to the earnings that it came from, and pay what the organization owes by now from it."""
+    """Return a payout to the earnings that it came from, and pay the organization's debts from them."""
     ledger = Ledger(await driver_connection(session))
     await debt.lock(session, payout.org_id)
     lots: dict[str, list[tuple[UUID, int]]] = {}

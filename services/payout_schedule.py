@@ -15,9 +15,9 @@ from models.payout import PayoutScheduleRow
 from repositories import audit, payout_schedule
 from services import payout as payouts
 
-#: In whose name payouts by schedule are asked for.
+#: The actor of scheduled payouts.
 PRINCIPAL = "payout-schedule"
-#: Refusals that pass: the day is tried again until they have.
+#: Refusals that are temporary: the day is tried again until they are over.
 WAITS = frozenset(
     {
         "payout.no_account",
@@ -48,11 +48,11 @@ async def put(
 async def pay_out(
     session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: str, now: datetime
 ) -> Payout | None:
-    """Pay out what is available on the day that is due, or note why nothing is; None as well when none is due.
+    """Request the payout of everything that is available, if a scheduled day is due; None if nothing is paid out.
 
-    Missed days are made up for by one payout, dated on the first of them. So is a day on which the account could not be
-    paid out to, or something was owed: it is tried again. What is below the minimum waits for the next day of the
-    schedule.
+    A refusal is recorded on the schedule. Missed days are made up for by one payout, dated on the first of them. A day
+    is tried again if the account could not receive payouts or the organization had a debt. An amount below the minimum
+    waits for the next scheduled day.
     """
     row = await payout_schedule.find(session, org_id, lock=True)
     today = now.date()

@@ -72,7 +72,7 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) 
     rule.check()
     row = await rows.get(session, rule_id)
     version = await _fit_in(session, replace(rule, id=row.id))
-    # Under the lock of the book: nobody ends it meanwhile.
+    # Under the lock of the book, so the rule cannot be ended meanwhile.
     await session.refresh(row)
     if row.ended_at is not None:
         raise NotFound(rows.MISSING)
@@ -121,7 +121,7 @@ async def _fit_in(session: AsyncSession, rule: Rule) -> int:
 
 
 def _applies_after(row: PricingRule, now: datetime) -> bool:
-    """Tell whether a rule can apply to a price of later: one that has expired is in nobody's way."""
+    """Return whether a rule can still apply to a future price; an expired one takes no place among the others."""
     return row.valid_until is None or row.valid_until > now
 
 
@@ -151,7 +151,7 @@ async def try_rule(
 ) -> list[Tried]:
     """Price the newest quotes again by the present rules, without and with a rule. Nothing is stored.
 
-    A discount is cut at the commission that the quote had: its level's, or the platform's usual one.
+    A discount cannot exceed the commission that the quote had: its level's, or the platform's usual one.
 
     Args:
         session: of the platform.
@@ -298,7 +298,7 @@ def mismatch(field: str, detail: str) -> Invalid:
 
 
 async def undiscounted_bps(session: AsyncSession, quote: PricingQuote, usual_bps: int) -> int | None:
-    """Return the commission that a discount of the quote was taken off; None where the platform pays for none."""
+    """Return the commission that the quote's discount was taken from; None if the platform pays for no discount."""
     if quote.price_minor >= quote.base_minor:
         return None
     versions = set() if quote.level_version is None else {quote.level_version}

@@ -1,7 +1,7 @@
-"""The probe's own organizations: created once, marked as the platform's traffic, with one credit between them.
+"""The probe's two organizations: created once, marked as the platform's own traffic, with one credit between them.
 
-The credit moves between them. One organization pays it to the other's agent, whose earnings become credits again, and
-the next run pays it from there. So any number of runs needs one grant, and a credit that is missing was lost.
+In each run one organization pays the credit to the other's agent and converts the earnings back into a credit, which
+pays for the next run. So all runs together need one grant, and a missing credit means that a run has lost it.
 """
 
 from collections.abc import Sequence
@@ -37,9 +37,9 @@ from services.alert_evaluation import raise_built_in
 
 PRINCIPAL = "probe"
 OPERATOR = Actor(principal=PRINCIPAL, role=Role.OPERATOR)
-#: What a run pays, and all that the probe is ever granted.
+#: The price of a run, and the only grant that the probe gets.
 ONE_CREDIT = parse_amount("1", CREDIT)
-#: What earnings that would end get; those of the probe have no end.
+#: `renew_days` of a conversion; it has no effect, because the probe's credits do not expire.
 RENEW_DAYS = 30
 _NAMES = ("Probe A", "Probe B")
 _HOUR, _DAY = 3_600, 86_400
@@ -67,8 +67,8 @@ class Party:
 async def ensure(session: AsyncSession, *, now: datetime) -> tuple[Party, Party]:
     """Return the two organizations, created if needed, with the one credit.
 
-    Their agents are private, so nobody else finds or hires them. The trait keeps them out of reputations, leaderboards
-    and demand.
+    Their agents are private, so nobody else finds or hires them. The trait `probe` excludes their work from reputation,
+    leaderboards and demand.
     """
     first, second = [await _party(session, name) for name in _NAMES]
     await credit_lot.grant(
@@ -179,7 +179,7 @@ async def convert(session: AsyncSession, party: Party, key: str, *, now: datetim
             kind=kind,
             amount_minor=None,
             renew_days=RENEW_DAYS,
-            # The probe sells no agents, and nobody charges its payments back.
+            # The probe does not sell agents and has no payments, so nothing has to be held back.
             hold_back=HoldBack(usual=timedelta(0), floor=timedelta(0)),
             command_id=probe_command_id(f"{key} {party.org_id} {kind.value}"),
             now=now,

@@ -1,8 +1,7 @@
 """Projects of an organization, their deployments, and the slots that they use.
 
-Whoever changes something holds the lock of the organization's row first, so that what is counted holds until the
-transaction ends and N deployments at once never pass the limit; then the lock of its debts, so that slots which are
-given back repay what is owed. A refund takes neither: it meets the account's minimum balance.
+Every change locks the organization's row first, so concurrent deployments cannot exceed the limit; then its debts, so
+that freed slots pay what it owes. A refund takes neither lock; the minimum balance of the account stops it.
 """
 
 from collections.abc import Mapping
@@ -175,7 +174,7 @@ async def _lock(session: AsyncSession, order: Order) -> Organization:
 
 
 async def _was_done(session: AsyncSession, order: Order, kind: str, project: Project | None) -> bool:
-    """Tell whether the command did this before; the answers to keys are forgotten after a while, what they did is not.
+    """Return whether the command did this before; its event is kept after the response to its key is deleted.
 
     Raises:
         IdempotencyConflict: it did something else.
@@ -199,7 +198,7 @@ async def _record(
     project: Project | None,
     details: Mapping[str, object] | None = None,
 ) -> None:
-    """Move the slots, below zero to give them back, and write the event and the audit entry with them."""
+    """Take a number of slots into use (negative: free them), and write the event and the audit entry."""
     number = await projects.next_number(session, order.org_id)
     subject = order.org_id if project is None else project.id
     transfer_id = None

@@ -1,8 +1,8 @@
 """Recovers from creators what a payment had paid them, after that payment was reversed; each step is one transaction.
 
-The amount is taken from the creator's earnings. What is no longer there the creator owes, as the payer does until then;
-what was paid out is reversed at the provider, which pays that debt (`services.transfer_reversal`). Whoever takes
-earnings holds the lock of the organization's debts.
+The amount is taken from the creator's earnings. What they do not cover becomes a debt of the creator instead of the
+payer. Payouts of these earnings are reversed at the provider to pay that debt (`services.transfer_reversal`).
+Everything that reduces earnings takes the lock of the organization's debts.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ from runtime.database import driver_connection
 from services import mail, transfer_reversal
 from services.debt import close_paid_debts, owed_minor
 
-#: For how many uses of a payment something is taken at once: creators' earnings are locked for as long as it takes.
+#: The maximum number of uses of a payment in one transaction, because creators' earnings are locked until it ends.
 MOST_AT_ONCE = 250
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
-    """Take what creators are liable for and have not returned yet; returns for how many uses.
+    """Take what creators are liable for and have not returned yet, and return the number of uses.
 
-    That is `MOST_AT_ONCE` at most; after so many there may be more. What a use earns later, as when an escrow is
-    released, is taken by a later call.
+    If it is `MOST_AT_ONCE`, there may be more. Earnings that arrive later, as when an escrow is released, are taken by
+    a later call.
     """
     case = await session.get(Recovery, recovery_id)
     if case is None or case.closed_at is not None:
@@ -58,7 +58,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     waiting = [
         (use, minor)
         for use, minor in answered_for(uses, in_transit, answered + sum(lost), since)
-        # What has arrived since the locks were taken is for the next call.
+        # Uses that appeared after the locks were taken are left to the next call.
         if use.source in known and use.source not in done
     ]
     due = waiting[:MOST_AT_ONCE]
@@ -108,7 +108,7 @@ async def answers_for(session: AsyncSession, hold_back: HoldBack, agent_id: str)
 
 
 async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, answered_minor: int) -> tuple[int, int]:
-    """Return what nobody has paid for: what the payer owes, and what was made up for by cheaper credits."""
+    """Return the part of the loss that nobody has covered: the payer's debt, and what cheaper credits did not cover."""
     owes, owed = await owed_minor(ledger, case.org_id, case.asset), case.amount_minor - case.short_minor
     repaid, paid, price = min(owed, answered_minor), list[Priced](), None
     found = await recovery.sale(session, case.payment_id) if case.asset == CREDIT and owed else None
@@ -122,9 +122,9 @@ async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, ans
 async def _plan(
     session: AsyncSession, case: Recovery, due: list[tuple[Use, int]], debt_minor: int, short_minor: int
 ) -> list[_Taking]:
-    """Decide what is taken from where; everything of it is locked against whoever else takes earnings.
+    """Plan what each creator gives back, and from which accounts; the caller holds the locks of their debts.
 
-    What the payer owes is paid first. The rest is credits whose money is gone: they cease to be.
+    The payer's debt is paid first. The rest are credits whose payment is lost; they are retired.
     """
     left = {_debt(case): debt_minor, accounts.platform("credit_issuance", CREDIT): short_minor}
     gone: dict[object, int] = {}
@@ -143,7 +143,8 @@ async def _plan(
             if not most:
                 break
             if one.is_cheaper:
-                # What has left for a higher price comes back for that: as many cheap credits would make up for less.
+                # Earnings that were paid out at a higher price are recovered by reversing the payout. Taking the same
+                # number of cheaper credits instead would cover less of the loss.
                 sent = await transfer_reversal.sent_minor(session, case, use) if sent is None else sent
                 most -= sent
             for to, part in _divided(missing, min(one.free_minor - gone.get(place, 0), most)).items():
@@ -236,7 +237,7 @@ async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _
 
 
 async def _tell(session: AsyncSession, case: Recovery, takings: Sequence[_Taking]) -> None:
-    """Tell each organization once of all that was taken from it together."""
+    """Alert and mail each organization once about everything that was taken from it."""
     by_organization: dict[str, list[_Taking]] = {}
     for each in takings:
         by_organization.setdefault(each.org_id, []).append(each)

@@ -19,7 +19,7 @@ from repositories import alert, debt, organization, organization_trait, payment,
 from runtime.database import driver_connection
 from services import credit_lot
 
-#: In whose name credits are granted.
+#: The actor of the grants.
 ACTOR = Actor(principal="referrals", role=Role.OPERATOR)
 
 
@@ -56,15 +56,15 @@ async def look(
     exempt: tuple[str, ...],
     now: datetime,
 ) -> ReferralStatus | None:
-    """Reward a referral, refuse it, or claw its reward back; returns its new state, None if nothing has changed.
+    """Reward a referral, refuse it, or claw its reward back; return its new state, or None if nothing has changed.
 
     Args:
         session: of the platform.
-        org_id: who was referred.
-        rewards: what each side is granted.
+        org_id: the referred organization.
+        rewards: the credits that each side is granted.
         price: of a credit.
-        window: for how long a payment can be charged back.
-        exempt: who registers organizations for many others, see `repositories.organization_trait.in_one_hand`.
+        window: how long a payment can be charged back.
+        exempt: principals who register organizations for others, see `repositories.organization_trait.in_one_hand`.
         now: the time.
     """
     row = await referral.lock(session, org_id)
@@ -93,14 +93,14 @@ async def _look_at_referral(
     seen = Seen(
         referred_at=row.created_at,
         paid_at=None if paid is None else paid[1],
-        # What can still be refunded or taken back has not been earned.
+        # A payment that can still be refunded or charged back earns no reward yet.
         earned_minor=await referral.earned_minor(session, row, price.currency, until=now - window) if paid else 0,
         owes=await referral.owes(session, row.org_id),
         related=await organization_trait.in_one_hand(session, row.org_id, row.referrer_org_id, exempt),
     )
     decision = decide(seen, rewards, price, window=window, now=now)
     if decision.rewards is not None and paid is not None:
-        # What goes back of it now waits, and finds the referral that it takes the reward from.
+        # A concurrent refund of the payment waits for this lock, and then claws back the reward of this referral.
         known = await payment.lock(session, paid[0])
         if known is None or gone_minor(known.payment):
             row.next_at = now + AGAIN
@@ -109,7 +109,7 @@ async def _look_at_referral(
         ledger = Ledger(await driver_connection(session))
         wallets = [accounts.org_credits(org_id) for org_id in sides]
         await ledger.lock_balances([*wallets, accounts.platform("promotions", CREDIT)])
-        # Closing locks wallets first, so what is read now stays so.
+        # Closing an organization locks its credits first, so the state that is read here cannot change.
         if any([await organization.is_closed(session, org_id) for org_id in sides]):
             row.status, row.reason, row.decided_at = ReferralStatus.REFUSED.value, "closed", now
             return
@@ -146,7 +146,7 @@ async def _grant(session: AsyncSession, row: Referral, org_id: str, amount_minor
 
 
 async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) -> None:
-    """Take both rewards back once anything of the payment has gone back; while a bank is asked, look again."""
+    """Claw both rewards back once a part of the payment was refunded or lost; check again while it is disputed."""
     assert row.payment_id is not None
     paid = await referral.payment_of(session, row.payment_id)
     if not gone_minor(paid):
@@ -171,7 +171,7 @@ async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) 
         terms = LotTerms(slices=((uuid_of(lot), free),), is_reversal=True)
         legs = [
             Posting(accounts.org_credits(org_id), promotions, free, terms),
-            # What was spent of it is owed: the next credits that come in pay it.
+            # The part that was spent becomes a debt, which the next incoming credits pay.
             Posting(accounts.org_debt(org_id, CREDIT), promotions, amount - free),
         ]
         await ledger.post_compound(

@@ -1,4 +1,4 @@
-"""Evidence from the product, from clients and from operators: who may give it, and how it counts."""
+"""Records evidence of reputation from escrows, from clients' feedback and from operators' reports."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -175,12 +175,12 @@ async def give_feedback(
         raise NotFound(NO_CONTRACT)
     if actor.org_id == contract.payee_org_id:
         raise Conflict("An organization cannot rate its own agents.", code="reputation.own_agent")
-    # Who gives it at the same time waits here, and finds it given.
+    # Concurrent feedback on the contract waits here, and then finds that it was given.
     await lock_command(session, f"feedback:{contract_id}")
     row = ReputationFeedbackRow
     made = await session.scalar(select(row).where(row.command_id == command_id))
     if made is not None:
-        # What was changed since then says no more what the command asked for.
+        # Feedback that was changed since cannot be compared with the command's request.
         is_same = made.changed_at is not None or _is_as(made, ratings, comment)
         if made.contract_id != contract_id or not is_same:
             raise other_request()
@@ -272,7 +272,8 @@ async def change_feedback(
         event_row = await session.get(ReputationEventRow, row.event_id, populate_existing=True)
         assert event_row is not None
         if not (event_row.voided_by or "").startswith("payment:"):
-            # A payment gives it again once its money is there; whoever else has voided it decided that for good.
+            # Feedback that was voided because of a lost payment is restored when the money is back. Any other void is
+            # final.
             raise Conflict("This feedback was voided and cannot be changed.", code="reputation.window_closed")
     event = Fact(
         id=new_id("rev"),

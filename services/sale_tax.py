@@ -25,8 +25,7 @@ class SaleTaxes:
     async def of(self, org_id: str, kind: PurposeKind, charge: Charge, *, key: str, now: datetime) -> Taxation | None:
         """Return the tax that an organization is charged with a sale, in a transaction of its own.
 
-        None where what the payment buys is not taxed when it is paid. `key` names the sale: another try asks for the
-        same.
+        None if the purpose is not taxed when it is paid. `key` identifies the sale, so a retry asks the same question.
 
         Raises:
             TaxUnavailable, TaxRefused: nothing may be sold.

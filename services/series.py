@@ -78,7 +78,7 @@ async def _parts(
 async def _line(
     session: AsyncSession, metric: Metric, bounds: Sequence[datetime], currency: str, now: datetime
 ) -> Series:
-    """Return what a line of the chart of accounts held at the end of each interval, or what came onto it."""
+    """Return the balance of a line of the chart of accounts after each interval; for commission, the change in each."""
     line, first, last = _LINES[metric], bounds[0].date(), min(bounds[-1], now).date()
     moved: dict[int, int] = {}
     for day, sums in await accounting.by_day(session, first, last, currency):

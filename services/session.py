@@ -36,7 +36,7 @@ class Visit:
 async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plans: Plans | None) -> SessionLink:
     """Insert a link and its audit entry.
 
-    Where the principal has a key, only those may make a link who could issue it a second key. A principal has one role.
+    If the principal has a key, the actor must be allowed to issue it a second one. A principal has one role.
 
     Args:
         session: of the organization or the platform.
@@ -52,7 +52,7 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     """
     organization = await organizations.get(session, link.org_id)
     await organizations.refuse_closed(session, link.org_id)
-    # Between the look and the link, its principal could get a key, which ends the links that are there.
+    # Locked, because a key that is issued to the principal meanwhile would end its links.
     await keys.lock(session, link.org_id)
     if link.agent_id is not None and (await agents.get(session, link.agent_id)).org_id != link.org_id:
         raise NotFound(agents.MISSING)
@@ -87,7 +87,7 @@ async def _held(session: AsyncSession, link: SessionLink) -> Sequence[ApiKey]:
 
 
 async def _check_seat(session: AsyncSession, organization: Organization, plans: Plans, principal: str) -> None:
-    """Refuse somebody without a key where no seat is left: links would else be seats that nobody pays for."""
+    """Check that there is a seat for a principal without a key; otherwise links would be seats that nobody pays for."""
     plan = plans.of(organization.tier)
     used = await keys.seats(session, organization.id) + await sessions.guests(
         session, organization.id, besides=principal
@@ -128,7 +128,7 @@ async def redeem(session: AsyncSession, link_id: str, visit: Visit, now: datetim
         Conflict: `principal.exists`, its principal has got a key of another role or agent.
     """
     link, _ = await open_link(session, link_id, now)
-    # Between the look and the session, a key of another role could be issued.
+    # Locked, because a key of another role could be issued meanwhile.
     await keys.lock(session, link.org_id)
     await _held(session, link)
     if not await sessions.use(session, link.id):

@@ -84,7 +84,7 @@ async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org
     """
     key_id = None if actor is None else actor.key_id
     if actor is not None and key_id is None and actor.session_id is not None:
-        # A link opened it: it spends as the key of its principal.
+        # A session that a link opened spends as the key of its principal.
         key_id, department_id, project_id = await sessions.spends_as(connection, actor.session_id)
     else:
         department_id, project_id = await api_key.attribution_of(connection, key_id)
@@ -104,8 +104,8 @@ async def refuse_frozen(connection: asyncpg.Connection, actor: Actor | None, org
 async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> NewSpend | None:
     """Return the first request of a key, with the values that this request states itself; None for a new key.
 
-    A request that leaves out its amount or whom it spends for has these from prices and attributions that may have
-    changed since. The books compare the rest, so another request with the key is still refused.
+    A request without an amount or an attribution takes them from prices and attributions, which may have changed since
+    the first one. The ledger compares all other values, so a different request with the key is still refused.
     """
     first = await spends.find_by_key(session, org_id, asked.key)
     if first is None:

@@ -1,7 +1,7 @@
 """Opening, changing, freezing and closing spend controls, by owners and admins of an organization and by operators.
 
-Every change is one version and is made under the row of the organization's credits, which every spend holds: it acts on
-what is spent after it. What is spent already stays counted, also above a limit that was lowered.
+Every change is one version. It locks the row of the organization's credits, as every spend does, so it applies to all
+spends after it. Earlier spends stay counted, even above a limit that was lowered.
 """
 
 import re
@@ -30,7 +30,7 @@ from repositories import spend_control as controls
 from repositories.command import made_by, other_request
 from runtime.database import driver_connection
 
-#: What a run may be called: it is whatever the requests that spend for it say.
+#: The id of a run, which the requests that spend for it make up themselves.
 RUN = re.compile(r"[\x21-\x7e]{1,200}")
 
 _ACTIONS = {
@@ -42,9 +42,9 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A command to change a control: who gives it, for which organization, when and why.
+    """A command to change a control: by whom, for which organization, when and why.
 
-    `expected_version` is the version that the change was made for; None is any.
+    `expected_version` is the version that the change was made for; None for any.
     """
 
     actor: Actor
@@ -66,7 +66,7 @@ async def create(
         IdempotencyConflict: the key was used for another command.
     """
     if await made_by(session, SpendControlVersion, order.command_id) is None:
-        # A command that opened one already may find its subject closed or revoked since.
+        # A repeated command returns its control, even if the subject was closed or revoked since.
         await _check_subject(session, order.org_id, new)
     wanted = {**new.columns(), **allowance.columns(), "parent_id": None if parent_id is None else str(parent_id)}
     return await _write(session, order, None, wanted, "spend_control.open")
@@ -105,10 +105,10 @@ async def set_status(session: AsyncSession, order: Order, control_id: UUID, stat
 async def limit_department(
     session: AsyncSession, order: Order, department_id: str, daily_minor: int | None, monthly_minor: int | None
 ) -> SpendControl | None:
-    """Set the limits of a department on a day and a month in credits; None takes one away.
+    """Set a department's limits of a day and a month in credits; None removes a limit.
 
-    The department's control is changed, or opened in UTC; what else it limits stays. A limit that is set refuses, also
-    where the control only alerted. Returns None where there is none and none is needed.
+    The department's control is changed, keeping its other limits, or opened in UTC. These limits refuse spends, even if
+    the control only alerted before. Returns None if there is no control and none is needed.
 
     Raises:
         NotFound: the organization has no such open department.
@@ -211,7 +211,7 @@ def _event_of(row: SpendControl, before: ControlStatus | None, at: datetime) -> 
 
 
 async def _check_subject(session: AsyncSession, org_id: str, new: NewControl) -> None:
-    """Refuse a control of what the organization does not have: nothing would ever count in it."""
+    """Check that the organization has the subject of a control; otherwise nothing would count in it."""
     subject, found = new.subject_id, False
     match new.subject_kind:
         case SubjectKind.ORGANIZATION:

@@ -1,4 +1,4 @@
-"""The monthly statement of a creator: what its agents earned, and the account of its earnings, in money."""
+"""Monthly statements of creators: what their agents earned, and the movements of their earnings, in money."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from services import mail
 from services.document import buyer_of, known
 from services.tax import party_of, selling_to
 
-#: How long what is under way when a month ends has to be written.
+#: How long after the end of a month its last transactions may still commit.
 SETTLED_AFTER = timedelta(hours=1)
 
 #: Kinds of transfers between earnings and payouts.
@@ -54,11 +54,11 @@ def begin(day: date) -> datetime:
 async def issue(
     session: AsyncSession, org_id: str, month: date, entities: LegalEntities, *, now: datetime, waits: bool = True
 ) -> Sequence[CreatorStatement]:
-    """Return an organization's statements of a month, one for each currency that moved; issued now if there are none.
+    """Return an organization's statements of a month, one for each currency that moved; issue them if there are none.
 
-    They are numbered and written together, with their mail, with corrections of older statements that the month has
-    reduced, and with corrections of their own by months that were stated before them. Whoever has a number holds up
-    everybody else who wants one, so all that takes long is read before, and this is the last thing of a transaction.
+    They are numbered and written together with their mail, with corrections of older statements whose amounts the month
+    has reduced, and with corrections by later months that were stated first. Taking a number blocks other transactions
+    that want one, so everything slow is read before, and this must be the last operation of a transaction.
 
     Args:
         session: of the platform: what was paid for earnings is in the lots of others.
@@ -69,9 +69,9 @@ async def issue(
         waits: whether to wait for another request that makes statements of this organization.
 
     Raises:
-        BeingMade: another request makes them, and this one does not wait.
-        Conflict: `statement.not_over`, the month has not ended for an hour, in which the last of it is written;
-            `document.no_seller`, no seller is configured.
+        BeingMade: another request makes them, and `waits` is false.
+        Conflict: `statement.not_over`, the month ended less than an hour ago or has not ended; `document.no_seller`, no
+            seller is configured.
     """
     if now < begin(next_month(month)) + SETTLED_AFTER:
         raise Conflict(
@@ -128,14 +128,14 @@ async def issue(
 
 
 async def _moved(session: AsyncSession, org_id: str, month: date) -> dict[str, Sequence[Moved]]:
-    """Return what moved up to the end of a month, by each currency that moved in it and was not stated yet."""
+    """Return all movements up to the end of a month, for each currency that moved in it and is not stated yet."""
     found: dict[str, Sequence[Moved]] = {}
     since, until = begin(month), begin(next_month(month))
     if not await statement.has_moved(session, org_id, since=since, until=until):
         return found
     for currency in await statement.currencies(session, org_id, since=since):
         moved = await statement.moved(session, org_id, currency, since=since, until=until)
-        # Stated before statements were numbered.
+        # Statements from before they were numbered.
         is_stated = await document.latest(session, subject_of(org_id, month, currency)) is not None
         if any(each.is_new and each.worth_minor for each in moved) and not is_stated:
             found[currency] = moved
@@ -152,7 +152,7 @@ async def _content(
     *,
     now: datetime,
 ) -> Document:
-    """Return what the statement of a month says in a currency, without its number."""
+    """Return the contents of the statement of a month in a currency, without its number."""
     following = next_month(month)
     creator, profile = await buyer_of(session, org_id, ZoneInfo("UTC")), await billing_profile.find(session, org_id)
     supplier = Supplier(
@@ -169,7 +169,7 @@ async def _content(
         language=creator.language,
         currency=currency,
         issued_on=now.date(),
-        # Billed in the creator's name: it sells, and the platform buys.
+        # Self-billing: issued in the name of the creator, who sells to the platform.
         seller=creator.party,
         buyer=platform,
         lines=lines,
@@ -188,7 +188,7 @@ async def _older(
     found = list[tuple[CreatorStatement, date, Sequence[Moved]]]()
     for currency, moved in months.items():
         for earned_in in {each.earned_in for each in moved if each.earned_in and each.earned_in < month}:
-            # Of some months nothing was stated.
+            # Some months have no statement.
             of_month = await statement.of_month(session, org_id, earned_in)
             found += [(row, month, moved) for row in of_month if row.currency == currency]
     return found
@@ -208,7 +208,7 @@ async def _later(
 async def _correct(
     session: AsyncSession, row: CreatorStatement, month: date, moved: Sequence[Moved], *, now: datetime
 ) -> None:
-    """Correct an older statement by what a month has taken back of it: once for the month, and never for more."""
+    """Correct an older statement by what a month has taken back of it, once for each such month."""
     before = await statement.corrections(session, row.id)
     gone, gone_tax = sum(each.total_minor for each in before), sum(each.tax_minor for each in before)
     corrected = Document.restored(row.content)
@@ -220,7 +220,7 @@ async def _correct(
     tax_minor = part_of(row.tax_minor, gone + total, row.total_minor) - gone_tax
     amounts = dict(zip(taken, allocate(total, list(taken.values())), strict=True))
     lines, taxes = _with_tax(amounts, corrected.taxes[0].tax if corrected.taxes else None, tax_minor)
-    # Of the entity that issued the statement, whoever buys from the creator by now.
+    # Issued by the entity of the statement, even if another one buys from the creator now.
     series = series_of(DocumentType.STATEMENT_CORRECTION, entity_of(row.series))
     said = replace(
         corrected,
@@ -259,7 +259,7 @@ def _kind_of(each: Moved) -> BalanceKind:
 
 
 def _sums(moved: Sequence[Moved], earned_in: date | None, language: str, *kinds: BalanceKind) -> dict[str, int]:
-    """Sum up what moved by what a line calls it; of what was taken back, what was earned in a month."""
+    """Sum movements by the name of their line; of what was taken back, only what was earned in the month."""
     sums: dict[tuple[str, str, str], tuple[int, int]] = {}
     for each in moved:
         kind = _kind_of(each)
@@ -276,7 +276,7 @@ def _sums(moved: Sequence[Moved], earned_in: date | None, language: str, *kinds:
 
 
 def _earned(moved: Sequence[Moved], month: date, language: str) -> dict[str, int]:
-    """Return what was earned in a month by line, less what the month itself has taken back of it."""
+    """Return earnings of a month by line, less the part that the same month has taken back."""
     return _sums(moved, month, language, BalanceKind.EARNED, BalanceKind.TAKEN_BACK)
 
 

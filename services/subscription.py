@@ -1,8 +1,8 @@
 """Books an event of a subscription, in the transaction of the event.
 
-A bill that the provider was paid becomes our invoice, which is the tax document, and a payment that mirrors what the
-provider took; that payment's own run books the money, its fee, and what becomes of it later. What is owed for the
-period is deferred until its credits are granted, or the days earn it.
+For a bill that the provider was paid we issue an invoice, which is the tax document, and record a payment that mirrors
+the provider's. That payment's own workflow books the money, its fee, refunds and disputes. The price of the period is
+deferred revenue until its credits are granted or its days are over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ from services import (
 from services.outside_tax import OutsideTaxes, TaxAnswer
 from services.subscription_refund import REVENUE, deferred_of
 
-#: Where no outside tax service is asked.
+#: The answers if there is no outside tax service.
 NO_ANSWERS: Mapping[str, TaxAnswer] = MappingProxyType({})
 
 
@@ -69,15 +69,15 @@ async def write(
 ) -> None:
     """Write one numbered event: the row, its timeline, invoices and mirrored payments, credits, and the tier.
 
-    What is billed on net terms is dunned on these days after it was due. `answers` are those of `tax_answers`.
+    Invoices on net terms are dunned on the given days after they are due. `answers` are those of `tax_answers`.
 
-    The caller holds the row's lock and has compared `before`, which it holds, with what the event was decided from. A
-    bill is booked once by the provider's id of it, and credits once by their key, whatever the state says.
+    The caller holds the lock of the row and has checked that the event was decided from `before`, the state in it. A
+    bill is booked once for the provider's id of it, and credits once for their key, whatever the state says.
     """
     after = outcome.subscription
     is_moved = before is None or plan_held(before) != plan_held(after)
     if is_moved:
-        # First, and before its debts, as whoever changes what it may deploy, or closes it.
+        # Locked first and before its debts, as in deployments and when it is closed.
         await organization.lock(session, after.org_id)
     await subscriptions.write(session, outcome, command_id, at)
     await outbox.record(session, facts(before, after, at))
@@ -92,7 +92,7 @@ async def write(
     platform = Actor(principal=after.provider, role=Role.OPERATOR)
     if outcome.grants:
         await debt.lock(session, after.org_id)
-    # All of them before the balances: a refund of one holds its bill while it waits for these.
+    # All bills are locked before the balances, because a refund holds its bill while it waits for balances.
     for bill_ref in sorted({grant.bill_ref for grant in outcome.grants}):
         await subscriptions.bill(session, after.provider, bill_ref)
     for billed in outcome.billed:
@@ -115,8 +115,8 @@ async def write(
 async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
     """Recognise the revenue of the oldest unbooked day, for some of its bills.
 
-    Returns how many they were; zero when every day through the last one is booked. Calls at the same time take other
-    bills, and a day is booked once: each bill stores in this transaction which day is next.
+    Returns the number of bills; zero if every day through the last one is booked. Concurrent calls take different
+    bills. Each bill stores its next day in this transaction, so a day is booked once.
     """
     rows = await subscriptions.accruing(session, through, limit)
     if not rows:
@@ -158,7 +158,7 @@ async def _bill(
     dunned_on: Sequence[int],
     at: datetime,
 ) -> None:
-    """Invoice a period on net terms, and have the invoice mailed and dunned: the provider's request is only shown."""
+    """Issue, mail and dun the invoice of a period on net terms; the provider only has a request for the payment."""
     if await subscriptions.bill(session, after.provider, billed.bill_ref) is not None:
         return
     due_in = timedelta(days=after.terms.net_days)
@@ -257,7 +257,7 @@ def _line(after: Subscription, asked: Settled | Billed, plans: Plans) -> Invoice
     days = (f"{day:%Y-%m-%d}" for day in (asked.period.start, asked.period.end))
     late_plan = asked.plan if isinstance(asked, Settled) else None
     wording = (("plan", plans.of(late_plan or after.terms.plan).title, *days),)
-    # What is charged for a part of a period is no number of seats at the price of one.
+    # A charge for a part of a period has no quantity and unit price.
     quantity = after.terms.quantity if asked.amount_minor == after.terms.amount_minor else 1
     return InvoiceLine(
         description=said(wording),
@@ -298,7 +298,7 @@ async def _note_bill(
 async def _mirror(
     session: AsyncSession, actor: Actor, after: Subscription, settled: Settled, issued: InvoiceRow, at: datetime
 ) -> str | None:
-    """Note the payment that the provider has made; its run looks at it there and pays the invoice with it."""
+    """Record the payment that the provider has made; its workflow reads it there and pays the invoice with it."""
     if settled.payment_ref is None:
         return None
     terms = PaymentTerms(
@@ -327,7 +327,7 @@ async def _mirror(
 
 
 async def _follow_tier(session: AsyncSession, actor: Actor, after: Subscription, plans: Plans, at: datetime) -> None:
-    """Put the organization on the plan that it has now; where an operator put it meanwhile is left behind."""
+    """Set the organization's tier to its plan, which replaces a tier that an operator set meanwhile."""
     wanted, tier = plan_held(after) or FREE, (await organization.get(session, after.org_id)).tier
     if wanted == tier or not any(plan.name == wanted for plan in plans.all):
         return

@@ -1,7 +1,7 @@
 """Alerts operators when a provider charges less for a period than was agreed.
 
-The payer may have chosen a smaller price or fewer seats at the provider's own site. The period grants credits by what
-was charged; the plan's limits stay what was agreed, until an operator decides.
+The payer may have chosen a smaller price or fewer seats at the provider's own site. The period then grants credits for
+what was charged, and the limits of the agreed plan stay until an operator decides.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +10,7 @@ from domain.money import format_amount
 from domain.subscription.state import Billed, Outcome, Settled, SubscriptionStatus
 from repositories import alert
 
-#: The alert, which the next period closes that is charged in full.
+#: The kind of the alert; the next period that is charged in full resolves it.
 CHARGED_LESS = "subscription.charged_less"
 
 

@@ -1,4 +1,4 @@
-"""Grants the credits of a subscription: once for each bill and month, and later what was left out for a dispute."""
+"""Grants the credits of a subscription once for each bill and month; after a dispute, those that were left out."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -30,9 +30,10 @@ from services.subscription_refund import deferred_of, pay_debt
 
 
 async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted: Grant, at: datetime) -> None:
-    """Grant the credits of a paid bill, once by its key; what a dispute or a refund leaves out is noted on the bill.
+    """Grant the credits of a paid bill, once for each key.
 
-    The credits pay first what the organization owes. The caller holds the lock of its debts.
+    If a part of the bill is refunded or disputed, its credits are left out, and recorded on the bill. The credits first
+    pay what the organization owes. The caller holds the lock of its debts.
     """
     if not wanted.credits_minor:
         return
@@ -42,7 +43,7 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
     assert bill is not None, "credits are granted for a bill that was paid"
     if any(each["key"] == wanted.key for each in bill.left_out):
         return
-    # What they cost is never more than is left of what was received for them, without tax.
+    # Their cost is at most what is left of the money received for them, without tax.
     cost = net_cost(wanted, net_minor=bill.amount_minor, gross_minor=bill.gross_minor)
     net = replace(wanted, paid_minor=cost, paid_before_minor=0)
     row = None if bill.payment_id is None else await payment.get(session, bill.payment_id)
@@ -61,10 +62,10 @@ async def _pay_debt(session: AsyncSession, granted: SubscriptionGrant, at: datet
 
 
 async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:
-    """Grant the months that a dispute of a bill's payment had left out, as far as the bill is paid for now.
+    """Grant the months that a dispute of a bill's payment had left out, as far as the bill is paid now.
 
-    `by` is named as who granted them. They pay first what the organization owes, as in `grant`. The caller holds the
-    locks of its debts, of the bill, and of what `services.subscription_refund.touched` returns.
+    `by` is recorded as who granted them. They first pay what the organization owes. The caller holds the locks of its
+    debts, of the bill, and of the accounts of `services.subscription_refund.touched`.
     """
     left = [await _grant(session, by, bill, _read(bill, each), paid, at) for each in bill.left_out]
     bill.left_out = [_stored(each) for each in left if each is not None]
@@ -76,7 +77,7 @@ async def _grant(
 ) -> Grant | None:
     """Grant as much as the bill is paid for, and return what is left out under a key of its own."""
     if (await invoice.get(session, bill.invoice_id)).status == InvoiceStatus.UNCOLLECTIBLE:
-        return None  # it was given up, so the money goes back that came all the same
+        return None  # the invoice was written off, so a later payment of it is returned
     deferred, gone = deferred_of(bill), _gone_minor(bill, paid)
     credits, cost = credits_left(wanted.credits_minor, wanted.paid_minor, deferred, gone_minor=gone)
     if credits:
@@ -109,7 +110,7 @@ async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: G
         paid_minor=grant.paid_minor,
         paid_asset=bill.currency if grant.paid_minor else None,
         payment_id=bill.payment_id,
-        # Our invoice of the period has charged it, so what these credits pay is not taxed again.
+        # The invoice of the period has charged the tax, so purchases with these credits are not taxed again.
         taxed=bill.gross_minor > bill.amount_minor,
         lot_id=uuid_of(lot.id),
     )
@@ -146,7 +147,7 @@ async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: G
 
 
 def _gone_minor(bill: SubscriptionBill, paid: Payment | None) -> int:
-    """Return what went back of a bill or is disputed, without tax, rounded up."""
+    """Return how much of a bill was refunded, lost or is disputed, without tax, rounded up."""
     gone = 0 if paid is None else gone_minor(paid)
     return -(-min(gone, bill.gross_minor) * bill.amount_minor // bill.gross_minor)
 

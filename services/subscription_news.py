@@ -28,9 +28,9 @@ async def tell(
 
 
 async def _alert(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
-    """Raise that a period was not paid, and resolve that once it is, or nothing is to be paid any more.
+    """Raise the alert that a period was not paid; resolve it once it is, or nothing is to be paid any more.
 
-    So too where the provider refuses to undo an upgrade that nobody has paid: it charges for a plan that is not given.
+    The same holds if the provider refuses to undo an unpaid upgrade: it then charges for a plan that is not in force.
     """
     if outcome.event == UNDO_DECLINED:
         await _alert_of_undo(session, outcome)
@@ -40,7 +40,7 @@ async def _alert(session: AsyncSession, before: Subscription | None, outcome: Ou
     was = before is not None and before.status in failing
     if was and after.status not in failing:
         await alert.close_cases(session, after.subscription_id, (FAILED_PAYMENT,))
-    # On net terms the invoice is dunned, which tells of it.
+    # On net terms the dunning of the invoice sends the mails.
     if was or after.status is not SubscriptionStatus.PAST_DUE or after.terms.net_days:
         return
     next_try = outcome.details.get("next_try_at")

@@ -1,10 +1,10 @@
 """Refunds subscriptions: the credits of the bill are clawed back first, and used ones reduce the refund.
 
-While the payment of a bill is disputed, what is left of its credits is held, so that a payer who gets the money cannot
-also spend them.
+While the payment of a bill is disputed, the rest of its credits is held, so a payer who gets the money back cannot
+spend them.
 
-The batch of revenue makes revenue of the price of credits that were taken back, as of any that leave. So their price
-goes from revenue to what is deferred here at once, and both together change nothing.
+Credits that are taken back leave their lot, so the batch of revenue will recognise their price as revenue. To cancel
+that, their price is moved from revenue to deferred revenue here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_minor
 
 REVENUE = "revenue/subscriptions"
-#: A hold has an end; the one of a dispute is the provider's decision, which comes long before.
+#: Every hold needs an expiry; the provider decides a dispute long before this one.
 HELD_FOR = timedelta(days=3_650)
 
 
@@ -49,10 +49,11 @@ def touched(bill: SubscriptionBill) -> list[Account]:
 async def follow_dispute(
     session: AsyncSession, bill: SubscriptionBill, *, is_disputed: bool, cause: str, now: datetime
 ) -> None:
-    """Hold what is left of a bill's credits while its payment is disputed, and release it after that.
+    """Hold the rest of a bill's credits while its payment is disputed, and release it afterwards.
 
-    It is what `take_back` would take if the dispute was lost, whatever part of the payment is disputed. What others
-    have pinned stays theirs. The caller holds the bill's lock and that of the balance. `cause` makes it one.
+    It holds what `take_back` would take if the dispute is lost, even if only a part of the payment is disputed. Credits
+    that other holds have reserved are left to them. The caller holds the locks of the bill and of the balance. `cause`
+    makes it idempotent.
     """
     ledger = Ledger(await driver_connection(session))
     await _end_hold(session, ledger, bill, cause=cause, now=now)
@@ -75,10 +76,13 @@ async def follow_dispute(
 async def take_back(
     session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime, also: Iterable[Account] = ()
 ) -> int:
-    """Take back what is left of the credits that a bill granted, held or not, and defer their price again; how much.
+    """Take back the rest of a bill's credits, also those held for its dispute, and defer their price again.
 
-    The caller holds the bill's lock. What others have pinned stays. `cause` makes it one. `also` are accounts that the
-    caller posts to afterwards, so that all are locked at once.
+    Credits that other holds have reserved stay. The caller holds the lock of the bill. `cause` makes it idempotent.
+    `also` are accounts that the caller posts to afterwards, so all are locked at once.
+
+    Returns:
+        The credits taken back, in minor units.
     """
     ledger = Ledger(await driver_connection(session))
     await ledger.lock_balances([*touched(bill), *also])
@@ -103,7 +107,7 @@ async def take_back(
         effective_at=now,
     )
     if not before.left_minor:
-        # Days that are over are closed: what is deferred again is not earned on one of them.
+        # Past days are closed, so revenue that is deferred again must not accrue on one of them.
         bill.accrued_on = max(bill.accrued_on, now.date() - timedelta(days=1))
     bill.granted_minor -= cost
     bill.returned_minor += cost
@@ -112,10 +116,10 @@ async def take_back(
 
 
 async def restore(session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime) -> None:
-    """Restore a bill's credits that lost disputes had clawed back, into their lots, as its invoice is paid again.
+    """Restore credits that a bill's lost disputes had clawed back, into their lots, when its invoice is paid again.
 
-    They pay first what the organization owes. The caller holds the locks of its debts, of the bill and of `touched`.
-    `cause` makes it one.
+    They first pay what the organization owes. The caller holds the locks of its debts, of the bill and of `touched`.
+    `cause` makes it idempotent.
     """
     restored = 0
     ledger = Ledger(await driver_connection(session))
@@ -161,7 +165,7 @@ async def pay_debt(
     key: str,
     at: datetime,
 ) -> None:
-    """Pay what an organization owes from lots of its subscription; what it was given as a present stays."""
+    """Pay an organization's debt from slices of its subscription's lots, so from no promotional credits."""
     if not slices:
         return
     ledger = Ledger(await driver_connection(session))
@@ -195,12 +199,12 @@ def _named(rest: Iterable[RestOfLot]) -> LotTerms:
 
 
 def creditable_minor(bill: SubscriptionBill, *, credited_gross_minor: int) -> int:
-    """Return how much of a bill whose credits were clawed back can be credited, with its tax."""
+    """Return how much of a bill whose credits were clawed back a credit note can credit, including tax."""
     return refund.creditable_minor(bill.gross_minor, deferred_of(bill), credited_gross_minor=credited_gross_minor)
 
 
 async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) -> list[InvoicePosting]:
-    """Take a credit note's net amount from what is not earned yet, and only then from revenue."""
+    """Record a credit note's net amount on the bill, and return its postings: from deferred revenue first."""
     parts = refund.split(deferred_of(bill), net_minor)
     receivable = accounts.org_receivable(bill.org_id, bill.currency)
     bill.accrued_minor -= parts.earned_minor

@@ -1,7 +1,7 @@
 """Alerts an organization that has more people than seats after a change of its subscription.
 
-Changes are refused by `domain.subscription.terms.require_seats`. An accepted change takes effect later, when more
-people may have keys; it takes effect all the same, and no key is revoked.
+`domain.subscription.terms.require_seats` refuses a change to too few seats when it is requested. It takes effect later,
+when more people may have keys; it still takes effect, and no key is revoked.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,9 +12,9 @@ from domain.subscription.terms import seats_of
 from repositories import alert, api_key
 from repositories import subscription as subscriptions
 
-#: The alert, which closes by itself.
+#: The kind of the alert; it is resolved once there are enough seats.
 SEATS_EXCEEDED = "subscription.seats_exceeded"
-#: So many are looked at in one go.
+#: The maximum number of subscriptions in one transaction.
 _LIMIT = 1000
 
 
@@ -54,5 +54,5 @@ async def close_fitting(session: AsyncSession, plans: Plans) -> int:
 
 
 def _limit(held: Subscription, plans: Plans) -> int | None:
-    """Return how many seats there are; None for any number, and for who has what is free, with a plan or without."""
+    """Return how many seats there are; None for any number, and on the free plan."""
     return seats_of(plans.of(held.terms.plan), held.terms) if held.is_entitled else None

@@ -13,7 +13,7 @@ from domain.tax.treatment import TaxParty, Treatment, treat_dated
 from models.billing_profile import BillingProfile
 from repositories import billing_profile, tax_rate
 
-#: What of a profile an invoice keeps, as it was when it was finalised.
+#: The fields of a profile that a finalised invoice stores.
 FROZEN = (
     *("legal_name", "line1", "line2", "city", "postal_code", "region", "country", "email", "language"),
     *("vat_id", "vat_reference", "exempt_reason"),
@@ -22,7 +22,7 @@ FROZEN = (
 
 @dataclass(frozen=True, slots=True)
 class Assessor:
-    """Computes the tax of some organizations from what was read of them together.
+    """Computes the tax of a page of organizations, whose profiles and rates were read together.
 
     Attributes:
         rules: how the deployment invoices; where its legal entities are.
@@ -47,8 +47,8 @@ class Assessor:
     ) -> tuple[Treatment, dict[str, str] | None]:
         """Return the tax of each line, and the buyer; None for a buyer without a profile.
 
-        Lines are product codes, and when the tax of each becomes due, as `dated` has them. `rules` are those of who
-        issues it, where that is settled: a draft keeps its legal entity.
+        Lines are product codes with the time at which their tax becomes due, as `dated` returns them. `rules` are those
+        of the legal entity that issues it, if that is known already: a draft keeps its entity.
         """
         seller_country = (rules or self.rules_of(org_id)).seller_country
         profile = self.profiles.get(org_id)

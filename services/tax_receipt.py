@@ -63,12 +63,13 @@ async def issue(
     if tax is None or not movements:
         return
     if tax.keeps_parties:
-        # Whose tax it is and whom it is for was settled with the tax, whatever was assigned or written since.
+        # The legal entity and the buyer are those for which the tax was computed, even if the assignment or the
+        # profile has changed since.
         party, assigned = dict(tax.party) or None, tax.entity
     else:
         profile = await billing_profile.find(session, terms.org_id)
         party, assigned = frozen(profile), None if profile is None else profile.legal_entity
-    # Whoever issued the receipt of a sale issues its notes too.
+    # The entity that issued the receipt of a sale issues its credit notes too.
     earlier = await tax_receipt.of_payment(session, terms.payment_id)
     entity = entity_of(earlier[0].series) if earlier else assigned or entity
     if not tax.is_proven:
@@ -79,7 +80,7 @@ async def issue(
             org_id=terms.org_id,
             detail="A sale was taxed without two pieces of evidence for the country of the organization.",
         )
-    # Those that come in first: two payments must not ask for the two series in different orders.
+    # Receipts first: two transactions must not take numbers of the two series in different orders.
     for each in sorted(movements, key=lambda each: each.gross_minor < 0):
         gross, tax_minor = each.gross_minor, each.tax_minor
         document = DocumentType.RECEIPT if gross > 0 else DocumentType.RECEIPT_NOTE

@@ -23,10 +23,7 @@ from services.debt import close_paid_debts, owed_in_all, owed_minor
 
 
 async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> None:
-    """Plan reversals of what an organization owes of its shares, after a payout turned out to be paid.
-
-    Hardly any organization owes something then. Shares whose debt was paid since are not read.
-    """
+    """Request reversals for an organization's debts from recoveries, after one of its payouts turned out to be paid."""
     owed = await owed_in_all(Ledger(await driver_connection(session)), org_id)
     if not owed:
         return
@@ -36,7 +33,7 @@ async def plan_owed(session: AsyncSession, org_id: str, *, now: datetime) -> Non
 
 
 async def sent_minor(session: AsyncSession, case: Recovery, use: Use) -> int:
-    """Return how much of a use's earnings was paid out, and can be reversed there."""
+    """Return how much of a use's earnings was paid out and can be reversed at the provider."""
     if use.org_id is None:
         return 0
     return sum(each.goods_minor for each in await transfer_reversal.sent(session, case, use.org_id, use.source))
@@ -73,18 +70,19 @@ async def plan(session: AsyncSession, case: Recovery, share: RecoveryShare, owed
 
 
 def _reversible(goods_minor: int, money_minor: int, asset: str, currency: str) -> tuple[int, int]:
-    """Return what can be taken back of an amount, and what it pays: some last decimals cannot be transferred.
+    """Return how much of the debt a reversal pays (`goods_minor`), and how much money it takes back.
 
-    Money pays as much of the debt as comes back. Credits are paid for whole, as they were when the payout was sent.
+    The last decimals of some currencies cannot be transferred. For earnings in money only the money taken back pays the
+    debt. Credits are paid in full, as they were when the payout was sent.
     """
     money = transferable(money_minor, currency)
     return (money if asset == currency else goods_minor), money
 
 
 async def begin(session: AsyncSession, reversal_id: str, *, now: datetime) -> TransferReversal | None:
-    """Return what is to be reversed at the provider, or None if the creator owes nothing of it any more.
+    """Return the reversal to request at the provider, or None if the creator does not owe it any more.
 
-    The first try takes no more than is owed by then; what may have been sent keeps its amount.
+    The first try takes at most what is owed by then. A reversal that may have been sent keeps its amount.
     """
     seen = await transfer_reversal.reversal(session, reversal_id)
     await debt.lock(session, seen.org_id)
@@ -149,7 +147,7 @@ async def book(session: AsyncSession, reversal_id: str, made: ReversalSnapshot, 
         postings = [
             Posting(redeemed, owes, owed),
             Posting(redeemed, earned, over, again),
-            # The refund of the payment has taken its money from revenue, and what the creator owed was not revenue.
+            # The refund of the payment has taken its money from revenue, but the creator's debt was never revenue.
             Posting(clearing, accounts.platform("revenue/credits", row.currency), row.amount_minor - back),
             Posting(clearing, accounts.platform("payable", row.currency), back),
         ]

@@ -1,7 +1,7 @@
-"""The unsubscribe link in a message: it signs the principal, the channel and the type, and nothing else.
+"""The unsubscribe link in a message: a signed token of the principal, the channel and the type.
 
-Anybody who has it can use it, and it does not expire, because a mail is read years later; all that it can do is switch
-that one type off, or those that came by a digest.
+Whoever has the link can use it, and it does not expire, because mails may be read years later. It can only switch off
+that type, or the types of that digest.
 """
 
 import base64
@@ -25,7 +25,7 @@ MAX_TOKEN = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsubscription:
-    """Whom a message went to, over which channel, and of which type it was; `org_id` is None for the platform's.
+    """The principal of a message, its channel and its type; `org_id` is None for the platform's people.
 
     `kind` is the type of the notification, or the cadence of the digest.
     """
@@ -69,7 +69,7 @@ class Unsubscribing:
         """Return what a token names.
 
         Raises:
-            NotFound: it was not signed here, or for another use.
+            NotFound: it was not signed here, or for another purpose.
         """
         signature, text = token[:SIGNATURE_LENGTH], token[SIGNATURE_LENGTH:]
         if len(token) > MAX_TOKEN or not text.isascii() or not self._signer.verifies(text, signature):

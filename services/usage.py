@@ -1,7 +1,7 @@
 """Records usage events: each is validated and rated, and they are stored together with their sums.
 
-An event is known by its organization, source and id for good, so it is safe to send one again. A request is one
-transaction: what was accepted is durable when its answer is sent, and a request that failed left nothing.
+An event is identified by its organization, source and id forever, so it is safe to send it again. A request is one
+transaction: accepted events are durable when the response is sent, and a failed request stores nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,11 +46,11 @@ class Outcome(NamedTuple):
     """The outcome of one event of a request.
 
     Attributes:
-        status: what became of it.
-        id: its own id, when it was accepted.
+        status: accepted, a duplicate, or invalid.
+        id: our id of the event, if it was accepted.
         error: why it is invalid.
-        source: as it was sent, where it could be read.
-        event_id: as it was sent, where it could be read.
+        source: as it was sent, if it could be read.
+        event_id: as it was sent, if it could be read.
     """
 
     status: Status
@@ -61,12 +61,12 @@ class Outcome(NamedTuple):
 
 
 async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[object]) -> list[Outcome]:
-    """Record events that are new, and return what became of each, in the order of the documents.
+    """Record new events, and return the outcome of each document, in their order.
 
     Args:
         session: of the platform.
-        delivery: who sends them.
-        documents: CloudEvents as they were parsed.
+        delivery: the sender.
+        documents: parsed CloudEvents.
 
     Raises:
         OrganizationClosed: the organization is closed. An open one is not closed before the transaction ends.
@@ -81,7 +81,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, UsageEvent) and digest is not None:
             first.setdefault(digest, each)
-            # A spend is claimed for a call and not for what is said of it, so calls of a spend log are judged once.
+            # A spend pays for a call, however often the log repeats it with other data, so each call is judged once.
             if each.source != LITELLM or first[digest] is each:
                 events.setdefault((digest, each.content), each)
     claims = await usage_paid.judge(session, delivery.org_id, first, paying=delivery.paying, now=delivery.at)
@@ -107,7 +107,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
 
 
 def _chosen(judged: Iterable[Judged]) -> dict[UUID, Judged]:
-    """Return what is recorded of events that were sent under one id: the first that is right, or else the first."""
+    """Return which of several events with the same id is recorded: the first valid one, or else the first."""
     chosen: dict[UUID, Judged] = {}
     for each in judged:
         if each.digest not in chosen or (chosen[each.digest].refusal is not None and each.refusal is None):
@@ -133,7 +133,7 @@ async def _write(session: AsyncSession, context: Context, judged: Sequence[Judge
         readings,
         received_at=delivery.at,
         sent_by=delivery.actor.qualified(),
-        # A link's session has no key of its own, and spends as one of its principal.
+        # A session that a link opened has no key of its own, and spends as a key of its principal.
         key_id=delivery.actor.key_id if delivery.key is None else delivery.key.key_id,
     )
 
@@ -160,7 +160,7 @@ def _reading(digest: UUID, reading: Reading, dimension: str) -> dict[str, object
 
 
 def _row(delivery: Delivery, judged: Judged, time_zone: str) -> dict[str, object]:
-    """Return the columns of an event without empty ones: what is left out is neither written nor read."""
+    """Return the columns of an event, without empty ones."""
     event, cost = judged.event, judged.cost
     row: dict[str, object] = {
         **event.attributes,
@@ -192,7 +192,7 @@ def _row(delivery: Delivery, judged: Judged, time_zone: str) -> dict[str, object
 
 
 def _charge(delivery: Delivery, judged: Judged, time_zone: str) -> Mapping[str, object]:
-    """Return what an event is charged by; nothing where it is not charged."""
+    """Return the columns that say how an event is charged; none if it is not charged."""
     if judged.use is not None:
         return judged.use.row()
     charging = [meter.number for meter in judged.charging if meter.currency or judged.cost is not None]
@@ -208,7 +208,7 @@ def _charge(delivery: Delivery, judged: Judged, time_zone: str) -> Mapping[str, 
 
 
 def _outcome(event: UsageEvent, judged: Judged, number: UUID | None, known: int | None) -> Outcome:
-    """Return what became of an event, given its number where it was written, and what was known under its id."""
+    """Return the outcome of an event: its new number if it was written, else compared with the event of the same id."""
     said = event.source, event.id
     if known is not None:
         if event.content == known:

@@ -1,4 +1,4 @@
-"""Puts usage events in arrears on the bills of their months, and refuses those that no invoice could hold."""
+"""Puts usage events in arrears on the bills of their months, and refuses those that exceed an invoice's maximum."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from repositories import meter, usage, usage_bill
 from runtime.database import driver_connection
 from services.usage_judge import Context, Judged
 
-#: After every month of a bill.
+#: A month later than that of any bill.
 _EVER = date.max
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """An event that goes on the bill of a month, and its row."""
+    """An event, the month of its bill, and its row."""
 
     judged: Judged
     month: date
@@ -31,13 +31,13 @@ class _Placed:
 async def put_on_bills(
     session: AsyncSession, context: Context, judged: Sequence[Judged], rows: Sequence[dict[str, object]]
 ) -> None:
-    """Write into the rows of events which bill they go on and what they add to it, or refuse them.
+    """Set the bill of each event and the amount that it adds in the event's row, or refuse the event.
 
     Args:
         session: of the platform.
         context: of an organization in arrears.
         judged: the events.
-        rows: those of the events, in their order.
+        rows: the rows of the events, in the same order.
     """
     delivery, terms = context.delivery, context.terms
     placed = [
@@ -55,9 +55,9 @@ async def put_on_bills(
 
 
 async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequence[_Placed]) -> None:
-    """Refuse the events that an invoice could not hold together with what is not invoiced yet.
+    """Refuse events that would exceed the maximum of an invoice, together with usage that is not invoiced yet.
 
-    Bills are added to side by side. Only who adds much, or to much, waits for others who do.
+    Transactions add to a bill concurrently. Only those that add a large amount, or add to a large bill, take turns.
     """
     if not placed:
         return
@@ -83,7 +83,7 @@ async def _refuse_too_much(session: AsyncSession, context: Context, placed: Sequ
 
 
 def _added_up(placed: Sequence[_Placed]) -> Mapping[date, Sequence[Billed]]:
-    """Return what events add to each month; rated once for each meter, which comes to the same."""
+    """Return the amount that events add to each month, rated once for each meter, which gives the same sum."""
     added: dict[date, dict[tuple[Source, str], Billed]] = {}
     for each in placed:
         of_month = added.setdefault(each.month, {})

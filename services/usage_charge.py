@@ -1,7 +1,7 @@
-"""Charges usage events to the credits of their organizations, each exactly once, whatever crashes.
+"""Charges usage events to the credits of their organizations, each exactly once.
 
-The meters that charge an event were written with it, so every accepted event is found here, however late it commits.
-The spends and the note that the events are charged commit together, and the spends' keys are made of the events.
+The meters that charge an event are stored with it, so every accepted event is found here, however late it commits. The
+spends and the mark that their events are charged commit together, and each spend's key is made of its event's id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,9 +35,9 @@ from repositories.spend_rate import in_force, rate_of
 from repositories.usage_charge import Due
 from runtime.database import driver_connection
 
-#: When an event that could not be charged is tried again.
+#: After how long an event that could not be charged is tried again.
 AGAIN = timedelta(hours=1)
-#: Who the spends are by.
+#: The principal of the spends.
 PRINCIPAL = "usage-charges"
 _WHY = {
     Waits.RATE: "cost something in a currency that has no exchange rate",
@@ -60,17 +60,17 @@ class Charged:
 
 @dataclass(slots=True)
 class _Charging:
-    """What charges of one organization need, and what became of them so far.
+    """The inputs and results of charging one organization.
 
     Attributes:
-        rates: by currency, how many of it one of the price's currency is worth at that time.
-        paid: what spends have paid for calls that they pay in part, and still hold, by the calls' digests.
-        months: how much of what each meter counted of a month is charged.
-        room_minor: how much may still be charged until the organization owes the most that it may owe.
-        billed: how much of it is on sealed bills, which comes before what is charged now.
-        changed: those of the months that this changes.
-        spent: the spend and the amount of each event that was charged.
-        waiting: why the others are not.
+        rates: exchange rates at that time, from the currency of the credit price, by quote currency.
+        paid: what spends have captured and still hold for calls that they pay in part, by the digest of the call.
+        months: the charged quantity of each meter and month.
+        room_minor: how much can still be charged before the organization's debt reaches its maximum.
+        billed: the quantity of each meter and month on sealed bills, which counts before what is charged now.
+        changed: the meters and months whose charged quantity has changed.
+        spent: the spend and the amount of each charged event.
+        waiting: the reason of each event that was not charged.
     """
 
     connection: asyncpg.Connection
@@ -91,17 +91,19 @@ class _Charging:
 async def charge_due(
     session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, price: CreditPrice, limit: int
 ) -> Charged:
-    """Charge what is due of an organization; what a control or the balance refuses is forced: the use has happened.
+    """Charge the due usage events of an organization.
+
+    A spend control or the balance does not prevent a charge, because the usage has happened: it is forced.
 
     Args:
         session: of the platform.
-        org_id: whose credits pay. Uses of agents are left out, see `services.usage_of_agents`.
+        org_id: the organization. Uses of agents are left out, see `services.usage_of_agents`.
         due_before: later events are left to the next run.
-        at: the time of the charges, in whose windows they count.
+        at: the time of the charges, whose windows of spend controls they count in.
         price: of a credit.
-        limit: how many events; the organization's credits are locked meanwhile.
+        limit: the maximum number of events; the organization's credits are locked until the transaction ends.
     """
-    # Before the balance, as in all that may make a debt. Who waits here finds what the other one has charged.
+    # Locked before the balance, as by everything that may create a debt. A concurrent run waits here.
     await debt.lock(session, org_id)
     due = await charges.due(session, org_id, due_before, limit)
     numbers = {number for each in due for number in each.meters}
@@ -128,15 +130,15 @@ async def charge_due(
 
 
 async def _charge(work: _Charging, group: Sequence[Due]) -> None:
-    """Charge events together; where the books refuse them outright, one half after the other.
+    """Charge events together; if the ledger refuses them, charge each half by itself.
 
-    A step of a tiered price depends on all steps before it, so what follows an event that waits is rated without it.
+    Tiered prices depend on the quantity charged before, so events after one that waits are rated without it.
     """
     months = dict(work.months)
     spends, waiting, captures = _price(work, group, months)
     charged_minor = sum(spend.amount_minor for spend in spends.values())
     try:
-        # The driver's own: SQLAlchemy sets a savepoint once a statement of its own follows.
+        # A savepoint of the driver, because these statements do not go through SQLAlchemy.
         async with work.connection.transaction():
             for event, (spend_id, held_minor) in captures.items():
                 key = charges.KEY.format(event=event)
@@ -161,9 +163,9 @@ async def _charge(work: _Charging, group: Sequence[Due]) -> None:
 
 
 async def _room(connection: asyncpg.Connection, org_id: str) -> int:
-    """Return how much an organization can be charged until it owes as much as one charge may be.
+    """Return how much an organization can be charged before its debt reaches the maximum of one amount.
 
-    Sums of the books hold thousands of such amounts and not more, and whoever reports usage chooses its quantity.
+    Without this limit, reported quantities could overflow the 64-bit sums of the ledger.
     """
     credits, debts = accounts.org_credits(org_id), accounts.org_debt(org_id, CREDIT)
     held, owed = await Ledger(connection).balances([credits, debts])
@@ -173,10 +175,10 @@ async def _room(connection: asyncpg.Connection, org_id: str) -> int:
 def _price(
     work: _Charging, group: Sequence[Due], months: dict[tuple[int, date], Decimal]
 ) -> tuple[dict[UUID, NewSpend], dict[UUID, Waits], dict[UUID, tuple[UUID, int]]]:
-    """Return the spends of events, why others wait, and what is captured of what is still held for calls.
+    """Return the spends of events, the reasons why others wait, and the amounts to capture from holds of their calls.
 
-    What is charged is added to the months. A hold that is open when its call is charged pays first, so that it cannot
-    be captured beside the charge afterwards.
+    Adds the charged quantities to `months`. An open hold for a call pays first; otherwise it could be captured
+    afterwards, in addition to the charge.
     """
     spends: dict[UUID, NewSpend] = {}
     waiting: dict[UUID, Waits] = {}
@@ -193,7 +195,7 @@ def _price(
             if held := min(amount, paid.held_minor):
                 captures[each.event] = (paid.spend_id, held)
                 amount -= held
-        if amount > max(0, room_minor):  # what is free is never too much
+        if amount > max(0, room_minor):  # a free event always fits
             captures.pop(each.event, None)
             waiting[each.event] = Waits.AMOUNT
             continue
@@ -225,7 +227,7 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
 async def _paid(
     session: AsyncSession, spending: Spending, org_id: str, due: Sequence[Due], at: datetime
 ) -> dict[UUID, usage_paid.Payment]:
-    """Return what spends have paid for calls that name them, by the calls' digests; those that are open are locked."""
+    """Return what spends have paid for calls that name them, by the calls' digests; open reservations are locked."""
     naming: dict[UUID, UUID] = {}
     beyond: dict[UUID, str] = {}
     for each in due:
@@ -235,7 +237,7 @@ async def _paid(
     found = await usage_paid.payments(session, org_id, naming, beyond, at=at)
     held = sorted(each.spend_id for each in found.values() if each.held_minor)
     for spend_id in held:
-        # Before the balance, as everywhere; what was captured until now is read once more.
+        # Reservations are locked before the balance; then what they have captured is read again.
         await spending.lock_reservation(spend_id)
     return await usage_paid.payments(session, org_id, naming, beyond, at=at) if held else found
 
@@ -267,7 +269,7 @@ async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
 async def void(
     session: AsyncSession, actor: Actor, org_id: str, event: UUID, *, reason: str, at: datetime
 ) -> UsageChargeRow:
-    """Have an event that waits for an operator never charged; voiding it again changes nothing.
+    """Void a waiting event, so that it is never charged. Idempotent.
 
     Args:
         session: of the platform.
@@ -281,8 +283,8 @@ async def void(
         NotFound: the organization has no such event that is charged.
         NotVoidable: it does not wait for an operator, or reports the use of an agent that can still be charged.
     """
-    # A run of charges that has read the event is over, and the next one finds it void. Uses are charged under the lock
-    # of their row alone.
+    # The lock that `charge_due` takes, so no run is charging the event now. Uses of agents are charged under the lock
+    # of their row only.
     if not await charges.is_use(session, org_id, event):
         await debt.lock(session, org_id)
     row = await voidable(session, org_id, event, lock=True)
@@ -307,7 +309,7 @@ async def voidable(session: AsyncSession, org_id: str, event: UUID, *, lock: boo
 async def wait(
     session: AsyncSession, org_id: str, waiting: Mapping[UUID, Waits], *, until: datetime, at: datetime
 ) -> None:
-    """Write why events are not charged and when the next try is, and raise an alert for each reason once a day."""
+    """Record why events are not charged and when they are tried again; raise an alert once a day for each reason."""
     for reason in sorted(set(waiting.values())):
         events = [event for event, why in waiting.items() if why is reason]
         await charges.postpone(session, org_id, events, reason, until)

@@ -36,16 +36,17 @@ from services.marketplace_use import Priced
 from services.rating import Rates, Use, rate_uses
 from services.usage_of_agents import ReportedUse, reported_use, sold_to, unpaid_agents
 
-#: What an event is known by, and the hash of what was sent.
+#: The digest that identifies an event, and the hash of its contents.
 Said = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Who sends events, for which organization, when, and how old they may be.
+    """The sender of events, their organization, the time, and how old they may be.
 
     Attributes:
-        key: what the sender may name; None for the platform's own, which may name all that is the organization's.
+        key: the sender's key, which limits what events may name; None for the platform's own senders, which may name
+            everything of the organization.
         paying: the actions whose spends pay for calls in a spend log, see `services.usage_paid.judge`.
     """
 
@@ -60,10 +61,18 @@ class Delivery:
 
 @dataclass(slots=True, kw_only=True)
 class Judged:
-    """An event that could be read, what it is known by, and why it is refused unless it is known.
+    """The result of validating an event.
 
-    `charging` are the meters that charge for it, to credits; `billed` is what goes on a bill in their stead. `use` is
-    the use of an agent of the marketplace that it reports, which is charged in the stead of both.
+    Attributes:
+        event: the event.
+        digest: identifies it.
+        readings: the quantities that meters have read.
+        charging: the meters that charge for it in credits.
+        billed: the amounts that go on a bill instead, in arrears.
+        use: the use of a marketplace agent that it reports, which is charged instead of both.
+        call: the model call that it reports.
+        cost: of the call.
+        refusal: why it is refused, unless it was recorded before.
     """
 
     event: UsageEvent
@@ -79,12 +88,20 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The data that events are validated by: the objects that they name, and the meters that read them.
+    """The data that events are validated by, read once for all events of a request.
 
-    `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
-    department and project, which many events name alike; `charges` the prices of meters; `terms` how the organization
-    pays. `sold` is what uses cost of the agents of the marketplace that are named, or why they are not sold, and
-    `unpaid` the agents whose work is paid as such a use only.
+    Attributes:
+        delivery: the sender and the time.
+        agents: the agents that events name, by id.
+        sold: the prices of the named marketplace agents, or why they are not sold to the organization.
+        unpaid: agents of other organizations that are paid by usage, whose work has to be reported as a use.
+        known: the agents, departments and projects of the organization.
+        meters: by type of event.
+        spends: the named spends that exist.
+        claims: the result of checking spends that pay for calls.
+        terms: how the organization pays.
+        scopes: a cache of checked combinations of agent, department and project.
+        charges: a cache of the prices of meters.
     """
 
     delivery: Delivery
@@ -100,7 +117,7 @@ class Context:
     charges: dict[int, Charge] = field(default_factory=dict)
 
     def charge_of(self, meter: Meter) -> Charge | None:
-        """Return the price of a meter, which is read once for all events."""
+        """Return the price of a meter; None if it has none."""
         if meter.price is not None and meter.number not in self.charges:
             self.charges[meter.number] = parse_charge(meter.price)
         return self.charges.get(meter.number)
@@ -114,7 +131,7 @@ class Context:
 async def context_of(
     session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent], claims: usage_paid.Claims
 ) -> Context:
-    """Read the context of all events of one request together; the organization stays open until they are recorded.
+    """Read the context of all events of one request. The organization cannot be closed before the transaction ends.
 
     Raises:
         OrganizationClosed: the organization is closed.
@@ -168,9 +185,9 @@ async def judge(session: AsyncSession, context: Context, events: Mapping[Said, U
 
 
 def _bill(context: Context, judged: Judged) -> None:
-    """Have an event billed and not charged, where its organization is invoiced for what no spend has paid.
+    """Replace the charge of an event by amounts on a bill, if the organization pays in arrears.
 
-    What a spend has paid in part is charged to credits, as that part was.
+    An event that a spend pays, or pays in part, is charged to credits all the same.
     """
     is_paid = judged.event.get("spend_id") is not None or judged.digest in context.claims.partly
     if not context.in_arrears or is_paid:
@@ -201,9 +218,9 @@ def _own_cost(judged: Judged) -> EventCost | None:
 
 
 def _unrated(judged: Judged) -> Invalid | None:
-    """Return the refusal of an event without a cost that is charged what it costs.
+    """Return the refusal of an event that is charged at cost and has no cost.
 
-    The platform's own events say that nothing was used: a call that failed, or that a cache answered.
+    The platform's collector may send such events: for calls that failed or that a cache answered.
     """
     if judged.event.is_collected or all(meter.currency for meter in judged.charging):
         return None
@@ -213,9 +230,9 @@ def _unrated(judged: Judged) -> Invalid | None:
 
 
 def _unread(judged: Judged) -> Invalid | None:
-    """Return the refusal of a call that had a cost at the proxy, and of which nothing has a price here.
+    """Return the refusal of a call that had a cost at the proxy, but to which no price here applies.
 
-    Pictures, speech and the like, whose rows say no more than that a call was made, would cost nothing in silence.
+    Otherwise calls for images or speech, whose log rows contain no quantities, would be free without anybody noticing.
     """
     is_free = judged.cost is not None and not judged.cost.cost_pico
     if not (is_free and judged.event.is_collected and has_unread_cost(judged.event.data)) or any(
@@ -242,7 +259,7 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
         meters = context.meters.get(event.type, ())
         readings = _readings(meters, event)
         _check_agent(context, event)
-        # What the platform's collector counts costs what its model costs, whatever its caller says that it was.
+        # A call from the platform's collector costs what its model costs, whatever its caller has named it.
         use = None if call is not None and event.is_collected else reported_use(event, context.sold)
     except DomainError as refusal:
         return Judged(event=event, digest=digest, refusal=refusal)
@@ -255,8 +272,8 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
 def _readings(meters: Sequence[Meter], event: UsageEvent) -> list[Reading]:
     """Read an event by its meters.
 
-    An organization's own meter, which nothing is charged by, keeps no event of the platform's collector from being
-    counted by the others.
+    If an organization's own meter, which charges nothing, cannot read an event of the platform's collector, the event
+    is still counted by the others.
     """
     found = []
     for meter in meters:
@@ -269,7 +286,7 @@ def _readings(meters: Sequence[Meter], event: UsageEvent) -> list[Reading]:
 
 
 def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
-    """Return the event with the model and provider of its call, where its attributes do not say them."""
+    """Return the event with the model and provider of its call added, if its attributes lack them."""
     added = {}
     if call.model and "model" not in event.attributes:
         added["model"] = call.model
@@ -283,10 +300,10 @@ def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
 
 
 def _check_agent(context: Context, event: UsageEvent) -> None:
-    """Refuse work of another organization's agent that is paid by use where the event neither pays it nor is paid.
+    """Refuse an event about another organization's agent that is paid by usage, if the event does not report the use.
 
-    The platform's own collector is told by its callers whose work a call was. It counts the call, which costs what the
-    model costs: refused, it would cost nothing.
+    Events of the platform's collector pass: the caller of the proxy names the agent, and refusing the event would make
+    the call free.
     """
     agent_id = event.get("agent_id")
     refusal = context.unpaid.get(agent_id or "")
@@ -297,12 +314,12 @@ def _check_agent(context: Context, event: UsageEvent) -> None:
 
 
 def _attributed(context: Context, event: UsageEvent) -> UsageEvent:
-    """Return the event with what its sender's key spends for, where it leaves that out.
+    """Return the event with the attribution of its sender's key added, if it names none.
 
-    Agents of other organizations can be named when they are listed publicly: their work is what is reported.
+    It may name agents of other organizations that are listed publicly, to report their work.
 
     Raises:
-        InvalidEvent: it names what is not there, or what the key may not use.
+        InvalidEvent: it names something that does not exist, or that the key may not use.
     """
     asked = event.get("agent_id"), event.get("department_id"), event.get("project_id")
     scope = context.scopes.get(asked)

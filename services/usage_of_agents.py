@@ -1,7 +1,7 @@
 """Usage events that report the use of a marketplace agent: the agreed price, and the charge.
 
-Price and share are those of the moment at which the event came in. It is charged like any other use: it has to fit into
-the spend controls and the credits, is never forced, and its creator has a share once it is paid.
+The price and the creator's share are fixed when the event is accepted. It is charged like any other use: spend controls
+and the balance can refuse it, it is never forced, and the creator gets a share once it is paid.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -85,10 +85,10 @@ async def sold_to(
 async def unpaid_agents(
     session: AsyncSession, org_id: str, agents: Iterable[Agent], *, now: datetime
 ) -> dict[str, UnpaidAgent]:
-    """Return the refusals for other organizations' agents that are priced by use and are not named as the payee.
+    """Return refusals of events about other organizations' agents that are priced by usage, by agent.
 
-    A listing is a price that nobody has agreed to: only uses of agents in the library are charged and shared. An
-    organization that has bought the agent at a price that includes its uses has paid for them.
+    They apply to events that do not name the agent as the payee. Only uses of agents in the organization's library are
+    charged and shared. Agents whose purchase price includes their uses are left out.
     """
     found = {}
     for agent in sorted(agents, key=lambda each: each.id):
@@ -105,10 +105,10 @@ async def unpaid_agents(
 
 
 def reported_use(event: UsageEvent, sold: Mapping[str, Priced | DomainError]) -> ReportedUse | None:
-    """Return the use that an event reports; None where it reports none, or one that a spend has paid already.
+    """Return the use that an event reports; None if it reports none, or a spend has paid it already.
 
     Raises:
-        Invalid, NotFound, Forbidden, Conflict: the agent is not sold to the organization, or not by what is reported.
+        Invalid, NotFound, Forbidden, Conflict: the agent is not sold to the organization, or has no such meter.
     """
     agent_id = event.get(PAYEE)
     if agent_id is None or event.get("spend_id") is not None:
@@ -129,7 +129,7 @@ def use_of(sold: Priced | DomainError, meter: str | None, quantity: object) -> R
 async def charge(
     session: AsyncSession, org_id: str, event: UUID, *, due_before: datetime, at: datetime, pays_out_granted: bool
 ) -> bool:
-    """Charge a reported use, or leave it waiting if it exceeds a limit or the credits; tell whether it was charged.
+    """Charge a reported use, or leave it waiting if it exceeds a limit or the credits; return whether it was charged.
 
     Needs the platform's session.
     """
@@ -141,7 +141,7 @@ async def charge(
     if due.action is None:
         return await _wait(session, org_id, event, Waits.EVENT, at + AGAIN, at)
     spend = NewSpend(
-        # What was refused stays refused for its key.
+        # A refusal is final for its key, so each try has a new one.
         key=charges.KEY.format(event=event) + (f":{agreed.tries}" if agreed.tries else ""),
         action=ACTION,
         amount_minor=0,
@@ -150,7 +150,7 @@ async def charge(
     )
     connection = await driver_connection(session)
     try:
-        # The driver's own savepoint: what the books refuse outright takes nothing else back.
+        # A savepoint of the driver, so a refusal by the ledger rolls back nothing else.
         async with connection.transaction():
             done = await charge_agreed(session, agreed, spend, pays_out_granted=pays_out_granted, now=at)
     except Unavailable:

@@ -22,9 +22,9 @@ class Claims:
     """The result of checking the spends that calls name.
 
     Attributes:
-        charged: the events that no spend has paid for, or in part only, without the spend that they name.
-        partly: those of them for which a spend has paid in part; what it has captured is taken off their charge.
-        later: those to be judged later.
+        charged: the events that no spend has paid for in full, without the spend that they name.
+        partly: those of them that a spend has paid in part; what it has captured is deducted from their charge.
+        later: events to be sent again later, because their spend is not captured yet.
     """
 
     charged: Mapping[UUID, UsageEvent] = field(default_factory=dict)

@@ -1,9 +1,9 @@
 """Webhook endpoints of tenants: created, changed, deleted, their secrets rotated, and their events sent again.
 
-Whether webhooks may be sent to an address is checked before, outside of any transaction.
+The caller checks whether webhooks may be sent to an address before, outside of any transaction.
 
-The timeline says what a command has done and what was asked for, and does so for longer than its key is remembered: a
-command that comes again with other content, or is of another kind, is refused.
+The timeline keeps what each command requested and did, for longer than its idempotency key is kept. So a repeated
+command with other content, or of another kind, is refused.
 """
 
 import hashlib
@@ -50,9 +50,9 @@ from runtime.identity import new_id
 from runtime.sealing import Sealer
 from services import webhook_keys
 
-#: The detail of an event that holds a digest of what was asked for. It stays out of the audit trail.
+#: The detail of an event that has a digest of the request. It is left out of the audit trail.
 _ASKED = "asked"
-#: What the audit trail calls that something is sent by request.
+#: Actions of the audit trail: webhooks that were sent by request.
 _BY_HAND, _REPLAYED = ("webhook_endpoint.tested", "webhook_endpoint.retried"), ("webhook_endpoint.replayed",)
 
 
@@ -129,7 +129,7 @@ async def _refuse_other(
     event = await _done(session, made.id, wanted.command_id, ("created",), asked)
     if made.org_id != wanted.org_id or made.status == EndpointStatus.DELETED.value:
         raise other_request()
-    # What was made before digests were kept has its columns alone.
+    # An endpoint from before digests were kept is compared by its columns.
     if event is None or (_ASKED not in event.details and made.url != wanted.url):
         raise other_request()
 
@@ -146,7 +146,8 @@ async def change(
 ) -> WebhookEndpointRow:
     """Change an endpoint's columns, and enable it if requested; idempotent for the command.
 
-    What was waiting when it was disabled is sent, and its pauses start again. Its run disables it.
+    Deliveries that were waiting when it was disabled are sent, and its backoff starts again. Only its workflow disables
+    it.
 
     Raises:
         NotFound: there is none.
@@ -173,9 +174,9 @@ async def change(
 async def rotate(
     session: AsyncSession, actor: Actor, endpoint_id: str, sealer: Sealer, *, command_id: str, now: datetime
 ) -> tuple[WebhookEndpointRow, SigningKeys | None]:
-    """Rotate an endpoint's keys; all keys of the last day go on signing for a day. Idempotent for the command.
+    """Rotate an endpoint's keys; earlier keys of the last day keep signing for a day. Idempotent for the command.
 
-    Keys that can no longer be decrypted do not; rotating is how such an endpoint is repaired.
+    Keys that can no longer be decrypted are dropped, so rotating repairs such an endpoint.
 
     Raises:
         NotFound: there is none.
@@ -219,9 +220,10 @@ async def delete(session: AsyncSession, actor: Actor, endpoint_id: str, *, comma
 
 
 async def disable_all(session: AsyncSession, actor: Actor, org_id: str, *, now: datetime) -> None:
-    """Disable the endpoints of an organization that is closed; what waits is not sent.
+    """Disable the endpoints of an organization that is being closed; waiting deliveries are not sent.
 
-    The caller has locked the organization, and nobody makes another one. Their runs have to be told.
+    The caller holds the organization's lock, so no endpoint can be created, and signals the endpoints' workflows
+    afterwards.
     """
     for held in await endpoints.lock_of(session, org_id):
         await alert.close_cases(session, held.endpoint_id, (GIVEN_UP_ALERT, FULL_ALERT))
@@ -252,7 +254,7 @@ async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, comm
 async def retry(
     session: AsyncSession, actor: Actor, delivery: WebhookDeliveryRow, *, command_id: str, now: datetime
 ) -> WebhookDeliveryRow:
-    """Retry a delivery now, with its tries counted from the first; idempotent for the command.
+    """Retry a delivery now, and count its tries from one again; idempotent for the command.
 
     Raises:
         Conflict: `webhook.delivered`.
@@ -354,7 +356,7 @@ async def _check_by_hand(session: AsyncSession, org_id: str, now: datetime) -> N
 async def _requested(
     session: AsyncSession, org_id: str, actions: Sequence[str], now: datetime
 ) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
-    """Return what was asked for within an hour, of endpoints that are deleted as well; until the end, nobody asks."""
+    """Return the requests of the last hour, also for deleted endpoints; locks out others until the transaction ends."""
     await lock_command(session, f"webhooks-requested:{org_id}")
     return await audit.since(session, org_id, actions, now - HOUR)
 
@@ -377,12 +379,12 @@ async def _locked(session: AsyncSession, endpoint_id: str) -> Endpoint:
 async def _done(
     session: AsyncSession, endpoint_id: str, command_id: str, kinds: Sequence[str], asked: Mapping[str, object] = {}
 ) -> WebhookEndpointEventRow | None:
-    """Return the event that a command has caused; None where it has caused none. The endpoint is locked.
+    """Return the event of a command; None if the command is new. The endpoint is locked.
 
-    An older event lacks details that are kept today, and is compared by those that it has.
+    An event from an earlier release is compared by the details that it has.
 
     Raises:
-        IdempotencyConflict: it is of another kind, or other content was asked for.
+        IdempotencyConflict: the event is of another kind, or the request had other content.
     """
     found = await endpoints.event_of(session, endpoint_id, command_id)
     if found is None:
@@ -393,7 +395,7 @@ async def _done(
 
 
 def _digest(**asked: object) -> str:
-    """Return what tells requests apart and shows none of their addresses and words."""
+    """Return a digest that distinguishes requests without revealing their addresses and texts."""
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ from models.webhook_endpoint import WebhookEndpointRow
 from providers.notify.webhook import SigningKeys, new_private_key, new_secret, public_key_of
 from runtime.sealing import Sealer
 
-#: How many keys from before an endpoint's webhooks are signed with at most; each is a signature in a header.
+#: The maximum number of earlier keys that webhooks are signed with; each adds a signature to the header.
 OLDER = 5
 
 
@@ -41,9 +41,10 @@ def made(sealer: Sealer, *, asymmetric: bool) -> NewKeys:
 
 
 def older(row: WebhookEndpointRow, now: datetime) -> list[dict[str, Any]]:
-    """Return the sealed earlier keys that go on signing after another rotation.
+    """Return the sealed earlier keys that keep signing after another rotation.
 
-    A client that lost the answer to a rotation rotates again, and its receiver has none of the newer keys.
+    There may be several: a client that lost the response to a rotation rotates again, and its receiver still has an
+    older key.
     """
     held = [dict(each) for each in row.older_keys]
     if row.previous_secret is not None and row.previous_until is not None:
@@ -66,7 +67,7 @@ def of_endpoint(row: WebhookEndpointRow, sealer: Sealer, now: datetime) -> tuple
 
 
 def opens(row: WebhookEndpointRow, sealer: Sealer) -> bool:
-    """Tell whether an endpoint's own keys can be decrypted."""
+    """Return whether an endpoint's own keys can be decrypted."""
     return _opened(row.secret, row.private_key, sealer) is not None
 
 

@@ -1,4 +1,4 @@
-"""The books of each purpose of a payment, in the one table that distinguishes them."""
+"""The `PurposeBooks` of each purpose of a payment, in one table."""
 
 from collections.abc import Mapping
 

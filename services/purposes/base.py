@@ -1,4 +1,4 @@
-"""What a payment's purpose does in a transaction; its rules are in `domain/payment/purposes`."""
+"""The database side of a payment's purpose; its rules are in `domain/payment/purposes`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,33 +19,33 @@ from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from services.tax_receipt import TaxedMovement
 
-#: Moves that what is there decides about.
+#: Moves whose accounts depend on balances.
 BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
 class Share(Protocol):
-    """A part of an event's moves that is not the payment's own; locked until the transaction ends."""
+    """The part of an event's moves that belongs to the payment's subject; locked until the transaction ends."""
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
-        """Tell whether it has a part in moves of this kind."""
+        """Return whether the subject has a part in the move."""
 
     async def share(
         self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
     ) -> tuple[PaymentPosting, list[booking.Transfer]]:
-        """Move its part; returns what is left to be moved in the usual way."""
+        """Return the rest of the move, which the payment itself makes, and the transfers of the subject's part."""
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
-        """Write its state after the event's transfer."""
+        """Write the subject's state after the event's transfer was posted."""
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
-        """Return the taxed movements of its part, by the event's transfer: each has a tax document."""
+        """Return the taxed movements of the subject's part; each gets a tax document."""
 
     def posts_to(self) -> Sequence[Account]:
-        """Return the accounts that `write` posts to in transfers of its own; they are locked before the first."""
+        """Return the accounts that `write` posts to in transfers of its own, to be locked before the first one."""
 
 
 def taxed_by(event: PaymentEvent, share: Share | None, transfer_id: UUID) -> Sequence[TaxedMovement]:
-    """Return the taxed movements of an event, by its transfer: each has a tax document."""
+    """Return the taxed movements of an event; each gets a tax document."""
     if event.payment.terms.tax is None:
         return ()
     if not rules_of(event.payment.terms).at_once:
@@ -88,13 +88,16 @@ class PurposeBooks(Protocol):
         """Return what a request names, as the actor sees it, while it can be paid."""
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
-        """Refuse a subject that could not take the money, before anybody pays; in a session of the platform."""
+        """Check that the subject can be paid, before anybody pays; `session` is the platform's."""
 
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
-        """Lock what has a part in the event's moves; None if nothing has. Creators are liable within the hold-back."""
+        """Lock the subject and return its share in the event's moves; None if it has none.
+
+        `hold_back` says for how long creators are liable for what they have earned.
+        """
 
     def posts_again(self, event: PaymentEvent) -> bool:
-        """Tell whether a share of the event can post a transfer of its own besides the event's."""
+        """Return whether the share can post transfers of its own besides the event's."""
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return the accounts that a share of the move can touch."""
@@ -103,17 +106,17 @@ class PurposeBooks(Protocol):
         """Return the organizations whose debts the move can create or pay."""
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
-        """Return the debts that a share of the event can pay with a transfer of its own."""
+        """Return the accounts of debts that the share can pay with a transfer of its own."""
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
-        """Tell whether it already has the money that events claw back from it; the payment is locked."""
+        """Return whether the subject has received the money that events claw back; the payment is locked."""
 
     def follower(self, stored: Payment) -> Follower | None:
         """Return the run that waits for the payment's outcome; None if none waits, or there is no outcome yet."""
 
 
 class Alone:
-    """A purpose in which only the payment itself takes part."""
+    """A purpose without a subject: every share is empty."""
 
     shares = False
     is_followed = True

@@ -1,4 +1,4 @@
-"""An escrow in the transaction of a payment: which one can be funded, and whether it has the money."""
+"""The database side of payments for an escrow: which one can be funded, and whether it has the money."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,7 +34,7 @@ class EscrowBooks(Alone):
         return found
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
-        """Refuse an escrow that cannot be funded now; this is checked again when the money is there.
+        """Check that an escrow can be funded now; it is checked again when the money arrives.
 
         Raises:
             OrganizationSuspended: who pays or who is paid is; OrganizationClosed in the same way.
@@ -45,7 +45,7 @@ class EscrowBooks(Alone):
         await refuse_exposure(session, subject.terms, lock=False)
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
-        """Tell whether the escrow has taken the money; the run believed that it has not, and asks once more."""
+        """Return whether the escrow has taken the money; the payment's workflow asks again before it assumes not."""
         escrow_id = stored.terms.purpose.escrow_id
         if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
             return False

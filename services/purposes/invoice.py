@@ -1,4 +1,4 @@
-"""An invoice in the transaction of a payment: which one can be paid, and its share of the moves."""
+"""The database side of payments for an invoice: which one can be paid, and its share of the moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,13 +34,13 @@ from services import credit_note, invoice_collection, payment_loss, subscription
 from services.purposes.base import Alone, Follower
 from services.tax_receipt import TaxedMovement
 
-#: An operator has money sent back.
+#: Events by which an operator returns money.
 REFUND = "refund_requested"
-#: Money of a payment is gone for good, and nobody here was asked.
+#: Events by which money is lost for good without a decision here.
 LOST = frozenset({"refund_taken_over", "dispute_lost", "reversed"})
-#: A dispute begins or ends otherwise.
+#: Other events of disputes.
 DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
-#: What changes the credits of a subscription's bill.
+#: Events that change the credits of a subscription's bill.
 OF_CREDITS = DISPUTED | LOST | {REFUND}
 
 
@@ -98,7 +98,7 @@ class InvoiceShare:
             if self._is_credited(event) and reopened is not None:
                 await self._credit(session, event)
         cause = dispute_cause(event.event, event.payment.terms.payment_id, event.payment.version)
-        # Where it is paid all the same, another payment has paid it whole, and nothing is lost.
+        # If the invoice is still paid, another payment has paid all of it, and nothing is lost.
         lost = event.event in LOST and self.now.status is not InvoiceStatus.PAID
         if self.bill is not None and lost:
             left = await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
@@ -115,7 +115,7 @@ class InvoiceShare:
                 await subscription_grant.grant_left_out(session, event.actor, self.bill, event.payment, event.at)
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:  # noqa: ARG002
-        """Return nothing: the invoice is taxed, and not what pays it."""
+        """Return nothing: the tax is on the invoice, not on its payment."""
         return ()
 
     def posts_to(self) -> Sequence[Account]:
@@ -124,7 +124,7 @@ class InvoiceShare:
         return [*own, *(account for leg in self.noted for account in (leg.source, leg.destination))]
 
     def _is_paid_again(self) -> bool:
-        """Tell whether the event has paid the rest of the invoice; money that is owed nowhere is the organization's."""
+        """Return whether the event has paid the rest of the invoice."""
         return self.now.paid_minor > self.before.paid_minor and self.now.status is InvoiceStatus.PAID
 
     def _is_credited(self, event: PaymentEvent) -> bool:

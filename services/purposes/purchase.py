@@ -1,4 +1,4 @@
-"""A sale on the marketplace in the transaction of its payment: it is made there, and its shares follow the money."""
+"""The database side of payments for agents: the payment makes the sale, and refunds and disputes change its shares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -154,7 +154,7 @@ class PurchaseShare:
             row.taken_minor, used = self.taken, _used(row, event.payment)
             if not self.stays_refunded:
                 assert row.price_minor is not None
-                # What was used of the price stays with the shares; what has taken nothing has not refunded it.
+                # The used part of the price stays with the shares. An event that takes nothing of them refunds nothing.
                 gone = self.taken > 0 and self.taken >= row.price_minor - used
                 has_other, disputed = self.other is not None, is_disputed(event.payment)
                 status = status_after(status, gone=gone, disputed=disputed, has_other=has_other)
@@ -165,12 +165,12 @@ class PurchaseShare:
                 row.refunded_by = event.actor if refunded else None
                 row.used_minor = used if refunded else row.used_minor
             if self.other is not None and is_disputed(event.payment):
-                # The method would be charged again for what its holder has just taken back.
+                # Otherwise the next renewal would charge a method whose holder has just taken the money back.
                 self.other.renews_at = None
             await session.flush()
         payee, asset = _Parties.of(terms).payee_org_id, terms.purpose.goods_asset
         if self.owed_minor:
-            # The seller does not hear who has paid.
+            # The seller must not learn who the buyer is.
             sale = terms.purpose.agent_id if self.purchase is None else self.purchase.id
             assert sale is not None
             await alert.raise_alert(
@@ -188,7 +188,7 @@ class PurchaseShare:
 
 
 def _used(row: MarketplacePurchase, payment: Payment) -> int:
-    """Return what was used of a purchase by its last refund; those that were refused or have failed leave all of it."""
+    """Return the used part of a purchase at its last refund; refused and failed refunds do not count."""
     made = [refund.refund_id for refund in payment.refunds if refund.state is not RefundState.FAILED]
     noted = [row.used_by[refund_id] for refund_id in made if refund_id in row.used_by]
     return noted[-1] if noted else 0 if row.used_by else row.used_minor
@@ -231,7 +231,7 @@ class PurchaseBooks(Alone):
     """An agent of the marketplace."""
 
     shares = True
-    # What the creator answers for of a sale goes back with the price. What the payer owes then is the payer's alone.
+    # The share itself takes the price back from the creator, so no recovery follows. The payer alone owes the rest.
     is_followed = False
 
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> PurchaseShare | None:
@@ -299,9 +299,10 @@ async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: date
     listing = await marketplace.get(session, purpose.agent_id)
     if listing.offer.status != OfferStatus.LISTED.value:
         raise NotForSale("This agent is no longer for sale.")
-    # What has begun goes on with a suspended seller. What a closed one earned could be paid out to nobody.
+    # A purchase that was begun is completed if the seller is suspended. A closed seller could not be paid out.
     if await organization.is_closed(session, purpose.payee_org_id):
         raise NotForSale("The organization that sells this agent is closed.")
-    # Who made them was asked when the payment was. By what they pay with they may be related since.
+    # Whether one operator made both was checked when the payment was requested; their payment methods may relate them
+    # since.
     if await in_one_hand(session, terms.org_id, purpose.payee_org_id, ("*",)):
         raise NotForSale("The two organizations are related.")
