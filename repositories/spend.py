@@ -5,15 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id, uuid_of
+from domain.spend.scope import MadeBy, SpendingKey, is_own
 from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender
+from models.department import Department
 from models.spend import Spend, SpendChange, SpendRefusal
 from repositories.listing import Found, Listing, Part, Position, Wanted, in_states, newest
 from repositories.spend_place import LAST, LOOKS, first_id, placed, skip
@@ -98,6 +100,26 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A key and its principal, where only what is their own is wanted; see `domain.spend.scope.is_own`."""
+
+    key: SpendingKey
+    principal: str
+
+
+async def get_own(session: AsyncSession, spend_id: str, holder: Holder) -> Spend:
+    """Return a spend as `get` does; NotFound also when it is not the key's own."""
+    row = await get(session, spend_id)
+    path = None
+    if row.department_id is not None:
+        path = await session.scalar(select(Department.path).where(Department.id == row.department_id))
+    made = MadeBy(principal=row.principal, agent_id=row.agent_id, path=path or (), project_id=row.project_id)
+    if not is_own(holder.key, holder.principal, made):
+        raise NotFound(MISSING)
+    return row
 
 
 async def has_expired(session: AsyncSession, row: Spend) -> bool:
@@ -185,16 +207,20 @@ _LIST = Listing(of=Spend, order=[Spend.id], created="at", amount="amount")
 _REFUNDS = Listing(of=SpendChange, order=[SpendChange.id], created="at", prefix="rfd", amount="amount")
 
 
-async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Spend]:
-    """Return a page of an organization's spends, newest first.
+async def page(
+    session: AsyncSession, wanted: Wanted, *, holder: Holder | None = None, after: Position | None, limit: int
+) -> Found[Spend]:
+    """Return a page of an organization's spends, newest first; with `holder`, of those that are its own.
 
     Where not all of them are wanted, a page looks at a bounded number of spends and may have fewer than the limit, or
     none, before the last one.
     """
     assert wanted.org_id is not None
-    org_id, conditions = wanted.org_id, _conditions(wanted, Spend)
+    org_id, conditions = wanted.org_id, _conditions(wanted, holder, Spend)
     part: Part = (Spend.org_id == org_id, Spend.id >= (UUID(int=0) if wanted.since is None else first_id(wanted.since)))
     named = placed(wanted.equal)
+    if holder is not None and holder.key.agent_id is not None:
+        named += placed({"agent_id": holder.key.agent_id})
     found, following = list[Spend](), LAST if after is None else after[0]
     for look in LOOKS if conditions else (limit + 1,):
         begin = await skip(session, org_id, named, before=following, until=wanted.until) if conditions else following
@@ -202,7 +228,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
             return Found(found, None)
         looked = newest(Spend, [part], [Spend.id], after=(begin,), limit=look).subquery()
         seen = aliased(Spend, looked)
-        query = select(seen).where(*_conditions(wanted, seen)).order_by(seen.id.desc())
+        query = select(seen).where(*_conditions(wanted, holder, seen)).order_by(seen.id.desc())
         found += (await session.scalars(query.limit(limit + 1 - len(found)))).all()
         if len(found) > limit:
             return Found(found[:limit], (found[limit - 1].id,))
@@ -214,10 +240,30 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     return Found(found, (following,))
 
 
-def _conditions(wanted: Wanted, row: type[Spend]) -> list[ColumnElement[bool]]:
+def _conditions(wanted: Wanted, holder: Holder | None, row: type[Spend]) -> list[ColumnElement[bool]]:
     """Return what holds for the rows; none where all are wanted."""
     states = in_states(wanted)
-    return [*_LIST.judged(wanted, frozenset(), row), *(() if states is None else (states(row),))]
+    return [
+        *_LIST.judged(wanted, frozenset(), row),
+        *(() if states is None else (states(row),)),
+        *(() if holder is None else _own(holder, row)),
+    ]
+
+
+def _own(holder: Holder, row: type[Spend]) -> list[ColumnElement[bool]]:
+    """Write `domain.spend.scope.is_own` as conditions; none where all are the key's own."""
+    key, attribution = holder.key, holder.key.attribution
+    if key.agent_id is not None:
+        return [row.agent_id == key.agent_id]
+    within = list[ColumnElement[bool]]()
+    if attribution.department_id is not None:
+        parts = select(Department.id).where(
+            Department.org_id == row.org_id, Department.path.contains([attribution.department_id])
+        )
+        within.append(row.department_id.in_(parts))
+    if attribution.project_id is not None:
+        within.append(row.project_id == attribution.project_id)
+    return [or_(row.principal == holder.principal, and_(*within))] if within else []
 
 
 #: What `verify` proves: counters add up from spends, and the books hold what they say.

@@ -70,6 +70,19 @@ class Scope:
     run_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeBy:
+    """What a spend was made for, and the principal that made it.
+
+    `path` are the ids from the topmost department to the spend's own; empty where it has none.
+    """
+
+    principal: str | None
+    agent_id: str | None
+    path: Sequence[str]
+    project_id: str | None
+
+
 _NOTHING = Known()
 
 
@@ -93,6 +106,21 @@ def scope_of(key: SpendingKey, named: Named, known: Known = _NOTHING) -> Scope:
         department_id=_department(named.department_id, own.department_id, agent.department_id, confined, known),
         project_id=_project(named.project_id, own.project_id, agent.project_id, confined, known),
         run_id=named.run_id,
+    )
+
+
+def is_own(key: SpendingKey, principal: str, made: MadeBy) -> bool:
+    """Tell whether a spend is a key's own: to read and, as a reservation, to capture, release and extend.
+
+    An agent's key has those of its agent. Any other key has those that its principal made, and all of its department
+    with its parts and of its project. A key that is attributed to nothing has all.
+    """
+    if key.agent_id is not None:
+        return key.agent_id == made.agent_id
+    own = key.attribution
+    return made.principal == principal or (
+        (own.department_id is None or own.department_id in made.path)
+        and (own.project_id is None or own.project_id == made.project_id)
     )
 
 

@@ -271,6 +271,72 @@ async def test_agents_end_their_own_reservations_only(spender: Tenant, operator:
     assert await balance(spender.member) == ("80.00", "20.00")
 
 
+async def test_key_of_a_department_or_a_project_changes_and_reads_reservations_of_these_only(
+    spender: Tenant, issue_key: Any
+) -> None:
+    async def department(parent: str | None = None) -> str:
+        body = {"name": f"Department {new_key()}", "parent_id": parent}
+        made: str = good(await spender.owner.post("/departments", body), 201)["id"]
+        return made
+
+    async def attributed(**to: str) -> Caller:
+        caller: Caller = await issue_key("member", spender.org_id)
+        assert caller.token is not None
+        path = f"/api-keys/key_{caller.token.split('_')[1]}/attribution"
+        good(await spender.owner.ask("PUT", path, json=to))
+        return caller
+
+    top, other = await department(), await department()
+    part = await department(top)
+    project = good(await spender.owner.post("/projects", {"name": "Project"}), 201)["id"]
+    of_top, of_part = await attributed(department_id=top), await attributed(department_id=part)
+    of_other, of_project = await attributed(department_id=other), await attributed(project_id=project)
+    made = {caller.token: await reserve(caller, "1") for caller in (of_top, of_part, of_other, of_project)}
+    free = await reserve(spender.member, "1")
+
+    async def refuse(caller: Caller, found: dict[str, Any]) -> None:
+        extend = f"/credits/reservations/{found['id']}/extend"
+        refused(await capture(caller, found["id"]), 404, "not_found")
+        refused(await release(caller, found["id"]), 404, "not_found")
+        refused(await change(caller, extend, {"expires_in": "PT1H"}), 404, "not_found")
+        for path in ("reservations/{id}", "spends/{id}", "spends/{id}/refunds"):
+            refused(await caller.get(f"/credits/{path.format(**found)}"), 404, "not_found")
+        assert found["id"] not in {row["id"] for row in good(await caller.get("/credits/usage"))["data"]}
+
+    for caller, foreign in (
+        (of_top, (of_other, of_project)),
+        (of_part, (of_top, of_other, of_project)),
+        (of_other, (of_top, of_part, of_project)),
+        (of_project, (of_top, of_part, of_other)),
+    ):
+        for of in foreign:
+            await refuse(caller, made[of.token])
+        await refuse(caller, free)
+    assert await balance(spender.owner) == ("95.00", "5.00")
+    # Of a part, of its own, and of the whole organization.
+    assert {row["id"] for row in good(await of_top.get("/credits/usage"))["data"]} == {
+        *(made[of.token]["id"] for of in (of_top, of_part)),
+    }
+    good(await of_top.get(f"/credits/reservations/{made[of_part.token]['id']}"))
+    good(await capture(of_top, made[of_part.token]["id"], amount="0.5", final_capture=False))
+    good(await spender.auditor.get(f"/credits/reservations/{made[of_part.token]['id']}"))
+    for caller in (of_top, of_other, of_project):
+        good(await release(caller, made[caller.token]["id"]))
+    good(await release(spender.member, made[of_part.token]["id"]))
+    good(await release(spender.member, free["id"]))
+
+
+async def test_principal_ends_its_own_reservation_after_its_key_was_moved(spender: Tenant) -> None:
+    made = await reserve(spender.member, "10")
+    assert spender.member.token is not None
+    to = good(await spender.owner.post("/departments", {"name": f"Department {new_key()}"}), 201)["id"]
+    path = f"/api-keys/key_{spender.member.token.split('_')[1]}/attribution"
+    good(await spender.owner.ask("PUT", path, json={"department_id": to}))
+    good(await spender.member.get(f"/credits/reservations/{made['id']}"))
+    good(await capture(spender.member, made["id"], amount="1"))
+    assert await balance(spender.owner) == ("99.00", "0.00")
+
+
 async def test_reservations_of_others_are_not_found(spender: Tenant, stranger: Tenant) -> None:
     made = await reserve(spender.member, "10")
     for caller in (stranger.owner, stranger.agent):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
-from domain.spend.scope import Attribution, Known, Named, Scope, SpendingKey, needs_known, scope_of
+from domain.spend.scope import Attribution, Known, MadeBy, Named, Scope, SpendingKey, is_own, needs_known, scope_of
 
 #: Research has a laboratory, which has a bench; sales stands beside it.
 PATHS = {
@@ -114,3 +114,35 @@ def test_every_pair_of_department_and_request_is_decided_as_its_path_says() -> N
         else:
             with pytest.raises(Invalid):
                 scope(key(own), department_id=asked)
+
+
+@given(
+    st.sampled_from(DEPARTMENTS),
+    st.sampled_from([None, "assay"]),
+    st.sampled_from([None, "chemist"]),
+    st.sampled_from(DEPARTMENTS),
+    st.sampled_from([None, "assay", "survey"]),
+    st.sampled_from([None, "chemist", "free"]),
+    st.booleans(),
+)
+def test_own_spends_are_those_of_the_agent_or_of_the_principal_or_within_the_keys_department_and_project(
+    department: str | None,
+    project: str | None,
+    agent: str | None,
+    of_department: str | None,
+    of_project: str | None,
+    of_agent: str | None,
+    is_same: bool,
+) -> None:
+    made = MadeBy(
+        principal="me" if is_same else "other",
+        agent_id=of_agent,
+        path=PATHS[of_department] if of_department else (),
+        project_id=of_project,
+    )
+    if agent is not None:
+        expected = of_agent == agent
+    else:
+        in_department = department is None or (of_department is not None and department in PATHS[of_department])
+        expected = is_same or (in_department and project in {None, of_project})
+    assert is_own(key(department, project, agent), "me", made) is expected

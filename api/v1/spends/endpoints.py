@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from api.tenancy import known_organization
 from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
 from api.v1.spends.asking import answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
+from api.v1.spends.own import readable, reader
 from api.v1.spends.schemas import (
     ActionName,
     CaptureReservation,
@@ -44,10 +46,12 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Invalid, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
+from domain.spend.scope import SpendingKey
 from ledger.spending import Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from repositories import marketplace, spend_day
 from repositories import spend as spends
+from repositories.spend import Holder
 
 router = Resource(tags=["credits"])
 
@@ -138,6 +142,7 @@ async def capture_reservation(
     reservation_id: str,
     body: CaptureReservation,
     deps: DepsDep,
+    key: SpendingKeyDep,
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
@@ -145,7 +150,7 @@ async def capture_reservation(
 
     A reservation for an agent of the marketplace is captured once, by the `quantity` of units that were used.
     """
-    spend_id = await _own(deps, actor, reservation_id)
+    spend_id = await _own(deps, actor, key, reservation_id)
     async with deps.session_for(actor) as session:
         agreed = await marketplace.reserved_use(session, spend_id)
     if agreed is not None:
@@ -164,10 +169,14 @@ async def capture_reservation(
 
 @router.post("/credits/release", response_model=ChangeView, responses=_ENDING)
 async def release_credits(
-    body: Release, deps: DepsDep, spend_key: Key, actor: Actor = require(Permission.USE_CREDITS)
+    body: Release,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    spend_key: Key,
+    actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
     """Release what is still held of a reservation."""
-    spend_id = await _own(deps, actor, body.reservation_id)
+    spend_id = await _own(deps, actor, key, body.reservation_id)
     release = await deps.charges.run(
         _organization(actor), lambda books: books.release(key=spend_key, spend_id=spend_id)
     )
@@ -179,6 +188,7 @@ async def extend_reservation(
     reservation_id: str,
     body: Extension,
     deps: DepsDep,
+    key: SpendingKeyDep,
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
@@ -187,7 +197,7 @@ async def extend_reservation(
     if body.expires_in is not None:
         expires_at = datetime.now(UTC) + body.expires_in
     assert expires_at is not None
-    until, spend_id = expires_at, await _own(deps, actor, reservation_id)
+    until, spend_id = expires_at, await _own(deps, actor, key, reservation_id)
     extended = await deps.charges.run(
         _organization(actor), lambda books: books.extend(key=spend_key, spend_id=spend_id, expires_at=until)
     )
@@ -195,15 +205,19 @@ async def extend_reservation(
 
 
 @router.get("/credits/spends/{spend_id}", response_model=SpendDetail, responses=errors(NotFound))
-async def get_spend(spend_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendDetail:
+async def get_spend(
+    spend_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> SpendDetail:
     """Read a use or a reservation of credits in its current state, with what was refunded of it."""
-    return await _shown(deps, actor, spend_id)
+    return await _shown(deps, actor, key, spend_id)
 
 
 @router.get("/credits/reservations/{reservation_id}", response_model=SpendDetail, responses=errors(NotFound))
-async def get_reservation(reservation_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendDetail:
+async def get_reservation(
+    reservation_id: str, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.READ)
+) -> SpendDetail:
     """Read a reservation, or a use of credits, in its current state."""
-    return await _shown(deps, actor, reservation_id)
+    return await _shown(deps, actor, key, reservation_id)
 
 
 _USAGE = ListOf(
@@ -222,9 +236,14 @@ _USAGE = ListOf(
 
 @router.get("/credits/usage", response_model=Page[SpendView], responses=errors(NotFound) | CSV)
 async def list_usage(
-    deps: DepsDep, asked: Annotated[Asked, _USAGE.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep,
+    asked: Annotated[Asked, _USAGE.asked],
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
 ) -> Response:
     """List the uses and reservations of credits, newest first.
+
+    The key of an agent or a member gets its own only: those of its agent, or of its department and project.
 
     A page scans a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still
     have a `next_cursor`.
@@ -232,7 +251,8 @@ async def list_usage(
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
-    return await asked.rows(lambda: deps.session_for(actor), spends.page, wanted, SpendView.of)
+    page = partial(spends.page, holder=reader(actor, key))
+    return await asked.rows(lambda: deps.session_for(actor), page, wanted, SpendView.of)
 
 
 @router.get("/credits/usage/summary", response_model=UsageSummary, responses=errors(NotFound))
@@ -254,21 +274,18 @@ async def summarise_usage(
     return summary_view(org_id, since, until, rows)
 
 
-async def _shown(deps: Deps, actor: Actor, spend_id: str) -> SpendDetail:
+async def _shown(deps: Deps, actor: Actor, key: SpendingKey, spend_id: str) -> SpendDetail:
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     async with deps.session_for(actor) as session:
-        row = await spends.get(session, spend_id)
+        row = await readable(session, actor, key, spend_id)
         return SpendDetail.ended(row, expired=await spends.has_expired(session, row))
 
 
-async def _own(deps: Deps, actor: Actor, reservation_id: str) -> UUID:
-    """Return the reservation that a request names; an agent's key finds those of its agent only."""
+async def _own(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
+    """Return the reservation that a request names, if it is the key's own; see `domain.spend.scope.is_own`."""
     async with deps.session_for(actor) as session:
-        row = await spends.get(session, reservation_id)
-    if actor.agent_id is not None and row.agent_id != actor.agent_id:
-        raise NotFound(spends.MISSING)
-    return row.id
+        return (await spends.get_own(session, reservation_id, Holder(key, actor.principal))).id
 
 
 def _organization(actor: Actor) -> str:

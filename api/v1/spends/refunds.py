@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from api.approvals import by_hand, two_operators
-from api.auth import permit, require
+from api.auth import SpendingKeyDep, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
@@ -15,6 +15,7 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
+from api.v1.spends.own import readable
 from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
@@ -88,6 +89,7 @@ async def list_spend_refunds(
     spend_id: str,
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
     """List the refunds of a use or a reservation of credits, newest first.
@@ -100,7 +102,7 @@ async def list_spend_refunds(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            spend = await spends.get(session, spend_id)
+            spend = await readable(session, actor, key, spend_id)
             found = await spends.refunds(session, wanted, spend_id=spend.id, after=after, limit=limit)
             return items_of(found, lambda row: SpendRefundView.of(spend, row))
 
