@@ -1,7 +1,9 @@
 """Composition root of the commands that people and deployments run: `python -m manage --help` lists them."""
 
 import argparse
+import contextlib
 import importlib
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -74,10 +76,18 @@ def _temporal(parser: Parser) -> None:
     actions.add_parser("ensure", help="register the missing search attributes of the namespace")
 
 
+def _seconds(text: str) -> float:
+    """Read a number of seconds. `nan` and `inf` are refused: no clock ever passes them."""
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) < math.inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+
+
 def _rollout(parser: Parser) -> None:
     parser.add_argument("build_id", nargs="?", metavar="BUILD_ID", help="default: BURSAR_BUILD_ID")
     parser.add_argument(
-        "--wait", type=float, default=60.0, metavar="SECONDS", help="how long its workers may take; default: 60"
+        "--wait", type=_seconds, default=60.0, metavar="SECONDS", help="how long its workers may take; default: 60"
     )
 
 

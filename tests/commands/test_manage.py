@@ -36,6 +36,15 @@ def test_command_that_cannot_be_read_exits_with_two(arguments: list[str]) -> Non
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize("wait", ["nan", "inf", "-inf", "-1", "soon"])
+def test_rollout_takes_no_wait_that_never_ends(wait: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        make_parser().parse_args(["rollout", f"--wait={wait}"])
+    assert ended.value.code == 2
+    assert f"'{wait}' is not a number of seconds" in capsys.readouterr().err
+    assert make_parser().parse_args(["rollout", "--wait", "0"]).wait == 0
+
+
 @pytest.mark.parametrize("command", ["verify", "recognise-revenue", "stripes", "backup"])
 @pytest.mark.parametrize("url", ["nonsense", "mysql://a@db/b", "postgresql://a:secret@db:port/b", "postgresql://[a/b"])
 def test_address_that_is_none_of_a_database_ends_with_one_line(
