@@ -61,6 +61,7 @@ class _Held:
     attribution: dict[str, Any]
     secret: str
     watch: asyncio.TimerHandle | None = None
+    failed: bool = False
 
     @property
     def spend(self) -> str:
@@ -69,7 +70,12 @@ class _Held:
 
 
 class BursarLogger(CustomLogger):
-    """Charges for each call that LiteLLM makes for a coroutine; `litellm.callbacks` takes one of them."""
+    """Charges for each call that LiteLLM makes for a coroutine; `litellm.callbacks` takes one of them.
+
+    Attributes:
+        not_charged: how many calls could not be charged so far: the client failed, or `quantity` raised. An error is
+            logged for each, with the id of its hold.
+    """
 
     def __init__(self, client: AsyncBursar | Payer, price: str | Metering = "llm_call") -> None:
         """Say what is charged.
@@ -85,6 +91,7 @@ class BursarLogger(CustomLogger):
         super().__init__()
         self._payer: Payer = client if callable(client) else lambda _: client
         self._metering = Metering.of(price)
+        self.not_charged = 0
         self._held: dict[str, _Held] = {}
         self._organizations: WeakKeyDictionary[AsyncBursar, str] = WeakKeyDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -160,11 +167,22 @@ class BursarLogger(CustomLogger):
             return
         try:
             units = held.units if response is None else self._metering.counted(response, held.units)
+        except Exception:
+            # The platform's own code. LiteLLM would swallow what it raises, and the hold would lie until it expires.
+            log.exception("A call is not charged: its units could not be counted", extra={"hold_id": held.id})
+            self.not_charged += 1
+            await self._give_back(held)
+            return
+        try:
             await self._charge(held, units)
         except BursarError:
             log.exception("A call could not be charged", extra={"hold_id": held.id})
             # LiteLLM reports the end of most calls twice.
             self._held[spend] = held
+            self.not_charged += not held.failed
+            held.failed = True
+        else:
+            self.not_charged -= held.failed
 
     async def _charge(self, held: _Held, units: int) -> None:
         due = price_of(held.amount, held.units, min(units, held.units))

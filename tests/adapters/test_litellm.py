@@ -215,3 +215,26 @@ async def test_call_in_a_thread_is_not_charged_and_that_is_logged(
         while "is not charged" not in caplog.text:  # noqa: ASYNC110 - LiteLLM has no event for it
             await asyncio.sleep(0.01)
     assert fake.requests == []
+
+
+async def test_call_whose_units_cannot_be_counted_is_logged_and_counted_as_not_charged(
+    fake: FakeBursar, log: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = True
+
+    def units(response: Any) -> int:
+        if broken:
+            raise KeyError("usage")
+        return tokens(response)
+
+    made = log(Metering("token", quantity=units, estimate=100))
+    answer = await litellm.acompletion(**ASKED, mock_response="Deep.")
+    assert answer.choices[0].message.content == "Deep."
+    await ended(made)
+    assert (paid(fake), made.not_charged) == ([], 1)
+    [told] = [each for each in caplog.records if each.message.startswith("A call is not charged")]
+    assert told.__dict__["hold_id"].startswith("hold_")
+    broken = False
+    await litellm.acompletion(**ASKED, mock_response="Deep.")
+    await ended(made)
+    assert (len(paid(fake)), made.not_charged) == (1, 1)
