@@ -85,20 +85,11 @@ async def change(
 
 
 async def set_status(session: AsyncSession, order: Order, control_id: UUID, status: ControlStatus) -> SpendControl:
-    """Freeze a control, unfreeze it, or close it for good.
+    """Freeze a control, whatever its term, unfreeze it, or close it for good.
 
     Raises:
         NotFound, Conflict, IdempotencyConflict: as `ledger.controls.Controls.write`.
-        Conflict: `spend_control.not_in_force`, one is frozen that does not apply at this time.
     """
-    if status is ControlStatus.FROZEN and await made_by(session, SpendControlVersion, order.command_id) is None:
-        found = await controls.get(session, uuid_id("ctl", control_id))
-        if found.status == ControlStatus.ACTIVE and not applies(found, order.at):
-            raise Conflict(
-                "The control does not apply at this time, so freezing it would stop nothing. Change its term first, or "
-                "close it and open another one.",
-                code="spend_control.not_in_force",
-            )
     return await _write(session, order, control_id, {"status": status.value}, _ACTIONS[status])
 
 

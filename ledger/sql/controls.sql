@@ -34,7 +34,9 @@ LANGUAGE sql STABLE
 AS $$
     SELECT c.* FROM ledger.controls c
     WHERE c.org_id = p_org AND c.status <> 'closed'
-      AND (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at)
+      -- A freeze holds until it is lifted, whatever the term.
+      AND (c.status = 'frozen'
+        OR (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at))
       AND c.id IN (
         -- Each subject is looked up: an organization may have as many controls as it has keys, agents and runs.
         SELECT unnest(n.path) FROM (

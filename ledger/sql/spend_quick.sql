@@ -92,7 +92,7 @@ BEGIN
             WHEN 'run' THEN c.subject_id = p_run
             WHEN 'department' THEN c.subject_id = ANY (departments)
         END
-      AND (c.parent_id IS NOT NULL
+      AND (c.parent_id IS NOT NULL OR c.status = 'frozen'
         OR (c.starts_at IS NULL OR c.starts_at <= p_at) AND (c.ends_at IS NULL OR p_at < c.ends_at));
     fits := coalesce(fits, true) AND (parents IS NULL OR parents <@ controls);
     IF fits THEN

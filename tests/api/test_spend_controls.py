@@ -14,7 +14,7 @@ from domain.credits import CreditPrice
 from domain.ids import uuid_id
 from domain.spend.calendar import Window, window_end, zone_of
 from ledger.spending import Spending
-from ledger.spends import NewSpend, Outcome, Spender, Spent
+from ledger.spends import NewSpend, Outcome, RefusalReason, Spender, Spent
 from models.spend import SpendRate
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
@@ -406,21 +406,22 @@ async def test_the_short_form_sets_no_limit_that_does_not_apply(
 
 
 @pytest.mark.parametrize("term", [{"ends_at": "2020-01-01T00:00:00Z"}, {"starts_at": "2090-01-01T00:00:00Z"}], ids=str)
-async def test_control_that_does_not_apply_is_not_frozen_because_that_would_stop_nothing(
+async def test_freeze_holds_outside_the_term_of_the_control_until_it_is_lifted(
     tenant: Tenant, spend: Callable[..., Awaitable[Spent]], term: dict[str, str]
 ) -> None:
-    run, key = new_key(), new_key()
-    control = await opened(tenant.owner, subject={"type": "run", "id": run}, **term)
-    path = f"/spend-controls/{control['id']}"
-    refused(await tenant.owner.post(f"{path}/freeze"), 409, "spend_control.not_in_force")
-    assert (await seen(tenant.owner, control))["status"] == "active"
-    await changed(tenant.owner, control)
-    frozen = good(await tenant.owner.post(f"{path}/freeze", key=key))
-    assert frozen["status"] == "frozen"
-    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    run = new_key()
+    control = await opened(tenant.owner, subject={"type": "run", "id": run})
+    await acted(tenant.owner, control, "freeze")
     await changed(tenant.owner, control, **term)
-    assert good(await tenant.owner.post(f"{path}/freeze", key=key))["status"] == "frozen"
+    refused = await spend(tenant.org_id, 1, run_id=run)
+    assert (refused.outcome, refused.refusal and refused.refusal.reason) == (Outcome.REFUSED, RefusalReason.FROZEN)
     await acted(tenant.owner, control, "unfreeze")
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    # One that does not apply yet, or any more, is frozen as well.
+    await acted(tenant.owner, control, "freeze")
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    await acted(tenant.owner, control, "close")
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
 
 
 async def test_a_limit_of_the_short_form_refuses_where_the_control_only_alerted(

@@ -158,12 +158,15 @@ async def change_spend_control(
 @router.post(
     "/spend-controls/{control_id}/freeze",
     response_model=ControlView,
-    responses=errors(NotFound, Forbidden, _VERSION, _CLOSED, (Conflict, "spend_control.not_in_force")),
+    responses=_CHANGING,
 )
 async def freeze_spend_control(
     control_id: str, deps: DepsDep, once: MayRepeat, actor: ActorDep, body: StatusChange | None = None
 ) -> Response:
-    """Freeze a control: new spends under it are refused. What is reserved can still be captured and released."""
+    """Freeze a control until it is unfrozen or closed, whatever its term: new spends under it are refused.
+
+    What is reserved can still be captured and released.
+    """
     return await _set_status(deps, once, actor, control_id, body, ControlStatus.FROZEN)
 
 
