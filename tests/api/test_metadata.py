@@ -417,3 +417,24 @@ async def test_payment_that_is_asked_for_has_them_before_it_is_there(
     assert pairs == wanted["metadata"]
     taken = await customer.owner.post(path, body, key=new_key())
     assert refused(taken, 409, "external_id.taken")["id"] == payment_id
+
+
+async def test_escrow_whose_opening_failed_keeps_what_the_last_opening_said(
+    new_tenant: Callable[..., Awaitable[Tenant]], database: Database
+) -> None:
+    payer, payee = await new_tenant("owner"), await new_tenant("owner")
+    award = {"agent_id": payee.agent_id, "price": "5"}
+    contract = good(await payer.owner.post("/contracts", {**award, "title": "Work"}), 201)
+    first = own()
+    # No run answers here. An opening under another key says nothing of an id, so the escrow has none.
+    for wanted, key in ((first, new_key()), ({}, new_key())):
+        body = {"contract_id": contract["id"], **wanted}
+        refused(await payer.owner.post("/escrows", body, key=key), 503, "service.unavailable")
+    query = "SELECT object_id FROM object_metadata WHERE org_id = :org AND external_id = :id"
+    async with database.platform() as session:
+        found = await session.scalars(text(query), {"org": payer.org_id, "id": first["external_id"]})
+    assert found.all() == []
+    # So the id is free for another object of the same kind.
+    other = good(await payer.owner.post("/contracts", {**award, "title": "Next"}), 201)
+    body = {"contract_id": other["id"], **first}
+    refused(await payer.owner.post("/escrows", body, key=new_key()), 503, "service.unavailable")

@@ -149,24 +149,26 @@ async def _now(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
 async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
     """Write what the payer has on an escrow before it is opened, so that its first event has the id.
 
-    An opening that failed may have written before: what is asked for now counts.
+    An opening that failed may have written before: what is asked for now counts, also where that is nothing.
 
     Raises:
         ExternalIdTaken: another escrow of the payer has the id.
     """
-    own, escrow_id = body.own(), escrow_id_of(contract.id)
+    own, escrow_id, org_id = body.own(), escrow_id_of(contract.id), contract.org_id
     if not own:
-        return
+        before = await deps.platform_pool.read(lambda pool: metadata.read(pool, escrow_id, org_id, tenant=False))
+        if before is None:
+            return
     async with deps.database.platform() as session:
         await lock_command(session, escrow_id)
-        held = await metadata.get(session, escrow_id, contract.org_id)
+        held = await metadata.get(session, escrow_id, org_id)
         if held is None:
-            await metadata.add(session, escrow_id, contract.org_id, own, once.command_id)
+            await metadata.add(session, escrow_id, org_id, own, once.command_id)
         elif held.command_id != once.command_id and await escrows.get(session, escrow_id) is None:
             await metadata.put(
                 session,
                 escrow_id,
-                contract.org_id,
+                org_id,
                 external_id=own.external_id,
                 metadata=own.metadata,
                 command_id=once.command_id,
