@@ -12,11 +12,13 @@ from activities.usage import Metering
 from domain.credits import credit_price
 from domain.metering.price_map import default_price
 from domain.payment.livemode import stripe_is_live
+from domain.plan import Plans
 from providers.notify.base import Notifier
 from providers.notify.mail import SmtpMailer, SmtpServer
 from providers.notify.mail_templates import MailTemplates, WrongTemplate
-from providers.payments.base import PaymentProvider
+from providers.payments.base import PaymentProvider, ProviderRefused
 from providers.payments.credits import CreditsProvider
+from providers.payments.limits import check_recurring
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from providers.tax.base import VatNumbers
@@ -53,6 +55,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         from providers.payouts.stripe import StripeConnect
         from providers.subscriptions.stripe import StripeSubscriptions
 
+        _require_countable(settings.plan_book)
         key = settings.stripe_api_key.get_secret_value()
         client = make_client(
             key, api_base=settings.stripe_api_base, timeout_seconds=int(settings.provider_timeout.total_seconds())
@@ -78,6 +81,25 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         taxes=_taxes(settings, http),
         closers=closers,
     )
+
+
+def _require_countable(plans: Plans) -> None:
+    """Refuse prices of plans that Stripe cannot charge, before anybody subscribes at one.
+
+    Raises:
+        WrongSettings: a price has more decimals than Stripe counts.
+    """
+    wrong = []
+    for plan in plans.all:
+        for price in plan.prices:
+            try:
+                check_recurring(price.amount_minor, price.currency)
+            except ProviderRefused as refusal:
+                wrong.append(
+                    f"BURSAR_PLANS: the price of the plan {plan.name} by the {price.interval}: {refusal.detail}"
+                )
+    if wrong:
+        raise WrongSettings(wrong)
 
 
 def _vat_numbers(settings: Settings, http: httpx2.AsyncClient) -> VatNumbers | None:

@@ -1,6 +1,7 @@
 """Settings that cannot be right end the process, and tell why without telling a secret."""
 
 import base64
+import json
 import os
 import re
 import subprocess
@@ -295,3 +296,21 @@ def test_names_are_shown_where_payloads_are_sealed_or_a_setting_allows_it(
 ) -> None:
     settings = Settings.model_validate({"encryption_keys": keys, "names_in_temporal": setting})
     assert settings.names_are_shown is shown
+
+
+@pytest.mark.parametrize("amount", ["1.230", "1.234"])
+def test_price_of_a_plan_that_stripe_cannot_charge_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, amount: str
+) -> None:
+    price = {"interval": "month", "amount": amount, "currency": "KWD"}
+    free = {"name": "free", "projects": 1, "deploys": 1, "seats": 1}
+    plans = json.dumps([free, {**free, "name": "pro", "prices": [price]}])
+    settings = Settings(plans=plans, stripe_api_key="sk_test_1")
+    database = Database(settings.database_url, settings.platform_database_url)
+    if amount == "1.230":
+        make_providers(settings, database)
+        return
+    with pytest.raises(WrongSettings, match=r"BURSAR_PLANS: the price of the plan pro by the month: 1\.234 KWD"):
+        make_providers(settings, database)
+    # Nobody can subscribe without Stripe.
+    make_providers(Settings(plans=plans), database)
