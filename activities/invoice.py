@@ -413,7 +413,7 @@ async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: InvoiceD
     issued = kind is MailKind.INVOICE_ISSUED
     data = {
         "number": row.number or row.id,
-        "amount": format_amount(row.total_minor if issued else standing.due_minor, row.currency),
+        "amount": format_amount(standing.due_minor, row.currency),
         "currency": row.currency,
     }
     days = {

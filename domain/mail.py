@@ -123,11 +123,11 @@ _KINDS: Mapping[MailKind, _Kind] = {
         "number amount currency due_on",
         en=(
             "Invoice {number}",
-            "Invoice {number} over {amount} has been issued to your organization. It is due on {due_on}.",
+            "Invoice {number} has been issued to your organization. {amount} is due on {due_on}.",
         ),
         de=(
             "Rechnung {number}",
-            "Ihrer Organisation wurde die Rechnung {number} über {amount} gestellt. Sie ist am {due_on} fällig.",
+            "Ihrer Organisation wurde die Rechnung {number} gestellt. Am {due_on} sind {amount} fällig.",
         ),
     ),
     MailKind.INVOICE_SETTLED: _kind(

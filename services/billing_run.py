@@ -229,17 +229,18 @@ async def note_failure(
 
 
 async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
-    """Queue a mail to each organization that a numbered invoice was issued; once for each invoice."""
+    """Queue a mail to each organization that a numbered invoice was issued, with what is due; once for each invoice."""
     for row in rows:
         values = {
             "number": row.number or "",
             "amount": format_amount(row.total_minor, row.currency),
             "currency": row.currency,
         }
-        kind = MailKind.INVOICE_SETTLED
-        if row.prepaid_minor + row.rounded_minor < row.total_minor:
+        kind, due_minor = MailKind.INVOICE_SETTLED, row.total_minor - row.prepaid_minor - row.rounded_minor
+        if due_minor:
             due_at = row.due_at.astimezone(await invoices.clock(session, row))
-            kind, values["due_on"] = MailKind.INVOICE_ISSUED, due_at.date().isoformat()
+            kind = MailKind.INVOICE_ISSUED
+            values |= {"amount": format_amount(due_minor, row.currency), "due_on": due_at.date().isoformat()}
         await mail.queue(session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=kind, data=values)
 
 

@@ -528,8 +528,9 @@ async def test_credits_that_are_spent_after_they_were_read_are_counted_again(pag
 
 async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that_it_is_due_on(page: Page) -> None:
     # It is the day after in Auckland.
-    orgs = [await page.user(), await page.user(time_zone="Pacific/Auckland")]
+    orgs = [await page.user(), await page.user(time_zone="Pacific/Auckland"), await page.user()]
     await credit(page.database, orgs[0], 200 * CREDIT, paid=100)
+    await credit(page.database, orgs[2], 50 * CREDIT, paid=25)
     prepared, basis = await page.read(orgs, replace(GERMAN, seller_country=None))
     for each in prepared:
         assert await page.issue(each, basis)
@@ -545,6 +546,8 @@ async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that
     assert told == {
         orgs[0]: ("invoice_settled", {"number": "INV-000001", "amount": "20.00", "currency": "USD"}),
         orgs[1]: ("invoice_issued", asked),
+        # Of 20.00, credits have paid 5.00.
+        orgs[2]: ("invoice_issued", {**asked, "number": "INV-000003", "amount": "15.00", "due_on": "2026-03-05"}),
     }
 
 
