@@ -225,13 +225,14 @@ def make_worker(
     )
     mailer = make_mailer(settings, database)
     mails = MailActivities(database, mailer, give_up_after=settings.mail_give_up_after)
+    by_hand = ByHand(two_above=settings.two_operators_above, price=settings.price_of_credits)
     books = PaymentActivities(
         database,
         client,
         sealed_signals=sealed_signals,
         entity=settings.legal_entity,
         hold_back=settings.hold_back,
-        two_above=settings.two_operators_above,
+        by_hand=by_hand,
     )
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
@@ -262,7 +263,7 @@ def make_worker(
         database,
         client,
         terms,
-        by_hand=ByHand(two_above=settings.two_operators_above, price=settings.price_of_credits),
+        by_hand=by_hand,
         sealed_signals=sealed_signals,
         console=settings.console_url,
     )

@@ -60,6 +60,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_ids
 from runtime.metrics import PaymentFailures
 from services import evidence_due, payment_loss, payment_refund, reputation, tax_receipt
+from services.credit_lot import ByHand
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
@@ -122,19 +123,19 @@ class PaymentActivities:
         sealed_signals: bool = False,
         entity: str | None = None,
         hold_back: HoldBack | None = None,
-        two_above: str | None = None,
+        by_hand: ByHand | None = None,
     ) -> None:
         """Take the database, with the platform's role, and for how long creators' earnings can be recovered.
 
         With `client`, runs that wait for a payment are signalled; without it they poll. With `sealed_signals`, unsealed
-        commands of people are declined. `entity` is the code of the selling legal entity. An operator's refund above
-        `two_above` takes two operators.
+        commands of people are declined. `entity` is the code of the selling legal entity. `by_hand` says above which
+        amount an operator's refund takes two operators.
         """
         self._database, self._client, self._entity = database, client, entity
         self._seals = Seals("payment", required=sealed_signals)
         self._failures = PaymentFailures()
         self._hold_back = hold_back or HoldBack.default()
-        self._two_above = two_above
+        self._by_hand = by_hand
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
@@ -233,7 +234,7 @@ class PaymentActivities:
             await referral.look_again(session, message.payment_id, last.at)
         for event in message.events:
             payment_refund.require_countable_request(event)
-            await payment_refund.use_approval(session, self._two_above, event)
+            await payment_refund.use_approval(session, self._by_hand, event)
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events, self._hold_back)

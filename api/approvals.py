@@ -105,7 +105,7 @@ async def _refund_for_two(
 ) -> dict[str, object] | None:
     return await payment_refund.content_for_two(
         session,
-        deps.settings.two_operators_above,
+        by_hand(deps),
         actor,
         payment.terms,
         refund_id=refund_id,

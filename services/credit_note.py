@@ -13,7 +13,7 @@ from domain.invoice.arithmetic import part_of
 from domain.invoice.booking import Part
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.series import DocumentType, entity_of, number_text, series_of
-from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState, changed
 from domain.money import format_amount
 from models.invoice import CreditNoteRow, InvoiceRow
 from repositories import audit, command, credit_lot, credit_note, invoice, invoice_line
@@ -64,7 +64,26 @@ def worth_minor(row: InvoiceRow, amount_minor: int) -> int:
     return credited + taxed + (row.granted_minor if credited + row.rounded_minor >= row.total_minor else 0)
 
 
-def _note(row: InvoiceRow, amount_minor: int | None, most_minor: int | None = None) -> CreditNote:
+def credits_with_refund(row: InvoiceRow, amount_minor: int) -> int:
+    """Return how many credits come back with the note of a refund: of `amount_minor` that payments have paid.
+
+    0 where no note can be issued; `issue` refuses it.
+    """
+    refunded = min(amount_minor, row.paid_minor)
+    due = invoice.balance_of(row, row.paid_minor)
+    try:
+        return _note(row, refunded, standing=changed(due, -refunded)).credits_minor
+    except (WrongInvoiceState, ExceedsRemainder, Invalid):
+        return 0
+
+
+def _note(
+    row: InvoiceRow,
+    amount_minor: int | None,
+    most_minor: int | None = None,
+    *,
+    standing: InvoiceBalance | None = None,
+) -> CreditNote:
     credits = CreditedCredits(
         prepaid_minor=row.prepaid_minor,
         prepaid_credits_minor=row.prepaid_credits_minor,
@@ -72,7 +91,7 @@ def _note(row: InvoiceRow, amount_minor: int | None, most_minor: int | None = No
         taxed_credits_minor=row.taxed_credits_minor,
     )
     return note_of(
-        invoice.balance_of(row),
+        standing or invoice.balance_of(row),
         credits,
         credited_minor=row.credited_minor,
         amount_minor=amount_minor,

@@ -22,8 +22,9 @@ from domain.payment.purposes import rules_of
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from providers.payments import limits
-from repositories import invoice, payment
+from repositories import credit_lot, invoice, payment
 from services import approval, credit_note
+from services.credit_lot import ByHand, is_for_two
 
 DAY = timedelta(days=1)
 #: What is approved if the request has no amount.
@@ -96,7 +97,7 @@ def require_countable_request(event: PaymentEvent) -> None:
 
 async def content_for_two(
     session: AsyncSession,
-    two_above: str | None,
+    by_hand: ByHand,
     actor: Actor | None,
     terms: PaymentTerms,
     *,
@@ -108,11 +109,12 @@ async def content_for_two(
 ) -> dict[str, object] | None:
     """Return what two operators have to approve; None if one is enough, or the organization itself requests the refund.
 
-    A credit note that comes with it counts as it does by itself, see `services.credit_note.for_two`.
+    A credit note that comes with it is judged as one by itself: together with the earlier notes of its invoice, and
+    with the credits that return to the organization counted with all that it was given within a day.
 
     Args:
         session: of the platform.
-        two_above: the setting.
+        by_hand: the setting, and the price of a credit.
         actor: who asks.
         terms: of the payment.
         refund_id: of the refund, which does not count itself.
@@ -121,14 +123,19 @@ async def content_for_two(
         with_credit_note: whether the invoice is credited with it.
         now: the time.
     """
-    if two_above is None or actor is None or not actor.is_operators:
+    if by_hand.two_above is None or actor is None or not actor.is_operators:
         return None
     before = await payment.refunded_since(session, terms, now - DAY, besides=refund_id)
     at_stake = before + amount_minor
-    noted = terms.purpose.invoice_id if with_credit_note else None
+    noted, credits = terms.purpose.invoice_id if with_credit_note else None, 0
     if noted is not None:
-        at_stake = max(at_stake, credit_note.worth_minor(await invoice.get(session, noted), amount_minor))
-    if content_above(two_above, at_stake, terms.currency) is None:
+        row = await invoice.get(session, noted)
+        at_stake = max(at_stake, credit_note.worth_minor(row, amount_minor))
+        credits = credit_note.credits_with_refund(row, amount_minor)
+    if content_above(by_hand.two_above, at_stake, terms.currency) is None and not (
+        credits
+        and await is_for_two(session, by_hand, org_id=terms.org_id, amount_minor=credits, command_id=refund_id, now=now)
+    ):
         return None
     content: dict[str, object] = {
         "amount": ALL if is_all else format_amount(amount_minor, terms.currency),
@@ -137,7 +144,7 @@ async def content_for_two(
     return content if noted is None else {**content, "credit_note": True}
 
 
-async def use_approval(session: AsyncSession, two_above: str | None, event: PaymentEvent) -> None:
+async def use_approval(session: AsyncSession, by_hand: ByHand | None, event: PaymentEvent) -> None:
     """Use up the approval of a refund, if it needs one, in the transaction of its request; other events pass.
 
     Every refund is checked here, including those requested by signals from the Temporal UI.
@@ -145,19 +152,22 @@ async def use_approval(session: AsyncSession, two_above: str | None, event: Paym
     Raises:
         ApprovalRequired: no other operator has approved exactly this refund.
     """
-    if event.event != "refund_requested" or event.command_id is None or two_above is None:
+    if event.event != "refund_requested" or event.command_id is None or by_hand is None or by_hand.two_above is None:
         return
     terms, refund = event.payment.terms, event.payment.refunds[-1]
     await payment.lock_refunds(session, terms.org_id)
+    with_note = bool(event.details.get("credit_note"))
+    if with_note:
+        await credit_lot.lock_grants(session, terms.org_id)
     content = await content_for_two(
         session,
-        two_above,
+        by_hand,
         event.actor_detail,
         terms,
         refund_id=refund.refund_id,
         amount_minor=refund.amount_minor,
         is_all=bool(event.details.get("all")),
-        with_credit_note=bool(event.details.get("credit_note")),
+        with_credit_note=with_note,
         now=event.at,
     )
     if content is not None:

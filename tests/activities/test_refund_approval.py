@@ -7,16 +7,18 @@ import pytest
 from contracts.payment import RecordedPayment
 from domain.access import Actor, Role
 from domain.approval import LASTS, ApprovalAction, ApprovalStatus, digest
+from domain.credits import GrantSource
 from domain.payment.purposes.invoice import invoice_paid
 from models.approval import Approval
 from runtime.database import Database
 from runtime.identity import new_id
+from services import credit_lot
 from services.payment_refund import ALL
 from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import ANCHOR, bill, month, seen
 from tests.support import billing
 from tests.support.invoices import Issued
-from tests.support.mirrored_bills import Mirrored, paid, use
+from tests.support.mirrored_bills import KIM, Mirrored, paid, use
 
 pytestmark = pytest.mark.db
 
@@ -97,11 +99,11 @@ async def test_organization_that_refunds_its_own_payment_is_not_asked(made: Mirr
     assert refused(await made.refund(2_900, actor=owner)) is None
 
 
-async def test_refund_with_a_credit_note_counts_the_credits_that_come_back_with_it(database: Database) -> None:
+async def invoiced(database: Database, credits: int) -> Mirrored:
+    """A payment of an invoice of 100.00 less what the organization had been given in credits, which it has paid."""
     org = await billing.organization(database)
-    await billing.credit(database, org, 900 * billing.CREDIT)
+    await billing.credit(database, org, credits * billing.CREDIT)
     row = await billing.finalise(database, await billing.draft(database, org, applies_credits=True))
-    assert (row.granted_minor, row.total_minor) == (9_000, 1_190)
     written = await Written(database, org, purpose=Issued(database, row).purpose, amount_minor=row.total_minor).begin()
     written.there.pay()
     await written.look()
@@ -109,10 +111,36 @@ async def test_refund_with_a_credit_note_counts_the_credits_that_come_back_with_
     await written._write(invoice_paid(written.payment, at=NOW))
     made = Mirrored(database, org, payment_id=written.payment.terms.payment_id)
     made.terms, made.payment, made.there = written.terms, written.payment, written.there
+    return made
+
+
+async def test_refund_with_a_credit_note_counts_the_credits_that_come_back_with_it(database: Database) -> None:
+    made = await invoiced(database, 900)
     made.two_above = "50.00"
     assert refused(await made.refund(1_190, with_credit_note=True)) == "approval.required"
     await approve(made, "11.90")
     assert refused(await made.refund(1_190, with_credit_note=True)) == "approval.required"
     await approve(made, "11.90", credit_note=True)
     assert refused(await made.refund(1_190, with_credit_note=True)) is None
-    assert await billing.balances(database, org) == {"receivable": 0, "credits": 900 * billing.CREDIT}
+    assert await billing.balances(database, made.terms.org_id) == {"receivable": 0, "credits": 900 * billing.CREDIT}
+
+
+async def test_credits_that_come_back_with_a_refund_count_with_those_given_within_a_day(database: Database) -> None:
+    made = await invoiced(database, 900)
+    made.two_above = "150.00"
+    async with database.platform() as session:
+        await credit_lot.grant(
+            session,
+            KIM,
+            org_id=made.terms.org_id,
+            amount_minor=700 * billing.CREDIT,
+            source=GrantSource.REWARD,
+            expires_at=None,
+            note=None,
+            command_id=new_id("cmd"),
+            now=NOW,
+        )
+    # 90.00 of credits come back, and 70.00 were given today.
+    assert refused(await made.refund(1_190, with_credit_note=True)) == "approval.required"
+    # Those of a part of the invoice stay off.
+    assert refused(await made.refund(1_000, with_credit_note=True)) is None

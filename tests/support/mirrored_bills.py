@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
@@ -10,6 +11,7 @@ from activities.payment import PaymentActivities
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain import accounts
 from domain.access import Actor, Role
+from domain.credits import CreditPrice
 from domain.money import CREDIT
 from domain.payment import commands
 from domain.payment.purposes.invoice import invoice_paid
@@ -20,6 +22,7 @@ from models.payment import PaymentRow
 from repositories import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services.credit_lot import ByHand
 from tests.api.paying import NOW, Written
 from tests.domain.subscription.building import bill, month, seen
 from tests.support.runs import payment_message
@@ -86,7 +89,8 @@ class Mirrored(Written):
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         environment.metric_meter = MetricMeter.noop
-        activity = PaymentActivities(self.database, two_above=self.two_above).record
+        by_hand = ByHand(two_above=self.two_above, price=CreditPrice(price=Decimal("0.10"), currency="USD"))
+        activity = PaymentActivities(self.database, by_hand=by_hand).record
         recorded = await environment.run(activity, await payment_message(self.database, event, at=at))
         if recorded.applied:
             self.payment = recorded.stored
