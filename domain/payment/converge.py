@@ -145,6 +145,8 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
         if (
             movement.kind is BalanceTransactionKind.CHARGE
             and movement.key not in booked
+            # In another currency it is not what the payment was made for: reconciliation shows it.
+            and movement.paid_currency == payment.terms.currency
             and _has_room(payment, movement)
         ):
             paid = movement.paid_minor

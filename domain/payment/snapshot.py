@@ -81,6 +81,11 @@ class BalanceTransaction:
         """What it is in the payment's own currency."""
         return self.amount_minor if self.payment_amount_minor is None else self.payment_amount_minor
 
+    @property
+    def paid_currency(self) -> str:
+        """What `paid_minor` is in: the payment's own currency, unless the provider's object is not of the payment."""
+        return self.payment_currency or self.currency
+
 
 class RefundStatus(StrEnum):
     """Where a refund stands at its provider."""

@@ -543,3 +543,22 @@ def test_random_histories_of_an_escrows_payment_leave_every_credit_in_one_place(
         else:
             world.step(name, number)
     world.settle()
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_charge_in_another_currency_buys_nothing(settled):
+    """As where the provider's object that carries the payment's id is not the one that was asked for."""
+    world = World()
+    world.account.asked = replace(world.account.asked, currency="JPY")
+    world.account.pay_unsettled()
+    if settled:
+        world.account.settle(amount=6, fee=0, currency="USD")
+    world.look()
+    assert (world.payment.received_minor, world.books.balances) == (0, {})
+    assert world.payment.status is PaymentStatus.PROCESSING
+    # What was taken in the payment's own currency counts, whatever the balance is kept in.
+    whole = World()
+    whole.account.pay_unsettled()
+    whole.account.settle(currency="EUR")
+    whole.look()
+    assert whole.payment.received_minor == 1000
