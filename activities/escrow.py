@@ -26,6 +26,7 @@ from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExce
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.pause import extended_until
+from domain.escrow.signing import AlreadySigned, refuse_second_signature
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.events.escrow import facts
 from domain.ids import escrow_transfer_key
@@ -47,6 +48,9 @@ from services.spend import refuse_frozen
 #: Events that move money to someone on an actor's authority: they are in the audit trail as well, and so is everything
 #: that the platform's own staff does.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
+
+#: What the books refuse as a result: the caller can mend it.
+_REFUSALS = (InsufficientFunds, SpendLimitExceeded, IdempotencyConflict, ExposureLimit, AlreadySigned, *STOPPED)
 
 
 class EscrowActivities:
@@ -101,7 +105,7 @@ class EscrowActivities:
             try:
                 async with self._database.platform_transaction() as books:
                     return await self._write(books, message)
-            except (InsufficientFunds, SpendLimitExceeded, IdempotencyConflict, ExposureLimit, *STOPPED) as refusal:
+            except _REFUSALS as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             except (DBAPIError, PostgresError) as error:
                 if not does_not_fit(error):
@@ -148,6 +152,8 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, stored=held)
         if held is None and (why := await self._refused_start(books, message.escrow.terms)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
+        if held is not None and message.event == "approved" and message.actor_detail is not None:
+            refuse_second_signature(held, message.actor_detail)
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (until := await self._extended_until(books.session, message, held)):

@@ -12,6 +12,7 @@ from contracts.seal import Seal
 from domain.access import Actor
 from domain.approval import ApprovalRequired
 from domain.errors import DomainError, InsufficientFunds, Invalid, SpendLimitExceeded
+from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
 from domain.invoice.state import WrongInvoiceState
 from domain.money import check_ratio
@@ -227,6 +228,7 @@ _DECLINES: tuple[type[DomainError], ...] = (
     SpendLimitExceeded,
     ExposureLimit,
     ApprovalRequired,
+    AlreadySigned,
     WrongInvoiceState,
 )
 

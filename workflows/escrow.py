@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.access import Actor
     from domain.errors import Conflict
     from domain.escrow import commands
+    from domain.escrow.signing import refuse_second_signature
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from workflows import escrow_signals as by_signal
     from workflows.escrow_run import EscrowRun
@@ -117,7 +118,13 @@ class EscrowWorkflow(EscrowRun):
 
     @approve.validator
     def _validate_approve(self, command: ApproveEscrow) -> None:
-        self._validated(command, self._approve(command))
+        def approve(escrow: Escrow, now: datetime) -> Outcome:
+            signed = self._approve(command)(escrow, now)
+            # A validator never runs again on replay, so this rule needs no gate.
+            refuse_second_signature(escrow, command.actor)
+            return signed
+
+        self._validated(command, approve)
 
     @workflow.update(name="dispute")
     async def dispute(self, command: DisputeEscrow) -> CommandResult:

@@ -12,6 +12,7 @@ from domain.access import Actor, Permission, permit
 from domain.errors import Conflict, DomainError
 from domain.escrow import commands
 from domain.escrow.deadlines import timed_exit
+from domain.escrow.signing import refuse_second_signature
 from domain.escrow.state import WHOLE_E4, Escrow, Outcome, as_signatory, signatory_name
 from domain.money import CREDIT
 
@@ -130,7 +131,9 @@ def _validate(escrow: Escrow, actor: Actor, now: datetime, _parameters: Paramete
 
 def _approve(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
     signing = as_signatory(escrow, actor)
-    return commands.approve(escrow, signatory=signatory_name(escrow, signing), actor=signing, now=now)
+    signed = commands.approve(escrow, signatory=signatory_name(escrow, signing), actor=signing, now=now)
+    refuse_second_signature(escrow, signing)
+    return signed
 
 
 def _dispute(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, WrongState
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
+from domain.escrow.signing import AlreadySigned, signer
 from domain.escrow.state import (
     ALLOWED,
     MAX_DELIVERY_BYTES,
@@ -206,13 +207,11 @@ def approve(
     _require_state(escrow, "approve")
     _require_delivery(escrow, delivery)
     if any(signature.signatory == signatory for signature in escrow.signatures):
-        raise Conflict(
-            f"{signatory} has already signed.", code="escrow.already_signed", extra={"state": escrow.status.value}
-        )
+        raise AlreadySigned(f"{signatory} has already signed.", extra={"state": escrow.status.value})
     signature = Signature(
         signatory=signatory,
         signed_at=given_at or now,
-        signed_by=actor.made_by or actor.qualified(),
+        signed_by=signer(actor),
         on_behalf=actor.signs_on_behalf,
     )
     signed = replace(escrow, signatures=(*escrow.signatures, signature))
