@@ -44,7 +44,9 @@ class Project(Base):
 
 
 class DeploymentEvent(Base):
-    """One project that was deployed or undeployed, or one change of the tier. Append-only, numbered by organization.
+    """One command that deployed or undeployed a project or changed the tier. Append-only, numbered by organization.
+
+    One with a key that found nothing to do has an event too, with no slots: its repeat must find that it was done.
 
     Attributes:
         kind: `deployed`, `undeployed`, `tier_changed`.

@@ -110,6 +110,12 @@ async def event_of(session: AsyncSession, command_id: str) -> DeploymentEvent | 
     return (await session.scalars(query)).one_or_none()
 
 
+async def newest_event(session: AsyncSession, org_id: str) -> DeploymentEvent | None:
+    """Return the organization's newest event."""
+    query = select(DeploymentEvent).where(DeploymentEvent.org_id == org_id).order_by(DeploymentEvent.number.desc())
+    return (await session.scalars(query.limit(1))).one_or_none()
+
+
 async def next_number(session: AsyncSession, org_id: str) -> int:
     """Return the number of the organization's next event."""
     query = select(func.coalesce(func.max(DeploymentEvent.number), 0) + 1).where(DeploymentEvent.org_id == org_id)

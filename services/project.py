@@ -40,13 +40,17 @@ from services.debt import owed_minor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A command to create, deploy, undeploy or change something: by whom, for which organization, and when."""
+    """A command to create, deploy, undeploy or change something: by whom, for which organization, and when.
+
+    With `may_repeat` its caller has a key, and may send it again however late.
+    """
 
     actor: Actor
     org_id: str
     command_id: str
     at: datetime
     plans: Plans
+    may_repeat: bool = True
 
 
 async def usage_of(session: AsyncSession, organization: Organization, plans: Plans) -> Usage:
@@ -115,7 +119,10 @@ async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
     """
     organization = await _lock(session, order)
     project = await projects.get(session, order.org_id, slug)
-    if await _was_done(session, order, "deployed", project) or project.deployed_at is not None:
+    if await _was_done(session, order, "deployed", project):
+        return project
+    if project.deployed_at is not None:
+        await _record_nothing(session, order, organization, "deployed", project)
         return project
     organizations.require_active(organization)
     usage = await usage_of(session, organization, order.plans)
@@ -137,7 +144,10 @@ async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
     """
     organization = await _lock(session, order)
     project = await projects.get(session, order.org_id, slug)
-    if await _was_done(session, order, "undeployed", project) or project.deployed_at is None:
+    if await _was_done(session, order, "undeployed", project):
+        return project
+    if project.deployed_at is None:
+        await _record_nothing(session, order, organization, "undeployed", project)
         return project
     await projects.set_deployed(session, project.id, None)
     usage = await usage_of(session, organization, order.plans)
@@ -158,7 +168,10 @@ async def change_tier(session: AsyncSession, order: Order, tier: str) -> Organiz
     order.plans.get(tier)
     organization = await _lock(session, order)
     before = organization.tier
-    if await _was_done(session, order, "tier_changed", None) or before == tier:
+    if await _was_done(session, order, "tier_changed", None):
+        return organization
+    if before == tier:
+        await _record_nothing(session, order, organization, "tier_changed", None)
         return organization
     await organizations.set_tier(session, organization.id, tier)
     usage = await usage_of(session, organization, order.plans)
@@ -174,7 +187,9 @@ async def _lock(session: AsyncSession, order: Order) -> Organization:
 
 
 async def _was_done(session: AsyncSession, order: Order, kind: str, project: Project | None) -> bool:
-    """Return whether the command did this before; its event is kept after the response to its key is deleted.
+    """Return whether the command did this before, or found that there was nothing to do.
+
+    Its event is kept after the response to its key is deleted. Without it, a repeat would act on a later state.
 
     Raises:
         IdempotencyConflict: it did something else.
@@ -232,6 +247,35 @@ async def _record(
     shown = {"slots": slots, **(details or {}), **({} if project is None else {"slug": project.slug})}
     action = "organization.tier" if project is None else f"project.{kind.removesuffix('ed')}"
     await audit.record(session, order.actor, action, subject, shown, order.org_id)
+
+
+async def _record_nothing(
+    session: AsyncSession, order: Order, organization: Organization, kind: str, project: Project | None
+) -> None:
+    """Write that a command found nothing to do, so that its repeat does nothing either."""
+    if not order.may_repeat:
+        return
+    # The slots in use are those of the newest event before, so its plan and share go on.
+    newest = await projects.newest_event(session, order.org_id)
+    number, plan, share = (
+        (1, organization.tier, None) if newest is None else (newest.number + 1, newest.plan, newest.share)
+    )
+    await projects.add_event(
+        session,
+        DeploymentEvent(
+            org_id=order.org_id,
+            number=number,
+            kind=kind,
+            project_id=None if project is None else project.id,
+            slots=0,
+            plan=plan,
+            share=share,
+            transfer_id=None,
+            actor=order.actor.qualified(),
+            command_id=order.command_id,
+            at=order.at,
+        ),
+    )
 
 
 def _postings(org_id: str, slots: int, owed: int) -> list[Posting]:

@@ -243,7 +243,8 @@ async def test_deploying_what_is_deployed_and_undeploying_what_is_not_change_not
     gone = await undeploy(owner, second)
     assert [await undeploy(owner, second), await undeploy(owner, second, key=new_key())] == [gone, gone]
     assert await slots(owner) == (1, 0, 0)
-    assert len(await events(database, owner)) == 3
+    # Two of them have keys, and their repeats must find that they were done.
+    assert [slots for _, slots in await events(database, owner)] == [0, 1, 0, -1, 0]
 
 
 async def test_deployment_without_room_is_refused_and_leaves_nothing(owner: Caller, database: Database) -> None:
@@ -323,6 +324,43 @@ async def test_repeated_command_does_nothing_after_the_opposite_one(
     await undeploy(owner, slug, key=down)
     assert good(await owner.get("/projects"))["data"][0]["deployed"]
     assert [kind for kind, _ in await events(database, owner)] == ["deployed", "undeployed", "deployed"]
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["answer kept", "answer forgotten"])
+async def test_repeat_of_command_that_changed_nothing_does_nothing(
+    forgotten: bool, owner: Caller, operator: Caller, forget: Any
+) -> None:
+    [slug] = await projects(owner, 1)
+    up, down, tier = new_key(), new_key(), new_key()
+    await undeploy(owner, slug, key=down)
+    await put_on(operator, owner, "free", key=tier)
+    await deploy(owner, slug)
+    await deploy(owner, slug, key=up)
+    await put_on(operator, owner, "premium")
+    if forgotten:
+        await asyncio.gather(forget(up), forget(down), forget(tier))
+    await undeploy(owner, slug, key=down)
+    assert good(await owner.get("/projects"))["data"][0]["deployed"]
+    assert (await put_on(operator, owner, "free", key=tier))["tier"] == ("premium" if forgotten else "free")
+    assert good(await owner.get(f"/organizations/{owner.org_id}"))["tier"] == "premium"
+    await undeploy(owner, slug)
+    if forgotten:
+        await forget(up)
+    await deploy(owner, slug, key=up)
+    assert not good(await owner.get("/projects"))["data"][0]["deployed"]
+
+
+async def test_command_that_changes_nothing_leaves_the_slots_in_use_provable(
+    owner: Caller, database: Database, database_urls: DatabaseUrls
+) -> None:
+    await buy(database, owner, 1)
+    first, second = await projects(owner, 2)
+    await undeploy(owner, first, key=new_key())
+    await deploy(owner, first)
+    await deploy(owner, second)
+    await deploy(owner, second, key=new_key())
+    assert await slots(owner) == (0, 1, 0)
+    await prove(database_urls)
 
 
 async def test_key_of_one_command_is_refused_for_another(

@@ -209,6 +209,7 @@ async def change_tier(
             command_id=command.command_id,
             at=datetime.now(UTC),
             plans=deps.settings.plan_book,
+            may_repeat=command.key is not None,
         )
         async with deps.session_for(actor) as session:
             row = await project.change_tier(session, order, body.tier)

@@ -242,4 +242,5 @@ def _order(deps: Deps, actor: Actor, org_id: str, once: Command) -> Order:
         command_id=once.command_id,
         at=datetime.now(UTC),
         plans=deps.settings.plan_book,
+        may_repeat=once.key is not None,
     )
