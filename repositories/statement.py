@@ -17,7 +17,7 @@ from models.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.account_statement import version_before
 
 #: Kinds of transfers that leave earnings and take nothing back.
-_KEPT = "('payout.requested', 'payout.returned', 'earnings.converted')"
+_KEPT = "('payout.requested', 'payout.returned', 'earnings.converted', 'earnings.waived')"
 
 
 def _booked(assets: str) -> str:

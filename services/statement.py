@@ -33,6 +33,7 @@ SETTLED_AFTER = timedelta(hours=1)
 #: Kinds of transfers between earnings and payouts.
 _PAYOUTS = frozenset({"payout.requested", "payout.returned"})
 _CONVERTED = "earnings.converted"
+_WAIVED = "earnings.waived"
 
 
 class BeingMade(Unavailable):
@@ -255,6 +256,8 @@ def _kind_of(each: Moved) -> BalanceKind:
         return BalanceKind.PAID_OUT
     if each.kind == _CONVERTED:
         return BalanceKind.CONVERTED
+    if each.kind == _WAIVED:
+        return BalanceKind.WAIVED
     return BalanceKind.EARNED if each.is_in else BalanceKind.TAKEN_BACK
 
 

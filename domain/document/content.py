@@ -44,6 +44,7 @@ class BalanceKind(StrEnum):
     TAKEN_BACK = "taken_back"
     CONVERTED = "converted"
     PAID_OUT = "paid_out"
+    WAIVED = "waived"
     CLOSING = "closing"
 
 

@@ -50,6 +50,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "taken_back": {"en": "Taken back", "de": "Zurückgenommen"},
     "converted": {"en": "Converted into credits", "de": "In Credits umgewandelt"},
     "paid_out": {"en": "Paid out", "de": "Ausgezahlt"},
+    "waived": {"en": "Waived", "de": "Verzichtet"},
     "closing": {"en": "Balance at the end", "de": "Stand am Ende"},
     "page": {"en": "Page {page} of {pages}", "de": "Seite {page} von {pages}"},
     "continued": {"en": "continued", "de": "Fortsetzung"},

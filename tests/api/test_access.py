@@ -85,6 +85,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/billing/creators/totals"): (Permission.READ_BOOKS, None),
     ("POST", f"/approvals/apv_{NOBODY}/approve"): (Permission.OPERATE, {}),
     ("POST", f"/approvals/apv_{NOBODY}/reject"): (Permission.OPERATE, {}),
+    ("POST", "/billing/earnings/waivers"): (Permission.PAY_OUT, {"currency": "USD", "amount": "1"}),
     ("PUT", "/billing/payouts/schedule"): (Permission.PAY_OUT, {"interval": "daily"}),
     ("POST", "/billing/connect"): (Permission.PAY_OUT, {"return_url": "https://example.com"}),
     ("POST", "/billing/portal"): (Permission.PAY, None),

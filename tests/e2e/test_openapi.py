@@ -67,6 +67,7 @@ FOUNDATION = {
     "/credits/grants/{grant_id}": {"get", "patch"},
     "/credits/earnings": {"get"},
     "/credits/earnings/conversions": {"post"},
+    "/billing/earnings/waivers": {"post"},
     "/credits/spends/{spend_id}": {"get"},
     "/credits/spends/{spend_id}/refunds": {"post", "get"},
     **{path: {"post", "get"} for path in ("/payments", "/payments/{payment_id}/refunds")},

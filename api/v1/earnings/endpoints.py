@@ -1,4 +1,4 @@
-"""Agents' earnings in credits: what there is, and converting it into credits that the organization spends."""
+"""Agents' earnings: those in credits, converting them into credits to spend, and waiving what cannot be paid out."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,11 +14,12 @@ from api.idempotency import Command, idempotency
 from api.lists import After, Asked, Items, ListOf, items_up_to
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
-from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView
-from domain.access import Actor, Permission
-from domain.errors import InsufficientFunds, NotFound
+from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
+from domain.access import Actor, Permission, refuse_by_link
+from domain.errors import Forbidden, InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
 from services import earnings as service
+from services import waiver
 
 router = Resource(tags=["earnings"])
 
@@ -93,3 +94,42 @@ async def convert_earnings(
             return ConversionView.of(made)
 
     return await command.run(convert, status_code=201)
+
+
+@router.post(
+    "/billing/earnings/waivers",
+    status_code=201,
+    response_model=WaiverView,
+    responses=errors((Forbidden, "session.by_link"), waiver.NotWaivable),
+    operation_id="earnings.waive",
+)
+async def waive_earnings(
+    body: WaiverCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.PAY_OUT),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Waive all earnings in a currency that are too little to be paid out, for good, so the organization can be closed.
+
+    They become income of the platform. `amount` must be exactly what is left, all of it available, and below the
+    minimum of a payout. Earnings in credits are converted instead.
+    """
+    org_id = acting_organization(actor, None)
+    refuse_by_link(actor, "waive earnings")
+
+    async def waive() -> WaiverView:
+        async with deps.database.platform() as session:
+            made = await waiver.waive(
+                session,
+                actor,
+                org_id=org_id,
+                currency=body.currency,
+                amount_minor=parse_amount(body.amount, body.currency),
+                hold_back=deps.settings.hold_back,
+                minimum=deps.settings.payout_minimum,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+            return WaiverView.of(made)
+
+    return await command.run(waive, status_code=201)

@@ -5,12 +5,13 @@ from typing import Self
 
 from pydantic import Field
 
-from api.fields import Amount, Exact, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
 from domain.earnings import EarningsKind
 from domain.ids import transfer_id
 from domain.money import CREDIT, format_amount
 from repositories.earnings import AgentEarnings, Earned
 from services.earnings import Conversion
+from services.waiver import Waiver
 
 
 class EarnedView(ResponseModel):
@@ -84,4 +85,34 @@ class ConversionView(ResponseModel):
             kind=made.kind,
             amount=format_amount(made.amount_minor, CREDIT),
             created_at=made.converted_at,
+        )
+
+
+class WaiverCreate(RequestModel):
+    """Earnings to waive."""
+
+    model_config = example(currency="USD", amount="3.20")
+
+    currency: Currency
+    amount: Amount = Field(description="Exactly what is left in the currency. It states the organization's consent.")
+
+
+class WaiverView(ResponseModel):
+    """Earnings that were waived."""
+
+    id: str = Field(description="The id of the transfer in the books.")
+    organization_id: str
+    amount: Exact
+    currency: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, made: Waiver) -> Self:
+        """Show a waiver."""
+        return cls(
+            id=transfer_id(made.transfer_id),
+            organization_id=made.org_id,
+            amount=format_amount(made.amount_minor, made.currency),
+            currency=made.currency,
+            created_at=made.waived_at,
         )

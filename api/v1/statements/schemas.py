@@ -24,7 +24,7 @@ class AccountStatementLineView(ResponseModel):
 class StatementBalanceView(ResponseModel):
     """One line of the month's balance of earnings."""
 
-    kind: str = Field(description="`opening`, `earned`, `taken_back`, `converted`, `paid_out` or `closing`.")
+    kind: str = Field(description="`opening`, `earned`, `taken_back`, `converted`, `paid_out`, `waived` or `closing`.")
     amount: Exact
 
 

@@ -1,0 +1,98 @@
+"""Earnings that are too little to be paid out are waived, so that their organization can be closed."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain import accounts
+from domain.document.content import Party
+from ledger.gateway import Ledger
+from runtime.database import Database, driver_connection
+from services import statement
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.support.documents import selling
+
+pytestmark = pytest.mark.db
+
+OLD = timedelta(days=30)
+NewTenant = Callable[..., Awaitable[Tenant]]
+PATH = "/billing/earnings/waivers"
+
+
+@pytest.fixture
+async def studio(new_tenant: NewTenant) -> Tenant:
+    return await new_tenant("owner", "finance", "admin", "auditor")
+
+
+async def earned(
+    database: Database, studio: Tenant, minor: int, currency: str = "USD", *, age: timedelta = OLD
+) -> None:
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="t",
+            source=accounts.platform("exchange", currency),
+            destination=accounts.agent_earnings(studio.agent_id, currency, studio.org_id),
+            amount_minor=minor,
+            effective_at=datetime.now(UTC) - age,
+        )
+
+
+async def test_organization_closes_once_its_owner_has_waived_what_is_below_the_minimum(
+    operator: Caller, database: Database, studio: Tenant
+) -> None:
+    close = f"/organizations/{studio.org_id}/close"
+    await earned(database, studio, 999)
+    await earned(database, studio, 5, "KWD")
+    left = refused(await operator.post(close, {"reason": "left"}), 409, "organization.not_empty")["left"]
+    assert [(each["currency"], each["amount"]) for each in left] == [("KWD", "0.005"), ("USD", "9.99")]
+    body, key = {"currency": "USD", "amount": "9.99"}, new_key()
+    made = good(await studio.owner.post(PATH, body, key=key), 201)
+    assert good(await studio.owner.post(PATH, body, key=key), 201) == made
+    assert (made["organization_id"], made["amount"], made["currency"]) == (studio.org_id, "9.99", "USD")
+    good(await studio.callers["finance"].post(PATH, {"currency": "KWD", "amount": "0.005"}, key=new_key()), 201)
+    trail = good(await studio.auditor.get("/audit?action=earnings.waive"))["data"]
+    assert sorted(entry["details"]["amount"] for entry in trail) == ["0.005", "9.99"]
+    good(await operator.post(close, {"reason": "left"}))
+    # A statement shows it as what it is: nothing was taken back of a sale.
+    today = datetime.now(UTC).date()
+    async with database.platform() as session:
+        dollars = next(
+            each
+            for each in await statement.issue(
+                session,
+                studio.org_id,
+                today.replace(day=1),
+                selling(Party(name="Platform Inc.")),
+                now=datetime.now(UTC) + timedelta(days=40),
+            )
+            if each.currency == "USD"
+        )
+    sums = {each["kind"]: each["amount_minor"] for each in dollars.content["balances"]}
+    assert (sums["waived"], sums["closing"]) == (-999, 0)
+    assert "taken_back" not in sums
+
+
+@pytest.mark.parametrize(
+    ("minor", "age", "amount"),
+    [
+        (1000, OLD, "10.00"),  # can be paid out
+        (500, timedelta(days=1), "5.00"),  # is held back
+        (500, OLD, "4.99"),  # is not what the owner has agreed to
+        (500, OLD, "5.01"),
+    ],
+)
+async def test_nothing_else_is_waived(
+    database: Database, studio: Tenant, minor: int, age: timedelta, amount: str
+) -> None:
+    await earned(database, studio, minor, age=age)
+    body = {"currency": "USD", "amount": amount}
+    refused(await studio.owner.post(PATH, body, key=new_key()), 409, "earnings.not_waivable")
+
+
+async def test_waiving_is_for_owners_and_finance(database: Database, studio: Tenant) -> None:
+    await earned(database, studio, 500)
+    body = {"currency": "USD", "amount": "5.00"}
+    refused(await studio.callers["admin"].post(PATH, body, key=new_key()), 403, "auth.forbidden")
+    refused(await studio.owner.post(PATH, {"currency": "CREDIT", "amount": "5"}, key=new_key()), 422, "request.invalid")
