@@ -349,7 +349,7 @@ def make_worker(
             customers.ensure_customer,
             customers.look_at_cash,
             customers.look_at_methods,
-            CreatorActivities(database, providers.payouts).refresh_creator,
+            CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold).refresh_creator,
             invoices.record,
             invoices.load,
             invoices.order,

@@ -1,7 +1,7 @@
 """Refreshes creators' connected accounts when their provider sends an event."""
 
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
@@ -16,16 +16,17 @@ from services import creator
 class CreatorActivities:
     """Activities on creators' connected accounts."""
 
-    def __init__(self, database: Database, payouts: PayoutProvider | None) -> None:
-        """Take the database and the payout provider, if one is set up."""
+    def __init__(self, database: Database, payouts: PayoutProvider | None, *, hold: timedelta) -> None:
+        """Take the database, the payout provider, if one is set up, and how long payouts wait for a new destination."""
         self._database = database
         self._payouts = payouts
+        self._hold = hold
 
     @activity.defn
     async def refresh_creator(self, message: ProviderEventInput) -> ProviderEventResult:
         """Read the connected account of an event again, and alert its organization of a payout that the bank refused.
 
-        Effect: the account's row; an alert if its bank account has changed or its bank has refused money; the event is
+        Effect: the account's row; an alert if its destination is new or its bank has refused money; the event is
             marked as handled.
         Idempotent by: the time at which the provider was read, and the keys of the alerts.
         Fails with: an outage of the provider, which is retried.
@@ -40,7 +41,7 @@ class CreatorActivities:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
         # The row of a deleted account is not changed: nothing can be sent to it.
         with contextlib.suppress(ProviderNotFound):
-            await creator.refresh(self._database, self._payouts, known.ref, asked_at=datetime.now(UTC))
+            await creator.refresh(self._database, self._payouts, known.ref, hold=self._hold, asked_at=datetime.now(UTC))
         async with self._database.platform() as session:
             if row.type == "payout.failed":
                 await alert.raise_alert(

@@ -97,10 +97,12 @@ class PayoutActivities:
         Idempotent by: the provider's key, of the payout and its attempt; the caller has looked it up before.
         Fails with: an outage of the provider, which is retried.
         """
-        provider, sending = self._provider(), message.payout
+        provider, sending, hold = self._provider(), message.payout, self._hold_back.destination
         try:
-            account = await creator.refresh(self._database, provider, sending.account_ref, asked_at=datetime.now(UTC))
-            if payable_to(account, datetime.now(UTC)).destination != sending.destination:
+            account = await creator.refresh(
+                self._database, provider, sending.account_ref, hold=hold, asked_at=datetime.now(UTC)
+            )
+            if payable_to(account, datetime.now(UTC), hold).destination != sending.destination:
                 raise Redirected("The destination was changed after the payout was asked for.")
             async with self._database.platform() as session:
                 await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))

@@ -59,7 +59,13 @@ class PayoutScheduleActivities:
         if account is None or self._payouts is None:
             return True
         try:
-            await creator.refresh(self._database, self._payouts, account.ref, asked_at=datetime.now(UTC))
+            await creator.refresh(
+                self._database,
+                self._payouts,
+                account.ref,
+                hold=self._hold_back.destination,
+                asked_at=datetime.now(UTC),
+            )
         except ProviderError as error:
             if isinstance(error, ProviderRefused) and error.code not in ABOUT_US:
                 raise

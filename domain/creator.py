@@ -6,9 +6,6 @@ from datetime import datetime, timedelta
 from domain.errors import Conflict
 from domain.text import rfc3339
 
-#: How long nothing is paid out after the place has changed to which it goes: long enough for an owner to notice.
-DESTINATION_HOLD = timedelta(hours=72)
-
 #: Words of what a provider wants to know that are about taxes.
 _TAX = ("tax_id", "ssn", "id_number", "vat_id")
 
@@ -19,7 +16,7 @@ class CreatorAccount:
 
     Attributes:
         destination: a fingerprint of the bank account or card that receives the money; kept while there is none.
-        held_until: nothing is paid out before then, because the destination has changed.
+        destination_changed_at: when this destination, the first one or another, was first reported.
         tax_profile: whether the provider knows what the creator is taxed as.
     """
 
@@ -38,11 +35,10 @@ class CreatorAccount:
     destination_currency: str | None = None
     destination_changed_at: datetime | None = None
 
-    @property
-    def held_until(self) -> datetime | None:
-        """Until when nothing is paid out after a change of the destination."""
+    def held_until(self, hold: timedelta) -> datetime | None:
+        """Return until when nothing is paid out to a destination that is new: long enough for an owner to notice."""
         changed_at = self.destination_changed_at
-        return None if changed_at is None else changed_at + DESTINATION_HOLD
+        return None if changed_at is None else changed_at + hold
 
     @property
     def status(self) -> str:
@@ -58,8 +54,8 @@ def has_tax_profile(details_submitted: bool, requirements_due: tuple[str, ...]) 
 
 
 def is_redirected(before: str | None, after: str | None) -> bool:
-    """Tell whether money goes elsewhere than it last did; the first place is no change, nor is one taken away."""
-    return before is not None and after is not None and before != after
+    """Tell whether money goes elsewhere than it last did, or somewhere for the first time; not if it goes nowhere."""
+    return after is not None and before != after
 
 
 class Redirected(Conflict):
@@ -68,8 +64,8 @@ class Redirected(Conflict):
     code = "payout.destination_changed"
 
 
-def payable_to(account: CreatorAccount | None, now: datetime) -> CreatorAccount:
-    """Return the account when it can be paid out to now.
+def payable_to(account: CreatorAccount | None, now: datetime, hold: timedelta) -> CreatorAccount:
+    """Return the account when it can be paid out to now; `hold` is how long a new destination waits.
 
     Raises:
         Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing` or
@@ -80,7 +76,7 @@ def payable_to(account: CreatorAccount | None, now: datetime) -> CreatorAccount:
             "The organization has no account to be paid out to. Create one with POST /billing/connect.",
             code="payout.no_account",
         )
-    if not (account.transfers_enabled and account.payouts_enabled):
+    if not (account.transfers_enabled and account.payouts_enabled and account.destination):
         raise Conflict(
             "The account cannot be paid out to yet. Open its onboarding with POST /billing/connect.",
             code="payout.account_not_ready",
@@ -92,11 +88,11 @@ def payable_to(account: CreatorAccount | None, now: datetime) -> CreatorAccount:
             code="payout.tax_profile_missing",
             extra={"requirements": list(account.requirements_due)},
         )
-    if account.held_until is not None and now < account.held_until:
+    until = account.held_until(hold)
+    if until is not None and now < until:
         raise Conflict(
-            f"The destination of payouts was changed, so nothing is paid out before {account.held_until:%Y-%m-%d %H:%M}"
-            " UTC.",
+            f"The destination of payouts is new, so nothing is paid out before {until:%Y-%m-%d %H:%M} UTC.",
             code="payout.destination_held",
-            extra={"held_until": rfc3339(account.held_until)},
+            extra={"held_until": rfc3339(until)},
         )
     return account

@@ -230,13 +230,14 @@ _KINDS: Mapping[MailKind, _Kind] = {
         Purpose.SECURITY,
         "held_until_on",
         en=(
-            "The destination of your payouts was changed",
-            "The account that your organization's payouts go to was changed. Payouts are held until {held_until_on}.",
+            "The destination of your payouts is new or was changed",
+            "The account that your organization's payouts go to was added or changed. "
+            "Payouts are held until {held_until_on}.",
             "If nobody of your organization did this, revoke the key that was used and contact us at once.",
         ),
         de=(
-            "Das Ziel Ihrer Auszahlungen wurde geändert",
-            "Das Konto, auf das Auszahlungen Ihrer Organisation gehen, wurde geändert. "
+            "Das Ziel Ihrer Auszahlungen ist neu oder wurde geändert",
+            "Das Konto, auf das Auszahlungen Ihrer Organisation gehen, wurde hinzugefügt oder geändert. "
             "Auszahlungen werden bis zum {held_until_on} angehalten.",
             "Wenn das niemand aus Ihrer Organisation war, widerrufen Sie den verwendeten Schlüssel "
             "und wenden Sie sich sofort an uns.",

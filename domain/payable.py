@@ -24,11 +24,13 @@ class HoldBack:
 
     Attributes:
         refunds: for how long a buyer can give an agent back; what its sale brought is held back as long, at any level.
+        destination: how long nothing is paid out to a destination that is new.
     """
 
     usual: timedelta
     floor: timedelta
     refunds: timedelta = timedelta(0)
+    destination: timedelta = timedelta(hours=72)
 
     @classmethod
     def default(cls) -> "HoldBack":

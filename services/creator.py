@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Role
-from domain.creator import DESTINATION_HOLD, CreatorAccount, has_tax_profile, is_redirected
+from domain.creator import CreatorAccount, has_tax_profile, is_redirected
 from domain.ids import creator_account_key
 from domain.mail import MailKind
 from models.creator_account import CreatorAccountRow
@@ -20,11 +20,17 @@ LOOKS_BACK = timedelta(days=1)
 
 
 async def ensure_account(
-    database: Database, provider: PayoutProvider, account: NewAccount, *, created_by: str, asked_at: datetime
+    database: Database,
+    provider: PayoutProvider,
+    account: NewAccount,
+    *,
+    hold: timedelta,
+    created_by: str,
+    asked_at: datetime,
 ) -> CreatorAccount:
     """Return the organization's account as the provider has it now; it is created if there is none.
 
-    An account that was deleted there is replaced. That is a change of the destination, and holds payouts for a while.
+    An account that was deleted there is replaced. That is a change of the destination, and holds payouts for `hold`.
 
     Raises:
         ProviderError: see `providers.payments.base`; trying again is safe.
@@ -33,7 +39,7 @@ async def ensure_account(
         known = await creator_account.find(session, account.org_id)
     if known is not None:
         try:
-            return await refresh(database, provider, known.ref, asked_at=asked_at) or known
+            return await refresh(database, provider, known.ref, hold=hold, asked_at=asked_at) or known
         except ProviderNotFound:
             pass
     replaces = None if known is None else known.ref
@@ -42,7 +48,7 @@ async def ensure_account(
         if replaces is None:
             await creator_account.add(session, _row(account.org_id, provider.name, made, created_by, asked_at))
         else:
-            await _replace(session, provider.name, replaces, made, created_by, asked_at)
+            await _replace(session, provider.name, replaces, made, created_by, hold, asked_at)
         found = await creator_account.find(session, account.org_id)
     assert found is not None
     return found
@@ -60,21 +66,27 @@ async def _made(
 
 
 async def _replace(
-    session: AsyncSession, provider: str, ref: str, made: AccountSnapshot, created_by: str, asked_at: datetime
+    session: AsyncSession,
+    provider: str,
+    ref: str,
+    made: AccountSnapshot,
+    created_by: str,
+    hold: timedelta,
+    asked_at: datetime,
 ) -> None:
     row = await creator_account.locked(session, provider, ref)
     if row is None:
         return  # somebody else has replaced it meanwhile
-    if row.destination is not None:
+    if row.destination is not None or made.destination is not None:
         row.destination_changed_at = asked_at
-        await _tell(session, row, made)
+        await _tell(session, row, made, hold)
     row.ref, row.created_by = made.ref, created_by
     _note(row, made, asked_at)
     await session.flush()
 
 
 async def refresh(
-    database: Database, provider: PayoutProvider, ref: str, *, asked_at: datetime
+    database: Database, provider: PayoutProvider, ref: str, *, hold: timedelta, asked_at: datetime
 ) -> CreatorAccount | None:
     """Read an account again at its provider, and write what has changed; None for one that is not ours.
 
@@ -83,22 +95,22 @@ async def refresh(
     """
     snapshot = await provider.retrieve_account(ref)
     async with database.platform() as session:
-        return await write(session, provider.name, snapshot, asked_at=asked_at)
+        return await write(session, provider.name, snapshot, hold=hold, asked_at=asked_at)
 
 
 async def write(
-    session: AsyncSession, provider: str, snapshot: AccountSnapshot, *, asked_at: datetime
+    session: AsyncSession, provider: str, snapshot: AccountSnapshot, *, hold: timedelta, asked_at: datetime
 ) -> CreatorAccount | None:
     """Write an account as its provider reported it; a report older than the last one is ignored.
 
-    A new destination holds payouts for a while; the organization and operators are alerted.
+    A new destination, the first one or another, holds payouts for `hold`; the organization and operators are alerted.
     """
     row = await creator_account.locked(session, provider, snapshot.ref)
     if row is None or asked_at <= row.seen_at:
         return None if row is None else creator_account.account_of(row)
     if is_redirected(row.destination, snapshot.destination):
         row.destination_changed_at = asked_at
-        await _tell(session, row, snapshot)
+        await _tell(session, row, snapshot, hold)
     _note(row, snapshot, asked_at)
     await session.flush()
     return creator_account.account_of(row)
@@ -112,17 +124,18 @@ def _note(row: CreatorAccountRow, snapshot: AccountSnapshot, asked_at: datetime)
     row.seen_at = asked_at
 
 
-async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: AccountSnapshot) -> None:
+async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: AccountSnapshot, hold: timedelta) -> None:
     assert row.destination_changed_at is not None
-    until = row.destination_changed_at + DESTINATION_HOLD
+    until = row.destination_changed_at + hold
+    kind = "payout.destination_added" if row.destination is None else "payout.destination_changed"
     await alert.raise_alert(
         session,
-        kind="payout.destination_changed",
+        kind=kind,
         subject=row.org_id,
         detail=f"{_moved(row, snapshot)} Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If no owner "
-        "wanted this, change it back and replace the organization's keys.",
+        "wanted this, remove it and replace the organization's keys.",
         org_id=row.org_id,
-        key=f"payout.destination_changed:{row.org_id}:{row.destination_changed_at.isoformat()}",
+        key=f"{kind}:{row.org_id}:{row.destination_changed_at.isoformat()}",
         shared=True,
     )
     zone = await billing_terms.clock(session, row.org_id, until)
@@ -138,6 +151,8 @@ async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: Account
 
 
 def _moved(row: CreatorAccountRow, snapshot: AccountSnapshot) -> str:
+    if row.destination is None:
+        return f"Payouts of {row.org_id} now go to an account that ends in {snapshot.destination_last4}, its first one."
     if snapshot.ref != row.ref:
         return f"The account for payouts of {row.org_id} is gone at its provider, and was replaced by {snapshot.ref}."
     if snapshot.destination_last4 == row.destination_last4:
@@ -169,7 +184,8 @@ def _row(
         org_id=org_id,
         provider=provider,
         ref=snapshot.ref,
-        destination=snapshot.destination,
+        # The next report of the account notes it, as every other destination that is new.
+        destination=None,
         destination_changed_at=None,
         seen_at=asked_at,
         created_by=created_by,

@@ -85,7 +85,7 @@ async def request(
     if currency is not None and currency not in MONEY:
         raise Invalid(f"Payouts in {currency} are not possible.", extra={"field": "currency"})
     await organizations.refuse_stopped(session, org_id)
-    account = payable_to(await creator_account.find(session, org_id), now)
+    account = payable_to(await creator_account.find(session, org_id), now, hold_back.destination)
     asked = new_payout(payout_id, account, currency, amount_minor or 0)
     ledger = Ledger(await driver_connection(session))
     await refuse_debtor(ledger, org_id)

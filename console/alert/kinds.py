@@ -104,6 +104,9 @@ ADVICE: Mapping[str, Advice] = {
         "Payout returned by the bank", "Check the bank account, and request the payout again.", *_EARNINGS
     ),
     "payout.books_refused": Advice("Payout stopped", _PLATFORM),
+    "payout.destination_added": Advice(
+        "Payout account added", "Ask who added it. Contact support at once if none of you did.", *_EARNINGS
+    ),
     "payout.destination_changed": Advice(
         "Payout account changed", "Ask who changed it. Contact support at once if none of you did.", *_EARNINGS
     ),

@@ -27,7 +27,7 @@ Words = Mapping[str, tuple[str, str]]
 
 
 #: Kinds of alerts of which every owner has a mail, at each of their addresses, besides the contacts.
-MAILED_TO_OWNERS = frozenset({"payout.destination_changed"})
+MAILED_TO_OWNERS = frozenset({"payout.destination_added", "payout.destination_changed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,7 +338,7 @@ TYPES: Sequence[NotificationType] = (
         defaults=_all(_I, *_ALERT_ROLES, Role.OPERATOR),
         must_reach=True,
         urgent=True,
-        mailed=MAILED_TO_OWNERS,
+        mailed=frozenset({"payout.destination_changed"}),
         purpose=Purpose.SECURITY,
     ),
     NotificationType(
@@ -352,6 +352,8 @@ TYPES: Sequence[NotificationType] = (
         sentence="An alert that is good to know.",
         audience=RECIPIENTS,
         defaults={**_all(_D, *_ALERT_ROLES), Role.OPERATOR: _OFF},
+        mailed=frozenset({"payout.destination_added"}),
+        purpose=Purpose.SECURITY,
     ),
 )
 

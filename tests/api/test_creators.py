@@ -17,8 +17,9 @@ from contracts.payment import DispatchProviderEvent, ProviderEventInput
 from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
+from domain import creator as rules
 from domain.access import Role
-from domain.creator import DESTINATION_HOLD, CreatorAccount, payable_to
+from domain.creator import CreatorAccount
 from domain.errors import Conflict
 from domain.payment.snapshot import ProviderEvent
 from models.session import Session, SessionLink
@@ -38,7 +39,12 @@ from tests.support.starts import Starts
 pytestmark = pytest.mark.db
 
 OTHER_BANK = "DE89370400440532013000"
+HOLD = timedelta(hours=72)
 ASKED = {"country": "US", "return_url": "https://example.com/earnings"}
+
+
+def payable_to(account: CreatorAccount, now: datetime) -> CreatorAccount:
+    return rules.payable_to(account, now, HOLD)
 
 
 class Bureau:
@@ -68,6 +74,15 @@ class Bureau:
         await self.told("account.updated", made["account"]["account_id"])
         return str(made["account"]["account_id"])
 
+    async def noticed(self, tenant: Tenant) -> None:
+        """Has a destination that is new be as old as owners have time to notice it."""
+        aged = """
+            UPDATE creator_accounts SET destination_changed_at = destination_changed_at - CAST(:hold AS interval)
+            WHERE org_id = :org
+        """
+        async with self.deps.database.platform() as session:
+            await session.execute(text(aged), {"hold": HOLD, "org": tenant.org_id})
+
     async def told(self, type: str, ref: str) -> str:
         """Has an event about an account come in and be worked off, and returns its outcome."""
         event = ProviderEvent(
@@ -85,7 +100,7 @@ class Bureau:
         found = await inbox.dispatch(DispatchProviderEvent(provider="stripe", event_id=event.event_id, last_try=False))
         if found.outcome != "creator":
             return found.outcome
-        acts = CreatorActivities(self.deps.database, self.payouts)
+        acts = CreatorActivities(self.deps.database, self.payouts, hold=HOLD)
         asked = ProviderEventInput(provider="stripe", event_id=event.event_id)
         return str((await ActivityEnvironment().run(acts.refresh_creator, asked)).outcome)
 
@@ -133,7 +148,30 @@ async def test_account_is_made_once_and_ready_after_its_page(bureau: Bureau, stu
     await bureau.connected(studio)
     shown = good(await bureau.at(studio.auditor).get("/billing/connect"))
     assert (shown["status"], shown["tax_profile"], shown["destination_last4"]) == ("ready", True, "6789")
-    assert shown["held_until"] is None
+    changed_at, until = (datetime.fromisoformat(shown[name]) for name in ("destination_changed_at", "held_until"))
+    assert until - changed_at == HOLD
+
+
+async def test_first_destination_is_held_and_told_like_another_one(bureau: Bureau, studio: Tenant) -> None:
+    database = bureau.deps.database
+    await a_principal(database, studio.org_id, "ann", Role.OWNER)
+    await a_channel(database, studio.org_id, "ann", address=f"ann-{studio.org_id}@owners.example")
+    ref = await bureau.connected(studio)
+    account = await bureau.account(studio)
+    assert account.destination_changed_at is not None
+    with pytest.raises(Conflict) as refusal:
+        payable_to(account, account.destination_changed_at + HOLD - timedelta(seconds=1))
+    assert refusal.value.error_code == "payout.destination_held"
+    assert payable_to(account, account.destination_changed_at + HOLD).ref == ref
+    (alert,) = good(await bureau.at(studio.owner).get("/alerts"))["data"]
+    assert (alert["kind"], "6789" in alert["detail"]) == ("payout.destination_added", True)
+    mails = "SELECT kind, recipients FROM mails WHERE org_id = :org_id"
+    async with database.platform() as session:
+        [(kind, recipients)] = (await session.execute(text(mails), {"org_id": studio.org_id})).all()
+    assert (kind, recipients) == ("payout_destination_changed", [f"ann-{studio.org_id}@owners.example"])
+    # Reported again, it is as old as it was.
+    await bureau.told("account.updated", ref)
+    assert (await bureau.account(studio)).destination_changed_at == account.destination_changed_at
 
 
 async def test_only_owner_and_finance_connect(bureau: Bureau, studio: Tenant) -> None:
@@ -142,7 +180,7 @@ async def test_only_owner_and_finance_connect(bureau: Bureau, studio: Tenant) ->
 
 
 async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, studio: Tenant) -> None:
-    database, now = bureau.deps.database, datetime.now(UTC)
+    database = bureau.deps.database
     for name in ("ann", "ben"):
         await a_principal(database, studio.org_id, name, Role.OWNER)
         await a_channel(database, studio.org_id, name, address=f"{name}-{studio.org_id}@owners.example")
@@ -151,6 +189,8 @@ async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, stu
     await a_channel(database, studio.org_id, "flo")
     await a_channel(database, studio.org_id, "ben", verified=False)
     ref = await bureau.connected(studio)
+    await bureau.noticed(studio)
+    now = datetime.now(UTC)
     assert payable_to(await bureau.account(studio), now).ref == ref
     await bureau.control("account", account=ref, number=OTHER_BANK)
     assert await bureau.told("account.external_account.created", ref) == "handled"
@@ -159,21 +199,21 @@ async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, stu
     with pytest.raises(Conflict) as refusal:
         payable_to(await bureau.account(studio), now)
     assert refusal.value.error_code == "payout.destination_held"
-    (alert,) = good(await bureau.at(studio.owner).get("/alerts"))["data"]
-    assert alert["kind"] == "payout.destination_changed"
+    kinds = {alert["kind"] for alert in good(await bureau.at(studio.owner).get("/alerts"))["data"]}
+    assert kinds == {"payout.destination_added", "payout.destination_changed"}
     mails = "SELECT kind, recipients FROM mails WHERE org_id = :org_id"
     async with database.platform() as session:
-        [(kind, recipients)] = (await session.execute(text(mails), {"org_id": studio.org_id})).all()
-    assert kind == "payout_destination_changed"
-    assert recipients == [f"{name}-{studio.org_id}@owners.example" for name in ("ann", "ben")]
+        found = (await session.execute(text(mails), {"org_id": studio.org_id})).all()
+    owners = [f"{name}-{studio.org_id}@owners.example" for name in ("ann", "ben")]
+    assert [tuple(each) for each in found] == [("payout_destination_changed", owners)] * 2
     # Changed back is changed once more, and what was held stays held.
     await bureau.control("account", account=ref, number="000123456789")
     await bureau.told("account.updated", ref)
     account = await bureau.account(studio)
     assert account.destination_changed_at is not None
     with pytest.raises(Conflict):
-        payable_to(account, account.destination_changed_at + DESTINATION_HOLD - timedelta(seconds=1))
-    assert payable_to(account, account.destination_changed_at + DESTINATION_HOLD)
+        payable_to(account, account.destination_changed_at + HOLD - timedelta(seconds=1))
+    assert payable_to(account, account.destination_changed_at + HOLD)
 
 
 async def test_account_that_is_gone_is_replaced_and_held_like_another_bank(bureau: Bureau, studio: Tenant) -> None:
@@ -181,8 +221,8 @@ async def test_account_that_is_gone_is_replaced_and_held_like_another_bank(burea
     await bureau.delete(gone)
     ref = good(await owner.post("/billing/connect", ASKED))["account"]["account_id"]
     assert ref != gone
-    (alert,) = good(await owner.get("/alerts"))["data"]
-    assert (alert["kind"], ref in alert["detail"]) == ("payout.destination_changed", True)
+    (alert,) = good(await owner.get("/alerts?kind=payout.destination_changed"))["data"]
+    assert ref in alert["detail"]
     held = await bureau.account(studio)
     assert (held.status, held.destination_last4) == ("onboarding", None)
     # The bank of before, at another account, is no further change.
@@ -193,7 +233,7 @@ async def test_account_that_is_gone_is_replaced_and_held_like_another_bank(burea
     with pytest.raises(Conflict) as refusal:
         payable_to(ready, datetime.now(UTC))
     assert refusal.value.error_code == "payout.destination_held"
-    assert payable_to(ready, ready.destination_changed_at + DESTINATION_HOLD).ref == ref
+    assert payable_to(ready, ready.destination_changed_at + HOLD).ref == ref
     # Once more, and the books remember neither of them.
     await bureau.delete(ref)
     assert good(await owner.post("/billing/connect", ASKED))["account"]["account_id"] not in (gone, ref)
@@ -222,12 +262,12 @@ async def test_account_whose_making_was_lost_is_found_whatever_is_asked_for_then
     assert [found["account_id"]] == made
 
 
-async def test_account_that_never_had_a_bank_is_replaced_without_a_hold(bureau: Bureau, studio: Tenant) -> None:
+async def test_account_that_never_had_a_bank_is_replaced_without_an_alert(bureau: Bureau, studio: Tenant) -> None:
     owner = bureau.at(studio.owner)
     gone = good(await owner.post("/billing/connect", ASKED))["account"]["account_id"]
     await bureau.delete(gone)
-    assert await bureau.connected(studio) != gone
-    assert payable_to(await bureau.account(studio), datetime.now(UTC)).destination_changed_at is None
+    assert good(await owner.post("/billing/connect", ASKED))["account"]["account_id"] != gone
+    assert good(await owner.get("/alerts"))["data"] == []
 
 
 async def test_account_that_is_asked_for_more_cannot_be_paid_out_to(bureau: Bureau, studio: Tenant) -> None:
@@ -246,6 +286,7 @@ async def test_nothing_is_paid_out_before_the_provider_knows_how_a_creator_is_ta
 ) -> None:
     """Stripe asks with a deadline, until which it would pay out all the same."""
     ref = await bureau.connected(studio)
+    await bureau.noticed(studio)
     in_a_month = int((datetime.now(UTC) + timedelta(days=30)).timestamp())
     await bureau.control("account", account=ref, requirement="individual.id_number", deadline=in_a_month)
     await bureau.told("account.updated", ref)
@@ -271,10 +312,10 @@ async def test_what_was_read_earlier_is_not_written_over_what_is_known(bureau: B
     old = await bureau.payouts.retrieve_account(ref)
     earlier = datetime.now(UTC)
     await bureau.control("account", account=ref, number=OTHER_BANK)
-    await creator.refresh(bureau.deps.database, bureau.payouts, ref, asked_at=datetime.now(UTC))
+    await creator.refresh(bureau.deps.database, bureau.payouts, ref, hold=HOLD, asked_at=datetime.now(UTC))
     known = await bureau.account(studio)
     async with bureau.deps.database.platform() as session:
-        await creator.write(session, "stripe", old, asked_at=earlier)
+        await creator.write(session, "stripe", old, hold=HOLD, asked_at=earlier)
     assert await bureau.account(studio) == known
 
 

@@ -52,6 +52,7 @@ async def studio(bureau: Bureau, new_tenant: Callable[..., Awaitable[Tenant]]) -
     made = await new_tenant("owner", "finance", "admin", "agent", "auditor")
     made.callers = {role: bureau.at(caller) for role, caller in made.callers.items()}
     await bureau.connected(made)
+    await bureau.noticed(made)
     return made
 
 

@@ -232,6 +232,7 @@ async def fresh_stack() -> AsyncIterator[Stack]:
         # As the recipe of payouts says: what is earned can be paid out while somebody reads.
         environment.setenv("BURSAR_PAYOUT_HOLD_BACK", "PT5S")
         environment.setenv("BURSAR_PAYOUT_HOLD_BACK_FLOOR", "PT0S")
+        environment.setenv("BURSAR_PAYOUT_DESTINATION_HOLD", "PT0S")
         stack = Stack(home / "data")
         await stack.start()
         environment.undo()

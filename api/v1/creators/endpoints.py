@@ -49,7 +49,7 @@ async def get_connected_account(
         found = await creator_account.find(session, org_id)
     if found is None:
         raise NotFound("The organization has no account for payouts yet. Create one with POST /billing/connect.")
-    return CreatorAccountView.of(found)
+    return CreatorAccountView.of(found, deps.settings.payout_destination_hold)
 
 
 @router.post(
@@ -73,10 +73,13 @@ async def connect_account(
         raise Invalid("return_url is required: the address to which the owner returns.", extra={"field": "return_url"})
 
     async def act() -> ConnectView:
-        wanted = NewAccount(org_id=org_id, country=body.country, email=body.email)
+        wanted, hold = (
+            NewAccount(org_id=org_id, country=body.country, email=body.email),
+            deps.settings.payout_destination_hold,
+        )
         with provider_errors():
             account = await ensure_account(
-                deps.database, payouts, wanted, created_by=actor.qualified(), asked_at=datetime.now(UTC)
+                deps.database, payouts, wanted, hold=hold, created_by=actor.qualified(), asked_at=datetime.now(UTC)
             )
             link = await payouts.onboard(
                 account.ref,
@@ -86,6 +89,6 @@ async def connect_account(
             )
         async with deps.database.platform() as session:
             await audit.record(session, actor, "creator.connect", account.ref, {"status": account.status}, org_id)
-        return ConnectView.of(account, link)
+        return ConnectView.of(account, link, hold)
 
     return await command.run(act)

@@ -1,6 +1,6 @@
 """What creators' accounts look like over HTTP."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from pydantic import Field
@@ -49,12 +49,12 @@ class CreatorAccountView(ResponseModel):
     )
     destination_changed_at: datetime | None
     held_until: datetime | None = Field(
-        description="No payout is sent before this time, after a change of the bank account."
+        description="No payout is sent before this time, because the bank account is new or was changed."
     )
 
     @classmethod
-    def of(cls, account: CreatorAccount) -> Self:
-        """Show an account."""
+    def of(cls, account: CreatorAccount, hold: timedelta) -> Self:
+        """Show an account; `hold` is how long a new destination waits."""
         return cls(
             organization_id=account.org_id,
             provider=account.provider,
@@ -69,7 +69,7 @@ class CreatorAccountView(ResponseModel):
             destination_last4=account.destination_last4,
             destination_currency=account.destination_currency,
             destination_changed_at=account.destination_changed_at,
-            held_until=account.held_until,
+            held_until=account.held_until(hold),
         )
 
 
@@ -81,6 +81,6 @@ class ConnectView(ResponseModel):
     expires_at: datetime
 
     @classmethod
-    def of(cls, account: CreatorAccount, link: OnboardingLink) -> Self:
-        """Show both."""
-        return cls(account=CreatorAccountView.of(account), onboarding_url=link.url, expires_at=link.expires_at)
+    def of(cls, account: CreatorAccount, link: OnboardingLink, hold: timedelta) -> Self:
+        """Show both; `hold` is how long a new destination waits."""
+        return cls(account=CreatorAccountView.of(account, hold), onboarding_url=link.url, expires_at=link.expires_at)

@@ -22,6 +22,7 @@ from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.patience import retry_until_answered
 from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
+from api.v1.creators.schemas import CreatorAccountView
 from api.v1.payouts.schemas import (
     AgentEarningsView,
     CreatorEarningsView,
@@ -160,19 +161,20 @@ async def preview_payout(
 ) -> PayoutPreview:
     """Show what could be paid out now and to which account. Nothing is paid out."""
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
-    minimum, why = deps.settings.payout_minimum, {}
+    minimum, hold, why = deps.settings.payout_minimum, deps.settings.payout_destination_hold, {}
     async with deps.database.platform() as session:
         shares = await shares_of(session, org_id, deps.settings.hold_back, now=now)
         account = await creator_account.find(session, org_id)
         try:
             await organizations.refuse_stopped(session, org_id)
-            asked = service.new_payout("", payable_to(account, now), None, 0)
+            asked = service.new_payout("", payable_to(account, now, hold), None, 0)
             there = available(shares).get(asked.currency, 0)
             await service.refuse_debtor(Ledger(await driver_connection(session)), org_id)
             service.refuse_amount(there, there, asked.currency, minimum)
         except DomainError as refusal:
             why = {"code": refusal.error_code, "detail": refusal.detail}
-    return PayoutPreview.of(org_id, account, shares, minimum, why)
+    shown = None if account is None else CreatorAccountView.of(account, hold)
+    return PayoutPreview.of(org_id, shown, shares, minimum, why)
 
 
 @router.post(
@@ -231,7 +233,13 @@ async def _read_account(deps: Deps, org_id: str) -> None:
         account = await creator_account.find(session, org_id)
     if account is not None and deps.providers.payouts is not None:
         with provider_errors():
-            await creator.refresh(deps.database, deps.providers.payouts, account.ref, asked_at=datetime.now(UTC))
+            await creator.refresh(
+                deps.database,
+                deps.providers.payouts,
+                account.ref,
+                hold=deps.settings.payout_destination_hold,
+                asked_at=datetime.now(UTC),
+            )
 
 
 @router.post(

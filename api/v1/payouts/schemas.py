@@ -9,7 +9,6 @@ from pydantic import Field
 from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
 from api.v1.creators.schemas import CreatorAccountView
 from contracts.payout import MAX_REASON
-from domain.creator import CreatorAccount
 from domain.money import format_amount
 from domain.payable import PayableState, Share
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
@@ -239,12 +238,17 @@ class PayoutPreview(ResponseModel):
 
     @classmethod
     def of(
-        cls, org_id: str, account: CreatorAccount | None, shares: Sequence[Share], minimum: str, why: Mapping[str, str]
+        cls,
+        org_id: str,
+        account: CreatorAccountView | None,
+        shares: Sequence[Share],
+        minimum: str,
+        why: Mapping[str, str],
     ) -> Self:
         """Show what there is, and why nothing is paid out of it where that is so."""
         return cls(
             organization_id=org_id,
-            account=None if account is None else CreatorAccountView.of(account),
+            account=account,
             payable=payables(shares),
             minimum=minimum,
             refused=why.get("code"),
