@@ -61,6 +61,8 @@ class Seen:
         earned_minor: the commission that it has brought for good, in the currency of the price of a credit.
         related: whether the two organizations share somebody or something.
         owes: whether the referred organization owes anything.
+        disputed: whether the bank has yet to decide on a payment of the referred organization, which counts for nothing
+            until then.
     """
 
     referred_at: datetime
@@ -68,6 +70,7 @@ class Seen:
     earned_minor: int
     related: bool
     owes: bool = False
+    disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelt
     """Return the new status of a waiting referral.
 
     The whole reward is granted as soon as commission covers it; at the end of the term, as much as it covers, in
-    proportion.
+    proportion. While a payment is disputed, no time ends.
 
     Args:
         seen: what is known of it.
@@ -94,13 +97,13 @@ def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelt
     if seen.related:
         return Decision(refused="related")
     if seen.paid_at is None:
-        return Decision(refused="not_paid" if now >= seen.referred_at + WAITS else None)
+        return Decision(refused="not_paid" if now >= seen.referred_at + WAITS and not seen.disputed else None)
     if now < seen.paid_at + window:
         return Decision()
     covered_minor = min(rewards.total_minor, covers(seen.earned_minor, price))
     if covered_minor and covered_minor == rewards.total_minor:
         return Decision(rewards=rewards)
-    if now < seen.paid_at + window + TERM + (GRACE if seen.owes else timedelta(0)):
+    if now < seen.paid_at + window + TERM + (GRACE if seen.owes else timedelta(0)) or seen.disputed:
         return Decision()
     if not covered_minor:
         return Decision(refused="nothing_earned")

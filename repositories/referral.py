@@ -87,6 +87,13 @@ _OWES = text(
     )
     """
 )
+_DISPUTED = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM payment_disputes WHERE org_id = :org AND status IN ('inquiry', 'needs_response', 'under_review')
+    )
+    """
+)
 _FREE = text(
     """
     SELECT l.id, least(l.remaining - l.held, :amount)::bigint AS free FROM ledger.lots l
@@ -138,6 +145,11 @@ async def payment_of(session: AsyncSession, payment_id: str) -> Payment:
 async def owes(session: AsyncSession, org_id: str) -> bool:
     """Tell whether an organization owes anything, in whatever currency."""
     return bool(await session.scalar(_OWES, {"org": org_id}))
+
+
+async def is_disputed(session: AsyncSession, org_id: str) -> bool:
+    """Tell whether a bank has yet to decide on a dispute of an organization's payments."""
+    return bool(await session.scalar(_DISPUTED, {"org": org_id}))
 
 
 async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, until: datetime) -> int:

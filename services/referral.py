@@ -96,6 +96,7 @@ async def _look_at_referral(
         # A payment that can still be refunded or charged back earns no reward yet.
         earned_minor=await referral.earned_minor(session, row, price.currency, until=now - window) if paid else 0,
         owes=await referral.owes(session, row.org_id),
+        disputed=await referral.is_disputed(session, row.org_id),
         related=await organization_trait.in_one_hand(session, row.org_id, row.referrer_org_id, exempt),
     )
     decision = decide(seen, rewards, price, window=window, now=now)

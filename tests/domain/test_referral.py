@@ -38,6 +38,9 @@ def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes
         (NOW, 100, {"related": True}, Decision(refused="related")),
         (NOW + WAITS - timedelta(seconds=1), 0, {"paid_at": None}, Decision()),
         (NOW + WAITS, 0, {"paid_at": None}, Decision(refused="not_paid")),
+        # What is disputed on the last day counts if it is won.
+        (NOW + WAITS, 0, {"paid_at": None, "disputed": True}, Decision()),
+        (NOW + WINDOW + TERM, 0, {"disputed": True}, Decision()),
     ],
 )
 def test_reward_waits_for_the_window_and_for_commission(

@@ -160,6 +160,31 @@ async def test_referrals_are_rewarded_late_once_and_taken_back_with_the_payment(
     await database.close()
 
 
+async def test_referral_whose_payment_is_disputed_on_its_last_day_is_decided_when_the_bank_has(
+    fresh_database_urls: Any,
+) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    two, last = await friends(database), NOW + timedelta(days=365)
+    paid = await two.pays()
+    await two.buys()
+    rewards = Rewards(referrer_minor=6 * ONE, referred_minor=4 * ONE)
+    work = ReferralActivities(database, rewards, credit_price("0.10", "USD"), window=WINDOW)
+
+    async def look(now: datetime) -> tuple[int, int]:
+        asked = LookAtReferrals(now=now, after="", limit=2)
+        done = await ActivityEnvironment().run(work.look_at_referrals, asked)
+        return done.rewarded, done.refused
+
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    assert await look(last) == (0, 0)
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert await look(last + timedelta(days=2)) == (1, 0)
+    assert await two.stands() == ("rewarded", None)
+    await database.close()
+
+
 async def test_referral_of_a_closed_organization_is_refused(fresh_database_urls: Any) -> None:
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     two = await friends(database)
