@@ -78,7 +78,10 @@ _SHARES = text(credit_shares())
 _SLICES = text(
     f"""
     SELECT id, agent_id, free, amount, amount - remaining AS gone, paid, costed FROM ({_lots(_GIVEN, DISPUTED)}) lots
-    WHERE state = 'available' AND paid_asset = :currency ORDER BY opened_at, id LIMIT :most
+    WHERE state = 'available' AND paid_asset = :currency
+      -- Lots of which nothing is left to be paid out would take the place of those behind them.
+      AND ledger.slice_cost(paid, costed, amount, amount - remaining + free) > 0
+    ORDER BY opened_at, id LIMIT :most
     """
 )
 

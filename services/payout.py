@@ -66,6 +66,8 @@ async def request(
 ) -> Payout:
     """Request a payout of an amount, or of all that can be paid out, or return the one that the command requested.
 
+    It takes the oldest lots, `MOST_SLICES` at most. If the amount needs more of them, it pays out what these hold.
+
     Raises:
         OrganizationSuspended, OrganizationClosed: nothing is paid out to it.
         Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing`,
@@ -101,11 +103,12 @@ async def request(
             f"{format_amount(transferable(wanted, asked.currency), asked.currency)} {asked.currency}.",
             extra={"field": "amount"},
         )
-    # Earnings in very many small lots are paid out in parts, and a part may be below the minimum.
-    is_part = amount_minor is None and len(slices) >= payable.MOST_SLICES
-    judged = available(shares).get(asked.currency, 0) if is_part else None
-    refuse_amount(wanted, there, asked.currency, minimum, judged_minor=judged)
-    money, credits = _taken(cash, slices, wanted, asked.currency)
+    # Earnings in more small lots than one transaction takes are paid out in parts, and a part may be below the minimum.
+    is_part = len(slices) >= payable.MOST_SLICES and (amount_minor is None or wanted > there)
+    in_all = max(there, available(shares).get(asked.currency, 0)) if is_part else there
+    judged = (in_all if amount_minor is None else wanted) if is_part else None
+    refuse_amount(wanted, in_all, asked.currency, minimum, judged_minor=judged)
+    money, credits = _taken(cash, slices, min(wanted, there), asked.currency)
     lines = (
         *money,
         *(
@@ -116,7 +119,7 @@ async def request(
         ),
     )
     payout = replace(asked, lines=lines, amount_minor=sum(line.money_minor for line in lines))
-    refuse_amount(payout.amount_minor, there, payout.currency, minimum, judged_minor=judged)
+    refuse_amount(payout.amount_minor, in_all, payout.currency, minimum, judged_minor=judged)
     opened = numbered(requested(payout, actor=actor.qualified(), asked=said), command_id)
     transfer_id = await _take_out(ledger, opened.payout, credits, now)
     if {line.asset for line in lines} & {CREDIT}:

@@ -103,7 +103,10 @@ async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum
         await asked(None, "0.27")
     with pytest.raises(Conflict, match=r"at least 0\.25"):
         await asked(20, "0.25")
-    assert await asked(None, "0.25") == 20
+    # What is there can be asked for, and leaves as far as the lots reach; more than is there cannot.
+    with pytest.raises(Conflict, match=r"0\.26 USD can be paid out now"):
+        await asked(27, "0.25")
+    assert await asked(26, "0.25") == 20
     with pytest.raises(Conflict, match=r"at least 0\.25"):
         await asked(None, "0.25")
 

@@ -194,7 +194,8 @@ async def create_payout(
     """Pay out all available earnings, or an amount of them, to the organization's account.
 
     The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If
-    the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached.
+    the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached. One
+    payout takes 2,000 lots of earnings at most: if `amount` is less than you asked for, request the rest.
     """
     org_id = acting_organization(actor, None)
     if body.amount is not None and body.currency is None:
