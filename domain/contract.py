@@ -1,8 +1,9 @@
 """Acceptance of contracts: the platform's bounds, what an agent accepts automatically, and who accepts the rest.
 
-Three pure functions. `out_of_bounds` compares terms with bounds: the platform's limits, which nothing passes, or what
-an agent accepts without being asked (`accepted_unasked`). What an agent does not accept unasked makes the contract a
-proposal, and `judge_acceptance` says whether its payee can still accept it.
+Pure functions. `out_of_bounds` compares terms with bounds: the platform's limits, which nothing passes, or what an
+agent accepts without being asked (`accepted_unasked`). What an agent does not accept unasked makes the contract a
+proposal, and `judge_acceptance` says whether its payee can still accept it. `require_in_time` says whether the client
+can still open its escrow.
 
 What counts as kind to the payee: a longer time to deliver, to bring evidence and to be judged; a shorter review, which
 ends in a release; a larger share by default; a smaller commission. A threshold, the number of signatures and milestones
@@ -137,6 +138,20 @@ def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, n
             "The time to accept this contract has expired. Ask the client for a new contract.", code="contract.expired"
         )
     return status is ContractStatus.PROPOSED
+
+
+def require_in_time(open_by: datetime, now: datetime) -> None:
+    """Refuse to open the escrow of a contract that has waited too long: its price and commission were of then.
+
+    Raises:
+        Conflict: `contract.expired`, the time to open it is over.
+    """
+    if now >= open_by:
+        raise Conflict(
+            "The time to open the escrow of this contract has expired. Award a new contract.",
+            code="contract.expired",
+            extra={"open_by": rfc3339(open_by)},
+        )
 
 
 def require_accepted(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> None:

@@ -34,6 +34,7 @@ class Contract(Base):
         outside_listing: the terms that the payee's agent does not accept unasked, by their names in the API.
         accept_by: until when the payee can accept them; null when nobody has to.
         accepted_by: the principal that accepted, with its organization.
+        open_by: until when its escrow can be opened.
         expired_at: when a sweep noted that nobody accepted it in time. It had expired before, by `accept_by`.
         quote_id: the quote that gave the price and the commission; null where the client named the price.
         undiscounted_commission_bps: the commission before a discount was taken off it; null where none was.
@@ -94,6 +95,7 @@ class Contract(Base):
     accepted_at: Mapped[datetime | None]
     accepted_by: Mapped[str | None]
     expired_at: Mapped[datetime | None]
+    open_by: Mapped[datetime] = mapped_column(server_default=text("now() + interval '7 days'"))
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("pricing_quotes.id"), unique=True)
     commission_from: Mapped[str | None]
     level_version: Mapped[int | None]

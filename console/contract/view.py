@@ -71,6 +71,7 @@ class Contract:
         outside: the terms outside of the agent's listing; empty where there are none.
         accept: where the payee accepts it; empty for those who may not.
         open: where its escrow is opened; the same.
+        open_by: until when it can be opened; None once it is.
         escrow: the escrow's page; empty where it has none.
     """
 
@@ -81,6 +82,7 @@ class Contract:
     next: str
     outside: str
     accept_by: Moment | None
+    open_by: Moment | None
     accept: str
     open: str
     escrow: str
@@ -176,6 +178,7 @@ def one(
         next=_next(contract, escrow),
         outside=joined([each.replace("_", " ") for each in contract["outside_listing"]]),
         accept_by=moment(contract["accept_by"], prefs) if contract["accept_by"] else None,
+        open_by=moment(contract["open_by"], prefs) if has_none and status != ContractStatus.EXPIRED else None,
         accept=f"{here}/accept" if accepts and status == ContractStatus.PROPOSED else "",
         open=f"{here}/open" if opens and has_none and status == ContractStatus.ACCEPTED else "",
         escrow=f"{base}/escrows/{escrow_id_of(contract['id'])}" if escrow.ok else "",

@@ -26,7 +26,9 @@ class EscrowSettings(Part):
     default_grace: timedelta = timedelta(days=1)
     dispute_default_payee_share: str = "0.50"
     accept_within: timedelta = Field(default=timedelta(days=3), ge=timedelta(seconds=1))
+    open_within: timedelta = Field(default=timedelta(days=7), ge=timedelta(seconds=1))
     min_fund_within: timedelta = timedelta(minutes=5)
+    max_fund_within: timedelta = timedelta(days=14)
     min_deliver_within: timedelta = timedelta(minutes=5)
     min_review_period: timedelta = timedelta(minutes=5)
     min_evidence_period: timedelta = timedelta(days=1)
@@ -87,6 +89,8 @@ class EscrowSettings(Part):
         for name in periods:
             if getattr(self, name) < getattr(self, f"min_{name}"):
                 raise ValueError(f"BURSAR_{name.upper()} is shorter than BURSAR_MIN_{name.upper()}.")
+        if self.fund_within > self.max_fund_within:
+            raise ValueError("BURSAR_FUND_WITHIN is longer than BURSAR_MAX_FUND_WITHIN.")
         share = "dispute_default_payee_share"
         try:
             least, given, most = (

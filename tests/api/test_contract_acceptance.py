@@ -115,6 +115,42 @@ async def test_acceptance_that_waited_for_the_lock_beyond_the_time_is_refused(
     refused(await waiting, 409, "contract.expired")
 
 
+#: Returns when the time to open an escrow is over.
+ONCE_IT_CANNOT_BE_OPENED = text("SELECT pg_sleep_until(open_by) FROM contracts WHERE id = :id")
+
+
+@pytest.mark.parametrize("path", ["/escrows", "/payments/escrow/create"])
+async def test_contract_that_waited_too_long_gets_no_escrow(
+    database_urls: DatabaseUrls, deps: Deps, tenant: Tenant, stranger: Tenant, path: str
+) -> None:
+    async with paying_app(database_urls, open_within=timedelta(seconds=1)) as client:
+        caller = Caller(client, tenant.owner.token)
+        made = await propose(replace(tenant, callers={"owner": caller}), stranger, review_period="P3D")
+        async with deps.database.platform() as session:
+            await session.execute(ONCE_IT_CANNOT_BE_OPENED, {"id": made["id"]})
+        document = refused(await caller.post(path, {"contract_id": made["id"]}, key=new_key()), 409, "contract.expired")
+    assert document["open_by"] == made["open_by"]
+
+
+async def test_time_to_open_begins_with_the_award_or_after_the_time_to_accept(tenant: Tenant, stranger: Tenant) -> None:
+    accepted = await propose(tenant, stranger, review_period="P3D")
+    left = datetime.fromisoformat(accepted["open_by"]) - datetime.fromisoformat(accepted["created_at"])
+    assert round(left.total_seconds()) == 7 * 86_400
+    proposed = await propose(tenant, stranger)
+    after = datetime.fromisoformat(proposed["open_by"]) - datetime.fromisoformat(proposed["accept_by"])
+    assert after == timedelta(days=7)
+
+
+async def test_price_is_not_kept_by_a_long_time_to_fund(tenant: Tenant, stranger: Tenant) -> None:
+    body = {"agent_id": stranger.agent_id, **LONG_REVIEW, "review_period": "P3D"}
+    assert good(await tenant.owner.post("/contracts", {**body, "fund_within": "P14D"}), 201)["status"] == "accepted"
+    document = refused(await tenant.owner.post("/contracts", {**body, "fund_within": "P15D"}), 422, "request.invalid")
+    assert (document["field"], document["detail"]) == (
+        "fund_within",
+        "fund_within must be at most P14D on this platform.",
+    )
+
+
 LISTED = {
     "price": {"min": "10.00", "currency": "CREDIT"},
     "deliver_within": {"min": "P2D"},

@@ -26,6 +26,7 @@ ONE: dict[str, Any] = {
     "agent_name": "Summariser",
     "outside_listing": [],
     "accept_by": None,
+    "open_by": LATER,
     "milestones": [],
     "created_at": LATER,
 }
@@ -48,6 +49,8 @@ def test_contract_leads_to_its_escrow_and_opens_no_second_one() -> None:
     page = shown(said(ESCROW))
     assert page.escrow == f"{BASE}/escrows/esc_{ORG[4:]}"
     assert page.open == ""
+    assert page.open_by is None
+    assert shown(refused(404, "not_found")).open_by is not None
     assert shown(refused(503, "service.unavailable")).open == ""
 
 

@@ -17,6 +17,7 @@ from domain.contract import (
     judge_acceptance,
     out_of_bounds,
     require_accepted,
+    require_in_time,
     status_of,
 )
 from domain.errors import Conflict
@@ -138,6 +139,16 @@ def test_payee_changes_a_proposal_only(accept_by: datetime, accepted_at: datetim
             assert refusal.value.error_code == "contract.expired"
         case status:
             assert judge_acceptance(accept_by, accepted_at, now) == (status is ContractStatus.PROPOSED)
+
+
+@given(moments, moments)
+def test_contract_is_opened_before_its_time_is_over(open_by: datetime, now: datetime) -> None:
+    if now < open_by:
+        require_in_time(open_by, now)
+    else:
+        with pytest.raises(Conflict) as refusal:
+            require_in_time(open_by, now)
+        assert refusal.value.error_code == "contract.expired"
 
 
 @given(st.none() | moments, st.none() | moments, moments)

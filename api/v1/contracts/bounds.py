@@ -40,15 +40,22 @@ def require_within_floors(contract: Contract, settings: Settings) -> None:
     """Refuse terms that are not allowed on this platform.
 
     Raises:
-        Invalid: a period is shorter than its minimum, or the default of a dispute is outside of its bounds.
+        Invalid: a period is shorter than its minimum or longer than its maximum, or the default of a dispute is outside
+            of its bounds.
     """
     bounds = {term: Bounds(least=_seconds(settings, f"min_{term.value}")) for term in PERIODS}
+    fund = Term.FUND_WITHIN
+    bounds[fund] = Bounds(bounds[fund].least, _seconds(settings, f"max_{fund.value}"))
     share = Term.DEFAULT_SHARE.value
     least, most = (parse_ratio(getattr(settings, f"{bound}_{share}"), share) for bound in ("min", "max"))
     bounds[Term.DEFAULT_SHARE] = Bounds(least, most)
-    for term in out_of_bounds(offer_of(contract, contract.price_minor), bounds):
+    offer = offer_of(contract, contract.price_minor)
+    for term in out_of_bounds(offer, bounds):
+        longest = bounds[term].most
         if term is Term.DEFAULT_SHARE:
             why = f"{share} must be between {format_ratio(least)} and {format_ratio(most)} on this platform."
+        elif longest is not None and not Bounds(most=longest).hold(offer.values[term]):
+            why = f"{term.value} must be at most {period_text(longest)} on this platform."
         else:
             why = f"{term.value} must be at least {period_text(bounds[term].least or 0)} on this platform."
         raise Invalid(why, extra={"field": term.value})

@@ -116,8 +116,10 @@ async def create_contract(
                 paid_as_for = quote.price_minor if full_bps is None else quote.base_minor
             if agent.org_id != client_org_id:
                 contract.outside_listing = outside_listing(contract, agent, deps.settings, usual, paid_as_for)
+            contract.open_by = datetime.now(UTC) + deps.settings.open_within
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
+                contract.open_by = contract.accept_by + deps.settings.open_within
             made = await metadata.begin(session, contract, asked_columns(body), body.own())
             row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
             own = await metadata.get(session, row.id, client_org_id)

@@ -161,6 +161,7 @@ class ContractView(NamedView):
     accept_by: datetime | None = Field(description="Until when the payee can accept; null if no acceptance is needed.")
     accepted_at: datetime | None
     accepted_by: str | None
+    open_by: datetime = Field(description="Until when its escrow can be opened.")
     quote_id: str | None = Field(description="The quote that set the price and the commission.")
     created_at: datetime
 
@@ -198,6 +199,7 @@ class ContractView(NamedView):
             accept_by=row.accept_by,
             accepted_at=row.accepted_at,
             accepted_by=row.accepted_by,
+            open_by=row.open_by,
             quote_id=row.quote_id,
             created_at=row.created_at,
             **named(found),

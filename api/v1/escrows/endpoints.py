@@ -50,7 +50,7 @@ from contracts.escrow import (
     ValidateEscrow,
 )
 from domain.access import Actor, Permission
-from domain.contract import NotAccepted, require_accepted
+from domain.contract import NotAccepted, require_accepted, require_in_time
 from domain.errors import (
     Conflict,
     Forbidden,
@@ -101,6 +101,7 @@ _OPENING = errors(
     (Conflict, "escrow.exists"),
     (Conflict, "escrow.amount_mismatch"),
     NotAccepted,
+    (Conflict, "contract.expired"),
     ExternalIdTaken,
     *STOPPED,
 )
@@ -260,7 +261,9 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
                 extra={"state": row.status, "escrow_id": row.id},
             )
         if row is None:
-            require_accepted(contract.accept_by, contract.accepted_at, datetime.now(UTC))
+            now = datetime.now(UTC)
+            require_accepted(contract.accept_by, contract.accepted_at, now)
+            require_in_time(contract.open_by, now)
             parties = contract.org_id, contract.payee_org_id
             await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
             await _write_first(deps, contract, body, once)

@@ -39,7 +39,7 @@ TABLES: Mapping[str, Place] = {
             "dispute_default_share_e4",
             TECHNICAL: "validation_threshold_e4 required_signatures operator_approvals fund_seconds deliver_seconds "
             "review_seconds evidence_seconds decision_seconds grace_seconds outside_listing accept_by accepted_at "
-            "expired_at level_version level_name priority created_at",
+            "expired_at open_by level_version level_name priority created_at",
         },
         WHO_DECIDED,
     ),
