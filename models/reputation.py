@@ -112,6 +112,7 @@ class ReputationScoreRow(Base):
         stars_e6: the mean to show on that date, with a prior of one half.
         rank_e6: what ranks it on that date.
         evidence_count: events that counted, without those that were voided.
+        evidence_e6: what these counted for, good and bad, one unit at most for each.
         latest_on: the date as of which the latest of them counts; null before the first.
         board: who sees the row on leaderboards: `public`, or the organization of a private or retired agent.
         category: the agent's.
@@ -139,6 +140,7 @@ class ReputationScoreRow(Base):
     stars_e6: Mapped[int]
     rank_e6: Mapped[int]
     evidence_count: Mapped[int] = mapped_column(server_default=_ZERO)
+    evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     latest_on: Mapped[date | None] = mapped_column(Date)
     board: Mapped[str]
     category: Mapped[str | None]
@@ -150,6 +152,7 @@ class ReputationAgentRow(Base):
 
     Attributes:
         started_on: the date of its first event, from which its rows begin.
+        evidence_e6: what events counted for in the dimension in which each counted most, one unit at most for each.
         ended, succeeded: contracts that counted, and how many of them ended well.
         response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
         stars_e6, rank_e6: the overall score and rank, of the five rows.
@@ -170,6 +173,7 @@ class ReputationAgentRow(Base):
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
     started_on: Mapped[date] = mapped_column(Date)
     evidence_count: Mapped[int] = mapped_column(server_default=_ZERO)
+    evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
     ended: Mapped[int] = mapped_column(server_default=_ZERO)
     succeeded: Mapped[int] = mapped_column(server_default=_ZERO)
     response_count: Mapped[int] = mapped_column(server_default=_ZERO)
@@ -236,7 +240,7 @@ class ReputationSeasonedRow(Base):
 
     Attributes:
         through: the last day whose events are in it.
-        evidence_count: how many events those are.
+        evidence_count: how many events those are; `evidence_e6` as in `ReputationAgentRow`.
         good_e6, bad_e6, held_e6: evidence by dimension, in the order of `domain.reputation.evidence.Dimension`.
         since: as of when each of them is; `-infinity` without evidence.
     """
@@ -250,6 +254,7 @@ class ReputationSeasonedRow(Base):
     bad_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     held_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     since: Mapped[list[date]] = mapped_column(ARRAY(Date))
+    evidence_e6: Mapped[int] = mapped_column(server_default=_ZERO)
 
 
 class ReputationSeasonedClientRow(Base):

@@ -145,7 +145,7 @@ def _demand(by_organization: str, limit: str) -> str:
 _READ = f"""
 SELECT q.place, b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility,
        a.price_minor, a.price_currency,
-       s.rank_e6 AS seller_e6, s.evidence_count AS seller_events,
+       s.rank_e6 AS seller_e6, s.evidence_e6 / 1000000 AS seller_events,
        seasoned.rank_e6 AS seasoned_e6, seasoned.evidence_count AS seasoned_events,
        buyer.rank_e6 AS buyer_e6, buyer.evidence_count AS buyer_events,
        c.standing_e6 AS client_e6, c.units AS client_units,

@@ -157,7 +157,7 @@ class Seasoned:
     Attributes:
         stars_e6: the mean, one half for an agent without such evidence.
         rank_e6: the mean less one standard deviation, with the agent's own prior.
-        evidence_count: how many events that is.
+        evidence_count: how many whole units of evidence that is: each event by its weight, one at most.
     """
 
     stars_e6: int

@@ -43,6 +43,8 @@ INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held
 SELECT agent_id, d, (random() * 50e6)::bigint, (random() * 5e6)::bigint, '{first}'::date - 1 - (random() * 30)::int,
     5000000, 50000000, 500000, '{first}'::date - 1, 500000, rank_e6, evidence_count, latest_on, board, category
 FROM reputation_agents, unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d;
+UPDATE reputation_agents SET evidence_e6 = evidence_count * 1000000;
+UPDATE reputation_scores SET evidence_e6 = evidence_count * 1000000;
 SELECT open_reputation_months('{first}'::date - 31, '{first}'::date + 60);
 INSERT INTO reputation_history
 SELECT '{first}'::date - 30, agent_id, 500000, 400000, 600000, rank_e6, 0, evidence_count, false FROM reputation_agents;

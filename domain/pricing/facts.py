@@ -20,7 +20,7 @@ class Standing:
     Attributes:
         overall_e4: the lower bound of the overall score of 0 to 10, which ranks, in ten-thousandths: 50,000 is 5.0. It
             falls in silence, or stays.
-        evidence_count: how many events it rests on; of an organization, how many whole units of evidence.
+        evidence_count: how many whole units of evidence it rests on.
     """
 
     overall_e4: int

@@ -123,8 +123,8 @@ class Reputation:
     def _earned(self, whose: str, standing: Standing | None) -> Verdict:
         if standing is None:
             return Verdict(None, f"There is no score of the {whose}.")
-        score = f"at least {points(standing.overall_e4)} from {standing.evidence_count}"
-        score = f"The {whose}'s score is {score} {'units of evidence' if whose == 'client' else 'events'}"
+        score = f"at least {points(standing.overall_e4)} from {standing.evidence_count} units of evidence"
+        score = f"The {whose}'s score is {score}"
         if standing.evidence_count < self.least_evidence:
             return Verdict(None, f"{score}; {self.least_evidence} are needed.")
         if standing.overall_e4 <= self.from_e4:

@@ -1,7 +1,7 @@
 """Ranks of agents: the leaderboards that an agent can be on, and its place among peers.
 
 A leaderboard takes the agents that rank highest of those with so much evidence, the latest of it within a period. So
-that this reads few rows, each row is in a band: of how many events it has, and how old the latest is. Within a band
+that this reads few rows, each row is in a band: of how much its events weigh, and how old the latest is. Within a band
 rows are sorted by rank, and a leaderboard merges the tops of its bands.
 
 The rank itself is never cut to a period: then bad evidence would leave it by waiting.
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from domain.reputation.evidence import ONE_E6
 
-#: How much evidence a leaderboard can ask for.
+#: How much evidence a leaderboard can ask for, in units; the first takes any. Many events that weigh nothing are none.
 MINIMUMS = (1, 5, 20, 100)
 #: Within how many days the latest evidence came in.
 _DAYS = (7, 30, 90)
@@ -23,7 +23,7 @@ FEWEST_PEERS = 10
 #: parses it again, so it is short.
 BAND_SQL = (
     "(width_bucket({day} - latest_on, '{{8,31,91}}'::integer[]) * 4"
-    " + width_bucket(nullif(evidence_count, 0), '{{5,20,100}}'::bigint[]))::smallint"
+    " + width_bucket(nullif(evidence_e6, 0), '{{5000000,20000000,100000000}}'::bigint[]))::smallint"
 )
 
 
@@ -36,12 +36,12 @@ class Period(StrEnum):
     ALL = "all"
 
 
-def band(evidence_count: int, age: int) -> int | None:
+def band(evidence_e6: int, age: int) -> int | None:
     """Return the band of a row whose latest evidence is so many days old; None without evidence."""
-    if not evidence_count:
+    if not evidence_e6:
         return None
     recency = sum(age > days for days in _DAYS)
-    return recency * len(MINIMUMS) + sum(evidence_count >= least for least in MINIMUMS[1:])
+    return recency * len(MINIMUMS) + sum(evidence_e6 >= least * ONE_E6 for least in MINIMUMS[1:])
 
 
 def bands(period: Period, minimum: int) -> list[int]:

@@ -46,7 +46,7 @@ class Level:
 
     Attributes:
         from_e6: the least rank, as a share in millionths.
-        least_evidence: how many events it must rest on, at least.
+        least_evidence: how many units of evidence it must rest on, at least.
         commission_bps: the commission of new contracts; None is the platform's usual one.
         escrow_limits: the largest contract, by currency; one without a limit is not named.
         exposure_limits: how much of an organization's work may be funded and not settled, by currency.
@@ -68,7 +68,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rank:
-    """What ranks an agent, as a share in millionths, and on how many events it rests."""
+    """What ranks an agent, as a share in millionths, and on how many whole units of evidence it rests."""
 
     share_e6: int = 0
     evidence_count: int = 0
@@ -202,7 +202,7 @@ def commission_rule(source: str | None, version: int | None, name: str | None, q
 
 def reason(rank: Rank, level: Level) -> str:
     """Say in a sentence whether a rank reaches a level, and what is missing."""
-    score = f"The agent's score is at least {points(rank.share_e6)} from {rank.evidence_count} events"
+    score = f"The agent's score is at least {points(rank.share_e6)} from {rank.evidence_count} units of evidence"
     needed = f"{level.name!r} takes {points(level.from_e6)} from {level.least_evidence}"
     return f"{score}, and {needed}: it is {'' if reaches(rank, level) else 'not '}reached."
 

@@ -198,6 +198,7 @@ DECLARE
     v_left_good bigint;
     v_before bigint;
     v_delta bigint := 0;
+    v_heaviest bigint := 0;
     v_counts boolean := e.response_ms IS NOT NULL;
 BEGIN
     FOR v_said IN SELECT value FROM jsonb_array_elements(e.says) LOOP
@@ -230,6 +231,7 @@ BEGIN
                 reputation_lowest(s.dimension, s.through, e.day, s.earned_e6));
             s.through := e.day;
         END IF;
+        v_heaviest := greatest(v_heaviest, v_good + v_bad);
         v_left_good := reputation_faded(s.good_e6, s.through - s.since);
         v_says := v_says || (v_said || jsonb_build_object(
             'is_proven', s.earned_e6 >= 3000000,
@@ -251,7 +253,8 @@ BEGIN
         UPDATE reputation_scores
         SET good_e6 = s.good_e6, bad_e6 = s.bad_e6, since = s.since, held_e6 = s.held_e6, earned_e6 = s.earned_e6,
             prior_e6 = s.prior_e6, through = s.through, stars_e6 = s.stars_e6, rank_e6 = reputation_lower(s.good_e6, s.held_e6, s.prior_e6),
-            evidence_count = evidence_count + 1, latest_on = e.day
+            evidence_count = evidence_count + 1, evidence_e6 = evidence_e6 + least(1000000, v_good + v_bad),
+            latest_on = e.day
         WHERE agent_id = s.agent_id AND dimension = s.dimension;
     END LOOP;
     e.says := v_says;
@@ -259,6 +262,7 @@ BEGIN
     IF v_counts THEN
         UPDATE reputation_agents a
         SET evidence_count = a.evidence_count + 1,
+            evidence_e6 = a.evidence_e6 + least(1000000, v_heaviest),
             latest_on = e.day,
             ended = a.ended + e.is_end::int,
             succeeded = a.succeeded + e.is_success::int,
@@ -551,7 +555,7 @@ BEGIN
     SELECT max(through) INTO v_through FROM reputation_scores WHERE agent_id = p_agent;
     UPDATE reputation_scores kept
     SET good_e6 = 0, bad_e6 = 0, since = a.started_on, held_e6 = 0, earned_e6 = 0, through = a.started_on,
-        evidence_count = 0, prior_e6 = (reputation_prior(kept.dimension, a.started_on)).newcomer_e6
+        evidence_count = 0, evidence_e6 = 0, prior_e6 = (reputation_prior(kept.dimension, a.started_on)).newcomer_e6
     FROM reputation_agents a WHERE a.agent_id = p_agent AND kept.agent_id = p_agent;
     UPDATE reputation_given kept SET good_e6 = 0, bad_e6 = 0, since = a.started_on
     FROM reputation_agents a WHERE a.agent_id = p_agent AND kept.agent_id = p_agent;
@@ -597,6 +601,7 @@ BEGIN
     END IF;
     FOR r IN
         SELECT c.dimension, c.good, c.bad, e.day, newcomer, proven,
+               sum(least(1000000, c.good + c.bad)) OVER (PARTITION BY c.dimension) AS heavy,
                row_number() OVER (PARTITION BY c.dimension ORDER BY c.seq DESC) = 1 AS is_last
         FROM unnest(v_seqs, v_dimensions, v_goods, v_bads) AS c (seq, dimension, good, bad)
         JOIN reputation_events e ON e.agent_id = p_agent AND e.seq = c.seq,
@@ -633,7 +638,7 @@ BEGIN
         IF r.is_last THEN
             UPDATE reputation_scores
             SET good_e6 = s.good_e6, bad_e6 = s.bad_e6, since = s.since, held_e6 = s.held_e6, earned_e6 = s.earned_e6,
-                prior_e6 = s.prior_e6, through = s.through, evidence_count = s.evidence_count,
+                prior_e6 = s.prior_e6, through = s.through, evidence_count = s.evidence_count, evidence_e6 = r.heavy,
                 latest_on = r.day
             WHERE agent_id = p_agent AND dimension = s.dimension;
         END IF;
@@ -657,7 +662,7 @@ BEGIN
     WHERE agent_id = p_agent;
     UPDATE reputation_agents a
     SET stars_e6 = o.stars_e6, rank_e6 = o.rank_e6, stale_at = NULL, latest_on = coalesce(n.latest_on, a.latest_on),
-        evidence_count = n.counted, ended = n.ended,
+        evidence_count = n.counted, evidence_e6 = w.heavy, ended = n.ended,
         succeeded = n.succeeded, response_count = n.responses, response_total_ms = n.total_ms,
         response_buckets = ARRAY(
             SELECT count(b.bucket) FROM generate_series(1, 116) place
@@ -672,7 +677,10 @@ BEGIN
                  coalesce(sum(response_ms), 0) AS total_ms
           FROM reputation_events
           WHERE agent_id = p_agent AND voided_at IS NULL AND excluded IS NULL
-            AND (says <> '[]' OR response_ms IS NOT NULL)) n
+            AND (says <> '[]' OR response_ms IS NOT NULL)) n,
+         (SELECT coalesce(sum(least(1000000, heaviest)), 0) AS heavy
+          FROM (SELECT max(good + bad) AS heaviest
+                FROM unnest(v_seqs, v_goods, v_bads) AS c (seq, good, bad) GROUP BY seq) each) w
     WHERE a.agent_id = p_agent;
 END $$;
 

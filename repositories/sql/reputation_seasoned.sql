@@ -12,13 +12,19 @@ DECLARE
 BEGIN
     SELECT * INTO s FROM reputation_seasoned WHERE agent_id = p_agent;
     IF NOT FOUND THEN
-        s := ROW (p_agent, '-infinity', 0, array_fill(0::bigint, ARRAY[5]), array_fill(0::bigint, ARRAY[5]),
-                  array_fill(0::bigint, ARRAY[5]), array_fill('-infinity'::date, ARRAY[5]));
+        s.agent_id := p_agent;
+        s.through := '-infinity';
+        s.evidence_count := 0;
+        s.evidence_e6 := 0;
+        s.good_e6 := array_fill(0::bigint, ARRAY[5]);
+        s.bad_e6 := s.good_e6;
+        s.held_e6 := s.good_e6;
+        s.since := array_fill('-infinity'::date, ARRAY[5]);
     END IF;
     FOR v_said IN
         SELECT e.seasoned_on AS day, place = 1 AS is_first, value ->> 'dimension' AS dimension,
                coalesce(value ->> 'counted_good_e6', value ->> 'good_e6')::bigint AS good,
-               coalesce(value ->> 'counted_bad_e6', value ->> 'bad_e6')::bigint AS bad
+               coalesce(value ->> 'counted_bad_e6', value ->> 'bad_e6')::bigint AS bad, e.says
         FROM reputation_events e, LATERAL jsonb_array_elements(e.says) WITH ORDINALITY said (value, place)
         WHERE e.agent_id = p_agent AND e.seasoned_on > s.through AND e.seasoned_on <= p_day
           AND e.voided_at IS NULL AND e.excluded IS NULL
@@ -36,7 +42,13 @@ BEGIN
         s.good_e6[i] := least(1000000000000, s.good_e6[i] + v_said.good);
         s.bad_e6[i] := least(1000000000000, s.bad_e6[i] + v_said.bad);
         s.held_e6[i] := least(1000000000000, greatest(s.bad_e6[i], s.held_e6[i] + v_said.bad - v_said.good));
-        s.evidence_count := s.evidence_count + v_said.is_first::int;
+        IF v_said.is_first THEN
+            s.evidence_count := s.evidence_count + 1;
+            s.evidence_e6 := s.evidence_e6 + least(1000000, (
+                SELECT max(coalesce(value ->> 'counted_good_e6', value ->> 'good_e6')::bigint
+                           + coalesce(value ->> 'counted_bad_e6', value ->> 'bad_e6')::bigint)
+                FROM jsonb_array_elements(v_said.says)));
+        END IF;
     END LOOP;
     s.through := greatest(s.through, p_day);
     -- Readers know the rate of now alone, so rows from before it are written as of its beginning.
@@ -51,14 +63,16 @@ BEGIN
     RETURN s;
 END $$;
 
--- Moves the agent's row up to a day, which must be over: no event comes to count on it afterwards.
+-- Moves the agent's row up to a day, which must be over: no event comes to count on it afterwards. In PL/pgSQL, as
+-- `reputation_seasoned_score`, because the weight of the evidence came later than this function.
 CREATE OR REPLACE FUNCTION reputation_season(p_agent text, p_day date) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
     INSERT INTO reputation_seasoned SELECT * FROM reputation_seasoned_at(p_agent, p_day)
     ON CONFLICT (agent_id) DO UPDATE
-    SET through = EXCLUDED.through, evidence_count = EXCLUDED.evidence_count, good_e6 = EXCLUDED.good_e6,
-        bad_e6 = EXCLUDED.bad_e6, held_e6 = EXCLUDED.held_e6, since = EXCLUDED.since
-$$;
+    SET through = EXCLUDED.through, evidence_count = EXCLUDED.evidence_count, evidence_e6 = EXCLUDED.evidence_e6,
+        good_e6 = EXCLUDED.good_e6, bad_e6 = EXCLUDED.bad_e6, held_e6 = EXCLUDED.held_e6, since = EXCLUDED.since;
+END $$;
 
 -- Makes the row again, once an event that is in it has been voided.
 CREATE OR REPLACE FUNCTION reputation_reseason(p_agent text, p_seasoned_on date) RETURNS void
@@ -69,7 +83,7 @@ BEGIN
     SELECT through INTO v_through FROM reputation_seasoned WHERE agent_id = p_agent AND through >= p_seasoned_on;
     IF FOUND THEN
         UPDATE reputation_seasoned
-        SET through = '-infinity', evidence_count = 0, good_e6 = array_fill(0::bigint, ARRAY[5]),
+        SET through = '-infinity', evidence_count = 0, evidence_e6 = 0, good_e6 = array_fill(0::bigint, ARRAY[5]),
             bad_e6 = array_fill(0::bigint, ARRAY[5]), held_e6 = array_fill(0::bigint, ARRAY[5]),
             since = array_fill('-infinity'::date, ARRAY[5])
         WHERE agent_id = p_agent;
@@ -78,21 +92,24 @@ BEGIN
 END $$;
 
 -- The overall score of an agent on a day by what is past the window: the mean with a prior of one half, what ranks it
--- with the agent's own prior, and how many events that is. One row for every agent, a newcomer's without any event.
+-- with the agent's own prior, and how many whole units of evidence that is: events by their weight, one at most for each, so
+-- that many events which weigh nothing are no evidence. One row for every agent, a newcomer's without any event.
 CREATE OR REPLACE FUNCTION reputation_seasoned_score(
     p_agent text, p_day date, OUT stars_e6 bigint, OUT rank_e6 bigint, OUT evidence_count bigint
 )
-LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
     SELECT div(sum(reputation_share(dimension) * reputation_mean(good, held, 500000)), 10000),
-           div(sum(reputation_share(dimension) * reputation_lower(good, held, prior)), 10000), max(of.evidence_count)
+           div(sum(reputation_share(dimension) * reputation_lower(good, held, prior)), 10000), max(of.evidence_e6) / 1000000
+    INTO stars_e6, rank_e6, evidence_count
     FROM reputation_seasoned_at(p_agent, p_day) of,
          LATERAL unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality'],
                         of.good_e6, of.held_e6, of.since) AS of_dimension (dimension, good_then, held, at),
          LATERAL (SELECT CASE WHEN at = '-infinity' THEN 0 ELSE reputation_faded(good_then, p_day - at) END AS good) now,
          LATERAL (SELECT coalesce((SELECT prior_e6 FROM reputation_scores k
                                    WHERE k.agent_id = p_agent AND k.dimension = of_dimension.dimension),
-                                  (reputation_prior(of_dimension.dimension, p_day)).newcomer_e6) AS prior) expected
-$$;
+                                  (reputation_prior(of_dimension.dimension, p_day)).newcomer_e6) AS prior) expected;
+END $$;
 
 SELECT pg_temp.row_security('reputation_seasoned');
 SELECT pg_temp.refuse_deletes('reputation_seasoned');

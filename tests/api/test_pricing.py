@@ -399,15 +399,15 @@ async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, 
     async with database.platform() as session:
         await session.execute(
             text(
-                "INSERT INTO reputation_agents (agent_id, started_on, evidence_count, response_buckets, stars_e6,"
-                " rank_e6) VALUES (:agent, current_date, 12, '{}', 990000, 800000)"
+                "INSERT INTO reputation_agents (agent_id, started_on, evidence_e6, response_buckets, stars_e6,"
+                " rank_e6) VALUES (:agent, current_date, 12000000, '{}', 990000, 800000)"
             ),
             {"agent": shop.agent_id},
         )
     price = await shop.price(client.owner)
     assert (price["adjusted_price"], price["adjustments"][0]["description"]) == (
         "11.00",
-        "The seller's score is at least 8.0 from 12 events",
+        "The seller's score is at least 8.0 from 12 units of evidence",
     )
 
 

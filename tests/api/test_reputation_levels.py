@@ -62,8 +62,9 @@ async def rank(urls: DatabaseUrls, agent_id: str, units: int, events: int) -> No
     """Write good evidence in all dimensions that nobody can take its money back from."""
     owner = await asyncpg.connect(urls.owner)
     await owner.execute(
-        "INSERT INTO reputation_seasoned SELECT $1, current_date, $3, array_fill($2::bigint, ARRAY[5]),"
-        " array_fill(0::bigint, ARRAY[5]), array_fill(0::bigint, ARRAY[5]), array_fill(current_date, ARRAY[5])",
+        "INSERT INTO reputation_seasoned SELECT $1, current_date, $3::bigint, array_fill($2::bigint, ARRAY[5]),"
+        " array_fill(0::bigint, ARRAY[5]), array_fill(0::bigint, ARRAY[5]), array_fill(current_date, ARRAY[5]),"
+        " $3::bigint * 1000000",
         agent_id,
         units * 1_000_000,
         events,
@@ -152,8 +153,9 @@ async def test_explanation_says_what_an_agent_has_and_what_it_lacks(
     assert (explained["level"], explained["commission_bps"], explained["priority"]) == ("new", 800, 4)
     assert explained["exposure"] == [{"currency": "CREDIT", "limit": "25.00", "unsettled": "0.00", "left": "25.00"}]
     assert explained["reasons"] == [
-        "The agent's score is at least 2.11 from 0 events, and 'new' takes 0.00 from 0: it is reached.",
-        "The agent's score is at least 2.11 from 0 events, and 'trusted' takes 8.00 from 10: it is not reached.",
+        "The agent's score is at least 2.11 from 0 units of evidence, and 'new' takes 0.00 from 0: it is reached.",
+        "The agent's score is at least 2.11 from 0 units of evidence, and 'trusted' takes 8.00 from 10: it is not"
+        " reached.",
     ]
 
 

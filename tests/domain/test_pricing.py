@@ -90,7 +90,7 @@ def test_client_earns_by_the_better_of_its_own_and_its_agents_score():
         Reputation().judge(replace(FACTS, client=one, buyer=other)) for one, other in ((weak, strong), (strong, weak))
     ]
     assert [verdict.bps for verdict in both] == [8_000, 8_000]
-    assert both[0].why == "The buying agent's score is at least 9.0 from 50 events"
+    assert both[0].why == "The buying agent's score is at least 9.0 from 50 units of evidence"
     assert Reputation().judge(replace(FACTS, client=strong, buyer=strong, is_related=True)).bps is None
 
 

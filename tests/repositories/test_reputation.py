@@ -180,7 +180,8 @@ class Model:
         }
         means = overall_e6({each: stars(row).mean_e6 for each, row in rows.items()})
         ranks = overall_e6({each: rank_e6(row) for each, row in rows.items()})
-        return Seasoned(means, ranks, sum(bool(counted) for _, _, counted in come))
+        heaviest = (max((good + bad for _, good, bad in counted), default=0) for _, _, counted in come)
+        return Seasoned(means, ranks, sum(min(ONE_E6, each) for each in heaviest) // ONE_E6)
 
 
 async def rows_of(pool: Any, agent_id: str) -> dict[Dimension, tuple[int, ...]]:
@@ -414,6 +415,26 @@ async def test_sixteen_writers_at_once_leave_what_one_after_the_other_leaves(boo
     assert (await rows_of(books, agent_id)) == {each: shown(row) for each, row in model.rows.items()}
     count = await books.fetchval("SELECT evidence_count FROM reputation_agents WHERE agent_id = $1", agent_id)
     assert count == len(facts)
+
+
+async def test_many_events_that_weigh_nothing_are_little_evidence(books):
+    small, typical = await new_agent(books), await new_agent(books)
+    async with books.acquire() as connection:
+        for number in range(40):
+            client = ("org_a", "org_b")[number % 2]
+            await take(connection, about(small, client, value_minor=20, commission_minor=1), [fact(), fact()])
+        for client in ("org_a", "org_b"):
+            says = (Says(Dimension.TASK_SUCCESS, 10_000, 10_000), Says(Dimension.RELIABILITY, 10_000, 10_000))
+            await take(connection, about(typical, client), [fact(says=says)])
+        found = {agent: await seasoned(connection, agent, DAY + timedelta(days=5)) for agent in (small, typical)}
+        bands = dict(
+            await connection.fetch(
+                "SELECT agent_id, band FROM reputation_agents WHERE agent_id = ANY ($1)", [small, typical]
+            )
+        )
+        shown = await connection.fetchval("SELECT evidence_count FROM reputation_agents WHERE agent_id = $1", small)
+    assert (found[small].evidence_count, found[typical].evidence_count) == (0, 2)
+    assert (shown, bands[small], bands[typical]) == (80, 0, 0)
 
 
 @pytest.mark.parametrize(

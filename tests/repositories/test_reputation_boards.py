@@ -39,14 +39,15 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS made (id, org, vi
 """
 RANKS = """
 INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6, night_on, night_stars_e6,
-    evidence_count, latest_on)
-SELECT id, '2025-01-01', '{}', rank, rank, '2026-03-02', 400000, evidence, latest
+    evidence_count, evidence_e6, latest_on)
+SELECT id, '2025-01-01', '{}', rank, rank, '2026-03-02', 400000, evidence, evidence * 1000000, latest
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::date[]) AS made (id, rank, evidence, latest)
 """
 SCORES = """
 INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6, through,
-    stars_e6, rank_e6, evidence_count, latest_on)
-SELECT agent_id, d, 0, 0, latest_on, 0, 0, 500000, '2026-03-02', stars_e6, rank_e6, evidence_count, latest_on
+    stars_e6, rank_e6, evidence_count, evidence_e6, latest_on)
+SELECT agent_id, d, 0, 0, latest_on, 0, 0, 500000, '2026-03-02', stars_e6, rank_e6, evidence_count, evidence_e6,
+    latest_on
 FROM reputation_agents, unnest($2::text[]) d WHERE agent_id = ANY ($1)
 """
 HISTORY = """
@@ -185,16 +186,18 @@ async def test_leaderboard_is_the_top_of_all_who_may_be_on_it(
 
 async def test_bands_are_those_of_the_rules(market: Grown) -> None:
     for table, day in (("reputation_agents", "night_on"), ("reputation_scores", "through")):
-        rows = await market[0].owner.fetch(f"SELECT evidence_count, {day} - latest_on AS age, band FROM {table}")
-        assert all(row["band"] == boards.band(row["evidence_count"], row["age"]) for row in rows)
+        rows = await market[0].owner.fetch(f"SELECT evidence_e6, {day} - latest_on AS age, band FROM {table}")
+        assert all(row["band"] == boards.band(row["evidence_e6"], row["age"]) for row in rows)
     band = boards.BAND_SQL.format(day="day")
     at_edges = f"""
-        SELECT evidence_count, day - latest_on AS age, {band} AS band FROM (
-            SELECT count AS evidence_count, current_date AS latest_on, current_date + age AS day
-            FROM unnest(ARRAY[0, 1, 4, 5, 19, 20, 99, 100]::bigint[]) count, unnest(ARRAY[0, 7, 8, 30, 31, 90, 91]) age
+        SELECT evidence_e6, day - latest_on AS age, {band} AS band FROM (
+            SELECT units * 1000000 - less AS evidence_e6, current_date AS latest_on, current_date + age AS day
+            FROM unnest(ARRAY[0, 1, 5, 20, 100]::bigint[]) units, unnest(ARRAY[0, 1]) less,
+                unnest(ARRAY[0, 7, 8, 30, 31, 90, 91]) age
+            WHERE units >= less
         ) row"""
     rows = await market[0].owner.fetch(at_edges)
-    assert [row["band"] for row in rows] == [boards.band(row["evidence_count"], row["age"]) for row in rows]
+    assert [row["band"] for row in rows] == [boards.band(row["evidence_e6"], row["age"]) for row in rows]
 
 
 async def test_place_among_peers_is_that_of_the_night(market: Grown) -> None:

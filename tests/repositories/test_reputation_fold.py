@@ -51,7 +51,7 @@ READ = {
     "scores": """
         SELECT agent_id || dimension AS key, reputation_faded(good_e6, through - since) AS good,
             reputation_faded(bad_e6, through - since) AS bad, held_e6, earned_e6, prior_e6, through, stars_e6, rank_e6,
-            evidence_count
+            evidence_count, evidence_e6
         FROM reputation_scores WHERE $1::date IS NOT NULL
     """,
     "given": """
@@ -59,7 +59,7 @@ READ = {
         FROM reputation_given
     """,
     "agents": """
-        SELECT agent_id AS key, stars_e6, rank_e6, evidence_count, ended, succeeded, latest_on
+        SELECT agent_id AS key, stars_e6, rank_e6, evidence_count, evidence_e6, ended, succeeded, latest_on
         FROM reputation_agents WHERE $1::date IS NOT NULL
     """,
     "clients": """

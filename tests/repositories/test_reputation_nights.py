@@ -285,6 +285,8 @@ async def test_night_counts_what_has_come_to_count_for_terms_so_that_no_reader_a
 
     rows, score = await read()
     assert rows >= len(facts)
+    # All of one counterparty is three units at most.
+    assert score[1] == 2
     await world.night()
     assert await read() == (0, score)
 

@@ -131,8 +131,7 @@ def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
         )
     for whose, standing in (("agent", facts.seller), ("client", facts.client), ("buying agent", facts.buyer)):
         if standing is not None:
-            unit_of = "units of evidence" if whose == "client" else "events"
-            score = f"{points(standing.overall_e4)} from {standing.evidence_count} {unit_of}"
+            score = f"{points(standing.overall_e4)} from {standing.evidence_count} units of evidence"
             said.append(f"The {whose}'s score is at least {score}.")
     if facts.is_related:
         said.append(

@@ -185,7 +185,7 @@ async def get_leaderboard(
     ] = None,
     period: Annotated[Period, Query(description="Only agents whose latest evidence came in this period.")] = Period.ALL,
     minimum_evidence: Annotated[
-        MinimumEvidence, Query(description="The least number of events that counted.")
+        MinimumEvidence, Query(description="The least evidence: events that counted, each by its weight. 1 is any.")
     ] = MinimumEvidence.ONE,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
 ) -> Response:

@@ -125,7 +125,7 @@ class LeaderView(ResponseModel):
 
 
 class MinimumEvidence(IntEnum):
-    """The least number of events that must have counted."""
+    """The least evidence: events that counted, each by its weight and one at most; 1 is any."""
 
     ONE, FIVE, TWENTY, HUNDRED = MINIMUMS
 

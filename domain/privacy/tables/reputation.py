@@ -20,9 +20,9 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "agent_id board",
             TECHNICAL: (
-                "started_on evidence_count ended succeeded response_count response_total_ms response_buckets stars_e6 "
-                "rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6 latest_on category band "
-                "stale_at"
+                "started_on evidence_count evidence_e6 ended succeeded response_count response_total_ms "
+                "response_buckets stars_e6 rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6 latest_on "
+                "category band stale_at"
             ),
         },
     ),
@@ -116,13 +116,13 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "agent_id board",
             TECHNICAL: (
                 "dimension good_e6 bad_e6 since held_e6 earned_e6 prior_e6 through stars_e6 rank_e6 evidence_count "
-                "latest_on category band"
+                "evidence_e6 latest_on category band"
             ),
         },
     ),
     "reputation_seasoned": Place(
         "what is known of an agent that no payer can take back",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "agent_id", TECHNICAL: "through evidence_count good_e6 bad_e6 held_e6 since"},
+        {IDENTIFIER: "agent_id", TECHNICAL: "through evidence_count evidence_e6 good_e6 bad_e6 held_e6 since"},
     ),
 }
