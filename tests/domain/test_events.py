@@ -45,7 +45,7 @@ def test_every_state_has_a_type() -> None:
     assert shown_states("purchase") == states_of(MarketplacePurchase)
 
 
-def shown_states(noun: str) -> set[str]:
+def shown_states(noun: str) -> set[object]:
     """Return the states that the examples of a noun's events are in."""
     examples = [each.example for name, each in CATALOGUE.items() if name.startswith(f"{noun}.")]
     return {example["status"] for example in examples if "status" in example}
