@@ -274,6 +274,7 @@ _BILLED: Mapping[str, Status] = {
     BilledStatus.PREPAID: _good("Prepaid", "Credits paid for it."),
     BilledStatus.UNBILLED: _busy("To be billed", "It is on the next invoice."),
     BilledStatus.BILLED: _good("Billed", "It is on an invoice."),
+    BilledStatus.VOID: _idle("Void", "It is not billed."),
 }
 
 _DELIVERY: Mapping[str, Status] = {

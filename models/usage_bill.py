@@ -2,8 +2,10 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, text
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -81,3 +83,16 @@ class UsageBillSum(Base):
     charged: Mapped[Decimal] = mapped_column(Numeric, server_default=text("0"))
     pico: Mapped[Decimal] = mapped_column(PICO)
     line: Mapped[int | None]
+
+
+class UsageVoid(Base):
+    """That an event was taken off its open bill again by an operator. Written by the platform's role; never changes.
+
+    The audit trail says who and why.
+    """
+
+    __tablename__ = "usage_voids"
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    event: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), primary_key=True)
+    voided_at: Mapped[datetime]

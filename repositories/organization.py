@@ -193,10 +193,11 @@ _UNDER_WAY = text(f"""
         (SELECT 'invoice_item', id FROM invoice_items WHERE org_id = :org AND invoice_id IS NULL AND removed_at IS NULL
          ORDER BY id LIMIT {LISTED})
         UNION ALL
-        -- One that has no sums was opened by events that were known: nothing is billed by it.
+        -- One that has no sums was opened by events that were known, or all of them are void: nothing is billed by it.
         (SELECT DISTINCT 'unbilled_usage', to_char(b.month, 'YYYY-MM') FROM usage_bills b
          WHERE b.org_id = :org AND b.billed_at IS NULL AND EXISTS (
-             SELECT FROM usage_bill_sums s WHERE (s.org_id, s.month, s.number) = (b.org_id, b.month, b.number)
+             SELECT FROM usage_bill_sums s
+             WHERE (s.org_id, s.month, s.number) = (b.org_id, b.month, b.number) AND s.events > 0
          ) ORDER BY 2 LIMIT {LISTED})
         UNION ALL
         -- A use of an agent whose seller is closed is never charged.

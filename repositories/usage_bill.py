@@ -14,6 +14,7 @@ from domain.usage.arrears import BilledStatus, OpenBill, Source
 from ledger.invariants import Invariant
 from models.usage import UsageEventRow
 from models.usage_bill import UsageBill
+from repositories import usage_void
 
 # Locked for sharing, so that events are added side by side, and a run that seals it waits for them. One that was sealed
 # meanwhile is not found. Always by month, as `_SEAL` locks them.
@@ -62,6 +63,7 @@ class BilledAs:
 
 
 _PREPAID = BilledAs(status=BilledStatus.PREPAID)
+_VOID = BilledAs(status=BilledStatus.VOID)
 
 
 async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEventRow]) -> list[BilledAs]:
@@ -71,8 +73,13 @@ async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEv
         return [_PREPAID] * len(events)
     query = select(UsageBill).where(UsageBill.org_id == org_id, tuple_(UsageBill.month, UsageBill.number).in_(places))
     found = {(row.month, row.number): _became(row) for row in await session.scalars(query)}
+    voids = await usage_void.of_events(session, org_id, [event.id for event in events])
     return [
-        _PREPAID if event.bill is None or event.bill_month is None else found[event.bill_month, event.bill]
+        _PREPAID
+        if event.bill is None or event.bill_month is None
+        else _VOID
+        if event.id in voids
+        else found[event.bill_month, event.bill]
         for event in events
     ]
 
@@ -280,12 +287,15 @@ INVARIANTS = (
             -- What a charged meter with a price counts is billed by it; whether it was charged then, events do not say.
             SELECT org_id, bill_month AS month, bill AS number, count(*) AS events,
                 sum(cost_pico) FILTER (WHERE meters = '{}') AS least, sum(cost_pico) AS most
-            FROM public.usage_events WHERE bill IS NOT NULL GROUP BY 1, 2, 3
+            FROM public.usage_events e WHERE bill IS NOT NULL AND NOT EXISTS (
+                SELECT FROM public.usage_voids v WHERE v.org_id = e.org_id AND v.event = e.id
+            ) GROUP BY 1, 2, 3
         ) counted USING (org_id, month, number)
         WHERE coalesce(kept, 0) NOT BETWEEN coalesce(least, 0) AND coalesce(most, 0)
             OR coalesce(parts, 0) < coalesce(events, 0)
         """,
     ),
+    usage_void.INVARIANT,
     Invariant(
         name="each line of usage on an invoice equals the sums that it bills",
         table="public.usage_bills",

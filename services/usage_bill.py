@@ -1,17 +1,25 @@
-"""Puts usage events in arrears on the bills of their months, and refuses those that exceed an invoice's maximum."""
+"""Puts usage events in arrears on the bills of their months; an operator can void one until its bill is sealed.
+
+Events that exceed the maximum of an invoice are refused.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Actor
 from domain.billing_run.period import month_at
+from domain.ids import uuid_id
 from domain.metering.charges import parse_charge
 from domain.usage.arrears import Billed, OpenBill, Source, Unbilled
+from domain.usage.charge import NotVoidable
 from domain.usage.event import InvalidEvent
-from repositories import meter, usage, usage_bill
+from repositories import audit, meter, usage, usage_bill, usage_void
+from repositories.usage_void import OnBill
 from runtime.database import driver_connection
 from services.usage_judge import Context, Judged
 
@@ -113,6 +121,49 @@ async def _unbilled(
         unbilled = unbilled.with_event(each.month, [part])
     unbilled.counted |= await usage_bill.counted(connection, org_id, places)
     return unbilled
+
+
+async def voidable(session: AsyncSession, org_id: str, event: UUID) -> OnBill | None:
+    """Return the bill of an event that can be voided, or is void; None where the event is on no bill. Raises as `void`.
+
+    An open bill is not sealed until the transaction ends.
+    """
+    found = await usage_void.on_bill(session, org_id, event)
+    if found is not None and not found.is_void:
+        connection = await driver_connection(session)
+        if not await usage_void.keep_open(connection, org_id, found):
+            raise NotVoidable(
+                "The event is on a bill that is sealed, and an invoice has it or will. Issue a credit note for the "
+                "invoice instead."
+            )
+    return found
+
+
+async def void(session: AsyncSession, actor: Actor, org_id: str, event: UUID, *, reason: str, at: datetime) -> None:
+    """Take an event off its open bill for good; voiding it again changes nothing.
+
+    The event stays in the log and in what usage adds up to by day.
+
+    Args:
+        session: of the platform.
+        actor: the operator.
+        org_id: whose event it is.
+        event: which one; it is on a bill.
+        reason: why, for the audit trail.
+        at: when.
+
+    Raises:
+        NotVoidable: the bill is sealed, or does not hold what the event costs.
+    """
+    found = await voidable(session, org_id, event)
+    assert found is not None
+    connection = await driver_connection(session)
+    if found.is_void or not await usage_void.write(connection, org_id, event, at):
+        return
+    if not await usage_void.take_off(connection, org_id, event, found):
+        raise NotVoidable("The bill does not hold what the event costs. Issue a credit note for its invoice instead.")
+    details = {"reason": reason, "event": str(event), "month": found.month.isoformat(), "bill": found.number}
+    await audit.record(session, actor, usage_void.VOIDED, uuid_id("uev", event), details, org_id)
 
 
 def _billed(parts: Sequence[Billed], bill: OpenBill) -> Mapping[str, object]:

@@ -24,11 +24,16 @@ class OtherCurrency(Invalid):
 
 
 class BilledStatus(StrEnum):
-    """`prepaid`: credits paid for it, and an invoice shows it at zero; `unbilled`: not yet billed; `billed`: billed."""
+    """How an event is paid for.
+
+    `prepaid`: credits paid for it, and an invoice shows it at zero. `unbilled`: on a bill that is not collected yet.
+    `billed`: its bill was collected. `void`: an operator took it off its bill.
+    """
 
     PREPAID = "prepaid"
     UNBILLED = "unbilled"
     BILLED = "billed"
+    VOID = "void"
 
 
 class Source(StrEnum):

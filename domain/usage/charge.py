@@ -37,7 +37,7 @@ VOIDABLE = frozenset({Waits.AMOUNT, Waits.EVENT, Waits.BOOKS})
 
 
 class NotVoidable(Conflict):
-    """The charge does not wait for an operator, or is for the use of an agent that can still be charged."""
+    """The charge does not wait for an operator, is for an agent's use that can be charged, or is on a sealed bill."""
 
     code = "usage.not_voidable"
 

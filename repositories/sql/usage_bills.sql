@@ -13,3 +13,17 @@ GRANT UPDATE (events, quantity, pico, line) ON usage_bill_sums TO bursar_platfor
 DROP TRIGGER IF EXISTS refuse_change ON usage_bills;
 CREATE TRIGGER refuse_change BEFORE UPDATE ON usage_bills
     FOR EACH ROW WHEN (OLD.billed_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'usage_bill_sums'::regclass AND attname = 'charged') THEN
+        GRANT UPDATE (charged) ON usage_bill_sums TO bursar_platform;
+    END IF;
+    IF to_regclass('usage_voids') IS NOT NULL THEN
+        PERFORM pg_temp.row_security('usage_voids');
+        PERFORM pg_temp.tenant_reads_own('usage_voids');
+        PERFORM pg_temp.append_only('usage_voids');
+        GRANT SELECT, INSERT ON usage_voids TO bursar_platform;
+    END IF;
+END
+$$;

@@ -19,6 +19,7 @@ from api.tenancy import known_organization
 from api.v1.usage.periods import StartDate, period
 from api.v1.usage.schemas import (
     EVENTS_BODY,
+    VOID,
     ChargeVoid,
     EstimateRequest,
     EstimateView,
@@ -40,7 +41,7 @@ from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, 
 from repositories import agent as agents
 from repositories import audit
 from runtime import reach
-from services import usage, usage_charge
+from services import usage, usage_bill, usage_charge
 from services.rating import Rates, Use, rate_uses
 from services.usage import Status
 from services.usage_judge import Delivery
@@ -194,25 +195,30 @@ async def void_usage_charge(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Void the charge of a usage event that waits for `amount`, `event` or `books`: it is never charged.
+    """Void a usage event that waits to be charged, or is in arrears on a bill that is not sealed: it is never charged.
 
-    The event stays in the log. Voiding the charge again changes nothing, and nothing undoes it. It can take two
-    operators.
+    An event that is charged to credits must wait for `amount`, `event` or `books`. The event stays in the log. Voiding
+    it again changes nothing, and nothing undoes it. It can take two operators.
     """
+    org_id = body.organization_id
 
     async def act() -> EventChargeView:
         if not is_id(event_id, "uev"):
             raise NotFound("There is no such event.")
         event = uuid_of(event_id)
         async with deps.database.platform() as session:
-            seen = await usage_charge.voidable(session, body.organization_id, event)
-            if seen.voided_at is not None:
+            on_bill = await usage_bill.voidable(session, org_id, event)
+            seen = None if on_bill else await usage_charge.voidable(session, org_id, event)
+            if on_bill and on_bill.is_void:
+                return VOID
+            if seen and seen.voided_at is not None:
                 return EventChargeView.of(seen)
         await override_by_two(deps, actor, command, ApprovalAction.USAGE_VOID, event_id, body.model_dump(mode="json"))
         async with deps.database.platform() as session:
-            row = await usage_charge.void(
-                session, actor, body.organization_id, event, reason=body.reason, at=datetime.now(UTC)
-            )
-            return EventChargeView.of(row)
+            why, now = body.reason, datetime.now(UTC)
+            if on_bill:
+                await usage_bill.void(session, actor, org_id, event, reason=why, at=now)
+                return VOID
+            return EventChargeView.of(await usage_charge.void(session, actor, org_id, event, reason=why, at=now))
 
     return await command.run(act)

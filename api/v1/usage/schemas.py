@@ -219,6 +219,10 @@ class EventChargeView(ResponseModel):
         )
 
 
+#: The charge of an event that was taken off its bill: nothing was charged to credits, and nothing is.
+VOID = EventChargeView(status="void", waits_for=None, amount=None, spend_id=None, charged_at=None)
+
+
 def _charge_status(row: UsageChargeRow) -> Literal["due", "waiting", "charged", "void"]:
     if row.voided_at is not None:
         return "void"
@@ -259,7 +263,8 @@ class UsageEventView(ResponseModel):
     )
     billed_status: BilledStatus = Field(
         description=(
-            "prepaid: credits paid for it, so it is never billed. unbilled: it will be billed. billed: it was billed."
+            "prepaid: credits paid for it, so it is never billed. unbilled: it will be billed. billed: it was billed. "
+            "void: an operator took it off its bill, so it is never billed."
         )
     )
     invoice_id: str | None = Field(description="The invoice that bills it; null also if its bill came to nothing.")

@@ -115,6 +115,11 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "org_id number source ref", FINANCIAL: "quantity charged pico", TECHNICAL: "month events line"},
     ),
+    "usage_voids": Place(
+        "which usage was taken off its bill",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id event", TECHNICAL: "voided_at"},
+    ),
     "usage_digests": Place(
         "that an event counts once, for good",
         WITH_THE_BOOKS,

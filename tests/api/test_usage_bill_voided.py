@@ -1,0 +1,155 @@
+"""Usage events in arrears that should not be billed: an operator voids them before their bill is sealed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from domain.ids import uuid_of
+from repositories import usage, usage_bill
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.metering import event, import_prices, send, statuses
+from tests.api.test_approvals import two
+from tests.api.test_billing_terms import agree
+from tests.api.test_usage_charges import charged_meter, kind
+from tests.conftest import DatabaseUrls
+from tests.support.proving import prove
+
+__all__ = ["two"]
+pytestmark = pytest.mark.db
+
+WHY = "The reporter counted in bytes."
+MODEL = "void-model"
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls, database: Database) -> AsyncIterator[None]:
+    await import_prices(database, MODEL, datetime(2025, 1, 1, tzinfo=UTC), input_tokens="0.001")
+    yield
+    await prove(database_urls, usage.INVARIANTS, usage_bill.INVARIANTS)
+
+
+@pytest.fixture
+async def debtor(new_tenant: Any, operator: Caller) -> Tenant:
+    tenant: Tenant = await new_tenant("owner")
+    await agree(operator, tenant)
+    return tenant
+
+
+def call(tokens: int, **changes: Any) -> dict[str, Any]:
+    return event(data={"model": MODEL, "provider": "openai", "usage": {"input_tokens": tokens}}, **changes)
+
+
+async def sent(tenant: Tenant, one: dict[str, Any]) -> str:
+    [told] = (await send(tenant.owner, one))["events"]
+    assert told["status"] == "accepted", told
+    return str(told["id"])
+
+
+async def void(caller: Caller, tenant: Tenant, event_id: str, **changes: Any) -> Any:
+    body = {"organization_id": tenant.org_id, "reason": WHY, **changes}
+    return await caller.post(f"/usage/charges/{event_id}/void", body, key=new_key())
+
+
+async def upcoming(tenant: Tenant) -> str:
+    net: str = good(await tenant.owner.get("/billing/invoices/upcoming"))["net"]
+    return net
+
+
+async def billed(tenant: Tenant) -> dict[str, str]:
+    log = good(await tenant.owner.get("/usage/logs", params={"limit": 200}))["data"]
+    return {one["id"]: one["billed_status"] for one in log}
+
+
+async def test_one_event_that_fills_the_bill_is_voided_and_the_next_ones_are_accepted(
+    debtor: Tenant, operator: Caller
+) -> None:
+    type_ = kind()
+    price = {"model": "per_unit", "unit_price": "9000", "free_units": "2"}
+    await charged_meter(debtor.owner, operator, type_, price=price)
+    kept = await sent(debtor, event(type=type_, data={"n": 3}))
+    forged = await sent(debtor, event(type=type_, data={"n": 10**9}))
+    assert statuses(await send(debtor.owner, event(type=type_, data={"n": 10**9}))) == ["usage.invalid_event"]
+    shown = good(await void(operator, debtor, forged))
+    assert (shown["status"], shown["waits_for"], shown["amount"], shown["spend_id"]) == ("void", None, None, None)
+    # Again it changes nothing, whatever the reason.
+    assert good(await void(operator, debtor, forged, reason="Another.")) == shown
+    later = await sent(debtor, event(type=type_, data={"n": 1}))
+    # By hand: 4 less 2 free, at 9,000.
+    assert await upcoming(debtor) == "18000.00"
+    assert await billed(debtor) == {kept: "unbilled", forged: "void", later: "unbilled"}
+    [entry] = good(await debtor.owner.get("/audit", params={"action": "usage.void_event"}))["data"]
+    assert (entry["target"], entry["details"]["reason"]) == (forged, WHY)
+
+
+async def test_voided_call_leaves_the_sum_of_its_model(debtor: Tenant, operator: Caller) -> None:
+    forged, _ = [await sent(debtor, call(tokens)) for tokens in (5_000_000, 2_000)]
+    assert await upcoming(debtor) == "5002.00"
+    good(await void(operator, debtor, forged))
+    assert await upcoming(debtor) == "2.00"
+
+
+async def test_organization_whose_usage_is_all_void_can_be_closed(debtor: Tenant, operator: Caller) -> None:
+    good(await void(operator, debtor, await sent(debtor, call(1_000))))
+    assert await upcoming(debtor) == "0.00"
+    good(await operator.post(f"/organizations/{debtor.org_id}/close", {"reason": "left"}))
+
+
+async def test_racing_voids_take_an_event_from_its_bill_once(debtor: Tenant, operator: Caller) -> None:
+    forged, _ = [await sent(debtor, call(tokens)) for tokens in (5_000, 2_000)]
+    answers = await asyncio.gather(*(void(operator, debtor, forged) for _ in range(5)))
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert await upcoming(debtor) == "2.00"
+    assert len(good(await debtor.owner.get("/audit", params={"action": "usage.void_event"}))["data"]) == 1
+
+
+async def test_event_of_a_sealed_bill_is_not_voided(debtor: Tenant, operator: Caller, database: Database) -> None:
+    told = await sent(debtor, call(1_000))
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        await usage_bill.seal(connection, [debtor.org_id], date(2999, 1, 1), datetime.now(UTC))
+    problem = refused(await void(operator, debtor, told), 409, "usage.not_voidable")
+    assert "credit note" in problem["detail"]
+    assert await billed(debtor) == {told: "unbilled"}
+
+
+async def test_only_operators_void_and_only_what_is_there(debtor: Tenant, stranger: Tenant, operator: Caller) -> None:
+    told = await sent(debtor, call(1_000))
+    refused(await void(debtor.owner, debtor, told), 403, "auth.forbidden")
+    refused(await void(operator, stranger, told), 404, "not_found")
+    # It costs nothing, so it is on no bill.
+    refused(await void(operator, debtor, await sent(debtor, event(type=kind(), data={}))), 404, "not_found")
+    late = datetime.now(UTC) - timedelta(days=20)
+    good(await void(operator, debtor, await sent(debtor, call(1_000, time=late.isoformat()))))
+    assert await upcoming(debtor) == "1.00"
+
+
+async def test_void_takes_two_operators_where_they_are_asked_for(
+    debtor: Tenant, operator: Caller, two: tuple[Caller, Caller]
+) -> None:
+    asking, other = two
+    told = await sent(debtor, call(1_000))
+    needed = refused(await void(asking, debtor, told), 403, "approval.required")
+    good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    assert good(await void(asking, debtor, told))["status"] == "void"
+
+
+async def test_verify_finds_a_void_event_that_nobody_has_voided(
+    debtor: Tenant, operator: Caller, database_urls: DatabaseUrls
+) -> None:
+    [proof] = [each for each in usage_bill.INVARIANTS if "void" in each.name]
+    told = await sent(debtor, call(1_000))
+    owner = await asyncpg.connect(database_urls.owner)
+    change = owner.transaction()
+    await change.start()
+    await owner.execute(
+        "INSERT INTO usage_voids (org_id, event, voided_at) VALUES ($1, $2, now())", debtor.org_id, uuid_of(told)
+    )
+    [found] = [row[0] for row in await owner.fetch(proof.violations)]
+    assert "nobody" in found
+    await change.rollback()
+    await owner.close()
