@@ -16,7 +16,7 @@ from domain.invoice.series import DocumentType, entity_of, number_text, series_o
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState, changed
 from domain.money import format_amount
 from models.invoice import CreditNoteRow, InvoiceRow
-from repositories import audit, command, credit_lot, credit_note, invoice, invoice_line
+from repositories import audit, command, credit_lot, credit_note, debt, invoice, invoice_line
 from repositories import subscription as subscriptions
 from runtime.identity import new_id
 from services import approval, subscription_refund
@@ -112,12 +112,15 @@ async def issue(
     command_id: str,
     now: datetime,
     by_hand: ByHand | None = None,
+    restores: bool = True,
 ) -> CreditNoteRow:
     """Credit a part of an invoice, or all that is left of it, or return the note that the command issued.
 
     The amount includes tax. It is allocated over the invoice's revenue streams and taxes in proportion to what is left
     of each, so notes for the whole add up to the invoice. If nothing is due afterwards, the invoice is paid. For a
     subscription's invoice the credits of its period are taken back first, and used ones reduce what can be credited.
+    Once it is paid, credits that lost disputes had taken return as far as their price was paid, unless it is refunded
+    (`restores`).
 
     `by_hand` holds the setting above which two operators have to approve the note; None for no limit. See `for_two`.
 
@@ -129,8 +132,11 @@ async def issue(
         ExceedsRemainder: the amount is more than is left; `remaining` says how much is left.
         IdempotencyConflict: the command issued another one.
     """
+    org_id = (await invoice.get(session, invoice_id)).org_id
     if by_hand is not None:
-        await credit_lot.lock_grants(session, (await invoice.get(session, invoice_id)).org_id)
+        await credit_lot.lock_grants(session, org_id)
+    if restores:
+        await debt.lock(session, org_id)
     row = await invoice.get(session, invoice_id, locked=True)
     await command.lock_command(session, command_id)
     done = await command.made_by(session, CreditNoteRow, command_id)
@@ -185,6 +191,8 @@ async def issue(
     if not invoice.balance_of(row).unpaid_minor:
         row.status, row.paused_for = InvoiceStatus.PAID.value, None
     await session.flush()
+    if restores and bill is not None and bill.returned_minor and row.status == InvoiceStatus.PAID.value:
+        await subscription_refund.restore(session, bill, cause=f"credit_note:{command_id}", now=now)
     tax = sum(part.amount_minor for part in parts if part.account.startswith("tax/"))
     series = series_of(DocumentType.CREDIT_NOTE, entity_of(row.series))
     details = {"amount": format_amount(note.amount_minor, row.currency), "currency": row.currency, "invoice": row.id}

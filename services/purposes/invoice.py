@@ -40,8 +40,10 @@ REFUND = "refund_requested"
 LOST = frozenset({"refund_taken_over", "dispute_lost", "reversed"})
 #: Other events of disputes.
 DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
+#: Events by which money comes in that may pay the rest of an invoice.
+PAYING = frozenset({"invoice_paid", "dispute_returned_in_part", "dispute_reinstated"})
 #: Events that change the credits of a subscription's bill.
-OF_CREDITS = DISPUTED | LOST | {REFUND}
+OF_CREDITS = DISPUTED | LOST | PAYING | {REFUND}
 
 
 @dataclass(slots=True)
@@ -104,15 +106,18 @@ class InvoiceShare:
             left = await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
             granted = await subscriptions.granted_credits(session, self.bill)
             await payment_loss.note_lost_credits(session, event, granted, left)
-        elif self.bill is not None and event.event in DISPUTED | LOST:
-            if event.event == "dispute_reinstated" and self._is_paid_again():
-                await subscription_refund.restore(session, self.bill, cause=cause, now=event.at)
-            disputed = event.payment.is_disputed
-            await subscription_refund.follow_dispute(
-                session, self.bill, is_disputed=disputed, cause=cause, now=event.at
-            )
-            if not disputed and self.bill.left_out and self.now.status is InvoiceStatus.PAID:
-                await subscription_grant.grant_left_out(session, event.actor, self.bill, event.payment, event.at)
+        elif self.bill is not None and event.event != REFUND:
+            await self._follow(session, event, self.bill, cause)
+
+    async def _follow(self, session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill, cause: str) -> None:
+        """Hold or release a bill's credits, and give those that lost disputes took once it is paid whole again."""
+        if event.event in PAYING and bill.returned_minor and self._is_paid_again():
+            await subscription_refund.restore(session, bill, cause=cause, now=event.at)
+        disputed = event.payment.is_disputed
+        if event.event in DISPUTED | LOST:
+            await subscription_refund.follow_dispute(session, bill, is_disputed=disputed, cause=cause, now=event.at)
+        if not disputed and bill.left_out and self.now.status is InvoiceStatus.PAID:
+            await subscription_grant.grant_left_out(session, event.actor, bill, event.payment, event.at)
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:  # noqa: ARG002
         """Return nothing: the tax is on the invoice, not on its payment."""
@@ -150,6 +155,7 @@ class InvoiceShare:
                 reason=str(event.details["reason"] or "Refund"),
                 command_id=str(event.details["refund_id"]),
                 now=event.at,
+                restores=False,
             )
         except ExceedsRemainder as refusal:
             if self.bill is None:
@@ -227,8 +233,9 @@ class InvoiceBooks(Alone):
         return event.event in OF_CREDITS
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:
-        """Return the organization's debt in credits, if the event can grant a subscription what a dispute left out."""
-        return [accounts.org_debt(event.payment.terms.org_id, CREDIT)] if event.event in DISPUTED | LOST else []
+        """Return the organization's debt in credits, if the event can give credits that a dispute took or left out."""
+        of_credits = event.event in OF_CREDITS - {REFUND}
+        return [accounts.org_debt(event.payment.terms.org_id, CREDIT)] if of_credits else []
 
     def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
         """Return what the organization has been invoiced."""

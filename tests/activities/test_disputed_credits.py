@@ -372,3 +372,56 @@ async def test_bill_that_another_payment_has_paid_meanwhile_keeps_its_credits_wh
     other.there.close_dispute(other.there.dispute(), won=False)
     await other.look()
     assert await credits(one) == (0, 0)
+
+
+async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> None:
+    """Have the organization pay what is due of the bill's invoice by another payment."""
+    purpose = replace(made.terms.purpose, goods_minor=minor)
+    other = await Written(
+        one.database, one.org_id, amount_minor=minor, currency=made.terms.currency, purpose=purpose
+    ).begin()
+    other.there.pay(fee=0)
+    await other.look()
+    assert other.payment is not None
+    await other._write(invoice_paid(other.payment, at=NOW))
+
+
+@pytest.mark.parametrize("returned", [0, 1_450])
+async def test_lost_credits_come_back_once_the_rest_of_the_bill_is_paid_otherwise(
+    database: Database, returned: int
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    if returned:
+        made.there.return_part(ref)
+        await made.look()
+    # A part of the bill is due.
+    assert await credits(one) == (0, 0)
+    await pay_rest(one, made, 2_900 - returned)
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
+
+
+async def test_lost_credits_come_back_as_far_as_the_bank_returned_their_price_once_the_rest_is_credited(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.dispute()
+    await made.look()
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    made.there.return_part(ref)
+    await made.look()
+    (bill,) = await one.rows(SubscriptionBill)
+    async with database.platform() as session:
+        await credit_note.issue(
+            session, KIM, bill.invoice_id, amount_minor=1_450, reason="The rest", command_id=new_id("cmd"), now=NOW
+        )
+    (row,) = await one.rows(SubscriptionBill)
+    # 250 credits cost the 14.50 that were kept, and 100 of them were used.
+    assert (await credits(one), row.granted_minor, row.credited_minor) == ((150, 0), 1_450, 1_450)
