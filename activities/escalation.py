@@ -15,7 +15,7 @@ from contracts.escalation import (
     TookStep,
 )
 from domain.access import Role
-from domain.alert.escalation import Case, due_at
+from domain.alert.escalation import Case, at_once, due_at
 from domain.alert.life import AlertStatus, Severity
 from models.alert import Alert
 from repositories import alert as alerts
@@ -69,20 +69,32 @@ class EscalationActivities:
 
     @activity.defn(name="acknowledge_alert")
     async def acknowledge(self, message: AcknowledgeAlert) -> AcknowledgedAlert:
-        """Record that an operator acknowledges the alert.
+        """Record that an operator acknowledges the alert, after everybody was notified who is notified at once.
 
-        Effect: the alert is acknowledged, with an entry of the audit trail.
-        Idempotent by: the alert's time of acknowledgement.
+        Effect: notifications; the alert is acknowledged, with an entry of the audit trail.
+        Idempotent by: each step, which notifies a person once; the alert's time of acknowledgement.
         Fails with: nothing that is final.
         """
         declined = self._seals.declined(message.actor)
         if declined is not None:
             return AcknowledgedAlert(declined=declined)
         async with self._database.platform() as session:
+            called = await self._call_at_once(session, message.alert_id)
             row, changed = await alerts.acknowledge(session, message.alert_id, message.actor.principal)
             if changed:
                 await audit.record(session, message.actor, "alert.acknowledge", row.id, {"kind": row.kind}, row.org_id)
-        return AcknowledgedAlert()
+        return AcknowledgedAlert(called=called)
+
+    async def _call_at_once(self, session: AsyncSession, alert_id: str) -> tuple[str, ...]:
+        """Take the steps that no answer may prevent; returns their names."""
+        row = await alerts.find(session, alert_id, lock=True)
+        if row is None or row.status != AlertStatus.FIRING.value:
+            return ()
+        case = await _case_of(session, row)
+        steps = at_once(case.ladder, is_shared=case.shared and case.org_id is not None)
+        for step in steps:
+            await self._tell(session, row, (step.role,), step.name)
+        return tuple(step.name for step in steps)
 
 
 async def _case_of(session: AsyncSession, row: Alert) -> Case:

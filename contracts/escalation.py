@@ -56,9 +56,10 @@ class AcknowledgeAlert(Message):
 
 
 class AcknowledgedAlert(Message):
-    """The outcome."""
+    """The outcome; `called` names the steps that were taken before it, because they call people at once."""
 
     declined: Declined | None = None
+    called: tuple[str, ...] = ()
 
 
 class EscalationSignal(OperatorSignal):

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Role
-from domain.alert.escalation import Step
+from domain.alert.escalation import Step, at_once
 from domain.alert.life import AlertStatus
 from domain.errors import Conflict, DomainError, NotFound, other_request
 from domain.notification.channel import (
@@ -294,10 +294,10 @@ async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], ste
 
 
 async def tell_first(session: AsyncSession, alert_id: str, *, by_operator: bool, now: datetime) -> None:
-    """Notify the organization of an open alert before somebody answers it.
+    """Notify the people of an open alert before somebody answers it.
 
     An answer ends the escalation, and the person who answers may be the one whom the alert is about. So the people whom
-    the escalation notifies immediately are notified here first, if they were not yet.
+    the escalation notifies immediately, other operators included, are notified here first, if they were not yet.
 
     Args:
         session: of the platform.
@@ -308,12 +308,12 @@ async def tell_first(session: AsyncSession, alert_id: str, *, by_operator: bool,
     row = await alerts.find(session, alert_id, lock=True)
     if row is None or row.status == AlertStatus.RESOLVED.value:
         return
-    ladder = (await alert_rule.ladders(session, [row]))[row.id] if by_operator and row.shared and row.org_id else ()
-    at_once = [step for step in ladder if not step.is_ours and not step.after]
-    for step in at_once:
+    ladder = (await alert_rule.ladders(session, [row]))[row.id] if by_operator else ()
+    steps = at_once(ladder, is_shared=row.shared and row.org_id is not None)
+    for step in steps:
         await tell(session, row, (step.role,), step.name)
     if row.told_at is None:
-        await fan_out.tell_organization(session, row, {step.role for step in at_once}, now=now)
+        await fan_out.tell_organization(session, row, {step.role for step in steps}, now=now)
 
 
 async def _set(

@@ -120,6 +120,7 @@ class EscalationWorkflow:
             **local_activity("an operator acknowledges it"),
         )
         self._refused = None if done.declined is None else done.declined.detail
+        self._taken += [step for step in done.called if step not in self._taken]
 
     def _show(self) -> None:
         if self._case is not None:

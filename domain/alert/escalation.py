@@ -86,6 +86,14 @@ def due_at(case: Case, step: Step) -> datetime | None:
     return at if snoozed is None else max(at, snoozed)
 
 
+def at_once(ladder: Collection[Step], *, is_shared: bool) -> tuple[Step, ...]:
+    """Return the steps that call people at once, of the organization only where it may read the alert.
+
+    Nobody's answer takes these calls away: whoever answers first may be whom the alert is about.
+    """
+    return tuple(step for step in ladder if not step.after and (step.is_ours or is_shared))
+
+
 def agenda(case: Case, taken: Collection[str], now: datetime) -> Step | Wait | None:
     """Return whom to call now, or until when to wait; None if all were called, or somebody has answered.
 

@@ -1,13 +1,13 @@
 """A freeze of a spend control holds until it is lifted, also outside the control's term.
 
 Revision ID: 0174_freezes_hold
-Revises: 0171_charges_in_line
+Revises: 0173_evidence_by_weight
 """
 
 from migrations.scripts import run
 
 revision: str = "0174_freezes_hold"
-down_revision: str | None = "0171_charges_in_line"
+down_revision: str | None = "0173_evidence_by_weight"
 branch_labels: str | None = None
 depends_on: str | None = None
 

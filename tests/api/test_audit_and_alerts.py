@@ -457,6 +457,25 @@ async def test_owners_are_called_though_an_operator_answers_before_their_step(
     assert told == [f"{alert['id']}:{OWNERS[0].name}"]
 
 
+@pytest.mark.parametrize("command", ["acknowledge", "resolve", "snooze"])
+async def test_operators_are_called_though_one_of_them_answers_before_their_step(
+    command: str, operator: Caller, deps: Deps
+) -> None:
+    """An operator whom the alert is about keeps nothing from the others."""
+    subject = new_id("esc")
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(session, kind="escrow.start_refused", subject=subject, detail="Look.")
+    (alert,) = await found(operator, subject)
+    async with deps.database.platform() as session:
+        await fan_out.tell_alerts(session, {alert["id"]: {Role.OPERATOR}}, now=datetime.now(UTC))
+    body = {"until": ahead(days=29)} if command == "snooze" else {}
+    good(await operator.post(f"/alerts/{alert['id']}/{command}", body))
+    query = text("SELECT DISTINCT source FROM notifications WHERE subject = :subject AND channel = 'inbox'")
+    async with deps.database.platform() as session:
+        told = (await session.scalars(query, {"subject": subject})).all()
+    assert told == [f"{alert['id']}:operator:0"]
+
+
 async def test_snooze_ends_within_thirty_days(tenant: Tenant, stranger: Tenant, deps: Deps) -> None:
     (alert,) = await found(tenant.owner, await of_its_own(tenant, deps))
     path = f"/alerts/{alert['id']}/snooze"

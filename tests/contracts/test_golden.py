@@ -575,7 +575,9 @@ def escalation_messages(command: Mapping[str, object]) -> list[Message]:
         escalation.TakeStep(**alert, step="owner:0"),
         escalation.TookStep(called=True),
         escalation.AcknowledgeAlert(**alert, actor=command["actor"]),
-        escalation.AcknowledgedAlert(declined=messages.Declined(code="c", detail="d", extra={"field": "f"})),
+        escalation.AcknowledgedAlert(
+            declined=messages.Declined(code="c", detail="d", extra={"field": "f"}), called=("owner:0",)
+        ),
         escalation.EscalationSignal(operator="kim", command_id="ticket-1", acknowledge="alr_1"),
     ]
 

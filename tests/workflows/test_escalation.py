@@ -217,6 +217,27 @@ async def test_operator_acknowledges_by_a_signal_that_names_them(tower: Tower) -
     await replay_and_keep(await handle.fetch_history(), "escalation_acknowledged")
 
 
+@pytest.mark.parametrize(
+    ("kind", "called"), [("payment.dispute_opened", "owner:0"), ("escrow.start_refused", "operator:0")]
+)
+async def test_acknowledging_before_the_first_call_keeps_it_from_nobody(tower: Tower, kind: str, called: str) -> None:
+    alert = await tower.raised(kind)
+    run = escalation_run(
+        EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, org_id=alert.org_id)
+    )
+    with tower.env.with_time_skipping_disabled():
+        handle = await tower.client.start_workflow(
+            "escalation",
+            run.start,
+            id=run.workflow_id,
+            task_queue="bursar",
+            start_signal="acknowledge",
+            start_signal_args=[EscalationSignal(operator="kim", acknowledge=alert.id)],
+        )
+    assert await handle.result() == {"outcome": "acknowledged", "taken": [called]}
+    assert tower.steps(alert) == [called]
+
+
 async def test_signal_without_a_seal_answers_nothing_where_seals_are_asked_for(
     idle_server: WorkflowEnvironment, database_urls: Any
 ) -> None:
