@@ -192,14 +192,9 @@ class ReconciliationActivities:
             async with self._database.platform() as session:
                 if not await books.is_running(session, run.id):
                     break
-                for compared in page:
-                    report.add(compared)
-                    if compared.match_status in DISCREPANCIES:
-                        seen = await discrepancies.see(session, run.provider, compared, run_id=run.id, at=at)
-                        if seen is not None:
-                            await _tell(session, seen, compared)
-                matched = [compared.key for compared in page if compared.match_status is MatchStatus.MATCHED]
-                await _close(session, await discrepancies.settle(session, run.provider, matched, "matched", at=at))
+                await _record_page(session, run, page, at)
+            for compared in page:
+                report.add(compared)
         await self._close_older(run, at)
         async with self._database.platform() as session:
             accounts = await clearing.clearing(session, run.provider)
@@ -325,6 +320,16 @@ def _is_over(row: ReconciliationDiscrepancy, booked: list[BalanceTransaction]) -
     return (row.listed is not None or bool(booked)) and discrepancies.compared_of(
         row, booked
     ).match_status is MatchStatus.MATCHED
+
+
+async def _record_page(session: AsyncSession, run: ReconciliationRun, page: Sequence[Compared], at: datetime) -> None:
+    for compared in page:
+        if compared.match_status in DISCREPANCIES:
+            seen = await discrepancies.see(session, run.provider, compared, run_id=run.id, at=at)
+            if seen is not None:
+                await _tell(session, seen, compared)
+    matched = [compared.key for compared in page if compared.match_status is MatchStatus.MATCHED]
+    await _close(session, await discrepancies.settle(session, run.provider, matched, "matched", at=at))
 
 
 async def _tell(session: AsyncSession, row: ReconciliationDiscrepancy, compared: Compared) -> None:

@@ -83,39 +83,11 @@ def create_app(
         receivers: judges where webhooks may go; made from the settings when left out.
     """
     deps = _dependencies(settings, database, temporal, providers or Providers({}), prices or PriceBook(), receivers)
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        if deps.temporal is None:
-            plugins = telemetry.temporal_plugins() if telemetry else []
-            deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
-        maintenance = Maintenance(deps.database, credit_price(settings.credit_price, settings.credit_currency))
-        deps.announcements.start()
-        deps.keyring.start()
-        deps.changes.start()
-        maintenance.start()
-        try:
-            yield
-        finally:
-            await maintenance.close()
-            await deps.changes.close()
-            await deps.announcements.close()
-            await deps.keyring.close()
-            await deps.background.close()
-            await deps.charges.close()
-            await deps.pool.close()
-            await deps.platform_pool.close()
-            await deps.providers.aclose()
-            if database is None:
-                await deps.database.close()
-            if telemetry is not None:
-                await asyncio.to_thread(telemetry.close)
-
     app = FastAPI(
         title="Bursar",
         version=VERSION,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=lambda _app: _running(deps, telemetry, owns_database=database is None),
         redirect_slashes=False,
         openapi_url=None,
         # FastAPI's own pages load scripts from a CDN.
@@ -141,6 +113,35 @@ def create_app(
         app.add_middleware(Cors, origins=settings.allowed_origins)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=deps.metrics)
     return app
+
+
+@asynccontextmanager
+async def _running(deps: Deps, telemetry: Telemetry | None, *, owns_database: bool) -> AsyncIterator[None]:
+    settings = deps.settings
+    if deps.temporal is None:
+        plugins = telemetry.temporal_plugins() if telemetry else []
+        deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
+    maintenance = Maintenance(deps.database, credit_price(settings.credit_price, settings.credit_currency))
+    deps.announcements.start()
+    deps.keyring.start()
+    deps.changes.start()
+    maintenance.start()
+    try:
+        yield
+    finally:
+        await maintenance.close()
+        await deps.changes.close()
+        await deps.announcements.close()
+        await deps.keyring.close()
+        await deps.background.close()
+        await deps.charges.close()
+        await deps.pool.close()
+        await deps.platform_pool.close()
+        await deps.providers.aclose()
+        if owns_database:
+            await deps.database.close()
+        if telemetry is not None:
+            await asyncio.to_thread(telemetry.close)
 
 
 def create_private_app(app: FastAPI) -> FastAPI:

@@ -1,7 +1,7 @@
 """Reads that arrive together share a statement: most of what one costs are its round trip and its transaction."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 #: The most statements under way: while PostgreSQL works on one, another one is sent, and a slow question holds up few.
@@ -42,13 +42,20 @@ class Gathering(Generic[Q, A]):
             try:
                 answers = await self._read(list(group))
             except Exception as error:
-                for answer in (it for waiting in group.values() for it in waiting if not it.done()):
+                for _, answer in _still_waiting(group):
                     answer.set_exception(error)
             else:
-                for question, waiting in group.items():
-                    for answer in waiting:
-                        if not answer.done():
-                            answer.set_result(answers.get(question))
+                for question, answer in _still_waiting(group):
+                    answer.set_result(answers.get(question))
+
+
+def _still_waiting(
+    group: Mapping[Q, Sequence[asyncio.Future[A | None]]],
+) -> Iterator[tuple[Q, asyncio.Future[A | None]]]:
+    for question, waiting in group.items():
+        for answer in waiting:
+            if not answer.done():
+                yield question, answer
 
 
 class Sharing:

@@ -7,7 +7,6 @@ import asyncio
 import re
 import secrets
 import time
-from contextlib import suppress
 
 import httpx2
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -97,13 +96,12 @@ class AlertStory:
     async def _mail(self, wanted: str) -> Json:
         """Wait for a mail to the address that says something."""
         async with httpx2.AsyncClient(base_url=self._narrator.running.mail_url or "", trust_env=False) as mailbox:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
-                    while True:
-                        mails: list[Json] = (await mailbox.get("/mails", params={"to": self._address})).json()
-                        for mail in mails:
-                            if wanted in mail["subject"] + mail["text"]:
-                                return mail
-                        await asyncio.sleep(0.2)
+            give_up_at = time.monotonic() + PATIENCE
+            while time.monotonic() < give_up_at:
+                mails: list[Json] = (await mailbox.get("/mails", params={"to": self._address})).json()
+                found = next((mail for mail in mails if wanted in mail["subject"] + mail["text"]), None)
+                if found is not None:
+                    return found
+                await asyncio.sleep(0.2)
         self._narrator.problems.append(f"no mail about {wanted} came to {self._address}")
         raise StoryEnded

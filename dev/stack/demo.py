@@ -220,24 +220,7 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                 say(f"\n{len(stories) + 1}. {limit_story.TITLE}")
                 await limit_story.LimitStory(narrator).tell()
                 if with_payments:
-                    say(f"\n{len(stories) + 2}. {console_story.TITLE}")
-                    await console_story.ConsoleStory(narrator).tell()
-                    say(f"\n{len(stories) + 3}. {reputation_story.TITLE}")
-                    await reputation_story.ReputationStory(narrator).tell()
-                    say(f"\n{len(stories) + 4}. {marketplace_story.TITLE}")
-                    await marketplace_story.MarketplaceStory(narrator).tell()
-                    say(f"\n{len(stories) + 5}. {alert_story.TITLE}")
-                    alerts = alert_story.AlertStory(narrator)
-                    await alerts.begin()
-                    say(f"\n{len(stories) + 6}. {webhook_story.TITLE}")
-                    webhooks = webhook_story.WebhookStory(narrator)
-                    await webhooks.tell()
-                    try:
-                        await PaymentStory(narrator).tell(first_number=len(stories) + 7)
-                        await webhooks.tell_of_mail()
-                        await alerts.end()
-                    finally:
-                        await webhooks.end()
+                    await _tell_with_payments(narrator, first_number=len(stories) + 2)
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)
@@ -249,6 +232,26 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
     say("\nEvery step went as it should, and the books balance.")
     say(f"In a browser: {running.console_url}")
     return 0
+
+
+async def _tell_with_payments(narrator: Narrator, first_number: int) -> None:
+    alerts, webhooks = alert_story.AlertStory(narrator), webhook_story.WebhookStory(narrator)
+    parts = (
+        (console_story.TITLE, console_story.ConsoleStory(narrator).tell),
+        (reputation_story.TITLE, reputation_story.ReputationStory(narrator).tell),
+        (marketplace_story.TITLE, marketplace_story.MarketplaceStory(narrator).tell),
+        (alert_story.TITLE, alerts.begin),
+        (webhook_story.TITLE, webhooks.tell),
+    )
+    for number, (title, tell) in enumerate(parts, first_number):
+        narrator.say(f"\n{number}. {title}")
+        await tell()
+    try:
+        await PaymentStory(narrator).tell(first_number=first_number + len(parts))
+        await webhooks.tell_of_mail()
+        await alerts.end()
+    finally:
+        await webhooks.end()
 
 
 def main(data_dir: Path) -> int:
