@@ -253,7 +253,7 @@ class EscrowValidated(Model):
 
 
 class EscrowApproved(Model):
-    """A signatory approved the delivery; more have to."""
+    """A signatory approved the delivery; further approvals are needed."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None
@@ -301,7 +301,7 @@ class EscrowReviewExtended(Model):
 
 
 class EscrowEvidenceSubmitted(Model):
-    """A party brought evidence for its side of the dispute."""
+    """A party submitted evidence in the dispute."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None
@@ -421,7 +421,7 @@ class EscrowMilestoneReleased(Model):
 
 
 class PaymentCreated(Model):
-    """A payment was asked for."""
+    """A payment was created."""
 
     payment_id: str = NOT_SENT
     external_id: str | None = None
@@ -529,7 +529,7 @@ class PaymentProcessing(Model):
 
 
 class PaymentUnknown(Model):
-    """The provider's answer was lost; what became of the payment is looked up."""
+    """The provider did not answer; the payment is being looked up there."""
 
     payment_id: str = NOT_SENT
     external_id: str | None = None
@@ -673,7 +673,7 @@ class PaymentFailed(Model):
 
 
 class PaymentExpired(Model):
-    """Nobody paid in time."""
+    """The payment was not paid in time."""
 
     payment_id: str = NOT_SENT
     external_id: str | None = None
@@ -709,7 +709,7 @@ class PaymentExpired(Model):
 
 
 class PaymentCancelled(Model):
-    """Somebody ended the payment before it was paid."""
+    """The payment was cancelled before it was paid."""
 
     payment_id: str = NOT_SENT
     external_id: str | None = None
@@ -853,7 +853,7 @@ class PaymentDisputed(Model):
 
 
 class PaymentChargedBack(Model):
-    """The money was taken back for good."""
+    """A chargeback was lost; the money went back to the payer."""
 
     payment_id: str = NOT_SENT
     external_id: str | None = None
@@ -889,7 +889,7 @@ class PaymentChargedBack(Model):
 
 
 class RefundRequested(Model):
-    """A refund was asked for; what the money bought was taken from the organization."""
+    """A refund was requested; the entitlement was taken back from the organization."""
 
     refund_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -900,7 +900,7 @@ class RefundRequested(Model):
 
 
 class RefundUnknown(Model):
-    """The provider's answer to a refund was lost; what became of it is looked up."""
+    """The provider did not answer to a refund; it is being looked up there."""
 
     refund_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -911,7 +911,7 @@ class RefundUnknown(Model):
 
 
 class RefundPending(Model):
-    """The provider has the refund."""
+    """The provider has accepted the refund."""
 
     refund_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -933,7 +933,7 @@ class RefundSucceeded(Model):
 
 
 class RefundFailed(Model):
-    """The provider did not make the refund; the organization has again what was taken for it."""
+    """The provider did not make the refund; the entitlement was restored to the organization."""
 
     refund_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -980,7 +980,7 @@ class ChargebackUnderReview(Model):
 
 
 class ChargebackWon(Model):
-    """The chargeback was won; the money came back."""
+    """The chargeback was won; the money was returned to the platform."""
 
     chargeback_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -992,7 +992,7 @@ class ChargebackWon(Model):
 
 
 class ChargebackLost(Model):
-    """The chargeback was lost; the money is gone."""
+    """The chargeback was lost; the money went back to the payer."""
 
     chargeback_id: str = NOT_SENT
     payment_id: str = NOT_SENT
@@ -1004,7 +1004,7 @@ class ChargebackLost(Model):
 
 
 class SubscriptionCreated(Model):
-    """A subscription was agreed."""
+    """A subscription was created."""
 
     subscription_id: str = NOT_SENT
     status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
@@ -1060,7 +1060,7 @@ class SubscriptionActive(Model):
 
 
 class SubscriptionPastDue(Model):
-    """A period has begun and was not paid; the provider tries again."""
+    """The payment of a period failed; the provider retries it."""
 
     subscription_id: str = NOT_SENT
     status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
@@ -1074,7 +1074,7 @@ class SubscriptionPastDue(Model):
 
 
 class SubscriptionUnpaid(Model):
-    """The provider has given up collecting; the organization has what is free."""
+    """The provider has stopped retrying; the organization has the free plan."""
 
     subscription_id: str = NOT_SENT
     status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
@@ -1088,7 +1088,7 @@ class SubscriptionUnpaid(Model):
 
 
 class SubscriptionEnded(Model):
-    """The subscription is over."""
+    """The subscription has ended."""
 
     subscription_id: str = NOT_SENT
     status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
@@ -1102,7 +1102,7 @@ class SubscriptionEnded(Model):
 
 
 class SubscriptionUpdated(Model):
-    """Another plan or price is agreed, a new period has begun, or whether it ends was changed."""
+    """The plan or price was changed, a new period has begun, or its end was set or revoked."""
 
     subscription_id: str = NOT_SENT
     status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
@@ -1116,7 +1116,7 @@ class SubscriptionUpdated(Model):
 
 
 class PayoutRequested(Model):
-    """A payout was taken out of the earnings, to be sent."""
+    """A payout was requested; its amount was taken out of the earnings."""
 
     payout_id: str = NOT_SENT
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
@@ -1126,7 +1126,7 @@ class PayoutRequested(Model):
 
 
 class PayoutWaitingForFunds(Model):
-    """The platform has not so much at its provider; the payout is sent once it has."""
+    """The platform's balance at the provider is too low; the payout is sent once it suffices."""
 
     payout_id: str = NOT_SENT
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
@@ -1136,7 +1136,7 @@ class PayoutWaitingForFunds(Model):
 
 
 class PayoutUnknown(Model):
-    """The provider's answer to a payout was lost; what became of it is looked up."""
+    """The provider did not answer to a payout; it is being looked up there."""
 
     payout_id: str = NOT_SENT
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
@@ -1156,7 +1156,7 @@ class PayoutPaid(Model):
 
 
 class PayoutFailed(Model):
-    """The payout was not sent, and the money is in the earnings again."""
+    """The payout was not sent; its amount was returned to the earnings."""
 
     payout_id: str = NOT_SENT
     status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
@@ -1166,7 +1166,7 @@ class PayoutFailed(Model):
 
 
 class SpendControlCreated(Model):
-    """A spend control was opened."""
+    """A spend control was created."""
 
     control_id: str = NOT_SENT
     parent_id: str | None = None
@@ -1178,7 +1178,7 @@ class SpendControlCreated(Model):
 
 
 class SpendControlUpdated(Model):
-    """What a spend control allows was changed, or where it stands in the tree."""
+    """A spend control's limits, rules or parent were changed."""
 
     control_id: str = NOT_SENT
     parent_id: str | None = None
@@ -1202,7 +1202,7 @@ class SpendControlFrozen(Model):
 
 
 class SpendControlUnfrozen(Model):
-    """It can be spent under the control again, up to its limits."""
+    """A spend control was unfrozen: its limits apply again."""
 
     control_id: str = NOT_SENT
     parent_id: str | None = None
@@ -1214,7 +1214,7 @@ class SpendControlUnfrozen(Model):
 
 
 class SpendControlClosed(Model):
-    """A spend control was closed for good; it limits nothing any more."""
+    """A spend control was closed permanently; it has no effect any more."""
 
     control_id: str = NOT_SENT
     parent_id: str | None = None
@@ -1226,7 +1226,7 @@ class SpendControlClosed(Model):
 
 
 class SpendLimitCrossed(Model):
-    """So much of a limit is spent or reserved as one of its thresholds says."""
+    """The amount spent and reserved has reached a threshold of a limit."""
 
     control_id: str = NOT_SENT
     window: str = NOT_SENT
@@ -1253,7 +1253,7 @@ class OrganizationResumed(Model):
 
 
 class OrganizationClosed(Model):
-    """An operator has closed the organization for good; its keys are revoked."""
+    """An operator has closed the organization permanently; its keys are revoked."""
 
     organization_id: str = NOT_SENT
     external_id: str | None = None
@@ -1270,7 +1270,7 @@ class AgentRetired(Model):
 
 
 class OrganizationUpdated(Model):
-    """The organization has changed what it can change of an organization."""
+    """Fields of an organization were changed; `changed` names them."""
 
     organization_id: str = NOT_SENT
     external_id: str | None = None
@@ -1278,7 +1278,7 @@ class OrganizationUpdated(Model):
 
 
 class AgentUpdated(Model):
-    """The organization has changed what it can change of an agent."""
+    """Fields of an agent were changed; `changed` names them."""
 
     agent_id: str = NOT_SENT
     external_id: str | None = None
@@ -1288,7 +1288,7 @@ class AgentUpdated(Model):
 
 
 class ProjectUpdated(Model):
-    """The organization has changed what it can change of a project."""
+    """Fields of a project were changed; `changed` names them."""
 
     project_id: str = NOT_SENT
     external_id: str | None = None
@@ -1296,7 +1296,7 @@ class ProjectUpdated(Model):
 
 
 class ContractUpdated(Model):
-    """The organization has changed what it can change of a contract."""
+    """Fields of a contract were changed; `changed` names them."""
 
     contract_id: str = NOT_SENT
     external_id: str | None = None
@@ -1304,7 +1304,7 @@ class ContractUpdated(Model):
 
 
 class EscrowUpdated(Model):
-    """The organization has changed what it can change of an escrow."""
+    """Fields of an escrow were changed; `changed` names them."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None
@@ -1312,7 +1312,7 @@ class EscrowUpdated(Model):
 
 
 class PaymentUpdated(Model):
-    """The organization has changed what it can change of a payment."""
+    """Fields of a payment were changed; `changed` names them."""
 
     payment_id: str = NOT_SENT
     external_id: str | None = None
@@ -1320,7 +1320,7 @@ class PaymentUpdated(Model):
 
 
 class InvoiceUpdated(Model):
-    """The organization has changed what it can change of an invoice."""
+    """Fields of an invoice were changed; `changed` names them."""
 
     invoice_id: str = NOT_SENT
     external_id: str | None = None
@@ -1328,7 +1328,7 @@ class InvoiceUpdated(Model):
 
 
 class GrantUpdated(Model):
-    """The organization has changed what it can change of a grant."""
+    """Fields of a grant were changed; `changed` names them."""
 
     grant_id: str = NOT_SENT
     external_id: str | None = None
@@ -1351,7 +1351,7 @@ class InvoiceCreated(Model):
 
 
 class InvoiceFinalized(Model):
-    """An invoice was issued; it is to be paid."""
+    """An invoice was issued."""
 
     invoice_id: str = NOT_SENT
     external_id: str | None = None
@@ -1381,7 +1381,7 @@ class InvoicePaid(Model):
 
 
 class InvoiceReopened(Model):
-    """A refund or a chargeback made an invoice due again that was settled."""
+    """A refund or a chargeback made a settled invoice due again."""
 
     invoice_id: str = NOT_SENT
     external_id: str | None = None
@@ -1396,7 +1396,7 @@ class InvoiceReopened(Model):
 
 
 class InvoiceVoided(Model):
-    """The invoice was ended while nothing was paid."""
+    """The invoice was voided."""
 
     invoice_id: str = NOT_SENT
     external_id: str | None = None
@@ -1411,7 +1411,7 @@ class InvoiceVoided(Model):
 
 
 class InvoiceMarkedUncollectible(Model):
-    """What was due was given up."""
+    """The amount due was given up as uncollectible."""
 
     invoice_id: str = NOT_SENT
     external_id: str | None = None
@@ -1441,7 +1441,7 @@ class InvoiceDeleted(Model):
 
 
 class CreditNoteCreated(Model):
-    """A credit note was issued: what an invoice comes to has become less."""
+    """A credit note was issued, which reduces an invoice."""
 
     credit_note_id: str = NOT_SENT
     invoice_id: str = NOT_SENT
@@ -1464,7 +1464,7 @@ class PurchaseCreated(Model):
 
 
 class PurchaseSuspended(Model):
-    """What paid for the agent is contested; the buyer cannot use it meanwhile."""
+    """The payment for the agent is contested; the buyer cannot use the agent meanwhile."""
 
     purchase_id: str = NOT_SENT
     agent_id: str = NOT_SENT
@@ -1490,7 +1490,7 @@ class PurchaseResumed(Model):
 
 
 class PurchaseRefunded(Model):
-    """The buyer returned the agent, and what it cost was refunded."""
+    """The buyer returned the agent, and the price was refunded."""
 
     purchase_id: str = NOT_SENT
     agent_id: str = NOT_SENT
@@ -1503,7 +1503,7 @@ class PurchaseRefunded(Model):
 
 
 class PurchaseEnded(Model):
-    """The month that was paid is over, renewed or not; or an agent paid by use was cancelled."""
+    """The paid month has ended, whether renewed or not, or a purchase by use was cancelled."""
 
     purchase_id: str = NOT_SENT
     agent_id: str = NOT_SENT
@@ -1516,7 +1516,7 @@ class PurchaseEnded(Model):
 
 
 class ProjectCreated(Model):
-    """A project was made."""
+    """A project was created."""
 
     project_id: str = NOT_SENT
     external_id: str | None = None
@@ -1525,7 +1525,7 @@ class ProjectCreated(Model):
 
 
 class DeploymentStarted(Model):
-    """A project is to run from now on."""
+    """A project was deployed."""
 
     project_id: str = NOT_SENT
     external_id: str | None = None
@@ -1534,7 +1534,7 @@ class DeploymentStarted(Model):
 
 
 class DeploymentStopped(Model):
-    """A project is not to run any more."""
+    """A project is no longer deployed."""
 
     project_id: str = NOT_SENT
     external_id: str | None = None
@@ -1543,7 +1543,7 @@ class DeploymentStopped(Model):
 
 
 class ContractCreated(Model):
-    """A contract was made; its escrow can be opened."""
+    """A contract was created; its escrow can be opened."""
 
     contract_id: str = NOT_SENT
     external_id: str | None = None
@@ -1604,7 +1604,7 @@ class AlertRaised(Model):
 
 
 class AlertAcknowledged(Model):
-    """Somebody has seen the alert, or its case is closed."""
+    """The alert was acknowledged, or its case is closed."""
 
     alert_id: str = NOT_SENT
     kind: str = NOT_SENT
@@ -1613,7 +1613,7 @@ class AlertAcknowledged(Model):
 
 
 class AlertSnoozed(Model):
-    """The organization hears nothing of the alert until a moment."""
+    """The alert is snoozed: no notifications of it until a set time."""
 
     alert_id: str = NOT_SENT
     kind: str = NOT_SENT
@@ -1666,7 +1666,7 @@ class ReservationCreated(Model):
 
 
 class ReservationCaptured(Model):
-    """A reservation has ended, and a part or all of it was used."""
+    """A reservation was captured, in part or in full."""
 
     reservation_id: str = NOT_SENT
     status: str = NOT_SENT
@@ -1680,7 +1680,7 @@ class ReservationCaptured(Model):
 
 
 class ReservationReleased(Model):
-    """A reservation was given up; nothing of it was used."""
+    """A reservation was released; none of it was used."""
 
     reservation_id: str = NOT_SENT
     status: str = NOT_SENT
@@ -1694,7 +1694,7 @@ class ReservationReleased(Model):
 
 
 class ReservationExpired(Model):
-    """A reservation has expired; nothing of it was used."""
+    """A reservation has expired; none of it was used."""
 
     reservation_id: str = NOT_SENT
     status: str = NOT_SENT
@@ -1708,7 +1708,7 @@ class ReservationExpired(Model):
 
 
 class ReservationRefunded(Model):
-    """A reservation has ended, and all that was used of it was refunded before."""
+    """A reservation has ended; everything used of it was already refunded."""
 
     reservation_id: str = NOT_SENT
     status: str = NOT_SENT
@@ -1747,7 +1747,7 @@ class ScoreChanged(Model):
 
 
 class WebhookEndpointTest(Model):
-    """Somebody of the organization tries an endpoint out; no other endpoint gets it."""
+    """A test event, sent to one endpoint on request."""
 
     endpoint_id: str = NOT_SENT
 

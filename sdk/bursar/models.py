@@ -12,7 +12,7 @@ from bursar._wire import NOT_SENT, Amount, Model
 
 Aggregation: TypeAlias = Literal["sum", "count", "max", "unique", "latest"] | str
 AlertStatus: TypeAlias = Literal["firing", "acknowledged", "resolved"] | str
-BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed"] | str
+BilledStatus: TypeAlias = Literal["prepaid", "unbilled", "billed", "void"] | str
 BillingRunStatus: TypeAlias = Literal["running", "done"] | str
 Cadence: TypeAlias = Literal["instant", "hourly", "daily", "weekly", "off"] | str
 ChangeKind: TypeAlias = Literal["upgrade", "downgrade"] | str
@@ -1004,6 +1004,7 @@ class ContractView(Model):
     accept_by: datetime | None = NOT_SENT
     accepted_at: datetime | None = NOT_SENT
     accepted_by: str | None = NOT_SENT
+    open_by: datetime = NOT_SENT
     quote_id: str | None = NOT_SENT
     created_at: datetime = NOT_SENT
 
@@ -2076,7 +2077,7 @@ class JournalTransferView(Model):
 
 
 class LadderStepView(Model):
-    """One step of an escalation: who is called if nobody has answered yet."""
+    """One step of an escalation: who is notified if the alert is still unanswered."""
 
     role: Role = NOT_SENT
     after: str | None = NOT_SENT
@@ -4060,6 +4061,16 @@ class VolumeTerms(Model):
     type: Literal["volume"] | str = NOT_SENT
     currency: str | None = None
     steps: list[VolumeStep] = NOT_SENT
+
+
+class WaiverView(Model):
+    """Earnings that were waived."""
+
+    id: str
+    organization_id: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    currency: str = NOT_SENT
+    created_at: datetime = NOT_SENT
 
 
 class WebhookDeliveryPage(Model):

@@ -166,7 +166,7 @@ class EventMetadata(TypedDict, total=False):
 
 
 class LadderStep(TypedDict, total=False):
-    """One step of an escalation: who is called if nobody has answered yet."""
+    """One step of an escalation: who is notified if the alert is still unanswered."""
 
     role: Required[Role]
     after: timedelta | str | None

@@ -344,7 +344,9 @@ class AsyncCredits:
     ) -> AsyncList[models.SpendView]:
         """List the uses and reservations of credits, newest first.
 
-        A page looks at a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still have a `next_cursor`.
+        The key of an agent or a member gets its own only: those of its agent, or of its department and project.
+
+        A page scans a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -1973,7 +1975,7 @@ class AsyncBillingRuns:
         self._caller = caller
 
     async def start(self, *, period: str, idempotency_key: str | None = None) -> models.BillingRunView:
-        """Invoice a month that is over to every organization. For operators.
+        """Invoice a past month to every organization. For operators.
 
         A month is invoiced to each organization once, however often you start the run. Starting a run that has ended returns its result. If it could not invoice some organizations, they are tried again.
         """
@@ -2558,7 +2560,7 @@ class AsyncEarnings:
         amount: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ConversionView:
-        """Convert what an agent has earned in credits into credits that the organization spends, for good.
+        """Convert earned credits of an agent into credits that the organization can spend. This cannot be undone.
 
         The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would expire soon, are extended by some days, except those that the organization paid to its own agent.
         """
@@ -2570,6 +2572,23 @@ class AsyncEarnings:
             keyed=True,
             key=idempotency_key,
             body={"agent_id": agent_id, "kind": kind, "amount": amount},
+        )
+
+    async def waive(
+        self, *, currency: str, amount: AmountLike, idempotency_key: str | None = None
+    ) -> models.WaiverView:
+        """Waive all earnings in a currency that are too little to be paid out, for good, so the organization can be closed.
+
+        They become income of the platform. `amount` must be exactly what is left, all of it available, and below the minimum of a payout. Earnings in credits are converted instead.
+        """
+        return await self._caller.ask(
+            models.WaiverView,
+            "earnings.waive",
+            "POST",
+            "/api/v1/billing/earnings/waivers",
+            keyed=True,
+            key=idempotency_key,
+            body={"currency": currency, "amount": amount},
         )
 
 
@@ -3142,7 +3161,7 @@ class AsyncAgents:
         )
 
     async def retire(self, agent_id: str, *, idempotency_key: str | None = None) -> models.AgentView:
-        """Retire an agent for good: no new contract or purchase of it begins, and those that exist go on.
+        """Retire an agent permanently: no new contract or purchase of it can begin; existing ones continue.
 
         Retiring it again returns the first response.
         """
@@ -3783,7 +3802,10 @@ class AsyncSpendControls:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """Freeze a control: new spends under it are refused. What is reserved can still be captured and released."""
+        """Freeze a control until it is unfrozen or closed, whatever its term: new spends under it are refused.
+
+        What is reserved can still be captured and released.
+        """
         return await self._caller.ask(
             models.ControlView,
             "spend_controls.freeze",
@@ -3872,7 +3894,7 @@ class AsyncSpendControls:
     ) -> AsyncList[models.CountedSpendView]:
         """List the spends that count in a control, newest first.
 
-        A page looks at a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
+        A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4146,7 +4168,7 @@ class AsyncPayouts:
     ) -> models.PayoutView:
         """Pay out all available earnings, or an amount of them, to the organization's account.
 
-        The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached.
+        The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached. One payout takes 2,000 lots of earnings at most: if `amount` is less than you asked for, request the rest.
         """
         return await self._caller.ask(
             models.PayoutView,
@@ -4497,9 +4519,9 @@ class AsyncUsage:
     async def void_charge(
         self, event_id: str, *, organization_id: str, reason: str, idempotency_key: str | None = None
     ) -> models.EventChargeView:
-        """Void the charge of a usage event that waits for `amount`, `event` or `books`: it is never charged.
+        """Void a usage event that waits to be charged, or is in arrears on a bill that is not sealed: it is never charged.
 
-        The event stays in the log. Voiding the charge again changes nothing, and nothing undoes it. It can take two operators.
+        An event that is charged to credits must wait for `amount`, `event` or `books`. The event stays in the log. Voiding it again changes nothing, and nothing undoes it. It can take two operators.
         """
         return await self._caller.ask(
             models.EventChargeView,
@@ -4565,7 +4587,7 @@ class AsyncUsage:
     ) -> AsyncList[models.UsageEventView]:
         """List usage events, latest first.
 
-        A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
             self._caller,
@@ -6009,7 +6031,7 @@ class AsyncPricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Add a rule. It applies to prices that are asked for from now on. Existing quotes do not change."""
+        """Add a rule. It applies to prices from now on. Existing quotes do not change."""
         return await self._caller.ask(
             models.RuleView,
             "pricing_rules.create",
@@ -6646,7 +6668,7 @@ class AsyncHealth:
         return await self._caller.ask(models.Liveness, "health.live", "GET", "/api/v1/healthz")
 
     async def ready(self) -> models.Readiness:
-        """Tell whether PostgreSQL and Temporal answer; 503 when PostgreSQL does not, without which nothing can be done."""
+        """Report whether PostgreSQL and Temporal answer. The status is 503 if PostgreSQL does not."""
         return await self._caller.ask(models.Readiness, "health.ready", "GET", "/api/v1/readyz")
 
 

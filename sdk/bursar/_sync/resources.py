@@ -345,7 +345,9 @@ class Credits:
     ) -> List[models.SpendView]:
         """List the uses and reservations of credits, newest first.
 
-        A page looks at a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still have a `next_cursor`.
+        The key of an agent or a member gets its own only: those of its agent, or of its department and project.
+
+        A page scans a bounded number of spends. A filtered page may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -1968,7 +1970,7 @@ class BillingRuns:
         self._caller = caller
 
     def start(self, *, period: str, idempotency_key: str | None = None) -> models.BillingRunView:
-        """Invoice a month that is over to every organization. For operators.
+        """Invoice a past month to every organization. For operators.
 
         A month is invoiced to each organization once, however often you start the run. Starting a run that has ended returns its result. If it could not invoice some organizations, they are tried again.
         """
@@ -2551,7 +2553,7 @@ class Earnings:
         amount: AmountLike | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ConversionView:
-        """Convert what an agent has earned in credits into credits that the organization spends, for good.
+        """Convert earned credits of an agent into credits that the organization can spend. This cannot be undone.
 
         The credits keep their cost. The price of a sold agent cannot be converted until its buyer can no longer be refunded, nor earnings under a chargeback until the bank has decided. Credits that have expired meanwhile, or would expire soon, are extended by some days, except those that the organization paid to its own agent.
         """
@@ -2563,6 +2565,21 @@ class Earnings:
             keyed=True,
             key=idempotency_key,
             body={"agent_id": agent_id, "kind": kind, "amount": amount},
+        )
+
+    def waive(self, *, currency: str, amount: AmountLike, idempotency_key: str | None = None) -> models.WaiverView:
+        """Waive all earnings in a currency that are too little to be paid out, for good, so the organization can be closed.
+
+        They become income of the platform. `amount` must be exactly what is left, all of it available, and below the minimum of a payout. Earnings in credits are converted instead.
+        """
+        return self._caller.ask(
+            models.WaiverView,
+            "earnings.waive",
+            "POST",
+            "/api/v1/billing/earnings/waivers",
+            keyed=True,
+            key=idempotency_key,
+            body={"currency": currency, "amount": amount},
         )
 
 
@@ -3135,7 +3152,7 @@ class Agents:
         )
 
     def retire(self, agent_id: str, *, idempotency_key: str | None = None) -> models.AgentView:
-        """Retire an agent for good: no new contract or purchase of it begins, and those that exist go on.
+        """Retire an agent permanently: no new contract or purchase of it can begin; existing ones continue.
 
         Retiring it again returns the first response.
         """
@@ -3772,7 +3789,10 @@ class SpendControls:
         version: int | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ControlView:
-        """Freeze a control: new spends under it are refused. What is reserved can still be captured and released."""
+        """Freeze a control until it is unfrozen or closed, whatever its term: new spends under it are refused.
+
+        What is reserved can still be captured and released.
+        """
         return self._caller.ask(
             models.ControlView,
             "spend_controls.freeze",
@@ -3861,7 +3881,7 @@ class SpendControls:
     ) -> List[models.CountedSpendView]:
         """List the spends that count in a control, newest first.
 
-        A page looks at a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
+        A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4133,7 +4153,7 @@ class Payouts:
     ) -> models.PayoutView:
         """Pay out all available earnings, or an amount of them, to the organization's account.
 
-        The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached.
+        The amount is taken out of the earnings at once and sent soon; `GET /billing/payouts/{id}` shows the outcome. If the earnings cannot be split to that exact amount, the payout is the next lower amount that can be reached. One payout takes 2,000 lots of earnings at most: if `amount` is less than you asked for, request the rest.
         """
         return self._caller.ask(
             models.PayoutView,
@@ -4484,9 +4504,9 @@ class Usage:
     def void_charge(
         self, event_id: str, *, organization_id: str, reason: str, idempotency_key: str | None = None
     ) -> models.EventChargeView:
-        """Void the charge of a usage event that waits for `amount`, `event` or `books`: it is never charged.
+        """Void a usage event that waits to be charged, or is in arrears on a bill that is not sealed: it is never charged.
 
-        The event stays in the log. Voiding the charge again changes nothing, and nothing undoes it. It can take two operators.
+        An event that is charged to credits must wait for `amount`, `event` or `books`. The event stays in the log. Voiding it again changes nothing, and nothing undoes it. It can take two operators.
         """
         return self._caller.ask(
             models.EventChargeView,
@@ -4552,7 +4572,7 @@ class Usage:
     ) -> List[models.UsageEventView]:
         """List usage events, latest first.
 
-        A filtered page may be short or empty while `next_cursor` is not null, because a page looks at no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
+        A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
             self._caller,
@@ -5988,7 +6008,7 @@ class PricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Add a rule. It applies to prices that are asked for from now on. Existing quotes do not change."""
+        """Add a rule. It applies to prices from now on. Existing quotes do not change."""
         return self._caller.ask(
             models.RuleView,
             "pricing_rules.create",
@@ -6625,7 +6645,7 @@ class Health:
         return self._caller.ask(models.Liveness, "health.live", "GET", "/api/v1/healthz")
 
     def ready(self) -> models.Readiness:
-        """Tell whether PostgreSQL and Temporal answer; 503 when PostgreSQL does not, without which nothing can be done."""
+        """Report whether PostgreSQL and Temporal answer. The status is 503 if PostgreSQL does not."""
         return self._caller.ask(models.Readiness, "health.ready", "GET", "/api/v1/readyz")
 
 
