@@ -1,7 +1,7 @@
 """The marketplace: what agents are offered for, buying them, and the library of an organization."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -47,7 +47,7 @@ from domain.organization import STOPPED, OrganizationClosed
 from domain.payment.commands import NotYet
 from domain.payment.purposes.purchase import Wanted as Buying
 from domain.payment.terms import PaymentTerms, PurposeKind
-from domain.spend.scope import Named
+from domain.spend.scope import Named, SpendingKey
 from ledger.spends import Spender
 from models.marketplace import MarketplacePurchase
 from repositories import agent as agents
@@ -229,61 +229,57 @@ async def purchase_agent(
     request names the `prices` of the present offer, they apply to the organization from then on; agents' keys cannot
     accept other prices for it.
     """
-    listing, wish = await listed(deps, actor, agent_id), body or AgentPurchase()
-    offer = listing.as_offer()
-    costs_money = offer.currency not in {None, CREDIT}
+    listing = await listed(deps, actor, agent_id)
+    costs_money = listing.as_offer().currency not in {None, CREDIT}
     permit(actor, Permission.PAY if costs_money else Permission.USE_CREDITS)
     assert actor.org_id is not None
-    org_id = actor.org_id
+    buyer = _Buyer(deps, actor, actor.org_id, key, once, listing, body or AgentPurchase())
+    return await once.run(buyer.pay if costs_money else buyer.use_credits, status_code=201)
 
-    async def check() -> None:
-        async with deps.database.platform() as session:
-            exempt = deps.settings.evidence_policy.registrars
-            related = await in_one_hand(session, org_id, offer.org_id, exempt)
-            await organizations.refuse_stopped(session, org_id, offer.org_id)
-        check_buyer(offer, org_id, related=related)
 
-    async def terms() -> PaymentTerms:
-        await check()
-        async with deps.database.platform() as session:
-            await service.refuse_charged_back(session, org_id, offer.agent_id)
-        require_seen(offer, wish.seen())
-        made = await Terms(deps, org_id, wish, sale_tax_key(once.command_id)).ordered(
-            PurposeKind.PURCHASE, buying(deps, listing)
-        )
-        if not wish.is_seen(made):
-            raise changed()
-        return made
+@dataclass(frozen=True, slots=True)
+class _Buyer:
+    """One request to buy an agent: `pay` starts a payment in money, `use_credits` buys it at once."""
 
-    async def pay() -> PurchaseAnswer:
+    deps: Deps
+    actor: Actor
+    org_id: str
+    key: SpendingKey
+    once: Command
+    listing: Listing
+    wish: AgentPurchase
+
+    async def pay(self) -> PurchaseAnswer:
+        deps, actor, org_id = self.deps, self.actor, self.org_id
         async with deps.session_for(actor) as session:
-            row = await marketplace.owned(session, org_id, offer.agent_id)
+            row = await marketplace.owned(session, org_id, self.listing.as_offer().agent_id)
         if row is not None and service.is_kept(row, datetime.now(UTC)):
             return PurchaseAnswer(purchase=await _purchase(deps, row))
-        payment = await commands.create(deps, await get_temporal(deps), actor, once, terms, wish.own())
+        payment = await commands.create(deps, await get_temporal(deps), actor, self.once, self._terms, self.wish.own())
         async with deps.session_for(actor) as session:
             row = await marketplace.paid_by(session, payment.terms.payment_id)
         purchase = None if row is None else await _purchase(deps, row)
         own = await own_of(deps, actor, payment.terms.payment_id, org_id)
         return PurchaseAnswer(purchase=purchase, payment=shown(payment, actor, own))
 
-    async def act() -> PurchaseAnswer:
-        if wish.model_fields_set - {"model", "price", "currency", "prices", "included_uses"}:
-            require_seen(offer, wish.seen())
+    async def use_credits(self) -> PurchaseAnswer:
+        deps, actor, offer = self.deps, self.actor, self.listing.as_offer()
+        if self.wish.model_fields_set - {"model", "price", "currency", "prices", "included_uses"}:
+            require_seen(offer, self.wish.seen())
             raise Invalid(
                 "This price is paid from credits. Leave the payment options, external_id and metadata out.",
                 extra={"field": "provider"},
             )
         async with deps.database.platform() as session:
-            was_made = await made_by(session, MarketplacePurchase, once.command_id) is not None
+            was_made = await made_by(session, MarketplacePurchase, self.once.command_id) is not None
         if not was_made:
-            await check()
-        scope = await scope_for(deps, actor, key, Named())
+            await self._check()
+        scope = await scope_for(deps, actor, self.key, Named())
         spender = Spender(
             agent_id=scope.agent_id,
             department_id=scope.department_id,
             project_id=scope.project_id,
-            key_id=key.key_id,
+            key_id=self.key.key_id,
             principal=actor.principal,
         )
         async with deps.database.platform() as session:
@@ -291,11 +287,11 @@ async def purchase_agent(
                 session,
                 actor,
                 offer,
-                creator_bps=_creator_bps(deps, listing),
+                creator_bps=_creator_bps(deps, self.listing),
                 spender=spender,
                 pays_out_granted=deps.settings.pay_out_granted_credits,
-                seen=wish.seen(),
-                command_id=once.command_id,
+                seen=self.wish.seen(),
+                command_id=self.once.command_id,
                 now=datetime.now(UTC),
             )
         # A control's refusal is on record, so it was committed.
@@ -304,7 +300,25 @@ async def purchase_agent(
         assert bought.purchase is not None
         return PurchaseAnswer(purchase=await _purchase(deps, bought.purchase))
 
-    return await once.run(pay if costs_money else act, status_code=201)
+    async def _check(self) -> None:
+        offer = self.listing.as_offer()
+        async with self.deps.database.platform() as session:
+            exempt = self.deps.settings.evidence_policy.registrars
+            related = await in_one_hand(session, self.org_id, offer.org_id, exempt)
+            await organizations.refuse_stopped(session, self.org_id, offer.org_id)
+        check_buyer(offer, self.org_id, related=related)
+
+    async def _terms(self) -> PaymentTerms:
+        deps, offer = self.deps, self.listing.as_offer()
+        await self._check()
+        async with deps.database.platform() as session:
+            await service.refuse_charged_back(session, self.org_id, offer.agent_id)
+        require_seen(offer, self.wish.seen())
+        terms = Terms(deps, self.org_id, self.wish, sale_tax_key(self.once.command_id))
+        made = await terms.ordered(PurposeKind.PURCHASE, buying(deps, self.listing))
+        if not self.wish.is_seen(made):
+            raise changed()
+        return made
 
 
 @router.get("/marketplace/library", response_model=Page[AgentPurchaseView], responses=errors(NotFound) | CSV)
