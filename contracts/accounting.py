@@ -1,11 +1,11 @@
-"""Messages of the batch that adds up the days of the books."""
+"""Messages of the batch that totals the books by day."""
 
 from contracts.base import Message
 from contracts.batch import Counted, Counting
 
 
 class AddUpDays(Message):
-    """Asks to add up to `limit` transfers that were posted `settle_seconds` ago or earlier to their days."""
+    """Adds up to `limit` transfers, posted at least `settle_seconds` ago, to the totals of their days."""
 
     limit: int
     settle_seconds: int = 60
@@ -16,6 +16,6 @@ class AddedUpDays(Counted):
 
 
 class AccountingDays(Counting):
-    """Where the batch stands: so many transfers at a time, and how many were added so far."""
+    """Progress of the batch: the page size, and the number of transfers added so far."""
 
     settle_seconds: int = 60

@@ -1,4 +1,4 @@
-"""Messages of the sweep that looks at the figures of alert rules."""
+"""Messages of the sweep that evaluates alert rules."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from contracts.batch import Counted, Counting
 
 
 class LookAtAlertRules(Message):
-    """Looks at up to `limit` rules that were due at `now`; with `built_in`, at those that everybody has."""
+    """Evaluates up to `limit` rules that were due at `now`; with `built_in`, the built-in ones."""
 
     now: datetime
     limit: int
@@ -15,10 +15,10 @@ class LookAtAlertRules(Message):
 
 
 class LookedAtAlertRules(Counted):
-    """How many rules there were, or how many alerts of built-in ones changed."""
+    """The number of rules evaluated, or of alerts of built-in rules that changed."""
 
 
 class AlertRulesProgress(Counting):
-    """Where the sweep stands: what is due at `now`, so many at a time, and how many rules it looked at so far."""
+    """Progress of the sweep over rules due at `now`: the page size, and the number of rules evaluated so far."""
 
     now: datetime

@@ -1,4 +1,4 @@
-"""Messages of automatic top-ups: the sweep that finds balances which fell, and the run that buys for one fall."""
+"""Messages of automatic top-ups: the sweep that finds falls of balances, and the run that buys credits for one."""
 
 from datetime import datetime
 
@@ -22,14 +22,14 @@ class AutoTopUpResult(Message):
 
 
 class OrderedAutoTopUp(Message):
-    """The payment that was asked for; `refused` says why nobody can be asked. Both are None once it is switched off."""
+    """The ordered payment, or in `refused` why there is none. Both are None if the top-up is switched off."""
 
     payment_id: str | None = None
     refused: str | None = None
 
 
 class SettleAutoTopUp(Message):
-    """Asks what became of a fall, and to write it."""
+    """Records the outcome of a fall, once it is known."""
 
     org_id: str
     number: int
@@ -46,9 +46,9 @@ class SettledAutoTopUp(Message):
 
 
 class LookForFalls(Message):
-    """Asks for the falls of a page of organizations, after one of them.
+    """Finds the falls of the page of organizations after one of them.
 
-    With `everything` all open falls are listed, otherwise those of which nobody was asked to pay.
+    With `everything` all open falls are listed, otherwise those without a payment.
     """
 
     now: datetime
@@ -58,7 +58,7 @@ class LookForFalls(Message):
 
 
 class FoundFalls(Message):
-    """How many organizations a page has, the last one, how many falls were noted or capped, and what needs a run."""
+    """The page: its number of organizations, the last one, falls recorded or capped, and falls that need a run."""
 
     found: int
     last: str
@@ -68,7 +68,7 @@ class FoundFalls(Message):
 
 
 class StartAutoTopUps(Message):
-    """Asks to start the runs of falls that have none."""
+    """Starts the runs of falls that have none."""
 
     open: tuple[AutoTopUpInput, ...]
 
@@ -87,9 +87,9 @@ class FallsPage(Message):
 
 
 class AutoTopUpSweep(Message):
-    """Where a sweep stands: how often it has looked, the place in this look, and what it has found and started so far.
+    """Progress of a sweep: the number of checks, the cursor in the present one, and the counts so far.
 
-    It looks `most` times.
+    It makes `most` checks.
     """
 
     most: int
@@ -102,7 +102,7 @@ class AutoTopUpSweep(Message):
     started: int = 0
 
     def plus(self, page: FallsPage) -> "AutoTopUpSweep":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         falls = page.falls
         counts = {
             "found": self.found + falls.found,
@@ -113,9 +113,9 @@ class AutoTopUpSweep(Message):
         return self.model_copy(update={"after": falls.last, **counts})
 
     def is_last(self, page: FallsPage) -> bool:
-        """Tell whether no page follows in this look: one that is not full is the last."""
+        """Whether this was the last page of the present check: one that is not full."""
         return page.falls.found < self.limit
 
     def looked(self) -> "AutoTopUpSweep":
-        """Return where it stands after a look: the next one begins at the first page."""
+        """Return the progress after a check: the next one begins at the first page."""
         return self.model_copy(update={"after": "", "looks": self.looks + 1, "found": 0})

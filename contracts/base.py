@@ -13,10 +13,10 @@ class Message(BaseModel):
 
 
 def content_of(command: Message) -> str:
-    """Return a hash of what a command asks for, which differs from that of another command under the same id.
+    """Return the hash of a command's content, which tells a repetition from another command under the same id.
 
-    Who asks is in the id. Fields at their defaults are left out, so that a field which is added later changes no hash
-    that was kept.
+    The sender is part of the id. Fields at their defaults are left out, so that a field that is added later does not
+    change stored hashes.
     """
     asked = command.model_dump(mode="json", exclude={"command_id", "actor"}, exclude_defaults=True)
     return hashlib.sha256(json.dumps([type(command).__name__, asked], sort_keys=True).encode()).hexdigest()

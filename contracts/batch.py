@@ -1,4 +1,4 @@
-"""What messages of batches that count what they did have in common."""
+"""The base messages of batches that count their items."""
 
 from typing import Self
 
@@ -6,21 +6,21 @@ from contracts.base import Message
 
 
 class Counted(Message):
-    """How many items a page had."""
+    """The number of items of a page."""
 
     count: int
 
 
 class Counting(Message):
-    """Where a batch stands: so many items at a time, and how many were done so far."""
+    """Progress of a batch: the page size, and the number of items done so far."""
 
     limit: int
     count: int = 0
 
     def plus(self, done: Counted) -> Self:
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return self.model_copy(update={"count": self.count + done.count})
 
     def is_last(self, done: Counted) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return done.count < self.limit

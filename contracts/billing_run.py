@@ -6,14 +6,14 @@ from contracts.base import Message
 
 
 class PlanBillingRun(Message):
-    """Asks which month to invoice at `now`; with a `month`, whether that one can be."""
+    """Asks which month to invoice at `now`, or whether `month` can be invoiced."""
 
     now: datetime
     month: date | None = None
 
 
 class PlannedBillingRun(Message):
-    """The month to invoice, when late usage was waited for, how many organizations are due; or `why` there is none."""
+    """The month to invoice, the end of the wait for late usage, the number of organizations; or `why` none is due."""
 
     month: date | None = None
     ready_at: datetime | None = None
@@ -22,7 +22,7 @@ class PlannedBillingRun(Message):
 
 
 class InvoicePage(Message):
-    """Asks to invoice a month at `now` to the `limit` organizations after one, in so many `pages`."""
+    """Invoices a month at `now` to the organizations after one, in up to `pages` pages of `limit`."""
 
     now: datetime
     month: date
@@ -32,7 +32,7 @@ class InvoicePage(Message):
 
 
 class InvoicedPage(Message):
-    """The outcome of organizations, the last of them, whether none follows, and how many are still due."""
+    """The outcomes, the last organization, whether it was the last of all, and how many are still due."""
 
     invoiced: int
     empty: int
@@ -43,13 +43,13 @@ class InvoicedPage(Message):
 
 
 class BillingRun(Message):
-    """Where the batch of a month stands: the last organization, and what became of those before it.
+    """Progress of the batch of a month: the last organization, and the outcomes so far.
 
     Attributes:
         month: its first day.
         ready_at: until when late usage is waited for.
         since: when the first page was begun.
-        after: the last organization that was looked at.
+        after: the last organization that was handled.
         limit: how many organizations a page has.
         only: no other month follows.
         invoiced: how many this run has invoiced; `empty` had nothing to pay, `failed` could not be invoiced.
@@ -68,7 +68,7 @@ class BillingRun(Message):
     left: int = 0
 
     def plus(self, done: InvoicedPage) -> "BillingRun":
-        """Return where it stands after some pages."""
+        """Return the progress after some pages."""
         return self.model_copy(
             update={
                 "after": done.last,
@@ -80,12 +80,12 @@ class BillingRun(Message):
         )
 
     def is_last(self, done: InvoicedPage) -> bool:
-        """Tell whether no page follows."""
+        """Whether this was the last page."""
         return done.done
 
 
 class ConcludeBillingRun(Message):
-    """Asks to close the run of a month, whose pages were all invoiced."""
+    """Closes the run of a month whose pages were all invoiced."""
 
     now: datetime
     month: date

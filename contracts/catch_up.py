@@ -1,4 +1,4 @@
-"""How a run and its callers find out that it is behind the books: docs/decisions/0006."""
+"""How a caller detects that a run is behind the books: docs/decisions/0006."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contracts.base import Message
 from domain.errors import DomainError
 
-#: The member of a refusal that carries the version; for callers of the workflow, and not for those of the API.
+#: The member of a refusal that carries the version; for callers of the workflow, not for clients of the API.
 _VERSION = "version"
 
 
@@ -18,7 +18,7 @@ class CatchUp(Message):
 
 @contextmanager
 def with_version(version: Callable[[], int]) -> Iterator[None]:
-    """Say with a refusal which version of the state it was decided on."""
+    """Add the version of the state that a refusal was decided on."""
     try:
         yield
     except DomainError as refusal:
@@ -27,6 +27,6 @@ def with_version(version: Callable[[], int]) -> Iterator[None]:
 
 
 def take_version(refusal: DomainError) -> int | None:
-    """Take from a refusal which version it was decided on; None when a run of older code refused."""
+    """Remove and return the version that a refusal was decided on; None from a run of older code."""
     version = refusal.extra.pop(_VERSION, None)
     return version if isinstance(version, int) else None

@@ -1,4 +1,4 @@
-"""Messages of escalations: the run that calls people for an alert until somebody answers."""
+"""Messages of escalations: the run that notifies people of an alert until it is answered."""
 
 from contracts.base import Message
 from contracts.escrow import Declined, OperatorSignal
@@ -17,39 +17,39 @@ class EscalationInput(Message):
 
 
 class EscalationResult(Message):
-    """Why nobody is called any more: `acknowledged`, `resolved`, `unanswered`, or `gone` where there is no alert."""
+    """Why the escalation has ended: `acknowledged`, `resolved`, `unanswered`, or `gone` if there is no such alert."""
 
     outcome: str
     taken: tuple[str, ...] = ()
 
 
 class LookAtAlert(Message):
-    """Asks how an alert stands."""
+    """Reads an alert."""
 
     alert_id: str
 
 
 class SeenAlert(Message):
-    """How it stands; None where there is no such alert."""
+    """The alert's state; None if there is no such alert."""
 
     case: Case | None = None
 
 
 class TakeStep(Message):
-    """Calls those of a step, which its name says."""
+    """Notifies the recipients of the named step."""
 
     alert_id: str
     step: str
 
 
 class TookStep(Message):
-    """Whether anybody was to be called still."""
+    """Whether the alert was still unanswered."""
 
     called: bool = False
 
 
 class AcknowledgeAlert(Message):
-    """An operator has seen the alert."""
+    """Acknowledges the alert for an operator."""
 
     alert_id: str
     actor: Actor

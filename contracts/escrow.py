@@ -23,7 +23,8 @@ class EscrowInput(Message):
     """Starts or continues an escrow.
 
     With `resume` the run goes on from what the books hold; otherwise it opens an escrow under `terms`. `signals` counts
-    the signals of earlier runs. Runs of before went on from `escrow`; one that is started with it now resumes.
+    the signals of earlier runs. Older runs continued from `escrow`; a run that is started with it now resumes from the
+    books.
     """
 
     terms: Terms
@@ -35,7 +36,7 @@ class EscrowInput(Message):
 
 
 class EscrowResult(Message):
-    """How the escrow ended."""
+    """The final state of the escrow."""
 
     escrow_id: str
     status: str
@@ -49,14 +50,14 @@ class EscrowCommand(Message):
     actor: Actor
 
     def check(self) -> None:
-        """Refuse a value that no caller of the API can send; asked at the door only, so never of a history.
+        """Refuse a value that the API cannot send. Only validators call it, so it never runs in a replay.
 
         Raises:
             Invalid: names the field.
         """
 
     def content(self) -> str:
-        """Return the hash of what is asked for."""
+        """Return the hash of the command's content."""
         return content_of(self)
 
 
@@ -91,7 +92,7 @@ class ValidateEscrow(EscrowCommand):
     delivery: int | None = None
 
     def check(self) -> None:
-        """Refuse what is no score."""
+        """Refuse a value that is not a score."""
         check_ratio(self.score_e4, "score")
 
 
@@ -121,24 +122,24 @@ class ResolveEscrow(EscrowCommand):
     note: str | None = None
 
     def check(self) -> None:
-        """Refuse what is no share."""
+        """Refuse a value that is not a share."""
         check_ratio(self.payee_share_e4, "payee_share")
 
 
 class RefundEscrow(EscrowCommand):
-    """Gives back `amount_minor`, or all that is held."""
+    """Refunds `amount_minor`, or the whole held amount."""
 
     amount_minor: int | None = None
 
 
 class CancelEscrow(EscrowCommand):
-    """Ends the escrow before delivery, or asks for it."""
+    """Cancels the escrow before delivery, or requests that."""
 
     reason: str | None = None
 
 
 class CommandResult(Message):
-    """Where the escrow stands after a command; the read model holds the rest."""
+    """The escrow's state after a command; the read model holds the rest."""
 
     escrow_id: str
     status: str
@@ -148,10 +149,10 @@ class CommandResult(Message):
 class OperatorSignal(Message):
     """What an operator sends from the Temporal UI as a JSON object.
 
-    Fields take whatever JSON holds, and the handler judges them: a signal that cannot be decoded would be dropped
-    without a trace, and a refused one belongs in the timeline. `operator` is who sends it; `command_id` makes a
-    repeated signal one command. Each signal has a field of its own name besides, for the id of what it is meant for.
-    `seal` is not the sender's to fill: the converter replaces it by what the codec vouches for.
+    Fields accept any JSON, and the handler validates them: a signal that cannot be decoded would be dropped without a
+    trace, and a refused one belongs in the timeline. `operator` is the sender; `command_id` makes a repeated signal one
+    command. Each signal also has a field of its own name, for the id of its addressee. The converter overwrites `seal`
+    with what the codec has verified.
     """
 
     operator: object = None
@@ -183,20 +184,20 @@ class ResolveSignal(OperatorSignal):
 
 
 class CancelSignal(OperatorSignal):
-    """Ends the escrow before delivery; what is held goes back to the payer."""
+    """Ends the escrow before delivery; the held amount is refunded."""
 
     cancel: object = None
     reason: object = None
 
 
 class RecordEscrowEvent(Message):
-    """One event to be written: the state after it, what it says, and the money that moves with it.
+    """One event to write: the state after it, its content, and its postings.
 
-    `escrow.version` is the event's number. `at` is business time; the database stamps its own beside it. `due_at` is
-    set for what a deadline does: it is not written while commands stand that were noted before. `settles` names those
-    of them that the run has refused. `content` is the hash of the command behind the event, None where none is kept.
-    `decided_from` is the hash of the state that the event was decided from, None for the first event and in messages of
-    before.
+    `escrow.version` is the event's number. `at` is business time; the database adds its own. `due_at` is set for a
+    deadline's event, which is not written while noted commands from before it are open. `settles` names noted commands
+    that the run has refused. `content` is the hash of the command behind the event, None if none is stored.
+    `decided_from` is the hash of the state that the event was decided from, None for the first event and in older
+    messages.
     """
 
     escrow: Escrow
@@ -214,7 +215,7 @@ class RecordEscrowEvent(Message):
 
 
 class NotedCommand(Message):
-    """A command that was noted before its deadline, as it was sent, and when that was."""
+    """A command that was noted before its deadline, as it was sent, with its time."""
 
     command_id: str
     name: str
@@ -222,7 +223,7 @@ class NotedCommand(Message):
     noted_at: datetime
 
 
-#: The declines that are answered with a status of their own.
+#: Declines that have their own status.
 _DECLINES: tuple[type[DomainError], ...] = (
     InsufficientFunds,
     SpendLimitExceeded,
@@ -242,7 +243,7 @@ class Declined(Message):
 
     @classmethod
     def of(cls, refusal: DomainError) -> "Declined":
-        """Return a refusal that the caller can mend as a result."""
+        """Return a refusal as a result for the caller."""
         return cls(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra)
 
     def error(self, *, state: str) -> DomainError:
@@ -254,9 +255,9 @@ class Declined(Message):
 class RecordedEscrow(Message):
     """The outcome of the event.
 
-    `applied` tells that this very event is in the books. Otherwise `stored` is the state that the books hold, which is
-    another one than the sender's, or `declined` says why nothing was written, or `noted` are the commands that must be
-    done or refused before the deadline may act, or `extended_until` is when the review ends instead.
+    With `applied` this event is in the books. Otherwise `stored` is the books' state, which differs from the sender's,
+    or `declined` says why nothing was written, or `noted` are the commands that must be done or refused before the
+    deadline takes effect, or `extended_until` is the new end of the review.
     """
 
     applied: bool
@@ -268,13 +269,13 @@ class RecordedEscrow(Message):
 
 
 class LoadEscrow(Message):
-    """Asks for the state that the books hold."""
+    """Reads the state that the books hold."""
 
     escrow_id: str
 
 
 class FindOverdue(Message):
-    """Asks for a page of escrows whose deadline passed before `before` without ending them, after the id `after`."""
+    """Lists a page of escrows whose deadline passed before `before` without effect, after the id `after`."""
 
     before: datetime
     after: str
@@ -288,17 +289,17 @@ class OverdueEscrows(Message):
 
     @property
     def found(self) -> tuple[Terms, ...]:
-        """What a sweep goes through."""
+        """The items of the page."""
         return self.terms
 
     @property
     def last(self) -> str:
-        """After which escrow the next page begins."""
+        """The id after which the next page begins."""
         return self.terms[-1].escrow_id
 
 
 class SweepResult(Message):
-    """How many escrows were overdue, and how many of them had no run and got one."""
+    """The number of overdue escrows, and of those whose missing run was started."""
 
     overdue: int
     started: int

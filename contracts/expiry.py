@@ -1,15 +1,15 @@
-"""Messages of the sweep that notes which contracts nobody accepted in time."""
+"""Messages of the sweep that expires contracts that were not accepted in time."""
 
 from contracts.base import Message
 
 
 class ExpireContracts(Message):
-    """Asks for a batch of the contracts whose time to be accepted is over."""
+    """Expires a batch of contracts whose time to be accepted has passed."""
 
     limit: int
 
 
 class ExpiredContracts(Message):
-    """How many contracts were noted."""
+    """The number of contracts expired."""
 
     count: int

@@ -1,4 +1,4 @@
-"""Messages of the sweep that ends expired holds."""
+"""Messages of the sweep that expires holds."""
 
 from datetime import datetime
 
@@ -6,29 +6,29 @@ from contracts.base import Message
 
 
 class ExpireHolds(Message):
-    """Ends up to `limit` pending holds whose time was over at `now`."""
+    """Expires up to `limit` pending holds that were due at `now`."""
 
     now: datetime
     limit: int
 
 
 class ExpiredHolds(Message):
-    """How many holds were ended."""
+    """The number of holds expired."""
 
     count: int
 
 
 class HoldExpiry(Message):
-    """Where the sweep stands: it ends what was over at `now`, `limit` at a time, and has ended `count`."""
+    """Progress of the sweep over holds due at `now`: `limit` at a time, `count` so far."""
 
     now: datetime
     limit: int
     count: int = 0
 
     def plus(self, done: ExpiredHolds) -> "HoldExpiry":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return self.model_copy(update={"count": self.count + done.count})
 
     def is_last(self, done: ExpiredHolds) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return done.count < self.limit

@@ -12,7 +12,7 @@ from domain.invoice.dunning import Verdict
 
 
 class InvoiceInput(Message):
-    """Starts or continues the run of an invoice, which goes on from what the books hold."""
+    """Starts or continues the run of an invoice, from the books."""
 
     invoice_id: str
     resume: bool = True
@@ -20,17 +20,17 @@ class InvoiceInput(Message):
 
 
 class ChargeInvoice(Message):
-    """Has an invoice charged to the stored method now."""
+    """Charges an invoice to the stored payment method now."""
 
     command_id: str
     actor: Actor
 
     def check(self) -> None:
-        """Take it: there is nothing that could be wrong with it."""
+        """Accept it: it has no field to validate."""
 
 
 class InvoiceResult(Message):
-    """Where the collection of an invoice stands."""
+    """The state of an invoice's collection."""
 
     invoice_id: str
     status: str
@@ -38,10 +38,10 @@ class InvoiceResult(Message):
 
 
 class InvoiceSignal(OperatorSignal):
-    """Decides about an invoice from the Temporal UI: `{"give_up": "inv_…", "reason": "…"}`.
+    """An operator's decision on an invoice from the Temporal UI: `{"give_up": "inv_…", "reason": "…"}`.
 
     `charge` charges it now, `resume` collects it again after a refund or a chargeback, `give_up` makes it
-    uncollectible, `void` voids it. `look` says that it has changed.
+    uncollectible, `void` voids it. `look` reports that it has changed.
     """
 
     look: object = None
@@ -53,16 +53,16 @@ class InvoiceSignal(OperatorSignal):
 
 
 class LoadCollection(Message):
-    """Asks for what the books hold, and with `follow` for what became of the payment that is under way."""
+    """Reads the state that the books hold, and with `follow` the outcome of the payment in progress."""
 
     invoice_id: str
     follow: bool = False
 
 
 class LoadedCollection(Message):
-    """What the books hold of a collection, how its invoice stands, and what became of its payment.
+    """A collection in the books, its invoice's balance, and the outcome of its payment.
 
-    `processing` is a payment of the organization's own that its payer has done their part of.
+    `processing` is a payment that the organization made itself and whose payer has acted.
     """
 
     collection: Collection
@@ -72,9 +72,9 @@ class LoadedCollection(Message):
 
 
 class RecordCollection(Message):
-    """One event to be written: the state after it, and from which state and standing of the invoice it was decided.
+    """One event to write: the state after it, and the state and the invoice's balance that it was decided from.
 
-    `mail` is the kind of the mail that is queued with it, and `link` the page that it names.
+    `mail` is the kind of mail that is queued with it, and `link` the page in the mail.
     """
 
     collection: Collection
@@ -91,9 +91,9 @@ class RecordCollection(Message):
 
 
 class RecordedCollection(Message):
-    """Whether this very event is in the books; otherwise `stored` is what they hold instead.
+    """Whether this event is in the books; otherwise `stored` is the state that they hold.
 
-    `standing` is how the invoice stands now.
+    `standing` is the invoice's present balance.
     """
 
     applied: bool
@@ -103,10 +103,10 @@ class RecordedCollection(Message):
 
 
 class OrderCharge(Message):
-    """Has the payment of an attempt made, at the moment `at`.
+    """Creates the payment of an attempt, at the time `at`.
 
-    With `page` it is one that its payer makes on a page, after the bank has asked for them; what is left of the
-    attempt's first payment is ended before.
+    With `page` the payer completes it on a page, because the bank requires the payer; the attempt's first payment is
+    cancelled before.
     """
 
     collection: Collection
@@ -116,10 +116,10 @@ class OrderCharge(Message):
 
 
 class OrderedCharge(Message):
-    """Which payment was asked for, and the page where its payer goes on; or why nobody was asked.
+    """The ordered payment, and the page where its payer continues; or why none was ordered.
 
-    Neither is there where the attempt's first payment goes on. Nobody was asked either where a payment of the
-    organization's own is under way, which is `waits_for`.
+    All are empty if the attempt's first payment goes on. None is ordered either while a payment that the organization
+    made itself is open, which is `waits_for`.
     """
 
     payment_id: str | None = None
@@ -130,7 +130,7 @@ class OrderedCharge(Message):
 
 
 class InvoiceSweepResult(Message):
-    """How many invoices should have moved or have changed, and how many of them had no run and got one."""
+    """The number of invoices with an overdue step or an unseen change, and of those whose missing run was started."""
 
     waiting: int
     started: int

@@ -14,10 +14,10 @@ class ExpireLots(Message):
 
 
 class ExpiredLots(Counted):
-    """How many lots were booked as expired."""
+    """The number of lots booked as expired."""
 
 
 class LotExpiry(Counting):
-    """Where the sweep stands: what is due at `now`, so many at a time, and how many were booked so far."""
+    """Progress of the sweep over lots due at `now`: the page size, and the number booked so far."""
 
     now: datetime

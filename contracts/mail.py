@@ -13,7 +13,7 @@ class SendMails(Message):
 
 
 class SentMails(Message):
-    """How many mails were due, how many of them are with everybody, and how many were given up."""
+    """The number of mails that were due, delivered to every recipient, and given up."""
 
     found: int
     sent: int = 0
@@ -21,7 +21,7 @@ class SentMails(Message):
 
 
 class MailSweep(Message):
-    """Where the sweep stands: what was due at `now`, so many at a time, and what became of it so far."""
+    """Progress of the sweep over mails due at `now`: the page size, and the outcomes so far."""
 
     now: datetime
     limit: int
@@ -30,7 +30,7 @@ class MailSweep(Message):
     failed: int = 0
 
     def plus(self, page: SentMails) -> "MailSweep":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return MailSweep(
             now=self.now,
             limit=self.limit,
@@ -40,5 +40,5 @@ class MailSweep(Message):
         )
 
     def is_last(self, page: SentMails) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return page.found < self.limit

@@ -1,4 +1,4 @@
-"""Messages of the sweep that renews agents which are paid by the month."""
+"""Messages of the sweep that renews monthly purchases of agents."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ class RenewPurchases(Message):
 
 
 class RenewedPurchases(Message):
-    """How many were due and the last one; how many were renewed, asked to be paid, and not renewed for an error."""
+    """The number of due purchases and the last one; how many were renewed, have a payment, and failed."""
 
     found: int
     last: str
@@ -24,7 +24,7 @@ class RenewedPurchases(Message):
 
 
 class PurchaseRenewals(Message):
-    """Where the sweep stands: what was due at `now`, so many at a time, and what became of it so far."""
+    """Progress of the sweep over purchases due at `now`: the page size, and the outcomes so far."""
 
     now: datetime
     limit: int
@@ -35,7 +35,7 @@ class PurchaseRenewals(Message):
     failed: int = 0
 
     def plus(self, page: RenewedPurchases) -> "PurchaseRenewals":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return PurchaseRenewals(
             now=self.now,
             limit=self.limit,
@@ -47,5 +47,5 @@ class PurchaseRenewals(Message):
         )
 
     def is_last(self, page: RenewedPurchases) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return page.found < self.limit

@@ -1,4 +1,4 @@
-"""Messages of what tells people: the reading of facts, the sending, and digests."""
+"""Messages of notifications: reading events and alerts, sending, and digests."""
 
 from datetime import datetime
 
@@ -6,13 +6,13 @@ from contracts.base import Message
 
 
 class FanOut(Message):
-    """Reads the outbox and alerts for so long; 0 looks once."""
+    """Reads the outbox and alerts for `seconds`; 0 reads once."""
 
     seconds: int
 
 
 class FannedOut(Message):
-    """How often was looked, what was found, and how many digests were started that nobody waited for."""
+    """The number of reads, what was found, and how many digests were started that had no run."""
 
     looks: int
     events: int = 0
@@ -22,13 +22,13 @@ class FannedOut(Message):
 
 
 class SendNotifications(Message):
-    """Sends what is due for so long; 0 looks once."""
+    """Sends due notifications for `seconds`; 0 reads once."""
 
     seconds: int
 
 
 class SentNotifications(Message):
-    """How many attempts were made, and what became of them; the others are tried again."""
+    """The number of attempts and their outcomes; the others are retried."""
 
     tried: int
     sent: int = 0
@@ -37,14 +37,14 @@ class SentNotifications(Message):
 
 
 class DigestInput(Message):
-    """Whose digest it is, and which: `daily-2026-11-22`."""
+    """The recipient and the key of a digest: `daily-2026-11-22`."""
 
     recipient: str
     digest: str
 
 
 class CloseDigest(Message):
-    """Gathers what waits for a digest, if it is due at `now`."""
+    """Closes a digest, if it is due at `now`."""
 
     recipient: str
     digest: str
@@ -52,7 +52,7 @@ class CloseDigest(Message):
 
 
 class ClosedDigest(Message):
-    """Until when the digest waits; None once it is closed. Then how much it held, and over how many channels."""
+    """Until when the digest waits; None once it is closed, with the number of its notifications and channels."""
 
     until: datetime | None = None
     count: int = 0

@@ -20,8 +20,8 @@ class PaymentInput(Message):
     """Starts or continues a payment.
 
     With `resume` the run goes on from what the books hold; otherwise it makes a payment under `terms`. `events` are the
-    provider's events that wait for the next look at the provider; `look` asks for one without any. Runs of before went
-    on from `payment`; one that is started with it now resumes.
+    provider's events that wait for the next refresh; `look` requests one without events. Older runs continued from
+    `payment`; a run that is started with it now resumes from the books.
     """
 
     terms: PaymentTerms
@@ -35,7 +35,7 @@ class PaymentInput(Message):
 
 
 class PaymentResult(Message):
-    """How the payment stands when its run ends."""
+    """The payment's state when its run ends."""
 
     payment_id: str
     status: str
@@ -49,14 +49,14 @@ class PaymentCommand(Message):
     actor: Actor
 
     def check(self) -> None:
-        """Refuse a value that no caller of the API can send; asked at the door only, so never of a history.
+        """Refuse a value that the API cannot send. Only validators call it, so it never runs in a replay.
 
         Raises:
             Invalid: names the field.
         """
 
     def content(self) -> str:
-        """Return the hash of what is asked for."""
+        """Return the hash of the command's content."""
         return content_of(self)
 
 
@@ -66,31 +66,31 @@ def _check_amount(amount_minor: int | None) -> None:
 
 
 class CreatePaymentCommand(PaymentCommand):
-    """Waits until the provider has answered for the first time, or is known not to have."""
+    """Waits for the provider's first response, or until it is known that there is none."""
 
 
 class ConfirmPayment(PaymentCommand):
-    """Goes on after the payer has acted: looks at the provider, and pays or takes what was approved."""
+    """Continues after the payer has acted: refreshes the payment, and charges or captures what was approved."""
 
     method_ref: str | None = None
 
 
 class CapturePayment(PaymentCommand):
-    """Takes what was authorized, or a part of it."""
+    """Captures the authorized amount, or a part of it."""
 
     amount_minor: int | None = None
 
     def check(self) -> None:
-        """Refuse to take nothing, or less."""
+        """Refuse an amount that is not positive."""
         _check_amount(self.amount_minor)
 
 
 class CancelPayment(PaymentCommand):
-    """Ends a payment that nobody has paid."""
+    """Cancels an unpaid payment."""
 
 
 class RefundPayment(PaymentCommand):
-    """Gives back an amount, or all that remains; `refund_id` is made by the caller with the command.
+    """Refunds an amount, or all that remains; the caller makes `refund_id`.
 
     With `credit_note` the invoice that was paid is credited as well.
     """
@@ -101,12 +101,12 @@ class RefundPayment(PaymentCommand):
     credit_note: bool = False
 
     def check(self) -> None:
-        """Refuse to give back nothing, or less."""
+        """Refuse an amount that is not positive."""
         _check_amount(self.amount_minor)
 
 
 class GiveUpRefund(PaymentCommand):
-    """Ends the search for a refund whose outcome is unknown.
+    """Stops looking up a refund whose outcome is unknown.
 
     With `provider_ref`, its id at the provider, the refund was made there; without one it was not.
     """
@@ -117,14 +117,14 @@ class GiveUpRefund(PaymentCommand):
 
 
 class SubmitDisputeEvidence(PaymentCommand):
-    """Answers a chargeback."""
+    """Submits evidence for a chargeback."""
 
     dispute_ref: str
     text: str
 
 
 class PaymentCommandResult(Message):
-    """Where the payment stands after a command; the read model holds the rest."""
+    """The payment's state after a command; the read model holds the rest."""
 
     payment_id: str
     status: str
@@ -133,7 +133,7 @@ class PaymentCommandResult(Message):
 
 
 class ProviderEventSignal(Message):
-    """Tells that the provider has news; what they are is asked there. `event_id` names the row in the inbox."""
+    """Reports that the provider has news, which are read there. `event_id` names the row in the inbox."""
 
     event_id: str
 
@@ -167,7 +167,7 @@ class PaymentSignal(OperatorSignal):
 
 
 class PaymentEvent(Message):
-    """One event to be written: the state after it, what it says, and the money that moves with it."""
+    """One event to write: the state after it, its content, and its postings."""
 
     payment: Payment
     event: str
@@ -184,7 +184,7 @@ class PaymentEvent(Message):
     def of(
         cls, outcome: Outcome, *, at: datetime, actor: Actor | None = None, command_id: str | None = None
     ) -> "PaymentEvent":
-        """Return the event of an outcome; `actor` is who gave the command that it answers."""
+        """Return the event of an outcome; `actor` gave the command."""
         return cls(
             payment=outcome.payment,
             event=outcome.event,
@@ -202,8 +202,7 @@ class PaymentEvent(Message):
 class RecordPayment(Message):
     """Events to be written in one transaction, in order, and the provider's events that are handled by it.
 
-    `decided_from` is the hash of the state that they were decided from, None for the first event and in messages of
-    before.
+    `decided_from` is the hash of the state that they were decided from, None for the first event and in older messages.
     """
 
     payment_id: str
@@ -217,8 +216,8 @@ class RecordPayment(Message):
 class RecordedPayment(Message):
     """The outcome of the events.
 
-    `applied` tells that these very events are in the books. `stored` is the state that the books hold now: that of the
-    last event with what it came to owe, or another one than the sender's. `declined` says why nothing was written.
+    With `applied` these events are in the books. `stored` is the books' present state: that of the last event with its
+    debts, or one that differs from the sender's. `declined` says why nothing was written.
     """
 
     applied: bool
@@ -227,7 +226,7 @@ class RecordedPayment(Message):
 
 
 class LoadPayment(Message):
-    """Asks for the state that the books hold."""
+    """Reads the state that the books hold."""
 
     payment_id: str
 
@@ -235,8 +234,8 @@ class LoadPayment(Message):
 class ProviderRequest(Message):
     """One call to a provider about a payment. `key` is the idempotency key of what changes something there.
 
-    `booked` are the keys of movements that are in the books, so nobody needs to know what they are worth. With
-    `command_id` and `actor` it is done because somebody commands it.
+    `booked` are the keys of movements that are in the books and need no valuation. `command_id` and `actor` are set if
+    a person's command causes the call.
     """
 
     terms: PaymentTerms
@@ -250,7 +249,7 @@ class ProviderRequest(Message):
 
 
 class RefundRequest(Message):
-    """Asks a provider to refund, or for a refund that may have been made."""
+    """Makes a refund at a provider, or looks up one that may have been made."""
 
     terms: PaymentTerms
     ref: str
@@ -261,7 +260,7 @@ class RefundRequest(Message):
 
 
 class EvidenceRequest(Message):
-    """Hands evidence to a provider, because `actor` commands it; `ref` is the provider's id of the payment."""
+    """Submits evidence to a provider, for `actor`; `ref` is the provider's id of the payment."""
 
     terms: PaymentTerms
     dispute_ref: str
@@ -272,11 +271,11 @@ class EvidenceRequest(Message):
 
 
 class ProviderResponse(Message):
-    """What a provider answered.
+    """A provider's response.
 
-    Exactly one is set: a snapshot (with `missing` false), or that there is no such object (`missing`), or why the call
-    was refused there, or why we did not make it (`declined`), or that its outcome is not known. `revalued` gives what
-    deposits that came after their quote are worth, in goods by the key of their movement.
+    Exactly one is set: a snapshot (with `missing` false), that there is no such object (`missing`), the provider's
+    refusal, our own (`declined`), or that the outcome is unknown. `revalued` is the entitlement for deposits that came
+    after their quote expired, by the key of their movement.
     """
 
     snapshot: Snapshot | None = None
@@ -288,7 +287,7 @@ class ProviderResponse(Message):
 
 
 class RefundResponse(Message):
-    """What a provider answered to a refund; exactly one is set."""
+    """A provider's response to a refund; exactly one is set."""
 
     snapshot: RefundSnapshot | None = None
     missing: bool = False
@@ -297,14 +296,14 @@ class RefundResponse(Message):
 
 
 class FundEscrowFromPayment(Message):
-    """Asks the escrow to take the money of a payment that is for it; with `only_look`, only whether it has."""
+    """Funds the escrow from its payment; with `only_look`, only reads whether it was funded."""
 
     terms: PaymentTerms
     only_look: bool = False
 
 
 class EscrowFunding(Message):
-    """Whether the escrow took the money; `why` says why it never will. `not_asked`: it was only looked for."""
+    """Whether the escrow was funded; `why` says why it never will be. `not_asked`: it was only read."""
 
     funded: bool
     why: str | None = None
@@ -312,21 +311,21 @@ class EscrowFunding(Message):
 
 
 class EscrowFreezing(Message):
-    """Whether the escrow holds what it has; `why` says why there is nothing to hold. Older histories hold no answer."""
+    """Whether the escrow is frozen; `why` says why there is nothing to freeze. Older histories hold no answer."""
 
     frozen: bool
     why: str | None = None
 
 
 class ProviderEventInput(Message):
-    """Starts the run that hands one webhook event to whom it concerns."""
+    """Starts the run that dispatches one webhook event."""
 
     provider: str
     event_id: str
 
 
 class DispatchProviderEvent(Message):
-    """Hands an event over; `last_try` says that a payment that is not there by now will never be."""
+    """Dispatches an event; with `last_try` a payment that is not in the books yet will never be."""
 
     provider: str
     event_id: str
@@ -341,9 +340,9 @@ class ProviderEventResult(Message):
 
 
 class FindUnhandled(Message):
-    """Asks for a page of events of the inbox that came before `before` and are not handled, after the row `after`.
+    """Lists a page of unhandled inbox events that came before `before`, after the row `after`.
 
-    Those that were forwarded to their payment count only when they came before `forwarded_before`; without it, never.
+    Events that were forwarded to their payment are included only if they came before `forwarded_before`.
     """
 
     before: datetime
@@ -353,26 +352,26 @@ class FindUnhandled(Message):
 
 
 class UnhandledEvents(Message):
-    """Events that have to be forwarded again; fewer than the limit on the last page. `last` is the last row."""
+    """Events to forward again; fewer than the limit on the last page. `last` is the last row."""
 
     events: tuple[ProviderEventInput, ...]
     last: int
 
     @property
     def found(self) -> tuple[ProviderEventInput, ...]:
-        """What a sweep goes through."""
+        """The items of the page."""
         return self.events
 
 
 class InboxSweepResult(Message):
-    """How many events were not handled, and how many of them were given a run again."""
+    """The number of unhandled events, and of those whose missing run was started."""
 
     unhandled: int
     started: int
 
 
 class FindStranded(Message):
-    """Asks for a page of payments that should have moved by `before`, after the id `after`."""
+    """Lists a page of payments with a step overdue since `before`, after the id `after`."""
 
     before: datetime
     after: str
@@ -380,23 +379,23 @@ class FindStranded(Message):
 
 
 class StrandedPayments(Message):
-    """The terms of payments that stand still, in the order of their ids; fewer than the limit on the last page."""
+    """The terms of payments with an overdue step, in the order of their ids; fewer than the limit on the last page."""
 
     terms: tuple[PaymentTerms, ...]
 
     @property
     def found(self) -> tuple[PaymentTerms, ...]:
-        """What a sweep goes through."""
+        """The items of the page."""
         return self.terms
 
     @property
     def last(self) -> str:
-        """After which payment the next page begins."""
+        """The id after which the next page begins."""
         return self.terms[-1].payment_id
 
 
 class PaymentSweepResult(Message):
-    """How many payments were waiting for something, and how many of them had no run and got one."""
+    """The number of payments with an overdue step, and of those whose missing run was started."""
 
     waiting: int
     started: int

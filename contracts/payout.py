@@ -16,7 +16,7 @@ MAX_REASON = 500
 
 
 class PayoutInput(Message):
-    """Starts or continues the run of a payout, which goes on from what the books hold."""
+    """Starts or continues the run of a payout, from the books."""
 
     payout_id: str
     resume: bool = True
@@ -24,20 +24,20 @@ class PayoutInput(Message):
 
 
 class GiveUpPayout(Message):
-    """Says that a payout was not sent and will not be; its money goes back to the earnings."""
+    """Records that a payout was not sent and will not be; its amount returns to the earnings."""
 
     command_id: str
     actor: Actor
     reason: str = ""
 
     def check(self) -> None:
-        """Refuse a value that no caller of the API can send."""
+        """Refuse a value that the API cannot send."""
         if len(self.reason) > MAX_REASON:
             raise Invalid(f"The reason must not be longer than {MAX_REASON} characters.", extra={"field": "reason"})
 
 
 class PayoutResult(Message):
-    """Where a payout stands."""
+    """The state of a payout."""
 
     payout_id: str
     status: str
@@ -45,7 +45,7 @@ class PayoutResult(Message):
 
 
 class PayoutSignal(OperatorSignal):
-    """Has a payout tried or looked for now, `{"look": "po_…"}`, or given up: `{"give_up": "po_…", "reason": "…"}`."""
+    """Has a payout tried or looked up now, `{"look": "po_…"}`, or given up: `{"give_up": "po_…", "reason": "…"}`."""
 
     look: object = None
     give_up: object = None
@@ -53,9 +53,9 @@ class PayoutSignal(OperatorSignal):
 
 
 class FundsAvailable(Message):
-    """Says that the platform's balance at the provider has grown.
+    """Reports that the platform's balance at the provider has grown.
 
-    `place` is how many older payouts were woken by the same event.
+    `place` is the number of older payouts signalled by the same event.
     """
 
     event_id: str = Field(max_length=255)
@@ -63,9 +63,9 @@ class FundsAvailable(Message):
 
 
 class RecordPayout(Message):
-    """One event to be written: the state after it, and the hash of the state that it was decided from.
+    """One event to write: the state after it, and the hash of the state that it was decided from.
 
-    `movement` is what sending it did to the provider's balance.
+    `movement` is the resulting movement of the provider's balance.
     """
 
     payout: Payout
@@ -80,7 +80,7 @@ class RecordPayout(Message):
 
 
 class RecordedPayout(Message):
-    """Whether this very event is in the books; otherwise `stored` is what they hold instead."""
+    """Whether this event is in the books; otherwise `stored` is the state that they hold."""
 
     applied: bool
     stored: Payout | None = None
@@ -88,22 +88,22 @@ class RecordedPayout(Message):
 
 
 class LoadPayout(Message):
-    """Asks for the state that the books hold."""
+    """Reads the state that the books hold."""
 
     payout_id: str
 
 
 class SendPayout(Message):
-    """Has a payout sent, or looked for at its provider."""
+    """Sends a payout, or looks it up at its provider."""
 
     payout: Payout
 
 
 class SentPayout(Message):
-    """What the provider answered: that it has it, that it has not, or why it was not sent.
+    """The provider's response: it has the payout, it does not, or why it was not sent.
 
-    `missing` is the answer of a look alone. `unknown`: it may have been sent; with `refused`, something else was.
-    `short`: the platform has not so much there.
+    `missing` comes from a lookup only. `unknown`: it may have been sent; with `refused`, something else was sent.
+    `short`: the platform's balance there is too low.
     """
 
     missing: bool = False
@@ -116,14 +116,14 @@ class SentPayout(Message):
 
 
 class PayoutSweepResult(Message):
-    """How many payouts should have moved, and how many of them had no run and got one."""
+    """The number of payouts with an overdue step, and of those whose missing run was started."""
 
     waiting: int
     started: int
 
 
 class ScheduledPayouts(Message):
-    """How many organizations of a page were due, how many were paid out, and the last of them."""
+    """A page: the number of organizations due, how many were paid out, and the last one."""
 
     found: int
     paid: int
@@ -131,7 +131,7 @@ class ScheduledPayouts(Message):
 
 
 class PayScheduled(Message):
-    """Pays out organizations that are due at `now`, so many at a time, after an id; what was done so far."""
+    """Pays out organizations that are due at `now`, after an id: the page size, and the counts so far."""
 
     now: datetime
     limit: int
@@ -140,17 +140,17 @@ class PayScheduled(Message):
     paid: int = 0
 
     def plus(self, done: ScheduledPayouts) -> "PayScheduled":
-        """Return where the batch stands after a page."""
+        """Return the progress after a page."""
         counted = {"found": self.found + done.found, "paid": self.paid + done.paid}
         return self.model_copy(update={"after": done.last, **counted})
 
     def is_last(self, done: ScheduledPayouts) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return done.found < self.limit
 
 
 class ScheduledPayoutsResult(Message):
-    """How many organizations were due, and how many of them were paid out."""
+    """The number of organizations that were due, and of those that were paid out."""
 
     found: int
     paid: int

@@ -1,10 +1,10 @@
-"""Messages of the probe: which two organizations it plays with, its steps, and what they came to."""
+"""Messages of the probe: its two organizations, its steps, and their results."""
 
 from contracts.base import Message
 
 
 class PrepareProbe(Message):
-    """Asks for the two organizations of a run, and that nothing of an earlier run is left between them."""
+    """Prepares the two organizations of a run, after cleaning up an earlier one."""
 
     run: str
 
@@ -12,7 +12,7 @@ class PrepareProbe(Message):
 class ProbeParties(Message):
     """Who pays and who works in a run.
 
-    `pays` tells whether a payment at a provider is made as well, `knocks` whether the API is asked from outside.
+    `pays`: a payment at a provider is made as well; `knocks`: the API is called from outside.
     """
 
     payer_org_id: str
@@ -23,7 +23,7 @@ class ProbeParties(Message):
 
 
 class ProbeStep(Message):
-    """One step of a run; `contract_id` and `payment_id` are what the steps before it have made."""
+    """One step of a run; `contract_id` and `payment_id` come from earlier steps."""
 
     run: str
     step: str
@@ -33,7 +33,7 @@ class ProbeStep(Message):
 
 
 class ProbeStepDone(Message):
-    """What a step has made; `why` says why it came to nothing, where nobody is to be asked again."""
+    """The result of a step; `why` says why it failed finally."""
 
     contract_id: str | None = None
     payment_id: str | None = None
@@ -41,13 +41,13 @@ class ProbeStepDone(Message):
 
 
 class TidyProbe(Message):
-    """Asks that everything of the probe is brought back."""
+    """Cleans up everything of the probe."""
 
     run: str
 
 
 class TidiedProbe(Message):
-    """How much was brought back: escrows that were ended, payments that were given back, earnings made credits."""
+    """What was cleaned up: escrows ended, payments cancelled or refunded, earnings converted."""
 
     escrows: int = 0
     payments: int = 0
@@ -55,7 +55,7 @@ class TidiedProbe(Message):
 
 
 class ReportProbe(Message):
-    """What a run came to: the step that failed and why, or neither."""
+    """The result of a run: the failed step and why, or neither."""
 
     run: str
     step: str | None = None

@@ -1,7 +1,7 @@
-"""The task queues, and how activities are tried: what workflows pass with every call.
+"""Task queues, timeouts and retry policies: what workflows pass with every call.
 
-A refusal (`DomainError`) is never retried unless it says so itself; everything else is taken for an outage and retried
-until it ends, because the caller's money is safe under its idempotency key and a run that gave up would need a person.
+A refusal (`DomainError`) is never retried unless it is marked as retryable; any other error counts as an outage and is
+retried until it ends. That is safe because of idempotency keys, and a run that gave up would need an operator.
 """
 
 from datetime import timedelta
@@ -9,25 +9,25 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig, LocalActivityConfig
 
-#: The task queue of every workflow, and of every activity that does not wait for a receiver.
+#: The task queue of all workflows, and of all activities except those that call webhook receivers.
 TASK_QUEUE = "bursar"
 
-#: The task queue of activities that wait for receivers which tenants chose. Workers have slots of their own for it, so
-#: that no receiver holds one of those that money needs: see docs/decisions/0166-deliveries-have-slots-of-their-own.md.
+#: The task queue of activities that call tenants' webhook receivers. It has its own slots, so that slow receivers
+#: cannot take those that payments need: see docs/decisions/0166-deliveries-have-slots-of-their-own.md.
 DELIVERY_QUEUE = "bursar-deliveries"
 
-#: What a killed worker had in hand is given to another one after this. A local activity that takes longer lengthens it.
+#: After this time another worker gets the task of a killed worker. A local activity that takes longer extends it.
 TASK_TIMEOUT = timedelta(seconds=5)
 
-#: The longest summary that the Temporal UI is given, in bytes; the server refuses more than 400.
+#: The longest summary in bytes; the server refuses more than 400.
 MAX_SUMMARY_BYTES = 200
 
 #: Local activities: one short database transaction.
 LOCAL_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=50),
     backoff_coefficient=2.0,
-    # A run that waits for PostgreSQL writes some six events for each try: at one a minute the server's limit on a
-    # history (51,200 events) lasts for days, at one every five seconds for hours.
+    # A run that waits for PostgreSQL writes some six events for each attempt: with one attempt a minute the limit of a
+    # history (51,200 events) lasts for days, with one every five seconds for hours.
     maximum_interval=timedelta(minutes=1),
     maximum_attempts=0,
 )
@@ -40,11 +40,11 @@ REGULAR_RETRY = RetryPolicy(
     maximum_attempts=0,
 )
 
-#: What a quick look at a provider may take. Meanwhile it holds its workflow task and a place among the local
-#: activities, which the books need too.
+#: The time limit of a quick read at a provider. It holds its workflow task and a local activity slot, which writes to
+#: the books need too.
 QUICK_TIMEOUT = timedelta(seconds=2)
 
-#: Pauses above this leave the workflow task and wait on a timer, so that a database outage does not hold the task.
+#: Longer pauses between attempts wait on a timer, so that a database outage does not hold the workflow task.
 LOCAL_RETRY_THRESHOLD = timedelta(seconds=2)
 
 
@@ -52,8 +52,8 @@ def local_activity(summary: str, *, timeout: timedelta = timedelta(seconds=10)) 
     """Return the options of a local activity: `execute_local_activity_method(Cls.verb, message, **options)`.
 
     Args:
-        summary: what an operator reads beside the step; cut at `MAX_SUMMARY_BYTES`.
-        timeout: the longest that one attempt may take.
+        summary: shown in the Temporal UI; cut at `MAX_SUMMARY_BYTES`.
+        timeout: the time limit of one attempt.
     """
     return LocalActivityConfig(
         start_to_close_timeout=timeout,
@@ -64,10 +64,10 @@ def local_activity(summary: str, *, timeout: timedelta = timedelta(seconds=10)) 
 
 
 def quick_activity(summary: str) -> LocalActivityConfig:
-    """Return the options of a local activity that reads at a provider: tried once, for two seconds.
+    """Return the options of a local activity that reads at a provider: one attempt of two seconds.
 
     Args:
-        summary: what an operator reads beside the step; cut at `MAX_SUMMARY_BYTES`.
+        summary: shown in the Temporal UI; cut at `MAX_SUMMARY_BYTES`.
     """
     return LocalActivityConfig(
         start_to_close_timeout=QUICK_TIMEOUT,
@@ -87,11 +87,11 @@ def regular_activity(
     """Return the options of a regular activity: one call to a provider, or long work, retried until it ends.
 
     Args:
-        summary: what an operator reads beside the step; cut at `MAX_SUMMARY_BYTES`.
-        timeout: the longest that one attempt may take.
-        give_up_after: the longest that all attempts together may take; None retries for ever.
-        heartbeat: an attempt that has not given a sign of life for so long is over.
-        queue: the task queue; that of the workflow when left out.
+        summary: shown in the Temporal UI; cut at `MAX_SUMMARY_BYTES`.
+        timeout: the time limit of one attempt.
+        give_up_after: the time limit of all attempts together; None retries forever.
+        heartbeat: the heartbeat timeout.
+        queue: the task queue; the workflow's by default.
     """
     return ActivityConfig(
         task_queue=queue,

@@ -6,7 +6,7 @@ from contracts.base import Message
 
 
 class ReconciliationInput(Message):
-    """Starts one run: a provider, and what happened there in `[since, until)`."""
+    """Starts one run: a provider, and the window `[since, until)`."""
 
     run_id: str
     provider: str
@@ -17,16 +17,16 @@ class ReconciliationInput(Message):
 
 
 class BeginReconciliation(Message):
-    """Asks to write that the run begins."""
+    """Records the start of the run."""
 
     start: ReconciliationInput
     at: datetime
 
 
 class UnreadPart(Message):
-    """A part of a statement that could not be read: a payment's place, an address that payments share, or a chain.
+    """A part of a statement that could not be read: a payment's deposit address, a shared address, or a chain.
 
-    `has_gap` says that movements of the window may be missing that no later window lists.
+    With `has_gap`, balance transactions of the window may be missing that no later window lists.
     """
 
     subject: str
@@ -35,7 +35,7 @@ class UnreadPart(Message):
 
 
 class ReconciliationStep(Message):
-    """Asks for one step of a run; `at` is business time, and `unread` what the run's statement is without."""
+    """One step of a run; `at` is business time, and `unread` are the statement's unread parts."""
 
     run_id: str
     at: datetime
@@ -43,7 +43,7 @@ class ReconciliationStep(Message):
 
 
 class FailReconciliation(Message):
-    """Says why a run cannot be done; with `start`, a run that was ended before its first step is written too."""
+    """Records why a run failed; with `start`, also for a run that ended before its first step."""
 
     run_id: str
     why: str
@@ -52,7 +52,7 @@ class FailReconciliation(Message):
 
 
 class FetchedStatement(Message):
-    """How many movements the provider listed; `refused` says why it lists none, `unread` what it could not read."""
+    """The number of balance transactions listed; `refused` is the provider's refusal, `unread` are unread parts."""
 
     movements: int
     refused: str | None = None
@@ -60,14 +60,14 @@ class FetchedStatement(Message):
 
 
 class UnsettledMovements(Message):
-    """How many movements a payment of ours may still book, and how many payments were asked to refresh."""
+    """How many balance transactions payments may still book, and how many payments were signalled to refresh."""
 
     movements: int
     payments: int = 0
 
 
 class ReconciliationResult(Message):
-    """How a run ended: `done` or `failed`, how many keys it compared, and how many differences are open."""
+    """The result of a run: `done` or `failed`, the number of keys compared, and of open discrepancies."""
 
     run_id: str
     status: str
@@ -76,7 +76,7 @@ class ReconciliationResult(Message):
 
 
 class PlanReconciliations(Message):
-    """Asks what has to be compared tonight."""
+    """Plans tonight's runs."""
 
     now: datetime
 
@@ -89,6 +89,6 @@ class PlannedReconciliations(Message):
 
 
 class NightlyReconciliationResult(Message):
-    """How the runs of a night ended."""
+    """The results of a night's runs."""
 
     runs: tuple[ReconciliationResult, ...]

@@ -1,4 +1,4 @@
-"""Messages of taking back what creators earned from payments that were taken back."""
+"""Messages of recovering what creators earned from payments that were refunded or charged back."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from contracts.base import Message
 
 
 class RecoveryPage(Message):
-    """Works on up to `limit` recoveries or reversals after an id, for a batch that began at `now`."""
+    """Handles up to `limit` recoveries or reversals after an id, in a batch that began at `now`."""
 
     now: datetime
     after: str
@@ -14,7 +14,7 @@ class RecoveryPage(Message):
 
 
 class Recovered(Message):
-    """How many were looked at and done, and the last of them."""
+    """The number handled and done, and the last one."""
 
     found: int
     done: int
@@ -22,7 +22,7 @@ class Recovered(Message):
 
 
 class EarningsRecovery(Message):
-    """Where the batch stands: at the recoveries, or at the reversals that follow; what was done so far."""
+    """Progress of the batch: in the recoveries, or in the reversals that follow; the counts so far."""
 
     now: datetime
     limit: int
@@ -32,7 +32,7 @@ class EarningsRecovery(Message):
     reversed: int = 0
 
     def plus(self, done: Recovered) -> "EarningsRecovery":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         counter, before = ("reversed", self.reversed) if self.reversing else ("recovered", self.recovered)
         counted = {counter: before + done.done}
         if done.found < self.limit and not self.reversing:
@@ -45,7 +45,7 @@ class EarningsRecovery(Message):
 
 
 class EarningsRecoveryResult(Message):
-    """For how many uses creators gave something back, and how many transfers were taken back."""
+    """The number of uses recovered, and of transfers reversed."""
 
     recovered: int
     reversed: int

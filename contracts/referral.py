@@ -6,7 +6,7 @@ from contracts.base import Message
 
 
 class LookAtReferrals(Message):
-    """Looks at up to `limit` referrals that were due at `now`, after the one of an organization."""
+    """Decides up to `limit` referrals that were due at `now`, after the one of an organization."""
 
     now: datetime
     after: str
@@ -14,7 +14,7 @@ class LookAtReferrals(Message):
 
 
 class LookedAtReferrals(Message):
-    """How many were due and the last one; how many were rewarded, refused and taken back, and how many met an error."""
+    """The number due and the last one; how many were rewarded, refused and clawed back, and how many failed."""
 
     found: int
     last: str
@@ -25,7 +25,7 @@ class LookedAtReferrals(Message):
 
 
 class ReferralRewards(Message):
-    """Where the sweep stands: what was due at `now`, so many at a time, and what became of it so far."""
+    """Progress of the sweep over referrals due at `now`: the page size, and the outcomes so far."""
 
     now: datetime
     limit: int
@@ -37,7 +37,7 @@ class ReferralRewards(Message):
     failed: int = 0
 
     def plus(self, page: LookedAtReferrals) -> "ReferralRewards":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return ReferralRewards(
             now=self.now,
             limit=self.limit,
@@ -50,5 +50,5 @@ class ReferralRewards(Message):
         )
 
     def is_last(self, page: LookedAtReferrals) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return page.found < self.limit

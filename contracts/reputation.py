@@ -1,4 +1,4 @@
-"""Messages of the batch that takes the night of every score."""
+"""Messages of the nightly batch that decays reputation scores."""
 
 from datetime import date, datetime
 
@@ -6,14 +6,14 @@ from contracts.base import Message
 
 
 class PlanNight(Message):
-    """Asks which night to take at `now`; with a `day`, whether that one can be."""
+    """Asks which date is due at `now`, or whether `day` can be done."""
 
     now: datetime
     day: date | None = None
 
 
 class PlannedNight(Message):
-    """The date of the night to take, or `why` there is none; `changes_rate` when rows are written anew before it."""
+    """The date that is due, or `why` none is; with `changes_rate` rows are brought to a new rate before."""
 
     day: date | None = None
     why: str = ""
@@ -21,19 +21,19 @@ class PlannedNight(Message):
 
 
 class ChangeRate(Message):
-    """Asks to have the rate that is set hold from the night of `day` on."""
+    """Switches to the configured rate from the night of `day` on."""
 
     day: date
 
 
 class ChangedRate(Message):
-    """What a night leaves from then on, in ten-thousandths."""
+    """The share of evidence that a night leaves from then on, in ten-thousandths."""
 
     rate_e4: int
 
 
 class TakeNight(Message):
-    """Asks to take the night of `day` for the agents after one, in so many `pages` of `limit`."""
+    """Decays for `day` the agents after one, in up to `pages` pages of `limit`."""
 
     day: date
     after: str
@@ -42,7 +42,7 @@ class TakeNight(Message):
 
 
 class TookNight(Message):
-    """How many agents were taken in how many pages, the last of them, and whether none follows."""
+    """The number of agents and pages done, the last agent, and whether it was the last of all."""
 
     agents: int
     pages: int
@@ -51,7 +51,7 @@ class TookNight(Message):
 
 
 class ReputationNight(Message):
-    """Where the batch of a date stands: the last agent taken, and how many were, in how many pages."""
+    """Progress of the batch of a date: the last agent, and the number of agents and pages so far."""
 
     day: date | None = None
     after: str = ""
@@ -61,18 +61,18 @@ class ReputationNight(Message):
     planned: bool = False
 
     def plus(self, done: TookNight) -> "ReputationNight":
-        """Return where it stands after some pages."""
+        """Return the progress after some pages."""
         return self.model_copy(
             update={"after": done.last, "agents": self.agents + done.agents, "pages": self.pages + done.pages}
         )
 
     def is_last(self, done: TookNight) -> bool:
-        """Tell whether no page follows."""
+        """Whether this was the last page."""
         return done.done
 
 
 class ConcludeNight(Message):
-    """Asks to close the night of `day`, whose pages were all taken."""
+    """Closes the night of `day` after its last page."""
 
     day: date
 
@@ -86,13 +86,13 @@ class NightMove(Message):
 
 
 class ReputationNightResult(Message):
-    """What the night of a date did, however often it ran; `skipped` says why it did nothing.
+    """The result of the night of a date over all its runs; `skipped` says why it did nothing.
 
     Attributes:
-        agents: whose night was taken.
+        agents: the number of agents done.
         changed: those that have a row of history of the date.
         sudden: those that were flagged.
-        moves: who moved most.
+        moves: the largest changes.
         closed_priors: whether this run closed the priors of the next day.
     """
 

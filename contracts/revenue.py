@@ -5,17 +5,17 @@ from contracts.batch import Counted, Counting
 
 
 class RecogniseRevenue(Message):
-    """Books what up to `limit` uses of lots cost that were posted `settle_seconds` ago or earlier."""
+    """Recognises up to `limit` uses of lots that were posted at least `settle_seconds` ago."""
 
     limit: int
     settle_seconds: int = 60
 
 
 class RecognisedRevenue(Counted):
-    """How many uses of lots, and returns of them, were booked."""
+    """The number of uses of lots, and of their returns, that were booked."""
 
 
 class RevenueRecognition(Counting):
-    """Where the batch stands: so many uses at a time, and how many were booked so far."""
+    """Progress of the batch: the page size, and the number of uses booked so far."""
 
     settle_seconds: int = 60

@@ -1,4 +1,4 @@
-"""The run of an entity: its pinned type, its id, and the options that it starts with, wherever it is started from."""
+"""The run of an entity: its pinned type, its id and its start options, the same for every caller."""
 
 from dataclasses import dataclass
 
@@ -54,16 +54,16 @@ from domain.subscription.state import Subscription
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Says how an entity's run is found, and how one is started where there is none.
+    """How an entity's run is addressed, and how it is started if there is none.
 
     Attributes:
         workflow: the pinned type.
-        workflow_id: the one id of the entity; at most one run of it lives.
-        start: the input; with `resume` it goes on from what the books hold.
+        workflow_id: the entity's id; at most one run of it is open.
+        start: the input; with `resume` the run continues from the books.
         reuse: whether a run may follow one that has ended.
-        summary: what an operator reads in the list.
+        summary: shown in the Temporal UI's list.
         attributes: see `contracts.search_attributes`.
-        priority: of its tasks while queues are long, from 1, which goes first, to 5; None is the usual one.
+        priority: of its tasks, from 1 (first) to 5; None is the default.
     """
 
     workflow: str
@@ -76,7 +76,7 @@ class Run:
 
 
 def escrow_run(start: EscrowInput, *, priority: int | None = None) -> Run:
-    """Return the run of an escrow; another one follows only a run that was lost, not one that has completed."""
+    """Return the run of an escrow. A new run may follow a lost one, but not a completed one."""
     terms = start.terms
     return Run(
         workflow="escrow",
@@ -90,7 +90,7 @@ def escrow_run(start: EscrowInput, *, priority: int | None = None) -> Run:
 
 
 def payment_run(start: PaymentInput) -> Run:
-    """Return the run of a payment; a payment whose run has ended gets another one whenever there is news."""
+    """Return the run of a payment. After it has ended, news start a new one."""
     terms = start.terms
     return Run(
         workflow="payment",
@@ -103,12 +103,12 @@ def payment_run(start: PaymentInput) -> Run:
 
 
 def payment_news(terms: PaymentTerms, *, principal: str, event_id: str) -> tuple[Run, str, ProviderEventSignal]:
-    """Return what makes a payment ask its provider: its run, the signal's name, and the signal, for `runtime.reach`.
+    """Return the signal that refreshes a payment: its run, the signal's name, and the message, for `runtime.reach`.
 
     Args:
-        terms: of the payment; a run that has ended starts again from the books.
-        principal: in whose name a new run is started.
-        event_id: why; the id of an event of the inbox is marked as handled by the payment's own transaction.
+        terms: of the payment; a new run resumes from the books.
+        principal: who starts a new run.
+        event_id: the cause; an inbox event of this id is marked as handled by the payment's own transaction.
     """
     actor = Actor(principal=principal, role=Role.OPERATOR)
     start = PaymentInput(terms=terms, created_by=actor, command_id=f"event:{event_id}", resume=True)
@@ -116,7 +116,7 @@ def payment_news(terms: PaymentTerms, *, principal: str, event_id: str) -> tuple
 
 
 def subscription_run(start: SubscriptionInput) -> Run:
-    """Return the run of a subscription; one that has ended gets another one whenever there is news."""
+    """Return the run of a subscription. After it has ended, news start a new one."""
     held = start.subscription
     return Run(
         workflow="subscription",
@@ -134,14 +134,14 @@ def subscription_run(start: SubscriptionInput) -> Run:
 
 
 def subscription_news(held: Subscription, *, principal: str, event_id: str) -> tuple[Run, str, SubscriptionEventSignal]:
-    """Return what makes a subscription ask its provider: its run, the signal's name, and the signal."""
+    """Return the signal that refreshes a subscription: its run, the signal's name, and the message."""
     actor = Actor(principal=principal, role=Role.OPERATOR)
     start = SubscriptionInput(subscription=held, created_by=actor, command_id=f"event:{event_id}", resume=True)
     return subscription_run(start), "provider_event", SubscriptionEventSignal(event_id=event_id)
 
 
 def provider_event_run(start: ProviderEventInput, *, summary: str = "started again by the inbox sweep") -> Run:
-    """Return the run that hands an event of the inbox over; another one follows while the event is not handled."""
+    """Return the run that dispatches an inbox event; a new one may follow while the event is not handled."""
     return Run(
         workflow="provider-event",
         workflow_id=provider_event_workflow_id(start.provider, start.event_id),
@@ -153,7 +153,7 @@ def provider_event_run(start: ProviderEventInput, *, summary: str = "started aga
 
 
 def payout_run(start: PayoutInput, payout: Payout) -> Run:
-    """Return the run of a payout in the books; it may follow one that completed before the books were restored."""
+    """Return the run of a payout. It may follow a run that completed before the books were restored."""
     return Run(
         workflow="payout",
         workflow_id=payout_workflow_id(start.payout_id),
@@ -165,19 +165,19 @@ def payout_run(start: PayoutInput, payout: Payout) -> Run:
 
 
 def payout_news(held: Payout, *, event_id: str, place: int) -> tuple[Run, str, FundsAvailable]:
-    """Return what makes a payout try soon: its run, the signal's name, and the signal, for `runtime.reach`.
+    """Return the signal that retries a payout soon: its run, the signal's name, and the message, for `runtime.reach`.
 
     Args:
-        held: what the books hold of it; its run is started where it was lost.
+        held: the payout's state in the books; a lost run is started again.
         event_id: the provider's event that says that its balance has grown.
-        place: how many older payouts are woken by it.
+        place: the number of older payouts signalled by the event.
     """
     run = payout_run(PayoutInput(payout_id=held.payout_id), held)
     return run, "funds_available", FundsAvailable(event_id=event_id, place=place)
 
 
 def invoice_run(held: Collection) -> Run:
-    """Return the run of an invoice that is collected; one that has ended gets another one when it is reopened."""
+    """Return the run of an invoice's collection; reopening the invoice starts a new one."""
     return Run(
         workflow="invoice",
         workflow_id=invoice_workflow_id(held.invoice_id),
@@ -189,12 +189,12 @@ def invoice_run(held: Collection) -> Run:
 
 
 def invoice_news(held: Collection) -> tuple[Run, str, InvoiceSignal]:
-    """Return what makes a run look at its invoice: the run, the signal's name, and the signal, for `runtime.reach`."""
+    """Return the signal to read the invoice again: the run, the signal's name, and the message, for `runtime.reach`."""
     return invoice_run(held), "look", InvoiceSignal()
 
 
 def webhook_endpoint_run(endpoint_id: str, org_id: str) -> Run:
-    """Return the run of a webhook endpoint; one that has ended gets another one when the endpoint is enabled."""
+    """Return the run of a webhook endpoint; enabling the endpoint starts a new one."""
     return Run(
         workflow="webhook-endpoint",
         workflow_id=webhook_endpoint_workflow_id(endpoint_id),
@@ -206,12 +206,12 @@ def webhook_endpoint_run(endpoint_id: str, org_id: str) -> Run:
 
 
 def webhook_endpoint_news(endpoint_id: str, org_id: str) -> tuple[Run, str, WebhookNews]:
-    """Return what makes a run look for what there is to send: the run, the signal's name, and the signal."""
+    """Return the signal to check for deliveries: the run, the signal's name, and the message."""
     return webhook_endpoint_run(endpoint_id, org_id), "news", WebhookNews()
 
 
 def digest_run(start: DigestInput, org_id: str | None) -> Run:
-    """Return the run that waits for a digest; another one follows where something came to it late."""
+    """Return the run that waits for a digest; a late notification starts a new one."""
     return Run(
         workflow="digest",
         workflow_id=digest_workflow_id(start.recipient, start.digest),
@@ -223,7 +223,7 @@ def digest_run(start: DigestInput, org_id: str | None) -> Run:
 
 
 def customer_run(start: CustomerInput) -> Run:
-    """Return the run that makes an organization a customer; another one follows only a run that was lost."""
+    """Return the run that creates an organization's customer; a new one follows only a lost run."""
     return Run(
         workflow="customer",
         workflow_id=customer_workflow_id(start.org_id),
@@ -235,7 +235,7 @@ def customer_run(start: CustomerInput) -> Run:
 
 
 def reconciliation_run(start: ReconciliationInput) -> Run:
-    """Return the run of a comparison; one that has ended stays ended."""
+    """Return the run of a reconciliation; it is never started twice."""
     return Run(
         workflow="reconciliation",
         workflow_id=reconciliation_workflow_id(start.provider, start.run_id),
@@ -247,7 +247,7 @@ def reconciliation_run(start: ReconciliationInput) -> Run:
 
 
 def usage_sync_run(start: UsageSync, command_id: str) -> Run:
-    """Return the run of a sync that an operator ordered; the command is its key, so a repetition starts none."""
+    """Return the run of a sync that an operator requested; its id is the command's, so a repetition starts none."""
     return Run(
         workflow="usage-sync",
         workflow_id=usage_sync_workflow_id(command_id),
@@ -259,7 +259,7 @@ def usage_sync_run(start: UsageSync, command_id: str) -> Run:
 
 
 def auto_topup_run(start: AutoTopUpInput) -> Run:
-    """Return the run that buys credits for a fall of a balance; another one follows while the fall is open."""
+    """Return the run that buys credits for a fall of a balance; a new one may follow while the fall is open."""
     return Run(
         workflow="auto-topup",
         workflow_id=auto_topup_workflow_id(start.org_id, start.number),
@@ -271,7 +271,7 @@ def auto_topup_run(start: AutoTopUpInput) -> Run:
 
 
 def escalation_run(start: EscalationInput) -> Run:
-    """Return the run that calls people for an alert; there is one of it."""
+    """Return the run of an alert's escalation; there is only one."""
     return Run(
         workflow="escalation",
         workflow_id=escalation_workflow_id(start.alert_id),
@@ -283,7 +283,7 @@ def escalation_run(start: EscalationInput) -> Run:
 
 
 def billing_run_run(start: BillingRun) -> Run:
-    """Return the run that an operator starts for a month; another one follows for those that could not be invoiced."""
+    """Return the run that an operator starts for a month; a new one retries the organizations that failed."""
     assert start.month is not None
     return Run(
         workflow="monthly-invoicing",

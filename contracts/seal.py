@@ -1,13 +1,13 @@
-"""What the codec vouches for when a message arrives."""
+"""What the codec has verified about an incoming message."""
 
 from contracts.base import Message
 
 
 class Seal(Message):
-    """Says that an operator was authenticated when the message was sealed, and by which key.
+    """An operator was authenticated when the message was sealed, with this key.
 
-    `/codec/encode` writes it inside of the sealed payload, where nobody without an encryption key can. `seal_id` is new
-    for each payload, so that one that is copied out of a history and sent again is known.
+    `/codec/encode` writes it inside of the sealed payload, which needs an encryption key. `seal_id` is unique for each
+    payload, so that a payload that is copied from a history and sent again is recognised.
     """
 
     operator: str

@@ -2,7 +2,7 @@
 
 They are stored in clear, also when payloads are encrypted, so they hold ids, states and amounts and nothing personal.
 A namespace on a SQL store has room for ten keywords and three integers, so an attribute is shared by all workflows
-that have the notion, and never made for one.
+that have the concept, and never made for a single one.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ from domain.escrow.state import EscrowStatus, Terms
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import PaymentTerms
 
-#: The organization that the run is about: the payer of an escrow, the customer of an invoice.
+#: The run's organization: the payer of an escrow, the customer of an invoice.
 ORG_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("OrgId")
 #: The agent that is paid or rated.
 AGENT_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("AgentId")
-#: The state of the thing, in the words of the API.
+#: The entity's status, as in the API.
 STATE: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("State")
-#: The amount at stake in minor units of `CURRENCY`.
+#: The amount in minor units of `CURRENCY`.
 AMOUNT_MINOR: SearchAttributeKey[int] = SearchAttributeKey.for_int("AmountMinor")
 #: The code of the asset, `CREDIT` or `USD`.
 CURRENCY: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("Currency")
@@ -51,14 +51,14 @@ def search_attributes(
 
 
 def payment_attributes(terms: PaymentTerms, status: PaymentStatus | None) -> TypedSearchAttributes:
-    """Return the attributes that a payment's run starts with; without a status when the starter does not know it."""
+    """Return the attributes that a payment's run starts with; without a status if it is not known."""
     return search_attributes(
         org_id=terms.org_id, state=status, amount_minor=terms.amount_minor, currency=terms.currency
     )
 
 
 def escrow_attributes(terms: Terms, status: EscrowStatus | None) -> TypedSearchAttributes:
-    """Return the attributes that an escrow's run starts with; without a status when the starter does not know it."""
+    """Return the attributes that an escrow's run starts with; without a status if it is not known."""
     return search_attributes(
         org_id=terms.payer_org_id,
         agent_id=terms.agent_id,

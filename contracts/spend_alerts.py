@@ -1,4 +1,4 @@
-"""Messages of the sweep that raises alerts about what is spent."""
+"""Messages of the sweep that raises alerts about spending."""
 
 from datetime import datetime
 
@@ -6,12 +6,12 @@ from contracts.base import Message
 
 
 class RaiseSpendAlerts(Message):
-    """Asks for the alerts that are due at a time."""
+    """Raises the alerts that are due at a time."""
 
     now: datetime
 
 
 class RaisedSpendAlerts(Message):
-    """How many alerts were raised."""
+    """The number of alerts raised."""
 
     count: int

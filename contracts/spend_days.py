@@ -1,4 +1,4 @@
-"""Messages of the sweep that adds up what was spent by day."""
+"""Messages of the sweep that totals spends by day."""
 
 from datetime import datetime
 
@@ -7,17 +7,17 @@ from contracts.batch import Counted, Counting
 
 
 class RollUpSpends(Message):
-    """Asks to add up to `limit` days that were over at `now`."""
+    """Totals up to `limit` days that had ended at `now`."""
 
     now: datetime
     limit: int
 
 
 class RolledUpSpends(Counted):
-    """How many days were added up."""
+    """The number of days totalled."""
 
 
 class SpendDays(Counting):
-    """Where the sweep stands: what was over at `now`, so many at a time, and how many were added up so far."""
+    """Progress of the sweep over days before `now`: the page size, and the number totalled so far."""
 
     now: datetime

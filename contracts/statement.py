@@ -1,4 +1,4 @@
-"""Messages of the batch that makes the statements of creators."""
+"""Messages of the batch that issues creators' statements."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from contracts.base import Message
 
 
 class MakeStatements(Message):
-    """Makes the statements of the month before `now` for up to `limit` organizations, after the one of an id."""
+    """Issues the statements of the month before `now` for up to `limit` organizations, after an id."""
 
     now: datetime
     after: str
@@ -14,7 +14,7 @@ class MakeStatements(Message):
 
 
 class MadeStatements(Message):
-    """How many organizations were due and the last one; how many of them got statements, and how many met an error."""
+    """The number of organizations due and the last one; how many got statements, and how many failed."""
 
     found: int
     last: str
@@ -23,7 +23,7 @@ class MadeStatements(Message):
 
 
 class CreatorStatements(Message):
-    """Where the batch stands: of the month before `now`, so many at a time, and what became of them so far."""
+    """Progress of the batch of the month before `now`: the page size, and the outcomes so far."""
 
     now: datetime
     limit: int
@@ -33,7 +33,7 @@ class CreatorStatements(Message):
     failed: int = 0
 
     def plus(self, page: MadeStatements) -> "CreatorStatements":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return CreatorStatements(
             now=self.now,
             limit=self.limit,
@@ -44,5 +44,5 @@ class CreatorStatements(Message):
         )
 
     def is_last(self, page: MadeStatements) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return page.found < self.limit

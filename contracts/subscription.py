@@ -19,8 +19,8 @@ from domain.subscription.state import Billed, Grant, Request, Settled, Subscript
 class SubscriptionInput(Message):
     """Starts or continues a subscription.
 
-    With `resume` the run goes on from what the books hold; otherwise it begins with `subscription`, whose version is 0.
-    `events` are the provider's events that wait for the next look at it.
+    With `resume` the run continues from the books; otherwise it begins with `subscription`, whose version is 0.
+    `events` are the provider's events that wait for the next refresh.
     """
 
     subscription: Subscription
@@ -38,18 +38,18 @@ class SubscriptionCommand(Message):
     actor: Actor
 
     def check(self) -> None:
-        """Refuse a value that no caller of the API can send; asked at the door only, so never of a history."""
+        """Refuse a value that the API cannot send. Only validators call it, so it never runs in a replay."""
 
 
 class Subscribe(SubscriptionCommand):
-    """Waits until the provider has made the subscription, or has refused to."""
+    """Waits until the provider has created the subscription, or has refused."""
 
 
 class ChangeSubscription(SubscriptionCommand):
     """Changes the plan or the interval.
 
-    `plans` are all that there are, with their seats; `people` is how many seats are taken. More than `most_minor` is
-    not to be charged now.
+    `plans` are all plans, with their seats; `people` is the number of seats in use. At most `most_minor` may be charged
+    now.
     """
 
     terms: Terms
@@ -58,25 +58,25 @@ class ChangeSubscription(SubscriptionCommand):
     most_minor: int | None = None
 
     def check(self) -> None:
-        """Refuse terms that no plan has."""
+        """Refuse terms that match no plan."""
         if self.terms.plan not in {plan.name for plan in self.plans.all} or self.terms.price_id is None:
             raise Invalid("The terms must be those of a plan with a price.", extra={"field": "plan"})
 
 
 class CancelSubscription(SubscriptionCommand):
-    """Ends it now, or when its period ends."""
+    """Cancels it now, or at the end of its period."""
 
     at_period_end: bool = True
 
 
 class ResumeSubscription(SubscriptionCommand):
-    """Withdraws what is to happen when the period ends."""
+    """Revokes a change or cancellation at the end of the period."""
 
 
 class SubscriptionResult(Message):
-    """Where the subscription stands after a command, or when its run ends; the read model holds the rest.
+    """The subscription's state after a command, or when its run ends; the read model holds the rest.
 
-    `declined` is the provider's word for why it did not do what this command ordered.
+    `declined` is the provider's reason for declining this command.
     """
 
     subscription_id: str
@@ -86,13 +86,13 @@ class SubscriptionResult(Message):
 
 
 class SubscriptionEventSignal(Message):
-    """Says that the provider has news; what they are is asked there. `event_id` names the row in the inbox."""
+    """Reports that the provider has news, which are read there. `event_id` names the row in the inbox."""
 
     event_id: str
 
 
 class SubscriptionSignal(OperatorSignal):
-    """`cancel`: ends it now; `look`: asks the provider now; `give_up`: what was ordered was not done there.
+    """`cancel`: ends it now; `look`: refreshes it now; `give_up`: the request was not done at the provider.
 
     The latter is `{"give_up": "sub_…", "reason": "…"}`.
     """
@@ -104,14 +104,14 @@ class SubscriptionSignal(OperatorSignal):
 
 
 class SubscriptionSweepResult(Message):
-    """How many subscriptions had something due, and how many of them had no run and got one."""
+    """The number of subscriptions with an overdue step, and of those whose missing run was started."""
 
     waiting: int
     started: int
 
 
 class RecordSubscription(Message):
-    """One event to be written: the state after it, what it books, and the hash of the state that it was decided from.
+    """One event to write: the state after it, its bookings, and the hash of the state that it was decided from.
 
     Without an `event` only the provider's events in `handled` are marked.
     """
@@ -131,7 +131,7 @@ class RecordSubscription(Message):
 
 
 class RecordedSubscription(Message):
-    """Whether this very event is in the books; otherwise `stored` is what they hold instead."""
+    """Whether this event is in the books; otherwise `stored` is the state that they hold."""
 
     applied: bool
     stored: Subscription | None = None
@@ -139,23 +139,23 @@ class RecordedSubscription(Message):
 
 
 class LoadSubscription(Message):
-    """Names the subscription whose state is read."""
+    """Reads the state of a subscription in the books."""
 
     subscription_id: str
 
 
 class SubscriptionRequest(Message):
-    """Has the provider do what is ordered, or say how the subscription stands there."""
+    """Sends the request to the provider, or reads the subscription there."""
 
     subscription: Subscription
     key: str
 
 
 class SubscriptionResponse(Message):
-    """What the provider answers: how it stands, that it has never had it, or why it does not do what was ordered.
+    """The provider's response: the subscription, that it never had it, or why it declined.
 
-    `page` is where the payer subscribes, and nothing else is known yet. `given_up` are bills whose invoices the books
-    have as uncollectible.
+    `page` is the hosted page where the payer subscribes; nothing else is known then. `given_up` are bills whose
+    invoices are uncollectible in the books.
     """
 
     snapshot: SubscriptionSnapshot | None = None

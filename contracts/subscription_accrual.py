@@ -1,4 +1,4 @@
-"""Messages of the batch that makes revenue of what was paid for subscriptions."""
+"""Messages of the batch that recognises subscription revenue."""
 
 from datetime import date
 
@@ -7,18 +7,18 @@ from contracts.batch import Counted, Counting
 
 
 class AccrueSubscriptions(Message):
-    """Books what up to `limit` bills have earned on the oldest day that is not booked, through a day."""
+    """Books the revenue of up to `limit` bills for the oldest day that is not booked, through a day."""
 
     through: date
     limit: int
 
 
 class AccruedSubscriptions(Counted):
-    """How many bills were booked for their day."""
+    """The number of bills booked for their day."""
 
 
 class SubscriptionAccrual(Counting):
-    """Where the batch stands: the last day that is booked, so many bills at a time, and how many were so far."""
+    """Progress of the batch: the last day to book, the page size, and the number of bills booked so far."""
 
     through: date
 

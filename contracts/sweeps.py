@@ -1,4 +1,4 @@
-"""Messages of the sweeps: one page of what may have lost its run, and what became of it."""
+"""Messages of the sweeps: one page of entities that may have lost their runs, and its outcome."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from contracts.base import Message
 
 
 class SweepPage(Message):
-    """Asks for a page of what has waited since `before`, after the place `after`, which is empty at the beginning.
+    """Handles a page of entities that have waited since `before`, after the cursor `after`, which is empty at first.
 
     `forwarded_before`: see `FindUnhandled`; only events have it.
     """
@@ -18,7 +18,7 @@ class SweepPage(Message):
 
 
 class Swept(Message):
-    """How many a page had, how many of them had no run and got one, and after which place the next page begins."""
+    """The size of the page, how many missing runs were started, and the cursor of the next page."""
 
     found: int
     started: int
@@ -26,14 +26,14 @@ class Swept(Message):
 
 
 class SweepProgress(Message):
-    """Where a sweep stands that goes on in a new run: its next page, and what it has found and started so far."""
+    """Progress of a sweep: its next page, and the counts so far."""
 
     page: SweepPage
     found: int = 0
     started: int = 0
 
     def plus(self, swept: Swept) -> "SweepProgress":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return SweepProgress(
             page=self.page.model_copy(update={"after": swept.last}),
             found=self.found + swept.found,
@@ -41,5 +41,5 @@ class SweepProgress(Message):
         )
 
     def is_last(self, swept: Swept) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
+        """Whether this was the last page: one that is not full."""
         return swept.found < self.page.limit

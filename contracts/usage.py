@@ -1,4 +1,4 @@
-"""Messages of the job that keeps a table for each month of usage events."""
+"""Messages of usage: monthly tables, and the sync of a spend log."""
 
 from datetime import datetime
 
@@ -6,13 +6,13 @@ from contracts.base import Message
 
 
 class OpenMonths(Message):
-    """Asks for the months that events can come in for at a time, and for those that follow soon."""
+    """Creates the tables of the months in which events are accepted, and of the next ones."""
 
     now: datetime
 
 
 class OpenedMonths(Message):
-    """How many months were made."""
+    """The number of tables created."""
 
     count: int
 
@@ -26,7 +26,7 @@ class SyncPage(Message):
 
 
 class PlanSync(Message):
-    """Asks from where to where a spend log is read: from `since`, otherwise from `back_seconds` before the cursor."""
+    """Plans a sync of a spend log: from `since`, or from `back_seconds` before the cursor."""
 
     now: datetime
     since: datetime | None = None
@@ -34,23 +34,23 @@ class PlanSync(Message):
 
 
 class PlannedSync(Message):
-    """The first page, and where the last one ends; no page where no spend log is set up."""
+    """The first page, and the end of the last one; no page if no spend log is set up."""
 
     page: SyncPage | None = None
     until: datetime | None = None
 
 
 class ReadSyncPage(Message):
-    """Asks to record the calls of a page; `last` is where the whole sync ends."""
+    """Records the calls of a page; `last` is the end of the whole sync."""
 
     page: SyncPage
     last: datetime
 
 
 class SyncedPage(Message):
-    """The outcome of the calls of a page, and which page follows.
+    """The outcomes of a page's calls, and the next page.
 
-    `unassigned` calls name no organization. `refused_at` is when the first call began that could not be counted.
+    `unassigned` calls name no organization. `refused_at` is the start of the first call that could not be recorded.
     """
 
     following: SyncPage | None = None
@@ -63,10 +63,10 @@ class SyncedPage(Message):
 
 
 class UsageSync(Message):
-    """A sync of a spend log: where it begins, and once it runs where it stands and what it has found.
+    """A sync of a spend log: its start, and its progress.
 
-    Without `since` it begins `back_seconds` before the place that the last one reached, because a call is logged when
-    it ends, at the time when it began.
+    Without `since` it begins `back_seconds` before the end of the last one, because a call is logged at its end, under
+    its start time.
     """
 
     since: datetime | None = None
@@ -82,7 +82,7 @@ class UsageSync(Message):
     why: str | None = None
 
     def plus(self, done: SyncedPage) -> "UsageSync":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         refused = [at for at in (self.refused_at, done.refused_at) if at is not None]
         counts = {
             name: getattr(self, name) + getattr(done, name)
@@ -92,12 +92,12 @@ class UsageSync(Message):
         return self.model_copy(update={**counts, **place, "why": self.why or done.why})
 
     def is_last(self, done: SyncedPage) -> bool:
-        """Tell whether no page follows."""
+        """Whether this was the last page."""
         return done.following is None
 
 
 class ConcludeSync(Message):
-    """Asks to write how far a sync came, and to alert where calls could not be counted."""
+    """Records how far a sync came, and alerts of calls that could not be recorded."""
 
     sync: UsageSync
     at: datetime

@@ -6,7 +6,7 @@ from contracts.base import Message
 
 
 class ChargeUsage(Message):
-    """Asks to charge up to `limit` events, due before `due_before`, of the first organization after `after`."""
+    """Charges up to `limit` events, due before `due_before`, of the first organization after `after`."""
 
     after: str
     due_before: datetime
@@ -15,9 +15,9 @@ class ChargeUsage(Message):
 
 
 class ChargedUsage(Message):
-    """How many events were charged and how many wait.
+    """The number of events charged, and of those that wait.
 
-    `org_id` is whose they are; null where no organization is left. `is_full` tells that more of it may be due.
+    `org_id` is their organization; null if none is left. With `is_full` more of its events may be due.
     """
 
     org_id: str | None = None
@@ -27,9 +27,9 @@ class ChargedUsage(Message):
 
 
 class UsageCharging(Message):
-    """Where the sweep stands: rounds through the organizations, a page of each, until a round has no full page.
+    """Progress of the sweep: rounds over the organizations, a page of each, until a round has no full page.
 
-    `after` is the organization of the page before, and `again` tells that the round had a full page.
+    `after` is the organization of the previous page; with `again` the round had a full page.
     """
 
     due_before: datetime
@@ -40,11 +40,11 @@ class UsageCharging(Message):
     waiting: int = 0
 
     def plus(self, done: ChargedUsage) -> "UsageCharging":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         counts = {"charged": self.charged + done.charged, "waiting": self.waiting + done.waiting}
         place = {"after": done.org_id or "", "again": done.org_id is not None and (self.again or done.is_full)}
         return self.model_copy(update={**counts, **place})
 
     def is_last(self, done: ChargedUsage) -> bool:
-        """Tell whether no page follows: the round is over and needs no other one."""
+        """Whether this was the last page: the round has ended and needs no further one."""
         return done.org_id is None and not self.again

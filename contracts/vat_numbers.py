@@ -1,4 +1,4 @@
-"""Messages of the batch that asks a register again for VAT numbers that it has not confirmed."""
+"""Messages of the batch that confirms VAT numbers at a register again."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from contracts.base import Message
 
 
 class ConfirmVatNumbers(Message):
-    """Asks at `now` for the numbers of the `limit` organizations after one."""
+    """Checks at `now` the numbers of the `limit` organizations after one."""
 
     now: datetime
     after: str
@@ -14,7 +14,7 @@ class ConfirmVatNumbers(Message):
 
 
 class ConfirmedVatNumbers(Message):
-    """How many numbers were asked for and are confirmed now, or not in force; and the last organization."""
+    """How many numbers were checked, are confirmed, and are invalid; and the last organization."""
 
     asked: int
     confirmed: int
@@ -24,7 +24,7 @@ class ConfirmedVatNumbers(Message):
 
 
 class VatConfirmations(Message):
-    """Where the batch stands: the last organization, and what became of those before it."""
+    """Progress of the batch: the last organization, and the outcomes so far."""
 
     now: datetime
     limit: int
@@ -34,7 +34,7 @@ class VatConfirmations(Message):
     refused: int = 0
 
     def plus(self, page: ConfirmedVatNumbers) -> "VatConfirmations":
-        """Return where it stands after a page."""
+        """Return the progress after a page."""
         return self.model_copy(
             update={
                 "after": page.last,
@@ -45,5 +45,5 @@ class VatConfirmations(Message):
         )
 
     def is_last(self, page: ConfirmedVatNumbers) -> bool:
-        """Tell whether no page follows."""
+        """Whether this was the last page."""
         return page.done

@@ -15,7 +15,7 @@ MAX_REASON = 500
 
 
 class WebhookEndpointInput(Message):
-    """Starts or continues the run of an endpoint, which goes on from what the books hold."""
+    """Starts or continues the run of an endpoint, from the books."""
 
     endpoint_id: str
     resume: bool = True
@@ -23,20 +23,20 @@ class WebhookEndpointInput(Message):
 
 
 class DisableWebhookEndpoint(Message):
-    """Has nothing sent to an endpoint until it is enabled again."""
+    """Disables an endpoint until it is enabled again."""
 
     command_id: str
     actor: Actor
     reason: str = ""
 
     def check(self) -> None:
-        """Refuse a value that no caller of the API can send."""
+        """Refuse a value that the API cannot send."""
         if len(self.reason) > MAX_REASON:
             raise Invalid(f"The reason must not be longer than {MAX_REASON} characters.", extra={"field": "reason"})
 
 
 class WebhookEndpointResult(Message):
-    """Where an endpoint stands."""
+    """The state of an endpoint."""
 
     endpoint_id: str
     status: str
@@ -44,11 +44,11 @@ class WebhookEndpointResult(Message):
 
 
 class WebhookNews(Message):
-    """Says that there may be something to send, or that the endpoint was changed."""
+    """Reports that there may be something to send, or that the endpoint was changed."""
 
 
 class WebhookEndpointSignal(OperatorSignal):
-    """Has an endpoint paused, `{"pause": "whe_…"}`, resumed, or one of its deliveries left out.
+    """Pauses an endpoint, `{"pause": "whe_…"}`, resumes it, or skips one of its deliveries.
 
     The latter is `{"skip": "whe_…", "delivery": "whd_…"}`.
     """
@@ -61,7 +61,7 @@ class WebhookEndpointSignal(OperatorSignal):
 
 
 class RecordWebhookEndpoint(Message):
-    """One event to be written: the state after it, and the hash of the state that it was decided from."""
+    """One event to write: the state after it, and the hash of the state that it was decided from."""
 
     endpoint: Endpoint
     event: str
@@ -74,7 +74,7 @@ class RecordWebhookEndpoint(Message):
 
 
 class RecordedWebhookEndpoint(Message):
-    """Whether this very event is in the books; otherwise `stored` is what they hold instead."""
+    """Whether this event is in the books; otherwise `stored` is the state that they hold."""
 
     applied: bool
     stored: Endpoint | None = None
@@ -82,13 +82,13 @@ class RecordedWebhookEndpoint(Message):
 
 
 class LoadWebhookEndpoint(Message):
-    """Asks for the state that the books hold."""
+    """Reads the state that the books hold."""
 
     endpoint_id: str
 
 
 class DrainWebhookEndpoint(Message):
-    """Has everything sent that is due at an endpoint. `at` is when that was asked for, by the run's clock."""
+    """Sends an endpoint's due deliveries. `at` is the time of the request, by the run's clock."""
 
     endpoint_id: str
     at: datetime
@@ -99,12 +99,12 @@ class DrainedWebhookEndpoint(Message):
 
     Attributes:
         tried: how many requests were made, `delivered` of them with success.
-        more: there is something to do at once.
-        next_at: when the next delivery is due; None where none waits.
-        waiting: how many wait, the oldest `since`; `why` says what the next of them met last.
-        give_up: why nothing is to be sent any more, as `domain.webhook.endpoint.GivenUp`.
-        stopped: nothing is sent now: the books have another status, or somebody else drains it.
-        at: when this was so, by the run's clock.
+        more: another drain is due at once.
+        next_at: when the next delivery is due; None if none waits.
+        waiting: how many wait, the oldest `since`; `why` is the last error of the next one.
+        give_up: why the endpoint is given up, as `domain.webhook.endpoint.GivenUp`.
+        stopped: nothing is sent now: its status has changed, or another drain has it.
+        at: the time of this result, by the run's clock.
     """
 
     tried: int = 0
@@ -120,13 +120,13 @@ class DrainedWebhookEndpoint(Message):
 
 
 class DispatchWebhooks(Message):
-    """Asks for the outbox to be read for so many seconds, and for idle endpoints to be signalled that have news."""
+    """Reads the outbox for `seconds`, and signals idle endpoints that have news."""
 
     seconds: int
 
 
 class DispatchedWebhooks(Message):
-    """How many endpoints were told, how often, and how many answers were old enough to be forgotten."""
+    """How many endpoints were signalled, how often the outbox was read, and how many old responses were deleted."""
 
     looks: int = 0
     told: int = 0
