@@ -1,8 +1,8 @@
-"""Commands to a run that may be behind the books: what it refuses wrongly is given to it again.
+"""Commands to a run that may be behind the books: a wrong refusal is retried after the run has caught up.
 
-A local activity may have committed although its workflow task was lost. Until its next write the run then decides on a
-state that callers have read the successor of. So a refusal says which version it was decided on; where the books have a
-later one, the run is told to catch up, and decides again.
+A local activity may have committed although its workflow task was lost. Until its next write the run decides on an
+outdated state, while callers read the later one. So a refusal says which version it was decided on; if the books have a
+later one, the run is sent `catch_up`, and decides again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from runtime.interceptors import domain_error_from
 
 R = TypeVar("R")
 
-#: How often a command is given before a refusal counts although the books have gone on once more.
+#: How often a command is sent before a refusal counts, even if the books have advanced again.
 TRIES = 5
 
 
@@ -31,20 +31,20 @@ def catching_up(
 ) -> Callable[[], Awaitable[R]]:
     """Return an attempt for `retry_until_answered` that repeats a command refused because the run was behind the books.
 
-    What a validator refuses leaves no trace, so under the same update id it is judged anew. What a handler refuses is
-    kept as the answer to its id: where that answer comes again although the run has caught up, the command goes out
-    under another id, also in later attempts. The command's own id makes its effect one.
+    A validator's refusal is not stored, so the same update id is decided again. A handler's refusal is stored as the
+    result of its update id: if it comes again although the run has caught up, the command is sent under another update
+    id, also in later attempts. The command's own id makes it happen once.
 
     Args:
-        client: to Temporal.
+        client: the Temporal client.
         workflow_id: of the run.
-        update_id: what the command is given under first.
-        give: gives the command to the run under an update id.
-        books: reads the version of the state that the books hold.
+        update_id: the first update id.
+        give: sends the command to the run under an update id.
+        books: reads the version of the state in the books.
 
     The attempt raises:
-        DomainError: the run refused the command, and the books do not know better.
-        Unavailable: the run could not catch up.
+        DomainError: the run refused the command, and is up to date with the books. Unavailable: the run could not catch
+        up.
     """
 
     async def attempt() -> R:
@@ -70,10 +70,10 @@ def catching_up(
 
 
 async def _catch_up(client: Client, workflow_id: str, version: int) -> None:
-    """Have the run adopt what the books hold; whoever sees the same version at the same time sends the same update."""
+    """Have the run adopt the books' state; concurrent callers that see the same version send the same update."""
     update_id = f"catch_up:{version}"
     try:
-        # A run that is over is not behind any more: whatever runs next begins with the books.
+        # A run that has ended needs no update: the next run starts from the books.
         await reach.update_running(
             client, workflow_id, "catch_up", CatchUp(version=version), update_id=update_id, result_type=None
         )

@@ -4,10 +4,10 @@ A sealed payload has the metadata `encoding: binary/encrypted`, `encryption-ciph
 `encryption-key-id`, and as data a random 96-bit nonce followed by the ciphertext of the whole serialized payload. The
 three metadata values are bound to the ciphertext as additional data, so none of them can be exchanged unnoticed.
 Payloads that are not sealed pass through on the way in, with a mark: a signal typed by an operator in the Temporal UI,
-and histories that are older than the keys. What is done about the mark is decided where an event is written.
+and histories that are older than the keys. The writer of an event decides what to do about the mark.
 
-Clients and workers use `PassingCodec`: what no key opens reaches the converter, which refuses it where it is used. A
-codec that raised would fail the whole workflow task, so that one message could keep a run from ever going on.
+Clients and workers use `PassingCodec`: a payload that no key opens reaches the converter, which refuses it when it is
+read. A codec that raised would fail the whole workflow task, so one message could block a run forever.
 """
 
 import base64
@@ -29,10 +29,10 @@ ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
 CIPHER_FIELD = "encryption-cipher"
 KEY_ID_FIELD = "encryption-key-id"
-#: Metadata of an opened payload, for the converter: the seal of an operator, and that nobody sealed it.
+#: Metadata of an opened payload, for the converter: an operator's seal, and the mark of an unsealed payload.
 SEAL = "bursar-seal"
 UNSEALED = "bursar-unsealed"
-#: Metadata of a sealed payload that was passed on: why it could not be opened.
+#: Metadata of a payload that could not be opened: the reason.
 UNOPENED = "bursar-unopened"
 NONCE_BYTES = 12
 KEY_BYTES = 32
@@ -41,7 +41,7 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class MalformedKeys(ValueError):
-    """`BURSAR_ENCRYPTION_KEYS` cannot be understood. The message never holds any part of a key."""
+    """`BURSAR_ENCRYPTION_KEYS` cannot be parsed. The message never holds any part of a key."""
 
 
 class SealedPayloadError(Exception):
@@ -60,11 +60,11 @@ class EncryptionCodec(PayloadCodec):
         self._root = keys[0][1]
 
     def derive(self, purpose: str) -> bytes:
-        """Derive 32 bytes for another purpose from the sealing key (HKDF-SHA-256); they tell nothing about the key."""
+        """Derive 32 bytes for another purpose from the sealing key (HKDF-SHA-256), which they do not reveal."""
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._root)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Seal every payload; one that is sealed already is left as it is."""
+        """Seal every payload that is not sealed yet."""
         return [
             p if p.metadata.get("encoding") == ENCODING else self.seal_bytes(p.SerializeToString()) for p in payloads
         ]
@@ -109,7 +109,7 @@ class EncryptionCodec(PayloadCodec):
 
 
 class PassingCodec(EncryptionCodec):
-    """Opens what it can, and passes on what no key opens with the reason, for the converter to raise."""
+    """Opens what it can; a payload that no key opens is passed on with the reason, which the converter raises."""
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Open what is sealed and can be opened; the rest is marked. Nothing is raised."""
@@ -130,14 +130,14 @@ def _bound(cipher: bytes, key_id: bytes) -> bytes:
 
 
 def with_seal(payload: Payload, seal: bytes) -> Payload:
-    """Return a payload that is about to be sealed together with who had it sealed."""
+    """Return a payload, to be sealed, with the person who had it sealed."""
     bound = without_marks(payload)
     bound.metadata[SEAL] = seal
     return bound
 
 
 def without_marks(payload: Payload) -> Payload:
-    """Return a payload without what this codec, or somebody in its place, wrote beside the content."""
+    """Return a payload without the metadata of this codec, also if it was forged."""
     bare = Payload()
     bare.CopyFrom(payload)
     for mark in (SEAL, UNSEALED, UNOPENED):
@@ -178,7 +178,7 @@ def parse_keys(text: str) -> list[tuple[str, bytes]]:
 def encryption_codec(keys: SecretStr | None, *, passing: bool = False) -> EncryptionCodec | None:
     """Return the codec for the setting `encryption_keys`, or None when encryption is off.
 
-    With `passing` it is the one of clients and workers, which passes on what no key opens.
+    With `passing` it is a `PassingCodec`, for clients and workers.
 
     Raises:
         MalformedKeys: the setting cannot be understood.

@@ -1,19 +1,19 @@
-"""Python's collector of cycles, set for a process that serves for long."""
+"""Settings of Python's cyclic garbage collector for a long-running server."""
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: How many more containers are made than freed before the young ones are looked through. Python's own 700 is reached
-#: several times in a command; this many take a few megabytes until then.
+#: How many more containers are allocated than freed before the young generation is collected. Python's own 700 is
+#: reached several times in a command; this many take a few megabytes until then.
 YOUNG = 20_000
 
 
 def settle() -> None:
-    """Leave out of collections what the process has started with, and collect less often; called once, before serving.
+    """Exclude the objects of the start from collections, and collect less often; called once, before serving.
 
-    A full collection looks at all that there is: 300,000 objects of imported modules, for a tenth of a second in which
-    nobody is answered, and never finds one of them to free. Collections that were off during the start are on again.
+    A full collection traverses all objects: 300,000 of imported modules, for a tenth of a second in which no request is
+    answered, and frees none of them. Collections that were off during the start are on again.
     """
     gc.collect()
     gc.freeze()
@@ -24,7 +24,7 @@ def settle() -> None:
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Collect nothing in the block, in which modules are imported: a fifth of what it takes, and nothing is to free."""
+    """Disable collections while modules are imported: they take a fifth of the time, and free nothing."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
-"""Engines and sessions: one for tenants, whom row-level security binds, and one for the platform's own work.
+"""Engines and sessions: one for tenants, under row-level security, and one for the platform's own work.
 
-A session from here is one transaction. It commits when the block ends well and rolls back otherwise, and nothing
-below the block commits. No provider or Temporal call is made while one is open.
+A session from here is one transaction. It commits when the block ends without an error and rolls back otherwise;
+nothing below the block commits. No provider or Temporal call is made while one is open.
 """
 
 from collections.abc import AsyncIterator
@@ -21,11 +21,12 @@ _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
 
 
-#: What a connection raises whose server is gone; a server that does not answer is a `TimeoutError`.
+#: Errors of a connection whose server is gone; a server that does not answer is a `TimeoutError`.
 _DIED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
-#: How long connecting, and waiting for a free connection, may take.
+#: The timeout of connecting, and of waiting for a free connection.
 CONNECT_SECONDS = 5.0
-#: How long one statement may take. A server that hangs takes its cancellation no better, which is given as long again.
+#: The timeout of one statement. A server that hangs does not react to a cancellation either, which gets the same time
+#: again.
 STATEMENT_TIMEOUT = timedelta(seconds=10)
 
 
@@ -35,7 +36,7 @@ def plain_url(url: str) -> str:
 
 
 def make_engine(url: str, *, statement_timeout: timedelta | None = None, **options: Any) -> AsyncEngine:
-    """Return an engine that connects with nothing but the URL, as asyncpg reads it: `sslmode` and the like as in libpq.
+    """Return an engine that connects by the URL alone, as asyncpg reads it: `sslmode` and the like as in libpq.
 
     SQLAlchemy would hand each of them to asyncpg as an argument, and asyncpg knows none of these names.
     """
@@ -48,9 +49,9 @@ def make_engine(url: str, *, statement_timeout: timedelta | None = None, **optio
         )
         return connection
 
-    # An engine shows its URL, with all that stands in the query.
+    # An engine's representation shows its URL with the query.
     shown = make_url(url).set(drivername="postgresql+asyncpg").difference_update_query(["password", "sslpassword"])
-    # What a statement that failed was given are names, addresses and texts of people, and its error goes into logs.
+    # The parameters of a failed statement may be people's names and texts, and its error is logged.
     return create_async_engine(shown, async_creator=connect, hide_parameters=True, **options)
 
 
@@ -63,9 +64,9 @@ def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> Non
 
 
 class Transaction:
-    """One transaction of the platform: its connection, and a session in it for what is rarely asked.
+    """One transaction of the platform: its connection, and a session for rare statements.
 
-    A session costs as much processor time as the statements of an event, so it is made when it is asked for.
+    A session costs as much processor time as the statements of an event, so it is created on first use.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -75,7 +76,7 @@ class Transaction:
 
     @property
     def session(self) -> AsyncSession:
-        """Return the session, whose statements are part of the transaction; nobody commits or closes it."""
+        """Return the session, whose statements are part of the transaction; do not commit or close it."""
         if self._session is None:
             self._session = AsyncSession(self.connection, expire_on_commit=False)
         return self._session
@@ -87,12 +88,12 @@ class Transaction:
         return driver
 
     async def flush(self) -> None:
-        """Write what the session still holds."""
+        """Flush the session."""
         if self._session is not None:
             await self._session.flush()
 
     async def close(self) -> None:
-        """Close the session, which leaves the transaction as it is."""
+        """Close the session; the transaction goes on."""
         if self._session is not None:
             await self._session.close()
 
@@ -100,7 +101,7 @@ class Transaction:
 class Database:
     """The two engines of a process. The tenant role cannot bypass row-level security; the platform role may.
 
-    Nothing on them waits for ever: a server that takes connections and does not answer is a `TimeoutError`.
+    Nothing on them waits forever: a server that accepts connections but does not answer is a `TimeoutError`.
     """
 
     def __init__(
@@ -115,9 +116,9 @@ class Database:
     ) -> None:
         """Prepare both pools, each of up to twice `pool_size` connections; nothing connects before the first use.
 
-        With `pre_ping` a connection is tried before it is lent, so that no request meets one that died in the pool; it
-        costs a round trip, which a caller that repeats its transactions anyway can spare. The `sealer` seals the client
-        secrets in the columns that hold those of providers.
+        With `pre_ping` a connection is tested before it is used, so that no request gets a dead one; it costs a round
+        trip, which a caller that retries its transactions anyway can save. The `sealer` seals the client secrets in the
+        columns that hold those of providers.
         """
         sealing = sealer or Sealer()
         self.statement_timeout = statement_timeout
@@ -126,8 +127,8 @@ class Database:
             made = make_engine(
                 url,
                 statement_timeout=statement_timeout,
-                # Kept once they are open: a page of the console asks for more at once than a smaller pool keeps, and
-                # connections that are closed after each burst are opened, and their statements planned, for the next.
+                # Connections are kept open: a page of the console needs more at once than a smaller pool keeps, and
+                # reopening connections after each burst plans their statements again.
                 pool_size=2 * pool_size,
                 max_overflow=0,
                 pool_timeout=CONNECT_SECONDS,
@@ -170,7 +171,7 @@ class Database:
 
     @asynccontextmanager
     async def platform_transaction(self) -> AsyncIterator[Transaction]:
-        """Open one transaction of the platform for what is written so often that a session would cost too much."""
+        """Open one transaction of the platform for frequent writes, for which a session would cost too much."""
         self._check_open()
         async with self.platform_engine.begin() as connection:
             transaction = Transaction(connection)
@@ -182,7 +183,7 @@ class Database:
 
     @asynccontextmanager
     async def platform_statement(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend the platform's plain connection for single statements, each a transaction of its own."""
+        """Return the platform's plain connection for single statements, each its own transaction."""
         self._check_open()
         async with self.platform_engine.connect() as connection:
             raw = await connection.get_raw_connection()
@@ -195,13 +196,13 @@ class Database:
         await self.platform_engine.dispose()
 
     def _check_open(self) -> None:
-        # A pool that is disposed of fills again when it is used, and nobody would close those connections.
+        # A disposed pool opens connections again when it is used, and they would never be closed.
         if self._closed:
             raise RuntimeError("The database is closed.")
 
 
 async def one_moment(session: AsyncSession) -> None:
-    """Have all that the transaction reads be as of its first statement; call it before that."""
+    """Make all reads of the transaction as of its first statement; call it before that."""
     await session.execute(_ONE_MOMENT)
 
 

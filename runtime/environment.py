@@ -1,8 +1,7 @@
-"""Settings under names that others gave them: Stripe's keys, prices, nights, and what Temporal's own tools read.
+"""Settings under the names of older platforms, and of Temporal's own tools.
 
-API, worker and the commands of a deployment read them where the setting of ours is not there. The embedded stack
-forgets those of Stripe and Temporal before anything else, so that nothing it starts reads them: it has servers of its
-own.
+API, worker and commands read them if our own setting is missing. The embedded stack removes those of Stripe and
+Temporal first, so that its processes use its own servers.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from temporalio.envconfig import ClientConfigProfile
 
-#: Names of Stripe's keys in deployments of older platforms, by the setting that each of them is.
+#: Names of Stripe's keys in older deployments, by our setting.
 STRIPE = {
     "stripe_api_key": "STRIPE_SECRET_KEY",
     "stripe_publishable_key": "STRIPE_PUBLISHABLE_KEY",
     "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRET",
 }
-#: Names of prices in deployments of older platforms, by the setting that each of them is.
+#: Names of prices in older deployments, by our setting.
 PRICES = {
     "credit_package_small": "CREDIT_PACKAGE_SMALL",
     "credit_package_medium": "CREDIT_PACKAGE_MEDIUM",
@@ -26,7 +25,7 @@ PRICES = {
     "credits_per_api_call": "CREDITS_PER_API_CALL",
     "credits_per_workflow_execution": "CREDITS_PER_WORKFLOW_EXECUTION",
 }
-#: Names of what plans cost and include, and of shares of sales, in deployments of older platforms.
+#: Names of plans' prices and limits, and of shares of sales, in older deployments.
 PLANS = {
     name: name.upper()
     for name in (
@@ -35,14 +34,14 @@ PLANS = {
         *("creator_revenue_share", "platform_revenue_share"),
     )
 }
-#: Names of the settings of reputation in deployments of older platforms.
+#: Names of the reputation settings in older deployments.
 REPUTATION = {
     "nightly_reputation_update_enabled": "NIGHTLY_REPUTATION_UPDATE_ENABLED",
     "reputation_decay_rate": "REPUTATION_DECAY_RATE",
 }
-#: Names of the settings of billing in deployments of older platforms.
+#: Names of the billing settings in older deployments.
 BILLING = {"usage_invoice_day": "USAGE_INVOICE_DAY"}
-#: What Temporal's tools read, by how it begins or what it is called; other names with TEMPORAL_ belong to others.
+#: The variables of Temporal's tools, by prefix or name; other names with TEMPORAL_ are not theirs.
 _TEMPORAL = (
     *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_GRPC_META_"),
     *("TEMPORAL_CONFIG_FILE", "TEMPORAL_PROFILE"),
@@ -50,22 +49,22 @@ _TEMPORAL = (
 
 
 class WrongEnvironment(Exception):
-    """What Temporal's environment says cannot be read."""
+    """Temporal's variables cannot be parsed."""
 
 
 def is_of_others(name: str) -> bool:
-    """Whether a variable names servers or accounts of others."""
+    """Whether a variable names external servers or accounts."""
     return name in {*STRIPE.values(), "STRIPE_PREMIUM_PRICE_ID"} or name.startswith(_TEMPORAL)
 
 
 def forget_others(environment: MutableMapping[str, str]) -> None:
-    """Remove the variables that name servers or accounts of others."""
+    """Remove the variables that name external servers or accounts."""
     for name in [name for name in environment if is_of_others(name)]:
         del environment[name]
 
 
 def older_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that stand under the names of older platforms."""
+    """Return the settings that are given under the names of older platforms."""
     names = {**STRIPE, **PRICES, **PLANS, **REPUTATION, **BILLING}
     return {field: environment[name] for field, name in names.items() if environment.get(name)}
 
@@ -73,22 +72,22 @@ def older_settings(environment: Mapping[str, str]) -> dict[str, Any]:
 def temporal_settings(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the settings of Temporal that its own environment has, and the options of a connection that no setting is.
 
-    A configuration file is read where TEMPORAL_CONFIG_FILE names it, and not where people keep their own.
+    A configuration file is read only if TEMPORAL_CONFIG_FILE names it, not from a user's default location.
 
     Raises:
-        WrongEnvironment: a value, or a file that it names, cannot be read.
+        WrongEnvironment: a value, or a file that it names, cannot be parsed.
     """
     given = {name: value for name, value in environment.items() if value and name.startswith(_TEMPORAL)}
     if "TEMPORAL_CONFIG_FILE" not in given:
         given.pop("TEMPORAL_PROFILE", None)
     if not given:
         return {}, {}
-    # The SDK passes over both in silence, and would connect in clear to the default address.
+    # The SDK ignores both silently, and would connect without TLS to the default address.
     if given.get("TEMPORAL_TLS", "true").lower() not in {"true", "false", "1", "0"}:
         raise WrongEnvironment("Temporal's environment cannot be read: TEMPORAL_TLS is neither true nor false.")
     if not Path(given.get("TEMPORAL_CONFIG_FILE", __file__)).is_file():
         raise WrongEnvironment("Temporal's environment cannot be read: TEMPORAL_CONFIG_FILE does not exist.")
-    # Imported where it is used: most processes that read settings have none of these.
+    # Imported on use: most processes have none of these settings.
     from temporalio.envconfig import ClientConfigProfile
 
     try:

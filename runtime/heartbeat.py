@@ -1,4 +1,4 @@
-"""Signs of life of an activity that lasts long."""
+"""Heartbeats of long activities."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
 
-#: How often a long activity gives a sign of life, in seconds.
+#: The interval of heartbeats, in seconds.
 HEARTBEAT = 2.0
 
 

@@ -18,7 +18,7 @@ def new_id(prefix: str) -> str:
 
 
 def new_ids(prefix: str, count: int) -> list[str]:
-    """Return fresh ids that sort as they stand here, and after all that this function has returned before."""
+    """Return fresh ids in ascending order, greater than all that this function has returned before."""
     global _last
     now = (time.time_ns() << _PART_BITS) // 1_000_000
     with _LOCK:

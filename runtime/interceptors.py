@@ -1,15 +1,15 @@
-"""One interceptor on both sides of Temporal: it translates refusals, beats for activities and carries the log context.
+"""One interceptor on both sides of Temporal: it translates refusals, sends heartbeats and carries the log context.
 
 `runtime.temporal.BursarPlugin` gives it to every client, and to every worker and replay made from one.
 
 Refusals. A `DomainError` raised in an activity, an update validator or an update handler becomes an
 `ApplicationError` whose type is the error's code and whose details are `(status, detail, extra)`, so that the caller
 sees a refusal and the workflow task goes on. `domain_error_from` turns it back. A refusal that escapes a signal handler
-is logged and dropped: a signal has nobody to answer, and a failing task would block the whole run. A `DomainError` that
-escapes a workflow's main method fails the workflow task, which is repeated until a deployment mends it.
+is logged and dropped: a signal returns nothing, and a failing task would block the whole run. A `DomainError` that
+escapes a workflow's main method fails the workflow task, which is retried until a deployment fixes it.
 
-Signs of life. An activity that has a heartbeat timeout beats by itself while it runs, however long a provider takes to
-answer: what the timeout finds is a worker that is gone. How long the work itself may take is its own timeout's.
+Heartbeats. An activity with a heartbeat timeout heartbeats automatically while it runs, also during a slow provider
+call: the heartbeat timeout detects a dead worker, and the activity's own timeout limits the work.
 
 Log context. `request_id` and `org_id` travel in a header from the HTTP request to workflow and activity. They are ids,
 in clear, and nothing else may be added to them.
@@ -37,8 +37,8 @@ from domain.errors import DomainError, Invalid
 CONTEXT_HEADER = "bursar-log-context"
 CONTEXT_FIELDS = ("request_id", "org_id")
 MAX_CONTEXT = 200
-#: The largest update, in bytes of its JSON: several times what the API sends. One that is near to Temporal's own limits
-#: could be answered by nothing that fits in them, nor its state be handed on.
+#: The largest update, in bytes of its JSON: several times what the API sends. The result and the state of an update
+#: near Temporal's own limits would exceed them.
 MAX_UPDATE_BYTES = 256 * 1024
 
 Headers = Mapping[str, Payload]
@@ -50,7 +50,7 @@ Headers = Mapping[str, Payload]
 def application_error_from(error: DomainError) -> ApplicationError:
     """Translate a refusal for Temporal; `domain_error_from` is the way back.
 
-    A refusal is expected, so it is of the benign category: no error log, no failure metric.
+    A refusal is expected, so its category is benign: no error log, no failure metric.
     """
     return ApplicationError(
         error.detail,
@@ -80,7 +80,7 @@ def domain_error_from(error: BaseException | None) -> DomainError | None:
 
 
 def _is_refusal(error: BaseException) -> TypeGuard[DomainError]:
-    """Tell whether it is a `DomainError`, also one of a copy of `domain.errors` that a workflow sandbox loaded."""
+    """Whether it is a `DomainError`, also from a copy of `domain.errors` in a workflow sandbox."""
     return isinstance(error, DomainError) or any(
         (cls.__module__, cls.__qualname__) == (DomainError.__module__, DomainError.__qualname__)
         for cls in type(error).__mro__
@@ -99,7 +99,7 @@ def _decoded(error: ApplicationError) -> DomainError | None:
 
 @lru_cache(maxsize=512)
 def _class_of(code: str, status: int, retryable: bool) -> type[DomainError]:
-    """Return the class of the tree that has the code, else one that has the status, else a class made for it."""
+    """Return the class with the code, or else with the status, or else a new class."""
     classes = list(_tree(DomainError))
     for candidate in classes:
         if candidate.code == code and candidate.status == status and candidate.retryable == retryable:
@@ -133,7 +133,7 @@ def _with_context(headers: Headers) -> Headers:
 
 
 def _context_of(headers: Headers) -> dict[str, str]:
-    """Read the log context from the headers; a header that is not ours to read is no context."""
+    """Read the log context from the headers; empty if a header cannot be read."""
     payload = headers.get(CONTEXT_HEADER)
     if payload is None or payload.metadata.get("encoding") != b"json/plain":
         return {}
@@ -159,11 +159,11 @@ class BursarInterceptor(client_api.Interceptor, worker_api.Interceptor):
     """Translates refusals and carries the log context, for clients and for the workers made from them."""
 
     def intercept_client(self, next: client_api.OutboundInterceptor) -> client_api.OutboundInterceptor:
-        """Send the log context with what a client starts, signals and updates."""
+        """Send the log context with a client's starts, signals and updates."""
         return _ClientOutbound(next)
 
     def intercept_activity(self, next: worker_api.ActivityInboundInterceptor) -> worker_api.ActivityInboundInterceptor:
-        """Refuse an activity that no workflow runs, bind the log context, give signs of life, translate refusals."""
+        """Refuse an activity without a workflow, bind the log context, send heartbeats, translate refusals."""
         return _ActivityInbound(next)
 
     def workflow_interceptor_class(
@@ -201,7 +201,7 @@ class _ActivityInbound(worker_api.ActivityInboundInterceptor):
     async def execute_activity(self, input: worker_api.ExecuteActivityInput) -> Any:
         info = activity.info()
         if not info.in_workflow:
-            # The server lets whoever reaches it start an activity by itself, with any input.
+            # Anyone with access to the server can start a standalone activity, with any input.
             raise ApplicationError("Activities run for workflows only.", type="NotInWorkflow", non_retryable=True)
         context = _context_of(input.headers)
         with _bound(workflow_id=info.workflow_id, activity=info.activity_type, **context):
@@ -214,7 +214,7 @@ class _ActivityInbound(worker_api.ActivityInboundInterceptor):
 
 @asynccontextmanager
 async def _beating(within: timedelta | None) -> AsyncIterator[None]:
-    """Give a sign of life four times within that time, for as long as the block lasts."""
+    """Heartbeat four times within the timeout, for as long as the block lasts."""
     if not within:
         yield
         return
@@ -241,8 +241,8 @@ class _WorkflowInbound(worker_api.WorkflowInboundInterceptor):
 
     async def handle_signal(self, input: worker_api.HandleSignalInput) -> None:
         if len(input.args) > 1:
-            # A signal takes one message. Calling its handler with more would fail the workflow task, and repeat it
-            # for ever; without any, the handler refuses the signal as it does one without input.
+            # A signal takes one message. Calling its handler with more would fail the workflow task forever; without
+            # any, the handler refuses the signal.
             input.args = []
         with _bound(**_context_of(input.headers)):
             try:
@@ -294,7 +294,7 @@ class _WorkflowOutbound(worker_api.WorkflowOutboundInterceptor):
 
 @contextmanager
 def _refusals_translated() -> Iterator[None]:
-    """Turn a refusal into an update failure; anything else that is raised keeps its meaning."""
+    """Turn a refusal into an update failure; other exceptions are passed on."""
     try:
         yield
     except Exception as error:

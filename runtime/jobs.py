@@ -1,4 +1,4 @@
-"""What schedules start, and when: one list for the worker, the simulated year and the tests."""
+"""All scheduled jobs: one list for the worker, the simulated year and the tests."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ SCHEDULES = [
         workflow="auto-topup-sweep",
         spec=_every(minutes=1),
         summary="Starts automatic top-ups for balances that fell below their threshold",
-        # A run looks for a minute. Where one is late, nobody would look during the minute that is left out.
+        # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
         run_timeout=timedelta(minutes=10),
@@ -37,7 +37,7 @@ SCHEDULES = [
         id="alert-rules",
         workflow="alert-rules",
         spec=_every(minutes=1),
-        summary="Looks at the figures of alert rules",
+        summary="Evaluates alert rules",
         run_timeout=timedelta(minutes=10),
     ),
     Job(
@@ -57,14 +57,14 @@ SCHEDULES = [
         id="purchase-renewals",
         workflow="purchase-renewals",
         spec=_every(hours=1),
-        summary="Renews agents that are paid by the month",
+        summary="Renews monthly purchases of agents",
         run_timeout=timedelta(hours=6),
     ),
     Job(
         id="referral-rewards",
         workflow="referral-rewards",
         spec=_daily(4, 40),
-        summary="Rewards referrals whose payment stands, and takes rewards back",
+        summary="Rewards referrals, and claws rewards back after refunds and chargebacks",
         run_timeout=timedelta(hours=6),
     ),
     Job(
@@ -78,7 +78,7 @@ SCHEDULES = [
         id="accounting-days",
         workflow="accounting-days",
         spec=_every(minutes=5),
-        summary="Adds up the books by day and line of the chart of accounts",
+        summary="Totals the books by day and line of the chart of accounts",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
@@ -134,7 +134,7 @@ SCHEDULES = [
         id="creator-statements",
         workflow="creator-statements",
         spec=_daily(3, 50),
-        summary="Makes the statements of the month before for creators that have none of it",
+        summary="Issues the previous month's statements of creators that have none",
         catch_up_within=timedelta(hours=20),
         run_timeout=timedelta(hours=20),
     ),
@@ -142,10 +142,10 @@ SCHEDULES = [
         id="earnings-recovery",
         workflow="earnings-recovery",
         spec=_every(minutes=5),
-        summary="Takes back what creators earned from payments that were charged back",
+        summary="Recovers earnings from payments that were refunded or charged back",
         run_timeout=timedelta(minutes=30),
     ),
-    # By half past four the last hour of the day is in every provider's statement.
+    # By 04:30 the last hour of the day is in every provider's statement.
     Job(
         id="reconciliation-nightly",
         workflow="reconciliation-nightly",
@@ -158,7 +158,7 @@ SCHEDULES = [
         id="reputation-decay",
         workflow="reputation-decay",
         spec=_daily(0, 20),
-        summary="Takes the night of every score",
+        summary="Decays every reputation score",
         catch_up_within=timedelta(hours=20),
         run_timeout=timedelta(hours=22),
     ),
@@ -166,13 +166,13 @@ SCHEDULES = [
         id="spend-alerts",
         workflow="spend-alerts",
         spec=_every(minutes=1),
-        summary="Raises alerts about what is spent",
+        summary="Raises alerts about spending",
     ),
     Job(
         id="spend-days",
         workflow="spend-days",
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),
-        summary="Adds up what was spent on days that are over, at minute 7 of every hour",
+        summary="Totals the spends of past days, at minute 7 of every hour",
         catch_up_within=timedelta(hours=2),
         run_timeout=timedelta(minutes=55),
     ),
@@ -180,7 +180,7 @@ SCHEDULES = [
         id="subscription-accrual",
         workflow="subscription-accrual",
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(12)])]),
-        summary="Books what subscriptions earned on days that are over, at minute 12 of every hour",
+        summary="Recognises subscription revenue of past days, at minute 12 of every hour",
         catch_up_within=timedelta(hours=2),
         run_timeout=timedelta(minutes=55),
     ),
@@ -195,14 +195,14 @@ SCHEDULES = [
         id="usage-months",
         workflow="usage-months",
         spec=_daily(2, 10),
-        summary="Makes the tables of the next months of usage events",
+        summary="Creates the tables of usage events for the next months",
         catch_up_within=timedelta(days=7),
     ),
     Job(
         id="usage-charges",
         workflow="usage-charges",
         spec=_every(minutes=1),
-        summary="Charges usage events that their meters charge for",
+        summary="Charges usage events of priced meters",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
@@ -213,7 +213,7 @@ SCHEDULES = [
         args=(UsageSync(),),
         run_timeout=timedelta(hours=2),
     ),
-    # Calls that are logged long after they began.
+    # For calls that are logged long after they began.
     Job(
         id="usage-sync-nightly",
         workflow="usage-sync",
@@ -227,8 +227,8 @@ SCHEDULES = [
         id="webhook-dispatch",
         workflow="webhook-dispatch",
         spec=_every(minutes=1),
-        summary="Tells idle webhook endpoints that there is something to send",
-        # A run looks for a minute. Where one is late, nobody would look during the minute that is left out.
+        summary="Signals idle webhook endpoints when there is something to send",
+        # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
         run_timeout=timedelta(minutes=10),
@@ -237,7 +237,7 @@ SCHEDULES = [
         id="notifications",
         workflow="notifications",
         spec=_every(minutes=1),
-        summary="Tells people what happens",
+        summary="Sends notifications",
         # As above: a run lasts for a minute.
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
@@ -247,7 +247,7 @@ SCHEDULES = [
         id="vat-confirmations",
         workflow="vat-confirmations",
         spec=_daily(3, 40),
-        summary="Asks the register again for VAT numbers that it has not confirmed",
+        summary="Checks unconfirmed VAT numbers at the register again",
         catch_up_within=timedelta(hours=20),
         run_timeout=timedelta(hours=20),
     ),
@@ -261,22 +261,22 @@ def invoicing_on(day: int) -> Job:
         id="monthly-invoicing",
         workflow="monthly-invoicing",
         spec=ScheduleSpec(calendars=[on]),
-        summary="Invoices every month that is over and was not invoiced",
+        summary="Invoices every past month that is not invoiced",
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(days=27),
     )
 
 
-#: The schedule that is there only where a setting asks for it.
+#: The schedule that exists only if a setting enables it.
 PROBE = "probe"
 
 
 def probing_every(period: timedelta) -> Job:
-    """Return the job that plays a customer of the platform's own; what was missed is not made up for."""
+    """Return the probe's job; missed runs are not caught up."""
     return Job(
         id=PROBE,
         workflow="probe",
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=period)]),
-        summary="Awards, funds, delivers and releases one credit, and tells which step does not work",
+        summary="Awards, funds, delivers and releases one credit, and reports failed steps",
         catch_up_within=timedelta(minutes=1),
     )

@@ -4,9 +4,9 @@ Fields: `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `logger`, `part`
 `request_id`, `org_id`, `workflow_id`, `activity`. Product code takes `structlog.get_logger("bursar.<part>")` and
 passes values as keywords; workflow code logs through `workflow.logger`, which is silent during replay.
 
-Redaction runs on the finished line, so it also covers messages of libraries and tracebacks; card numbers are taken out
-of the values, where they can be told from what stands beside them. What cannot be seen in a line, or would turn it
-round or steer a terminal, is escaped: names may have been stored before they were judged.
+Redaction runs on the finished line, so it also covers messages of libraries and tracebacks; card numbers are removed
+from the values, where their context is known. Invisible, bidirectional and control characters are escaped: names may
+have been stored before they were validated.
 """
 
 import json
@@ -31,7 +31,7 @@ from runtime.settings import Settings
 
 MASK = "***"
 
-#: Libraries that say too much at the level of the product.
+#: Libraries that are too verbose at the product's level.
 QUIET: dict[str, int] = {
     "sqlalchemy.engine": logging.WARNING,
     "asyncio": logging.WARNING,
@@ -46,7 +46,7 @@ _SECRET_FIELD = (
     r"|access[_-]?token|refresh[_-]?token|client[_-]?token)"
 )
 
-#: What looks like a secret in a finished line, and what is left of it.
+#: Patterns of secrets in a finished line, and their replacements.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A JSON member whose name says that its value is a secret,
     (re.compile(rf'("{_SECRET_FIELD}":\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE), rf'\1"{MASK}"'),
@@ -58,7 +58,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # and the same in a Python mapping, as libraries print headers.
     (re.compile(rf"(b?'{_SECRET_FIELD}'\s*[:,]\s*b?)'[^']*'", re.IGNORECASE), rf"\1'{MASK}'"),
-    # Credentials of HTTP authentication, wherever they stand.
+    # Credentials of HTTP authentication, anywhere.
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
     # API keys of Bursar, and the tokens of sessions and of links.
     (re.compile(r"\b(bs[ksl])_[A-Za-z0-9_-]+"), rf"\1_{MASK}"),
@@ -72,7 +72,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{MASK}",
     ),
-    # Encryption keys as they stand in the setting: id and 32 bytes in base64.
+    # Encryption keys as in the setting: id and 32 bytes in base64.
     (re.compile(r"\b([A-Za-z0-9._-]{1,64}):[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/_=-])"), rf"\1:{MASK}"),
 )
 
@@ -86,7 +86,7 @@ _LONG_VALUE = re.compile(r":[A-Za-z0-9+/_-]{43}")
 
 
 def _suspect(line: str) -> bool:
-    """Tell whether a line may hold a secret."""
+    """Whether a line may hold a secret."""
     lower = line.lower()
     return (
         any(word in lower for word in _SUSPECT_WORDS)
@@ -95,12 +95,12 @@ def _suspect(line: str) -> bool:
     )
 
 
-#: From how many characters on a part of an address is taken for a key.
+#: The length from which on a part of a URL counts as a key.
 LENGTH_OF_A_KEY = 20
 
 
 class Redactor:
-    """Takes secrets out of finished lines: what looks like one, and the known values of this process's settings."""
+    """Removes secrets from finished lines: by pattern, and the known values of this process's settings."""
 
     def __init__(self, literals: Iterable[str] = ()) -> None:
         """Take the known secrets; one of fewer than six characters would mask ordinary words, and is left out."""
@@ -142,7 +142,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 
 class _Sink:
-    """Where lines go. One for the process, so that loggers made before `configure` follow it."""
+    """The output of log lines. One for the process, so that loggers made before `configure` use it too."""
 
     def __init__(self) -> None:
         self.stream: TextIO | None = None
@@ -161,7 +161,7 @@ _SINK = _Sink()
 
 
 class _Logger:
-    """What structlog calls with the finished line."""
+    """Receives the finished line from structlog."""
 
     def __init__(self, name: str = "bursar") -> None:
         self.name = name
@@ -178,7 +178,7 @@ def _add_logger_name(logger: Any, method: str, event: EventDict) -> EventDict:  
 
 
 def _render(logger: Any, method: str, event: EventDict) -> str:  # noqa: ARG001
-    """Write the event as one JSON line, the fields that every line has first, and take the secrets out."""
+    """Write the event as one JSON line, common fields first, and remove secrets."""
     line = {
         "time": event.pop("time", None) or _timestamp(None),
         "level": event.pop("level", "info"),
@@ -207,7 +207,7 @@ _SHARED: tuple[Processor, ...] = (structlog.contextvars.merge_contextvars, struc
 
 _PRODUCT: tuple[Processor, ...] = (*_SHARED, structlog.processors.add_log_level, _add_logger_name, _render)
 
-#: Members that the standard library puts on every record; what else is there was passed as `extra`.
+#: Members of every record of the standard library; all others were passed as `extra`.
 _RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
@@ -230,7 +230,7 @@ class _RecordFormatter(logging.Formatter):
         return _render(None, "", event)
 
 
-#: What is kept of the details that the Temporal SDK adds to a record, and under which name.
+#: The details of the Temporal SDK's records that are kept, and their names.
 _TEMPORAL_FIELDS = {
     "workflow_id": "workflow_id",
     "run_id": "run_id",
@@ -291,7 +291,7 @@ def configure(settings: Settings, part: str) -> None:
     for name, quiet in QUIET.items():
         logging.getLogger(name).setLevel(max(level, quiet))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        # Uvicorn brings handlers of its own; its lines go where all others go.
+        # Uvicorn installs its own handlers; its lines must go to our output.
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     # The details travel as fields, not as text behind the message.
@@ -308,7 +308,7 @@ def _open(settings: Settings) -> TextIO | None:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write what ends the process as a line of its own, redacted like every other."""
+    """Log the exception that ends the process, redacted like every line."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return

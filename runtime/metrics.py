@@ -1,7 +1,7 @@
 """Prometheus metrics: of the API, counted in its own process, and of the worker, served by the Temporal SDK.
 
-No label holds anything that a caller can make up: a route is its template (`/api/v1/escrows/{escrow_id}`), a method one
-that HTTP defines, and what matched no route is `unmatched`.
+No label holds a value that a caller can make up: a route is its template (`/api/v1/escrows/{escrow_id}`), a method one
+that HTTP defines, and a request without a route is `unmatched`.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from runtime.settings import Settings
 #: Upper bounds of the latency buckets, in seconds. A command on an escrow is expected between 10 and 50 ms.
 BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-#: How old the text may be that a scraper gets.
+#: The maximum age of the text that a scraper gets.
 RENDERED_SECONDS = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
@@ -48,10 +48,10 @@ _DECLINE_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class ApiMetrics:
-    """The metrics of one web process. Made once by the app and given to whoever counts."""
+    """The metrics of one web process, created once by the app."""
 
     def __init__(self) -> None:
-        """Make a registry of its own, with the process's memory, descriptors and garbage collection in it."""
+        """Create a registry, with the process's memory, descriptors and garbage collection."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -129,7 +129,7 @@ class ApiMetrics:
             ("command", "outcome"),
             registry=self.registry,
         )
-        # Looking a child up by its labels takes three times as long as counting.
+        # Cached, because looking up a child by its labels takes three times as long as counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def begin(self) -> None:
@@ -148,7 +148,7 @@ class ApiMetrics:
         children[1].observe(seconds)
 
     def count_replay(self) -> None:
-        """Count an answer that was given before."""
+        """Count a replayed response."""
         self._replays.inc()
 
     def count_webhook(self, provider: str, outcome: str) -> None:
@@ -156,17 +156,17 @@ class ApiMetrics:
         self._webhooks.labels(provider, outcome).inc()
 
     def set_inbox_oldest(self, seconds: float | None) -> None:
-        """Keep for how long the oldest unhandled event waits; None when that is not known."""
+        """Set the age of the oldest unhandled event; None if it is not known."""
         self._inbox_oldest.set(math.nan if seconds is None else seconds)
 
     def set_archive_failing(self, seconds: float | None) -> None:
-        """Keep for how long the server fails to archive its WAL; None when that is not known."""
+        """Set how long archiving of the WAL has been failing; None if it is not known."""
         self._archive_failing.set(math.nan if seconds is None else seconds)
 
     def set_alerts_open(
         self, of_operators: Mapping[tuple[str, str], int], of_organizations: Mapping[tuple[str, str], int]
     ) -> None:
-        """Keep how many alerts of each kind and status are open."""
+        """Set the number of open alerts by kind and status."""
         for gauge, counts in (
             (self._alerts_open, of_operators),
             (self._organization_alerts_open, of_organizations),
@@ -176,7 +176,7 @@ class ApiMetrics:
                 gauge.labels(*labels).set(count)
 
     def set_batch_oldest(self, seconds: Mapping[str, float] | None) -> None:
-        """Keep for how long the oldest thing of each batch is due; None when that is not known."""
+        """Set how long the oldest item of each batch has been due; None if it is not known."""
         if seconds is None:
             known = {labels["batch"] for family in self._batch_oldest.collect() for _, labels, *_ in family.samples}
             seconds = dict.fromkeys(known, math.nan)
@@ -185,13 +185,13 @@ class ApiMetrics:
 
     @contextmanager
     def escrow_command(self, command: str) -> Iterator[None]:
-        """Count the command that the block gives to an escrow, by its outcome: `ok`, the refusal's code, or `error`."""
+        """Count the command to an escrow in the block, by outcome: `ok`, the refusal's code, or `error`."""
         with _outcome(self._commands, command):
             yield
 
     @contextmanager
     def payment_command(self, command: str) -> Iterator[None]:
-        """Count the command that the block gives to a payment, in the same way."""
+        """Count the command to a payment in the block, in the same way."""
         with _outcome(self._payment_commands, command):
             yield
 
@@ -201,13 +201,13 @@ class ApiMetrics:
         return encode(self.registry), content_type
 
     async def scrape(self, accept: str, refresh: Callable[[], Awaitable[object]]) -> tuple[bytes, str]:
-        """Return what `render` does, written in a thread, once however many ask and at most once a second.
+        """Return the result of `render`, computed in a thread, at most once a second and shared by all callers.
 
-        Writing takes longer than most requests do, so neither the event loop nor many readers may pay for it.
+        Rendering takes longer than most requests, so it must not block the event loop.
 
         Args:
             accept: the header of the scraper.
-            refresh: sets what is read from elsewhere; called before the text is written.
+            refresh: sets metrics that are read from elsewhere; called before rendering.
         """
         _, content_type = choose_encoder(accept)
         async with self._rendering:
@@ -233,10 +233,10 @@ def _outcome(counter: Counter, command: str) -> Iterator[None]:
 
 
 class PaymentFailures:
-    """Counts the payments that a provider or a bank refused, on the meter of the worker that books them.
+    """Counts payments that a provider or a bank refused, on the meter of the worker that books them.
 
-    A code is the provider's word. So that no provider can make as many series as it likes, a process tells the first
-    hundred codes apart and counts the others as `other`, with those that are no plain word.
+    Codes come from the provider. To bound the number of series, a process distinguishes the first hundred codes, and
+    counts others, and codes that are not plain words, as `other`.
     """
 
     NAME = "bursar_payment_failures"
@@ -258,7 +258,7 @@ class PaymentFailures:
 
 def route_template(scope: Scope) -> str:
     """Return the template of the route that answered, prefixes included; `unmatched` when none did."""
-    # FastAPI keeps the route under the path that it was declared with; the prefixes are in its own part of the scope.
+    # FastAPI's route has the path that it was declared with; the prefixes are in FastAPI's part of the scope.
     context = scope.get("fastapi", {}).get("effective_route_context")
     template = getattr(context, "path", None) or getattr(scope.get("route"), "path", None)
     return template if isinstance(template, str) else UNMATCHED

@@ -1,7 +1,7 @@
-"""The one door to the runs of entities: a message reaches the run that lives, or starts the one that is missing.
+"""The only way to reach the runs of entities: a message goes to the open run, or starts the missing one.
 
-No message is lost because nobody was there to receive it. An update is answered when its effect is in the books; a
-signal is for news that the run asks about itself.
+So no message is lost because a run is missing. An update returns when its effect is in the books; a signal is for news
+that the run then reads itself.
 """
 
 from datetime import timedelta
@@ -38,21 +38,21 @@ async def update(
     result_type: type[R],
     rpc_timeout: timedelta | None = None,
 ) -> R:
-    """Give a command to the entity's run, which is started where there is none, and return its answer.
+    """Send a command to the entity's run, started if there is none, and return its result.
 
     Args:
-        client: to Temporal.
+        client: the Temporal client.
         run: of the entity.
         name: of the update.
         command: the update's message.
-        update_id: repeating it attaches to the first try, for as long as that run lasts.
-        result_type: of the answer.
-        rpc_timeout: how long to wait for the server; None waits as long as the caller does.
+        update_id: repeating it attaches to the first try, as long as that run is open.
+        result_type: the type of the result.
+        rpc_timeout: of the server's response; None waits as long as the caller does.
 
     Raises:
         WorkflowUpdateFailedError: the run refused the command.
-        WorkflowAlreadyStartedError: the run has completed, and no other may follow it.
-        RPCError: the server could not be asked, or gave no answer in time.
+        WorkflowAlreadyStartedError: the run has completed, and no new one may follow. RPCError: the server could not be
+        reached, or did not respond in time.
     """
     operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         run.workflow, run.start, **_options(run)
@@ -71,11 +71,11 @@ async def update(
 async def update_running(
     client: Client, workflow_id: str, name: str, command: Message, *, update_id: str, result_type: type[R] | None
 ) -> R | None:
-    """Give a command to the run that lives, and return its answer; None where there is no run, which starts none.
+    """Send a command to the open run, and return its result; None if there is no run. Starts none.
 
     Raises:
         WorkflowUpdateFailedError: the run refused the command.
-        RPCError: the server could not be asked.
+        RPCError: the server could not be reached.
     """
     handle = client.get_workflow_handle(workflow_id)
     try:
@@ -90,9 +90,9 @@ async def update_running(
 async def signal(
     client: Client, run: Run, name: str, message: Message, *, rpc_timeout: timedelta | None = None
 ) -> None:
-    """Signal the entity's run, which is started where there is none, that something has happened.
+    """Signal the entity's run, started if there is none.
 
-    The server is waited for no longer than `rpc_timeout`, where one is given.
+    `rpc_timeout` limits the wait for the server.
     """
     await client.start_workflow(
         run.workflow,
@@ -107,9 +107,9 @@ async def signal(
 async def signal_running(
     client: Client, workflow_id: str, name: str, *message: Message, rpc_timeout: timedelta | None = None
 ) -> None:
-    """Signal the run that lives, and start none; where there is none, nobody is waiting for it.
+    """Signal the open run, and start none; without a run the signal is dropped.
 
-    The server is waited for no longer than `rpc_timeout`, where one is given.
+    `rpc_timeout` limits the wait for the server.
     """
     try:
         await client.get_workflow_handle(workflow_id).signal(name, args=message, rpc_timeout=rpc_timeout)
@@ -119,9 +119,9 @@ async def signal_running(
 
 
 async def start_missing(client: Client, run: Run, *, rpc_timeout: timedelta | None = None) -> bool:
-    """Start the run when there is none; one that lives, or that may have no other after it, learns nothing of it.
+    """Start the run if there is none; an open run, or a completed one without a successor, is not affected.
 
-    Returns whether it was started. The server is waited for no longer than `rpc_timeout`, where one is given.
+    Returns whether it was started. `rpc_timeout` limits the wait for the server.
     """
     options = _options(run) | {"id_conflict_policy": WorkflowIDConflictPolicy.FAIL}
     try:
@@ -132,7 +132,7 @@ async def start_missing(client: Client, run: Run, *, rpc_timeout: timedelta | No
 
 
 async def known_version(client: Client, workflow_id: str, run_id: str, *, rpc_timeout: timedelta) -> int | None:
-    """Return the number of the latest event that an open run knows; None where it does not answer."""
+    """Return the number of the latest event that an open run knows; None if it does not answer."""
     handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     try:
         version: int = await handle.query("version", result_type=int, rpc_timeout=rpc_timeout)
@@ -142,7 +142,7 @@ async def known_version(client: Client, workflow_id: str, run_id: str, *, rpc_ti
 
 
 async def status(client: Client, workflow_id: str, run_id: str | None = None) -> WorkflowExecutionStatus | None:
-    """Return how a run stands, the latest one where none is named; None where the server knows none."""
+    """Return the status of a run, by default of the latest one; None if the server has none."""
     try:
         return (await client.get_workflow_handle(workflow_id, run_id=run_id).describe()).status
     except RPCError as error:
@@ -152,7 +152,7 @@ async def status(client: Client, workflow_id: str, run_id: str | None = None) ->
 
 
 async def end(client: Client, workflow_id: str, run_id: str, *, reason: str) -> None:
-    """End a run without asking it, as a crash would; one that has ended is left as it is."""
+    """Terminate a run, without its cooperation; an ended run is not affected."""
     try:
         await client.get_workflow_handle(workflow_id, run_id=run_id).terminate(reason=reason)
     except RPCError as error:
@@ -161,9 +161,9 @@ async def end(client: Client, workflow_id: str, run_id: str, *, reason: str) -> 
 
 
 async def make_room(client: Client, workflow: str, workflow_id: str, *, reason: str) -> None:
-    """Let a run follow one that has completed where none may, and leave that one's history to be read.
+    """Let a new run follow a completed one that allows no successor, and keep its history.
 
-    What may follow only a lost run follows the one that is started here for nobody, and ended.
+    A run that may follow only a lost run then follows a placeholder that is started and terminated here.
     """
     lost = await client.start_workflow(
         workflow,

@@ -2,10 +2,10 @@
 
 The first migration makes `bursar_api` and `bursar_platform` without a password. `manage roles` connects as the owner
 and sets them; it may be run any number of times, and changes a password that the environment has changed.
-PostgreSQL is sent the SCRAM verifier only, so neither its log nor anybody on the way learns the password.
+PostgreSQL gets the SCRAM verifier only, so the password appears neither in its log nor on the network.
 
-PostgreSQL lets every role change its own password and how its own sessions begin, and has no way to forbid it. So both
-are put back, and what was found changed is said. Where roles log in by certificate, a password opens nothing.
+PostgreSQL lets every role change its own password and its session defaults, and cannot forbid it. So both are reset,
+and changes are reported. If roles log in by certificate, a password is of no use.
 """
 
 import base64
@@ -21,7 +21,7 @@ from runtime.settings import Settings
 
 LOGIN_ROLES = frozenset({"bursar_api", "bursar_platform"})
 ITERATIONS = 4096
-#: What decides which tables a name means and whose rows are seen; other settings of a role are its operator's choice.
+#: Session defaults that decide which tables a name means and which rows are visible; others are the operator's choice.
 PUT_BACK = frozenset({"search_path", "role", "row_security", "bursar.org_id"})
 
 _OWN_SETTINGS = """
@@ -48,9 +48,9 @@ def scram_verifier(password: str, salt: bytes) -> str:
 
 
 async def put_back(settings: Settings) -> list[str]:
-    """Undo what the login roles changed of themselves, and return a line for each such change.
+    """Undo changes that login roles made to themselves, and return a line for each.
 
-    A password that differs from its URL's is told; `set_passwords` sets it. Only a superuser can read it.
+    A password that differs from its URL's is reported; `set_passwords` sets it. Only a superuser can read it.
     """
     connection = await asyncpg.connect(settings.migration_database_url)
     changes = []

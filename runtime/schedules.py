@@ -1,8 +1,7 @@
 """Schedules with fixed ids, created or brought up to date each time a worker starts.
 
-What runs on a schedule is a list in code (`Job`), so a deployment that changes the time or the workflow of a job
-changes it on the server, and ten workers that start at once make one schedule. What an operator did in the UI stays: a
-paused schedule stays paused, with its note.
+Jobs are a list in code (`Job`), so a deployment that changes a job's time or workflow changes the schedule on the
+server, and ten workers that start at once make one schedule. An operator's pause, with its note, is kept.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,18 +31,18 @@ log = structlog.get_logger("bursar.schedules")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One thing that happens on a schedule.
+    """One scheduled workflow.
 
     Attributes:
         id: names the schedule, and with the time each run: `hold-expiry` and `hold-expiry-2026-01-31T00:00:00Z`.
         workflow: the pinned type of the workflow.
-        spec: when; give a `time_zone_name` unless UTC is meant.
-        summary: what an operator reads beside a run.
+        spec: the times; in UTC without a `time_zone_name`.
+        summary: shown in the Temporal UI.
         args: the workflow's input.
-        overlap: what happens while the previous run is not finished; by default the next one is left out.
-        catch_up_within: how far back runs are made up for after the server was away.
+        overlap: what happens while the previous run is open; by default the next one is skipped.
+        catch_up_within: how far back missed runs are started after the server was down.
         task_queue: where the workflow runs.
-        run_timeout: ends a run that takes longer.
+        run_timeout: the time limit of a run.
         search_attributes: of each run.
     """
 
@@ -59,7 +58,7 @@ class Job:
     search_attributes: TypedSearchAttributes = field(default_factory=lambda: TypedSearchAttributes([]))
 
     def schedule(self, state: ScheduleState | None = None) -> Schedule:
-        """Return the schedule as the server stores it, with what an operator did to the one that is there."""
+        """Return the schedule as the server stores it, with the operator's state of the existing one."""
         return Schedule(
             action=ScheduleActionStartWorkflow(
                 self.workflow,
@@ -77,7 +76,7 @@ class Job:
 
 
 async def ensure_schedule(client: Client, job: Job) -> None:
-    """Make the server's schedule of that id be the job's. Safe to repeat, and to run from several workers at once."""
+    """Create or update the job's schedule. Safe to repeat, and to run from several workers at once."""
     try:
         await client.create_schedule(job.id, job.schedule())
     except ScheduleAlreadyRunningError:
@@ -91,12 +90,12 @@ def _brought_up_to_date(current: ScheduleUpdateInput, job: Job) -> ScheduleUpdat
 
 
 async def apply_schedules(client: Client, jobs: Iterable[Job], *, retired: Iterable[str] = ()) -> None:
-    """Bring every job's schedule up to date and delete the retired ones; what a worker calls at its start.
+    """Create or update every job's schedule and delete the retired ones; called at a worker's start.
 
     Args:
         client: the client of the worker.
-        jobs: everything that runs on a schedule; an id that occurs twice is an error.
-        retired: ids of schedules that an earlier version made and that must be gone.
+        jobs: all jobs; an id that occurs twice is an error.
+        retired: ids of an earlier version's schedules, to be deleted.
     """
     wanted = list(jobs)
     ids = [job.id for job in wanted]

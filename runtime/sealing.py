@@ -1,8 +1,8 @@
-"""Seals the secrets that are stored: of webhook endpoints, notification channels, and those that payments are paid by.
+"""Seals stored secrets: of webhook endpoints, of notification channels, and client secrets of payments.
 
 A sealed secret is the text `sealed:{key id}:{base64 of nonce and ciphertext}`, made with the first of
-`BURSAR_ENCRYPTION_KEYS` by AES-256-GCM; any of them opens it. Without keys secrets are stored as they are, and what was
-stored so still reads when there are keys.
+`BURSAR_ENCRYPTION_KEYS` by AES-256-GCM; any of them opens it. Without keys secrets are stored in plain text, which
+stays readable after keys are set.
 """
 
 import base64
@@ -29,7 +29,7 @@ OF_CHANNELS = b"bursar/notification_channel"
 
 
 def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) -> Any:
-    """Return a JSON value in which every client secret is what `change` makes of it, given the object that holds it."""
+    """Return a JSON value with `change` applied to every client secret, given the object that holds it."""
     if isinstance(value, Mapping):
         return {
             name: change(value, item) if name == SECRET and isinstance(item, str) else each_secret(item, change)
@@ -39,12 +39,12 @@ def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) 
 
 
 class Sealer:
-    """Seals secrets, and opens them: one by one, or the client secrets of a document."""
+    """Seals and opens secrets: single ones, or the client secrets of a document."""
 
     def __init__(self, keys: SecretStr | None = None, *, bound: bytes = _BOUND) -> None:
         """Take the setting `encryption_keys`; without keys nothing is sealed.
 
-        What was sealed for another purpose, `bound` to it, does not open.
+        A secret that is `bound` to another purpose does not open.
 
         Raises:
             MalformedKeys: the setting cannot be understood.
@@ -63,14 +63,14 @@ class Sealer:
         return each_secret(value, lambda _, secret: self.seal(secret)) if self._ciphers else value
 
     def opened(self, value: Any) -> Any:
-        """Return a document with its client secrets opened; one whose key is missing is null, and stops nothing else.
+        """Return a document with its client secrets opened; one whose key is missing becomes null.
 
-        Only for what we have sealed ourselves: somebody else's document may have a sealed secret of others in it.
+        Only for documents that we have sealed: a foreign document could contain another tenant's sealed secret.
         """
         return each_secret(value, lambda _, secret: self.open(secret))
 
     def loads(self, text: str | bytes) -> Any:
-        """Read a document as `opened` returns it; most hold nothing that is sealed."""
+        """Parse a document and open its client secrets; most documents have none."""
         value = json.loads(text)
         marked = _SEALED if isinstance(text, str) else _SEALED.encode()
         return self.opened(value) if marked in text else value  # type: ignore[operator]

@@ -1,7 +1,7 @@
-"""Puts what the codec found out about a payload into the message: who sealed it, or that nobody did.
+"""Copies the codec's finding about a payload into the message: who sealed it, or that it was not sealed.
 
-A message cannot say this of itself, so whatever the sender wrote there is replaced. Nothing is refused here: a run that
-is replayed decodes the same payloads again, also those that are older than the keys. Whoever writes the event decides.
+The sender's own value is overwritten. Nothing is refused here: a replay decodes the same payloads again, also those
+that are older than the keys. The writer of the event decides.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from runtime.codec import ENCODING, SEAL, UNOPENED, UNSEALED, SealedPayloadError
 
 
 class OpenPayloadConverter(PydanticPayloadConverter):
-    """The converter where payloads travel in clear: nobody vouches for a sender, whatever a payload says."""
+    """The converter without encryption: no sender is verified, whatever a payload claims."""
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode messages; a signal has no seal."""
@@ -29,11 +29,11 @@ class OpenPayloadConverter(PydanticPayloadConverter):
 
 
 class UnopenedPayloadConverter(EncodingPayloadConverter):
-    """Raises for what the codec passed on because no key opens it, as soon as somebody reads it."""
+    """Raises when a payload is read that no key opens."""
 
     @property
     def encoding(self) -> str:
-        """The encoding of what is still sealed."""
+        """The encoding of a sealed payload."""
         return ENCODING.decode()
 
     def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002
@@ -50,7 +50,7 @@ class UnopenedPayloadConverter(EncodingPayloadConverter):
 
 
 class SealedPayloadConverter(PydanticPayloadConverter):
-    """The converter behind the codec, which marked what it opened, what came unsealed, and what no key opens."""
+    """The converter behind the codec, which has marked payloads as sealed, unsealed or not openable."""
 
     def __init__(self) -> None:
         """Take what is sealed beside what Pydantic reads."""
@@ -58,7 +58,7 @@ class SealedPayloadConverter(PydanticPayloadConverter):
         self._set_converters(*self.converters.values(), UnopenedPayloadConverter())
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """Decode messages; a signal gets its seal, and an actor is a claim unless the product sealed the command."""
+        """Decode messages: a signal gets its seal; a command's actor is only a claim unless the product sealed it."""
         values = super().from_payloads(payloads, type_hints)
         return [_marked(value, payload) for value, payload in zip(values, payloads, strict=True)]
 
