@@ -1,7 +1,7 @@
 """What PostgreSQL announces to every process that keeps something in memory: a key that changed, a price that was set.
 
-One connection listens on all channels. What is announced while it is away is missed: whoever keeps something is asked
-to doubt all of it whenever the connection ends, and once more when there is a new one.
+One connection listens on all channels. Announcements while it is disconnected are missed: every listener is asked to
+doubt all of it whenever the connection ends, and once more when there is a new one.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 
 class Announcements:
-    """Hears announcements; `start` begins, `close` ends. Whoever listens is named before."""
+    """Receives announcements between `start` and `close`. Listeners are registered before."""
 
     def __init__(self, pool: StatementPool) -> None:
         """Take what gives the connection."""

@@ -1,7 +1,7 @@
 """Who is asking and what they may do: the actor of a request, and the two ways an endpoint asks for a permission.
 
 `require(permission)` is for what needs no object: creating, listing. Where the path names an object, the endpoint takes
-`ActorDep`, finds the object, and then calls `permit`: an object of somebody else is a 404 before it is a 403.
+`ActorDep`, finds the object, and then calls `permit`: an object of another organization is a 404 before it is a 403.
 """
 
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from domain.access import permit as permit
 from domain.errors import Unauthenticated
 from domain.spend.scope import SpendingKey
 
-#: What a client sends with requests that nobody has asked for at that moment: `1`.
+#: The header of a client's background requests, which no person has caused: `1`.
 BACKGROUND = "X-Background"
 
 
@@ -29,7 +29,7 @@ def _client_address(request: Request) -> str | None:
 
 
 def is_use(request: Request, token: str) -> bool:
-    """Tell whether a request puts off the end of an idle session; one with a key is always a use of it."""
+    """Return whether a request puts off the end of an idle session; one with a key is always a use of it."""
     return not (token.startswith("bss_") and request.headers.get(BACKGROUND) == "1")
 
 
@@ -110,7 +110,7 @@ async def _authenticate(request: Request) -> Actor:
 
 current_actor = _Authenticate()
 
-#: The actor of the request, whoever it is; 401 without a good key.
+#: The actor of the request; 401 without a valid key.
 ActorDep = Annotated[Actor, Depends(current_actor)]
 
 
@@ -130,7 +130,7 @@ IdentityDep = Annotated[Identity, Depends(identity_of)]
 
 
 class KeyEnded(Exception):
-    """The key or session of a request ended while its answer was under way. No document: the answer breaks off."""
+    """The key or session of a request ended during a streamed response, which is then cut off without a document."""
 
 
 async def check_key(request: Request) -> None:

@@ -22,7 +22,7 @@ _NETWORK_ERRNOS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ENOE
 
 
 def was_cut_off(error: RPCError) -> bool:
-    """Tell whether a call to Temporal ended because its connection did, as when the server is killed.
+    """Return whether a call to Temporal ended because its connection did, as when the server is killed.
 
     The client's library has no status for that: it says unknown or internal, and what happened in words.
     """
@@ -55,7 +55,7 @@ def _unavailable_alone(exc: BaseException) -> bool:
 
 
 def is_unavailable(exc: BaseException | None) -> bool:
-    """Tell whether an exception, or one that it was raised from, means that PostgreSQL or Temporal did not answer."""
+    """Return whether an exception, or one that it was raised from, means that PostgreSQL or Temporal did not answer."""
     seen = 0
     while exc is not None and seen < 8:
         if _unavailable_alone(exc):

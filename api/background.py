@@ -1,4 +1,4 @@
-"""Work that is begun by a request and does not hold up its answer. It may be lost: whoever begins it has a second way.
+"""Work that a request starts and does not wait for. It can be lost: its callers have a second way.
 
 The bounds are there for a burst: a thousand webhooks at once begin a thousand workflows, a few at a time.
 """

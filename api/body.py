@@ -26,8 +26,8 @@ from api.parameters import check_path, check_query, query_names
 from domain.errors import Invalid
 from domain.text import is_holdable
 
-#: Longest number in a body, and the largest power of ten that it may stand for. `Decimal("1e999999999")` is cheap to
-#: read and takes a gigabyte to write out.
+#: The longest number in a body, and its largest power of ten. `Decimal("1e999999999")` is cheap to read and takes a
+#: gigabyte to write out.
 MAX_DIGITS = 60
 #: How deep a body may nest. What reads and writes it afterwards recurses, and must not meet the interpreter's limit.
 MAX_DEPTH = 64
@@ -137,7 +137,7 @@ def parse_lines(body: bytes, most: int) -> list[Any]:
 
 
 def canonical(value: object) -> bytes:
-    """Write a parsed document so that two of the same content are the same bytes, whatever their layout."""
+    """Serialise a parsed document canonically: the same content gives the same bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
 
 

@@ -108,7 +108,7 @@ class Changes:
         return len(self._listeners)
 
     def start(self) -> None:
-        """Begin to look, whenever there is somebody to look for."""
+        """Start polling while there are listeners."""
         self._task = asyncio.create_task(self._forever())
 
     def end_streams(self) -> None:
@@ -150,12 +150,12 @@ class Changes:
             if not self._shares[holder]:
                 del self._shares[holder]
             if not self._listeners:
-                # What happens while nobody listens is of no interest; who comes next begins with marks of its own.
+                # Changes without a listener do not matter; the next listener begins with its own marks.
                 self._wanted.clear()
                 self._before = None
 
     async def ready(self) -> None:
-        """Wait for a first look: whatever is committed from then on is said to those who listen now."""
+        """Wait for the first poll: listeners get every change that is committed from then on."""
         if self._before is None:
             await self.look()
 

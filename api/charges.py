@@ -4,8 +4,8 @@ Charges of one organization change the same balance, so they pass one by one in 
 each organization under way; what arrives meanwhile waits and is charged by the next one, in the order of its arrival.
 
 While charges are under way, those of other organizations gather, one of each, and share a transaction: its round trip
-and its flush are most of what a charge costs. No organization waits for another there: whose balance somebody else
-has, and what does not plainly fit, is left out and charged by itself.
+and its flush are most of what a charge costs. No organization waits for another there: one whose balance another
+transaction has, and what does not plainly fit, is left out and charged by itself.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from ledger.spends import NewSpend, Outcome, Spent
 MAX_TOGETHER = 200
 #: The most organizations of one transaction, whose balances it has until its end.
 MAX_ORGANIZATIONS = 16
-#: The most such transactions under way: while one is flushed, another one works.
+#: The maximum number of concurrent transactions: while one is flushed, another one works.
 MAX_SETS = 2
 
 T = TypeVar("T")

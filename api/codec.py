@@ -60,7 +60,7 @@ class Session:
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, content, COOKIE.encode())).decode()
 
     def open(self, cookie: str, *, now: float) -> str | None:
-        """Return the key; None for a session that is over, or that this deployment did not make."""
+        """Return the key; None for a session that has ended, or of another deployment."""
         try:
             raw = urlsafe_b64decode(cookie)
             expires, _, key = self._cipher.decrypt(raw[:12], raw[12:], COOKIE.encode()).decode().partition(" ")
@@ -143,7 +143,7 @@ class CodecEndpoints:
         """
         key = None
         if "authorization" not in request.headers and (cookie := request.cookies.get(COOKIE)):
-            # A cookie goes wherever the browser is told to send it; what asks must be the UI.
+            # A browser sends a cookie with any site's requests; the request must come from the UI.
             if request.headers.get("origin") not in self._origins:
                 raise Forbidden("A codec session can be used by the Temporal UI only.")
             key = self._session.open(cookie, now=time.time())

@@ -24,7 +24,7 @@ class CostBook:
     """The costs of actions by organization, as PostgreSQL last announced them."""
 
     def __init__(self, database: Database, default: Mapping[str, Cost], announcements: Announcements) -> None:
-        """Take the database, the costs of the settings, and what tells of new prices."""
+        """Take the database, the costs of the settings, and the announcements of new prices."""
         self._database = database
         self._default = default
         self._listening = announcements.listening

@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def wants_csv(request: Request) -> bool:
-    """Tell whether the client asks for CSV instead of JSON."""
+    """Return whether the client asks for CSV instead of JSON."""
     return "text/csv" in request.headers.get("accept", "")
 
 

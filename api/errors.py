@@ -183,7 +183,7 @@ UNAVAILABLE_DETAIL = (
 
 
 def as_domain_error(exc: BaseException) -> DomainError | None:
-    """Translate what can be told to a client; None for what is a fault of the product."""
+    """Return the error to show to a client; None for a fault of the product."""
     if isinstance(exc, DomainError):
         return exc
     if isinstance(exc, ClientDisconnect):
@@ -194,7 +194,7 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
 
 
 def failed(request: Request, exc: BaseException) -> ProblemResponse:
-    """Answer a request whose handler raised, whatever it raised, and log what is not the client's doing."""
+    """Answer a request whose handler raised, and log errors that the client did not cause."""
     error, path = as_domain_error(exc), logged_path(request.scope)
     if isinstance(error, Unavailable):
         log.warning("request.unavailable", path=path, error=f"{type(exc).__name__}: {exc}"[:500])

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-#: The most statements under way: while PostgreSQL works on one, another one is sent, and a slow question holds up few.
+#: The most concurrent statements: while PostgreSQL works on one, another is sent, and a slow question delays few.
 MAX_STATEMENTS = 2
 #: The most questions of one statement.
 MAX_QUESTIONS = 32
@@ -14,7 +14,7 @@ A = TypeVar("A")
 
 
 class Gathering(Generic[Q, A]):
-    """Answers questions; those that come while statements are under way share the next one.
+    """Answers questions; those that arrive during a statement share the next one.
 
     A statement begins after all of its questions arrived, so no caller reads an outdated state.
     """
@@ -73,7 +73,7 @@ class Sharing:
         """Return what the reading returns; raises what it raised.
 
         Args:
-            question: what is asked; the same for those who may be told the same.
+            question: the question; equal for callers that may get the same answer.
             read: answers it.
         """
         reading: asyncio.Task[A] | None = self._next.get(question)
@@ -100,4 +100,4 @@ class Sharing:
         if self._under_way.get(question) is reading:
             del self._under_way[question]
         if not reading.cancelled():
-            reading.exception()  # everybody may have left, and then nobody has looked at it
+            reading.exception()  # without a caller left it would never be retrieved

@@ -1,19 +1,19 @@
-"""Idempotency keys: the same request with the same key has one effect and one answer, whatever dies in between.
+"""Idempotency keys: a request that is repeated with its key has one effect and one response, even after a crash.
 
-A key is claimed with a short lease, which is renewed while the act runs, and the act's answer is kept. The act's own
-effects are made once by its command id, which comes from the caller and the key; so when a process dies between the act
-and the answer, the next request with the key waits for the lease to end, runs the act again and finds what it had done.
+A key is claimed with a short lease, which is renewed while the action runs, and the response is stored. The action's
+own effects are made once by its command id, which comes from the caller and the key. So if a process dies between the
+action and the response, the next request with the key waits for the lease to end, runs the action again and finds its
+effects.
 
-Kept are answers of 2xx and refusals that are final (402, 409, 422 from the act). A refusal that can pass (401, 403,
-404, 429) frees the key. After a failure whose outcome is unknown (5xx) the key is free for the same request only.
+Responses of 2xx and final refusals (402, 409, 422 from the action) are stored. A temporary refusal (401, 403, 404, 429)
+frees the key. After a failure with an unknown outcome (5xx) the key is free for the same request only.
 
-A kept answer holds no client secret of a payment: a replay shows the one that the payment has by then. Others are
-sealed.
+A stored response holds no client secret of a payment: a replay shows the payment's present one. Other client secrets
+are sealed.
 
-A request is the same when its principal, the operation, its path and query parameters and the content of its body are
-the same; neither the layout of the JSON nor which of several paths of one operation was used makes a difference. Of two
-principals of one organization that choose the same key, the second is refused: it must not take the first one's answer
-for its own.
+Two requests are the same if their principal, operation, path and query parameters and the content of their bodies are
+equal; the layout of the JSON, and alternative paths of one operation, make no difference. If two principals of one
+organization choose the same key, the second is refused, so that it does not get the first one's response.
 """
 
 import asyncio

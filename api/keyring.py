@@ -49,7 +49,7 @@ _KINDS = {"bsk": "key", "bss": "ses", "bsl": "lnk"}
 
 
 def new_secret() -> str:
-    """Return 256 random bits as they stand in a key."""
+    """Return 256 random bits, encoded as in a key."""
     return secrets.token_hex(32)
 
 
@@ -71,7 +71,7 @@ def split_token(token: str, kind: str = "key") -> tuple[str, str] | None:
 
 
 def is_secret(secret: str, stored: bytes | None) -> bool:
-    """Compare a secret with what is stored of one, in constant time; None stands for what does not exist."""
+    """Compare a secret with a stored digest in constant time; None if there is none."""
     return hmac.compare_digest(bytes(32) if stored is None else stored, hash_of(secret))
 
 
@@ -87,14 +87,14 @@ class SessionOf:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose a good key is, or a session that stands in for one.
+    """The owner of a valid key, or of a session.
 
     Attributes:
         key_id: what is spent under: the key; where a link opened the session, the key of its principal, or else the
             session itself.
         share: what the limit of requests is counted by. A principal has one within its organization, and so has an
             agent, however many keys and sessions: it makes its own second key. What a link opened has its own, and not
-            that of whoever made it.
+            that of its maker.
         session: None for a key.
         names: the keys and the session with whose change this is doubted.
     """
@@ -139,7 +139,7 @@ class KeyRing:
     """Tells whose a key or a session is. `start` begins to write times of last use, `close` ends it."""
 
     def __init__(self, pool: StatementPool, database: Database, announcements: Announcements) -> None:
-        """Take what the look-ups and the times of last use go through, and what tells of changes."""
+        """Take the pool for look-ups and times of last use, and the announcements of changes."""
         self._pool = pool
         self._database = database
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
@@ -180,7 +180,7 @@ class KeyRing:
 
         Raises:
             Unauthenticated: unknown, revoked or expired; the answer does not say which of a key.
-            SessionEnded: the token is that of a session that is over.
+            SessionEnded: the token is of an ended session.
         """
         generation, now = self._generation, datetime.now(UTC)
         until: datetime | None
@@ -199,7 +199,7 @@ class KeyRing:
         return identity
 
     async def is_good(self, token: str) -> bool:
-        """Tell whether a key or a session is good still, without counting that as its use: for answers that go on."""
+        """Return whether a key or a session is still valid, without counting as a use: for streamed responses."""
         entry = self._cache.get(hashlib.sha256(token.encode(errors="replace")).digest())
         if entry is not None and entry.until >= time.monotonic():
             return True

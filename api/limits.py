@@ -2,7 +2,7 @@
 
 An organization makes keys as it likes, so its own limit is the one that holds; that of a principal keeps one of an
 organization from using up what the others need. The keys of one principal count as one, and those of one agent. So do
-the IPv6 addresses of one network, because whoever has one address has 2^64.
+the IPv6 addresses of one network, because the owner of one address has 2^64.
 
 The count is kept by the `limits` library, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). A process takes
 requests from it in small slices and spends a slice from its own memory, so that the count costs next to nothing: the
@@ -119,7 +119,7 @@ class Limiter:
             granted = await self._window.hit(self._item, name, cost=self._size)
             resets_at, beyond = await self._window.get_window_stats(self._item, name)
         except Exception as exc:
-            # Whatever the store's client raises: it is one of five libraries.
+            # Any exception: the store's client is one of five libraries.
             self._silent_until = now + STORE_PAUSE_SECONDS
             log.warning("rate_limit.store_unavailable", error=f"{type(exc).__name__}: {exc}"[:300])
             return

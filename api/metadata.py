@@ -61,7 +61,7 @@ def _metadata(value: object) -> object:
 
 
 def _metadata_change(value: object) -> object:
-    # As at Stripe, an empty text stands for nothing.
+    # As at Stripe, an empty text removes the value.
     return None if value == "" else value
 
 

@@ -204,7 +204,7 @@ _VALUES = frozenset({"default", "example", "examples", "enum", "const"})
 
 
 def _objects(node: Any, *, named: bool = False) -> Iterator[dict[str, Any]]:
-    """Yield every object of a document that stands for itself: neither values nor tables of `properties`."""
+    """Yield every object of a document, except values and tables of `properties`."""
     if isinstance(node, list):
         for part in node:
             yield from _objects(part)

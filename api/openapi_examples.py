@@ -1,6 +1,6 @@
-"""Examples of good answers in the OpenAPI document: made from their schemas, told by `openapi_story`, each valid.
+"""Valid examples of responses in the OpenAPI document: made from the schemas and from `openapi_story`.
 
-What belongs together is told by the story: amounts that add up, the state after a command. Everything else is a value
+The story has values that belong together: amounts that add up, the state after a command. Everything else is a value
 that its name or its format gives. A field that neither knows is null where it can be, and `UNKNOWN` where it cannot,
 which a test refuses: give it a word in `openapi_words`.
 """
@@ -12,7 +12,7 @@ from api.openapi_words import FORMATS, IDS, NUMBERS, SUFFIX, TIMES, WORDS
 
 Json = dict[str, Any]
 
-#: What stands for a text that nothing is known about.
+#: The example of a text without further constraints.
 UNKNOWN = "…"
 _DEPTH = 8
 
@@ -73,7 +73,7 @@ def _example(schema: Json, schemas: dict[str, Json], name: str, owner: str, dept
 
 
 def _is_left_out(schema: Json, name: str, owner: str) -> bool:
-    """Tell whether what can be null is: an object, a time at which something ended, and a text without a word."""
+    """Return whether what can be null is: an object, a time at which something ended, and a text without a word."""
     if schema.get("type") != "string":
         return "$ref" in schema
     if schema.get("format") == "date-time":
@@ -89,7 +89,7 @@ def _field(schema: Json, schemas: dict[str, Json], name: str, owner: str, told: 
     if name not in told:
         return _example(schema, schemas, name, owner, depth)
     if isinstance(told[name], dict | list):
-        # What is told in part is made in full first, though it may be left out or be empty.
+        # A partly given value is made in full first, even if it may be left out or empty.
         kept = [part for part in schema.get("anyOf", ()) if part != {"type": "null"}]
         whole = kept[0] if len(kept) == 1 else {key: value for key, value in schema.items() if key != "default"}
         return _put_over(_example(whole, schemas, name, owner, depth), told[name])

@@ -1,9 +1,9 @@
 """What the examples of the OpenAPI document tell: one job from award to payout, and the bills beside it.
 
 Acme has 500 credits, holds 10 for a reservation, and pays 50.00 for a report by an agent of Globex, of which 5 %, 2.50,
-is commission. Usage is billed with 19 % of tax: 100.00 and 19.00. Whatever adds up in an answer adds up here, as
-`tests/api/test_openapi_examples.py` checks. A schema is told by the fields that belong together; an object inside, or
-each of a list, is told in the same way, and what is left out is made (`openapi_examples.py`).
+is commission. Usage is billed with 19 % of tax: 100.00 and 19.00. Everything that adds up in a response adds up here,
+as `tests/api/test_openapi_examples.py` checks. A schema is told by the fields that belong together; an object inside,
+or each of a list, is told in the same way, and what is left out is made (`openapi_examples.py`).
 """
 
 from typing import Any

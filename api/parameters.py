@@ -24,7 +24,7 @@ _MAX_NAME = 200
 def query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
     """Return the query parameters that an operation and what it depends on take, and whether each takes several.
 
-    `name[]` stands for all of `name[…]`.
+    `name[]` covers all of `name[…]`.
     """
     for field in dependant.query_params:
         yield field.alias, _takes_several(field.field_info.annotation)
@@ -36,7 +36,7 @@ def query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
 
 
 def _takes_several(annotation: Any) -> bool:
-    """Tell whether a parameter of this type is a list, or may be one."""
+    """Return whether a parameter of this type is a list, or may be one."""
     origin = get_origin(annotation)
     if origin in (Annotated, Union, UnionType):
         return any(map(_takes_several, get_args(annotation)))

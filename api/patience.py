@@ -1,4 +1,4 @@
-"""How long an answer of a workflow is waited for, and what becomes of the ways in which there is none."""
+"""Waiting for a workflow's answer: time limit, retries, and errors when there is none."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,11 +15,11 @@ from runtime.interceptors import domain_error_from
 
 T = TypeVar("T")
 
-#: How long to wait before asking again where the server says that it is busy, and while a run passes to the next one.
+#: The pause before a retry if the server is busy, or while a run continues as new.
 PAUSE = timedelta(milliseconds=100)
 MAX_PAUSE = timedelta(seconds=1)
 
-#: The last one says that the run's latest task failed: a deployment is being mended.
+#: The last one means that the run's latest task failed: a fixed deployment is awaited.
 _REPEATABLE = {
     RPCStatusCode.RESOURCE_EXHAUSTED,
     RPCStatusCode.UNAVAILABLE,
@@ -29,12 +29,12 @@ _REPEATABLE = {
 
 
 async def retry_until_answered(attempt: Callable[[], Awaitable[T]], *, limit: timedelta, what: str) -> T:
-    """Repeat where the server says that it is busy, translate refusals, and give up at the time limit.
+    """Retry while the server is busy, translate refusals, and give up at the time limit.
 
     Args:
-        attempt: gives a command to a workflow; safe to repeat.
-        limit: for all attempts together.
-        what: the thing that was to answer, for the refusal: "escrow".
+        attempt: sends a command to a workflow; safe to repeat.
+        limit: the time limit of all attempts together.
+        what: the entity, for the refusal: "escrow".
 
     Raises:
         DomainError: the workflow refused the command.

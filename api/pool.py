@@ -72,7 +72,7 @@ class StatementPool:
         return connection
 
     async def close(self) -> None:
-        """Close the pool, waiting a moment for statements under way."""
+        """Close the pool, after a short wait for running statements."""
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), timeout=5)

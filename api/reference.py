@@ -1,7 +1,7 @@
 """The interactive reference of the API: Swagger UI, whose files this process serves itself.
 
-People paste keys here, so nothing comes from another host, and the browser is told to run no other script and to call
-no other server.
+People paste keys here, so nothing comes from another host, and a policy forbids the browser to run other scripts and to
+call no other server.
 """
 
 from functools import partial

@@ -85,7 +85,7 @@ async def ask_to_unsubscribe(request: Request, deps: DepsDep, settings: Settings
 @router.post(PATH)
 @raw_body
 async def unsubscribe(request: Request, deps: DepsDep, settings: SettingsDep, token: Token = "") -> HTMLResponse:
-    """Switch off what the token names, whatever the body says; again changes nothing."""
+    """Switch off the type that the token names, ignoring the body; a repetition changes nothing."""
     try:
         wanted = deps.unsubscribing.read(token)
     except NotFound:

@@ -135,7 +135,7 @@ def give(folder: Path, account: Account | None) -> None:
 def recovered(cluster: Path, settings: Mapping[str, str], account: Account | None) -> Iterator[str]:
     """Run the server of a cluster until its recovery has ended, and for the length of the block; yield its address.
 
-    Nobody else reaches it: it listens on a socket in a folder of its own. The address lacks a role and a database.
+    It cannot be reached otherwise: it listens on a socket in its own folder. The address lacks a role and a database.
 
     Raises:
         CommandFailed: the recovery failed, with the end of the server's log.
@@ -151,7 +151,7 @@ def recovered(cluster: Path, settings: Mapping[str, str], account: Account | Non
             "unix_socket_directories": name,
             "hba_file": str(access),
             "archive_mode": "off",
-            # Nobody asks before the recovery is over, and the server need not be as large as the one that was saved.
+            # No queries come before the end of the recovery, and the server can be smaller than the original.
             "hot_standby": "off",
             "log_min_messages": "warning",
             "timezone": "UTC",

@@ -41,7 +41,7 @@ async def _made(principal: str, secret_file: Path | None, known: str | None) -> 
             async with database.platform() as session:
                 token = await operator_key(session, principal, known)
                 if secret_file is not None and known is None:
-                    # Before the commit: a key that nobody can know must not stay in the database.
+                    # Before the commit: a key that was not shown must not stay in the database.
                     _write(secret_file, token)
     finally:
         await database.close()

@@ -40,7 +40,7 @@ from runtime.temporal import connect
 #: How long payments are given to look at their provider before what differs is written down.
 PATIENCE = timedelta(seconds=30)
 PAUSE = timedelta(seconds=1)
-#: How long Temporal is waited for; without it payments are not told.
+#: The timeout of Temporal; without it payments are not signalled.
 CONNECT_WITHIN = timedelta(seconds=3)
 #: Differences that are printed for each provider; the API lists all.
 MAX_PRINTED = 200
@@ -94,7 +94,7 @@ async def _reconcile_all(settings: Settings, provider: str | None, window: Windo
 async def reconcile(
     settings: Settings, database: Database, providers: Providers, provider: str, window: Window
 ) -> tuple[list[str], int]:
-    """Do one run, and return the lines that tell of it and the exit status."""
+    """Do one run, and return the lines of its report and the exit status."""
     try:
         client = await connect(settings, wait=CONNECT_WITHIN)
     except RuntimeError:

@@ -53,7 +53,7 @@ def run(given: argparse.Namespace) -> int:
             give(cluster, account)
             address = running.enter_context(recovered(cluster, settings, account))
         except CommandFailed:
-            # What is there is no cluster that anybody should start, and the command can be repeated.
+            # The incomplete cluster must not be started, and the command can be repeated.
             shutil.rmtree(cluster, ignore_errors=True)
             raise
         url = f"postgresql://{quote(base.owner)}@/{quote(base.database)}?{address}"

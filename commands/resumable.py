@@ -29,7 +29,7 @@ from runtime.database import Database
 PRINCIPAL = "manage-resume"
 #: How many rows are read at once.
 PAGE = 100
-#: Later than whatever is due.
+#: Later than every due time.
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 

@@ -2,7 +2,7 @@
 
 A run may know events that the restored books lack, and its next one would be refused for ever. So it is ended, and
 another one begins from the books. What a provider knows of is looked at there then: what happened after the restored
-moment is found, and booked once. Whoever repeats the command finds nothing left to do.
+moment is found, and booked once. Repeating the command finds nothing left to do.
 """
 
 import argparse

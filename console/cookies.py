@@ -54,7 +54,7 @@ class Site:
         response.delete_cookie(self.cookie_name(noun), path="/", secure=self.secure, httponly=True, samesite="lax")
 
     def sent_by_us(self, request: Request) -> bool:
-        """Tell whether a page of this console sent the request.
+        """Return whether a page of this console sent the request.
 
         A browser says so itself (`Sec-Fetch-Site`), out of reach of scripts; one that does not is judged by `Origin`,
         which it sends with every form.
@@ -69,7 +69,7 @@ class Site:
 
 
 def is_loopback(request: Request) -> bool:
-    """Tell whether the browser has reached this machine by a name that only this machine has.
+    """Return whether the browser has reached this machine by a name that only this machine has.
 
     The name counts, not only the address: a page of another host whose name was bound to 127.0.0.1 is of that host.
     """

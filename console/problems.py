@@ -139,7 +139,7 @@ def reaction_to(problem: Problem) -> Reaction:
 
 
 def answered(answer: Answer) -> bool:
-    """Tell whether a section has its answer; False where that is not known yet, so that the section says so.
+    """Return whether a section has its answer; False where that is not known yet, so that the section says so.
 
     Raises:
         Refused: for good, such as by the role: the page is not for whoever asks.

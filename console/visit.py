@@ -107,7 +107,7 @@ class Visit:
         return (script, key) if script and key else None
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether the role has a permission: for what is offered. What is allowed is the API's to say."""
+        """Return whether the role has a permission: for what is offered. What is allowed is the API's to say."""
         return self.me.may(permission)
 
     def need(self, permission: Permission) -> None:
@@ -141,7 +141,7 @@ class Visit:
         return None if origin is None else f"{origin}{self.base}{path}"
 
     def has_page(self, path: str) -> bool:
-        """Tell whether a path of the console has a page."""
+        """Return whether a path of the console has a page."""
         return self._console.exists(path)
 
     def path(self, name: str) -> str:
@@ -417,7 +417,7 @@ async def begin(request: Request, console: Console, *, is_background: bool = Fal
 
 
 def _is_marked(request: Request) -> bool:
-    """Tell whether a page begins with the marks of what changes, which are then older than all that it shows.
+    """Return whether a page begins with the marks of what changes, which are then older than all that it shows.
 
     Lists do, `/console/org_…/payments`. Pages that are made of eight calls, the most that there may be, do not.
     """

@@ -55,7 +55,7 @@ class Me:
         return self.role in _PLATFORM
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether the role has a permission; the API decides, this only leaves out what it would refuse."""
+        """Return whether the role has a permission; the API decides, this only leaves out what it would refuse."""
         return permission.value in self.permissions
 
 

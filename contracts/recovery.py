@@ -40,7 +40,7 @@ class EarningsRecovery(Message):
         return self.model_copy(update={**counted, "after": done.last})
 
     def is_last(self, done: Recovered) -> bool:
-        """Tell whether no page follows: the last page of reversals is not full."""
+        """Return whether no page follows: the last page of reversals is not full."""
         return self.reversing and done.found < self.limit
 
 

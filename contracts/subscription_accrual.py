@@ -23,5 +23,5 @@ class SubscriptionAccrual(Counting):
     through: date
 
     def is_last(self, done: Counted) -> bool:
-        """Tell whether no page follows: a page is of one day, and after it comes the next day."""
+        """Return whether no page follows: a page is of one day, and after it comes the next day."""
         return not done.count

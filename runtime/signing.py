@@ -42,7 +42,7 @@ class Signer:
         return _signature(self._keys[0], text)
 
     def verifies(self, text: str, signature: str) -> bool:
-        """Tell whether any of the keys signed the text."""
+        """Return whether any of the keys signed the text."""
         given = signature.lower().encode(errors="replace")
         return any(hmac.compare_digest(_signature(key, text).encode(), given) for key in self._keys)
 

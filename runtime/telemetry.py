@@ -75,7 +75,7 @@ class Telemetry:
 
 
 def _is_not_traced(scope: Mapping[str, Any]) -> bool:
-    """Tell whether a request has no span: a probe's, and one whose address, which a span repeats, is not to be read.
+    """Return whether a request has no span: a probe's, and one whose address, which a span repeats, is not to be read.
 
     That is one with a card number, or with the secret of a link.
     """

@@ -27,7 +27,7 @@ class Progress(Protocol[DoneIn]):
         """Return the input after a page: the next cursor, and the counts so far."""
 
     def is_last(self, done: DoneIn, /) -> bool:
-        """Tell whether no page follows this one."""
+        """Return whether no page follows this one."""
 
 
 P = TypeVar("P", bound=Progress[Any])

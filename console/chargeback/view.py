@@ -125,7 +125,7 @@ def row(dispute: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> R
 
 
 def is_open(dispute: Mapping[str, Any]) -> bool:
-    """Tell whether evidence can be sent."""
+    """Return whether evidence can be sent."""
     return dispute["status"] in _ANSWERED_IN and dispute["evidence_submitted_at"] is None
 
 

@@ -61,7 +61,7 @@ def scale(values: Iterable[Decimal], *, steps: int = 4, zero: bool = False, whol
 
 
 def _far(low: Decimal, high: Decimal) -> bool:
-    """Tell whether values are so far from zero that an axis from zero would draw them as one line."""
+    """Return whether values are so far from zero that an axis from zero would draw them as one line."""
     nearest = min(abs(low), abs(high))
     return low * high > 0 and (high - low) * 4 < nearest
 

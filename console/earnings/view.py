@@ -161,7 +161,7 @@ def _account(body: Mapping[str, Any], prefs: Prefs) -> Account:
 
 
 def _pays_out(config: Answer) -> bool:
-    """Tell whether accounts for payouts can be opened: they are Stripe's. What is not known is left to the API."""
+    """Return whether accounts for payouts can be opened: they are Stripe's. What is not known is left to the API."""
     return not config.ok or any(each["name"] == "stripe" for each in config.body["providers"])
 
 

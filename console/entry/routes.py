@@ -141,7 +141,7 @@ def _said(name: str, sentence: str) -> Shown:
 
 
 def _is_sendable(key: str) -> bool:
-    """Tell whether a text can stand in a header at all."""
+    """Return whether a text can stand in a header at all."""
     return bool(key) and len(key) <= 300 and key.isascii() and key.isprintable() and " " not in key
 
 

@@ -153,5 +153,5 @@ def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any], pref
 
 
 def lines_move(effect: Mapping[str, Any]) -> bool:
-    """Tell whether an effect pays the agent."""
+    """Return whether an effect pays the agent."""
     return bool(decimal(effect["to_agent"]) or decimal(effect["commission"]))

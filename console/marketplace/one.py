@@ -166,7 +166,7 @@ def asking(
 
 
 def costs_money(offer: Mapping[str, Any]) -> bool:
-    """Tell whether an offer is paid in money, by a person."""
+    """Return whether an offer is paid in money, by a person."""
     return offer["currency"] not in {None, CREDIT}
 
 

@@ -25,7 +25,7 @@ class Row:
 
     @property
     def reached(self) -> bool | None:
-        """Tell whether the target was reached; None when there is none."""
+        """Return whether the target was reached; None when there is none."""
         if self.target is None:
             return None
         measured = self.value if self.ratio is None else self.ratio

@@ -79,7 +79,7 @@ class UiDoor:
 
 
 def is_for_this_machine(head: bytes) -> bool:
-    """Tell whether a request names this machine as its host, once."""
+    """Return whether a request names this machine as its host, once."""
     hosts = [line.partition(b":")[2].strip() for line in head.split(b"\r\n")[1:] if line[:5].lower() == b"host:"]
     return len(hosts) == 1 and hosts[0].decode("latin-1").lower().partition(":")[0] in NAMES
 

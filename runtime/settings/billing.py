@@ -104,7 +104,7 @@ class BillingSettings(Part):
 
     @property
     def seller(self) -> Party | None:
-        """Who sells, as documents say it; None where nobody said so."""
+        """The seller on documents; None if it is not set."""
         if self.seller_name is None:
             return None
         return Party(

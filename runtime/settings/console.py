@@ -39,7 +39,7 @@ class ConsoleSettings(Part):
 
     @model_validator(mode="after")
     def _brand_can_be_read(self) -> Self:
-        """Refuse an accent that cannot be told from what it stands on."""
+        """Refuse an accent without enough contrast to its background."""
         given = {"light": self.brand_accent, "dark": self.brand_accent_dark}
         if (given["light"] is None) != (given["dark"] is None):
             raise ValueError("BURSAR_BRAND_ACCENT and BURSAR_BRAND_ACCENT_DARK go together: one for each theme.")

@@ -118,7 +118,7 @@ class ProcessSettings(Part):
 
     @model_validator(mode="after")
     def _sealing_takes_keys(self) -> Self:
-        """Refuse to ask for seals that nobody can make."""
+        """Refuse to require seals without keys to make them."""
         if self.sealed_signals and not self._has_keys:
             raise ValueError("BURSAR_SEALED_SIGNALS=true needs BURSAR_ENCRYPTION_KEYS to seal with.")
         return self
@@ -156,7 +156,7 @@ class ProcessSettings(Part):
     @field_validator("slack_url")
     @classmethod
     def _is_slack(cls, url: str) -> str:
-        """Refuse every other host: whoever makes a channel would choose where on it messages go."""
+        """Refuse every other host: a channel's owner chooses the path on it."""
         if url != HOOKS and re.fullmatch(r"http://127\.0\.0\.1:[0-9]{4,5}/", url) is None:
             raise ValueError(f"It must be {HOOKS}, or a stand-in on this machine such as http://127.0.0.1:8010/.")
         return url

@@ -30,7 +30,7 @@ OF_THE_STACK = frozenset(
         ),
     }
 )
-#: Names that the Python client reads: whoever exports them may run commands from the same shell.
+#: Names that the Python client reads, so that commands can run in a shell that exports them.
 OF_THE_CLIENT = frozenset({"BURSAR_API_KEY", "BURSAR_API_URL"})
 OF_TESTS = (
     "BURSAR_TEST_",

@@ -87,14 +87,14 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
 
     @model_validator(mode="after")
     def _bounces_are_signed(self) -> "Settings":
-        """Refuse addresses for mails that come back which anybody could make up."""
+        """Refuse unsigned bounce addresses, which anyone could make up."""
         if self.mail_bounces is not None and self.signing_keys is None:
             raise ValueError("BURSAR_MAIL_BOUNCES needs BURSAR_ENCRYPTION_KEYS, which sign the addresses.")
         return self
 
     @model_validator(mode="after")
     def _nobody_else_continues_as_others(self) -> "Settings":
-        """Refuse to sign in whoever opens the page, where that could be anybody or money could be real."""
+        """Refuse sign-in without a key if others could reach the page, or if money could be real."""
         if self.console_seed is None:
             return self
         reached_at = (f"//{self.host}", self.public_url or "//localhost")

@@ -115,7 +115,7 @@ async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep, response: Res
 
 
 async def _owned(deps: Deps, actor: Actor, agent_id: str) -> None:
-    """Refuse to change an agent of somebody else, as if it were not there (404), or by a role that may not (403)."""
+    """Refuse to change another organization's agent (404, as if it did not exist), or by a role that may not (403)."""
     async with deps.session_for(actor) as session:
         found = await agents.get(session, agent_id)
     if actor.org_id not in {None, found.org_id}:

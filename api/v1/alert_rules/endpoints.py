@@ -174,7 +174,7 @@ def _built_in(actor: Actor, rule_id: str, organization_id: str | None) -> tuple[
 
 
 async def _own(session: AsyncSession, rule_id: str) -> AlertRule:
-    """Return a rule that somebody wrote; what was changed about a built-in one is found by its name alone."""
+    """Return a custom rule; changes of a built-in rule are found only by its name."""
     row = await rules.get(session, rule_id)
     if row.metric is None:
         raise NotFound(rules.MISSING)

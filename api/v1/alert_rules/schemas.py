@@ -221,7 +221,7 @@ class AlertRuleView(ResponseModel):
 
     @classmethod
     def of(cls, row: AlertRule) -> "AlertRuleView":
-        """Show a rule that somebody wrote."""
+        """Show a custom rule."""
         assert row.metric is not None
         assert row.condition is not None
         metric = METRICS[row.metric]

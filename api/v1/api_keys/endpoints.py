@@ -54,7 +54,7 @@ def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:
 
 
 def _is_own(actor: Actor, body: ApiKeyCreate) -> bool:
-    """Tell whether the key is for the caller's own principal, with the same role."""
+    """Return whether the key is for the caller's own principal, with the same role."""
     asked = (body.organization_id or actor.org_id, body.principal.lower(), body.role, body.agent_id)
     return asked == (actor.org_id, actor.principal.lower(), actor.role, actor.agent_id)
 
@@ -80,7 +80,7 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
 async def _refuse_ended(session: AsyncSession, actor: Actor, org_id: str | None) -> None:
     """Keep the caller's key and session from being ended meanwhile.
 
-    Whoever ends one and lists the keys afterwards sees every key that it has issued.
+    A list of keys after the revocation includes every key that it has issued.
     """
     # First, as everybody else who changes keys.
     await keys.lock(session, org_id)
@@ -91,7 +91,7 @@ async def _refuse_ended(session: AsyncSession, actor: Actor, org_id: str | None)
 
 
 async def _refuse_to_outlive(session: AsyncSession, actor: Actor, body: ApiKeyCreate) -> None:
-    """Refuse a key that ends after the caller's own, where the caller could not issue it to anybody else."""
+    """Refuse a key that expires after the caller's own, unless the caller may issue keys to others."""
     if actor.may_grant(body.role) or actor.key_id is None:
         return
     until = (await keys.get(session, actor.key_id)).expires_at
@@ -132,7 +132,7 @@ async def _tell_of_operator(session: AsyncSession, deps: Deps, actor: Actor, key
     refunds = Permission.REFUND_PAYMENT in PERMISSIONS[Role(key.role)]
     if deps.settings.two_operators_above is None or not (actor.is_platform and key.org_id and refunds):
         return
-    # Somebody has to issue the first one ever, where nothing can have been paid yet.
+    # The first key ever must be possible, before anything can have been paid.
     if not await keys.has_had_any(session, key.org_id, besides=key.id):
         return
     await alert.raise_alert(

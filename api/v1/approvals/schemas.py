@@ -25,7 +25,7 @@ class ApprovalView(ResponseModel):
 
     @classmethod
     def of(cls, row: Approval, now: datetime) -> Self:
-        """Show a row as it stands now."""
+        """Show a row in its present state."""
         return cls(
             id=row.id,
             action=row.action,

@@ -30,7 +30,7 @@ class AuditView(ResponseModel):
 
     @classmethod
     def of(cls, row: AuditEntry, viewer: Actor) -> "AuditView":
-        """Show a row; a tenant does not see the key and the address of somebody else's act."""
+        """Show a row; a tenant does not see key and address of another organization's action."""
         whole = viewer.is_platform or row.actor_org_id == viewer.org_id
         return cls(
             id=str(row.id),

@@ -1,1 +1,1 @@
-"""What has changed since somebody last looked, now and as a stream."""
+"""What has changed since the last read, now and as a stream."""

@@ -1,4 +1,4 @@
-"""What has changed since somebody last looked: marks to compare, and a stream that says so."""
+"""What has changed since the last read: marks to compare, and a stream of changes."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated

@@ -146,7 +146,7 @@ async def _shown(
 
 
 async def _require_there(session: AsyncSession, org_ids: Sequence[str]) -> None:
-    """Refuse signatories of organizations that do not exist: nobody could ever sign for them.
+    """Refuse signatories of organizations that do not exist: they could never sign.
 
     Raises:
         Invalid: there is such a name.

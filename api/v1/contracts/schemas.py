@@ -219,7 +219,7 @@ def signing_of(body: ContractCreate, actor: Actor, client_org_id: str) -> Signin
     """Settle who signs.
 
     Raises:
-        Invalid: a name twice, more signatures than names, or nobody named where the caller is not of the client.
+        Invalid: a name twice, more signatures than names, or no name if the caller is not of the client.
     """
     given = body.signatories
     if given is None and actor.org_id != client_org_id:
@@ -276,7 +276,7 @@ def quoted(body: ContractCreate, quote: PricingQuote) -> ContractCreate:
     return body.model_copy(update={"price": price, "currency": quote.currency})
 
 
-#: Fields that settings stand in for, and their columns.
+#: Fields with defaults in the settings, and their columns.
 _DEFAULTED = {
     "fund_within": "fund_seconds",
     "deliver_within": "deliver_seconds",

@@ -68,7 +68,7 @@ async def _customer(deps: Deps, stripe: StripeCustomers, org_id: str) -> str:
 
 @contextmanager
 def _about_a_method() -> Iterator[None]:
-    """Say that a payment method that Stripe does not know, or knows as somebody else's, does not exist."""
+    """Answer 404 for a payment method that Stripe does not know, or that belongs to another customer."""
     with provider_errors():
         try:
             yield

@@ -141,7 +141,7 @@ async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
         return action
     try:
         parties = escrow.terms.payer_org_id, escrow.terms.payee_org_id
-        # A page that is read again and again keeps nobody from suspending them.
+        # No lock: frequent reads of this page must not block a suspension.
         await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
         async with deps.database.platform() as session:
             await refuse_exposure(session, escrow.terms, lock=False)

@@ -164,7 +164,7 @@ def _giving(
                 client, workflow_id, update, command, update_id=update_id, result_type=CommandResult
             )
         ) is None:
-            # The run is over: the escrow has ended, or passes to its next run, or somebody terminated it.
+            # The run has ended: the escrow has ended, continues as new, or the run was terminated.
             stored = await _stored(deps, escrow.terms.escrow_id, command)
             if isinstance(stored, CommandResult):
                 return stored

@@ -189,7 +189,7 @@ class _Sender:
         return escrow
 
     async def is_full(self, escrow: Escrow, kind: str, limit: int, once: Command) -> bool:
-        """Tell whether the escrow has as many events of a kind as it takes, and the command made none of them."""
+        """Return whether the escrow has as many events of a kind as it takes, and the command made none of them."""
         if escrow.version < limit:
             # An escrow has no more events than its version says.
             return False
@@ -475,6 +475,6 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
 
 
 def _is_asked_for(escrow: Escrow, actor: Actor) -> bool:
-    """Tell whether the payer asks for a cancel that the payer has asked for already."""
+    """Return whether the payer asks for a cancel that the payer has asked for already."""
     waits = escrow.status is EscrowStatus.FUNDED and escrow.cancel_requested_by is not None
     return waits and is_payer(escrow, actor)

@@ -87,7 +87,7 @@ def start(deps: Deps, held: Collection | None) -> None:
 
 
 def tell(deps: Deps, held: Collection | None) -> None:
-    """Have the run of an invoice that has changed look at it soon; the sweep tells it otherwise."""
+    """Signal the run of a changed invoice; if that fails, the sweep does."""
     if held is not None and deps.temporal is not None:
         run, name, news = invoice_news(held)
         deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, news))

@@ -1,4 +1,4 @@
-"""Addresses that no mail is sent to, for operators; and what tells of them: reports of mails that came back."""
+"""Addresses to which no mail is sent, for operators, and the reports of bounced mails."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -230,7 +230,7 @@ class PreferencesView(ResponseModel):
         )
 
 
-#: How soon a role is told over mail and Slack; `inbox` is its inbox alone.
+#: How soon a role is notified by mail and Slack; `inbox` is its inbox alone.
 Usual = Literal["inbox", "instant", "hourly", "daily", "weekly"]
 
 

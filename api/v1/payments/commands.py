@@ -1,8 +1,8 @@
 """How a request reaches the workflow of its payment: what is noted first, how its run is found or started.
 
 No database transaction is open while Temporal is called. A payment's terms are noted under the command before its run
-starts, so whoever repeats the command after a crash starts the same payment, and never a second one. Every command goes
-out as an update with start: a payment whose run has ended begins another one, from what the books hold. A run that is
+starts, so a command that is repeated after a crash starts the same payment, never a second one. Every command goes out
+as an update with start: a payment whose run has ended begins another one, from what the books hold. A run that is
 behind the books catches up before its refusal counts.
 """
 
@@ -86,7 +86,7 @@ async def create(
     make: Callable[[], Awaitable[PaymentTerms]],
     own: Written = NOTHING,
 ) -> Payment:
-    """Make the payment that the command asks for, once, and return it as it stands after its provider answered.
+    """Create the payment of a command, once, and return its state after the provider's response.
 
     What is written on it is there before it is, so that its first event has the id.
 
@@ -101,10 +101,9 @@ async def create(
     Raises:
         IdempotencyConflict: the command asked for something else before.
         ExternalIdTaken: another payment has the id.
-        SpendLimitExceeded: it is made with credits, and spending is frozen of whoever asks for it.
-        PaymentDeclined: the payment was declined, and is recorded as failed. Invalid: `provider.refused`, the provider
-        did not make the payment; it has been recorded as failed. Unavailable: no answer in time; repeating the key is
-        safe.
+        SpendLimitExceeded: it is made with credits, and the caller's spending is frozen. PaymentDeclined: the payment
+        was declined, and is recorded as failed. Invalid: `provider.refused`, the provider did not make the payment; it
+        has been recorded as failed. Unavailable: no answer in time; repeating the key is safe.
     """
     command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
     assert org_id is not None
@@ -114,7 +113,7 @@ async def create(
         if made.provider == CREDITS:
             async with deps.database.platform_statement() as connection:
                 await refuse_frozen(connection, actor, org_id, at=datetime.now(UTC))
-        # What somebody else with the same command was quicker to ask for counts.
+        # A concurrent request with the same command came first; its terms count.
         asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made, actor))
     terms = asked.terms
     if own:
@@ -180,7 +179,7 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
     await retry_until_answered(fulfilled, limit=deps.settings.command_timeout, what="payment")
 
 
-#: Said of a stored method that does not exist and of one that is another's: nobody learns which.
+#: The same message for a stored method that does not exist and for one of another customer.
 MISSING_METHOD = "There is no such payment method."
 
 
@@ -203,7 +202,7 @@ def refuse_declined(payment: Payment) -> None:
     """Refuse a payment that its provider or a bank declined, naming the payment that was recorded all the same."""
     decline = payment.decline
     if decline is not None and payment.ref is None and payment.status is PaymentStatus.FAILED:
-        # Nobody was asked to pay.
+        # No payment was created.
         unknown = MISSING_METHOD if payment.terms.method_ref else decline.detail
         reason = {} if payment.terms.method_ref else {"reason": decline.code}
         extra = {"payment_id": payment.terms.payment_id, **reason}

@@ -54,7 +54,7 @@ class Seen(RequestModel):
     )
 
     def is_seen(self, terms: PaymentTerms) -> bool:
-        """Tell whether the terms of a payment are of the total that was seen, or none was named."""
+        """Return whether the terms of a payment are of the total that was seen, or none was named."""
         return self.total is None or parse_amount(self.total, terms.currency) == terms.amount_minor
 
     def as_seen(self, terms: PaymentTerms) -> PaymentTerms:

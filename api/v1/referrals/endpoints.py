@@ -1,4 +1,4 @@
-"""Referrals: whom an organization has brought, and what became of it."""
+"""Referrals: the organizations that an organization has referred, and their outcome."""
 
 from typing import Annotated
 

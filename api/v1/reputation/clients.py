@@ -1,4 +1,4 @@
-"""The trust in organizations as clients: for themselves, operators and whoever they are to pay."""
+"""The trust in organizations as clients: for themselves, operators and their payees."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Links that open a session for somebody: made, listed and ended; shown and redeemed by whoever has one."""
+"""Links that open a session for another person: made, listed and ended; shown and redeemed by their holders."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -93,7 +93,7 @@ async def create_session_link(
     async def create() -> LinkCreated:
         org_id = acting_organization(actor, body.organization_id)
         begins, secret, key_id = _check(deps, actor, body), new_secret(), actor.key_id
-        assert key_id is not None, "whoever manages keys has one"
+        assert key_id is not None, "a caller that manages keys has one"
         link = SessionLink(
             id=new_id("lnk"),
             secret_hash=hash_of(secret),

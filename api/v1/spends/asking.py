@@ -26,7 +26,7 @@ MAX_SCOPES = 200
 
 
 def spend_key() -> Any:
-    """Return a dependency: the key that the spend is made once by, in the books and for good.
+    """Return a dependency: the key under which the books have the spend permanently once.
 
     It is the client's key prefixed with the principal, so principals of an organization cannot collide.
     """
@@ -146,8 +146,8 @@ async def answered(
 
     Raises:
         Invalid: as `Completing.complete`.
-        IdempotencyConflict: the key stands for something else.
-        InsufficientFunds, SpendLimitExceeded: the books refused it.
+        IdempotencyConflict: the key was used for another request. InsufficientFunds, SpendLimitExceeded: the books
+        refused it.
     """
     org_id = actor.org_id
     assert org_id is not None

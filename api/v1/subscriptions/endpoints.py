@@ -140,7 +140,7 @@ async def change_subscription(
         if done is not None and not _awaits(done, once):
             return SubscriptionView.shown(done)
         if done is not None and done.change is not None:
-            # It is ordered already, whatever has become of the organization, its people and the plans since.
+            # It is ordered already, regardless of later changes of the organization, its seats and the plans.
             held, terms, people = done, done.change.terms, 0
         else:
             held = await _held(deps, org_id)
@@ -257,7 +257,7 @@ async def _done(
 
 
 def _awaits(held: Subscription, once: Command) -> bool:
-    """Tell whether the provider is still to confirm what the command ordered."""
+    """Return whether the provider is still to confirm what the command ordered."""
     return held.order is not None and held.order.command_id == once.command_id
 
 

@@ -1,1 +1,1 @@
-"""Tasks: what waits for somebody to act."""
+"""Tasks: what waits for a person to act."""

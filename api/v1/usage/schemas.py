@@ -273,7 +273,7 @@ class UsageEventView(ResponseModel):
 
     @classmethod
     def of(cls, row: UsageEventRow, charge: UsageChargeRow | None, billed: BilledAs) -> "UsageEventView":
-        """Show a row, with what became of its charge or its bill."""
+        """Show a row, with the outcome of its charge or its billing."""
         others = {"id", "charge", "billed_status", "invoice_id", "billed_at", *_SHARES}
         plain = {name: getattr(row, name) for name in cls.model_fields if name not in others}
         money = {

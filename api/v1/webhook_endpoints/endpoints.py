@@ -1,6 +1,6 @@
-"""Webhooks out: where events are sent, what became of each, and sending them again.
+"""Webhooks out: endpoints, their deliveries, and retries.
 
-What is asked for here is written at once, and the endpoint's run is told after the answer; where that is lost, the
+Changes are written at once, and the endpoint's run is signalled after the response; if the signal is lost, the
 dispatcher finds it within a minute.
 """
 
@@ -200,7 +200,7 @@ async def change_webhook_endpoint(
 async def _disable(
     deps: Deps, temporal: TemporalDep, actor: Actor, seen: WebhookEndpointRow, command: Command
 ) -> WebhookEndpointRow:
-    """Have the endpoint's run disable it, so that nothing is sent after the answer but what is under way."""
+    """Have the endpoint's run disable it, so that after the response only requests in flight are sent."""
     run = webhook_endpoint_run(seen.id, seen.org_id)
     message = DisableWebhookEndpoint(command_id=f"{command.command_id}:disable", actor=actor)
 

@@ -1,4 +1,4 @@
-"""The inbox of webhooks, for operators: what came, what became of it, and its handling started again."""
+"""The inbox of webhooks, for operators: received events, their status, and retries."""
 
 from typing import Annotated
 

@@ -23,7 +23,7 @@ TIMEOUT = timedelta(seconds=5)
 
 
 async def forward(inbox: StatementPool, client: Client, event: ProviderEventInput, *, summary: str) -> None:
-    """Signal the payment that an event names; whatever stands in the way of it is left to the event's run."""
+    """Signal the payment that an event names; on any error it is left to the event's run."""
     try:
         is_done = await _signal_payment(inbox, client, event)
     except Exception as error:

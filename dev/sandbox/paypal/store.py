@@ -87,7 +87,7 @@ class Store:
         return [order_id for (order_id,) in rows]
 
     def has_refund_under(self, invoice_id: str) -> bool:
-        """Tell whether a refund has this invoice id."""
+        """Return whether a refund has this invoice id."""
         query = "SELECT 1 FROM payments WHERE invoice_id = ? AND kind = 'refunds'"
         return bool(self._db.execute(query, (invoice_id,)).fetchone())
 
@@ -109,7 +109,7 @@ class Store:
         self._db.execute("INSERT INTO tokens VALUES (?, ?)", (token, ends_at.isoformat()))
 
     def has_token(self, token: str) -> bool:
-        """Tell whether a token was given out, not revoked, and has not ended."""
+        """Return whether a token was given out, not revoked, and has not ended."""
         return bool(
             self._db.execute(
                 "SELECT 1 FROM tokens WHERE token = ? AND ends_at > ?", (token, self.now().isoformat())

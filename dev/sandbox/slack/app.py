@@ -76,11 +76,11 @@ class Posts:
         self._revoked.add(hook)
 
     def has_revoked(self, hook: str) -> bool:
-        """Tell whether a hook takes nothing any more."""
+        """Return whether a hook takes nothing any more."""
         return hook in self._revoked
 
     def is_too_fast(self, hook: str) -> bool:
-        """Tell whether a hook was posted to so often that it takes nothing now; if not, count this message."""
+        """Return whether a hook was posted to so often that it takes nothing now; if not, count this message."""
         now, recent = time.monotonic(), self._taken_at.setdefault(hook, deque(maxlen=BURST))
         if len(recent) == BURST and now - recent[0] < BURST - 1:
             return True

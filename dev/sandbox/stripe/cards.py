@@ -164,7 +164,7 @@ def set_up(ctx: Context, payment_method: JSON) -> None:
 
 
 def is_set_up(ctx: Context, payment_method: JSON) -> bool:
-    """Tell whether the payer has agreed to payments without them."""
+    """Return whether the payer has agreed to payments without them."""
     return ctx.store.get("sandbox.set_up", f"{payment_method['id']}:set_up") is not None
 
 
@@ -174,12 +174,12 @@ def spend(ctx: Context, payment_method: JSON) -> None:
 
 
 def is_spent(ctx: Context, payment_method: JSON) -> bool:
-    """Tell whether a method cannot be used again."""
+    """Return whether a method cannot be used again."""
     return ctx.store.get("sandbox.detached", f"{payment_method['id']}:detached") is not None
 
 
 def needs_authentication(ctx: Context, payment_method: JSON, *, off_session: bool = False) -> bool:
-    """Tell whether the bank wants to see the payer for a payment with this method."""
+    """Return whether the bank wants to see the payer for a payment with this method."""
     wanted = behind(payment_method).authentication
     if wanted is Authentication.UNLESS_SET_UP:
         return not is_set_up(ctx, payment_method)

@@ -50,7 +50,7 @@ def available(ctx: Context, customer: str, currency: str) -> int:
 
 
 def is_automatic(ctx: Context, customer: str) -> bool:
-    """Tell whether money is applied to what waits for it without being asked."""
+    """Return whether money is applied to what waits for it without being asked."""
     return bool(_kept(ctx, customer)["mode"] != "manual")
 
 

@@ -23,7 +23,7 @@ CONFIRMATIONS: dict[str, Callable[..., Refusal | None]] = {}
 
 
 def waits_for_transfer(intent: JSON) -> bool:
-    """Tell whether an intent waits for its payer to send money, which nothing else than money can end well."""
+    """Return whether an intent waits for its payer to send money, which nothing else than money can end well."""
     action = intent["next_action"] or {}
     return intent["status"] == "requires_action" and action.get("type") == "display_bank_transfer_instructions"
 

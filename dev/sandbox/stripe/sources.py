@@ -32,7 +32,7 @@ ADDRESS = {
 
 
 def is_source(method: JSON) -> bool:
-    """Tell whether a payment method is a card of the older kind."""
+    """Return whether a payment method is a card of the older kind."""
     return str(method["id"]).startswith(f"{PREFIX}_")
 
 

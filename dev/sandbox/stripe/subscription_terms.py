@@ -162,7 +162,7 @@ def set_cancellation(subscription: JSON, params: JSON, now: int) -> None:
 
 
 def resets(former: JSON, subscription: JSON, params: JSON) -> bool:
-    """Tell whether a change begins a new period now: another interval, a trial that changes, or the first price."""
+    """Return whether a change begins a new period now: another interval, a trial that changes, or the first price."""
     if (params.get("billing_cycle_anchor") or {}).get("type") == "now":
         return True
     if "trial_end" in params and (params["trial_end"] != "now" or subscription["status"] == "trialing"):
