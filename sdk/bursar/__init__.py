@@ -1,7 +1,8 @@
 """Bursar's client: `AsyncBursar` for asyncio, `Bursar` for threads.
 
-Amounts are `Decimal`, and a float is a `TypeError`. A call has one idempotency key over all its attempts: the one
-given, one made of the activity or request that it stands in, or a fresh one. What stays open is `OutcomeUnknown`.
+Amounts are `Decimal`, and a float is a `TypeError`. A call has one idempotency key over all its attempts: the given
+one, one derived from the surrounding activity or request, or a fresh one. If the outcome stays unknown, it raises
+`OutcomeUnknown`.
 """
 
 from bursar._async._base import AsyncList, AsyncPage

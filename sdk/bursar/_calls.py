@@ -24,7 +24,7 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 8.0
 #: Errors after which the API cannot have seen the request.
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-#: Answers that do not say what became of an earlier attempt with the same key.
+#: Responses that do not say whether an earlier attempt with the same key took effect.
 _SAYS_NOTHING = frozenset({401, 403, 405, 408, 413, 415, 429})
 
 
@@ -185,7 +185,7 @@ class Attempts:
         # What is not implemented did nothing, and does nothing the next time.
         broken = error.status >= 500 and error.status != 501
         again = isinstance(error, InFlight) or error.status in {408, 429} or broken
-        # What is in flight is an attempt of ours, or of somebody with our key: it may take effect after we gave up.
+        # The attempt in flight is ours, or uses our key: it may still take effect after we gave up.
         self.uncertain |= broken or isinstance(error, InFlight)
         repeatable = self._call.repeatable or error.status in {408, 429}
         pause = self._pause(error) if again and repeatable else None

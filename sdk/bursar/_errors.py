@@ -5,12 +5,10 @@ BursarError
 ├── InWorkflow                a method was called in workflow code
 ├── AmbientKeyError           a key cannot be made of where the call stands
 ├── ConnectionFailed          no answer came, and nothing took effect
-├── UnexpectedAnswer          what came back is no answer of this API
-├── OutcomeUnknown            it may have taken effect or not
-├── HoldExceeded              more was used than is held
-├── HoldTaken                 another run of the same code has the hold, or captured it
-├── SignatureError            a webhook that is not from the API
-└── APIError                  the API refused; by its code, else by its status
+├── UnexpectedAnswer          the response is not one of this API ├── OutcomeUnknown            it may have taken effect
+or not ├── HoldExceeded              more was used than is held ├── HoldTaken                 another run of the same
+code has the hold, or captured it ├── SignatureError            a webhook that is not from the API └── APIError
+the API refused; by its code, else by its status
     ├── InvalidRequest        400, 405, 413, 415, 422
     │   ├── IdempotencyConflict
     │   └── IdempotencyMissing
@@ -68,7 +66,7 @@ class UnexpectedAnswer(BursarError):
     """
 
     def __init__(self, message: str, *, status: int, body: bytes, key: str | None = None) -> None:
-        """Keep what came."""
+        """Keep the response."""
         way = f" It may have taken effect: repeat it with idempotency_key={key!r}." if key else ""
         super().__init__(f"{message}{way}")
         self.status = status
@@ -77,18 +75,18 @@ class UnexpectedAnswer(BursarError):
 
 
 class OutcomeUnknown(BursarError):
-    """The request may have taken effect or not, and it was not found out in time. It is no failure.
+    """The request may or may not have taken effect: its outcome was not known in time. It is not a failure.
 
-    Repeat the same call with `idempotency_key=error.key`: it takes effect once, whichever of the two it was.
+    Repeat the same call with `idempotency_key=error.key`: it takes effect exactly once in either case.
 
     Attributes:
-        key: the key of the request; None where the operation takes none.
-        operation: which operation it was, such as `credits.use`.
+        key: the key of the request; None if the operation takes none.
+        operation: the operation, such as `credits.use`.
     """
 
     def __init__(self, key: str | None, operation: str) -> None:
         """Say what to repeat."""
-        way = f"repeat it with idempotency_key={key!r}" if key else "read what became of it before it is repeated"
+        way = f"repeat it with idempotency_key={key!r}" if key else "read its outcome before you repeat it"
         super().__init__(f"The outcome of {operation} is unknown: {way}.")
         self.key = key
         self.operation = operation
@@ -188,7 +186,7 @@ class PermissionDenied(APIError):
 
 
 class NotFound(APIError):
-    """There is no such object, or it belongs to somebody else."""
+    """There is no such object, or it belongs to another organization."""
 
 
 class Conflict(APIError):

@@ -27,7 +27,7 @@ def fresh() -> str:
 
 
 def derived(*parts: str) -> str:
-    """Return the key that stands for these parts: always of one length, however long they are."""
+    """Return the key of these parts, always of the same length."""
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return "from-" + digest[:48].translate(_LETTERS)
 
@@ -109,7 +109,7 @@ def current_scope() -> Scope | None:
 
 @contextlib.contextmanager
 def opened(scope: Scope | None) -> Iterator[None]:
-    """Have calls stand in a scope; None is where each call has a fresh key."""
+    """Make calls in a scope; with None each call has a fresh key."""
     token = _SCOPE.set(scope)
     try:
         yield
@@ -119,15 +119,15 @@ def opened(scope: Scope | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def step(name: str, *, of: str | None = None) -> Iterator[None]:
-    """Have the calls inside take their keys from this name, within the activity or request around it.
+    """Derive the keys of the calls inside from this name and the surrounding activity or request.
 
     Args:
-        name: what the step is called there. One name after another time is another step; at once it is refused.
-        of: what the step is a part of where there is no activity or request, such as the id of an order. The same name
-            of the same thing stands for the same calls for ever: a second payment needs another name.
+        name: of the step. Reusing a name afterwards makes another step; reusing it concurrently is refused.
+        of: what the step belongs to if there is no activity or request, such as the id of an order. The same name of
+            the same thing means the same calls forever: a second payment needs another name.
 
     Raises:
-        AmbientKeyError: nothing around names what this is a step of, or a step of this name is running.
+        AmbientKeyError: there is no activity, request or `of`, or a step of this name is running.
     """
     if of is not None:
         with opened(Scope("step", of, name)):
@@ -145,7 +145,7 @@ def step(name: str, *, of: str | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alike(*parts: str) -> Iterator[None]:
-    """Have the calls inside stand in a step of the activity or request around, if there is one.
+    """Make the calls inside a step of the surrounding activity or request, if there is one.
 
     Steps with the same parts do the same, and may run at once.
     """

@@ -43,7 +43,7 @@ class Metering:
         return units
 
     def counted(self, result: Any, otherwise: int) -> int:
-        """Return how many units a result, or an item of a stream, stands for."""
+        """Return how many units a result, or an item of a stream, counts for."""
         if self.quantity is None:
             return otherwise
         return _units(self.quantity(result) if callable(self.quantity) else self.quantity)

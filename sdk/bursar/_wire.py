@@ -211,7 +211,7 @@ class Model(BaseModel):
 
 
 def response_info(answer: Model) -> ResponseInfo:
-    """Return what came beside an answer: its request id, whether it is a replay, its ETag."""
+    """Return a response's metadata: its request id, whether it is a replay, its ETag."""
     return answer._info
 
 
@@ -251,7 +251,7 @@ def retry_after(response: httpx2.Response) -> float | None:
 
 
 def refusal(response: httpx2.Response) -> APIError:
-    """Return the error that an answer stands for."""
+    """Return the error of a response."""
     try:
         problem = parse_json(response.content)
     except ValueError:

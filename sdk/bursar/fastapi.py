@@ -224,7 +224,7 @@ async def _read(receive: Receive, most: int) -> bytes | None:
     """Read a whole body, None where it is too long.
 
     Raises:
-        ClientDisconnect: what came is not all: nobody waits for an answer, and no handler may take it for the whole.
+        ClientDisconnect: the body is incomplete: the client is gone, and no handler may process a part of it.
     """
     parts, length, more = [], 0, True
     while more:

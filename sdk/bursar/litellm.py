@@ -15,7 +15,7 @@ sync of the log finds what was paid for the call, and charges at most what is mi
 is still open an hour later. What a caller of the proxy says itself of its spend and its organization is overwritten.
 
 LiteLLM reports no second attempt of its own (`num_retries`), so a call that asks for one is refused; the router reports
-all. It asks nobody before a call of `completion` in a thread: that is not charged, and an error is logged.
+all. It has no hook before a call of `completion` in a thread: that is not charged, and an error is logged.
 """
 
 import asyncio
@@ -41,17 +41,17 @@ log = logging.getLogger("bursar")
 
 #: What has LiteLLM make a call again outside of its router.
 _UNREPORTED = ("num_retries", "retry_policy", "context_window_fallback_dict")
-#: Who pays for a call: told from the arguments of the call as LiteLLM has them; None where nobody does.
+#: Returns the client that pays for a call, from LiteLLM's arguments of the call; None if none does.
 Payer = Callable[[Mapping[str, Any]], AsyncBursar | None]
 
 
 class _Unreported(ConfigurationError, ImportError):
-    """A call cannot be charged. As an `ImportError`, because LiteLLM tries again after any other, and asks nobody."""
+    """A call cannot be charged. It is an `ImportError`, because LiteLLM retries after any other, without the hook."""
 
 
 @dataclass(eq=False)
 class _Held:
-    """What is held for one call, and who ends it where nobody says how the call ended."""
+    """The hold of one call, and what ends it if the end of the call is never reported."""
 
     client: AsyncBursar
     key: str
@@ -161,7 +161,7 @@ class BursarLogger(CustomLogger):
         task.add_done_callback(self._tasks.discard)
 
     async def _settle(self, spend: str | None, response: Any) -> None:
-        """Charge what a response stands for; the estimate where there is none."""
+        """Charge the cost of a response, or the estimate if there is none."""
         held = self._forget(spend)
         if held is None or spend is None:
             return

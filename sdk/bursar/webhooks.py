@@ -117,7 +117,7 @@ def _check(secret: str) -> Callable[[bytes, str], bool]:
 def _decoded(text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
-    except ValueError:  # binascii.Error is one, and so is what stands for text that is not ASCII
+    except ValueError:  # also binascii.Error, and UnicodeError for text that is not ASCII
         key = b""
     if len(key) < 24:
         raise ConfigurationError("The secret of an endpoint is at least 24 bytes in base 64.")

@@ -29,7 +29,7 @@ class Filters:
 
     Attributes:
         members: the members of its items, by the names of their parameters.
-        searched: the members that `q` finds its text in, whatever its case; none where the list has no `q`.
+        searched: the members that `q` searches, ignoring case; none if the list has no `q`.
         amount: the member that `min_amount` and `max_amount` bound, which need a `currency` where `members` has one.
         ended: by a parameter, the member that is null as long as an item has not ended.
     """

@@ -285,8 +285,7 @@ class Payments:
     def _refuse_others(self, payment: Payment, needed: Decimal) -> None:
         """Refuse what a refund takes beyond what is left of the credits that its payment has bought.
 
-        Credits that were paid for by nobody are spent first, then those of the oldest payment. What was bought for an
-        escrow is in it.
+        Granted credits are spent first, then those of the oldest payment. What was bought for an escrow is in it.
         """
         bought = [each for each in self._payments.values() if each.goods_currency == CREDIT and each.escrow_id is None]
         younger = sum((each.left for each in bought if each.id > payment.id), ZERO)

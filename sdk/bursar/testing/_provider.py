@@ -37,7 +37,7 @@ MISSING = "There is no such payment method."
 
 
 def is_known(method: str) -> bool:
-    """Tell whether there is such a payment method; one of Stripe's test cards that is not in `CARDS` is refused."""
+    """Return whether there is such a payment method; a test card of Stripe that is not in `CARDS` is refused."""
     if method.startswith("pm_card_") and method not in CARDS:
         raise Refused(501, "fake.not_played", f"FakeBursar knows the cards {', '.join(CARDS)}, and no {method}.")
     return method in CARDS
