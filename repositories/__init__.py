@@ -1,1 +1,1 @@
-"""Every SQL statement outside of the books, one module per noun; each takes a session or connection, none commits."""
+"""Every SQL statement except the ledger's, one module per noun. They take a session or connection; none commits."""

@@ -1,8 +1,8 @@
-"""Statements of accounts, read by their versions: what came before the period costs nothing.
+"""Statements of accounts. Their cost does not depend on the entries before the period.
 
-The versions of an account are the order in which its entries were booked, and its primary key. Where a period begins is
-found by halving, so a statement reads its own lines and some twenty entries more. Needs the platform's session, which
-sees whose account stands on the other side; what is shown of that is decided here.
+The entries of an account are numbered by version in the order of booking. The first and last version of a period are
+found by binary search, so a statement reads its own lines and some twenty other entries. All functions need the
+platform's session, because they read the accounts on the other side; other organizations' accounts are not named.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.account_statement import StatementLine, StatementPeriod
 from domain.ids import shown_reference, transfer_id
 
-#: Transfers that meet at an account are numbered by its lock, and stamped a moment before: so far back is looked for
-#: one that was stamped later. The place of a moment is then the same for the statement before it and the one after.
+#: How many versions back the search looks for an entry with a later time. Concurrent transfers take their time before
+#: the lock that numbers their entries, so times may be out of order by a few versions. With this, two adjacent
+#: statements agree where one ends and the other begins.
 _MEETING = 100
 
 _VERSION_AT = f"""
@@ -41,27 +42,25 @@ _VERSION_AT = f"""
 
 
 def version_at(account: str, at: str, *, moment: str = "t.recorded_at") -> str:
-    """Return the query of the version that an account had at a time, for statements of others too.
-
-    It ends where the bounds of its search meet.
+    """Return a query of the version that an account had at a time, by binary search, for use in a larger statement.
 
     Args:
-        account: the account's id in that statement, and `at` the time.
-        at: see above.
-        moment: of a transfer `t`, which the versions of an account are in the order of.
+        account: an SQL expression of the account's id.
+        at: an SQL expression of the time.
+        moment: an SQL expression of the time of a transfer `t`; it must grow with the versions of an account.
     """
     return _VERSION_AT.format(account=account, at=at, moment=moment)
 
 
 def version_before(account: str, since: str) -> str:
-    """Return the query of a version of an account: what is of a time of business, or later, is booked after it.
+    """Return a query of a version of an account before every entry with an effective time from `since` on.
 
-    Times of business may be out of the order of booking. An entry is booked when its time has come, or later, but for
-    clocks that differ; so what was booked a day before is not of it.
+    Effective times may be out of the order of booking, but an entry is never booked before its effective time, except
+    for differences of clocks. So entries that were booked more than a day before `since` are skipped.
 
     Args:
-        account: the account's id in that statement.
-        since: the time of business.
+        account: an SQL expression of the account's id.
+        since: an SQL expression of the effective time.
     """
     begin = f"CAST({since} AS timestamptz) - interval '1 day'"
     return version_at(account, begin, moment="greatest(t.recorded_at, t.effective_at)")
@@ -83,7 +82,7 @@ SELECT f.version AS first, l.version AS last, {_BALANCE.format(account=":account
 FROM ({version_at(":account", ":since")}) f (version),
     ({version_at(":account", ":until")}) l (version)
 """
-#: A transfer whose entries the page cuts is whole on it: its entries of an account follow each other.
+#: If the limit cuts a transfer, all of its entries are included: its entries of one account are consecutive.
 _LINES = """
 WITH page AS MATERIALIZED (
     SELECT DISTINCT p.transfer_id FROM (
@@ -162,7 +161,7 @@ ORDER BY a.id
 
 @dataclass(frozen=True, slots=True)
 class StatedAccount:
-    """An account that can be stated: its id in the books, and its asset."""
+    """An account with its id in the ledger and its asset."""
 
     id: int
     asset: str
@@ -170,7 +169,7 @@ class StatedAccount:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Which versions of an account a period has, after `first` up to `last`, and what it held at both; minor units."""
+    """The versions of an account in a period, after `first` up to `last`, and its balances at both, in minor units."""
 
     first: int
     last: int
@@ -180,7 +179,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class AccountBalance:
-    """What an account held at a moment, in minor units."""
+    """The balance of an account at a time, in minor units."""
 
     id: int
     path: str
@@ -189,13 +188,13 @@ class AccountBalance:
 
 
 async def find(session: AsyncSession, org_id: str, path: str, asset: str | None) -> StatedAccount | None:
-    """Return an account of an organization, of that asset where it is named; None where it has none such."""
+    """Return an account of an organization by its path, and by its asset if that is given; None if there is none."""
     found = (await session.execute(text(_ACCOUNT), {"path": path, "asset": asset, "org_id": org_id})).one_or_none()
     return None if found is None else StatedAccount(*found)
 
 
 async def bounds(session: AsyncSession, account: StatedAccount, period: StatementPeriod) -> Bounds:
-    """Return where a period begins and ends on an account."""
+    """Return the versions and balances of an account at the beginning and the end of a period."""
     values = {"account": account.id, "since": period.since, "until": period.until}
     return Bounds(*(await session.execute(text(_BOUNDS), values)).one())
 
@@ -226,6 +225,6 @@ async def lines(
 async def balances(
     session: AsyncSession, org_id: str, at: datetime, *, path: str | None, after: int, limit: int
 ) -> Sequence[AccountBalance]:
-    """Return what up to `limit` accounts of an organization held at a moment, but for escrows; those after an id."""
+    """Return the balances of up to `limit` accounts of an organization at a time, after an id; escrows are left out."""
     values = {"org_id": org_id, "at": at, "path": path, "after": after, "limit": limit}
     return [AccountBalance(*row) for row in await session.execute(text(_BALANCES), values)]

@@ -15,7 +15,7 @@ from domain.ids import shown_reference, transfer_id, uuid_of
 from ledger.invariants import Invariant
 
 _DAY = timedelta(days=1)
-#: Days that are added up, and what came after the place of the batch. One statement sees both as of one moment.
+#: Daily sums, plus entries that the batch has not added to them yet. One statement reads both from one snapshot.
 _SUMS = """
     SELECT d.day, d.line, d.kind, d.asset, d.debits, d.credits FROM ledger.accounting_days d WHERE d.day <= :last
     UNION ALL
@@ -64,9 +64,9 @@ ORDER BY t.id, a.path, e.asset, e.version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFilter:
-    """Which transfers: of these days (UTC, both included), with an entry on the line or in the asset where named.
+    """A filter of transfers: of these days (UTC, both included), with an entry on `line` or in `asset` if given.
 
-    `since` and `until` narrow the days to a time from one to before the other, where named.
+    `since` and `until` narrow the days to times in `[since, until)`, if given.
     """
 
     first: date
@@ -83,26 +83,26 @@ Position = tuple[date, UUID | None]
 
 @dataclass(frozen=True, slots=True)
 class JournalPage:
-    """What a page has, in the order of days and within a day of recording; where the next begins, None at the end."""
+    """Transfers in the order of days, and within a day of recording; and the next position, None at the end."""
 
     transfers: Sequence[JournalTransfer]
     following: Position | None
 
 
 async def lines(session: AsyncSession, first: date, last: date, asset: str | None = None) -> list[LineSum]:
-    """Return what every line of the chart had before the first day, and what moved up to the last one."""
+    """Return the opening balance of every line of the chart before the first day, and its movements up to the last."""
     rows = await session.execute(text(_LINES), {"first": first, "last": last, "asset": asset})
     return [_sum(*row) for row in rows]
 
 
 async def by_day(session: AsyncSession, first: date, last: date, asset: str) -> list[tuple[date, list[LineSum]]]:
-    """Return what moved on each day in one asset, by line."""
+    """Return the movements of each day in one asset, by line."""
     rows = await session.execute(text(_BY_DAY), {"first": first, "last": last, "asset": asset})
     return [(day, [_sum(*row[1:]) for row in of_day]) for day, of_day in groupby(rows, key=lambda row: row[0])]
 
 
 async def days(session: AsyncSession, wanted: JournalFilter) -> list[date]:
-    """Return the days on which there is something to show."""
+    """Return the days that have transfers."""
     asked = {"first": wanted.first, "last": wanted.last, "line": wanted.line, "asset": wanted.asset}
     return list((await session.scalars(text(_DAYS), asked)).all())
 

@@ -9,7 +9,7 @@ from models.action_cost import ActionCost
 from repositories import command
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
-#: Where PostgreSQL announces that a price was set: the organization's id, or nothing where it is everybody's.
+#: The channel on which PostgreSQL announces a new price: with the organization's id, or empty for the general price.
 CHANNEL = "bursar_action_costs"
 
 _ASKED = ("org_id", "action", "cost_minor", "note", "created_by")

@@ -36,7 +36,7 @@ async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
         IdempotencyConflict: the command made another one.
     """
     found, is_new = await add_once(session, agent, _ASKED)
-    # What they were at first nobody knows once they have changed.
+    # Columns that were changed since cannot be compared with the request any more.
     if not is_new and not await metadata.has_changed(session, found.id, found.org_id):
         refuse_other(found, agent, _CHANGEABLE)
     return found, is_new
@@ -57,7 +57,7 @@ async def names(session: AsyncSession, agent_ids: Collection[str]) -> dict[str, 
 
 
 async def lock(session: AsyncSession, agent_id: str) -> Agent:
-    """Return the agent as it is now, and let nobody else change it until the transaction ends.
+    """Lock the agent until the transaction ends, and return it as it is now.
 
     Raises:
         NotFound: there is none.
@@ -70,10 +70,10 @@ async def lock(session: AsyncSession, agent_id: str) -> Agent:
 
 
 async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
-    """Keep an agent from being retired until the transaction ends, which begins something with it.
+    """Lock an agent against being retired, until the transaction ends. For everything that starts work with it.
 
     Raises:
-        AgentRetired: it is too late.
+        AgentRetired: it is retired.
     """
     retired_at: datetime | None = await session.scalar(select(func.agent_retired_at(agent_id)))
     if retired_at is not None:
@@ -81,7 +81,7 @@ async def refuse_retired(session: AsyncSession, agent_id: str) -> None:
 
 
 def retired(at: datetime) -> AgentRetired:
-    """Return the refusal of what would begin with an agent."""
+    """Return the error that an agent is retired."""
     return AgentRetired("The agent was retired, so nothing new can begin with it.", extra={"retired_at": rfc3339(at)})
 
 
@@ -107,7 +107,7 @@ async def page(
     public, org_id = Agent.visibility == literal_column("'public'"), wanted.org_id
     parts: list[Part] = [() if org_id is None else (Agent.org_id == org_id,)]
     if viewer is not None and org_id is None and wanted.written:
-        # Of others nobody has written anything that it could see.
+        # The metadata of other organizations' agents is not visible to it.
         parts = [(Agent.org_id == viewer,)]
     elif viewer is not None and org_id is None:
         parts = [(Agent.org_id == viewer,), (public,)]

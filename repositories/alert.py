@@ -1,7 +1,7 @@
-"""Alerts: what an operator should look at, and what an organization reads of it and answers for itself.
+"""Alerts of operators and of organizations.
 
-All of it needs a platform session but `page`, `acknowledge`, `resolve_one` and `snooze`, which tenants ask for what is
-shared with them. The life of an alert is `domain.alert.life`.
+Everything needs a platform session, except `page`, `acknowledge`, `resolve_one` and `snooze`, which tenants use for
+alerts that are shared with them. The states of an alert are in `domain.alert.life`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ from models.payment import PaymentRow
 from repositories.listing import Found, Listing, Part, Position, Wanted
 from repositories.together import Writes
 
-#: Who closes an alert whose case is over by what was booked.
+#: Recorded as who resolved an alert, if a booking has closed its case.
 BOOKS = "books"
 
 
@@ -34,7 +34,7 @@ def key_of(
 ) -> str:
     """Name an alert by kind and subject, or by rule, organization, subject and window.
 
-    A key is raised once for ever, so a rule names its windows so that what happens again has another one.
+    A key is raised only once, so the key of a rule contains a window, and a new occurrence has another key.
     """
     of = [kind] if rule_id is None else [rule_id, *([org_id] if org_id else [])]
     return ":".join((*of, subject, *([window] if window is not None else [])))
@@ -54,10 +54,10 @@ async def raise_alert(
     rule_id: str | None = None,
     window: str | None = None,
 ) -> bool:
-    """Put an alert before the operators, once for each key; the key is that of `key_of` when left out.
+    """Raise an alert, once for each key, and return whether it is new. A resolved key does not fire again.
 
-    One that is `shared` is read by its organization too, and one that is not `for_operators` by it alone. Its severity
-    is that of its kind when left out. Returns whether it is a new one: a key that was resolved does not fire again.
+    The key defaults to that of `key_of`, and the severity to that of the kind. With `shared` the organization sees it
+    too; without `for_operators` only the organization does.
     """
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
     raised = await session.execute(
@@ -82,8 +82,8 @@ async def raise_alert(
 
 
 def _resolution(by: str) -> Update:
-    # Who resolves has seen it: what counts or lists unseen alerts needs to know of one time only. It is never resolved
-    # before it was seen: whoever saw it may have begun later and had the row first.
+    # A resolved alert counts as acknowledged, so lists of unseen alerts test one column. It is never resolved before it
+    # was acknowledged, which a transaction may have done that began later and locked the row first.
     return (
         update(Alert)
         .where(Alert.resolved_at.is_(None))
@@ -110,12 +110,12 @@ CLOSE_CASES = f"""
 
 
 async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> None:
-    """Resolve the alerts of these kinds about a subject, because what was booked closes their cases."""
+    """Resolve the alerts of some kinds about a subject, because a booking has closed their cases."""
     await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
 async def close_other_dates(session: Writes, subject: str, kind: str, of: str, key: str) -> None:
-    """Resolve the alerts of a kind about a subject whose keys begin with `of`, but for the one under `key`."""
+    """Resolve the alerts of a kind about a subject whose keys begin with `of`, except the one with `key`."""
     query = _resolution(BOOKS).where(Alert.subject == subject, Alert.kind == kind, Alert.key != key)
     await session.execute(query.where(Alert.key.startswith(of, autoescape=True)))
 
@@ -127,19 +127,19 @@ async def last_raised(session: AsyncSession, kind: str, subject: str) -> datetim
 
 
 async def is_unresolved(session: AsyncSession, kind: str, subject: str) -> bool:
-    """Tell whether an alert of a kind about a subject is not resolved."""
+    """Return whether an alert of a kind about a subject is not resolved."""
     query = select(Alert.id).where(Alert.kind == kind, Alert.subject == subject, Alert.resolved_at.is_(None))
     return await session.scalar(select(query.exists())) is True
 
 
 async def unresolved_subjects(session: AsyncSession, kind: str, *, limit: int) -> Sequence[str]:
-    """Return what the unresolved alerts of a kind are about, the oldest first; each once."""
+    """Return the distinct subjects of the unresolved alerts of a kind, oldest first."""
     query = select(Alert.subject).where(Alert.kind == kind, Alert.resolved_at.is_(None)).order_by(Alert.id)
     return list(dict.fromkeys(await session.scalars(query.limit(limit))))
 
 
 async def close_other_windows(session: AsyncSession, kind: str, window: str) -> None:
-    """Resolve the alerts that a rule raised in other windows than this one."""
+    """Resolve the alerts of a rule in other windows than this one."""
     await session.execute(_resolution(BOOKS).where(Alert.kind == kind, Alert.window != window))
 
 
@@ -165,7 +165,7 @@ class OpenAlerts:
     of_organizations: Mapping[tuple[str, str], int]
 
 
-#: What alerts of the rules that organizations wrote are counted as: organizations name these, and there is no bound.
+#: The kind under which alerts of organizations' own rules are counted, because their names are unbounded.
 OWN_RULE = "own_rule"
 _OPEN = """
     SELECT for_operators, CASE WHEN for_operators OR kind = ANY ($1::text[]) THEN kind ELSE $2 END AS kind,
@@ -178,9 +178,8 @@ _OPEN = """
 async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> OpenAlerts:
     """Count the alerts that are not resolved, by kind and status; `snoozed` is one of these.
 
-    A kind is the name of a rule where a rule raised it, and `OWN_RULE` where an organization wrote the rule itself.
-    What is for operators too counts as theirs alone. It reads what is open, and nothing that was resolved. Needs the
-    platform's role.
+    The kind of an alert that a rule raised is the rule's name, or `OWN_RULE` for rules of organizations. Alerts for
+    both operators and organizations count for operators only. It reads open alerts only. Needs the platform's role.
     """
     counts: dict[bool, dict[tuple[str, str], int]] = {True: {}, False: {}}
     for row in await pool.fetch(_OPEN, [*KINDS, *BUILT_IN], OWN_RULE):
@@ -189,12 +188,12 @@ async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> OpenAlerts:
 
 
 def _is(status: AlertStatus, *, by_organization: bool) -> Part:
-    """Say when an alert has a status to its reader: what an organization has seen is acknowledged to it."""
+    """Return the condition that an alert has a status for its reader; organizations acknowledge for themselves."""
     seen_by_organization = Alert.org_acknowledged_at.is_not(None)
     if status is AlertStatus.RESOLVED:
         return (Alert.resolved_at.is_not(None),)
     if status is AlertStatus.FIRING:
-        # The first two are what the indexes know, and follow from the third.
+        # The first two conditions follow from the third; they are what the indexes are for.
         part: Part = (Alert.acknowledged_at.is_(None), Alert.resolved_at.is_(None), Alert.status == status.value)
         return (*part, Alert.org_acknowledged_at.is_(None)) if by_organization else part
     seen: ColumnElement[bool] = Alert.status == status.value
@@ -202,7 +201,7 @@ def _is(status: AlertStatus, *, by_organization: bool) -> Part:
 
 
 async def find(session: AsyncSession, alert_id: str, *, lock: bool = False) -> Alert | None:
-    """Return an alert, None where there is none that the session may see; with `lock` for the transaction's change."""
+    """Return an alert; None if there is none that the session may see. With `lock` it is locked."""
     return await session.get(Alert, alert_id, with_for_update=lock or None, populate_existing=True)
 
 
@@ -220,8 +219,8 @@ async def page(
 ) -> Found[Alert]:
     """Return a page of the alerts that the session may see, newest first.
 
-    Those of no named organization only if for operators. What is open for an organization, asked by itself, is what
-    neither it nor an operator has acknowledged.
+    Without an organization, only alerts for operators. For an organization's own request, an alert is open if neither
+    the organization nor an operator has acknowledged it.
     """
     served = ("kind", "subject")
     part: Part = tuple(getattr(Alert, name) == wanted.equal[name] for name in served if name in wanted.equal)
@@ -238,10 +237,10 @@ async def page(
 async def acknowledge(
     session: AsyncSession, alert_id: str, by: str, *, for_organization: bool = False
 ) -> tuple[Alert, bool]:
-    """Mark an alert as seen, by an operator or for its organization; the first of them to do so stays named.
+    """Acknowledge an alert, by an operator or for its organization. The first acknowledgement stays.
 
-    A tenant's session marks what is shared with its organization, and nothing but that it has seen it. The second value
-    tells whether this call was it.
+    A tenant's session can only acknowledge for its own organization, alerts that are shared with it. The second value
+    is whether this call has acknowledged it.
 
     Raises:
         NotFound: there is no such alert that the session may see.
@@ -256,13 +255,14 @@ async def acknowledge(
 async def resolve_one(
     session: AsyncSession, alert_id: str, by: str, *, for_organization: bool = False
 ) -> tuple[Alert, bool]:
-    """Resolve an alert by hand; the first to do so, or its case, stays named.
+    """Resolve an alert by hand. The first resolution stays.
 
-    A tenant's session resolves what is for its organization alone. The second value tells whether this call was it.
+    A tenant's session can resolve only alerts that are not for operators. The second value is whether this call has
+    resolved it.
 
     Raises:
         NotFound: there is no such alert that the session may see.
-        OperatorsCase: an organization asks, and operators should look at the alert.
+        OperatorsCase: an organization asks, and the alert is for operators too.
     """
     statement = _resolution(by)
     if for_organization:
@@ -289,13 +289,13 @@ async def resolve_one(
 async def snooze(
     session: AsyncSession, alert_id: str, until: datetime, *, for_organization: bool = False
 ) -> tuple[Alert, bool]:
-    """Have operators, or its organization, hear nothing of an alert until a moment; the last one asked for counts.
+    """Snooze an alert for operators, or for its organization, until a time; the last call wins.
 
-    The second value tells whether that is another moment than before.
+    The second value is whether the time is another one than before.
 
     Raises:
         NotFound: there is no such alert that the session may see.
-        AlreadyResolved: nobody hears of it any more.
+        AlreadyResolved: it is resolved.
     """
     ends = Alert.org_snoozed_until if for_organization else Alert.snoozed_until
     statement = update(Alert).where(Alert.resolved_at.is_(None), ends.is_distinct_from(until)).values({ends: until})
@@ -321,13 +321,13 @@ async def _change(session: AsyncSession, alert_id: str, statement: Update) -> tu
 
 
 async def untold(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Alert]:
-    """Return the first alerts of which nobody was told; what operators snooze waits until that is over."""
+    """Return the first alerts without notifications; those that operators have snoozed wait until the snooze ends."""
     query = select(Alert).where(Alert.told_at.is_(None), or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now))
     return (await session.scalars(query.order_by(Alert.id).limit(limit))).all()
 
 
 async def take_untold(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[Alert]:
-    """Mark alerts as told, and return those that were not; what another transaction takes is left to it."""
+    """Mark alerts as notified, and return those that were not; rows that another transaction has locked are skipped."""
     free = select(Alert.id).where(Alert.id.in_(ids), Alert.told_at.is_(None)).with_for_update(skip_locked=True)
     taken = update(Alert).where(Alert.id.in_(free.scalar_subquery())).values(told_at=now).returning(Alert)
     return (await session.scalars(taken, execution_options={"populate_existing": True})).all()

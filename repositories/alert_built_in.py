@@ -1,4 +1,4 @@
-"""Where the built-in alert rules of all organizations have something to do; needs a platform session."""
+"""Finds the subjects for which a built-in alert rule may have to fire or resolve. Needs a platform session."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -13,11 +13,11 @@ from repositories.spend_place import first_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A built-in rule and a subject of which something may have to be done.
+    """A built-in rule and a subject for which it may have to fire or resolve.
 
     Attributes:
-        bad: on which side its figure is.
-        values: what the alert's words need.
+        bad: whether its figure meets the condition.
+        values: the values in the alert's text.
     """
 
     rule: str
@@ -28,11 +28,11 @@ class Found:
     values: dict[str, int] = field(default_factory=dict)
 
 
-#: Only what would change is returned: what is bad and does not fire, and what fires and is good, or was for a while.
+#: Returns only subjects whose alert may change: bad and not firing, or firing and good now or at the last look.
 _WORTH_A_LOOK = """
     coalesce(r.enabled, true) AND CASE WHEN s.phase = 'firing' THEN NOT f.bad OR s.good_since IS NOT NULL ELSE f.bad END
 """
-#: How many at once; the next run finds the rest.
+#: The maximum number of rows; the next run finds the rest.
 MOST = 2_000
 # The hour stands in the statement: of one that it does not know the planner expects a third of all spends, beside which
 # it takes any other table that the statement reads for small, and reads the whole of it.
@@ -53,8 +53,8 @@ LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{LOW_CREDIT_BALANCE}' A
 LEFT JOIN alert_rule_standings s ON s.rule = '{LOW_CREDIT_BALANCE}' AND s.subject = o.id AND s.place = ''
 WHERE {_WORTH_A_LOOK} LIMIT {MOST}
 """
-#: Like with like: today until now, and the same hours of the same day last week. The single spends of that day are read
-#: only where today is at least a quarter of it: early in the day, twice next to nothing is no spike.
+#: Compares today until now with the same hours of the same day last week. The single spends of that day are read only
+#: if today's sum is at least a quarter of that whole day's, so small sums early in the day are no spike.
 _SPIKES = f"""
 SELECT o.id AS subject, o.id AS org_id, f.bad, r.severity, f.today, f.before
 FROM organizations o
@@ -73,16 +73,16 @@ LEFT JOIN alert_rules r ON r.org_id = o.id AND r.name = '{COST_SPIKE}' AND r.end
 LEFT JOIN alert_rule_standings s ON s.rule = '{COST_SPIKE}' AND s.subject = o.id AND s.place = ''
 WHERE {_WORTH_A_LOOK} LIMIT {MOST}
 """
-#: At which minutes of an hour spending is compared: that reads single spends.
+#: The minutes of an hour at which spending is compared, because that reads single spends.
 _EVERY = 15
 _WEEK = timedelta(days=7)
-#: For how many seconds a provider's webhooks may wait.
+#: How many seconds a provider's webhooks may wait before the alert is raised.
 DOWN_AFTER = 300
 _PLATFORM_RULE = "SELECT enabled, severity FROM alert_rules WHERE org_id IS NULL AND name = :name AND ended_at IS NULL"
 
 
 async def due(session: AsyncSession, now: datetime) -> list[Found]:
-    """Return the built-in rules of which something may have to be done."""
+    """Return the built-in rules and subjects that may have to fire or resolve."""
     found = []
     hour_ago = (await session.execute(text(_HOUR_AGO))).scalar_one()
     asked: list[tuple[str, str, dict[str, object]]] = [(LOW_CREDIT_BALANCE, _LOW.format(hour_ago=hour_ago), {})]

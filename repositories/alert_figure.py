@@ -1,7 +1,7 @@
-"""The figures that alert rules watch, read for many rules at once; all of it needs a platform session.
+"""Reads the figures that alert rules watch, for many rules at once. Needs a platform session.
 
-Each is read where it is made: balances and counters as the books keep them, days that are over from what adds them up,
-and single rows of a day, or of days that are not added up yet.
+Balances and counters are read from the ledger, past days from their daily sums, and today and days that are not summed
+yet from single rows.
 """
 
 from collections import defaultdict
@@ -22,7 +22,7 @@ from domain.ids import uuid_id, uuid_of
 from domain.payment.options import CREDITS, CRYPTO, PAYPAL, STRIPE
 from repositories.spend_place import first_id, open_from
 
-#: How far back the last of something is looked for that is absent; no period of a rule is longer.
+#: How far back the last occurrence is looked for, by rules that watch for absence; no rule has a longer period.
 BACK = timedelta(days=62)
 #: How long after its time a row gets its number.
 LATE = timedelta(hours=3)
@@ -35,7 +35,7 @@ PROVIDERS = (STRIPE, PAYPAL, CRYPTO, CREDITS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A rule whose figure is asked for: its id, whose it is, and what it says."""
+    """A rule whose figure is read, with its id and its organization."""
 
     id: str
     org_id: str | None
@@ -47,10 +47,10 @@ class Figure:
     """A figure of a rule.
 
     Attributes:
-        subject: what it is of.
-        reading: what was read.
-        place: the window of a limit; empty for other figures.
-        begun_at: when that window began, in which the figure was zero.
+        subject: the id of what was measured.
+        reading: the value.
+        place: the window of a spending limit; empty for other figures.
+        begun_at: when that window began, with a figure of zero.
     """
 
     subject: str
@@ -59,7 +59,7 @@ class Figure:
     begun_at: datetime | None = None
 
 
-#: What is read for each rule: over which rows it adds up, and over which days before them.
+#: For each rule: from when single rows are read, and which daily sums before them.
 _ASKED = """
     unnest(
         CAST(:rules AS text[]), CAST(:orgs AS text[]), CAST(:agents AS text[]), CAST(:departments AS text[]),
@@ -75,8 +75,8 @@ _OF_SPENDS = """
     AND (r.department_id IS NULL OR s.department_id = r.department_id)
 """
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
-#: Days that are added up have what was captured by then. What was open is read as it stands, and refunds are taken off.
-#: So whatever the filter, all that became of a spend counts at the time of the spend.
+#: Daily sums have what was captured by the end of the day. Reservations that were open then are read now, and refunds
+#: are subtracted. So captures and refunds count at the time of the spend, with any filter.
 _OF_DAYS = f"""
     (SELECT coalesce(sum(s.captured), 0) FROM spend_days s
      WHERE {_OF_SPENDS} AND s.day >= r.first_day AND s.day < r.end_day)
@@ -98,7 +98,7 @@ CROSS JOIN LATERAL (
 ) n
 CROSS JOIN LATERAL (SELECT ({_OF_DAYS})::bigint AS used) d
 """
-#: Days that are added up say which spend of theirs was the last.
+#: Daily sums contain the last spend of the day.
 _LAST_SPENT = f"""
 SELECT r.rule, coalesce((
     SELECT s.at FROM ledger.spends s WHERE {_OF_SPENDS} AND s.id >= r.first_id ORDER BY s.id DESC LIMIT 1
@@ -188,10 +188,10 @@ async def read(session: AsyncSession, rules: Sequence[Watched], now: datetime) -
 async def read_in_time(
     session: AsyncSession, rules: Sequence[Watched], now: datetime, *, within: timedelta
 ) -> dict[str, Sequence[Figure]] | None:
-    """Return the figures of each of the rules, none where its subject is gone; None where a statement takes too long.
+    """Return the figures of each of the rules, none if its subject is gone; None if a statement takes too long.
 
-    The server ends a statement that is not done `within` a time, and the transaction goes on. That has to be less than
-    the driver waits, which would end the connection as well.
+    The server cancels a statement after `within`, and the transaction continues. `within` must be shorter than the
+    driver's timeout, which would close the connection.
     """
     try:
         async with session.begin_nested():
@@ -206,7 +206,7 @@ async def read_in_time(
 
 
 async def elapsed(session: AsyncSession) -> timedelta:
-    """Return for how long the transaction has gone on."""
+    """Return how long ago the transaction began."""
     spans = await session.scalars(select(func.clock_timestamp() - func.transaction_timestamp()))
     return cast("timedelta", spans.one())
 
@@ -220,9 +220,9 @@ async def _one_each(
     org: str = "",
     opened: Mapping[str, date] = {},
 ) -> dict[str, RowMapping]:
-    """Return what a query says of each rule; payments of operators' rules are those of all organizations.
+    """Return the result of a query for each rule; operators' rules about payments cover all organizations.
 
-    `opened` has the first day that is not added up, by rule, where days are read that are added up later than they end.
+    `opened` has the first day without daily sums, by rule, if they are written later than the end of the day.
     """
     statement = sql.replace("{org}", org)
     asked = _asked(rules, now, opened)
@@ -273,7 +273,7 @@ def _asked(rules: Sequence[Watched], now: datetime, opened: Mapping[str, date] =
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """From when single rows are read, and the days before them, from one on and before another."""
+    """From when single rows are read, and the range of days before them that is read from daily sums."""
 
     since: datetime
     first_day: date
@@ -313,7 +313,7 @@ async def _flow(
     sums: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, Reading]]],
     last: Callable[[Sequence[Watched], datetime], Awaitable[dict[str, RowMapping]]],
 ) -> dict[str, list[Figure]]:
-    """Read a figure that adds up: over the window, at the same time last week where asked for, or when it was last."""
+    """Read a sum: over the window, over the same window last week if needed, or the time of the last occurrence."""
     del session
     readings: dict[str, Reading] = {}
     absent = [r for r in rules if r.rule.condition.type is ConditionType.ABSENT_FOR]
@@ -330,7 +330,7 @@ async def _flow(
 
 
 async def _opened(session: AsyncSession, rules: Sequence[Watched], now: datetime) -> dict[str, date]:
-    """Return the first day whose spends are not added up, by rule."""
+    """Return the first day without daily sums of spends, by rule."""
     today = now.astimezone(UTC).date()
     of = {one.org_id for one in rules if one.org_id is not None}
     days = await open_from(session, of, since=today - BACK)
@@ -431,7 +431,7 @@ async def _inbox(session: AsyncSession, rules: Sequence[Watched], now: datetime)
 
 
 async def inbox_ages(session: AsyncSession, now: datetime) -> dict[str, int]:
-    """Return for how many seconds the oldest webhook of each provider waits; zero where none does."""
+    """Return how many seconds the oldest unhandled webhook of each provider has waited; zero if there is none."""
     rows = (await session.execute(text(_INBOX), {"now": now})).all()
     return dict.fromkeys(PROVIDERS, 0) | {provider: max(0, age) for provider, age in rows}
 

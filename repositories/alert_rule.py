@@ -1,4 +1,4 @@
-"""Alert rules and where they stand. Writing needs a platform session; tenants read their own rules."""
+"""Alert rules and their firing states. Writing needs a platform session; tenants read their own rules."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -32,12 +32,12 @@ async def get(session: AsyncSession, rule_id: str) -> AlertRule:
 
 
 async def named(session: AsyncSession, org_id: str | None, name: str) -> AlertRule | None:
-    """Return the rule of that name, or what was changed about a built-in one."""
+    """Return the rule of that name, or the changes of the built-in rule of that name."""
     return (await session.scalars(_of(org_id).where(AlertRule.name == name))).one_or_none()
 
 
 async def listed(session: AsyncSession, org_id: str | None) -> Sequence[AlertRule]:
-    """Return the rules of an organization or of operators, those that change built-in ones among them; newest first."""
+    """Return the rules of an organization or of operators, including changes of built-in ones; newest first."""
     return (await session.scalars(_of(org_id).order_by(AlertRule.id.desc()))).all()
 
 
@@ -56,19 +56,19 @@ async def add(session: AsyncSession, row: AlertRule) -> AlertRule:
 
 
 async def due(session: AsyncSession, now: datetime, *, limit: int) -> Sequence[AlertRule]:
-    """Return rules whose figures are to be looked at, and keep them from others until the transaction ends."""
+    """Lock and return rules that are due to be evaluated."""
     query = select(AlertRule).where(AlertRule.due_at <= now).order_by(AlertRule.due_at, AlertRule.id).limit(limit)
     return (await session.scalars(query.with_for_update(skip_locked=True))).all()
 
 
 async def standings(session: AsyncSession, rules: Iterable[str]) -> dict[tuple[str, str, str], AlertRuleStanding]:
-    """Return where rules stand, by rule, subject and place."""
+    """Return the firing states of rules, by rule, subject and place."""
     rows = await session.scalars(select(AlertRuleStanding).where(AlertRuleStanding.rule.in_(list(rules))))
     return {(row.rule, row.subject, row.place): row for row in rows}
 
 
 def standing_of(row: AlertRuleStanding | None) -> Standing:
-    """Return what a row says; nothing was seen yet where there is none."""
+    """Return the firing state of a row; the initial state without one."""
     if row is None:
         return Standing()
     return Standing(phase=Phase(row.phase), good_since=row.good_since, fired_at=row.fired_at)
@@ -84,7 +84,7 @@ async def put_standing(
     org_id: str | None,
     alert_key: str | None,
 ) -> None:
-    """Write where a rule stands."""
+    """Write the firing state of a rule."""
     values = {
         "org_id": org_id,
         "phase": standing.phase.value,
@@ -97,7 +97,7 @@ async def put_standing(
 
 
 async def forget(session: AsyncSession, rule: str, *, org_id: str | None = None) -> Sequence[str]:
-    """Let a rule begin anew, for one organization where it is named; returns the keys of alerts that still fire."""
+    """Delete the firing states of a rule, of one organization if given, and return the keys of its firing alerts."""
     statement = delete(AlertRuleStanding).where(AlertRuleStanding.rule == rule)
     if org_id is not None:
         statement = statement.where(AlertRuleStanding.org_id == org_id)
@@ -126,10 +126,10 @@ async def channels(session: AsyncSession, raised: Collection[Raised]) -> dict[Ra
 
 
 async def ladders(session: AsyncSession, alerts: Collection[Alert]) -> dict[str, Ladder]:
-    """Return who is called when nobody answers, by the ids of alerts.
+    """Return the escalation steps of alerts, by their ids.
 
-    What the rule says that raised one is before what its kind says. Of a built-in rule, its organization's word is
-    before that of operators.
+    The steps of the rule that raised an alert take precedence over those of its kind. For a built-in rule, the
+    organization's setting takes precedence over that of operators.
     """
     raised = {(row.org_id, row.rule_id) for row in alerts if row.rule_id is not None}
     rows = await _that_raised(session, raised, AlertRule.ladder.is_not(None)) if raised else {}
@@ -140,9 +140,9 @@ async def ladders(session: AsyncSession, alerts: Collection[Alert]) -> dict[str,
 async def _that_raised(
     session: AsyncSession, raised: Collection[Raised], says: ColumnElement[bool]
 ) -> dict[Raised, list[AlertRule]]:
-    """Return rules by what they raised.
+    """Return the rules that raised alerts.
 
-    A rule is known by its id, and a built-in one by its name, which its organization or operators say more about.
+    A rule is found by its id, and the changes of a built-in one by its name.
     """
     rules = {rule for _, rule in raised}
     named = or_(AlertRule.id.in_(rules), and_(AlertRule.name.in_(rules), AlertRule.metric.is_(None)))

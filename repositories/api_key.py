@@ -20,10 +20,10 @@ from repositories.listing import Found, Listing, Part, Position, Wanted
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
 
-#: So many active keys has a principal: one that is used, and one that takes its place.
+#: How many active keys a principal may have: the one in use, and one to replace it.
 KEYS_OF_A_PRINCIPAL = 2
 
-#: What helps a caller who may issue one key, and one who may issue the second.
+#: What to do, for a caller who may issue one key, and for one who may issue the second.
 _WAYS_OUT = {False: "Revoke it first, have the principal or an owner issue the second", True: "Revoke one first"}
 
 _LOOKUP = "SELECT k.*, a.* FROM api_key_lookup($1) k, api_key_attribution($1) a"
@@ -70,17 +70,17 @@ async def touch(session: AsyncSession, used: Mapping[str, datetime]) -> None:
 
 
 async def lock(session: AsyncSession, org_id: str | None) -> None:
-    """Let nobody else issue keys of an organization, or of the platform, until the transaction ends."""
+    """Lock the keys of an organization, or of the platform, against new ones until the transaction ends."""
     await lock_command(session, f"api_keys:{org_id or 'platform'}")
 
 
 async def add(
     session: AsyncSession, key: ApiKey, *, most: int = KEYS_OF_A_PRINCIPAL, quota: int | None = None
 ) -> ApiKey:
-    """Insert the key, or find the one that this command made and give it the new secret, which alone is known now.
+    """Insert the key, or return the one that this command made, with the new secret.
 
-    Nobody else issues keys of the organization until the transaction ends. A principal whose name differs in case only
-    is the same one, and the key gets the spelling that is there. Its second key spends for what its first one does.
+    Issuing keys of the organization is locked until the transaction ends. Names of principals are compared without
+    case, and the key gets the existing spelling. A second key gets the attribution of the first.
 
     Args:
         session: of the organization or the platform.
@@ -115,7 +115,7 @@ async def add(
             )
     key.place = 1 + (1 in {other.place for other in active})
     if active:
-        # Else a key with limits would issue itself one without.
+        # Otherwise a key with spend controls could issue itself one without.
         key.department_id, key.project_id = active[0].department_id, active[0].project_id
         key.principal = active[0].principal
     columns = ("id", "secret_hash", "command_id", "place", "department_id", "project_id", *_ASKED)
@@ -141,7 +141,7 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
     if found.principal.lower() == key.principal.lower():
         key.principal = found.principal
     refuse_other(found, key, _ASKED)
-    # A key in use belongs to whoever holds it: a new secret would lock them out and let the caller sign for them.
+    # The key was used: a new secret would lock its holder out and let the caller act in their place.
     again = (
         update(ApiKey)
         .where(ApiKey.id == found.id, ApiKey.revoked_at.is_(None), ApiKey.last_used_at.is_(None))
@@ -170,7 +170,7 @@ async def active_of(session: AsyncSession, org_id: str, principal: str) -> Seque
 
 
 async def is_active(session: AsyncSession, key_id: str, *, held: bool = False) -> bool:
-    """Tell whether a key is neither revoked nor expired; with `held` it is not revoked until the transaction ends."""
+    """Return whether a key is neither revoked nor expired; with `held` it is not revoked until the transaction ends."""
     active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
     query = select(ApiKey.id).where(ApiKey.id == key_id, *active)
     return (await session.scalars(query.with_for_update(read=True) if held else query)).one_or_none() is not None
@@ -186,7 +186,7 @@ async def seats(session: AsyncSession, org_id: str) -> int:
 
 
 async def has_had_any(session: AsyncSession, org_id: str, *, besides: str) -> bool:
-    """Tell whether an organization has, or had, another key, or has a payment, which somebody without one began."""
+    """Return whether an organization has or had another key, or has a payment; people without a key can begin one."""
     key = select(ApiKey.id).where(ApiKey.org_id == org_id, ApiKey.id != besides).exists()
     paid = select(PaymentRow.id).where(PaymentRow.org_id == org_id).exists()
     return bool(await session.scalar(select(or_(key, paid))))

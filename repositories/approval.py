@@ -16,12 +16,12 @@ _OPEN = (ApprovalStatus.REQUESTED.value, ApprovalStatus.APPROVED.value)
 
 
 async def lock_for(session: AsyncSession, action: str, subject: str) -> None:
-    """Let one transaction at a time ask for or use approvals of an act, until it ends."""
+    """Lock the approvals of an act until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"approval:{action}:{subject}", 0))))
 
 
 async def open_for(session: AsyncSession, action: str, subject: str, digest: str) -> Approval | None:
-    """Return the approval of an act that is open, or was given and not used."""
+    """Return the approval of an act that is requested, or approved and not used."""
     query = select(Approval).where(
         Approval.action == action, Approval.subject == subject, Approval.digest == digest, Approval.status.in_(_OPEN)
     )
@@ -37,15 +37,15 @@ async def used_by(
     digest: str | None = None,
     lasting_at: datetime | None = None,
 ) -> bool:
-    """Tell whether a command has used an approval of the act.
+    """Return whether a command has used an approval of the act.
 
     Args:
         session: of the platform.
         action: what was approved.
-        subject: of what.
+        subject: the id of what the act is about.
         command_id: the command.
-        digest: of the very content, where that has to be the same.
-        lasting_at: when the approval must not have expired, where that counts.
+        digest: of the content, if it has to be the same.
+        lasting_at: a time at which the approval must not have expired; None for any.
     """
     query = select(Approval.id).where(
         Approval.action == action, Approval.subject == subject, Approval.used_by == command_id
@@ -87,10 +87,10 @@ async def page(
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """How an operator came by a key.
+    """How a key was issued.
 
     Attributes:
-        line: the principals of the key and of all keys that it leads back to, in lower case.
+        line: the principals of the key and of its issuers, and their issuers, in lower case.
         at: when it was issued.
     """
 
@@ -98,8 +98,8 @@ class Issued:
     at: datetime
 
 
-#: A key leads back to every key that its issuer had been given until then: which of them issued it is not on record.
-#: It ends at keys that `manage operator-key` made, which nobody can name over the API.
+#: The issuers of a key are all keys that its issuer had at that time, because it is not recorded which one was used.
+#: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API.
 _LINE = text(
     """
     WITH RECURSIVE line AS (
@@ -118,7 +118,7 @@ _LINE = text(
 
 
 async def issued(session: AsyncSession, key_id: str | None) -> Issued | None:
-    """Return how an operator came by the key with which somebody asked or approves; None where there is none."""
+    """Return how a key was issued; None if there is no such key."""
     rows = (await session.execute(_LINE, {"key_id": key_id})).all()
     own = next((row.created_at for row in rows if row.is_own), None)
     if own is None:

@@ -21,7 +21,7 @@ async def record(
     details: Mapping[str, Any] | None = None,
     org_id: str | None = None,
 ) -> None:
-    """Write who did what. `org_id` is the organization that the act concerns; the actor's own when left out."""
+    """Write an entry. `org_id` is the organization that the act concerns, by default the actor's own."""
     await session.execute(
         insert(AuditEntry).values(
             org_id=org_id or actor.org_id,
@@ -43,17 +43,17 @@ async def record(
 async def since(
     session: AsyncSession, org_id: str, actions: Sequence[str], moment: datetime
 ) -> Sequence[tuple[datetime, Mapping[str, Any]]]:
-    """Return when such acts concerned an organization after a moment, and their details; the oldest first."""
+    """Return the times and details of an action concerning an organization after a time, oldest first."""
     row = AuditEntry
     query = select(row.at, row.details).where(row.org_id == org_id, row.at > moment, row.action.in_(actions))
     return [(at, details) for at, details in await session.execute(query.order_by(row.at, row.id))]
 
 
 _LIST = Listing(of=AuditEntry, order=[AuditEntry.id], created="at", searched=("principal", "action", "target"))
-#: No transaction is open for so long: what was numbered before it began is older.
+#: Longer than any transaction is open; bounds the difference between the number of an entry and its time.
 _LONGEST = timedelta(hours=1)
-#: The time without an organization, in words that only the index over all of them knows: the planner would look there
-#: for the entries of one, too.
+#: The condition on the time without an organization, written so that it matches only the index over all entries.
+#: Otherwise the planner would use that index for the entries of one organization, too.
 _AT: ColumnElement[datetime] = literal_column(
     f"timezone('UTC', {AuditEntry.__tablename__}.at)", DateTime(timezone=False)
 )
@@ -62,7 +62,7 @@ _AT: ColumnElement[datetime] = literal_column(
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[AuditEntry]:
     """Return a page of the entries that the session may see, newest first.
 
-    `org_id` finds what concerns an organization and what its principals did.
+    `org_id` finds entries that concern an organization, and acts of its principals.
     """
     served, org_id = ("action", "target"), wanted.org_id
     part: Part = tuple(getattr(AuditEntry, name) == wanted.equal[name] for name in served if name in wanted.equal)
@@ -75,10 +75,10 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
 
 
 async def _between(session: AsyncSession, wanted: Wanted) -> Part:
-    """Return between which numbers the entries of a range of time lie.
+    """Return the lowest and highest number of the entries in a range of time; None for no bound.
 
-    An entry has its number when it is written, and the time at which its transaction began. For an organization these
-    are the numbers of entries that concern it: without one on that side of the range, there is no bound.
+    An entry is numbered when it is written, but its time is the beginning of its transaction. For an organization the
+    bounds are numbers of its own entries, if it has any before or after the range.
     """
     part, number = list[ColumnElement[bool]](), select(AuditEntry.id)
     at: ColumnElement[datetime] = _AT

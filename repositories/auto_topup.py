@@ -1,4 +1,4 @@
-"""Credits that are bought by themselves: who wants them, and each fall below a threshold with its payment."""
+"""Automatic top-ups: their settings, and each fall of a balance below its threshold with its payment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from domain.auto_topup import BOUGHT, RECEIVED, Crossing
 from models.auto_topup import AutoTopUp, AutoTopUpCrossing
 from models.payment import PaymentRow
 
-#: What is due of an organization: it has an open fall, its balance has fallen, or is above the threshold again.
+#: What is due: an organization has an open fall, its balance has fallen, or it is above the threshold again.
 OPEN, FALLEN, ABOVE = "open", "fallen", "above"
 
-#: How organizations stand whose ids are in `which`. `due` is null where there is nothing to do.
+#: What is due for the organizations in `which`; `due` is null if nothing is.
 _STANDS = """
     SELECT a.org_id, coalesce(b.posted - b.pending_out, 0) AS available_minor,
         o.number, o.credits_minor, o.payment_id IS NOT NULL AS begun,
@@ -62,16 +62,16 @@ _TAKEN_BACK = text("""
       AND EXISTS (SELECT FROM jsonb_array_elements(p.state -> 'refunds') AS r WHERE r ->> 'state' <> 'failed')
     LIMIT 1
 """)
-#: How many falls back it is looked for one that was refunded.
+#: How many of the latest falls are checked for a refund.
 LATELY = 20
 _ASKED = ("enabled", "below_minor", "credits_minor", "monthly_cap_minor", "payment_method")
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What is due of an organization: `OPEN`, `FALLEN` or `ABOVE`; an open fall has its number and credits.
+    """What is due for an organization: `OPEN`, `FALLEN` or `ABOVE`; an open fall has its number and credits.
 
-    `begun` tells whether somebody was asked to pay for the open fall.
+    `begun` is whether a payment was requested for the open fall.
     """
 
     org_id: str
@@ -83,9 +83,9 @@ class Stand:
 
 
 async def shown(session: AsyncSession, org_id: str, since: datetime) -> tuple[AutoTopUp | None, int]:
-    """Return what the organization wants, and how many credits were bought since a time, in minor units.
+    """Return the settings of an organization, and how many credits were bought since a time, in minor units.
 
-    One statement: read one after the other, a decline that commits in between would be off, and bought as well.
+    One statement reads both, so they agree if a declined payment commits at the same time.
     """
     query = select(AutoTopUp, _bought(AutoTopUp.org_id, since)).where(AutoTopUp.org_id == org_id)
     row = (await session.execute(query.execution_options(populate_existing=True))).one_or_none()
@@ -93,12 +93,12 @@ async def shown(session: AsyncSession, org_id: str, since: datetime) -> tuple[Au
 
 
 async def locked(session: AsyncSession, org_id: str) -> AutoTopUp:
-    """Return what the organization wants, kept to one writer until the transaction ends."""
+    """Lock and return the settings of an organization."""
     return await session.get_one(AutoTopUp, org_id, populate_existing=True, with_for_update=True)
 
 
 async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> None:
-    """Write what an organization wants. Where that changes, a balance that is below already counts as falling now."""
+    """Write the settings of an organization. If they change, a balance below the threshold counts as a new fall."""
     asked = {name: getattr(wanted, name) for name in _ASKED}
     fresh = {"armed": True, "capped_until": None}
     written = {**asked, "off_reason": None, "updated_by": wanted.updated_by, "updated_at": now}
@@ -109,42 +109,42 @@ async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> Non
 
 
 async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
-    """Return the next organizations that have asked for it at any time, by id."""
+    """Return the next organizations that have settings, by id."""
     return (await session.scalars(_PAGE, {"after": after, "limit": limit})).all()
 
 
 async def due(session: AsyncSession, org_ids: Sequence[str], *, now: datetime) -> list[Stand]:
-    """Return those of the organizations of which something is due."""
+    """Return what is due for these organizations, without those for which nothing is."""
     rows = (await session.execute(_DUE, {"which": list(org_ids), "now": now})).all()
     return [Stand(*row) for row in rows]
 
 
 async def lock_free(session: AsyncSession, org_ids: Sequence[str]) -> Sequence[str]:
-    """Keep what organizations want to this transaction until it ends, but for those that another one works on."""
+    """Lock the settings of organizations and return their ids; those locked by another transaction are skipped."""
     rows = select(AutoTopUp.org_id).where(AutoTopUp.org_id.in_(org_ids)).order_by(AutoTopUp.org_id)
     return (await session.scalars(rows.with_for_update(skip_locked=True))).all()
 
 
 async def rearm(session: AsyncSession, org_ids: Sequence[str]) -> None:
-    """Let the next fall count."""
+    """Let the next falls of these organizations count."""
     await session.execute(update(AutoTopUp).where(AutoTopUp.org_id.in_(org_ids)).values(armed=True))
 
 
 async def rose(session: AsyncSession, org_id: str, payment_id: str) -> bool:
-    """Tell whether the balance is at the threshold or above, or was when the credits of a payment arrived.
+    """Return whether the balance is at the threshold or above, or was when the credits of a payment arrived.
 
-    Whoever spends fast is below again at once; that is the next fall.
+    A balance that was above and is below again by now is the next fall.
     """
     return bool((await session.execute(_ROSE, {"org_id": org_id, "payment_id": payment_id})).scalar_one())
 
 
 async def bought_since(session: AsyncSession, org_id: str, since: datetime) -> int:
-    """Return how many credits were bought by themselves since a time, or are being bought, in minor units."""
+    """Return how many credits automatic top-ups have bought since a time or are buying, in minor units."""
     return int((await session.execute(select(_bought(org_id, since)))).scalar_one())
 
 
 def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> ScalarSelect[int]:
-    # Money may come after its fall was declined, cancelled or expired, and it buys its credits all the same.
+    # A payment may succeed after its fall was declined, cancelled or expired, and then still buys its credits.
     row, paid = AutoTopUpCrossing, PaymentRow
     received = exists().where(paid.id == row.payment_id, paid.status.in_([status.value for status in RECEIVED]))
     counted = or_(row.outcome.in_([outcome.value for outcome in BOUGHT]), received)
@@ -153,9 +153,9 @@ def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> Scalar
 
 
 async def taken_back(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, bool] | None:
-    """Return a payment whose money went back since a person set this, and whether it is disputed and not refunded.
+    """Return a payment that was disputed or refunded since a person changed the settings, and whether it is disputed.
 
-    Disputes of whatever the organization has paid count, and refunds of its latest top-ups.
+    Disputes of all payments of the organization count, and refunds of its latest top-ups.
     """
     given = {"org_id": wanted.org_id, "since": wanted.updated_at, "after": wanted.crossings - LATELY}
     row = (await session.execute(_TAKEN_BACK, given)).one_or_none()
@@ -163,7 +163,7 @@ async def taken_back(session: AsyncSession, wanted: AutoTopUp) -> tuple[str, boo
 
 
 async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, at: datetime) -> AutoTopUpCrossing:
-    """Note that a balance fell below its threshold; the caller has locked the row."""
+    """Record that a balance fell below its threshold; the caller has locked the row."""
     wanted.crossings += 1
     wanted.armed = False
     wanted.capped_until = None
@@ -183,5 +183,5 @@ async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: in
 
 
 async def crossing(session: AsyncSession, org_id: str, number: int) -> AutoTopUpCrossing:
-    """Return a fall that was noted."""
+    """Return a recorded fall."""
     return await session.get_one(AutoTopUpCrossing, (org_id, number), populate_existing=True)

@@ -14,10 +14,10 @@ class BalanceRow:
     """What an organization has in one asset, in minor units.
 
     Attributes:
-        posted: what is in the account, without what is due.
-        pending_out: what holds set aside of it.
-        owed: what the organization owes; the next money that comes in pays it.
-        expiring: what is free of the first hundred lots that have yet to expire, and when each does, soonest first.
+        posted: the balance of the account, without expired credits.
+        pending_out: what holds have reserved of it.
+        owed: what the organization owes; the next incoming amount pays it.
+        expiring: the first hundred lots that will expire, soonest first: the free amount and the time of each.
     """
 
     posted: int

@@ -14,7 +14,7 @@ from models.billing_profile import BillingProfile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unconfirmed:
-    """A VAT number of the EU that no register has confirmed, or none for long."""
+    """An EU VAT number that the register has not confirmed, or not for a long time."""
 
     org_id: str
     country: str
@@ -22,12 +22,12 @@ class Unconfirmed:
 
 
 async def find(session: AsyncSession, org_id: str) -> BillingProfile | None:
-    """Return the profile that the session may see; None where nothing was said yet."""
+    """Return the profile that the session may see; None if there is none."""
     return (await session.scalars(select(BillingProfile).where(BillingProfile.org_id == org_id))).one_or_none()
 
 
 async def of(session: AsyncSession, org_ids: Collection[str]) -> dict[str, BillingProfile]:
-    """Return the profiles that the session may see; organizations of which nothing was said are left out."""
+    """Return the profiles that the session may see; organizations without one are left out."""
     rows = await session.scalars(select(BillingProfile).where(BillingProfile.org_id.in_(org_ids)))
     return {row.org_id: row for row in rows}
 
@@ -44,7 +44,7 @@ async def to_ask(session: AsyncSession, *, confirmed_before: datetime, after: st
 
 
 async def has_number(session: AsyncSession, vat_id: str, *, besides: str) -> bool:
-    """Tell whether another organization has a VAT number too. Needs the platform's role."""
+    """Return whether another organization has a VAT number too. Needs the platform's role."""
     query = select(BillingProfile.org_id).where(BillingProfile.vat_id == vat_id, BillingProfile.org_id != besides)
     return (await session.scalars(query.limit(1))).first() is not None
 

@@ -60,7 +60,7 @@ _CANDIDATES = f"""
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Organizations that a page looks at: those that are `due`, the last one, and how many there were."""
+    """A page of organizations: those that are `due`, the last id of the page, and its size."""
 
     due: Sequence[str]
     last: str | None
@@ -80,14 +80,14 @@ async def count_due(connection: asyncpg.Connection, month: date, *, after: str) 
 
 
 async def candidates(connection: asyncpg.Connection, month: date, *, after: str, limit: int) -> Candidates:
-    """Look at the next organizations, and return those that may have something to be invoiced for a month."""
+    """Return those of the next organizations that may have something to be invoiced for a month."""
     rows = await connection.fetch(_CANDIDATES, month, after, limit)
     due = [row["org_id"] for row in rows if row["due"]]
     return Candidates(due, rows[-1]["org_id"] if rows else None, len(rows))
 
 
 async def closed_before(connection: asyncpg.Connection, org_ids: Collection[str], month: date) -> set[str]:
-    """Return which organizations were closed before a month began: nothing of it binds them."""
+    """Return the organizations that were closed before a month began; they are not bound by its terms."""
     rows = await connection.fetch(
         """
         SELECT id FROM organizations
@@ -100,9 +100,9 @@ async def closed_before(connection: asyncpg.Connection, org_ids: Collection[str]
 
 
 async def prepaid(connection: asyncpg.Connection, org_ids: Collection[str], month: date) -> dict[str, list[Prepaid]]:
-    """Return what organizations paid with credits in a month of days in UTC, of each action.
+    """Return what organizations paid with credits in a month (UTC), by action.
 
-    It reads the sums of days that are over, so it costs the same in books of any age.
+    It reads daily sums, so its cost does not depend on the number of spends.
     """
     rows = await connection.fetch(
         """
@@ -150,16 +150,16 @@ _USED = """
         WHERE s.at >= $3 AND s.at < $4
     ), 0)::bigint AS minor
 """
-#: How many spends a statement reads. It then takes far less than the time that the database gives it.
+#: The maximum number of spends that one statement reads, so that it stays far below the statement timeout.
 SPENDS_READ = 10_000
 
 
 async def charged_besides(connection: asyncpg.Connection, wanted: Mapping[str, tuple[str, Period]]) -> dict[str, int]:
     """Return what the platform has charged organizations in a period besides usage in arrears, without tax.
 
-    That is subscriptions that were paid, less credit notes and less what of them bought credits; and credits that were
-    used, at what was paid for them, less refunds. Sales of the marketplace are not the platform's. It reads each spend
-    since the period began, so many in a statement that an organization with any number of them stops no run.
+    These are paid subscriptions, less credit notes and the part that granted credits; and used credits at the price
+    paid for them, less refunds. Marketplace sales are not included. It reads every spend since the period began, in
+    statements of a bounded number each.
 
     Args:
         connection: of the platform's role.
@@ -187,7 +187,7 @@ async def charged_besides(connection: asyncpg.Connection, wanted: Mapping[str, t
 
 
 def claimed(org_id: str, period: Period, version: TermsVersion, found: Collected, at: datetime) -> dict[str, object]:
-    """Write that an organization is invoiced for a period, as `invoice` takes it; without an invoice yet."""
+    """Return the record that an organization is invoiced for a period, for `invoice`; it has no invoice yet."""
     of = {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in _of(org_id, period, version, at).items()
@@ -203,7 +203,7 @@ def claimed(org_id: str, period: Period, version: TermsVersion, found: Collected
 
 
 async def invoice(connection: asyncpg.Connection, document: Mapping[str, object], org_id: str) -> bool:
-    """Invoice an organization for a period in one statement; False where it was before, and nothing has happened.
+    """Invoice an organization for a period in one statement; False, without any effect, if it was invoiced before.
 
     Args:
         connection: of the platform's role. The statement is a transaction of its own where none is open.
@@ -212,7 +212,7 @@ async def invoice(connection: asyncpg.Connection, document: Mapping[str, object]
 
     Raises:
         InsufficientFunds: the credits that it takes are not there.
-        Unavailable: an item or a bill was taken by somebody else since it was read; or the database's own.
+        Unavailable: an item or a bill was invoiced by another transaction since it was read, or the database failed.
     """
     with translated(connection, lambda: None, org_id):
         done: bool = await connection.fetchval("SELECT billing_run_invoice($1)", json.dumps(document))
@@ -222,7 +222,7 @@ async def invoice(connection: asyncpg.Connection, document: Mapping[str, object]
 async def write_failure(
     session: AsyncSession, org_id: str, period: Period, version: TermsVersion, code: str, at: datetime
 ) -> bool:
-    """Write why an organization could not be invoiced; False where it was before."""
+    """Record why an organization could not be invoiced; False if it was invoiced before."""
     nothing = dict.fromkeys(("charges_minor", "usage_minor", "shortfall_minor", "total_minor"), 0)
     return await _write(session, {**_of(org_id, period, version, at), **nothing, "status": "failed", "failure": code})
 
@@ -249,7 +249,7 @@ async def _write(session: AsyncSession, values: dict[str, object]) -> bool:
 
 
 async def begin(session: AsyncSession, month: date, *, ready_at: datetime, by: str, at: datetime) -> BillingRunRow:
-    """Return the run of a month, which is made where there is none."""
+    """Return the run of a month, created if there is none."""
     new = insert(BillingRunRow).values(
         month=month, ready_at=ready_at, started_by=by, started_at=at, invoiced=0, empty=0, failed=0
     )
@@ -270,13 +270,13 @@ async def run_of(session: AsyncSession, month: date) -> BillingRunRow:
 
 
 async def is_finished(session: AsyncSession, month: date) -> bool:
-    """Tell whether every organization was looked at for a month."""
+    """Return whether a month's run has processed every organization."""
     found = await session.get(BillingRunRow, month)
     return found is not None and found.finished_at is not None
 
 
 async def finish(session: AsyncSession, month: date, at: datetime) -> BillingRunRow:
-    """Count what became of a month, and write that its run has ended."""
+    """Count the results of a month's run, and record that it has ended."""
     number = func.count().label("number")
     query = select(BilledPeriod.status, number).where(BilledPeriod.month == month).group_by(BilledPeriod.status)
     counted = {row.status: row.number for row in await session.execute(query)}
@@ -287,7 +287,7 @@ async def finish(session: AsyncSession, month: date, at: datetime) -> BillingRun
 
 
 async def issued(session: AsyncSession, month: date, *, after: str, limit: int) -> Sequence[InvoiceRow]:
-    """Return the next invoices of a month that ask for something, by organization."""
+    """Return the next invoices of a month on which something is due, by organization."""
     query = (
         select(InvoiceRow)
         .join(BilledPeriod, BilledPeriod.invoice_id == InvoiceRow.id)
@@ -326,7 +326,7 @@ async def waiting(session: AsyncSession, month: date, code: str, *, after: str, 
 
 
 async def oldest_open_month(session: AsyncSession) -> date | None:
-    """Return the first month after all that were run without a gap since terms were agreed; None without terms."""
+    """Return the first month that was not run, counted from the first one with terms; None without terms."""
     first: date | None = (await session.scalars(select(func.min(BillingTermsRow.from_month)))).one()
     if first is None:
         return None
@@ -364,7 +364,7 @@ async def item(session: AsyncSession, item_id: str) -> InvoiceItemRow:
 
 
 async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool:
-    """Charge an item no more; False where it is on an invoice, or was removed before."""
+    """Remove an item; False if it is on an invoice, or was removed before."""
     removal = update(InvoiceItemRow).where(InvoiceItemRow.id == item_id, *_OPEN_ITEM).values(removed_at=at)
     return (await session.scalars(removal.returning(InvoiceItemRow.id))).one_or_none() is not None
 

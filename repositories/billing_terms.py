@@ -1,4 +1,4 @@
-"""Billing terms: which version holds. Writing needs the platform's role."""
+"""The versions of billing terms. Writing needs the platform's role."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
@@ -80,7 +80,7 @@ async def versions(session: AsyncSession, org_id: str, limit: int = 50) -> Seque
 
 
 async def holding(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
-    """Return the version that holds at a time; None where none was made."""
+    """Return the version in force at a time; None if there is none."""
     query = select(BillingTermsRow).where(BillingTermsRow.org_id == org_id, BillingTermsRow.starts_at <= at)
     row = (await session.scalars(query.order_by(BillingTermsRow.version.desc()).limit(1))).one_or_none()
     return None if row is None else version_of(row)
@@ -99,7 +99,7 @@ _OPEN = select(_STATUS.c.status, _NEWEST).select_from(_STATUS).outerjoin(_NEWEST
 
 
 async def holding_while_open(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
-    """Do what `holding` does, and keep the organization from being closed until the transaction ends, in one statement.
+    """Do what `holding` does, and lock the organization against being closed until the transaction ends.
 
     Needs the platform's session.
 
@@ -126,19 +126,19 @@ async def of_month(session: AsyncSession, org_ids: Collection[str], month: date)
 
 
 async def agreed_after(session: AsyncSession, org_ids: Collection[str], month: date) -> set[str]:
-    """Return which organizations have terms, but none for a month: their first ones invoice a later month."""
+    """Return the organizations whose first terms begin after a month."""
     row = BillingTermsRow
     query = select(row.org_id).where(row.org_id.in_(org_ids), row.version == 1, row.from_month > month)
     return set(await session.scalars(query))
 
 
 def usual(month: date) -> TermsVersion:
-    """Return the terms of an organization that none were agreed with."""
+    """Return the default terms, of an organization without agreed ones."""
     return TermsVersion(number=0, terms=USUAL, starts_at=BEGINNING, from_month=month)
 
 
 async def clock(session: AsyncSession, org_id: str, at: datetime) -> ZoneInfo:
-    """Return the time zone whose days documents and mails name: that of the terms that hold at a time, or else UTC."""
+    """Return the time zone of the days in documents and mails: that of the terms in force at a time, or else UTC."""
     version = await holding(session, org_id, at)
     return zone_of((USUAL if version is None else version.terms).time_zone)
 

@@ -1,8 +1,8 @@
-"""What has changed since somebody last looked: read from the outbox and the version of the credits account, by index.
+"""Finds what has changed since the last look, from the outbox and the version of the credits account, by index.
 
-Unlike `repositories/event.py`, nothing waits here for transactions that are still open: who follows wants to know at
-once, and in any order. A mark counts what is certain to have its place by the last one, and what came since then one
-by one; so it grows with what commits late as well, and never falls when that becomes certain.
+Unlike `repositories/event.py` it does not wait for open transactions, because readers want to know at once and the
+order does not matter. The mark of a topic counts events whose position is final, plus each later one. So it also grows
+when an older transaction commits late, and never decreases.
 """
 
 import json
@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.changes import TOPICS_OF, marks_of
 
-#: How far back the marks of all organizations look for the last event of a type.
+#: How far back the marks for all organizations look for the last event of a type.
 RECENT = 1_000
-#: How many events one round reads at most, of one organization and of all of them.
+#: The maximum number of events in one round, of one organization and of all.
 ROUND, ROUND_OF_ALL = 1_000, 5_000
 
 _OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -39,7 +39,7 @@ _MARKS = text(f"""
         WHERE e.org_id = :org_id AND e.type = t.type AND e.written_in >= (SELECT {_OPEN})
     ) fresh
 """)
-#: A type that is rarer than the window counts from where the window begins, so its mark grows without any news.
+#: The mark of a type without an event in the window is the beginning of the window, so it grows without news.
 _MARKS_OF_ALL = text(f"""
     WITH recent AS MATERIALIZED (
         SELECT e.type, e.written_in FROM events e WHERE e.written_in < (SELECT {_OPEN})
@@ -87,7 +87,7 @@ _OF_ALL = _ROUND.format(news=_NEWS_OF_ALL.format(most=ROUND_OF_ALL))
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The mark of every topic, and the version of the credits account that is in that of the balance."""
+    """The mark of every topic, and the version of the credits account, which is part of the mark of the balance."""
 
     marks: Mapping[str, int]
     credits_version: int
@@ -95,14 +95,14 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one look found.
+    """The result of a look.
 
     Attributes:
-        snapshot: what was committed when it looked, as PostgreSQL writes it.
-        news: types of events by organization, of what was committed since the look before; None when that is not
-            known, because the server is another one or its time has turned back.
-        versions: of the credits accounts, by organization.
-        ended: keys and sessions that are not good any more.
+        snapshot: PostgreSQL's snapshot of the look, as text.
+        news: the types of events committed since the previous look, by organization; None if that is unknown, because
+            the server is another one or was restored to an earlier time.
+        versions: the versions of the credits accounts, by organization.
+        ended: keys and sessions that are not valid any more.
     """
 
     snapshot: str
@@ -112,7 +112,7 @@ class Round:
 
 
 async def marks(session: AsyncSession, org_id: str | None) -> Marks:
-    """Read the marks of an organization, or those of all of them, which the platform alone sees."""
+    """Read the marks of an organization, or those of all, which only the platform may."""
     bound = {"types": list(TOPICS_OF), **({} if org_id is None else {"org_id": org_id})}
     rows = (await session.execute(_MARKS_OF_ALL if org_id is None else _MARKS, bound)).all()
     version = rows[0].version
@@ -128,18 +128,18 @@ async def look(
     key_ids: Collection[str],
     session_ids: Collection[str] = (),
 ) -> Round:
-    """Find what was committed since the look before, in one statement. Needs the platform's role.
+    """Find what was committed since the previous look, in one statement. Needs the platform's role.
 
-    Of one organization it reads a thousand events at most, of all of them five thousand. What commits behind so many
-    younger ones, in a transaction that was open all the while, is not found; the marks show it.
+    It reads at most a thousand events of one organization, and five thousand of all. An event that commits late, behind
+    that many younger ones, is not found, but the marks change.
 
     Args:
         pool: of the platform.
-        before: the snapshot of the look before; None for the first one, which finds no news.
-        org_ids: whose news are wanted, and the versions of whose credits.
-        of_all: whether the news of all others are wanted as well.
-        key_ids: keys that are asked about.
-        session_ids: sessions that are asked about; one that is not used any more ends as idle.
+        before: the snapshot of the previous look; None for the first one, which finds no news.
+        org_ids: the organizations whose news and versions are returned.
+        of_all: whether news of all other organizations are returned as well.
+        key_ids: the keys to check.
+        session_ids: the sessions to check, also for being idle.
     """
     floor = None if before is None else _xmin(before)
     asked = (list(org_ids), before, floor, list(key_ids), list(session_ids))

@@ -45,7 +45,7 @@ async def page(
 
 
 async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetime) -> None:
-    """Write where a chargeback stands now."""
+    """Write the state of a chargeback."""
     changing = {"status": dispute.status.value, "amount_minor": dispute.amount_minor, "updated_at": at}
     statement = insert(ChargebackRow).values(
         id=dispute.dispute_id,
@@ -63,7 +63,7 @@ async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """A chargeback whose bank has no answer yet, and until when it takes one; `key` is that of its alert."""
+    """A chargeback without submitted evidence, and until when the bank accepts it; `key` is that of its alert."""
 
     id: str
     payment_id: str
@@ -72,7 +72,7 @@ class Unanswered:
     key: str
 
 
-#: The payment is locked: what answers the bank comes after, and closes the alert, or came before, and is seen here.
+#: The payment is locked, so evidence is either submitted before, and seen here, or later, and then resolves the alert.
 _UNANSWERED = """
 SELECT d.id, d.payment_id, d.org_id, x.due_at, k.key
 FROM payment_disputes d JOIN payments p ON p.id = d.payment_id
@@ -93,9 +93,9 @@ FOR SHARE OF p SKIP LOCKED
 async def unanswered(
     session: AsyncSession, kind: str, *, now: datetime, until: datetime, limit: int
 ) -> Sequence[Unanswered]:
-    """Return chargebacks whose bank takes evidence until then and has none, without an alert of the kind for that date.
+    """Return chargebacks without evidence that is due until a time, and without an alert of the kind for that date.
 
-    Needs the platform's session. Those whose payment is being written are left to the next time.
+    Needs the platform's session. Chargebacks whose payment is locked are left to the next call.
     """
     asked = {"kind": kind, "statuses": sorted(ANSWERABLE), "now": now, "until": until, "limit": limit}
     return [Unanswered(**row) for row in (await session.execute(text(_UNANSWERED), asked)).mappings()]

@@ -1,4 +1,4 @@
-"""How the clearing accounts of providers explain themselves, read in one statement. Needs a platform session."""
+"""Compares the clearing accounts of providers with the movements booked on them. Needs a platform session."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from ledger.invariants import Invariant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clearing:
-    """How a clearing account explains itself. Minor units of `currency`; positive is money at the provider.
+    """A clearing account's balance and movements. Minor units of `currency`; positive is money at the provider.
 
     Attributes:
-        held_minor: what the books say that the provider has: the balance of the account, with its sign turned.
-        booked_minor: what all booked movements add up to, and `kinds` the same by kind.
+        held_minor: the balance of the account with its sign reversed: what the provider has according to the books.
+        booked_minor: the sum of all booked movements, and `kinds` the same by kind.
     """
 
     currency: str
@@ -24,12 +24,12 @@ class Clearing:
 
     @property
     def unexplained_minor(self) -> int:
-        """What the account holds beyond its movements; zero in sound books."""
+        """The balance that the movements do not explain; zero in sound books."""
         return self.held_minor - self.booked_minor
 
 
-# One statement, so that the account and its movements are read at one moment. What is paid with credits leaves an
-# account of ours for the clearing account before it is booked: there the provider's side is in the books as well.
+# One statement, so that the account and its movements are read from one snapshot. A payment with credits moves from one
+# of our accounts to the clearing account before its movement is booked, so the books have both sides.
 _CLEARING = text(
     """
     SELECT currency, coalesce(h.held, 0)::bigint AS held, coalesce(b.booked, 0)::bigint AS booked,
@@ -56,7 +56,7 @@ _CLEARING = text(
 
 
 async def clearing(session: AsyncSession, provider: str) -> list[Clearing]:
-    """Return how a provider's clearing accounts explain themselves, one currency each."""
+    """Return the balances and movements of a provider's clearing accounts, one for each currency."""
     rows = await session.execute(_CLEARING, {"provider": provider})
     return [
         Clearing(currency=row.currency, held_minor=row.held, booked_minor=row.booked, kinds=dict(row.kinds))
@@ -66,7 +66,7 @@ async def clearing(session: AsyncSession, provider: str) -> list[Clearing]:
 
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
-    # What is paid with credits passes through a clearing account on its way from one account of ours to another.
+    # Payments with credits pass through a clearing account between two of our accounts.
     Invariant(
         name="each provider's clearing balance equals the sum of its booked movements",
         table="public.payment_movements",

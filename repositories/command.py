@@ -1,4 +1,4 @@
-"""Rows that a command made: running the command again finds its row, and another request is refused."""
+"""Idempotent commands that make a row: repeating a command returns its row, and a different request is refused."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -14,12 +14,12 @@ Row = TypeVar("Row", bound=Base)
 
 
 async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tuple[Row, bool]:
-    """Insert a row that a command makes, or find the one that it made; the second value tells which.
+    """Insert the row of a command, or return the one that the command made; the second value is whether it is new.
 
     Args:
         session: of the client or the platform.
         row: the new row of a table with a unique `command_id`; `created_at` is the database's.
-        asked: the columns that the request settles; the others may differ in a repetition.
+        asked: the columns that the request determines; the others may differ when it is repeated.
 
     Raises:
         IdempotencyConflict: the command made another one.
@@ -41,12 +41,12 @@ async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tup
 
 
 async def lock_command(session: AsyncSession, command_id: str) -> None:
-    """Let nobody else work on the command until the transaction ends: whoever runs it twice at once waits here."""
+    """Lock a command until the transaction ends, so concurrent repetitions wait here."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(command_id, 0))))
 
 
 async def made_by(session: AsyncSession, model: type[Row], command_id: str) -> Row | None:
-    """Return the row of a table with a unique `command_id` that a command made, if it did and the session sees it."""
+    """Return the row of a table with a unique `command_id` that a command made; None if the session sees none."""
     table: Any = model
     found: Row | None = (await session.scalars(select(table).where(table.command_id == command_id))).one_or_none()
     return found
@@ -66,10 +66,10 @@ async def made_before(session: AsyncSession, row: Row, asked: Iterable[str]) -> 
 
 
 def refuse_other(found: Base, asked: Base, names: Iterable[str]) -> None:
-    """Refuse a request whose command has made another row than it asks for.
+    """Refuse a request that differs from the row that its command made.
 
-    The answers to keys are forgotten after a while, the rows stay. So a key that is used again for something else finds
-    the row of its first use, which must not pass for what was asked for now.
+    The response to a key is deleted after a while, but the row stays. So a key that is reused for something else finds
+    the row of its first use, which must not be returned for the new request.
 
     Raises:
         IdempotencyConflict: one of the named columns differs.

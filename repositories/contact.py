@@ -12,18 +12,18 @@ from models.contact import OrganizationContacts
 
 
 async def get(session: AsyncSession, org_id: str) -> OrganizationContacts | None:
-    """Return the organization's contacts; None where it has set none."""
+    """Return the organization's contacts; None if it has set none."""
     return await session.get(OrganizationContacts, org_id, populate_existing=True)
 
 
 async def lock(session: AsyncSession, org_id: str) -> OrganizationContacts | None:
-    """Return the organization's contacts, and let nobody else set them until the transaction ends; first ones too."""
+    """Lock and return the organization's contacts; None if it has set none, which is locked as well."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"contacts:{org_id}", 0))))
     return await get(session, org_id)
 
 
 def version_of(row: OrganizationContacts | None) -> int:
-    """Return the version of contacts: 0 where they were never set."""
+    """Return the version of contacts: 0 if they were never set."""
     return 0 if row is None else row.version
 
 
@@ -65,7 +65,7 @@ def contacts_of(row: OrganizationContacts | None) -> tuple[Contact, ...]:
 
 
 async def recipients(session: AsyncSession, org_id: str, purpose: Purpose) -> tuple[str, tuple[str, ...]]:
-    """Return in which language an organization is written to, and at which addresses."""
+    """Return the language and the addresses for mails to an organization."""
     row = await get(session, org_id)
     found = tuple(each.address for each in contacts_of(row) if purpose in each.purposes)
     return row.language if row else LANGUAGES[0], found

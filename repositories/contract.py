@@ -20,17 +20,17 @@ from repositories.command import add_once
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such contract."
-#: By how much clocks of several machines may differ.
+#: How much the clocks of several machines may differ.
 _MARGIN = text("interval '1 minute'")
 
 
 async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -> tuple[Contract, bool]:
-    """Insert the contract, or find the one that this command made; the second value tells which.
+    """Insert the contract, or return the one that this command made; the second value is whether it is new.
 
     Args:
         session: of the client or the platform.
         contract: the new row.
-        asked: the columns that the request settles; the others are from settings, which may have changed since.
+        asked: the columns that the request determines; the others come from settings, which may have changed since.
 
     Raises:
         IdempotencyConflict: the command made another one.
@@ -47,7 +47,7 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
 
 
 async def is_paid_by(session: AsyncSession, payee_org_id: str | None, org_id: str) -> bool:
-    """Tell whether an organization is the payee of a contract of another one that the session may see."""
+    """Return whether an organization is the payee of a contract of another one that the session may see."""
     query = select(Contract.id).where(Contract.payee_org_id == payee_org_id, Contract.org_id == org_id)
     return await session.scalar(query.limit(1)) is not None
 
@@ -81,7 +81,7 @@ async def find(session: AsyncSession, contract_id: str) -> Contract | None:
 
 
 def agreed(contract: Contract) -> dict[str, Any]:
-    """Return what a contract says about its escrow, by the names that `domain.escrow.state.Terms` has for it."""
+    """Return the terms of a contract's escrow, by the names of `domain.escrow.state.Terms`."""
     return {
         "escrow_id": escrow_id_of(contract.id),
         "contract_id": contract.id,
@@ -108,7 +108,7 @@ def agreed(contract: Contract) -> dict[str, Any]:
 
 
 async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datetime]:
-    """Return the contract, which nobody else accepts until the transaction ends, and the time when it was locked.
+    """Lock and return the contract, and the time when it was locked.
 
     Raises:
         NotFound: there is none that the session's organization is the payee of.
@@ -117,7 +117,7 @@ async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datet
     found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
     if found is None:
         raise NotFound(MISSING)
-    # After the lock: whoever waited for it is judged by the time at which they got it.
+    # Read after the lock, because the time of acceptance is when the lock was obtained.
     now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     return found, now
 
@@ -129,10 +129,10 @@ async def accept(session: AsyncSession, contract: Contract, *, by: str, at: date
 
 
 async def expire(session: AsyncSession, *, limit: int) -> int:
-    """Note which contracts nobody accepted in time, the oldest first, and return how many; needs a platform session.
+    """Expire contracts that were not accepted in time, oldest first, and return how many; needs a platform session.
 
-    Their event is written with the note. What somebody is accepting right now is left to the next call. A minute has to
-    have passed, so that nobody whose clock is a little behind reads the event and sees a contract that can be accepted.
+    Their events are written too. Contracts that are being accepted are left to the next call. They expire here one
+    minute late, so no process with a slower clock shows a contract as acceptable after its event.
     """
     row = Contract
     due = select(row.id).where(row.accept_by.is_not(None), row.accepted_at.is_(None), row.expired_at.is_(None))
@@ -168,7 +168,7 @@ def _of_agent(column: InstrumentedAttribute[str], agent_id: object) -> Part:
 
 
 def _in_state(status: ContractStatus | None) -> Part:
-    """Return the condition of a state, as `domain.contract.status_of` tells it, in the words of the indexes."""
+    """Return the condition of a state, as in `domain.contract.status_of`, written to match the indexes."""
     waits = (Contract.accept_by.is_not(None), Contract.accepted_at.is_(None))
     match status:
         case None:

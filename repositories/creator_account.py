@@ -32,13 +32,13 @@ async def organization_of(session: AsyncSession, provider: str, refs: Sequence[s
 
 
 async def locked(session: AsyncSession, provider: str, ref: str) -> CreatorAccountRow | None:
-    """Return an account of a provider and keep others from writing it until the transaction ends."""
+    """Lock and return an account of a provider."""
     query = select(CreatorAccountRow).where(CreatorAccountRow.provider == provider, CreatorAccountRow.ref == ref)
     return (await session.scalars(query.with_for_update())).one_or_none()
 
 
 async def add(session: AsyncSession, row: CreatorAccountRow) -> None:
-    """Note an organization's account, once; one that was noted before stays."""
+    """Store an organization's account, unless it has one."""
     values = {column.key: getattr(row, column.key) for column in CreatorAccountRow.__table__.columns}
     del values["created_at"]
     await session.execute(insert(CreatorAccountRow).values(values).on_conflict_do_nothing())

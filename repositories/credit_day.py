@@ -15,14 +15,14 @@ from models.ledger_lot import LedgerLot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """What was used over all days, and of it within the latest ones; minor units.
+    """The use of credits over all days and over the latest ones, in minor units.
 
     Attributes:
-        used: in all.
-        refunded: in all.
-        expired: in all.
+        used: over all days.
+        refunded: over all days.
+        expired: over all days.
         recent: used and not refunded, on the latest days.
-        first_day: the first one with anything; None when there is none.
+        first_day: the first day with any; None if there is none.
     """
 
     used: int

@@ -22,7 +22,7 @@ from repositories.listing import Found, Listing, Part, Position, Wanted
 
 MISSING = "There is no such grant."
 _ASKED = ("org_id", "source", "amount_minor", "expires_at", "note", "created_by")
-#: Credits that were bought, came back or belong to a plan have rows here too, and nobody has granted those.
+#: The sources of grants. Purchased, refunded and subscription credits have rows here too.
 _GRANTED = CreditLot.source.in_([source.value for source in GrantSource])
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
 
@@ -30,8 +30,7 @@ _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.
 async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None:
     """Return the lot that this lot's command made, if it did.
 
-    Until the transaction ends nobody else works on the command: whoever runs it twice at once waits here, and then
-    finds the lot.
+    The command is locked until the transaction ends, so a concurrent repetition waits here and then finds the lot.
 
     Raises:
         IdempotencyConflict: the command made another one.
@@ -63,7 +62,7 @@ async def page(
 
 
 async def lock_grants(session: AsyncSession, org_id: str) -> None:
-    """Let one transaction at a time give an organization credits by hand, until it ends."""
+    """Lock the manual grants of an organization until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"grants:{org_id}", 0))))
 
 
@@ -88,9 +87,9 @@ async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:
 async def free_of_payment(
     session: AsyncSession, wallet: Account, payment_id: str, at: datetime
 ) -> Sequence[tuple[UUID, int]]:
-    """Return what is left of the credits that a payment has brought, by lot, the first to be spent first.
+    """Return the free amounts of the lots that a payment has bought, in the order of spending.
 
-    What is held or due is not. The caller has locked the balance that they are on.
+    Held and expired credits are not free. The caller has locked the balance.
     """
     lot, account = LedgerLot, LedgerAccount
     found = await session.execute(
@@ -112,7 +111,7 @@ async def free_of_payment(
 
 
 async def lent(session: AsyncSession, account: Account) -> Sequence[tuple[UUID, int]]:
-    """Return the lots on a payment's account that nobody had and its organization owes, or owed, in their order.
+    """Return the lots on a payment's account that stand for a debt of its organization, in their order.
 
     The caller has locked the account's balance.
     """

@@ -29,7 +29,7 @@ async def get(session: AsyncSession, invoice_id: str, note_id: str) -> CreditNot
 async def credits_returned_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
     """Return the credits that credit notes and voided invoices have given back to an organization since a time.
 
-    What the command `besides` did is left out.
+    Those of the command `besides` are left out.
     """
     note, void = CreditNoteRow, InvoiceRow
     noted = select(func.coalesce(func.sum(note.credits_minor), 0)).where(

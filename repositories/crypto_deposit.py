@@ -1,4 +1,4 @@
-"""Statements about the places of payments in coins, the indexes they take, and what became final there."""
+"""Statements about deposit addresses of payments in coins, the key indexes that they use, and their receipts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,12 +12,12 @@ from models.crypto_deposit import CryptoDepositRow, CryptoIndexRow, CryptoReceip
 
 
 async def lock(session: AsyncSession, payment_id: str) -> None:
-    """Keep everybody else who gives this payment a place out until the transaction ends."""
+    """Lock the deposit address of a payment until the transaction ends, also before there is one."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"deposit:{payment_id}", 0))))
 
 
 async def take_index(session: AsyncSession, chain_key: str) -> int:
-    """Take the next index of a key; whoever takes one at the same time waits until this transaction ends."""
+    """Take the next index of a key. Concurrent transactions wait until this one ends."""
     statement = insert(CryptoIndexRow).values(chain_key=chain_key, next_index=1)
     taken = statement.on_conflict_do_update(
         index_elements=["chain_key"], set_={"next_index": CryptoIndexRow.next_index + 1}
@@ -26,19 +26,19 @@ async def take_index(session: AsyncSession, chain_key: str) -> int:
 
 
 async def add(session: AsyncSession, values: Mapping[str, Any]) -> CryptoDepositRow:
-    """Insert the place of a payment; in the transaction that took its index."""
+    """Insert the deposit address of a payment, in the transaction that took its index."""
     return (await session.scalars(insert(CryptoDepositRow).values(**values).returning(CryptoDepositRow))).one()
 
 
 async def get(session: AsyncSession, payment_id: str) -> CryptoDepositRow | None:
-    """Return the place of a payment."""
+    """Return the deposit address of a payment."""
     return await session.get(CryptoDepositRow, payment_id)
 
 
 async def recent(
     session: AsyncSession, since: datetime, until: datetime, *, after: tuple[datetime, str] | None, limit: int
 ) -> Sequence[CryptoDepositRow]:
-    """Return the places that were given in `[since, until)`, oldest first, from behind a time and payment on."""
+    """Return the deposit addresses made in `[since, until)`, oldest first, after a time and payment."""
     made, payment_id = CryptoDepositRow.created_at, CryptoDepositRow.payment_id
     found = select(CryptoDepositRow).where(made >= since, made < until).order_by(made, payment_id).limit(limit)
     if after is not None:
@@ -56,7 +56,7 @@ async def receipts_of(session: AsyncSession, payment_ids: Iterable[str]) -> Sequ
 async def received(
     session: AsyncSession, since: datetime, until: datetime, *, after: tuple[str, str, int, int] | None, limit: int
 ) -> Sequence[CryptoReceiptRow]:
-    """Return the receipts that became final, or were reversed, in `[since, until)`, from behind one on.
+    """Return the receipts that became final, or were reversed, in `[since, until)`, after one.
 
     They come in the order of asset, transaction, index and generation.
     """
@@ -69,7 +69,7 @@ async def received(
 
 
 async def advance(session: AsyncSession, payment_id: str, version: int, scanned_height: int) -> bool:
-    """Take the step to the next version, and say whether the version was still the one that the caller knew."""
+    """Increment the version; False, without any effect, if it is not the one that the caller knows."""
     place = CryptoDepositRow
     step = (
         update(place)
@@ -81,20 +81,20 @@ async def advance(session: AsyncSession, payment_id: str, version: int, scanned_
 
 
 async def cancel(session: AsyncSession, payment_id: str, at: datetime) -> None:
-    """Note when a payment was given up; the first note stays."""
+    """Record when a payment was cancelled; the first time stays."""
     place = CryptoDepositRow
     noted = update(place).where(place.payment_id == payment_id, place.cancelled_at.is_(None))
     await session.execute(noted.values(cancelled_at=at, version=place.version + 1))
 
 
 async def add_receipts(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert what became final."""
+    """Insert receipts that became final."""
     if rows:
         await session.execute(insert(CryptoReceiptRow), [dict(row) for row in rows])
 
 
 async def change_receipt(session: AsyncSession, key: Sequence[Any], values: Mapping[str, Any]) -> None:
-    """Change what may change of a receipt: its block, and that it was reversed. The key is that of the table."""
+    """Change the block of a receipt, or that it was reversed; `key` is the primary key."""
     receipt = CryptoReceiptRow
     found = tuple_(receipt.chain, receipt.asset, receipt.tx, receipt.index, receipt.generation) == tuple_(*key)
     await session.execute(update(receipt).where(found).values(**values))

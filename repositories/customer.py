@@ -1,4 +1,4 @@
-"""Statements about who is whose customer. All of it needs the platform's role."""
+"""Statements about organizations' customer ids at providers. All of them need the platform's role."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ async def organization_of(session: AsyncSession, provider: str, refs: Sequence[s
 
 
 async def add(session: AsyncSession, org_id: str, provider: str, customer_ref: str) -> str:
-    """Note who an organization is at a provider, once; returns what was noted first."""
+    """Store an organization's customer id at a provider, unless it has one, and return the stored one."""
     values = {"org_id": org_id, "provider": provider, "customer_ref": customer_ref}
     await session.execute(insert(ProviderCustomer).values(values).on_conflict_do_nothing())
     query = select(ProviderCustomer.customer_ref).where(

@@ -1,4 +1,4 @@
-"""What organizations owe is a balance of the books; what is here keeps it to one writer at a time."""
+"""Locks and reads debts of organizations, which are balances of the ledger."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,14 +11,14 @@ from ledger.invariants import Invariant
 
 
 async def lock(session: AsyncSession, org_id: str) -> None:
-    """Let one transaction at a time decide what an organization owes, until it ends."""
+    """Lock the debts of an organization until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"debt:{org_id}", 0))))
 
 
 async def paid_by(session: AsyncSession, account: Account, since: datetime) -> tuple[UUID, ...]:
-    """Return the transfers that have paid a debt since a time with what its organization had, the newest first.
+    """Return the transfers by which an organization has paid a debt from its own balance since a time, newest first.
 
-    What creators have paid of it is left out.
+    Payments by creators, from recoveries, are left out.
     """
     found = await session.scalars(
         text(

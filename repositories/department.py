@@ -71,9 +71,9 @@ async def page(
 
 
 async def in_use_by(session: AsyncSession, department_id: str) -> str | None:
-    """Return the id of something that still belongs to the department: an open part of it, an agent, or a key.
+    """Return the id of an open sub-department, an agent or a key of the department; None if there is none.
 
-    A key that has expired counts until it is revoked: a session by link spends as it.
+    An expired key counts until it is revoked, because a session by link spends as that key.
     """
     parts = select(Department.id).where(Department.parent_id == department_id, Department.closed_at.is_(None))
     agents = select(Agent.id).where(Agent.department_id == department_id)
@@ -83,13 +83,13 @@ async def in_use_by(session: AsyncSession, department_id: str) -> str | None:
 
 
 async def close(session: AsyncSession, department_id: str) -> None:
-    """Write that a department is closed, unless it is already."""
+    """Mark a department as closed, unless it is."""
     open_one = update(Department).where(Department.id == department_id, Department.closed_at.is_(None))
     await session.execute(open_one.values(closed_at=func.now()))
 
 
 async def attribute(session: AsyncSession, to: type[Agent] | type[ApiKey], id_: str, attribution: Attribution) -> None:
-    """Write what an agent or a key spends for."""
+    """Set the attribution of an agent or a key."""
     await session.execute(
         update(to)
         .where(to.id == id_)
@@ -99,13 +99,13 @@ async def attribute(session: AsyncSession, to: type[Agent] | type[ApiKey], id_: 
 
 
 async def project_exists(session: AsyncSession, org_id: str, project_id: str) -> bool:
-    """Tell whether the organization has that project."""
+    """Return whether the organization has that project."""
     query = select(Project.id).where(Project.org_id == org_id, Project.id == project_id)
     return (await session.scalars(query)).one_or_none() is not None
 
 
 async def known(session: AsyncSession, org_id: str, key: SpendingKey, asked: Named) -> Known:
-    """Look up what a request names and its key is attributed to, for `domain.spend.scope.scope_of`."""
+    """Look up the objects of a request and of its key's attribution, for `domain.spend.scope.scope_of`."""
     agents: dict[str, Attribution] = {}
     if asked.agent_id is not None:
         of_agent = select(Agent.department_id, Agent.project_id)

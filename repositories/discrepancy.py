@@ -1,4 +1,4 @@
-"""Statements about differences that reconciliation found, and what corrected them. All need a platform session."""
+"""Statements about discrepancies that reconciliation found, and their corrections. All need a platform session."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,9 +20,9 @@ from repositories.reconciliation import dumped, loaded
 async def see(
     session: AsyncSession, provider: str, compared: Compared, *, run_id: str, at: datetime
 ) -> ReconciliationDiscrepancy | None:
-    """Write that a run saw a difference; returns it when a person has to be told, because it is new or came back.
+    """Record that a run saw a discrepancy; return it if an alert is needed, because it is new or occurred again.
 
-    One that was accepted stays so for as long as both sides say what they said then.
+    An accepted discrepancy stays accepted while neither side changes.
     """
     for other in DISCREPANCIES - {compared.match_status}:
         await settle(session, provider, [compared.key], "superseded", at=at, kind=other)
@@ -81,7 +81,7 @@ async def settle(
     at: datetime,
     kind: MatchStatus | None = None,
 ) -> Sequence[ReconciliationDiscrepancy]:
-    """Close the open differences under these keys by themselves, and return them."""
+    """Resolve the open discrepancies of these keys as matched, and return them."""
     statement = update(ReconciliationDiscrepancy).where(
         ReconciliationDiscrepancy.provider == provider,
         ReconciliationDiscrepancy.key.in_(keys),
@@ -98,7 +98,7 @@ async def settle(
 
 
 def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTransaction] | None = None) -> Compared:
-    """Compare the two sides that a difference holds, or its provider's side with what is booked by now."""
+    """Compare the two stored sides of a discrepancy, or its provider's side with what is booked now."""
     ours = [loaded(value) for value in row.booked] if now_booked is None else list(now_booked)
     theirs = None if row.listed is None else loaded(row.listed)
     return compare(row.key, ours, theirs, listed_until=row.last_seen_at)
@@ -107,7 +107,7 @@ def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTran
 async def open_elsewhere(
     session: AsyncSession, provider: str, run_id: str, *, after: str, limit: int
 ) -> Sequence[ReconciliationDiscrepancy]:
-    """Return open differences of a provider that a run did not see, in the order of their ids."""
+    """Return open discrepancies of a provider that a run did not see, by id."""
     query = (
         select(ReconciliationDiscrepancy)
         .where(
@@ -133,7 +133,7 @@ _LIST = Listing(
 async def page(
     session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
 ) -> Found[ReconciliationDiscrepancy]:
-    """Return a page of the differences, newest first."""
+    """Return a page of the discrepancies, newest first."""
     row, provider = ReconciliationDiscrepancy, wanted.equal.get("provider")
     whose = () if provider is None else (row.provider == provider,)
     parts: list[Part] = [whose]
@@ -143,7 +143,7 @@ async def page(
 
 
 async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) -> ReconciliationDiscrepancy | None:
-    """Return a difference; with `lock` nobody else resolves it until the transaction ends."""
+    """Return a discrepancy; with `lock` it is locked until the transaction ends."""
     query = select(ReconciliationDiscrepancy).where(ReconciliationDiscrepancy.id == difference_id)
     return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
 
@@ -151,7 +151,7 @@ async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) 
 async def add_corrections(
     session: AsyncSession, row: ReconciliationDiscrepancy, corrections: Sequence[Correction], transfer_id: UUID
 ) -> None:
-    """Write the movements that correct what is booked under a difference's key, in their transfer's transaction."""
+    """Write the correcting movements of a discrepancy, in the transaction of their transfer."""
     query = select(func.count()).where(
         ReconciliationCorrection.provider == row.provider, ReconciliationCorrection.key == row.key
     )

@@ -1,4 +1,4 @@
-"""Since when the oldest thing is due that each batch has to do: one question for all of them."""
+"""The age of the oldest due item of each batch, read in one statement."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncpg
 
-# Each reads one row of an index, however much is due; charges read one for each organization that has some.
+# Each part reads one row of an index, however much is due; charges read one row for each organization with some.
 _BATCHES = {
     "alert-rules": "SELECT due_at FROM alert_rules WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
     "hold-expiry": """
@@ -57,11 +57,11 @@ _NIGHT = """
 
 
 async def oldest_due(pool: "asyncpg.Pool[asyncpg.Record]", *, nights: bool = True) -> dict[str, datetime | None]:
-    """Return for each batch, by its workflow, since when the oldest thing is due; None where nothing is.
+    """Return since when the oldest item of each batch is due, by the batch's workflow; None if nothing is.
 
     Args:
-        pool: of the platform's role.
-        nights: whether scores have their nights.
+        pool: with the platform's role.
+        nights: whether the nightly run of reputation is enabled.
     """
     asked = _BATCHES | ({"reputation-decay": _NIGHT} if nights else {})
     values = ", ".join(f"('{name}', ({query}))" for name, query in asked.items())

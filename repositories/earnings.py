@@ -1,4 +1,4 @@
-"""What the agents of an organization have, as the books have it."""
+"""Earnings of an organization's agents, read from the ledger."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,8 @@ from domain.money import CREDIT
 from domain.payable import Window
 from repositories.payable import DISPUTED
 
-#: From so many accounts at most a clawback takes: it is one transaction, and whoever makes agents and pays each of them
-#: next to nothing must not make it one that never ends.
+#: The maximum number of accounts that one clawback takes from, because it is one transaction. Otherwise somebody could
+#: make it endless with very many agents that have earned very little.
 MOST_RECOVERED = 1_000
 
 _OF: Mapping[str, Callable[[str, str, str], Account]] = {
@@ -47,15 +47,15 @@ _SEIZABLE = text(
 async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
     """Return the accounts of an organization's agents that cover an amount together, or the `MOST_RECOVERED` largest.
 
-    What the organization paid to its own agents comes first, then what they earned that nobody paid for, then the
-    largest earnings.
+    What the organization paid to its own agents comes first, then their earnings in granted credits, then the largest
+    paid earnings.
     """
     values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MOST_RECOVERED}
     found = await session.execute(_SEIZABLE, values)
     return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]
 
 
-#: The last part of the path of the account that has earnings of a kind.
+#: The last part of the path of an account with earnings of a kind.
 _NAMED = {EarningsKind.GRANTED: "granted_earnings", EarningsKind.OWN_WORK: "own_work", EarningsKind.PAID: "earnings"}
 _AGENTS = text(
     """
@@ -119,9 +119,9 @@ _CONVERTIBLE = text(
 
 @dataclass(frozen=True, slots=True)
 class Earned:
-    """What there is of one kind, and what of it can become credits, in minor units.
+    """Earnings of one kind, and how much of them can be converted into credits, in minor units.
 
-    `sold_at` is the first sale whose buyer may still give the agent back; what it brought can be converted afterwards.
+    `sold_at` is the time of the first sale that can still be refunded and is therefore not convertible yet.
     """
 
     amount: int
@@ -142,7 +142,7 @@ async def agents_page(
 ) -> Sequence[str]:
     """Return up to `limit` agents of an organization, the newest first, those before the id `before`.
 
-    With `agent_id`, it is this one.
+    With `agent_id`, only that agent.
     """
     values = {"org_id": org_id, "agent_id": agent_id, "before": before, "limit": limit}
     return (await session.scalars(_AGENTS, values)).all()
@@ -151,10 +151,10 @@ async def agents_page(
 async def of_agents(
     session: AsyncSession, windows: Mapping[str, Window], *, days: int, at: datetime, sold_until: datetime
 ) -> list[AgentEarnings]:
-    """Return what agents have, the newest first; `windows` says for how long each answers for what it earned.
+    """Return the earnings of agents, newest first; `windows` has how long each is liable for what it earned.
 
-    `days` is what earnings get that would end sooner. What was sold after `sold_until` waits, and so does what is being
-    charged back. Needs the platform's session.
+    `days` is how long converted credits are valid that would expire sooner. Sales after `sold_until` and payments that
+    are being charged back cannot be converted. Needs the platform's session.
     """
     values = {
         "agents": list(windows),
@@ -181,9 +181,9 @@ async def convertible(
     sold_until: datetime,
     frozen: Mapping[str, datetime] | None = None,
 ) -> int:
-    """Return how much of an account of earnings can become credits; 0 for one that was never opened.
+    """Return how much of an account of earnings can be converted; 0 if it was never opened.
 
-    What `frozen` payments brought, each after its time, cannot.
+    Earnings from a `frozen` payment since its time cannot.
     """
     without = {payment_id: since.isoformat() for payment_id, since in (frozen or {}).items()}
     values = {"path": account.path, "asset": account.asset, "days": days, "at": at, "sold_until": sold_until}
@@ -191,7 +191,7 @@ async def convertible(
 
 
 async def frozen(session: AsyncSession, account: Account, answers_for: timedelta) -> dict[str, datetime]:
-    """Return the payments of what an account has that are charged back, each with since when its creator answers."""
+    """Return payments behind an account's lots that are charged back, each with since when its creator is liable."""
     values = {"path": account.path, "asset": account.asset, "answers": answers_for}
     found: Mapping[str, str] = await session.scalar(_FROZEN, values) or {}
     return {payment_id: datetime.fromisoformat(since) for payment_id, since in found.items()}

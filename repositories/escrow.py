@@ -34,15 +34,15 @@ _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
 
 
 def state_of(row: EscrowRow) -> Escrow:
-    """Return the domain's value that a row holds."""
+    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the books know of an escrow and of one command: the state, and whether the command was done.
+    """The stored state of an escrow, and whether one command was done.
 
-    `has_levels` says whether there are levels by reputation, so that nobody else has to ask while the row is locked.
+    `has_levels` is whether there are levels by reputation, read here to avoid another round trip under the lock.
     """
 
     escrow: Escrow
@@ -61,10 +61,10 @@ _LOCK = """
 
 
 async def lock(connection: AsyncConnection, escrow_id: str, command_id: str) -> Known | None:
-    """Keep every other writer out until the transaction ends, and say where the escrow stands; None for a new one.
+    """Lock the row until the transaction ends, and return its state; None for a new one.
 
-    After a wait for the lock the state is the latest one, and `done` as old as the statement. An event that came in
-    between has raised the version, so who compares that first is not misled.
+    After a wait for the lock the state is the latest, but `done` is as of the start of the statement. An event that was
+    written in between has raised the version, so compare the version first.
     """
     row = (await connection.exec_driver_sql(_LOCK, (escrow_id, command_id))).one_or_none()
     if row is None:
@@ -92,10 +92,10 @@ _SHOWN = f"SELECT (SELECT e.state FROM escrows e WHERE e.id = $1) AS state, {par
 async def read_shown(
     pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, *, org_id: str | None, is_shown_own: bool
 ) -> tuple[Escrow, party.Beside] | None:
-    """Return the escrow as an organization sees it, and what stands beside it, in one round trip.
+    """Return the escrow as an organization sees it, with its title, names and metadata, in one round trip.
 
-    Without an organization the platform sees all, and the pool must be of its role; what the payer has written on the
-    escrow is read where it `is_shown_own`.
+    Without an organization everything is returned, and the pool must have the platform's role; the payer's metadata is
+    included if `is_shown_own`.
     """
     ids = escrow_id, contract_id_of(escrow_id)
     row = await (
@@ -119,7 +119,7 @@ async def of_contract(session: AsyncSession, contract_id: str) -> Escrow | None:
 
 
 def refuse_other(kept: str | None, asked: str | None) -> None:
-    """Refuse a command whose id was used for another one; where either content is not known, they pass for the same.
+    """Refuse a command whose id was used with other content; an unknown content counts as the same.
 
     Raises:
         IdempotencyConflict: the contents differ.
@@ -146,7 +146,7 @@ _CHANGE = """
         commission_minor = $7, next_deadline_at = $8, state = $9, updated_at = $10
     WHERE id = $1
 """
-#: One statement: each round trip of a transaction that holds the row's lock is time in which nobody else can have it.
+#: One statement, because others wait for the row's lock during each round trip.
 _WRITE = f"""
 WITH written AS ({{row}}),
     settled AS ({escrow_notice.SETTLE.format(escrow_id="$1", command_id="$13", all="$17")}),
@@ -163,7 +163,7 @@ RETURNING $11 = 'funded' AND EXISTS (
 
 @cache
 def _write(*, is_first: bool, tells: int) -> str:
-    """Return the statement that writes an event which tells so many; their values come last."""
+    """Return the statement that writes an event and a number of outbox events; the parameters of these come last."""
     row, first = (_OPEN, 27) if is_first else (_CHANGE, 19)
     return _WRITE.format(row=row, told=outbox.record_part(tells, first=first))
 
@@ -178,23 +178,23 @@ async def write(
     tells: Sequence[Event],
     event_ids: Sequence[str],
 ) -> bool:
-    """Write an event and the state after it, tell it, settle the note of its command, and close the cases that it ends.
+    """Write an event and the state after it, record outbox events, settle the command's notice and resolve alerts.
 
-    Returns whether it funds an escrow of a payer that has frozen spending of somebody. Whoever has moved the payer's
-    credits before has the lock under which a freeze is written, so the answer holds until the transaction ends.
+    Returns whether the event funds an escrow of a payer that has a frozen spend control. If the transaction has moved
+    the payer's credits, it holds the lock for writing freezes, so the answer is valid until the transaction ends.
 
     Args:
         connection: of the platform's role, in the transaction that has locked the row.
         message: the event.
-        transfer_id: of the money that moves with it.
-        settles_all: settle every note of the escrow.
-        closes: kinds of alerts about the escrow whose cases are over.
-        tells: what its parties hear.
-        event_ids: of what they hear.
+        transfer_id: of the event's transfer.
+        settles_all: settle every notice of the escrow.
+        closes: kinds of alerts about the escrow to resolve.
+        tells: the outbox events of its parties.
+        event_ids: the ids of these.
 
     Raises:
-        UniqueViolationError: the event's number or command is there already; the caller holds the row's lock to
-            prevent it, and a first event that races itself is retried.
+        UniqueViolationError: the event's number or command was written before. The caller holds the row's lock to
+            prevent it; two concurrent first events can still collide, and one is retried.
     """
     escrow, terms = message.escrow, message.escrow.terms
     deadline = next_deadline(escrow)
@@ -236,7 +236,7 @@ async def timeline_page(
 
 
 async def count_events(session: AsyncSession, escrow_id: str, kind: str, command_id: str) -> tuple[int, bool]:
-    """Count the events of a kind of an escrow, and tell whether the command made one of them."""
+    """Count the events of a kind of an escrow, and return whether the command made one of them."""
     made = func.coalesce(func.bool_or(EscrowEventRow.command_id == command_id), False)
     query = select(func.count(), made).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == kind)
     count, done = (await session.execute(query)).one()
@@ -247,9 +247,9 @@ _LIST = Listing(of=EscrowRow, order=[EscrowRow.id], prefix="esc", is_late=True, 
 
 
 def _searching(wanted: Wanted, *, finds_ids: bool) -> Listing[EscrowRow]:
-    """Return the list with what text is searched in: titles, and external ids of whoever's are shown.
+    """Return the list with the texts to search: titles, and the external ids that are shown.
 
-    Both are scalars of one row each, so no plan joins a table for them, and a page costs its rows and no more.
+    Both are scalar subqueries of one row each, so the planner joins no table for them.
     """
     own = ObjectMetadata
 
@@ -311,7 +311,7 @@ async def summary(
 def _narrowed(
     wanted: Wanted, waiting: Sequence[Waiting] | None
 ) -> tuple[tuple[str, ...], Callable[[type[EscrowRow]], ColumnElement[bool]] | None]:
-    """Return the states that are wanted, and what is judged of the rows; no state where nothing can wait."""
+    """Return the states to read and the conditions on single rows; no states if nothing can be waiting."""
     if waiting is None:
         return wanted.statuses, None
     asked = [each for each in waiting if not wanted.statuses or each.status.value in wanted.statuses]
@@ -319,9 +319,9 @@ def _narrowed(
 
 
 def _late(ids: InstrumentedAttribute[str], at: datetime | None) -> Part:
-    """Return that an escrow's deadline had passed; nothing where that is not asked.
+    """Return the condition that an escrow's deadline has passed; none if it is not requested.
 
-    An array, read once from the index of deadlines: joined, a plan may walk all escrows in the order of the list.
+    The ids are an array, read once from the index of deadlines. With a join the planner may read all escrows instead.
     """
     if at is None:
         return ()
@@ -332,7 +332,7 @@ def _late(ids: InstrumentedAttribute[str], at: datetime | None) -> Part:
 def _parts(
     wanted: Wanted, statuses: tuple[str, ...], overdue_at: datetime | None
 ) -> tuple[list[Part], list[str], InstrumentedAttribute[str] | None]:
-    """Return how the rows of some states are read, which filters that serves, and where their ids stand."""
+    """Return the parts that read the rows of some states, the filters that they cover, and the column of the ids."""
     own = (*metadata.narrowed(EscrowRow.id, "esc", wanted.org_id, wanted.written), *_late(EscrowRow.id, overdue_at))
     if "contract_id" in wanted.equal:
         part: Part = (EscrowRow.contract_id == wanted.equal["contract_id"], *own)

@@ -1,4 +1,4 @@
-"""Statements about notes: commands to escrows that were written down before they were sent to the run."""
+"""Statements about notices: commands to escrows that are stored before they are sent to the workflow."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -15,17 +15,17 @@ from models.escrow import EscrowEventRow
 from models.escrow_notice import EscrowNotice
 from repositories.changed import rows_changed
 
-#: The commands that are noted: those that a passed deadline would make too late.
+#: The commands with a notice: those that a passed deadline would make too late.
 Noted = Literal["dispute", "deliver", "approve"]
-#: How many notes, and about how many bytes of them, are worked off at once: a message to a run is bounded.
+#: How many notices, and about how many bytes of them, are sent at once, because a message to a workflow is bounded.
 MOST = 20
 MOST_BYTES = 256 * 1024
 
-#: How many notes of one command may stand against a deadline at once: of one principal, and of its whole side. What
-#: stands got no answer, so there are many only while Temporal does not answer, each under a key of its own.
+#: The maximum number of open notices of one command before a deadline: of one principal, and of all of its side. Open
+#: ones have had no response, so there are many only while Temporal does not answer.
 MOST_OF_PRINCIPAL = 10
 MOST_OF_SIDE = 100
-#: After how many seconds a sender who has as many may try another.
+#: `retry_after` of a sender that has reached the maximum, in seconds.
 RETRY_AFTER = 60
 
 _STANDING = """
@@ -63,23 +63,22 @@ async def note(
     *,
     bounded: bool = True,
 ) -> None:
-    """Write down that a command has reached us, before it is sent to the escrow's run.
+    """Store that a command was received, before it is sent to the escrow's workflow.
 
-    A note that stands keeps its first time, however often the command is repeated. One that was settled, or that was
-    made against a deadline which has gone, is made anew. Nothing is noted of an escrow that has ended, nor of a command
-    that was done. With `bounded` the sender and its side have as many notes as the constants above say; of requests at
-    once a few more may pass.
+    An open notice keeps its first time when the command is repeated. A settled one, or one for an earlier deadline, is
+    replaced. There is none for an escrow that has ended, or for a command that was done. With `bounded` the number of
+    open notices is limited by the constants above; concurrent requests may exceed it by a few.
 
     Args:
-        connection: of the platform's role, in no transaction: a new note is one round trip.
-        escrow_id: whose run it is for.
+        connection: with the platform's role, in no transaction, so that a new notice is one round trip.
+        escrow_id: the escrow.
         name: of the update.
         command: the update's message.
-        bounded: whether the number of notes is.
+        bounded: whether the number of notices is limited.
 
     Raises:
-        IdempotencyConflict: the command asked for something else before.
-        RateLimited: `escrow.too_many_waiting`, the sender or its side has as many notes as it can have.
+        IdempotencyConflict: the command was used with other content.
+        RateLimited: `escrow.too_many_waiting`, the sender or its side has reached the maximum.
     """
     actor = command.actor
     about = (command.command_id, escrow_id, name, actor.principal, actor.org_id)
@@ -99,16 +98,16 @@ async def note(
             (kept["escrow_id"], kept["name"]) != (escrow_id, name)
             or type(command).model_validate_json(kept["command"]).content() != command.content()
         ):
-            # The note of the other command stays as it was.
+            # The notice of the other command stays as it was.
             raise other_request()
 
 
 async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
-    """Return the notes that a deadline must let go first, in the order of their times, about `MOST` at once.
+    """Return the notices that have to be handled before a deadline, by time, about `MOST` at once.
 
-    A note counts when it was made before the deadline and against this one: what was asked of an earlier delivery or
-    milestone is not done to a later one. Only a dispute holds for that too, so the first one is returned, however many
-    notes stand before it: a delivery or a last approval moves the deadline.
+    A notice counts if it was made before the deadline and for this deadline, so a command about an earlier delivery or
+    milestone does not apply to a later one. A dispute applies to both, so the first one is returned even beyond `MOST`:
+    a delivery or a last approval before it would move the deadline.
     """
     done = select(EscrowEventRow.number).where(
         EscrowEventRow.escrow_id == EscrowNotice.escrow_id, EscrowEventRow.command_id == EscrowNotice.command_id
@@ -131,7 +130,7 @@ async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime)
     return found
 
 
-#: Settles the note of a command that was done, or with `all` every note of its escrow; part of a larger statement.
+#: Settles the notice of a command that was done, or with `all` every notice of its escrow; part of a larger statement.
 SETTLE = """
     UPDATE escrow_notices SET settled_at = clock_timestamp()
     WHERE escrow_id = {escrow_id} AND settled_at IS NULL AND ({all} OR command_id = {command_id})
@@ -139,7 +138,7 @@ SETTLE = """
 
 
 async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
-    """Settle the notes of commands that were done or refused; those that are settled stay as they are."""
+    """Settle the notices of commands that were done or refused; settled ones stay as they are."""
     await session.execute(
         update(EscrowNotice)
         .where(EscrowNotice.command_id.in_(command_ids), EscrowNotice.settled_at.is_(None))
@@ -148,14 +147,14 @@ async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
 
 
 async def withdraw(session: AsyncSession, command_id: str) -> None:
-    """Forget the note of a command that was refused to its sender, whose key may serve another command then."""
+    """Delete the notice of a command whose sender got a refusal, because its key may be used for another command."""
     await session.execute(
         delete(EscrowNotice).where(EscrowNotice.command_id == command_id, EscrowNotice.settled_at.is_(None))
     )
 
 
 async def delete_settled_before(session: AsyncSession, moment: datetime, *, limit: int) -> int:
-    """Forget notes that were settled before the moment, and return how many."""
+    """Delete notices that were settled before a time, and return how many."""
     row = EscrowNotice
     old = select(row.command_id).where(row.settled_at < moment).order_by(row.settled_at).limit(limit)
     return await rows_changed(session, delete(row).where(row.command_id.in_(old)))

@@ -1,7 +1,7 @@
-"""Which escrows wait for somebody: to fund, to deliver, to sign, to score, to decide. All of them are under way.
+"""Conditions for escrows that wait for an actor to fund, deliver, sign, score or decide.
 
-The conditions follow the rules of `domain.escrow.commands`: the role's permission, the side, and for signatures and
-scores what is there already.
+They follow the rules of `domain.escrow.commands`: the role's permission, the side, and the signatures and scores that
+were given before.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Condition = Callable[[Row], ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for somebody in one state: what it is called, and which rows of the state do."""
+    """A task in one state of escrows: its name, and the condition of the rows that have it."""
 
     kind: str
     status: EscrowStatus
@@ -29,7 +29,7 @@ class Waiting:
 
 
 def waiting_for(actor: Actor) -> list[Waiting]:
-    """Return what can wait for an actor by its role, in the order of an escrow's life."""
+    """Return the tasks that an actor can have by its role, in the order of an escrow's life."""
     org_id, found = actor.org_id, list[Waiting]()
     if org_id is None:
         if actor.may(Permission.VALIDATE):
@@ -47,7 +47,7 @@ def waiting_for(actor: Actor) -> list[Waiting]:
 
 
 def any_of(waiting: list[Waiting]) -> Condition:
-    """Return the condition that a row waits for any of these."""
+    """Return the condition that a row has any of these tasks."""
     return lambda row: or_(*(and_(row.status == each.status.value, each.holds(row)) for each in waiting))
 
 
@@ -61,7 +61,7 @@ def _unscored(row: Row) -> ColumnElement[bool]:
 
 
 def _unsigned(row: Row, actor: Actor) -> ColumnElement[bool]:
-    """Names are compared whatever their case, as commands are sent."""
+    """Return the condition that the actor has not signed; names are compared without case, as in commands."""
     name = func.lower(case((row.org_id == actor.org_id, actor.principal), else_=literal(actor.qualified())))
     signatories, signed = _lower(row.state["terms"]["signatories"]), _lower(row.state["signatures"])
     one = func.jsonb_build_array(cast(name, Text))

@@ -1,12 +1,12 @@
-"""Statements about events: recorded with the fact, and read in an order in which nothing is skipped.
+"""The outbox of events: written in the transaction of the fact, and read in an order in which nothing is skipped.
 
-The order is that of the transactions that wrote the events, and a reader sees only what lies below the oldest one that
-is still open. What commits late has a place that nobody has passed yet; by the last id or time, whoever reads in
-between would skip it. The order is for completeness: of one subject, `subject_seq` says what came first, because a
-transaction may have begun before another one and have written after it.
+Events are ordered by the id of the transaction that wrote them, and readers see only those of transactions below the
+oldest open one. So an event that commits late is never behind a reader's position, as it could be in the order of ids
+or times. The order of events about one subject is `subject_seq`, because a transaction can begin before another one and
+write after it.
 
-An open transaction of the cluster holds readers back, also one that writes no events. Positions are those of one
-cluster: after events were loaded from a logical dump into another one, `docs/events.md` says what to do.
+Any open transaction of the cluster delays readers, even one that writes no events. Positions are valid in one cluster
+only; `docs/events.md` says what to do after loading a logical dump into another one.
 """
 
 import itertools
@@ -26,21 +26,21 @@ from models.event import EventRow
 from repositories.listing import Found, Listing, Part, Wanted, first_id, fixed, newest
 from repositories.together import Writes
 
-#: By how much an event may be later than its id by the clocks of two machines, and its transaction older than both.
+#: How much later than its id an event may be by the clocks of two machines, and how much older its transaction.
 _MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in the outbox: the transaction that wrote an event, and the event."""
+    """A position in the outbox: the transaction that wrote an event, and the event."""
 
     written_in: int
     id: str
 
 
 _LIST = Listing(of=EventRow, order=[EventRow.written_in, EventRow.id], created="at", ascending=True)
-#: What is recorded of an event, and as what PostgreSQL takes it. `number` is which one of its subject it is here:
-#: numbered by the statement, each transaction of an escrow would sort.
+#: The columns of an event and their PostgreSQL types. `number` counts the events of a subject within the statement; it
+#: is computed here, because the statement would have to sort for it.
 _COLUMNS = {
     "id": "text",
     "type": "text",
@@ -50,9 +50,9 @@ _COLUMNS = {
     "data": "jsonb",
     "number": "integer",
 }
-#: Their numbers follow those that are committed, so the caller holds the lock of each subject, since a statement before
-#: this one. Whoever records an event leaves its `external_id` null: it gets the one that its organization gave the
-#: subject. What is written on an object that is being made is written before it, so that its first event has the id.
+#: The numbers of events follow the committed ones, so the caller must have locked each subject in an earlier statement.
+#: An `external_id` of null is replaced by the one that the organization has given the subject. So the metadata of a new
+#: object is written before the object, and its first event has the external id.
 _RECORD = """
     INSERT INTO events (id, type, org_id, subject, subject_seq, at, data)
     SELECT coalesce(told.id, new_event_id()), told.type, told.org_id, told.subject,
@@ -65,16 +65,16 @@ _RECORD = """
     FROM {rows}
 """
 _COLUMNS_OF_JSON = ", ".join(f"{name} {type}" for name, type in _COLUMNS.items())
-#: With a column, so that it can be a part of `together`.
+#: It returns a column, so that it can be a part of `together`.
 _RECORD_JSON = text(
     _RECORD.format(rows=f"jsonb_to_recordset(CAST(:events AS jsonb)) AS told ({_COLUMNS_OF_JSON})") + "RETURNING id"
 ).columns(EventRow.id)
 
 
 def record_part(count: int, *, first: int) -> str:
-    """Return a statement that records so many events, as a part of a larger one.
+    """Return a statement that records a number of events, as a part of a larger one.
 
-    What `values_of` returns are its parameters from the number `first` on. They cost PostgreSQL less than an array.
+    Its parameters, from the number `first` on, are those of `values_of`. Single parameters are faster than an array.
     """
     if count == 0:
         return "SELECT"
@@ -87,11 +87,11 @@ def values_of(events: Sequence[Event], ids: Sequence[str]) -> list[object]:
     """Return the parameters of `record_part`.
 
     Args:
-        events: what is recorded.
-        ids: of the events, in the order in which they sort.
+        events: the events.
+        ids: their ids, in ascending order.
 
     Raises:
-        UnknownEvent: one is not as the catalogue says.
+        UnknownEvent: an event does not match the catalogue.
     """
     values = list[object]()
     for (event, number), event_id in zip(_numbered(events), ids, strict=True):
@@ -115,19 +115,19 @@ def _row(event: Event, number: int, event_id: str | None) -> dict[str, object]:
 
 
 async def record(session: Writes, events: Iterable[Event], ids: Sequence[str] | None = None) -> None:
-    """Record events in the caller's transaction, in one statement; none costs nothing.
+    """Record events in the caller's transaction, in one statement.
 
-    The caller holds the lock of each subject: its row, or that of what it belongs to. Without it, two transactions give
-    the same number, and the one that commits last fails.
+    The caller holds the lock of each subject: its row, or that of its owner. Otherwise two transactions may use the
+    same number, and the second to commit fails.
 
     Args:
         session: in the transaction of the fact.
-        events: what is recorded.
-        ids: of the events, in the order in which they sort. Otherwise the database makes them, which takes it longer.
+        events: the events; for none nothing is executed.
+        ids: their ids, in ascending order; by default the database makes them, which is slower.
 
     Raises:
-        UnknownEvent: one is not as the catalogue says.
-        IntegrityError: somebody recorded events of the same subject meanwhile.
+        UnknownEvent: an event does not match the catalogue.
+        IntegrityError: another transaction has recorded events of the same subject.
     """
     told = list(events)
     if told:
@@ -161,8 +161,8 @@ async def page(
         part, place = _visible(org_id, subject), None if after is None else astuple(after)
         first = newest(EventRow, [part], _LIST.order, after=place, limit=limit, ascending=True)
         return list(await session.scalars(first))
-    # Each type by itself, in the order of an index that begins with it. By `=` the type would be no part of the order,
-    # and the planner, which does not know how rare a type is, would as soon look for it among all the others.
+    # One query for each type, ordered by an index that begins with the type. With `=` the type would not be part of the
+    # order, and the planner, which does not know how rare a type is, might search all other types for it.
     wanted = select(func.unnest(literal(sorted(set(types)), type_=ARRAY(Text))).label("type")).subquery()
     row, begin = EventRow, after or Position(0, "")
     behind = tuple_(row.type, row.written_in, row.id) > tuple_(wanted.c.type, begin.written_in, begin.id)
@@ -174,10 +174,10 @@ async def page(
 
 
 async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[EventRow]:
-    """Return a page of what is wanted, behind a position; the next one begins behind an id.
+    """Return a page of matching events after a position; the next page begins after the returned id.
 
-    A page of a range of time, or of one type of all organizations, looks at a bounded number of events, so it may be
-    short or empty and not be the last. A range begins where its first event can be, however much was before it.
+    A page of a range of time, or of one type of all organizations, reads a bounded number of events, so it may be short
+    or empty without being the last. Reading starts near the first event of the range.
     """
     org_id, type, subject = wanted.org_id, wanted.equal.get("type"), wanted.equal.get("subject")
     assert isinstance(type, str | None)
@@ -195,16 +195,16 @@ async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | Non
 
 
 async def place_before(session: AsyncSession, moment: datetime) -> Position | None:
-    """Return a place before every event that happened at a moment or later; None is the beginning.
+    """Return a position before every event that happened at a time or later; None is the beginning.
 
-    What was written well before the moment, which its id says, is of a transaction that had a number by then.
+    It is the transaction of an event whose id was made well before that time.
     """
     written_in = await session.scalar(select(func.event_written_before(first_id("evt", moment - _MARGIN))))
     return None if written_in is None else Position(written_in, "")
 
 
 async def written_after(session: AsyncSession, moment: datetime) -> int | None:
-    """Return a transaction that began after every event that was written before a moment; None where there is none yet.
+    """Return a transaction that began after every event written before a time; None if there is none yet.
 
     Needs a platform session: an organization's own events may be few.
     """
@@ -213,7 +213,7 @@ async def written_after(session: AsyncSession, moment: datetime) -> int | None:
 
 
 async def position_of(session: AsyncSession, event_id: str) -> Position | None:
-    """Return where an event stands that the session may see."""
+    """Return the position of an event that the session may see."""
     query = select(EventRow.written_in, EventRow.id).where(EventRow.id == event_id)
     row = (await session.execute(query)).one_or_none()
     return None if row is None else Position(row.written_in, row.id)
@@ -228,7 +228,7 @@ async def head(session: AsyncSession) -> Position | None:
 
 
 def _visible(org_id: str | None, subject: str | None) -> Part:
-    """Return that an event is one of an organization and about a subject, where named, and has its place for good."""
+    """Return the condition that an event's position is final, and that organization and subject match, if given."""
     row = EventRow
     found: Part = (row.written_in < _oldest_open(),)
     found = found if org_id is None else (*found, row.org_id == org_id)
@@ -236,6 +236,6 @@ def _visible(org_id: str | None, subject: str | None) -> Part:
 
 
 def _oldest_open() -> ColumnElement[int]:
-    """Return the number of the oldest transaction that is still open, as a value that indexes are searched by."""
+    """Return the id of the oldest open transaction, as a subquery by which indexes can be searched."""
     oldest = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
     return select(oldest).scalar_subquery()

@@ -1,4 +1,4 @@
-"""Claims, answers and the pruning of idempotency keys."""
+"""Claims idempotency keys, stores the responses, and deletes old keys."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from repositories.changed import rows_changed
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The outcome of a claim; the answer's three fields are set for `replay` only.
+    """The outcome of a claim; the three fields of the response are set for `replay` only.
 
     Attributes:
         outcome: `claimed`, `replay`, `conflict` or `in_flight`.
@@ -28,7 +28,7 @@ class Claim:
 async def claim(
     pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, request_hash: bytes, owner: str, lease: timedelta
 ) -> Claim:
-    """Take the key for `owner` until the lease ends, or say why not. Claiming again as the same owner succeeds."""
+    """Claim the key for `owner` until the lease expires, or return why not. The same owner can claim it again."""
     row = await pool.fetchrow(
         "SELECT outcome, status, content_type, body FROM idempotency_claim($1, $2, $3, $4, $5)",
         *(scope, key, request_hash, owner, lease),
@@ -38,7 +38,7 @@ async def claim(
 
 
 async def renew(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, owner: str, lease: timedelta) -> bool:
-    """Lengthen the lease of an act that still runs; False when another owner has the key or it is done."""
+    """Extend the lease of a running request; False if another owner has the key, or the request is done."""
     return bool(await pool.fetchval("SELECT idempotency_renew($1, $2, $3, $4)", scope, key, owner, lease))
 
 
@@ -53,9 +53,9 @@ async def finish(
     body: bytes,
     version: int | None = None,
 ) -> bool:
-    """Keep the first answer; False when the lease had ended and another owner runs the request now.
+    """Store the response; False if the lease has expired and another owner runs the request now.
 
-    `version` is that of what the answer shows, where it has one.
+    `version` is the version of the object in the response, if it has one.
     """
     answer = (scope, key, owner, status, content_type, body)
     if version is None:
@@ -64,25 +64,25 @@ async def finish(
 
 
 async def answer_of(session: AsyncSession, *, scope: str, key: str) -> bytes | None:
-    """Return the kept answer of what was done under a key; None where it is not done, or was refused."""
+    """Return the stored response of a key; None if the request is not done or was refused."""
     row = IdempotencyKey
     query = select(row.body).where(row.scope == scope, row.key == key, row.status < 300)
     return (await session.scalars(query)).one_or_none()
 
 
 async def version_of(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str) -> int | None:
-    """Return the version of what the kept answer shows; None where it has none."""
+    """Return the version of the object in the stored response; None if it has none."""
     version: int | None = await pool.fetchval("SELECT idempotency_version($1, $2)", scope, key)
     return version
 
 
 async def free(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, owner: str, forget: bool) -> bool:
-    """End the lease early. With `forget` the key is as good as new, without it only the same request may take it."""
+    """End the lease early. With `forget` any request may use the key again, without it only the same request may."""
     return bool(await pool.fetchval("SELECT idempotency_free($1, $2, $3, $4)", scope, key, owner, forget))
 
 
 async def delete_older_than(session: AsyncSession, moment: datetime, *, limit: int) -> int:
-    """Forget keys that were first used before the moment, and return how many; needs a platform session."""
+    """Delete keys that were first used before a time, and return how many; needs a platform session."""
     row = IdempotencyKey
     old = select(row.scope, row.key).where(row.created_at < moment).order_by(row.created_at).limit(limit)
     return await rows_changed(session, delete(row).where(tuple_(row.scope, row.key).in_(old)))

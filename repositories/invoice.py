@@ -32,7 +32,7 @@ _ASKED = ("org_id", "currency", "note", "created_by", "includes_tax", "applies_c
 
 
 def balance_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
-    """Return how the invoice of a row stands."""
+    """Return the balance of an invoice from its row."""
     return InvoiceBalance(
         status=InvoiceStatus(row.status),
         total_minor=row.total_minor,
@@ -45,13 +45,13 @@ def balance_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
 async def made_before(
     session: AsyncSession, wanted: InvoiceRow, *, edited: bool = False, due_by_terms: bool = False
 ) -> InvoiceRow | None:
-    """Return the invoice that this one's command made, if it did; nobody else works on the command meanwhile.
+    """Return the invoice that this one's command made, if it did; the command is locked until the transaction ends.
 
     Args:
         session: of the platform.
-        wanted: what the command asks for now.
-        edited: whether what the command made may have been changed since, as a draft may.
-        due_by_terms: whether the request leaves the time to pay to the billing terms, which may have changed since.
+        wanted: the invoice that the command requests now.
+        edited: whether the existing invoice may have been changed since, as a draft can be.
+        due_by_terms: whether the time to pay is that of the billing terms, which may have changed since.
 
     Raises:
         IdempotencyConflict: the command made another one.
@@ -60,7 +60,7 @@ async def made_before(
     found = await command.made_before(session, wanted, ("org_id", "currency") if edited else _ASKED)
     if found is None or edited:
         return found
-    # When it is due was reckoned from the moment of the first run, and what it comes to was worked out.
+    # The due date was computed from the time of the first request, and the sums when it was finalised.
     same_due = due_by_terms or found.due_at - found.issued_at == wanted.due_at - wanted.issued_at
     if not same_due or (lines_of(found), discounts_of(found)) != (lines_of(wanted), discounts_of(wanted)):
         raise command.other_request()
@@ -68,7 +68,7 @@ async def made_before(
 
 
 async def edit(connection: asyncpg.Connection, row: InvoiceRow, *, sum_minor: int, at: datetime) -> None:
-    """Write the lines, discounts and note that the caller has put on a draft whose lock it holds."""
+    """Write the changed lines, discounts and note of a draft; the caller holds its lock."""
     made = {name: getattr(row, name) for name in ("lines", "discounts", "note")}
     for name in made:
         set_committed_value(row, name, made[name])
@@ -87,7 +87,7 @@ async def discard(connection: asyncpg.Connection, row: InvoiceRow, at: datetime)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finalised:
-    """What is written of an invoice when it is finalised: the columns, and what moves."""
+    """The columns and the postings of an invoice that is finalised."""
 
     columns: Mapping[str, Any]
     postings: Sequence[InvoicePosting]
@@ -98,11 +98,11 @@ class Finalised:
 
 
 async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalised) -> None:
-    """Write a draft, whose lock the caller holds, as an invoice and post what it moves, in one statement.
+    """Finalise a draft, whose lock the caller holds, and post its transfer, in one statement.
 
     Raises:
-        InsufficientFunds: the credits that it takes are not there.
-        Unavailable: a deadlock or a lost connection; the whole transaction is run again.
+        InsufficientFunds: the credits that it takes were spent.
+        Unavailable: a deadlock or a lost connection; retry the whole transaction.
     """
     accounts_of, postings = _moved(end.postings)
     columns = dict(end.columns)
@@ -136,7 +136,7 @@ async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalis
 
 
 def finalised_document(row: InvoiceRow, end: Finalised) -> dict[str, object]:
-    """Write a new invoice, finalised at once, and what it moves as `billing_run_invoice` reads them."""
+    """Return a new invoice that is finalised at once, and its postings, as `billing_run_invoice` reads them."""
     accounts_of, postings = _moved(end.postings)
     asked = (
         "id",
@@ -156,7 +156,7 @@ def finalised_document(row: InvoiceRow, end: Finalised) -> dict[str, object]:
 
 
 def _moved(postings: Sequence[InvoicePosting]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Write the accounts, in the one order in which they are opened, and the postings, which name them by place."""
+    """Return the accounts, in the order in which they are opened, and the postings, which refer to them by index."""
     opened = {(a.path, a.asset): a for one in postings for a in (one.source, one.destination)}
     places = {key: number for number, key in enumerate(sorted(opened), start=1)}
     documents = []
@@ -184,7 +184,7 @@ def _account(account: Account) -> dict[str, object]:
 
 
 async def number(session: AsyncSession, connection: asyncpg.Connection, row: InvoiceRow) -> None:
-    """Give one finalised invoice the next number of its series; as the last thing but one, see `next_number`."""
+    """Give one finalised invoice the next number of its series; call it late in the transaction, see `next_number`."""
     text_of = number_text(await next_number(session, row.series), row.series)
     await connection.execute("SELECT invoice_number($1, $2)", row.id, text_of)
     set_committed_value(row, "number", text_of)
@@ -193,8 +193,8 @@ async def number(session: AsyncSession, connection: asyncpg.Connection, row: Inv
 async def number_page(connection: asyncpg.Connection, series: str, limit: int) -> int:
     """Number up to `limit` finalised invoices of a series, in the order in which they were finalised; returns how many.
 
-    The only statement of its transaction: the sequence is locked until that ends, and invoices that somebody else has
-    locked are left for the next page, so it never waits but for another page.
+    Call it alone in a transaction, because the sequence is locked until that ends. Invoices that another transaction
+    has locked are left to the next page, so it only waits for another page.
     """
     query = "SELECT invoice_number_page($1, $2, $3)"
     return int(await connection.fetchval(query, series, prefix_of(series), limit))
@@ -202,7 +202,7 @@ async def number_page(connection: asyncpg.Connection, series: str, limit: int) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditsAtHand:
-    """What an organization can spend: credits that nobody paid for, and those it bought, with tax or without."""
+    """The credits that an organization can spend: granted ones, and purchased ones with and without tax."""
 
     granted: int = 0
     taxed: int = 0
@@ -212,7 +212,7 @@ class CreditsAtHand:
 async def credits_at_hand(
     connection: asyncpg.Connection, org_ids: Collection[str], at: datetime
 ) -> dict[str, CreditsAtHand]:
-    """Return how many credits organizations can spend; those that have none are left out."""
+    """Return the credits that organizations can spend; organizations without any are left out."""
     paths = {accounts.org_credits(org_id).path: org_id for org_id in org_ids}
     rows = await connection.fetch(
         """
@@ -233,9 +233,9 @@ async def credits_at_hand(
 
 
 async def next_number(session: AsyncSession, name: str) -> int:
-    """Return the next number of a sequence. It is taken only if the transaction commits, so there are no gaps.
+    """Return the next number of a sequence. It is used only if the transaction commits, so there are no gaps.
 
-    Everybody else who wants one waits until then: ask for it as the last thing but one.
+    Other transactions that want one wait until then, so call it as late as possible.
     """
     statement = insert(NumberSequence).values(name=name, last=1)
     counted = statement.on_conflict_do_update(index_elements=["name"], set_={"last": NumberSequence.last + 1})
@@ -286,13 +286,13 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
 
 
 async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[InvoicePayment]:
-    """Return what each payment has paid of an invoice, the oldest first."""
+    """Return the amount that each payment has paid of an invoice, oldest first."""
     query = select(InvoicePayment).where(InvoicePayment.invoice_id == invoice_id).order_by(InvoicePayment.payment_id)
     return (await session.scalars(query)).all()
 
 
 async def lock_balance(session: AsyncSession, invoice_id: str, payment_id: str) -> InvoiceBalance:
-    """Keep every other writer out until the transaction ends, and say how the invoice stands for one payment."""
+    """Lock the invoice until the transaction ends, and return its balance with the amount of one payment."""
     row = await get(session, invoice_id, locked=True)
     await session.refresh(row)
     query = select(InvoicePayment.amount_minor).where(
@@ -311,9 +311,9 @@ async def write_balance(
     *,
     reopened_by: PausedFor | None = None,
 ) -> None:
-    """Write how the invoice stands after a payment's event; the caller holds its lock.
+    """Write the balance of the invoice after a payment's event; the caller holds its lock.
 
-    `reopened_by` says why money went back, where it did: the invoice is then paused until nothing is due.
+    `reopened_by` is why money was refunded or lost; the invoice's collection is then paused until nothing is due.
     """
     paused = InvoiceRow.paused_for if reopened_by is None else literal(reopened_by.value)
     await session.execute(
@@ -332,7 +332,7 @@ async def write_balance(
 
 
 async def voided_before(session: AsyncSession, row: InvoiceRow, command_id: str) -> bool:
-    """Tell whether the command voided the invoice already; the caller holds its lock.
+    """Return whether the command voided the invoice already; the caller holds its lock.
 
     Raises:
         IdempotencyConflict: the command voided another one.
@@ -349,10 +349,10 @@ async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, 
 
 
 async def written_off_before(session: AsyncSession, row: InvoiceRow, command_id: str) -> bool:
-    """Tell whether the command gave the invoice up already; the caller holds its lock.
+    """Return whether the command has written the invoice off before; the caller holds its lock.
 
     Raises:
-        IdempotencyConflict: the command gave up another one.
+        IdempotencyConflict: the command has written off another one.
     """
     return await _done_before(session, InvoiceRow.write_off_command_id, row, command_id)
 

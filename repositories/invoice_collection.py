@@ -1,4 +1,4 @@
-"""Statements about what is collected of invoices: the state, its timeline, and what has lost its run."""
+"""Statements about collections of invoices: the state, its timeline, and those whose workflow was lost."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,12 +22,12 @@ _FINAL = [status.value for status in FINAL]
 
 
 def state_of(row: InvoiceCollectionRow) -> Collection:
-    """Return the domain's value that a row holds."""
+    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 def standing_of(row: InvoiceRow) -> InvoiceDue:
-    """Return how an invoice stands for its collection."""
+    """Return the facts about an invoice that its collection decides by."""
     return InvoiceDue(
         status=InvoiceStatus(row.status),
         due_minor=invoice.balance_of(row).due_minor,
@@ -37,14 +37,14 @@ def standing_of(row: InvoiceRow) -> InvoiceDue:
 
 
 async def lock(session: AsyncSession, invoice_id: str) -> Collection | None:
-    """Keep every other writer out until the transaction ends, and return what the books hold; None for a new one."""
+    """Lock the row until the transaction ends, and return its state; None for a new one."""
     query = select(Row.state).where(Row.invoice_id == invoice_id).with_for_update()
     state = (await session.scalars(query)).one_or_none()
     return None if state is None else _STATE.validate_python(state)
 
 
 async def has_done(session: AsyncSession, invoice_id: str, command_id: str) -> bool:
-    """Tell whether a command caused an event, however long ago that was."""
+    """Return whether a command caused an event, however long ago that was."""
     query = select(InvoiceCollectionEventRow.number).where(
         InvoiceCollectionEventRow.invoice_id == invoice_id, InvoiceCollectionEventRow.command_id == command_id
     )
@@ -76,7 +76,7 @@ async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[Inv
 
 
 async def waiting(session: AsyncSession, invoice_ids: Sequence[str]) -> Sequence[Collection]:
-    """Return those of these invoices' collections that have something to do."""
+    """Return the collections of these invoices that have work to do."""
     query = select(Row.state).where(Row.invoice_id.in_(invoice_ids), Row.wake_at.is_not(None))
     return [_STATE.validate_python(state) for state in (await session.scalars(query)).all()]
 
@@ -84,10 +84,10 @@ async def waiting(session: AsyncSession, invoice_ids: Sequence[str]) -> Sequence
 async def stranded(
     session: AsyncSession, *, before: datetime, after: str, limit: int
 ) -> Sequence[tuple[InvoiceCollectionRow, bool]]:
-    """Return collections that should have moved by the moment, by id, after the id `after`, and whether they must look.
+    """Return collections that should have acted by a time, by id, after the id `after`, and whether to refresh them.
 
-    A run must look where its invoice has ended, was reopened or resumed, or its payment has ended, and the books do not
-    say that it has seen that.
+    A workflow has to refresh if its invoice has ended, was reopened or resumed, or its payment has ended, and its last
+    event does not reflect that.
     """
     under_way = [status.value for status in UNDER_WAY]
     paused = func.coalesce(Row.state["paused_for"].astext, "")

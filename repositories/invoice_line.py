@@ -1,4 +1,4 @@
-"""Lines and discounts of an invoice as its row keeps them."""
+"""Lines and discounts of an invoice as JSON in its row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -16,7 +16,7 @@ _USUAL = {field.name: field.default for field in fields(InvoiceLine)}
 
 
 def as_stored(lines: Sequence[InvoiceLine]) -> list[dict[str, Any]]:
-    """Write lines as the row keeps them: what is as usual is left out."""
+    """Return lines as stored in the row, without default values."""
     return [
         {
             name: value.isoformat() if isinstance(value, datetime) else value
@@ -33,7 +33,7 @@ def lines_of(row: InvoiceRow) -> list[InvoiceLine]:
 
 
 def line_of(stored: Mapping[str, Any]) -> InvoiceLine:
-    """Read one line; what was worked out for it when the invoice was finalised is no part of it."""
+    """Read one line, without the net amount and tax that were added when the invoice was finalised."""
     known = {name: value for name, value in stored.items() if name in _USUAL}
     for name in ("period_start", "period_end"):
         if name in known:
@@ -44,7 +44,7 @@ def line_of(stored: Mapping[str, Any]) -> InvoiceLine:
 
 
 def discounts_of(row: InvoiceRow) -> list[Discount]:
-    """Read the discounts that were asked for."""
+    """Read the requested discounts."""
     return [
         Discount(**{name: found[name] for name in ("description", "amount_minor", "share_e4") if name in found})
         for found in row.discounts
@@ -52,12 +52,12 @@ def discounts_of(row: InvoiceRow) -> list[Discount]:
 
 
 def discounts_as_stored(discounts: Sequence[Discount]) -> list[dict[str, Any]]:
-    """Write discounts as the row keeps them."""
+    """Return discounts as stored in the row."""
     return [{name: value for name, value in asdict(each).items() if value is not None} for each in discounts]
 
 
 def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
-    """Return what a finalised invoice booked to which account of the platform."""
+    """Return the amounts that a finalised invoice has booked, by account of the platform."""
     of_lines, sums = taxes_of(row)
     nets = []
     for stored, tax in zip(row.lines, of_lines, strict=True):
@@ -69,7 +69,7 @@ def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
 def finalised_as_stored(
     lines: Sequence[InvoiceLine], nets: Sequence[int], taxes: Sequence[AppliedTax]
 ) -> list[dict[str, Any]]:
-    """Write the lines of a finalised invoice, each with its net amount and its tax."""
+    """Return the lines of a finalised invoice as stored, each with its net amount and its tax."""
     return [
         {**stored, "net_minor": net, "tax": tax.code, "category": tax.category.value, "rate_e6": tax.rate_e6}
         for stored, net, tax in zip(as_stored(lines), nets, taxes, strict=True)
@@ -77,10 +77,10 @@ def finalised_as_stored(
 
 
 def taxes_of(row: InvoiceRow) -> tuple[list[AppliedTax], list[TaxSum]]:
-    """Return the tax of each line of an invoice, and what each tax comes to.
+    """Return the tax of each line of an invoice, and the sum of each tax.
 
-    Lines of older invoices have no category and rate of their own. They have those of their code, and where several
-    taxes have one code, those of the last: what such an invoice was stated and credited by stays as it was.
+    Lines of older invoices have no category and rate of their own, but those of their code; if several taxes have the
+    code, those of the last. Documents and credit notes of such invoices were made that way.
     """
     stated = all("rate_e6" in line for line in row.lines)
     by_code = {each["code"]: _tax(each["code"], each) for each in row.taxes}

@@ -1,4 +1,4 @@
-"""What `verify` proves of invoices and the books."""
+"""The invariants of invoices and the ledger that `verify` checks."""
 
 from ledger.invariants import Invariant
 

@@ -1,4 +1,4 @@
-"""Levels by reputation: which ones hold, what ranks agents, and what an organization has unsettled."""
+"""Levels by reputation: the newest version, the ranks of agents for them, and unsettled amounts in escrows."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -15,13 +15,13 @@ from models.reputation import ReputationLadderRow
 #: How many agents of an organization are looked at for its best one: those that rank highest by what is seasoned, as of
 #: their rows.
 MOST_AGENTS = 5
-#: The newest levels with their version, as JSON; null without any. For a statement that reads them beside the rest.
+#: The newest levels with their version, as JSON; null without any. For use in a larger statement.
 NEWEST = (
     "(SELECT jsonb_build_object('version', version, 'levels', levels) FROM reputation_ladders"
     " ORDER BY version DESC LIMIT 1)"
 )
-#: What ranks an agent for levels, read only where there are any: better by evidence that nobody can take its money back
-#: from, and worse by what is known today.
+#: The rank of an agent for levels, read only if there are any. Good evidence counts once its payment can no longer be
+#: charged back; bad evidence counts at once.
 SEASONED = """
     LEFT JOIN LATERAL (
         SELECT least(rank_e6, (SELECT t.rank_e6 FROM reputation_agents t WHERE t.agent_id = {agent})) AS rank_e6,
@@ -74,7 +74,7 @@ def stored(levels: Sequence[Level]) -> list[dict[str, Any]]:
 
 
 def ladder_of(document: str | Mapping[str, Any] | None) -> Ladder:
-    """Return the levels that a row holds; a ladder without levels where there is none."""
+    """Return the levels of a row; an empty ladder without one."""
     if document is None:
         return Ladder()
     found = json.loads(document) if isinstance(document, str) else document
@@ -83,7 +83,7 @@ def ladder_of(document: str | Mapping[str, Any] | None) -> Ladder:
 
 
 async def newest(session: AsyncSession) -> ReputationLadderRow | None:
-    """Return the levels that hold; None before the first version."""
+    """Return the newest version of the levels; None before the first."""
     row = ReputationLadderRow
     return (await session.scalars(select(row).order_by(row.version.desc()).limit(1))).one_or_none()
 
@@ -101,7 +101,7 @@ async def commissions(session: AsyncSession, versions: Collection[int]) -> dict[
 
 
 async def of_agent(session: AsyncSession, agent_id: str) -> tuple[Ladder, Rank]:
-    """Return the levels and what ranks an agent for them, in one statement. Needs the platform's role."""
+    """Return the levels and the rank of an agent for them, in one statement. Needs the platform's role."""
     row = (await session.execute(_OF_AGENT, {"agent_id": agent_id})).one()
     return ladder_of(row.ladder), Rank(share_e6=row.rank_e6 or 0, evidence_count=row.evidence_count or 0)
 
@@ -123,10 +123,10 @@ async def of_organization(session: AsyncSession, org_id: str) -> Level | None:
 
 
 async def lock_exposure(session: AsyncSession, org_id: str) -> None:
-    """Let no other escrow of the organization's agents be funded until the transaction ends."""
+    """Lock the funding of escrows for the organization's agents until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"exposure:{org_id}", 0))))
 
 
 async def unsettled(session: AsyncSession, org_id: str) -> dict[str, int]:
-    """Return what lies in escrows for an organization's agents, by currency. Needs the platform's role."""
+    """Return the amounts held in escrows for an organization's agents, by currency. Needs the platform's role."""
     return {row.currency: row.held for row in await session.execute(_UNSETTLED, {"org_id": org_id})}

@@ -1,10 +1,10 @@
-"""Pages of lists, newest first, each read from an index and ending with its page.
+"""Pages of lists, newest first, read from indexes; the cost of a page does not depend on the length of the list.
 
-What no single index serves in the order of the list is read in parts: one for each value that the other columns of an
-index can have, or for each reason why a row is in the list. Each part ends with the page, and so does their union.
+A filter that no single index serves in the order of the list is read in parts: one for each value of the index's
+leading column, or for each reason why a row is in the list. Each part, and the union of them, is limited to one page.
 
-What no index serves at all is judged row by row, and a page looks at a bounded number of rows: it may then be short, or
-empty, and not the last.
+A filter without an index is tested row by row, and a page reads a bounded number of rows. Such a page may be short or
+empty without being the last.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,10 +47,10 @@ Part = tuple[ColumnElement[bool], ...]
 Order = Sequence[InstrumentedAttribute[Any]]
 #: The values that a row has in the columns of the order.
 Position = tuple[Any, ...]
-#: Says of a row a text that is searched: one value of another table, found by the key of its index.
+#: Returns a searched text of a row that is stored in another table, found there by the key of an index.
 Searched = Callable[[Any], ColumnElement[str]]
 
-#: How many rows a page looks at where some are judged: a few, and where these do not fill it, so many and no more.
+#: How many rows a page reads if some are tested row by row: the first number, and if these do not fill it, the second.
 LOOKED = (200, 2_000)
 #: An id holds the time at which its process made it, which is not quite the time of the row.
 MARGIN = timedelta(days=1)
@@ -58,18 +58,18 @@ MARGIN = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a list is narrowed to; what is None or empty narrows nothing.
+    """The filters of a list; those that are None or empty have no effect.
 
     Attributes:
-        org_id: whose rows; a tenant's session names its own.
+        org_id: whose rows; a tenant's session passes its own.
         since: made at this time or after.
         until: made before this time.
         statuses: in one of these.
         equal: values of columns, by their names.
         least_minor: of this amount or more, in minor units of the currency in `equal`.
         most_minor: of this amount or less.
-        search: text that a column for people holds, whatever its case.
-        written: the external id and the metadata that its owner has written on it.
+        search: text that a searched column contains, without regard to case.
+        written: the external id and metadata that its owner has set.
     """
 
     org_id: str | None = None
@@ -85,7 +85,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Row]):
-    """The rows of a page, and the position after which the next one begins; None where nothing is left."""
+    """The rows of a page, and the position after which the next one begins; None at the end."""
 
     rows: Sequence[Row]
     following: Position | None
@@ -93,9 +93,9 @@ class Found(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many rows there are in a state and a currency, and their amounts together; `is_capped`: or more.
+    """The number of rows in a state and a currency, and the sum of their amounts; with `is_capped` there may be more.
 
-    Where the summary is by a column besides, `group` is its value, and a state has one of these for each.
+    If the summary is by another column as well, `group` is its value.
     """
 
     status: str
@@ -113,13 +113,13 @@ class Listing(Generic[Row]):
     Attributes:
         of: the table.
         order: of the list.
-        created: the column that says when a row was made; None where its id alone does.
-        prefix: of ids, or of UUIDs without one, that hold the time at which their rows were made; None where the order
-            begins with `created`, and where nothing says so and rows are judged.
-        is_late: whether a row may be made long after its id, which is then never later than the row.
+        created: the column with the time of a row; None if only its id has it.
+        prefix: of ids that contain the time of their rows, empty for UUIDs; None if the order begins with `created`, or
+            ids contain no time and rows are tested one by one.
+        is_late: whether a row may be inserted long after its id was made; the id is then never later than the row.
         amount: the column that amounts are compared with.
-        searched: the columns that text is searched in, or what says of a row the text that belongs to it elsewhere.
-        ascending: whether the list begins with what is first in its order, and not with what is last.
+        searched: the columns that are searched, or functions that return a searched text of another table.
+        ascending: whether the list is in ascending order.
     """
 
     of: type[Row]
@@ -143,17 +143,17 @@ class Listing(Generic[Row]):
         keys: InstrumentedAttribute[Any] | None = None,
         besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
     ) -> Found[Row]:
-        """Return a page of what is wanted.
+        """Return a page of matching rows.
 
         Args:
-            session: sees what may be listed.
-            wanted: by the caller.
-            parts: the conditions of it that indexes serve, besides the range of time.
-            after: the position of the last row of the page before.
-            limit: how many rows at most.
-            served: the names in `wanted.equal` that the parts take care of.
-            keys: the column that the parts choose ids from, where it is one of another table.
-            besides: a condition that is judged row by row.
+            session: it limits what can be listed.
+            wanted: the filters.
+            parts: the conditions that indexes serve, besides the range of time.
+            after: the position of the last row of the previous page.
+            limit: the maximum number of rows.
+            served: the names in `wanted.equal` that the parts cover.
+            keys: the column with the ids that the parts select, if it is in another table.
+            besides: a condition that is tested row by row.
         """
         ends = self._ends(wanted, self.order[0] if keys is None else keys)
         parts = [(*part, *ends) for part in parts]
@@ -183,16 +183,16 @@ class Listing(Generic[Row]):
         besides: Callable[[type[Row]], ColumnElement[bool]] | None = None,
         by: InstrumentedAttribute[str] | None = None,
     ) -> "list[Counted]":
-        """Count what is wanted by state and currency, in one statement that looks at a bounded number of rows.
+        """Count matching rows by state and currency, in one statement that reads a bounded number of rows.
 
         Args:
             session: as for `page`, and so are the others.
-            wanted: by the caller.
-            parts: of each state.
-            served: by the parts.
-            keys: that the parts choose from.
-            besides: what is judged besides.
-            by: a column that is counted by as well.
+            wanted: the filters.
+            parts: by state.
+            served: the filters that the parts cover.
+            keys: the column with the ids that the parts select.
+            besides: a condition that is tested row by row.
+            by: a further column to group by.
         """
         ends = self._ends(wanted, self.order[0] if keys is None else keys)
         row: Any = self.of
@@ -215,7 +215,7 @@ class Listing(Generic[Row]):
     def _looked(
         self, columns: list[Any], states: Mapping[str, list[Part]], keys: InstrumentedAttribute[Any] | None, limit: int
     ) -> CompoundSelect[Any] | Select[Any]:
-        """Select columns of the first page of each state, without an alias of its entity: that costs more than they."""
+        """Select columns of the first rows of each state, without an alias of the entity, which would be slower."""
         order = self.order if keys is None else [keys]
         named = [(literal(status).label("status"), parts) for status, parts in states.items()]
         if keys is None and all(len(parts) == 1 for _, parts in named):
@@ -231,7 +231,7 @@ class Listing(Generic[Row]):
         return select(chosen.c.status, row).select_from(chosen).join(row, literal_column("true"))
 
     def _ends(self, wanted: Wanted, column: InstrumentedAttribute[Any]) -> Part:
-        """Return between which values of the order's column the rows of a range of time lie."""
+        """Return the range of the order's column that corresponds to the range of time."""
         since, until = wanted.since, wanted.until
         if self.prefix is None:
             if self.created != column.key:
@@ -245,7 +245,7 @@ class Listing(Generic[Row]):
         return (*_if(lowest is not None, lambda: column >= lowest), *_if(highest is not None, lambda: column < highest))
 
     def judged(self, wanted: Wanted, served: frozenset[str], row: type[Row]) -> list[ColumnElement[bool]]:
-        """Return what holds for a row that is wanted, but for what its parts and its state take care of."""
+        """Return the conditions that are tested row by row: all filters that the parts and the state do not cover."""
         found = [getattr(row, name) == value for name, value in wanted.equal.items() if name not in served]
         if self.created is not None and self.created != self.order[0].key:
             found += made_within(getattr(row, self.created), wanted)
@@ -261,17 +261,17 @@ class Listing(Generic[Row]):
 
 
 def each(column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Part]:
-    """Return a part for each value of a column that an index begins with, or one for all where none is named."""
+    """Return a part for each value of an index's leading column; without values a single part for all rows."""
     return [(column == value,) for value in dict.fromkeys(values)] or [()]
 
 
 def of_owner(column: InstrumentedAttribute[Any], wanted: Wanted) -> Part:
-    """Return that a row belongs to the organization whose rows are wanted; nothing where all are."""
+    """Return the condition that a row belongs to the organization; none for all organizations."""
     return () if wanted.org_id is None else (column == wanted.org_id,)
 
 
 def made_within(made: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
-    """Return that what was made at a time lies in the range that is wanted."""
+    """Return the condition that a time is in the range of the filters."""
     since, until = wanted.since, wanted.until
     return [*_if(since is not None, lambda: made >= since), *_if(until is not None, lambda: made < until)]
 
@@ -279,9 +279,9 @@ def made_within(made: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
 def in_states(
     wanted: Wanted, state: Callable[[Any], ColumnElement[str]] = attrgetter("status")
 ) -> Callable[[Any], ColumnElement[bool]] | None:
-    """Return, as `besides` of a page, that a row is in one of the wanted states; None where any state will do.
+    """Return the condition that a row is in one of the wanted states, for `besides` of a page; None for any state.
 
-    `state` tells the state of a row where that follows from other columns than `status`.
+    `state` returns the state of a row, if it follows from other columns than `status`.
     """
     return (lambda row: state(row).in_(wanted.statuses)) if wanted.statuses else None
 
@@ -324,7 +324,7 @@ def _position(row: Base, order: Order) -> Position:
 
 
 def first_id(prefix: str, moment: datetime) -> str:
-    """Return the lowest id that can be made at a moment."""
+    """Return the lowest id that can be made at a time."""
     return make_id(prefix, unix_ms=max(0, int(moment.timestamp() * 1000)), entropy=bytes(10))
 
 
@@ -351,9 +351,9 @@ def newest(
         of: the table.
         parts: at least one; a row may belong to several.
         order: of the list.
-        after: the position of the last row of the page before, a value for each column of the order.
-        limit: how many rows at most.
-        ascending: whether it begins with the first, of one part.
+        after: the position of the last row of the previous page, a value for each column of the order.
+        limit: the maximum number of rows.
+        ascending: whether the order is ascending; for a single part only.
     """
     parts = list(parts)
     if len(parts) == 1:
@@ -363,14 +363,14 @@ def newest(
 
 
 def newest_keys(parts: Iterable[Part], order: Order, *, after: Sequence[object] | None, limit: int) -> Subquery:
-    """Select the columns of the order of what `newest` would return."""
+    """Select the columns of the order, for the rows that `newest` would return."""
     return _newest_keys(list(parts), order, (), after=after, limit=limit).subquery()
 
 
 def _newest_keys(
     parts: list[Part], order: Order, besides: Sequence[Any], *, after: Sequence[object] | None, limit: int
 ) -> Select[Any]:
-    """Select the keys, and what is the same for all of them."""
+    """Select the keys, and the conditions that are the same for all parts."""
     if len(parts) == 1:
         return _narrowed(select(*besides, *order), parts[0], order, after, limit)
     merged = union(*(_narrowed(select(*order), part, order, after, limit) for part in parts)).subquery()
@@ -378,10 +378,10 @@ def _newest_keys(
 
 
 def _rows_of(of: type[Row], chosen: Subquery, named: str, order: Order) -> Select[Row]:
-    """Select the rows of ids that were chosen, each by itself: a plan that joins them may read all of the table."""
+    """Select the rows of the chosen ids, each by a lateral look-up; a plan with a join may read the whole table."""
     row = aliased(of, _row_of(select(of), order[-1] == chosen.c[named]))
     rows = select(row).select_from(chosen).join(row, literal_column("true"))
-    # By the columns that were chosen: those of the alias are made anew for each request.
+    # Ordered by the columns of the subquery, because those of the alias are created anew for each request.
     return rows.order_by(*(chosen.c[named if column is order[-1] else column.key].desc() for column in order))
 
 
@@ -417,5 +417,5 @@ def _directed(columns: Sequence[Any], ascending: bool) -> list[Any]:
 
 
 def fixed(limit: int) -> ColumnElement[int]:
-    """Write a limit into the statement: a plan for any limit expects a tenth of the table, and reads it for that."""
+    """Return a limit as a literal. For a parameter the planner would expect a tenth of the table, and read it."""
     return literal_column(str(int(limit)))

@@ -1,4 +1,4 @@
-"""Lots of credits as the books have them: what is left, held and expired."""
+"""Lots of credits in the ledger: what is left, held and expired."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ _PAGE = text(
 class Lot:
     """Credits that an organization got at one time, of one source, and what is left of them, in minor units.
 
-    What was paid for those that an agent has earned, and by which payment, is known to who paid.
+    The price and the payment of lots that an agent has earned are visible to the payer only.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Mails that wait to be sent. A tenant's session queues them; all else needs a platform session."""
+"""The queue of mails. A tenant's session can add to it; everything else needs a platform session."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ _CLAIM = text("""
     )
     RETURNING id
 """)
-# The kind is literal, by which the partial index is found.
+# The kind is a literal, so the planner can use the partial index.
 _CHANGES_OF = text("""
     SELECT queued_at, data ->> 'changed_by' FROM mails
     WHERE kind = 'contacts_changed' AND queued_at > :since AND org_id = :org_id
@@ -51,7 +51,7 @@ async def add(
     language: str,
     recipients: Sequence[str],
 ) -> None:
-    """Queue a mail; one of that key is left as it is."""
+    """Queue a mail, unless there is one with the same key."""
     await session.execute(
         insert(QueuedMail)
         .values(
@@ -63,7 +63,7 @@ async def add(
             language=language,
             recipients=list(recipients),
         )
-        # No conflict is named: a tenant may not read the column that it would be about.
+        # No conflict target is named, because a tenant may not read the key's column.
         .on_conflict_do_nothing()
     )
 
@@ -71,9 +71,9 @@ async def add(
 async def contact_changes(
     session: AsyncSession, org_id: str, addresses: Sequence[str], *, since: datetime
 ) -> tuple[list[tuple[datetime, str]], dict[str, list[datetime]]]:
-    """Return when mails about changed contacts were queued: of an organization by whom, and to each address.
+    """Return when mails about changed contacts were queued: for an organization, with who changed them, and by address.
 
-    Nobody else changes contacts at these addresses until the transaction ends. Addresses are one whatever their case.
+    Changes of contacts at these addresses are locked until the transaction ends. Addresses are compared without case.
     """
     wanted = sorted({address.casefold() for address in addresses})
     for address in wanted:
@@ -86,9 +86,9 @@ async def contact_changes(
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[QueuedMail]:
-    """Take mails that are due, the longest due first, and put off their next attempt: a minute, two, four, … two hours.
+    """Claim mails that are due, longest due first, and postpone their next attempt: a minute, two, four, … two hours.
 
-    Whoever claims commits before it sends, so a process that dies meanwhile leaves them due again.
+    The caller commits before it sends, so after a crash the mails become due again.
     """
     ids = list((await session.execute(_CLAIM, {"now": now, "limit": limit})).scalars())
     found = [await session.get_one(QueuedMail, mail_id, populate_existing=True) for mail_id in sorted(ids)]
@@ -98,20 +98,20 @@ async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence
 
 
 async def address(session: AsyncSession, mail_id: str, language: str, recipients: Sequence[str]) -> None:
-    """Fill in to whom a mail goes that found no contact when it was queued."""
+    """Set the addresses of a mail that had no contacts when it was queued."""
     values = {"language": language, "recipients": list(recipients)}
     await session.execute(update(QueuedMail).where(QueuedMail.id == mail_id).values(values))
 
 
 async def note(session: AsyncSession, mail_id: str, *, reached: Sequence[str], problem: str | None) -> None:
-    """Write down whom an attempt has reached, while the mail stays queued for the others."""
+    """Record the addresses that an attempt has reached; the mail stays queued for the others."""
     await session.execute(
         update(QueuedMail).where(QueuedMail.id == mail_id).values(reached=list(reached), problem=problem)
     )
 
 
 async def end(session: AsyncSession, mail_id: str, status: MailStatus, *, now: datetime) -> None:
-    """Write down that a mail was sent, or given up."""
+    """Record that a mail was sent, or given up."""
     sent_at = now if status is MailStatus.SENT else None
     await session.execute(
         update(QueuedMail).where(QueuedMail.id == mail_id).values(status=status.value, sent_at=sent_at)
@@ -119,11 +119,11 @@ async def end(session: AsyncSession, mail_id: str, status: MailStatus, *, now: d
 
 
 async def give_up(session: AsyncSession, *, queued_before: datetime, limit: int, problem: str) -> int:
-    """Give up mails that have waited since before a time, and return how many those were."""
+    """Give up mails that were queued before a time, and return how many."""
     given = {"before": queued_before, "limit": limit, "problem": problem}
     return len((await session.execute(_OVERDUE, given)).scalars().all())
 
 
 def is_over(row: QueuedMail, *, now: datetime, give_up_after: timedelta) -> bool:
-    """Tell whether a mail has been tried for long enough."""
+    """Return whether a mail has been tried for long enough."""
     return now - row.queued_at >= give_up_after

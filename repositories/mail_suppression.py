@@ -1,4 +1,4 @@
-"""Addresses that no mail is sent to. All of it needs a platform session."""
+"""Suppressed mail addresses. All functions need a platform session."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from domain.ids import is_id
 from models.mail_suppression import MailSuppression
 from repositories.listing import Found, Listing, Part, Position, Wanted
 
-#: How many organizations are told that a contact of theirs is gone.
+#: The maximum number of organizations that are alerted to a suppressed contact.
 MOST_TOLD = 50
 
 _ADD = text("""
@@ -30,7 +30,7 @@ _TOLD = text("""
 
 
 async def among(session: AsyncSession, addresses: Collection[str]) -> set[str]:
-    """Return which of the addresses no mail is sent to."""
+    """Return which of the addresses are suppressed."""
     folded = {address.casefold(): address for address in addresses}
     held = select(MailSuppression.address).where(
         MailSuppression.address.in_(folded), MailSuppression.lifted_at.is_(None)
@@ -39,10 +39,10 @@ async def among(session: AsyncSession, addresses: Collection[str]) -> set[str]:
 
 
 async def add(session: AsyncSession, suppression_id: str, address: str, status: str, *, sent_on: date) -> bool:
-    """Send no more mail to an address; returns whether that is new.
+    """Suppress an address; return whether that is new.
 
-    What was sent before or on the day that the address was lifted counts no more: whoever has the report of then could
-    bring it again.
+    Reports about mails that were sent on or before the day on which a suppression was lifted have no effect, because an
+    old report could be sent again.
     """
     given = {"id": suppression_id, "address": address.casefold(), "status": status, "sent_on": sent_on}
     return (await session.execute(_ADD, given)).one_or_none() is not None
@@ -61,7 +61,7 @@ _LIST = Listing(
 async def page(
     session: AsyncSession, wanted: Wanted, *, lifted: bool, after: Position | None, limit: int
 ) -> Found[MailSuppression]:
-    """Return a page of the suppressions, newest first; those that were lifted only where they are asked for."""
+    """Return a page of the suppressions, newest first; lifted ones only if requested."""
     part: Part = () if lifted else (MailSuppression.lifted_at.is_(None),)
     address = wanted.equal.get("address")
     if isinstance(address, str):
@@ -70,7 +70,7 @@ async def page(
 
 
 async def lift(session: AsyncSession, suppression_id: str, by: str, now: datetime) -> tuple[MailSuppression, bool]:
-    """Send mail to an address again; the second value tells whether this call was it.
+    """Lift a suppression; the second value is whether this call has lifted it.
 
     Raises:
         NotFound: there is no such suppression.

@@ -1,4 +1,4 @@
-"""Statements about offers on the marketplace and what was bought there."""
+"""Statements about offers and purchases on the marketplace."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ from repositories.listing import Listing as Pages
 
 MISSING = "There is no such agent on the marketplace."
 MISSING_PURCHASE = "There is no such purchase."
-# Written out, because no plan for any status uses the indexes of what is listed.
+# A literal, because a plan for any status would not use the partial indexes of listed offers.
 _LISTED = MarketplaceOffer.status == literal_column("'listed'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """An offer, its agent's name, and the agent's mean score in millionths where there is evidence."""
+    """An offer, its agent's name, and the agent's mean score in millionths if there is evidence."""
 
     offer: MarketplaceOffer
     name: str
     stars_e6: int | None
 
     def as_offer(self) -> Offer:
-        """Return what the rules need of it."""
+        """Return the offer as the domain reads it."""
         row = self.offer
         return Offer(
             agent_id=row.agent_id,
@@ -68,12 +68,12 @@ async def get(session: AsyncSession, agent_id: str) -> Listing:
 
 
 async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer | None:
-    """Return the offer of an agent and keep it as it is until the transaction ends."""
+    """Lock and return the offer of an agent."""
     return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
 
 
 async def lock_listed(session: AsyncSession, org_id: str) -> Sequence[MarketplaceOffer]:
-    """Return what an organization has on offer, by agent, and keep it as it is until the transaction ends."""
+    """Lock and return the listed offers of an organization, by agent."""
     row, own = MarketplaceOffer, select(Agent.id).where(Agent.org_id == org_id)
     query = select(row).where(row.agent_id.in_(own), _LISTED).order_by(row.agent_id).with_for_update()
     return (await session.scalars(query.execution_options(populate_existing=True))).all()
@@ -92,15 +92,15 @@ async def page(
     after: Position | None,
     limit: int,
 ) -> tuple[Sequence[Listing], Position | None]:
-    """List what is for sale: newest agents first, or the cheapest first where a currency is wanted.
+    """Return a page of listed offers: newest agents first, or cheapest first if a currency is given.
 
     Args:
-        session: of whoever looks.
-        wanted: a range of prices needs their currency; times are those of the first offer.
-        words: that the offer has, all of them.
-        least_stars_e6: the mean score in millionths that the agent has at least.
-        after: price (0 where the list is not ordered by it) and agent of the last one of the page before.
-        limit: how many at most.
+        session: of the reader.
+        wanted: the filters; a range of prices needs a currency, and times are those of the first offer.
+        words: the words that the offer contains, all of them.
+        least_stars_e6: the minimum mean score of the agent, in millionths.
+        after: the price (0 if the list is not ordered by it) and the agent of the last offer of the previous page.
+        limit: the maximum number of offers.
 
     Returns:
         The page, and the position after which the next one begins; None at the end.
@@ -131,21 +131,21 @@ async def page(
 
 
 async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
-    """Have the offer of an agent follow the agent's category."""
+    """Set the category of an agent's offer to that of the agent."""
     offer = MarketplaceOffer
     await session.execute(update(offer).where(offer.agent_id == agent_id).values(category=category))
 
 
 async def lock_purchases(session: AsyncSession, org_id: str, agent_id: str) -> None:
-    """Let one transaction at a time decide whether an organization has an agent, until it ends."""
+    """Lock an organization's purchases of an agent until the transaction ends, also before there is one."""
     key = f"purchase:{org_id}:{agent_id}"
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 
 
 async def owned(session: AsyncSession, org_id: str, agent_id: str) -> MarketplacePurchase | None:
-    """Return the purchase by which an organization has an agent, also while a chargeback suspends it.
+    """Return an organization's active purchase of an agent, or one that a chargeback has suspended.
 
-    The period of one that is paid by the month may be over.
+    The period of a monthly purchase may be over.
     """
     row = MarketplacePurchase
     has = row.status.not_in([literal_column("'refunded'"), literal_column("'ended'")])
@@ -154,7 +154,7 @@ async def owned(session: AsyncSession, org_id: str, agent_id: str) -> Marketplac
 
 
 async def charged_back(session: AsyncSession, org_id: str, agent_id: str) -> Sequence[PaymentRow]:
-    """List the payments of an organization's ended purchases of an agent that were ever charged back."""
+    """Return the payments of an organization's ended purchases of an agent that were ever charged back."""
     row, payment = MarketplacePurchase, PaymentRow
     disputed = select(ChargebackRow.id).where(ChargebackRow.payment_id == payment.id).exists()
     ended = row.status == literal_column("'ended'")
@@ -163,7 +163,7 @@ async def charged_back(session: AsyncSession, org_id: str, agent_id: str) -> Seq
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """List the purchases whose next period is to be paid, or that end with the one that is over, by their id."""
+    """Return the purchases that are due to be renewed, or to end because their period is over, by id."""
     row = MarketplacePurchase
     ends = and_(row.status == literal_column("'active'"), row.renews_at.is_(None), row.ends_at <= now)
     query = select(row.id).where(or_(row.renews_at <= now, ends), row.id > after).order_by(row.id).limit(limit)
@@ -171,7 +171,7 @@ async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -
 
 
 async def has_refunded(session: AsyncSession, org_id: str, agent_id: str) -> bool:
-    """Tell whether an organization had a purchase of an agent refunded."""
+    """Return whether an organization had a purchase of an agent refunded."""
     row = MarketplacePurchase
     query = select(row.id).where(row.org_id == org_id, row.agent_id == agent_id, row.status == "refunded")
     return (await session.scalars(query.limit(1))).one_or_none() is not None
@@ -220,7 +220,7 @@ _SHARED_LOTS = text(
 
 @dataclass(frozen=True, slots=True)
 class SharedLot:
-    """A lot that a sale has brought, how much of it the sale was, and how much of that is there, in minor units."""
+    """A lot of a sale's earnings: its amount and what is free of it, in minor units."""
 
     id: UUID
     brought_minor: int
@@ -229,7 +229,7 @@ class SharedLot:
 
 
 async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) -> list[SharedLot]:
-    """Return the lots that a transfer brought to an account, in the order of their ends.
+    """Return the lots that a transfer has opened on an account, in the order of their expiry.
 
     The caller has locked its balance.
     """
@@ -238,7 +238,7 @@ async def lots_of(session: AsyncSession, transfer_id: UUID, account: Account) ->
 
 
 async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:
-    """Tell whether a spend has paid a purchase. Needs the platform's session."""
+    """Return whether a spend has paid a purchase. Needs the platform's session."""
     query = select(MarketplacePurchase.id).where(MarketplacePurchase.spend_id == spend_id)
     return (await session.scalars(query)).one_or_none() is not None
 
@@ -263,7 +263,7 @@ _LIBRARY = Pages(of=MarketplacePurchase, order=[MarketplacePurchase.id], created
 async def library(
     session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int
 ) -> Found[MarketplacePurchase]:
-    """Return a page of what an organization has bought, or all of them, newest first."""
+    """Return a page of the purchases of an organization, or of all, newest first."""
     row, agent_id = MarketplacePurchase, wanted.equal.get("agent_id")
     part = (
         *(() if wanted.org_id is None else (row.org_id == wanted.org_id,)),

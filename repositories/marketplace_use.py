@@ -1,4 +1,4 @@
-"""Uses of agents that are charged at once: read by one statement and written by another, because there are many."""
+"""Uses of agents that are charged at once, with one statement that reads and one that writes, for speed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from ledger.spends import NewSpend
 from models.marketplace import MarketplaceUse
 from repositories.organization_trait import in_one_hand_sql
 
-# The agent is one that the organization sees, as the policy of the table says. Names are long, because what is asked of
-# both organizations has the short ones.
+# The agent must be visible to the organization, as in the table's policy. Aliases are long, because the condition on
+# both organizations uses the short ones.
 _FIND = f"""
 SELECT offer.org_id, agent.name, offer.model, offer.price_minor, offer.currency, offer.creator_bps, offer.status,
     offer.usage_prices::text AS offered, offer.included_uses, bought.id AS purchase_id,
@@ -29,9 +29,8 @@ WHERE offer.agent_id = $2::text
   AND bought.status = 'active' AND bought.ends_at IS NULL AND bought.usage_prices IS NOT NULL
   AND NOT EXISTS (SELECT FROM organizations seller WHERE seller.id = offer.org_id AND seller.status <> 'active')
 """
-# What the seller owes is locked before the purchase, as by who gives back. The purchase is locked where it is looked
-# up: it is found as it is by now, or not at all when it has changed, and stays until the end. So does the seller, which
-# may have been closed by whoever had the lock.
+# The seller's debts are locked before the purchase, as in refunds. The purchase is locked when it is looked up, and is
+# not found if it has changed since it was read. The seller is locked too, as it may have been closed meanwhile.
 _CHARGE = f"""
 WITH owed AS MATERIALIZED (
     SELECT pg_advisory_xact_lock(hashtextextended('debt:' || $14::text, 0))::text AS locked
@@ -62,7 +61,7 @@ SELECT (s.answer).*, s.transfer_id AS shared_by, s.granted FROM sold s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usable:
-    """An agent that an organization has by a purchase for which uses are paid, at the purchase's prices."""
+    """An agent that an organization has bought and pays by usage, with the prices of the purchase."""
 
     offer: Offer
     purchase_id: str
@@ -71,7 +70,7 @@ class Usable:
 
 
 async def find(connection: asyncpg.Connection, org_id: str, agent_id: str, exempt: Sequence[str]) -> Usable | None:
-    """Return the agent and whether the two organizations are in one hand, or None where anything is not plain."""
+    """Return the agent and whether the two organizations are related; None if the full check is needed."""
     row = await connection.fetchrow(_FIND, org_id, agent_id, list(exempt))
     if row is None:
         return None
@@ -102,10 +101,10 @@ async def charge(
     expires_at: datetime,
     at: datetime,
 ) -> Sold | None:
-    """Charge, share and write a use in one transaction, which is this statement's own, or answer what refuses it.
+    """Charge, share and record a use in one statement, which is its own transaction, or return the refusal.
 
-    None where nothing was done: the purchase is not any more what was read, or its seller was stopped or has ever owed
-    credits.
+    None, without any effect, if the purchase has changed since it was read, or its seller was stopped or has ever had a
+    debt in credits.
 
     Raises: as `ledger.spending.Spending`.
     """

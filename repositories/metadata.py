@@ -1,4 +1,4 @@
-"""What organizations have written on objects: read beside them, written with them, and what lists are narrowed by."""
+"""External ids and metadata that organizations set on objects, and the filters of lists by them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,21 +18,21 @@ from repositories.command import Row
 
 _READ = "SELECT * FROM object_metadata WHERE object_id = $1 AND org_id = $2"
 _READ_AS = "SELECT * FROM tenant_metadata($2, $1)"
-#: The kind whose ids are the platform's: no two organizations share one.
+#: The kind whose external ids are unique on the platform, and not within one organization.
 _ORGANIZATION = "org"
 
 
 async def get(session: AsyncSession, object_id: str, org_id: str) -> ObjectMetadata | None:
-    """Return what an organization has on an object, as it is now; None where it has nothing."""
+    """Return an organization's external id and metadata of an object, as they are now; None without any."""
     return await session.get(ObjectMetadata, (object_id, org_id), populate_existing=True)
 
 
 async def read(
     pool: "asyncpg.Pool[asyncpg.Record]", object_id: str, org_id: str, *, tenant: bool
 ) -> ObjectMetadata | None:
-    """Return what an organization has on an object, in one round trip; None where it has nothing.
+    """Return an organization's external id and metadata of an object, in one round trip; None without any.
 
-    `tenant` says whose role the pool has: the tenant's, or the platform's.
+    `tenant` is whether the pool has the tenant's role, and not the platform's.
     """
     found = await pool.fetchrow(_READ_AS if tenant else _READ, object_id, org_id)
     if found is None:
@@ -44,17 +44,17 @@ async def read(
 
 
 async def has_changed(session: AsyncSession, object_id: str, org_id: str) -> bool:
-    """Tell whether the object, or what its organization has on it, was ever changed by `put`."""
+    """Return whether the object, or its external id or metadata, was ever changed by `put`."""
     own = await get(session, object_id, org_id)
     return own is not None and own.version > 1
 
 
 async def of(session: AsyncSession, objects: Iterable[tuple[str, str]]) -> dict[str, ObjectMetadata]:
-    """Return what is on objects, by their ids, in one statement.
+    """Return the external ids and metadata of objects, by object id, in one statement.
 
     Args:
-        session: what it may not see is not found.
-        objects: each object's id, and whose the ids and metadata are that are wanted of it.
+        session: it limits what can be found.
+        objects: each object's id, and the organization whose external id and metadata are returned.
     """
     wanted = list(objects)
     if not wanted:
@@ -67,9 +67,9 @@ async def of(session: AsyncSession, objects: Iterable[tuple[str, str]]) -> dict[
 async def add(
     session: AsyncSession, object_id: str, org_id: str, own: Written, command_id: str
 ) -> ObjectMetadata | None:
-    """Write what an organization has on an object that is being made; None where it has nothing.
+    """Write the external id and metadata of an object that is being created; None without any.
 
-    Once written it stays: the same object again changes nothing.
+    If the object has them already, nothing changes.
 
     Raises:
         ExternalIdTaken: another object has the id.
@@ -87,9 +87,9 @@ async def add(
 
 
 async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: Written) -> Row | None:
-    """Write what an organization has on a row that is made next, or return the row that its command made before.
+    """Write the external id and metadata of a row before it is inserted, or return the row of its command.
 
-    Before the row, so that the event of its making has the id.
+    They are written first, so that the event of the insertion has the external id.
 
     Raises:
         ExternalIdTaken: another object has the id.
@@ -106,7 +106,7 @@ async def begin(session: AsyncSession, row: Row, asked: Iterable[str], own: Writ
 
 
 async def lock(session: AsyncSession, model: Any, object_id: str) -> None:
-    """Let nobody else change an object, or what is written on it, until the transaction ends."""
+    """Lock an object, and its external id and metadata, until the transaction ends."""
     await session.execute(select(model.id).where(model.id == object_id).with_for_update(key_share=True))
 
 
@@ -124,14 +124,14 @@ async def put(
     metadata: Mapping[str, str],
     command_id: str,
 ) -> ObjectMetadata:
-    """Write what an organization has on an object from now on, and count the version. Needs the platform's session.
+    """Replace the external id and metadata of an object, and count the version. Needs the platform's session.
 
     Raises:
         ExternalIdTaken: another object has the id.
     """
     row = ObjectMetadata
     values = {"external_id": external_id, "pairs": dict(metadata), "command_id": command_id}
-    # What has nothing yet is of the first version.
+    # Without a row, the version is the first one.
     statement = insert(row).values(object_id=object_id, org_id=org_id, version=2, **values)
     changed = {"version": row.version + 1, "updated_at": func.now(), **values}
     changed["metadata"] = changed.pop("pairs")
@@ -152,13 +152,13 @@ async def put(
 def narrowed(
     column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: Written
 ) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions by which a list is narrowed, each read from an index in the order of the ids.
+    """Return the conditions on external id and metadata for a list, each served by an index in the order of ids.
 
     Args:
-        column: the id of the objects of the list.
-        prefix: that of these ids.
-        owner: whose ids and metadata are meant; None for those of anybody, which is for operators.
-        wanted: what has to be there.
+        column: the id of the listed objects.
+        prefix: of these ids.
+        owner: the organization whose external ids and metadata are compared; None for any, which is for operators.
+        wanted: the external id and metadata to match.
     """
     conditions: list[ColumnElement[bool]] = []
     if wanted.external_id is not None:
@@ -177,7 +177,7 @@ def _owned(query: Select[str], column: InstrumentedAttribute[str], owner: str | 
 
 
 async def _taken(session: AsyncSession, object_id: str, org_id: str, external_id: str) -> ExternalIdTaken:
-    """Return the refusal of an id that another object has, and name that one."""
+    """Return the error that another object has the external id, with that object's id."""
     row, prefix = ObjectMetadata, object_id.partition("_")[0]
     query = select(row.object_id).where(row.prefix == prefix, row.external_id == external_id)
     first = await session.scalar(_owned(query, row.org_id, None if prefix == _ORGANIZATION else org_id))

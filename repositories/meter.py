@@ -1,4 +1,4 @@
-"""Meters, and what they counted. Making, closing and counting needs the platform's role."""
+"""Meters and their counts. Creating and closing meters, and counting, needs the platform's role."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ from repositories.usage import IS_THERE
 
 MISSING = "There is no such meter."
 _ASKED = ("org_id", "name", "event_type", "aggregation", "property", "dimensions", "price", "currency", "created_by")
-#: How many open meters may count in one organization beside those of the platform.
+#: The maximum number of open meters of an organization, besides those of the platform.
 MOST = 50
 
 
 async def add(session: AsyncSession, row: MeterRow) -> tuple[MeterRow, bool]:
-    """Insert a meter, or find the one that this command made; the second value tells which.
+    """Insert a meter, or return the one that this command made; the second value is whether it is new.
 
     Raises:
         IdempotencyConflict: the command made another one.
@@ -62,9 +62,9 @@ _LIST = Listing(of=MeterRow, order=[MeterRow.id], prefix="mtr", searched=("name"
 
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[MeterRow]:
-    """Return a page of the meters that count in an organization, newest first: its own and the platform's.
+    """Return a page of the meters that count an organization's events, newest first: its own and the platform's.
 
-    Without an organization, they are the platform's.
+    Without an organization, only the platform's.
     """
     parts: list[Part] = [(MeterRow.org_id.is_(None),)]
     if wanted.org_id is not None:
@@ -73,7 +73,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
 
 
 async def close(session: AsyncSession, meter_id: str, at: datetime, *, may_be_charged: bool) -> bool:
-    """Let a meter count nothing any more; returns whether it counted until now, and was not charged unless it may."""
+    """Close a meter, and return whether this call has closed it; a charged one only if it `may_be_charged`."""
     ending = update(MeterRow).where(MeterRow.id == meter_id, MeterRow.closed_at.is_(None)).values(closed_at=at)
     if not may_be_charged:
         ending = ending.where(MeterRow.charged_at.is_(None))
@@ -81,7 +81,7 @@ async def close(session: AsyncSession, meter_id: str, at: datetime, *, may_be_ch
 
 
 async def mark_charged(session: AsyncSession, meter_id: str, at: datetime) -> bool:
-    """Have organizations charged for what an open meter counts from now on; returns whether they were not before."""
+    """Mark an open meter as charged from now on; return whether it was not before."""
     marking = update(MeterRow).where(
         MeterRow.id == meter_id, MeterRow.closed_at.is_(None), MeterRow.charged_at.is_(None)
     )
@@ -94,7 +94,7 @@ async def numbered(session: AsyncSession, numbers: Collection[int]) -> dict[int,
 
 
 async def counting(session: AsyncSession, org_id: str, event_types: Collection[str]) -> list[Meter]:
-    """Return the open meters that read events of these types in an organization."""
+    """Return the open meters that read an organization's events of these types."""
     query = select(MeterRow).where(
         MeterRow.closed_at.is_(None),
         MeterRow.event_type.in_(event_types),
@@ -104,7 +104,7 @@ async def counting(session: AsyncSession, org_id: str, event_types: Collection[s
 
 
 def as_meter(row: MeterRow) -> Meter:
-    """Return what the rules read of a row."""
+    """Return a row as the domain reads it."""
     return Meter(
         number=row.number,
         name=row.name,
@@ -121,7 +121,7 @@ def as_meter(row: MeterRow) -> Meter:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a meter counted in one group."""
+    """The count of a meter in one group."""
 
     group: str
     events: int
@@ -131,9 +131,9 @@ class Counted:
 async def counted(
     session: AsyncSession, row: MeterRow, org_id: str, since: date, until: date, *, dimension: str, by_day: bool
 ) -> list[Counted]:
-    """Return what a meter counted from one day to another, which is not included, by day or by value.
+    """Return the counts of a meter in a range of days, the last not included, by day or by value.
 
-    Several days of `unique` are counted over their members: who was there on two days is one.
+    A `unique` meter counts a member once over several days.
     """
     quantity: ColumnElement[Any]
     days, group = MeterDay, (func.to_char(MeterDay.day, "YYYY-MM-DD") if by_day else MeterDay.value)
@@ -171,14 +171,14 @@ _NAMES = ", ".join(f"'{name}'" for name in _NAMED)
 
 
 def _at(place: str) -> str:
-    """Return the SQL of what stands in an event's data at a place: as `domain.usage.meter` walks, by objects only."""
+    """Return SQL for the value at a path in an event's data; like `domain.usage.meter`, through objects only."""
     path = f"""('strict $."' || replace({place}, '.', '"."') || '"')::jsonpath"""
     return f"jsonb_path_query_first(e.data, {path}, silent => true)"
 
 
 _VALUE = _at("m.property")
 _NUMBER = f"({_VALUE} #>> '{{}}')::numeric"
-#: What `verify` proves about what meters counted: it is what the events that they counted add up to.
+#: What `verify` proves about counts of meters: they are the sums of the counted events.
 INVARIANTS = (
     Invariant(
         name="what meters counted by day equals the events that they counted",

@@ -1,4 +1,4 @@
-"""Prices of LLM models: written by imports, read by the time of what is rated, kept in memory until the next import."""
+"""Prices of LLM models: written by imports, read by the time of the call, cached in memory until the next import."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,12 +13,12 @@ from domain.errors import Invalid
 from domain.metering.prices import ModelPrice, is_served_by, names_of, prices_from_json, prices_to_json
 from models.model_price import ModelPriceImport, ModelPriceRow
 
-#: Whoever imports waits for whoever imports.
+#: The lock by which imports wait for each other.
 _IMPORTING = func.pg_advisory_xact_lock(func.hashtextextended("import-model-prices", 0))
 
 
 class Wanted(NamedTuple):
-    """A price that something is rated at: which model, served by whom (None: the key in the list), and when."""
+    """A price to look up: the model, its provider (None: `model` is the key in the list), and the time."""
 
     model: str
     provider: str | None
@@ -26,14 +26,14 @@ class Wanted(NamedTuple):
 
 
 class PriceBook:
-    """Prices by model and time. One for each process: it keeps what it read until another import was committed.
+    """Prices by model and time; a cache of the process that is valid until another import is committed.
 
-    Each question asks the database for the number of the newest import, and for the prices of models that are not
-    kept. So no process rates at a price that an import has replaced before the question.
+    Each call reads the number of the newest import from the database, and the prices of models that are not cached. So
+    no process uses a price that an import has replaced before the call.
     """
 
     def __init__(self, default: ModelPrice | None = None) -> None:
-        """Keep nothing yet; `default` is the price of models that no list has, None refuses them."""
+        """Start with an empty cache; `default` is the price of models that no list has, None refuses them."""
         self._default = default
         self._number = 0
         self._kept: dict[str, tuple[ModelPrice, ...]] = {}
@@ -59,7 +59,7 @@ class PriceBook:
         names = {name for found in places.values() for name, _ in found}
         kept = self._kept
         known = {name: kept[name] for name in names if name in kept}
-        # What is not in the list is asked for each time: names come from clients, and must not fill the memory.
+        # Unknown models are not cached: their names come from clients, and could fill the memory.
         read = await _read(session, names - set(known))
         kept |= read
         known |= read
@@ -78,7 +78,7 @@ class PriceBook:
 
 
 def unknown(wanted: Wanted) -> Invalid:
-    """Return the refusal of a model that has no price."""
+    """Return the error that a model has no price."""
     served = f" of {wanted.provider}" if wanted.provider else ""
     return Invalid(
         f"There is no price for the model {wanted.model[:200]!r}{served} at {wanted.at:%Y-%m-%d %H:%M} UTC. "
@@ -89,7 +89,7 @@ def unknown(wanted: Wanted) -> Invalid:
 
 
 async def lock_imports(session: AsyncSession) -> None:
-    """Let nobody else import until the transaction ends."""
+    """Lock imports until the transaction ends."""
     await session.execute(select(_IMPORTING))
 
 

@@ -1,4 +1,4 @@
-"""The history of accounts, read from the books: the newest recorded first, each page from an index."""
+"""The history of accounts, read from the ledger by indexes, in the order of recording, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from repositories.listing import Wanted
 #: Where a page begins: transfer, account and version of the last row before it.
 Position = tuple[UUID, int, int]
 
-#: How many entries a page looks at where a filter has no index: what it finds by then is the page.
+#: The maximum number of entries that a page reads if a filter has no index.
 LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """What a page found, and where the next one begins; None when nothing is left to look at.
+    """The movements of a page, and the position of the next one; None at the end.
 
     A page with a filter may hold few movements or none although there are more.
     """
@@ -29,7 +29,7 @@ class EntryPage:
     following: Position | None
 
 
-#: Filters that are judged entry by entry, after the index.
+#: Filters that are tested entry by entry, after the index.
 _CLAUSES = {
     "kind": "t.kind = :kind",
     "since": "l.effective_at >= :since",
@@ -42,9 +42,9 @@ _CLAUSES = {
     "search": "(t.reference ILIKE :search OR t.kind ILIKE :search OR a.path ILIKE :search)",
 }
 
-#: `counterparties` are accounts of other entries in the same transfer; a tenant's session sees its own among them only.
-#: The lateral look-ups are made row by row, whatever the planner expects of a filter. The last row that was looked at
-#: comes with each row of the answer, and alone where nothing matches.
+#: `counterparties` are accounts of other entries in the same transfer; a tenant's session only sees its own accounts.
+#: Lateral look-ups are made row by row, whatever the planner expects of a filter. The last entry that was read comes
+#: with each row of the result, and alone if nothing matches.
 _SELECT = """
 WITH looked AS MATERIALIZED (
     SELECT e.transfer_id, e.account_id, e.version, e.amount, e.asset, e.balance_after, e.effective_at
@@ -89,7 +89,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
         if not found:
             return EntryPage([], None)
         if len(found) == 1 and found[0].stripes == 1 and (after is None or after[1] == found[0].id):
-            # Its versions are the order in which its entries were recorded, and its primary key.
+            # The versions of an account number its entries in the order of recording, and are its primary key.
             where, order = ["e.account_id = :account_id"], ("version",)
             values = {name: value for name, value in values.items() if name not in {"account", "org_id"}}
             values["account_id"] = found[0].id
@@ -120,7 +120,7 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
 
 
 def position_of(row: RowMapping) -> Position:
-    """Return where the page after a row begins."""
+    """Return the position after a row."""
     return row["transfer_id"], row["account_id"], row["version"]
 
 
@@ -129,7 +129,7 @@ def _end_of(row: RowMapping) -> Position:
 
 
 async def _accounts(session: AsyncSession, account: str, org_id: str | None) -> Sequence[Any]:
-    """Return the accounts of a path, several where it has several assets; two are enough to know that."""
+    """Return up to two accounts of a path; there are several if it has several assets."""
     query, values = "SELECT id, stripes FROM ledger.accounts WHERE path = :account", {"account": account}
     if org_id is not None:
         query, values = f"{query} AND org_id = :org_id", {**values, "org_id": org_id}
@@ -137,7 +137,7 @@ async def _accounts(session: AsyncSession, account: str, org_id: str | None) -> 
 
 
 def _values(wanted: Wanted) -> dict[str, Any]:
-    """Return the values of the clauses that are wanted, in the order of the clauses."""
+    """Return the values of the given filters, in the order of the clauses."""
     given = {
         **wanted.equal,
         "since": wanted.since,

@@ -1,6 +1,6 @@
-"""Statements about notifications: channels, preferences, the people of an organization, and what they are told.
+"""Statements about notifications: channels, preferences, recipients, the queue, digests and inboxes.
 
-A tenant's session sees what is its principal's once `as_principal` has named it; all else needs a platform session.
+A tenant's session sees the rows of a principal after `as_principal`; everything else needs a platform session.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -36,17 +36,17 @@ _SET_PRINCIPAL = text("SELECT set_config('bursar.principal', :principal, true)")
 
 
 def recipient(actor: Actor) -> str:
-    """Return as whom an actor is told anything."""
+    """Return the recipient that an actor is."""
     return recipient_of(actor.org_id, actor.principal)
 
 
 async def as_principal(session: AsyncSession, actor: Actor) -> None:
-    """Let a tenant's session see what is the actor's own, until its transaction ends."""
+    """Let a tenant's session see the actor's own rows, until its transaction ends."""
     await session.execute(_SET_PRINCIPAL, {"principal": actor.principal})
 
 
 async def time_of(session: AsyncSession) -> datetime:
-    """Return when the transaction began, for those whom nobody gives the time."""
+    """Return when the transaction began, for callers without a time."""
     now: datetime = (await session.execute(select(func.now()))).scalar_one()
     return now
 
@@ -62,7 +62,7 @@ async def channels(session: AsyncSession, recipient: str, *, locked: bool = Fals
 
 
 async def channel(session: AsyncSession, recipient: str, channel_id: str) -> NotificationChannel | None:
-    """Return one of a principal's channels, locked until the transaction ends; None where it has no such one."""
+    """Lock and return one of a principal's channels; None if it has no such channel."""
     if not is_id(channel_id, "nch"):
         return None
     row = NotificationChannel
@@ -92,7 +92,7 @@ async def change_channel(session: AsyncSession, channel_id: str, **changed: obje
 
 
 async def codes_sent(session: AsyncSession, *, recipient: str, target_digest: str) -> tuple[list[datetime], ...]:
-    """Return when codes were sent to a target, whoever asked, and when to any channel that a principal ever had."""
+    """Return when codes were sent to an address, for any principal, and when to any channel of the principal."""
     row, found = NotificationChannel, []
     for where in (row.target_digest == target_digest, row.recipient == recipient):
         found.append(list(await session.scalars(select(func.unnest(row.codes_sent_at)).where(where))))
@@ -103,7 +103,7 @@ async def codes_sent(session: AsyncSession, *, recipient: str, target_digest: st
 
 
 def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
-    """Return the preferences that a row holds; the defaults where there is none."""
+    """Return the preferences in a row; the defaults without one."""
     if settings is None:
         return Preferences()
     quiet = settings.get("quiet_hours")
@@ -123,7 +123,7 @@ def preferences_of(settings: Mapping[str, Any] | None) -> Preferences:
 
 
 def settings_of(preferences: Preferences) -> dict[str, Any]:
-    """Return preferences as a row holds them."""
+    """Return preferences as columns of a row."""
     clock = preferences.clock
     quiet = clock.quiet
     return {
@@ -140,13 +140,13 @@ def settings_of(preferences: Preferences) -> dict[str, Any]:
 
 
 async def preferences(session: AsyncSession, recipient: str) -> Preferences:
-    """Return what a principal wants."""
+    """Return the preferences of a principal."""
     row = await session.get(NotificationPreferences, recipient, populate_existing=True)
     return replace(preferences_of(None if row is None else row.settings), defaults=await defaults(session))
 
 
 async def defaults(session: AsyncSession) -> Defaults:
-    """Return how soon roles are told where nobody chose, of the types for which operators say it."""
+    """Return the default cadence of each role, for the types whose defaults operators have changed."""
     rows = await session.scalars(select(NotificationDefault).execution_options(populate_existing=True))
     return {
         row.kind: {Role(role): Cadence.OFF if told == INBOX else Cadence(told) for role, told in row.roles.items()}
@@ -155,7 +155,7 @@ async def defaults(session: AsyncSession) -> Defaults:
 
 
 async def put_defaults(session: AsyncSession, kind: str, told: Mapping[Role, Cadence], *, now: datetime) -> None:
-    """Set how soon roles are told of a type where nobody chose."""
+    """Set the default cadence of each role for a type."""
     roles = {role.value: INBOX if cadence is Cadence.OFF else cadence.value for role, cadence in told.items()}
     values = {"roles": roles, "updated_at": now}
     await session.execute(
@@ -166,7 +166,7 @@ async def put_defaults(session: AsyncSession, kind: str, told: Mapping[Role, Cad
 
 
 async def drop_defaults(session: AsyncSession, kind: str) -> bool:
-    """Have a type go by its own defaults again; False where it did."""
+    """Reset a type to the product's defaults; False if it has them."""
     row = NotificationDefault
     return (await session.scalars(delete(row).where(row.kind == kind).returning(row.kind))).one_or_none() is not None
 
@@ -174,7 +174,7 @@ async def drop_defaults(session: AsyncSession, kind: str) -> bool:
 async def put_preferences(
     session: AsyncSession, *, org_id: str | None, principal: str, wanted: Preferences, now: datetime
 ) -> None:
-    """Set what a principal wants."""
+    """Set the preferences of a principal."""
     values = {"settings": settings_of(wanted), "updated_at": now}
     await session.execute(
         insert(NotificationPreferences)
@@ -187,9 +187,9 @@ async def put_preferences(
 
 
 async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict[str | None, list[Person]]:
-    """Return the principals with an active key of organizations, and of the platform where None is among them.
+    """Return the principals with an active key of organizations; None among them stands for the platform.
 
-    Whoever's last key was revoked or has expired is nobody, whatever channels there are. Agents are left out.
+    Principals whose last key was revoked or has expired are left out, even if they have channels. So are agents.
     """
     named = [each for each in org_ids if each is not None]
     whose: ColumnElement[bool] = ApiKey.org_id.in_(named)
@@ -233,19 +233,19 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
 
 
 async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list[str]:
-    """Return the verified addresses of an organization's principals of a role, whatever they chose to be told."""
+    """Return the verified mail addresses of an organization's principals of a role, whatever their preferences."""
     people_ = (await people(session, [org_id]))[org_id]
     ids = [each for person in people_ if person.role is role for each in person.channels]
     found = await channels_by_id(session, ids)
     return sorted({row.address for row in found.values() if row.address is not None})
 
 
-# What they are told ---------------------------------------------------------------------------------------------------
+# Writing --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:
-    """A notification that is to be written, once for its source, recipient and channel."""
+    """A notification to write, once for each source, recipient and channel."""
 
     id: str
     source: str
@@ -276,8 +276,8 @@ async def add(session: AsyncSession, rows: Iterable[New]) -> int:
     ]
     if not values:
         return 0
-    # Rows beside the statement: with them in it, it is compiled for each number of them, and has 15 of the 32,767
-    # parameters of PostgreSQL for each.
+    # The rows are passed beside the statement. Within it, it would be compiled for each number of rows, and 15
+    # parameters for each row would soon reach PostgreSQL's maximum of 32,767.
     statement = insert(NotificationRow).on_conflict_do_nothing(constraint="uq_notifications_source")
     new = await session.scalars(
         statement.returning(NotificationRow.id), values, execution_options={"render_nulls": True}
@@ -286,14 +286,14 @@ async def add(session: AsyncSession, rows: Iterable[New]) -> int:
 
 
 async def lock_cursor(session: AsyncSession) -> Position:
-    """Return up to where the outbox was read, and keep every other reader out until the transaction ends."""
+    """Lock the cursor until the transaction ends, and return the position up to which the outbox was read."""
     row = NotificationCursor
     query = select(row.read_in, row.read_id).where(row.name == _OUTBOX).with_for_update()
     return Position(*(await session.execute(query)).one())
 
 
 async def move_cursor(session: AsyncSession, to: Position) -> None:
-    """Say up to where the outbox was read; the caller has locked it."""
+    """Store the position up to which the outbox was read; the caller has locked the cursor."""
     row = NotificationCursor
     await session.execute(update(row).where(row.name == _OUTBOX).values(read_in=to.written_in, read_id=to.id))
 
@@ -313,12 +313,10 @@ _CLAIM = text("""
 
 
 async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[NotificationRow]:
-    """Take what is due, the longest due first, and put off its next attempt: a minute, two, four, … two hours.
+    """Claim notifications that are due, longest due first, and postpone their next attempt: a minute, two, … two hours.
 
-    Half of what is taken is of other organizations than the first half, so that none keeps the rest waiting.
-
-    Whoever claims commits before it sends. So two who claim at once take different ones, and what a process had in hand
-    that dies is due again a minute later.
+    The second half is of other organizations than the first, so one organization cannot delay the rest. The caller
+    commits before it sends, so concurrent workers claim different ones, and after a crash they become due again.
     """
     half = (limit + 1) // 2
     taken = list((await session.execute(_CLAIM, {"now": now, "limit": half, "besides": []})).all())
@@ -332,7 +330,7 @@ async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence
 
 
 async def note(session: AsyncSession, notification_id: str, **changed: object) -> bool:
-    """Write down what an attempt came to, while the notification is queued; False where it is not any more."""
+    """Record the result of an attempt; False if the notification is not queued any more."""
     row = NotificationRow
     query = update(row).where(row.id == notification_id, row.status == "queued").values(**changed).returning(row.id)
     return (await session.scalars(query)).one_or_none() is not None
@@ -343,7 +341,7 @@ async def note(session: AsyncSession, notification_id: str, **changed: object) -
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A digest that something waits for."""
+    """A digest with waiting notifications."""
 
     recipient: str
     digest: str
@@ -351,7 +349,7 @@ class Waiting:
 
 
 async def waiting(session: AsyncSession, *, since: datetime, now: datetime, limit: int) -> list[Waiting]:
-    """Return digests that something has come to since a time, and those that are due and were not closed."""
+    """Return digests that got a notification since a time, and those that are due and not sent."""
     row = NotificationRow
     query = (
         select(row.recipient, row.digest, row.org_id)
@@ -364,25 +362,25 @@ async def waiting(session: AsyncSession, *, since: datetime, now: datetime, limi
 
 
 async def lock_waiting(session: AsyncSession, recipient: str, digest: str) -> Sequence[NotificationRow]:
-    """Return what waits for a digest, the first one first, and keep others from it until the transaction ends."""
+    """Lock and return the notifications that wait for a digest, oldest first."""
     row = NotificationRow
     query = select(row).where(row.recipient == recipient, row.digest == digest, row.status == "waiting")
     return (await session.scalars(query.order_by(row.id).with_for_update())).all()
 
 
 async def end_waiting(session: AsyncSession, ids: Collection[str], *, status: str, digest: str | None) -> None:
-    """Write what became of notifications that waited for a digest."""
+    """Record the outcome of notifications that waited for a digest."""
     row = NotificationRow
     await session.execute(update(row).where(row.id.in_(ids)).values(status=status, digest=digest))
 
 
 async def put_off(session: AsyncSession, ids: Collection[str], until: datetime) -> None:
-    """Write when the digest is due that notifications wait for."""
+    """Set when the digest of waiting notifications is due."""
     await session.execute(update(NotificationRow).where(NotificationRow.id.in_(ids)).values(due_at=until))
 
 
 async def by_ids(session: AsyncSession, ids: Collection[str]) -> Sequence[NotificationRow]:
-    """Return notifications, the first one first."""
+    """Return notifications, oldest first."""
     query = select(NotificationRow).where(NotificationRow.id.in_(ids)).order_by(NotificationRow.id)
     return (await session.scalars(query)).all()
 
@@ -396,7 +394,7 @@ _INBOX = Listing(of=NotificationRow, order=[NotificationRow.id])
 async def inbox(
     session: AsyncSession, wanted: Wanted, *, recipient: str, unread_only: bool, after: Place | None, limit: int
 ) -> Found[NotificationRow]:
-    """Return a page of what a principal was told in its inbox, newest first."""
+    """Return a page of a principal's inbox, newest first."""
     row = NotificationRow
     part: Part = (row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None))
     if unread_only:
@@ -405,7 +403,7 @@ async def inbox(
 
 
 async def read(session: AsyncSession, recipient: str, notification_id: str, now: datetime) -> NotificationRow | None:
-    """Mark a notification of a principal's inbox as read; the first time counts. None where there is none."""
+    """Mark a notification of a principal's inbox as read; the first time stays. None if there is none."""
     if not is_id(notification_id, "ntf"):
         return None
     row = NotificationRow
@@ -420,7 +418,7 @@ async def read(session: AsyncSession, recipient: str, notification_id: str, now:
 
 
 async def read_all(session: AsyncSession, recipient: str, *, until: str | None, now: datetime) -> int:
-    """Mark what a principal's inbox holds as read, up to an id where one is given, and return how many those were."""
+    """Mark a principal's inbox as read, up to an id if one is given, and return how many notifications changed."""
     row = NotificationRow
     query = update(row).where(
         row.recipient == recipient, row.channel == INBOX, row.hidden_at.is_(None), row.read_at.is_(None)

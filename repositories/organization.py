@@ -24,13 +24,13 @@ _STATUSES = "SELECT id, organization_status(id) AS status FROM unnest($1::text[]
 
 
 async def add(session: AsyncSession, organization: Organization) -> tuple[Organization, bool]:
-    """Insert the organization, or find the one that this command made; the second value tells which.
+    """Insert the organization, or return the one that this command made; the second value is whether it is new.
 
     Raises:
         IdempotencyConflict: the command made another one.
     """
     found, is_new = await add_once(session, organization, _ASKED)
-    # What the name and the tier were at first nobody knows once they have changed.
+    # If the name or the tier was changed since, the first value is not known and cannot be compared.
     if not is_new and not await metadata.has_changed(session, found.id, found.id):
         refuse_other(found, organization, ("name",))
     if found.tier != organization.tier and not await _tier_has_changed(session, found.id):
@@ -54,15 +54,15 @@ async def get(session: AsyncSession, organization_id: str) -> Organization:
 
 
 async def exists(session: AsyncSession, organization_id: str) -> bool:
-    """Tell whether there is such an organization that the session may see."""
+    """Return whether there is such an organization that the session may see."""
     query = select(Organization.id).where(Organization.id == organization_id)
     return (await session.scalars(query)).one_or_none() is not None
 
 
 async def lock(session: AsyncSession, organization_id: str) -> Organization:
-    """Return the organization as it is now, and let nobody else decide what it may deploy until the transaction ends.
+    """Lock the organization against concurrent deployments and changes, and return it as it is now.
 
-    Rows that refer to it can be written meanwhile.
+    Rows that refer to it can still be written.
 
     Raises:
         NotFound: there is none.
@@ -75,10 +75,10 @@ async def lock(session: AsyncSession, organization_id: str) -> Organization:
 
 
 async def lock_whole(session: AsyncSession, organization_id: str) -> Organization:
-    """Return the organization as it is now, once nothing that begins with it is under way; see `refuse_stopped`.
+    """Lock the organization exclusively, and return it as it is now; waits for the transactions of `refuse_stopped`.
 
-    Nothing begins, and no row that refers to it is written, until the transaction ends. It is locked last, because
-    whoever writes such a row may hold anything else.
+    No row that refers to it can be written until the transaction ends. Take this lock last, because transactions that
+    write such rows may hold any other lock.
 
     Raises:
         NotFound: there is none.
@@ -91,7 +91,7 @@ async def lock_whole(session: AsyncSession, organization_id: str) -> Organizatio
 
 
 async def standing(session: AsyncSession, organization_id: str) -> Organization:
-    """Return an organization, whose status and timed exits stay as they are until the transaction ends.
+    """Return an organization, and lock its status and timed exits until the transaction ends.
 
     Needs the platform's session.
     """
@@ -100,7 +100,7 @@ async def standing(session: AsyncSession, organization_id: str) -> Organization:
 
 
 def require_active(organization: Organization) -> None:
-    """Refuse what begins with an organization whose lock the caller holds.
+    """Check that an organization whose lock the caller holds is active.
 
     Raises:
         OrganizationSuspended: until an operator resumes it.
@@ -112,13 +112,13 @@ def require_active(organization: Organization) -> None:
 
 
 async def status_of(session: AsyncSession, organization_id: str) -> OrganizationStatus | None:
-    """Return where an organization stands, which stays so until the transaction ends; None where there is none."""
+    """Return the status of an organization and lock it until the transaction ends; None if there is none."""
     status = await session.scalar(select(func.organization_status(organization_id)))
     return None if status is None else OrganizationStatus(status)
 
 
 async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
-    """Keep organizations from being suspended or closed until the transaction ends, which begins something with them.
+    """Check that organizations are active, and lock their status until the transaction ends.
 
     Raises:
         OrganizationSuspended: one of them is.
@@ -132,7 +132,7 @@ async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
 async def refuse_stopped_as(
     connection: "asyncpg.Connection | asyncpg.Pool[asyncpg.Record]", *organization_ids: str
 ) -> None:
-    """Do what `refuse_stopped` does where no session is; on a pool it says how they stand, and keeps nothing so.
+    """Do what `refuse_stopped` does, on a connection; on a pool it checks without locking.
 
     Raises:
         OrganizationSuspended: one of them is.
@@ -150,10 +150,10 @@ def _refuse_one_of(statuses: Iterable[tuple[str, str | None]]) -> None:
 
 
 async def refuse_closed(session: AsyncSession, organization_id: str) -> None:
-    """Keep an organization from being closed until the transaction ends, which gives it something.
+    """Check that an organization is not closed, and lock its status until the transaction ends.
 
     Raises:
-        OrganizationClosed: it is too late.
+        OrganizationClosed: it is closed.
     """
     if await status_of(session, organization_id) is OrganizationStatus.CLOSED:
         raise OrganizationClosed(
@@ -162,7 +162,7 @@ async def refuse_closed(session: AsyncSession, organization_id: str) -> None:
 
 
 async def is_closed(session: AsyncSession, organization_id: str) -> bool:
-    """Tell whether an organization is closed; who has its balances locked knows so until the transaction ends."""
+    """Return whether an organization is closed; valid until the transaction ends, if it has locked the balances."""
     query = select(Organization.status).where(Organization.id == organization_id)
     return (await session.scalars(query)).one_or_none() == OrganizationStatus.CLOSED.value
 
@@ -215,7 +215,7 @@ _UNDER_WAY = text(f"""
 
 
 async def under_way(session: AsyncSession, organization_id: str) -> dict[str, Sequence[str]]:
-    """Return the ids of what could still bring an organization money, or take some, by kind; the first of many.
+    """Return the ids of open objects that can still move an organization's money, by kind; a limited number of each.
 
     Needs the platform's session.
     """

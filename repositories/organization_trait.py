@@ -1,4 +1,4 @@
-"""Statements about what organizations have in common. All of them need the platform's role."""
+"""Statements about traits that relate organizations. All of them need the platform's role."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.reputation.traits import TraitKind, digest
 from models.organization_trait import OrganizationTrait
 
-# A method that is used every day is written once a day.
+# A trait that is seen again is updated at most once a day.
 _SEEN = text("""
 INSERT INTO organization_traits AS t (org_id, kind, digest) VALUES (:org_id, :kind, :digest)
 ON CONFLICT (org_id, kind, digest) DO UPDATE SET last_seen = EXCLUDED.last_seen
@@ -23,7 +23,7 @@ SET last_seen = CASE WHEN :holds THEN EXCLUDED.last_seen ELSE t.last_seen END,
     ended_at = CASE WHEN NOT :holds THEN coalesce(t.ended_at, EXCLUDED.ended_at) END,
     judged_at = CASE WHEN :holds AND t.ended_at IS NOT NULL THEN NULL ELSE t.judged_at END
 """)
-# A referrer may sell to whom it has brought; for reputation they count as one all the same.
+# A referrer may sell to organizations that it has referred, although reputation counts them as related.
 #: Written with `:one`, `:other` and `:exempt`.
 _SHARED = """
 SELECT EXISTS (
@@ -40,38 +40,38 @@ _IN_ONE_HAND = text(_SHARED).bindparams(bindparam("exempt", type_=ARRAY(Text)))
 
 
 def in_one_hand_sql(one: str, other: str, exempt: str) -> str:
-    """Write what `in_one_hand` asks as an expression of a larger statement, about these expressions."""
+    """Return the condition of `in_one_hand` for a larger statement; the arguments are SQL expressions."""
     return f"({_SHARED.replace(':one', one).replace(':other', other).replace(':exempt', exempt)})"
 
 
 async def seen(session: AsyncSession, org_id: str, kind: TraitKind, digest: str) -> None:
-    """Note that an organization has a trait; one that operators have ended stays ended."""
+    """Record that an organization has a trait; one that operators have ended stays ended."""
     await session.execute(_SEEN, {"org_id": org_id, "kind": kind.value, "digest": digest})
 
 
 async def put(session: AsyncSession, org_id: str, kind: TraitKind, digest: str, *, holds: bool) -> None:
-    """Have an organization have a trait, or have it no more."""
+    """Set or end a trait of an organization."""
     await session.execute(_SET, {"org_id": org_id, "kind": kind.value, "digest": digest, "holds": holds})
 
 
 async def refer(session: AsyncSession, org_id: str, referrer_org_id: str) -> None:
-    """Have an organization share its referrer with it; the referrer's id is no secret, so it needs no key."""
+    """Give a referred organization and its referrer the trait of that referrer; an id needs no secret digest."""
     shared = digest(b"", TraitKind.REFERRER, referrer_org_id)
     for each in (org_id, referrer_org_id):
         await seen(session, each, TraitKind.REFERRER, shared)
 
 
 async def in_one_hand(session: AsyncSession, one: str, other: str, exempt: Sequence[str]) -> bool:
-    """Tell whether two organizations share who pays, who is paid, a tax id, or the operator who made them.
+    """Return whether organizations share a payment method, a payout account, a tax id or the operator who made them.
 
-    That one has referred the other is not that. `exempt` make organizations for many others; `*` is everybody.
+    A referral does not count. `exempt` are principals who make organizations for others; `*` for all.
     """
     values = {"one": one, "other": other, "exempt": list(exempt)}
     return bool(await session.scalar(_IN_ONE_HAND, values))
 
 
 async def of(session: AsyncSession, org_id: str) -> Sequence[tuple[OrganizationTrait, Sequence[str]]]:
-    """Return what is kept of an organization, each with a hundred others that have the same, at most."""
+    """Return the traits of an organization, each with up to a hundred other organizations that share it."""
     own = await session.scalars(
         select(OrganizationTrait).where(OrganizationTrait.org_id == org_id).order_by(OrganizationTrait.first_seen)
     )

@@ -1,7 +1,6 @@
-"""What stands beside a contract and its escrow: the title, the names of the parties, and what one has written on it.
+"""The title, the names of the parties and the reader's metadata, which are shown with a contract or an escrow.
 
-The parties see each other's names, as these are now. All of it is read in one statement for a page, and in one round
-trip for an object.
+The parties see each other's present names. It is one statement for a page, and one round trip for a single object.
 """
 
 import json
@@ -19,8 +18,8 @@ from models.metadata import ObjectMetadata
 from models.organization import Organization
 
 _NAMES = ("title", "payer_name", "payee_name", "agent_name")
-#: What stands beside an object, to be read with it: $1 is its id, $2 that of its contract. As an organization sees it,
-#: $3, and as the platform does, where $3 says whether what the payer has written is shown.
+#: Columns to read together with an object: $1 is its id, $2 that of its contract. `READ_AS` is for the organization $3;
+#: `READ` is for the platform, and $3 is whether the payer's metadata is included.
 READ_AS = f"""
     {", ".join(f"n.{name}" for name in _NAMES)}, m.*
     FROM tenant_party_names($3, ARRAY[$2]) n LEFT JOIN tenant_metadata($3, $1) m ON true
@@ -38,7 +37,7 @@ READ = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """The title of a contract, the names of its parties, and what the reader has written on the object, if anything."""
+    """The title of a contract, the names of its parties, and the reader's external id and metadata of the object."""
 
     title: str
     payer_name: str
@@ -48,7 +47,7 @@ class Beside:
 
 
 def found(columns: dict[str, Any]) -> Beside:
-    """Return what stands beside an object from the columns of `READ_AS` or `READ`, and no others."""
+    """Build a `Beside` from the columns of `READ_AS` or `READ`."""
     names = {name: columns.pop(name) for name in _NAMES}
     pairs = columns.pop("metadata")
     own = None
@@ -67,15 +66,15 @@ async def beside(
     owner: str | None = None,
     is_shown_own: bool = True,
 ) -> dict[str, Beside]:
-    """Return what stands beside the objects of contracts, by the contracts' ids, in one statement.
+    """Return the titles, names and metadata of contracts or their escrows, by contract id, in one statement.
 
     Args:
-        session: of the organization, else of the platform.
+        session: of the organization or the platform.
         contract_ids: the contracts.
-        prefix: that of the objects' ids: `ctr`, or `esc` for their escrows.
-        org_id: who reads; None for the platform.
-        owner: for the platform: whose ids and metadata are read; None for the payers'.
-        is_shown_own: whether ids and metadata are read at all.
+        prefix: `ctr` for the contracts, `esc` for their escrows.
+        org_id: the reader; None for the platform.
+        owner: for the platform: whose metadata is read; None for that of the payers.
+        is_shown_own: whether metadata is read at all.
     """
     wanted = list(contract_ids)
     if not wanted:

@@ -1,4 +1,4 @@
-"""What of the earnings of an organization's agents can be paid out, by the books. Needs the platform's session."""
+"""Payable, held back and frozen earnings of agents, read from the ledger. Needs the platform's session."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from repositories.account_statement import version_before
 from repositories.recovery_uses import CASH_ESCROWS
 
 _MONEY = sorted(set(SCALES) - {CREDIT})
-#: So many lots at most are paid out at once: it is one transaction.
+#: The maximum number of lots in one payout, because it is one transaction.
 MOST_SLICES = 2_000
 
-#: Payments that are charged back, or were and are not recovered yet, each with since when.
+#: Payments that are charged back, or were and are not recovered yet, each with the time of the chargeback.
 DISPUTED = """
     (SELECT payment_id, opened_at FROM payment_disputes WHERE status IN ('inquiry', 'needs_response', 'under_review')
      UNION ALL SELECT payment_id, disputed_at FROM recoveries WHERE closed_at IS NULL)
@@ -32,8 +32,8 @@ _GIVEN = """
 """
 
 
-#: The lots of earnings in credits, each with what it is. A chargeback of what paid for it freezes what its creator
-#: answers for, paid out soon or not.
+#: The lots of earnings in credits, each with its state. A lot whose payment is charged back is frozen if its creator is
+#: liable for it.
 def _lots(given: str, disputed: str) -> str:
     return f"""
     SELECT g.agent_id, l.*, l.remaining - l.held AS free, CASE
@@ -57,13 +57,13 @@ def _lots(given: str, disputed: str) -> str:
 
 
 def credit_shares(given: str = _GIVEN, disputed: str = DISPUTED) -> str:
-    """Return the statement of what agents have in credits.
+    """Return the statement that reads agents' earnings in credits by state.
 
     `OFFSET 0` keeps the planner from working out the state of each lot twice, for its group and for its sum.
 
     Args:
-        given: whose, as `g` with the columns of `_GIVEN`.
-        disputed: what is charged back, with the columns of `DISPUTED`.
+        given: a FROM item `g` of agents, with the columns of `_GIVEN`.
+        disputed: a relation of payments that are charged back, with the columns of `DISPUTED`.
     """
     return f"""
     SELECT agent_id, state, paid_asset AS currency, sum(free)::bigint AS amount,
@@ -86,7 +86,7 @@ _SLICES = text(
 )
 
 
-#: What an agent has answered for already of an entry `e`.
+#: The part of an entry `e` that recoveries have taken from its agent, or left as a debt.
 _ANSWERED = """coalesce((
     SELECT sum(r.taken_minor + r.owed_minor) FROM recovery_shares r
     WHERE e.amount > 0 AND r.source = e.transfer_id::text AND r.agent_id = g.agent_id
@@ -96,23 +96,23 @@ _ANSWERED = """coalesce((
 _EARNED_OF = """CROSS JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.entries n WHERE n.account_id = s.id) o
         CROSS JOIN LATERAL (SELECT n.* FROM ledger.entries n WHERE n.transfer_id = o.transfer_id OFFSET 0) e
         JOIN earning g ON g.account_id = e.account_id"""
-#: Until when money of a transfer `t` is held back: what an agent was bought for, and everything else.
+#: The cutoff of a transfer `t`: newer earnings are held back. Sales of agents have one of their own.
 _CUTOFF = "CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END"
 
 
 def cash_shares(
     given: str = _GIVEN, assets: str = "unnest(CAST(:assets AS text[])) AS m (asset)", disputed: str = DISPUTED
 ) -> str:
-    """Return the statement of what agents have in money, from which `shares_in_cash` makes shares.
+    """Return the statement that reads agents' earnings in money, for `shares_in_cash`.
 
-    Money has no lots: what came last is what is left, so what came since the cutoff is young, less what has gone back
-    of it since by the same payment, or was taken for it. What comes back from a payout was old enough before. What is
-    charged back is looked through once, for all agents together.
+    Money has no lots. It is spent first in, first out, so the balance consists of the newest earnings: those after the
+    cutoff, less what was refunded or recovered of them since, are held back. Returned payouts are not held back again.
+    Chargebacks are read once for all agents together.
 
     Args:
-        given: as for `credit_shares`, and so is `disputed`.
-        assets: the currencies, as `m`.
-        disputed: what is charged back.
+        given: as for `credit_shares`.
+        assets: a FROM item `m` of currencies.
+        disputed: as for `credit_shares`.
     """
     return f"""
     WITH earning AS MATERIALIZED (
@@ -191,7 +191,7 @@ def cash_shares(
 
 
 _CASH = text(cash_shares())
-#: Lots that were taken out for a payout and not sent, and are charged back. Their age is that of the earnings.
+#: Lots of a payout that is not sent, whose payment is charged back. Their age is that of the earnings.
 _FROZEN = text(
     f"""
     SELECT EXISTS (
@@ -215,7 +215,7 @@ _AGENTS = text(
 )
 _EARNED = "CASE WHEN e.amount > 0 AND t.kind <> 'payout.returned' THEN e.amount ELSE 0 END"
 _PAID_OUT = "CASE WHEN t.kind IN ('payout.requested', 'payout.returned') THEN -e.amount ELSE 0 END"
-#: Days that are added up, what came after the place of the batch, and parts of days, all as of one moment.
+#: Daily sums, entries that the batch has not added to them yet, and parts of days, all from one snapshot.
 _FLOWS = f"""
     WITH owned AS MATERIALIZED (
         SELECT g.agent_id, a.id, a.asset FROM unnest(CAST(:agents AS text[])) AS g (agent_id)
@@ -250,7 +250,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What an agent earned in a period, and what was paid out or is on its way, in minor units of the asset."""
+    """An agent's earnings in a period, and what was paid out or is being paid out, in minor units of the asset."""
 
     earned_minor: int
     paid_out_minor: int
@@ -264,7 +264,7 @@ async def earners(session: AsyncSession, org_id: str) -> Sequence[str]:
 def credit_share(
     agent_id: str, state: str, currency: str | None, amount_minor: int, worth_minor: int, first_in: timedelta | None
 ) -> Share:
-    """Return a row of `credit_shares` as the share that it is."""
+    """Return a row of `credit_shares` as a share."""
     return Share(
         agent_id=agent_id,
         asset=CREDIT,
@@ -289,8 +289,8 @@ class CashRow(NamedTuple):
 
 
 def shares_in_cash(row: CashRow) -> list[Share]:
-    """Return what of an agent's money can be paid out, is held back, and is frozen."""
-    # What a chargeback has taken from there already is not frozen besides.
+    """Return the parts of an agent's money that can be paid out, are held back, and are frozen."""
+    # What the chargeback has already taken from the balance is not frozen as well.
     frozen = max(0, min(row.free, row.frozen))
     pending = min(row.free - frozen, max(0, row.young - max(0, row.young_frozen)))
     parts = (
@@ -316,9 +316,9 @@ def shares_in_cash(row: CashRow) -> list[Share]:
 async def shares(
     session: AsyncSession, windows: Mapping[str, Window], assets: Collection[str] | None = None
 ) -> list[Share]:
-    """Return what agents have, by state and currency; `windows` says what holds for the earnings of each.
+    """Return agents' earnings by state and currency; `windows` has the hold-back of each agent.
 
-    `assets` are those that they have anything of, where that is known; looking for others takes longer.
+    `assets` are the assets of their balances, if known; otherwise all are read, which takes longer.
     """
     values = _values(windows)
     money = _MONEY if assets is None else sorted({*assets} - {CREDIT})
@@ -347,9 +347,9 @@ async def slices(session: AsyncSession, windows: Mapping[str, Window], currency:
 
 
 async def is_frozen(session: AsyncSession, payout: Payout, windows: Mapping[str, Window]) -> bool:
-    """Tell whether what a payout has taken out is charged back, and its creator answers for it.
+    """Return whether earnings of a payout are charged back, and their creator is liable for them.
 
-    Money has no lots: it is, where more of an agent's is charged back than the agent still has.
+    Money has no lots: its earnings are, if more is charged back than the agent's balance covers.
     """
     values = _values(windows)
     path = accounts.payout(payout.payout_id, CREDIT, payout.org_id).path
@@ -377,7 +377,7 @@ def _whole_days(
     """Return the first whole day (UTC) of a period, the day after its last, and the parts of days at its ends."""
     begins = None if since is None else since.astimezone(UTC)
     ends = None if until is None else until.astimezone(UTC)
-    # What begins within a day has its first whole day after it.
+    # If the period begins within a day, its first whole day is the next one.
     first = None if begins is None else _midnight(begins + _DAY - timedelta(microseconds=1))
     last = None if ends is None else _midnight(ends)
     if first is not None and last is not None and first > last:
@@ -401,8 +401,8 @@ async def flows(
 ) -> dict[tuple[str, str], Flow]:
     """Return what agents earned in `[since, until)` and what was paid out, by agent and asset.
 
-    Whole days in UTC, and all the time that there was, are read from what is added up by day, and from the few entries
-    that are not yet. For an end within a day all entries of the accounts are looked at.
+    Whole days (UTC) are read from daily sums, and from the few entries that are not added to them yet. A bound within a
+    day is slower: all entries of the accounts are read for it.
     """
     first, end, parts = _whole_days(since, until)
     values: dict[str, object] = {"org_id": org_id, "agents": list(agents), "since": since, "until": until}

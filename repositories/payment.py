@@ -26,27 +26,27 @@ _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
 
 
 def state_of(row: PaymentRow) -> Payment:
-    """Return the domain's value that a row holds."""
+    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the books know of a payment: the latest event, and its state."""
+    """The stored state of a payment, and the number of its latest event."""
 
     version: int
     payment: Payment
 
 
 async def lock(session: AsyncSession, payment_id: str) -> Known | None:
-    """Keep every other writer out until the transaction ends, and say where the payment stands; None for a new one."""
+    """Lock the row until the transaction ends, and return its state; None for a new one."""
     query = select(PaymentRow.version, PaymentRow.state).where(PaymentRow.id == payment_id).with_for_update()
     row = (await session.execute(query)).one_or_none()
     return None if row is None else Known(version=row.version, payment=_STATE.validate_python(row.state))
 
 
 async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> bool:
-    """Tell whether a command caused an event, however long ago that was."""
+    """Return whether a command caused an event, however long ago that was."""
     query = select(PaymentEventRow.number).where(
         PaymentEventRow.payment_id == payment_id, PaymentEventRow.command_id == command_id
     )
@@ -54,14 +54,14 @@ async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> b
 
 
 async def lock_refunds(session: AsyncSession, org_id: str) -> None:
-    """Let one transaction at a time count what goes back to an organization, until it ends."""
+    """Lock the refunds of an organization until the transaction ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"refunds:{org_id}", 0))))
 
 
 async def refunded_since(session: AsyncSession, terms: PaymentTerms, since: datetime, *, besides: str) -> int:
-    """Return what was asked to go back of a payment, and of its organization's others in that currency since a time.
+    """Return the refunds requested for a payment, and for its organization's others in that currency since a time.
 
-    Refunds that failed do not count, nor the one that is `besides`.
+    Failed refunds do not count, nor the one in `besides`.
     """
     counted = await session.scalar(
         text("""
@@ -104,13 +104,13 @@ async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
 
 
 async def asked_by(session: AsyncSession, payment_id: str) -> str:
-    """Return who asked for a payment, as the first step of its timeline names them."""
+    """Return who requested a payment, from the first event of its timeline."""
     row = PaymentEventRow
     return (await session.scalars(select(row.actor).where(row.payment_id == payment_id, row.number == 1))).one()
 
 
 async def versions(session: AsyncSession, payment_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest event of each payment that the books know."""
+    """Return the number of the latest stored event of each payment."""
     query = select(PaymentRow.id, PaymentRow.version).where(PaymentRow.id.in_(payment_ids))
     return {row.id: row.version for row in await session.execute(query)}
 
@@ -161,7 +161,7 @@ async def write(session: Writes, event: PaymentEvent, transfer_id: UUID | None) 
 
 
 async def write_fee(session: Writes, payment: Payment, booked: Booked) -> None:
-    """Write the fee of a movement that was booked without."""
+    """Write the fee of a movement that was booked without one."""
     await session.execute(
         update(PaymentBalanceTransaction)
         .where(
@@ -249,7 +249,7 @@ def _parts(wanted: Wanted, statuses: tuple[str, ...]) -> list[Part]:
 
 
 async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: str) -> Sequence[PaymentRow]:
-    """Return the payments of an invoice that are not at their end, the oldest first."""
+    """Return the payments of an invoice that have not ended, oldest first."""
     row = PaymentRow
     query = select(row).where(
         row.org_id == org_id,
@@ -262,13 +262,13 @@ async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: s
 async def processing_of_invoice(
     session: AsyncSession, org_id: str, invoice_id: str, *, besides: str | None = None
 ) -> str | None:
-    """Return the oldest payment of an invoice that its payer has done their part of and that is not at its end."""
+    """Return the oldest payment of an invoice that is processing: it needs nothing from the payer and has not ended."""
     found = await under_way_of_invoice(session, org_id, invoice_id)
     return next((row.id for row in found if row.status in PROCESSING and row.id != besides), None)
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PaymentRow]:
-    """Return payments that should have moved by the moment, by id, after the id `after`."""
+    """Return payments whose workflow should have acted by a time, by id, after the id `after`."""
     found = await session.scalars(
         select(PaymentRow)
         .where(PaymentRow.wake_at < before, PaymentRow.id > after)

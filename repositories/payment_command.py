@@ -1,6 +1,6 @@
-"""Statements about the intents of payments, and about what commands asked of them.
+"""Statements about commands that request payments, or changes of payments.
 
-What each new payment asks is plain asyncpg, one round trip each.
+The statements of each new payment use asyncpg directly, one round trip each.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ _ACTOR: TypeAdapter[Actor] = TypeAdapter(Actor)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an organization asked for first under a command; `status` is the payment's, None before its first event."""
+    """The first request of a command; `status` is the payment's, None before its first event."""
 
     terms: PaymentTerms
     status: str | None
@@ -33,10 +33,10 @@ class Asked:
 async def asked(
     pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, command_id: str, request_hash: bytes
 ) -> Asked | None:
-    """Return what the command asked for when it was first given; None when it is new.
+    """Return the first request of a command; None if the command is new.
 
     Raises:
-        IdempotencyConflict: it asked for something else.
+        IdempotencyConflict: it was for something else.
     """
     row = await pool.fetchrow("SELECT * FROM tenant_payment_command($1, $2)", org_id, command_id)
     return None if row is None else _same(row, request_hash)
@@ -45,13 +45,13 @@ async def asked(
 async def ask(
     pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms, by: Actor
 ) -> Asked:
-    """Note what a command of the paying organization asks for, once; returns what was noted first.
+    """Store the request of a command of the paying organization, once, and return the stored one.
 
-    Who asks is kept where credits pay, because a freeze of them keeps the credits where they are.
+    For payments with credits the requester is stored too, because a frozen spend control of theirs stops the payment.
 
     Raises:
-        IdempotencyConflict: the command asked for something else before.
-        OrganizationSuspended, OrganizationClosed: the organization pays for nothing new.
+        IdempotencyConflict: the command was used for another request.
+        OrganizationSuspended, OrganizationClosed: the organization cannot start payments.
     """
     asker = None
     if terms.provider == CREDITS:
@@ -73,31 +73,31 @@ def _same(row: asyncpg.Record, request_hash: bytes) -> Asked:
 
 
 async def noted(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:
-    """Return the command that asked for a payment, and the terms; None when nobody has asked for it."""
+    """Return the command that requested a payment, and the terms; None if there is none."""
     query = select(PaymentCommand.command_id, PaymentCommand.terms).where(PaymentCommand.payment_id == payment_id)
     found = (await session.execute(query)).one_or_none()
     return None if found is None else (found.command_id, _TERMS.validate_python(found.terms))
 
 
 async def asked_by(session: AsyncSession, payment_id: str) -> Actor | None:
-    """Return who asked for a payment with credits; None where that was not kept."""
+    """Return who requested a payment with credits; None if that was not stored."""
     query = select(PaymentCommand.asked_by).where(PaymentCommand.payment_id == payment_id)
     found = (await session.execute(query)).scalar_one_or_none()
     return None if found is None else _ACTOR.validate_python(found)
 
 
 async def find(session: AsyncSession, command_id: str) -> PaymentTerms | None:
-    """Return what a command asked for; None when it was never given. Needs a platform session."""
+    """Return the terms that a command requested; None if the command is new. Needs a platform session."""
     query = select(PaymentCommand.terms).where(PaymentCommand.command_id == command_id)
     found = (await session.execute(query)).one_or_none()
     return None if found is None else _TERMS.validate_python(found.terms)
 
 
 async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:
-    """Note what a command asks for, once; returns what was noted first.
+    """Store the terms that a command requests, once, and return the stored ones.
 
     Raises:
-        IdempotencyConflict: the command asked for something else before.
+        IdempotencyConflict: the command was used for another request.
     """
     row = PaymentCommand(
         command_id=command_id,
@@ -111,10 +111,10 @@ async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms
 
 
 async def note(session: AsyncSession, command_id: str, payment_id: str, content_hash: str) -> bool:
-    """Note what a command asks of a payment; tell whether it is new. Needs a platform session.
+    """Store the command of a change of a payment; return whether it is new. Needs a platform session.
 
     Raises:
-        IdempotencyConflict: the command asked for something else before, or of another payment.
+        IdempotencyConflict: the command was used for another change, or another payment.
     """
     row = PaymentCommandContent(command_id=command_id, payment_id=payment_id, content_hash=content_hash)
     _, is_new = await add_once(session, row, ("payment_id", "content_hash"))
@@ -122,5 +122,5 @@ async def note(session: AsyncSession, command_id: str, payment_id: str, content_
 
 
 async def forget(session: AsyncSession, command_id: str) -> None:
-    """Forget what a command asked of a payment, because it was refused: its key may serve another command."""
+    """Delete a refused command of a payment, because its key may be used for another one."""
     await session.execute(delete(PaymentCommandContent).where(PaymentCommandContent.command_id == command_id))

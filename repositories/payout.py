@@ -22,19 +22,19 @@ MISSING = "There is no such payout."
 
 
 def state_of(row: PayoutRow) -> Payout:
-    """Return the domain's value that a row holds."""
+    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 async def lock(session: AsyncSession, payout_id: str) -> Payout | None:
-    """Keep every other writer out until the transaction ends, and return what the books hold; None for a new one."""
+    """Lock the row until the transaction ends, and return its state; None for a new one."""
     query = select(PayoutRow.state).where(PayoutRow.id == payout_id).with_for_update()
     state = (await session.scalars(query)).one_or_none()
     return None if state is None else _STATE.validate_python(state)
 
 
 async def has_done(session: AsyncSession, payout_id: str, command_id: str) -> bool:
-    """Tell whether a command caused an event, however long ago that was."""
+    """Return whether a command caused an event, however long ago that was."""
     query = select(PayoutEventRow.number).where(
         PayoutEventRow.payout_id == payout_id, PayoutEventRow.command_id == command_id
     )
@@ -42,7 +42,7 @@ async def has_done(session: AsyncSession, payout_id: str, command_id: str) -> bo
 
 
 async def asked_of(session: AsyncSession, payout_id: str) -> dict[str, Any]:
-    """Return what a payout's request said; nothing for one that is older than the note of it."""
+    """Return the request of a payout; empty for payouts from before it was stored."""
     query = select(PayoutEventRow.details).where(PayoutEventRow.payout_id == payout_id, PayoutEventRow.number == 1)
     details: dict[str, Any] = (await session.scalars(query)).one()
     return details
@@ -53,7 +53,7 @@ async def get(session: AsyncSession, payout_id: str) -> PayoutRow | None:
     return await session.get(PayoutRow, payout_id, populate_existing=True)
 
 
-# Ids of payouts are hashes, which say nothing of their time.
+# Ids of payouts are hashes and contain no time.
 _LIST = Listing(of=PayoutRow, order=[PayoutRow.created_at, PayoutRow.id], amount="amount_minor")
 
 
@@ -71,7 +71,7 @@ async def timeline(session: AsyncSession, payout_id: str) -> Sequence[PayoutEven
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PayoutRow]:
-    """Return payouts that should have moved by the moment, by id, after the id `after`."""
+    """Return payouts whose workflow should have acted by a time, by id, after the id `after`."""
     query = select(PayoutRow).where(PayoutRow.wake_at < before, PayoutRow.id > after).order_by(PayoutRow.id)
     return (await session.scalars(query.limit(limit))).all()
 
@@ -79,7 +79,7 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
 async def waiting_for_funds(
     session: AsyncSession, provider: str, *, currencies: Collection[str], after: datetime, limit: int
 ) -> Sequence[PayoutRow]:
-    """Return the oldest payouts in these currencies that wait for the platform's balance, not tried until `after`."""
+    """Return the oldest payouts in these currencies that wait for the platform's balance, not tried since `after`."""
     query = select(PayoutRow).where(
         PayoutRow.status == PayoutStatus.WAITING_FOR_FUNDS.value,
         PayoutRow.provider == provider,
@@ -90,7 +90,7 @@ async def waiting_for_funds(
 
 
 async def versions(session: AsyncSession, payout_ids: Sequence[str]) -> dict[str, int]:
-    """Return the number of the latest event of each payout that the books know."""
+    """Return the number of the latest stored event of each payout."""
     query = select(PayoutRow.id, PayoutRow.version).where(PayoutRow.id.in_(payout_ids))
     return {row.id: row.version for row in await session.execute(query)}
 
@@ -140,7 +140,7 @@ async def write(
 async def write_movement(
     session: AsyncSession, payout: Payout, movement: BalanceTransaction, transfer_id: UUID
 ) -> None:
-    """Write what sending a payout, or taking it back, did to the provider's balance, booked with this transfer.
+    """Write the movement of the provider's balance for a payout or its reversal, booked with this transfer.
 
     Raises:
         IntegrityError: it is booked already, for something else.

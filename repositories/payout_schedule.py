@@ -1,4 +1,4 @@
-"""Statements about when organizations are paid out without asking. What writes needs the platform's role."""
+"""Statements about schedules of payouts. Writing needs the platform's role."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -12,14 +12,14 @@ from models.payout import PayoutScheduleRow
 
 
 def schedule_of(row: PayoutScheduleRow) -> PayoutSchedule:
-    """Return what a row holds."""
+    """Return the schedule in a row."""
     return PayoutSchedule(
         interval=PayoutInterval(row.interval), weekly_anchor=row.weekly_anchor, monthly_anchor=row.monthly_anchor
     )
 
 
 async def find(session: AsyncSession, org_id: str, *, lock: bool = False) -> PayoutScheduleRow | None:
-    """Return an organization's schedule when the session may see it; locked, nobody else changes it."""
+    """Return an organization's schedule when the session may see it; locked if requested."""
     query = select(PayoutScheduleRow).where(PayoutScheduleRow.org_id == org_id)
     if lock:
         query = query.with_for_update()
@@ -57,7 +57,7 @@ async def passed(
     payout_id: str | None,
     refusal: str | None,
 ) -> None:
-    """Write what became of a day, and which one is next."""
+    """Record the result of a scheduled day, and the next day."""
     await session.execute(
         update(PayoutScheduleRow)
         .where(PayoutScheduleRow.org_id == org_id)

@@ -1,4 +1,4 @@
-"""Rules of prices, the facts that they are judged by, and quotes."""
+"""Pricing rules, the facts that they are evaluated with, and quotes."""
 
 import json
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 class Question(NamedTuple):
-    """Whose price is asked for.
+    """The request for a price.
 
     Attributes:
         agent_id: the agent.
-        org_id: the client; None where the platform asks for nobody.
-        currency: what the price is in; that of the listing when None.
-        buyer_id: the client's agent that asks, when it is one.
+        org_id: the client; None if the platform asks without one.
+        currency: of the price; None for that of the listing.
+        buyer_id: the client's agent that asks, if it is one.
     """
 
     agent_id: str
@@ -48,12 +48,12 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one statement reads for a price, in the order of its columns.
+    """The facts of a price, in the order of the statement's columns.
 
-    What was not asked for is 0 or None. `seller_e6` is what ranks the agent, a share in millionths, from
-    `seller_events`; both are None for an agent without an event. `seasoned_e6` is what levels follow, `buyer_e6` that
-    of the agent that asks, and `client_e6` the standing of its organization, from `client_units` of evidence. These
-    three get better only by what is past the time in which payers can take their money back.
+    Facts that were not requested are 0 or None. `seller_e6` is the rank of the agent, a share in millionths, from
+    `seller_events` events; both are None for an agent without events. `seasoned_e6` is its rank for levels, `buyer_e6`
+    that of the requesting agent, and `client_e6` the trust in its organization, from `client_units` of evidence. For
+    these three, good evidence counts only after its payment can no longer be charged back.
     """
 
     version: int
@@ -80,7 +80,7 @@ class Read:
     volume_minor: int
 
 
-# Of the last day: what came today, and of yesterday the part that is not a day ago yet. Days are in UTC.
+# The last 24 hours: today's calls, and of yesterday's the proportional part. Days are in UTC.
 CALLS = """
     SELECT d.org_id, sum(CASE WHEN d.day = now.day THEN d.events
                               ELSE d.events * (86400 - now.passed) / 86400 END) AS number
@@ -92,8 +92,8 @@ CALLS = """
 """
 
 
-# Open work is a job if it is worth half of the listed price at least: a contract of a cent keeps nobody busy. Without a
-# listing there is nothing to compare it with.
+# An open escrow counts as a job if it is worth at least half of the listed price, so contracts of a cent raise no
+# demand. Without a listed price all count.
 _JOBS = """
     SELECT e.org_id, count(*) AS number FROM escrows e
     WHERE e.agent_id = a.id AND e.status IN ('funded', 'delivered', 'disputed')
@@ -103,7 +103,8 @@ _JOBS = """
 """
 
 
-# What the client paid each organization: of credits the part that was paid for, by the lots that funded the escrow.
+# What the client has paid to each organization; of credits only the part that was paid for, by the lots that funded the
+# escrow.
 _PAID = """
     SELECT e.payee_org_id,
            sum(div((e.released_minor + e.commission_minor) * coalesce(used.paid, 1), coalesce(used.whole, 1))) AS paid
@@ -119,7 +120,7 @@ _PAID = """
 """
 
 
-# Whom the organizations are related to is asked once for each, not for each row that is added up.
+# Keeps the planner from testing the relation for each row instead of once for each organization.
 _ONCE_EACH = "OFFSET 0"
 
 
@@ -193,16 +194,16 @@ async def read(
     exempt: Sequence[str],
     levels: bool,
 ) -> dict[Question, Read]:
-    """Read what prices are made from, in one statement; agents that do not exist are left out.
+    """Read the facts of prices, in one statement; agents that do not exist are left out.
 
     Args:
-        pool: of the platform's role: the demand is work of others.
-        questions: for which agent and which client.
-        demand: whether open work and calls are to be counted.
-        volume: whether what the client paid is to be added up.
-        client: whether it is to be read how far the client and its agent are trusted.
+        pool: with the platform's role, because demand is the work of others.
+        questions: the agents and clients.
+        demand: whether to count open jobs and calls.
+        volume: whether to sum what the client has paid.
+        client: whether to read the trust in the client and its agent.
         exempt: principals that made many unrelated organizations.
-        levels: whether there are levels by reputation, which follow what is seasoned.
+        levels: whether there are levels by reputation.
     """
     columns = [list(column) for column in zip(*questions, strict=True)]
     rows = await pool.fetch(_READ, *columns, demand, volume, client, list(exempt), levels)
@@ -210,7 +211,7 @@ async def read(
 
 
 async def book(pool: Pool, compiler: Compile) -> tuple[int, list[Rule], Ladder]:
-    """Return the version of the book, the rules that hold now or later, compiled, and the levels by reputation."""
+    """Return the version of the book, the compiled rules that apply now or later, and the levels by reputation."""
     rows = await pool.fetch(_BOOK)
     rules = [
         rule_of(PricingRule(**{**_columns(row), "terms": json.loads(row["terms"])}), compiler)
@@ -242,13 +243,13 @@ def rule_of(row: PricingRule, compiler: Compile) -> Rule:
 
 
 async def next_version(session: AsyncSession) -> int:
-    """Count a change of the rules; whoever changes another one waits until the transaction ends."""
+    """Take the next version of the book; other changes of rules wait until the transaction ends."""
     counted = update(PricingBook).values(version=PricingBook.version + 1).returning(PricingBook.version)
     return (await session.execute(counted)).scalar_one()
 
 
 async def in_force(session: AsyncSession) -> Sequence[PricingRule]:
-    """Return every rule that is not ended."""
+    """Return all rules that are not ended."""
     return (await session.scalars(select(PricingRule).where(PricingRule.ended_at.is_(None)))).all()
 
 
@@ -274,12 +275,12 @@ async def page(
 
 
 async def terms_of_agent(session: AsyncSession, agent_id: str) -> PricingAgent | None:
-    """Return what the agent's organization said, if it did and the session may see it."""
+    """Return the terms that the agent's organization has set; None if it has not, or the session may not see them."""
     return await session.get(PricingAgent, agent_id)
 
 
 async def set_terms_of_agent(session: AsyncSession, row: PricingAgent) -> PricingAgent:
-    """Set what the agent's organization says."""
+    """Set the terms of the agent's organization."""
     changed = {name: getattr(row, name) for name in ("capacity", "calls_per_day", "bears_discounts", "updated_by")}
     statement = (
         insert(PricingAgent)
@@ -291,7 +292,7 @@ async def set_terms_of_agent(session: AsyncSession, row: PricingAgent) -> Pricin
 
 
 async def add_quote(session: AsyncSession, quote: PricingQuote) -> tuple[PricingQuote, bool]:
-    """Insert the quote, or find the one that this command made; the second value tells which.
+    """Insert the quote, or return the one that this command made; the second value is whether it is new.
 
     Raises:
         IdempotencyConflict: the command made another one.
@@ -310,7 +311,7 @@ async def get_quote(session: AsyncSession, quote_id: str, *, lock: bool = False)
 
 
 async def database_time(session: AsyncSession) -> datetime:
-    """Return the database's clock: after a lock, whoever waited is judged by the time at which they got it."""
+    """Return the time of the database; read it after a lock, so that the wait counts."""
     now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
     return now
 
@@ -328,7 +329,7 @@ async def past_quotes(
 
 
 def details_of(row: PricingRule) -> dict[str, Any]:
-    """Return a rule for the audit trail: what it was is found there."""
+    """Return a rule as the audit trail records it."""
     names = ("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_bps", "ceiling_bps", "terms")
     times = {
         name: None if (it := getattr(row, name)) is None else it.isoformat() for name in ("valid_from", "valid_until")

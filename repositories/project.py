@@ -1,4 +1,4 @@
-"""Projects and what was deployed of them. Whoever writes holds the lock of `organization.lock`."""
+"""Projects and their deployments. Writing needs the lock of `organization.lock`."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
         IdempotencyConflict: the command made another one.
     """
     found = await command.made_before(session, wanted, _ASKED)
-    # What the name was at first nobody knows once it has changed.
+    # If the name was changed since, the first one is not known and cannot be compared.
     if found is not None and not await metadata.has_changed(session, found.id, found.org_id):
         command.refuse_other(found, wanted, ("name",))
     return found
@@ -84,13 +84,13 @@ async def counts(session: AsyncSession, org_id: str) -> tuple[int, int]:
 
 
 async def set_deployed(session: AsyncSession, project_id: str, deployed_at: datetime | None) -> None:
-    """Write since when a project is deployed, or that it is not."""
+    """Set since when a project is deployed; None if it is not."""
     changes = update(Project).where(Project.id == project_id)
     await session.execute(changes.values(deployed_at=deployed_at, occupies_slot=False))
 
 
 async def occupy_slots(session: AsyncSession, org_id: str, slots: int) -> None:
-    """Have that many of the deployed projects occupy a slot: those that were deployed last."""
+    """Mark the most recently deployed projects, that many, as using a slot, and the others as not."""
     rank = func.row_number().over(order_by=(Project.deployed_at.desc(), Project.id.desc()))
     deployed = select(Project.id, (rank <= slots).label("wanted")).where(
         Project.org_id == org_id, Project.deployed_at.is_not(None)
@@ -105,7 +105,7 @@ async def occupy_slots(session: AsyncSession, org_id: str, slots: int) -> None:
 
 
 async def event_of(session: AsyncSession, command_id: str) -> DeploymentEvent | None:
-    """Return what the command did."""
+    """Return the event of a command; None if there is none."""
     query = select(DeploymentEvent).where(DeploymentEvent.command_id == command_id)
     return (await session.scalars(query)).one_or_none()
 
@@ -130,8 +130,8 @@ async def add_event(session: AsyncSession, event: DeploymentEvent) -> None:
 
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
-    # Fewer than are deployed beyond the plan's share only where the plan was lowered under them. The share is the one
-    # that the newest event counted with: the configuration may have changed since.
+    # Fewer slots than deployments beyond the plan only if the plan was lowered. The plan's number is that of the
+    # newest event, because the configuration may have changed since.
     Invariant(
         name="slots in use equal those that deployed projects occupy, and do not exceed what the plan requires",
         table="public.projects",

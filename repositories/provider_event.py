@@ -1,6 +1,6 @@
-"""Statements about the inbox of webhooks. All of it needs the platform's role.
+"""Statements about the inbox of webhooks. All functions need the platform's role.
 
-What each webhook and each scrape asks is plain asyncpg, one round trip each.
+The statements of each webhook and each scrape of metrics use asyncpg directly, one round trip each.
 """
 
 import json
@@ -44,14 +44,14 @@ _FORWARDED = """
 _OLDEST = "SELECT min(received_at) FROM provider_events WHERE handled_at IS NULL"
 
 MISSING = "There is no such webhook."
-#: A number of a row, which PostgreSQL can hold.
+#: The number of a row, within PostgreSQL's bigint.
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Where an event stands, and the terms of the payment that it names; None where the books know none of that id."""
+    """The status of an event, and the terms of the payment that it names; None if there is no such payment."""
 
     status: str
     terms: PaymentTerms | None
@@ -62,8 +62,8 @@ async def store(
 ) -> bool:
     """Store an event once, in one round trip; returns whether it is new. Needs the platform's role.
 
-    Client secrets are left out of what is stored, and card numbers are redacted: the event is what its provider signed,
-    so it is never refused for one.
+    Client secrets are removed and card numbers are redacted before. An event is signed by its provider, so it is never
+    refused because of them.
     """
     payment_id = event.payment_id if event.payment_id and is_id(event.payment_id, "pay") else None
     known = await pool.fetchval(
@@ -75,7 +75,7 @@ async def store(
 
 
 def _without_secrets(value: object) -> object:
-    """Leave out client secrets: nothing that is read of a payload needs them."""
+    """Remove client secrets, which no reader of a payload needs."""
     if isinstance(value, dict):
         return {name: _without_secrets(item) for name, item in value.items() if name != "client_secret"}
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
@@ -90,18 +90,18 @@ async def named(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: s
 
 
 async def forwarded(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> None:
-    """Note that the event's payment was signalled, in one round trip; one that is handled by then stays as it is."""
+    """Record that the event's payment was signalled, in one round trip, unless the event is handled."""
     await pool.execute(_FORWARDED, provider, event_id)
 
 
 async def previous_attributes(session: AsyncSession, number: int) -> Mapping[str, Any]:
-    """Return what an event of Stripe says was otherwise before it; nothing where it does not say."""
+    """Return the `previous_attributes` of a Stripe event; empty without any."""
     query = select(ProviderEventRow.payload["data"]["previous_attributes"]).where(ProviderEventRow.id == number)
     return (await session.scalars(query)).one_or_none() or {}
 
 
 async def balance(session: AsyncSession, number: int) -> object:
-    """Return the balance that an event of Stripe is about, as it was sent; nothing where it has none."""
+    """Return the balance in a Stripe event, as it was sent; empty without one."""
     query = select(ProviderEventRow.payload["data"]["object"]).where(ProviderEventRow.id == number)
     return (await session.scalars(query)).one_or_none()
 
@@ -157,7 +157,7 @@ async def mark(
     payment_id: str | None,
     handled: bool,
 ) -> None:
-    """Say what became of events; one that is handled stays as it is."""
+    """Record the outcome of events; handled ones stay as they are."""
     values: dict[str, object] = {"status": status}
     values |= {"payment_id": payment_id} if payment_id else {}
     values |= {"handled_at": func.clock_timestamp()} if handled else {}
@@ -175,9 +175,10 @@ async def mark(
 async def unhandled(
     session: AsyncSession, *, before: datetime, forwarded_before: datetime | None, after: int, limit: int
 ) -> Sequence[ProviderEventRow]:
-    """Return events that came before the moment and are not handled, by row, after the row `after`.
+    """Return events received before a time that are not handled, by row, after the row `after`.
 
-    Those that were forwarded to their payment count when they came before `forwarded_before`; None leaves them out.
+    Events that were forwarded to their payment are included if received before `forwarded_before`; None leaves them
+    out.
     """
     forwarded = ProviderEventRow.status == "forwarded"
     late = ~forwarded if forwarded_before is None else ~forwarded | (ProviderEventRow.received_at < forwarded_before)
@@ -197,13 +198,13 @@ async def unhandled(
 
 
 async def forget_payloads(session: AsyncSession, moment: datetime, *, limit: int) -> int:
-    """Forget what events said that were handled before the moment, and return of how many; the events stay."""
+    """Delete the payloads of events that were handled before a time, and return how many; the rows stay."""
     row = ProviderEventRow
     old = select(row.id).where(row.payload.is_not(None), row.handled_at < moment).order_by(row.handled_at).limit(limit)
     return await rows_changed(session, update(row).where(row.id.in_(old)).values(payload=null()))
 
 
 async def oldest_unhandled(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:
-    """Return when the oldest event that is not handled came. Needs the platform's role."""
+    """Return when the oldest unhandled event was received. Needs the platform's role."""
     found: datetime | None = await pool.fetchval(_OLDEST)
     return found

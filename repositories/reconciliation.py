@@ -27,7 +27,7 @@ _MOVEMENT: TypeAdapter[BalanceTransaction] = TypeAdapter(BalanceTransaction)
 
 
 def dumped(movement: BalanceTransaction) -> dict[str, Any]:
-    """Write a movement as JSON, without what it does not say."""
+    """Write a movement as JSON, without empty fields."""
     value: dict[str, Any] = _MOVEMENT.dump_python(movement, mode="json", exclude_none=True)
     return {"fee_minor": None, **value}
 
@@ -50,7 +50,7 @@ async def begin(
     command_id: str,
     at: datetime,
 ) -> ReconciliationRun:
-    """Write that a run begins, once; returns what was written first."""
+    """Record the start of a run, once, and return the stored row."""
     values = {
         "id": run_id,
         "provider": provider,
@@ -87,7 +87,7 @@ async def runs(
 
 
 async def begun(session: AsyncSession, provider: str, after: datetime) -> datetime | None:
-    """Return where the earliest window of a provider begins that ends after a moment, whatever became of its run."""
+    """Return the beginning of a provider's earliest window that ends after a time, whatever the outcome of its run."""
     query = select(func.min(ReconciliationRun.since)).where(
         ReconciliationRun.provider == provider, ReconciliationRun.until > after
     )
@@ -95,7 +95,7 @@ async def begun(session: AsyncSession, provider: str, after: datetime) -> dateti
 
 
 async def done(session: AsyncSession, provider: str, after: datetime) -> list[Window]:
-    """Return the windows of a provider that were compared and that end after a moment."""
+    """Return the compared windows of a provider that end after a time."""
     query = select(ReconciliationRun.since, ReconciliationRun.until).where(
         ReconciliationRun.provider == provider, ReconciliationRun.status == "done", ReconciliationRun.until > after
     )
@@ -103,13 +103,13 @@ async def done(session: AsyncSession, provider: str, after: datetime) -> list[Wi
 
 
 async def is_running(session: AsyncSession, run_id: str) -> bool:
-    """Tell whether a run goes on; if so nobody ends it until this transaction does."""
+    """Return whether a run is running, and lock it until the transaction ends."""
     query = select(ReconciliationRun.status).where(ReconciliationRun.id == run_id).with_for_update(read=True)
     return (await session.execute(query)).scalar_one_or_none() == "running"
 
 
 async def running_since(session: AsyncSession, before: datetime) -> Sequence[ReconciliationRun]:
-    """Return the runs that began before a moment and have not ended."""
+    """Return the runs that began before a time and have not ended."""
     query = select(ReconciliationRun).where(
         ReconciliationRun.status == "running", ReconciliationRun.started_at < before
     )
@@ -152,9 +152,9 @@ async def finish(
     failure: str | None = None,
     is_done: bool = True,
 ) -> int:
-    """Write what a run found, forget the statement that it worked on, and return how many differences are open.
+    """Write the results of a run, delete its lines of the statement, and return the number of open discrepancies.
 
-    `failure` says what it could not read; where that leaves a gap it is not done.
+    `failure` is what it could not read; if that leaves a gap, the run is not done.
     """
     seen = select(func.count()).where(
         ReconciliationDiscrepancy.run_id == run_id, ReconciliationDiscrepancy.status == "open"
@@ -177,7 +177,7 @@ async def finish(
 
 
 async def fail(session: AsyncSession, run_id: str, why: str, at: datetime) -> None:
-    """Write that the provider could not be asked."""
+    """Record that the provider could not be asked."""
     await session.execute(
         update(ReconciliationRun)
         .where(ReconciliationRun.id == run_id, ReconciliationRun.status == "running")
@@ -198,7 +198,7 @@ def lines_of(report: Report) -> list[dict[str, Any]]:
 def report_of(run: ReconciliationRun) -> Report:
     """Read the report of a run back."""
     report = Report()
-    # Reports have kept the counts as `verdicts` from the first on.
+    # The JSON of reports names the counts `verdicts`.
     for item in (run.report or {"lines": []})["lines"]:
         values = {name: value for name, value in item.items() if name not in {"currency", "kind", "verdicts"}}
         counts = {MatchStatus(name): count for name, count in item["verdicts"].items()}
@@ -207,7 +207,7 @@ def report_of(run: ReconciliationRun) -> Report:
 
 
 def clearing_of(run: ReconciliationRun) -> list[Clearing]:
-    """Read back how the clearing accounts stood when a run ended."""
+    """Read back the clearing accounts as of the end of a run."""
     return [Clearing(**item) for item in (run.report or {"clearing": []})["clearing"]]
 
 
@@ -215,10 +215,10 @@ def clearing_of(run: ReconciliationRun) -> list[Clearing]:
 
 
 async def add_lines(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> None:
-    """Keep lines of the provider's statement. A line that was kept before is kept once.
+    """Store lines of the provider's statement; each line once.
 
-    A second line under a key that another one has is kept under a key of its own, so that it shows as missing here and
-    is not lost. Which of them is the second does not depend on which is read first, nor on both being listed.
+    If two lines have the same key, the second is stored under a key of its own, so that it shows as missing here. Which
+    one is the second does not depend on the order of reading, nor on both being listed.
     """
     known = await _known(session, run_id, movements)
     own = [movement for movement in movements if not known[movement.key].is_another(movement)]
@@ -269,12 +269,12 @@ _LINES = text(
 
 
 async def _known(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> dict[str, KnownKey]:
-    """Return what is known of the keys of lines, from differences that runs have seen and from what is booked."""
+    """Return the known lines of keys, from discrepancies of earlier runs and from booked movements."""
     provider = (
         await session.execute(select(ReconciliationRun.provider).where(ReconciliationRun.id == run_id))
     ).scalar_one()
     keys = sorted({movement.key for movement in movements})
-    # The first that was seen comes last, and stays.
+    # The first one seen comes last, and overwrites the others.
     values = {"provider": provider, "keys": keys}
     lines = {row.key: row.line for row in await session.execute(_LINES, values) if row.line is not None}
     row = ReconciliationDiscrepancy
@@ -318,14 +318,14 @@ _UNLISTED = text(
 async def unlisted_page(
     session: AsyncSession, run_id: str, provider: str, window: Window, *, after: str, limit: int
 ) -> list[str]:
-    """Return keys that are booked within the window and that the provider's statement does not have, in order."""
+    """Return keys that are booked within the window but not on the provider's statement, in order."""
     values = {"run_id": run_id, "provider": provider, "after": after, "limit": limit}
     found = await session.execute(_UNLISTED, {**values, "since": window.since, "until": window.until})
     return [str(key) for (key,) in found]
 
 
 async def booked(session: AsyncSession, provider: str, keys: Sequence[str]) -> dict[str, list[BalanceTransaction]]:
-    """Return what is booked under each key: the movement itself first, then its corrections as they were booked."""
+    """Return the booked movements of each key: the movement itself first, then its corrections in order."""
     found: dict[str, list[BalanceTransaction]] = {}
     own = select(PaymentBalanceTransaction).where(
         PaymentBalanceTransaction.provider == provider, PaymentBalanceTransaction.key.in_(keys)
@@ -348,7 +348,7 @@ async def booked(session: AsyncSession, provider: str, keys: Sequence[str]) -> d
 
 
 def movement_of(row: PaymentBalanceTransaction) -> BalanceTransaction:
-    """Return the domain's value of a booked movement."""
+    """Return a booked movement as the domain reads it."""
     return BalanceTransaction(
         key=row.key,
         kind=BalanceTransactionKind(row.kind),

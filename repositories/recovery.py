@@ -1,4 +1,4 @@
-"""Statements about what creators give back of payments that were taken back. Needs the platform's session."""
+"""Statements about recoveries from creators, after payments were reversed. Needs the platform's session."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from ledger.invariants import Invariant
 from models.recovery import Recovery, RecoveryShare
 from repositories.together import Writes
 
-#: So many lots, or accounts, are taken from at most for one share: it is one transaction.
+#: The maximum number of lots or accounts that one share takes from, because it is one transaction.
 MOST_TAKEN = 1_000
-#: The price of a payment's credits: that of the lots which all of them began with.
+#: The price of a payment's credits, from the lots that the payment opened.
 _SALE = text(
     """
     SELECT sum(paid)::bigint AS paid, sum(amount)::bigint AS sold, min(paid_asset) AS currency FROM ledger.lots
@@ -27,8 +27,8 @@ _SALE = text(
       AND payment_id = :payment AND source = 'purchase'
     """
 )
-#: What uses of lots took, at the price at which these credits were sold once. The payment's own are left out. Others
-#: count as granted if they were paid in another currency, or by what was charged back itself.
+#: The credits that uses of lots took, at the price paid for them. Those of the payment itself are left out. Credits
+#: that were paid in another currency, or by a payment that was charged back, count as granted.
 _TAKEN = """
     SELECT u.amount, r.amount AS sold, CASE WHEN r.paid_asset = :currency AND NOT EXISTS (
         SELECT FROM payment_disputes d
@@ -38,7 +38,8 @@ _TAKEN = """
     WHERE l.payment_id IS DISTINCT FROM :payment
 """
 _TAKEN_BY = text(f"{_TAKEN} AND u.transfer_id = :transfer AND u.outcome = :outcome")
-#: What has paid the payer's debts in credits since, and whether a creator did for this loss, or for any of the payment.
+#: The credits that have paid the payer's debts since, and whether a creator paid them, for this loss or another one of
+#: the payment.
 _REPAID = """
     SELECT e.transfer_id, sum(e.amount)::bigint AS amount, EXISTS (
         SELECT FROM recovery_shares s WHERE s.recovery_id = :recovery AND s.transfer_id = e.transfer_id
@@ -52,14 +53,13 @@ _REPAID = """
 """
 _REPAID_BY_CREATORS = text(f"SELECT coalesce(sum(amount), 0)::bigint FROM ({_REPAID}) p WHERE by_creator")
 _REPAID_BY_OTHERS = text(
-    # What came back of a use has paid nothing.
+    # The returned part of a use has paid nothing.
     f"{_TAKEN.replace('u.amount,', 'u.amount - u.returned - u.passed AS amount,', 1)} AND u.to_lot IS NULL "
     "AND u.outcome = 'used' AND u.amount > u.returned + u.passed "
     f"AND u.transfer_id IN (SELECT transfer_id FROM ({_REPAID}) p WHERE NOT by_any_creator)"
 )
-#: What can be taken from a creator: what the payment paid first, then the agent's youngest earnings, then the others',
-#: and in the end what was sold for less than what the payment paid, or for another currency; see
-#: `domain.recovery.shortfall`.
+#: What can be taken from a creator, in this order: earnings from the payment, the agent's newest other earnings, those
+#: of the creator's other agents, and last those at a lower price or in another currency (`domain.recovery.shortfall`).
 _LOTS = text(
     f"""
     SELECT l.id, g.id AS agent_id, l.remaining - l.held AS free, c.is_cheaper
@@ -99,17 +99,17 @@ async def begin(
     disputed_at: datetime,
     at: datetime,
 ) -> None:
-    """Note that a payment was lost, and what nobody has paid for of it, once for each cause.
+    """Start a recovery for a lost payment, once for each cause.
 
     Args:
         session: of the event that loses it.
         payment_id: the payment.
         cause: see `models.recovery.Recovery`.
-        org_id: who paid.
-        asset: what was bought.
-        owed_minor: what the payer came to owe.
-        short_minor: what was taken in credits for which less had been paid.
-        disputed_at: decides what creators answer for.
+        org_id: the payer.
+        asset: of the entitlement.
+        owed_minor: the debt that it left the payer with.
+        short_minor: the credits that are missing because those taken had cost less.
+        disputed_at: creators are liable for earnings up to a time before this.
         at: when it was lost.
     """
     await session.execute(
@@ -136,7 +136,7 @@ async def open_page(session: AsyncSession, *, after: str, limit: int) -> Sequenc
 
 
 async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
-    """Return a recovery that is open, and keep others from working on it until the transaction ends."""
+    """Lock and return an open recovery; None if it is closed."""
     query = select(Recovery).where(Recovery.id == recovery_id, Recovery.closed_at.is_(None)).with_for_update()
     return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
 
@@ -144,10 +144,10 @@ async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
 async def close_of(
     session: AsyncSession, payment_id: str, ref: str, *, given_since: datetime | None, at: datetime
 ) -> bool:
-    """Close recoveries because their money came back after all; tells whether creators gave something back for them.
+    """Close recoveries whose money came back; return whether creators have given something back for them.
 
-    `ref` is the dispute or the refund that had lost it, with which their causes begin. What creators gave back before
-    `given_since` is left out.
+    `ref` is the dispute or refund of the loss, with which their causes begin. What was given back before `given_since`
+    does not count.
     """
     is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
     ids = (await session.scalars(select(Recovery.id).where(Recovery.payment_id == payment_id, is_of_it))).all()
@@ -161,7 +161,7 @@ async def close_of(
 
 
 async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | None:
-    """Return the price of the credits that a payment has bought, and its currency; None where none was released."""
+    """Return the price of the credits that a payment has bought, and its currency; None if it has released none."""
     row = (await session.execute(_SALE, {"payment": payment_id})).one()
     if not row.sold or row.currency is None:
         return None
@@ -171,13 +171,13 @@ async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | N
 async def taken_by(
     session: AsyncSession, payment_id: str, transfer_id: UUID, currency: str, *, outcome: str
 ) -> list[Priced]:
-    """Return the credits of others that a transfer has taken for a payment, as uses of lots with the outcome."""
+    """Return the credits of other payments that a transfer has taken for a payment: uses of lots with the outcome."""
     values = {"payment": payment_id, "transfer": transfer_id, "currency": currency, "outcome": outcome}
     return _priced(await session.execute(_TAKEN_BY, values))
 
 
 async def repaid(session: AsyncSession, case: Recovery, currency: str) -> tuple[int, list[Priced]]:
-    """Return what has paid the payer's debts since: by creators for this loss, and the credits of others."""
+    """Return what has paid the payer's debts since: by creators for this loss, and by credits of other payments."""
     values: dict[str, object] = {
         "recovery": case.id,
         "payment": case.payment_id,
@@ -194,13 +194,13 @@ def _priced(rows: Iterable[Row[Any]]) -> list[Priced]:
 
 
 async def shares(session: AsyncSession, recovery_id: str) -> dict[str, int]:
-    """Return for what creators have answered already, by source."""
+    """Return what creators have given back or owe so far, by source."""
     row = RecoveryShare
     query = select(row.source, row.taken_minor + row.owed_minor).where(row.recovery_id == recovery_id)
     return {source: int(amount) for source, amount in await session.execute(query)}
 
 
-#: A share's source is the lot that was earned.
+#: The source of a share is the earned lot.
 _TAKEN_OF_SALE = text(
     """
     SELECT EXISTS (
@@ -212,15 +212,15 @@ _TAKEN_OF_SALE = text(
 
 
 async def has_taken(session: AsyncSession, transfer_id: UUID) -> bool:
-    """Tell whether a creator has given back for what a transfer of credits had brought to its earnings."""
+    """Return whether a recovery has taken earnings that a transfer of credits brought."""
     return bool(await session.scalar(_TAKEN_OF_SALE, {"transfer": transfer_id}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Free:
-    """What can be taken of a creator's earnings: of which agent and lot; money has no lots.
+    """An amount that can be taken of a creator's earnings, with its agent and lot; money has no lots.
 
-    `is_cheaper`: nobody paid as much for it as for what is taken back.
+    `is_cheaper`: it was paid at a lower price than the lost payment.
     """
 
     agent_id: str
@@ -230,7 +230,7 @@ class Free:
 
 
 async def free(session: AsyncSession, org_id: str, agent_id: str, asset: str, source: str) -> list[Free]:
-    """Return what can be taken of a creator's earnings for what came as `source`, in the order in which it is."""
+    """Return what can be taken of a creator's earnings for the earnings `source`, in the order of taking."""
     values = {"org_id": org_id, "agent_id": agent_id}
     if asset == CREDIT:
         return [

@@ -1,4 +1,4 @@
-"""What the money or the credits of a payment were used for, read from the books. Needs the platform's session."""
+"""The uses of a payment's money or credits, read from the ledger. Needs the platform's session."""
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,10 +7,10 @@ from domain.money import CREDIT
 from domain.recovery import Use
 from models.recovery import Recovery, RecoveryShare
 
-#: So many of the payer's newest postings are looked through for what the platform itself earned of a payment.
+#: How many of the payer's newest postings are searched for what the platform itself has earned of a payment.
 MOST_USES = 100_000
 
-#: The lots that a payment's credits have become, the first ones left out.
+#: The lots that a payment's credits were moved to, without the first ones.
 _FAMILY = """
     family AS (
         SELECT l.*, a.path FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
@@ -26,7 +26,7 @@ _FAMILY = """
 
 
 def _moved(condition: str) -> str:
-    """Return the payer's newest transfers since it had the payment, of which a posting `n` meets a condition."""
+    """Return the query of the payer's newest transfers since the payment with a posting `n` that meets a condition."""
     return f"""
         SELECT DISTINCT e.transfer_id FROM (
             SELECT account_id, min(opened_at) AS since FROM payers GROUP BY account_id
@@ -38,9 +38,9 @@ def _moved(condition: str) -> str:
     """
 
 
-#: What arrived at agents of others, less what they gave back to the payer. The rest they had, whatever became of it:
-#: what paid a debt of theirs or was taken for another loss as much as what was converted or paid out. What a sale gave
-#: back out of other credits, or as a debt, because its own were gone, counts for its lots by their parts.
+#: Credits that agents of other organizations received, less refunds to the payer. Credits that paid a debt, were taken
+#: for another loss, converted or paid out count as received. A refund of a sale that was made from other credits, or as
+#: a debt, counts for the lots of the sale in proportion.
 _EARNED_CREDITS = text(
     f"""
     WITH {_FAMILY}, refunds AS (
@@ -95,7 +95,7 @@ _PLATFORM_CREDITS = text(
 _CREDITS_IN_TRANSIT = text(
     f"WITH {_FAMILY} SELECT coalesce(sum(remaining), 0)::bigint FROM payers WHERE path NOT LIKE 'agent/%'"
 )
-#: What a top-up of a balance may have paid: the escrows that the balance has funded since.
+#: The uses of a balance top-up: the escrows that the balance has funded since.
 CASH_ESCROWS = """
     SELECT DISTINCT x.id
     FROM ledger.accounts c
@@ -133,9 +133,9 @@ _MONEY_IN_TRANSIT = text(
 
 
 async def uses(session: AsyncSession, case: Recovery) -> tuple[list[Use], int]:
-    """Return what a payment's money or credits were used for, and how much of them nobody has used yet.
+    """Return the uses of a payment's money or credits, and how much of them is unused.
 
-    What creators have answered for because of other losses is not theirs any more.
+    Earnings that recoveries of other losses have taken are left out.
     """
     found, in_transit = await _uses(session, case)
     row = RecoveryShare

@@ -1,4 +1,4 @@
-"""Statements about who has referred whom. Those of the sweep need the platform's session."""
+"""Statements about referrals. Those of the sweep need the platform's session."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,10 +15,10 @@ from models.referral import Referral
 from repositories.listing import Found, Listing, Part, Position, Wanted, in_states
 from repositories.payment import state_of
 
-#: So many of an organization's first payments are looked through for one that stands.
+#: How many of an organization's first payments are searched for one that was not refunded, lost or disputed.
 MOST_PAYMENTS = 50
 
-#: Who earns from the referred one and is no third party: the referrer, and whoever shares something with either.
+#: Payees whose commission does not count: the referrer, and organizations that share a trait with either side.
 _NEAR = """
     near AS (
         SELECT :referrer AS org_id
@@ -27,7 +27,7 @@ _NEAR = """
         WHERE t.org_id IN (:org, :referrer) AND o.org_id <> :org AND t.ended_at IS NULL AND o.ended_at IS NULL
     )
 """
-#: Payments of the referred one that were taken back, or may be: commission of them was paid by nobody.
+#: Payments of the referred organization that were lost or are disputed; commission from them does not count.
 _LOST = """
     lost AS (
         SELECT p.id, p.escrow_id FROM payments p WHERE p.org_id = :org AND (
@@ -38,7 +38,7 @@ _LOST = """
         )
     )
 """
-#: Commission in money: of the referred one's payments and escrows, and what of it went back.
+#: Commission in money: from the referred organization's payments and escrows, less refunds.
 _EARNED_MONEY = text(
     f"""
     WITH {_NEAR}, {_LOST}, moved AS (
@@ -60,7 +60,7 @@ _EARNED_MONEY = text(
     )
     """
 )
-#: What was paid for the credits that became commission, of what the referred one bought.
+#: Commission in credits that the referred organization bought, at the price paid for them.
 _EARNED_CREDITS = text(
     f"""
     WITH {_NEAR}, {_LOST}
@@ -110,18 +110,18 @@ _PAID = text(
 
 
 async def due(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """List the referred organizations whose referral is to be looked at, by their id."""
+    """Return the referred organizations whose referral is due, by id."""
     query = select(Referral.org_id).where(Referral.next_at <= now, Referral.org_id > after)
     return (await session.scalars(query.order_by(Referral.org_id).limit(limit))).all()
 
 
 async def lock(session: AsyncSession, org_id: str) -> Referral | None:
-    """Return the referral of an organization that was referred, and lock it until the transaction ends."""
+    """Lock and return the referral of a referred organization."""
     return await session.get(Referral, org_id, with_for_update=True, populate_existing=True)
 
 
 async def look_again(session: AsyncSession, payment_id: str, at: datetime) -> None:
-    """Have the referral that a payment has rewarded looked at, because the payment was touched."""
+    """Make the referral that a payment has rewarded due, because the payment has changed."""
     row = Referral
     await session.execute(
         update(row).where(row.payment_id == payment_id, row.status == "rewarded").values(next_at=at),
@@ -130,7 +130,7 @@ async def look_again(session: AsyncSession, payment_id: str, at: datetime) -> No
 
 
 async def first_standing(session: AsyncSession, org_id: str) -> tuple[str, datetime] | None:
-    """Return an organization's first payment of which nothing has gone back or is disputed, and when it came in."""
+    """Return an organization's first payment without refund, loss or dispute, and when it was received."""
     for row in await session.execute(_PAID, {"org": org_id, "most": MOST_PAYMENTS}):
         if not gone_minor(await payment_of(session, row.id)):
             return row.id, row.at
@@ -138,12 +138,12 @@ async def first_standing(session: AsyncSession, org_id: str) -> tuple[str, datet
 
 
 async def payment_of(session: AsyncSession, payment_id: str) -> Payment:
-    """Return a payment as it stands."""
+    """Return the state of a payment."""
     return state_of((await session.scalars(select(PaymentRow).where(PaymentRow.id == payment_id))).one())
 
 
 async def owes(session: AsyncSession, org_id: str) -> bool:
-    """Tell whether an organization owes anything, in whatever currency."""
+    """Return whether an organization has a debt in any asset."""
     return bool(await session.scalar(_OWES, {"org": org_id}))
 
 
@@ -153,11 +153,11 @@ async def is_disputed(session: AsyncSession, org_id: str) -> bool:
 
 
 async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, until: datetime) -> int:
-    """Return the commission that a referred organization has brought by a time, less what of it went back since.
+    """Return the commission from a referred organization up to a time, less later refunds.
 
-    In minor units of `asset`; commission in other currencies counts for nothing, as does what the referrer or somebody
-    near to either has earned from it, and what it has paid with payments that were taken back. While it owes anything,
-    all of it may be unpaid.
+    In minor units of `asset`. These do not count: commission in other currencies, commission on work of the referrer or
+    a related organization, and commission from payments that were lost or are disputed. While the organization has a
+    debt, the commission may be unpaid.
     """
     if await owes(session, row.org_id):
         return 0
@@ -168,7 +168,7 @@ async def earned_minor(session: AsyncSession, row: Referral, asset: str, *, unti
 
 
 async def free_of(session: AsyncSession, org_id: str, lot: object, amount_minor: int) -> int:
-    """Return what is left in an organization's wallet of a lot, and not held; the caller has locked its balance."""
+    """Return the free amount of a lot in an organization's wallet; the caller has locked its balance."""
     row = (await session.execute(_FREE, {"org": org_id, "lot": lot, "amount": amount_minor})).one_or_none()
     return 0 if row is None else int(row.free)
 
@@ -177,7 +177,7 @@ _LIST = Listing(of=Referral, order=[Referral.org_id], prefix="org")
 
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[Referral]:
-    """Return a page of the referrals that an organization has a part in, or of all, the newest organizations first."""
+    """Return a page of an organization's referrals, on either side, or of all, newest referred organizations first."""
     row = Referral
     parts: list[Part] = [(row.referrer_org_id == wanted.org_id,), (row.org_id == wanted.org_id,)]
     return await _LIST.page(

@@ -23,7 +23,7 @@ from repositories.listing import Found, Listing, Position, Wanted
 STAKES = Stakes()
 
 
-# Agents whose facts are voided are stale until their scores are made again.
+# Agents whose events were voided are stale until their scores are computed again.
 _VOIDED = """
     SELECT e.counterparty_org_id AS client, e.agent_org_id AS creator, array_agg(DISTINCT one.kind) AS kinds
     FROM reputation_agents a
@@ -38,21 +38,21 @@ _VOIDED = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """Whom facts are about, who caused them, and what was at stake.
+    """The subject of facts, who caused them, and what was at stake.
 
     Attributes:
         agent_org_id: the organization whose agent it is.
         counterparty_org_id: the client; None for what operators report.
         source: `escrow`, `feedback` or `operator`: the scope of the facts' keys.
-        actor: who caused them, with its organization.
-        value_minor: what was at stake, in minor units that `stakes` are in.
-        commission_minor: the commission that it paid, or would have paid.
-        bad_commission_minor: the same before a discount, which bounds bad evidence; None is no discount.
-        escrow_id: value and commission count by the part of this escrow's credits that was paid for.
-        is_weighed: False for what counts one unit whatever was at stake.
+        actor: who caused them, with the organization.
+        value_minor: the amount at stake.
+        commission_minor: the commission that was or would have been paid on it.
+        bad_commission_minor: the commission before a discount, which bounds bad evidence; None for no discount.
+        escrow_id: value and commission are reduced to the part of this escrow's credits that was paid for.
+        is_weighed: whether the weight depends on the amount; otherwise it is one unit.
         exempt: principals that made many unrelated organizations; `*` for all.
         seasons_days: after how many days good evidence counts for terms.
-        settles: the escrow whose money stands behind it: evidence is void while that is gone.
+        settles: the escrow that the evidence depends on: while its money is lost, the evidence is void.
     """
 
     agent_id: str
@@ -72,7 +72,7 @@ class About:
     settles: str | None = None
 
     def document(self) -> str:
-        """Write it as `reputation_take` reads it."""
+        """Return it as JSON, as `reputation_take` reads it."""
         named = asdict(self)
         stakes, is_weighed = named.pop("stakes"), named.pop("is_weighed")
         named |= {"at": self.at.isoformat(), "exempt": list(self.exempt), "weight_e6": None if is_weighed else ONE_E6}
@@ -85,10 +85,11 @@ class Fact:
 
     Attributes:
         kind: a `FactKind`.
-        key: the caller's, unique within the source.
-        is_rated: whether it counts by the counterparty's standing.
-        client_good_e4: what it says of the counterparty as a client, as a share of the weight; as `client_bad_e4`.
-        is_end: whether a contract ended by it, and well where `is_success`.
+        key: made by the caller, unique within the source.
+        is_rated: whether its weight depends on the trust in the counterparty.
+        client_good_e4: good evidence about the counterparty as a client, as a share of the weight; `client_bad_e4` is
+            the bad evidence.
+        is_end: whether it ended a contract; `is_success` is whether successfully.
     """
 
     id: str
@@ -106,9 +107,9 @@ class Fact:
 
 
 async def take(connection: asyncpg.Connection, about: About, facts: Sequence[Fact]) -> int:
-    """Take facts about one agent, each once by its source and key, and return how many were new: one statement.
+    """Record facts about one agent, each once for its source and key, in one statement; return how many were new.
 
-    Its locks come after all others of the transaction. Needs the platform's role.
+    Call it last in the transaction, because of the order of locks. Needs the platform's role.
     """
     taken: int = await connection.fetchval(
         "SELECT reputation_take($1, $2)", about.document(), json.dumps([asdict(fact) for fact in facts])
@@ -117,13 +118,13 @@ async def take(connection: asyncpg.Connection, about: About, facts: Sequence[Fac
 
 
 async def void(connection: asyncpg.Connection, event_id: str, *, by: str, reason: str, at: datetime) -> bool:
-    """Void an event and make again what it counted in; False when it was voided before. It must be there."""
+    """Void an event and compute what it counted in again; False if it was voided before. The event must exist."""
     voided: bool = await connection.fetchval("SELECT reputation_void($1, $2, $3, $4)", event_id, by, reason, at)
     return voided
 
 
 async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, str, list[str]]]:
-    """Return whose facts this transaction has voided: client, the agent's organization, and the traits they share."""
+    """Return the parties of events that this transaction has voided: client, agent's organization, shared traits."""
     rows = await connection.fetch(_VOIDED)
     return [(row["client"], row["creator"], row["kinds"]) for row in rows]
 
@@ -152,7 +153,7 @@ async def are_related(
 
 @dataclass(frozen=True, slots=True)
 class Seasoned:
-    """An agent's overall score by what no payer can take back any more, as shares in millionths.
+    """An agent's overall score by evidence whose payments can no longer be charged back, as shares in millionths.
 
     Attributes:
         stars_e6: the mean, one half for an agent without such evidence.
@@ -166,13 +167,13 @@ class Seasoned:
 
 
 async def seasoned(connection: "asyncpg.Connection | asyncpg.Pool", agent_id: str, day: date) -> Seasoned:
-    """Return what may better an agent's terms on a day: see `domain.reputation.policy`. Needs the platform's role."""
+    """Return the score for an agent's terms on a day, see `domain.reputation.policy`. Needs the platform's role."""
     [row] = await connection.fetch("SELECT * FROM reputation_seasoned_score($1, $2)", agent_id, day)
     return Seasoned(*(int(value) for value in row))
 
 
 _VISIBLE = "({viewer} IS NULL OR a.org_id = {viewer} OR a.visibility = 'public')"
-# Each night is looked for by its key. A history has no index by agent, which a million agents would write every night.
+# Each night is read by the primary key. An index by agent would have to be written for every agent each night.
 _NIGHTS = """generate_series($3::date, $4::date, interval '1 day') AS night
     CROSS JOIN LATERAL (SELECT * FROM reputation_history WHERE day = night::date AND agent_id = a.id LIMIT 1) h"""
 _SCORES = f"""
@@ -201,7 +202,7 @@ LEFT JOIN reputation_agents r ON r.agent_id = a.id
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of an agent: its figures, its rows by dimension (empty for a newcomer), its latest events.
+    """An agent's reputation: its figures, its rows by dimension (empty for a newcomer), its latest events.
 
     `before_e6` is the overall score of 30 days ago, or that of a newcomer.
     """
@@ -221,15 +222,15 @@ class Standing:
 async def standings(
     pool: "asyncpg.Pool[asyncpg.Record]", asked: Sequence[tuple[str, str | None]], today: date
 ) -> dict[tuple[str, str | None], Standing]:
-    """Return what is known of agents, in one statement.
+    """Return the reputation of agents, in one statement.
 
     Args:
-        pool: of the platform's role.
+        pool: with the platform's role.
         asked: agents, each with the organization that asks, None for the platform.
-        today: the day as of which it is known.
+        today: the day.
 
     Returns:
-        An answer for each question about an agent that whoever asks may see.
+        The reputation of each agent that the organization may see, by agent and organization.
     """
     agents, viewers = zip(*asked, strict=True)
     found = await pool.fetch(_SCORES, agents, viewers, today - timedelta(days=TREND_DAYS), today)
@@ -254,7 +255,7 @@ def _standing(agent_id: str, found: "asyncpg.Record") -> Standing:
 
 
 def evidence_of(row: Mapping[str, Any]) -> Evidence:
-    """Return the domain's value that a row, as JSON, holds."""
+    """Return the evidence in a row that was read as JSON."""
     since, through = (date.fromisoformat(row[name]) for name in ("since", "through"))
     beta = Beta(row["good_e6"], row["bad_e6"], since)
     return Evidence(beta, row["held_e6"], row["earned_e6"], row["prior_e6"], through)
@@ -271,15 +272,15 @@ WHERE a.id = $1 AND {_VISIBLE.format(viewer="$2::text")} ORDER BY h.day DESC
 async def history(
     pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None, *, since: date, until: date, limit: int
 ) -> Sequence[Mapping[str, Any]] | None:
-    """Return what nights between two dates made of an agent's score, newest first; None when it is not to be seen.
+    """Return an agent's scores after each night between two dates, newest first; None if the agent may not be seen.
 
-    It looks for each night of the range, however many agents there are.
+    Its cost is a look-up for each night, however many agents there are.
     """
     rows = await pool.fetch(_HISTORY, agent_id, viewer, since, until, limit)
     return [dict(row) for row in rows if row["day"] is not None] if rows else None
 
 
-# The top of each band, by the index of the board or of its category: so many rows of each, and no more.
+# The first rows of each band, by the index of the board or of its category.
 _LEADERS = """
 SELECT a.id, a.name, r.rank_e6, r.stars_e6, r.evidence_count
 FROM (
@@ -302,7 +303,7 @@ async def leaders(
     viewer: str | None,
     limit: int,
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the agents of highest rank with so much evidence, the latest within the period: public and own ones."""
+    """Return the highest ranked agents with enough evidence, some of it within the period: public and own agents."""
     asked = [value for value in (category, dimension) if value is not None]
     columns = [name for name, value in (("category", category), ("dimension", dimension)) if value is not None]
     statement = _LEADERS.format(
@@ -314,7 +315,7 @@ async def leaders(
     return [dict(row) for row in rows]
 
 
-# The nearest step that was counted up to the agent's, and the highest of all, which says how many there are.
+# The nearest counted step up to the agent's, and the highest step, which has the number of all agents.
 _PEERS = f"""
 WITH seen AS (
     SELECT a.category, coalesce(r.evidence_count, 0) AS evidence_count, r.rank_e6 * $3::bigint / 1000000 AS step
@@ -347,16 +348,16 @@ SELECT seen.evidence_count, placed.* FROM seen LEFT JOIN placed ON true
 async def peers(
     pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None
 ) -> Sequence[Mapping[str, Any]] | None:
-    """Return where an agent ranks among all agents and among those of its category, as the last night counted them.
+    """Return an agent's rank among all agents and among those of its category, as counted by the last night.
 
-    A row for each category, the empty one for all, and each dimension with evidence or `overall`: `peers`, how many of
-    them are `below`, and on an `equal` step; a row without a `day` where there are none. None for an agent that is not
-    to be seen.
+    There is a row for each category (empty for all agents) and each dimension with evidence or `overall`: the number of
+    `peers`, and how many of them are `below` or on an `equal` step. A row without a `day` has no peers. None if the
+    agent may not be seen.
     """
     return [dict(row) for row in await pool.fetch(_PEERS, agent_id, viewer, boards.STEPS)] or None
 
 
-# Steps are parts of the rank: so many of them make one place of the picture.
+# Steps are parts of the rank; a number of them make one bar of the chart.
 _SPREAD = """
 SELECT step / $3::smallint AS place, sum(agents)::int AS agents, max(day) AS day
 FROM reputation_peers WHERE category = $1 AND dimension = $2 GROUP BY 1 ORDER BY 1
@@ -366,9 +367,9 @@ FROM reputation_peers WHERE category = $1 AND dimension = $2 GROUP BY 1 ORDER BY
 async def spread(
     pool: "asyncpg.Pool[asyncpg.Record]", *, category: str, dimension: str, steps: int
 ) -> Sequence[Mapping[str, Any]]:
-    """Return how many agents with evidence rank on each of `steps` steps together, as the last night counted them.
+    """Return the distribution of agents with evidence over ranks, `steps` steps in a bar, as counted by the last night.
 
-    A row for each place with agents, the lowest first: `place` counts from 0, `day` is the date of the night.
+    There is a row for each bar with agents, lowest first: `place` counts from 0, `day` is the date of the night.
     """
     return [dict(row) for row in await pool.fetch(_SPREAD, category, dimension, steps)]
 
@@ -380,7 +381,7 @@ _FEEDBACK = Listing(of=ReputationFeedbackRow, order=[ReputationFeedbackRow.id], 
 async def events_of(
     session: AsyncSession, wanted: Wanted, *, agent_id: str, after: Position | None, limit: int
 ) -> Found[ReputationEventRow]:
-    """Return a page of the events of an agent, the last one taken first."""
+    """Return a page of the events of an agent, last recorded first."""
     return await _EVENTS.page(session, wanted, [(ReputationEventRow.agent_id == agent_id,)], after=after, limit=limit)
 
 

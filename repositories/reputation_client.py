@@ -14,7 +14,7 @@ from domain.reputation.conduct import Conduct
 from domain.reputation.settled import stakes_of
 from models.reputation import ReputationClientRow
 
-#: How many events are read at most, and how many of them are told.
+#: The maximum number of events that are read, and of those that are returned.
 _READ, _TOLD = 100, 20
 
 
@@ -26,14 +26,14 @@ async def take(
     at: datetime,
     exempt: Sequence[str] = (),
 ) -> bool:
-    """Take what an organization did as a client, once by its key; False when it was taken before or counts for nothing.
+    """Record a fact about a client, once for its key; False if it was recorded before or has no weight.
 
-    Its lock comes after all others of the transaction. Needs the platform's role.
+    Call it last in the transaction, because of the order of locks. Needs the platform's role.
 
     Args:
         connection: of the transaction in which it happened.
         event_id: the event's id.
-        told: what it did. In a currency of unknown worth it counts for nothing, as between related organizations.
+        told: the fact. In a currency without a known value, or between related organizations, it has no weight.
         at: when it happened.
         exempt: principals that made many unrelated organizations; `*` for all.
     """
@@ -63,7 +63,7 @@ async def take(
 
 
 async def row_of(session: AsyncSession, org_id: str) -> ReputationClientRow | None:
-    """Return how far an organization is trusted; None for a newcomer, and where the session does not see it."""
+    """Return the trust in an organization; None for a newcomer, or if the session may not see it."""
     return await session.get(ReputationClientRow, org_id)
 
 
@@ -81,6 +81,6 @@ SELECT * FROM (
 
 
 async def latest(session: AsyncSession, org_id: str) -> Sequence[Mapping[str, Any]]:
-    """Return the latest that is known of an organization as a client, newest first: at most twenty events."""
+    """Return the latest events of an organization as a client, newest first, at most twenty."""
     found = await session.execute(_LATEST, {"org_id": org_id, "read": _READ, "told": _TOLD})
     return [dict(row) for row in found.mappings()]

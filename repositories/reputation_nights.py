@@ -1,7 +1,7 @@
-"""Statements about nights: taking them page by page, closing the priors, and writing rows anew for another rate.
+"""Statements of the nightly run: pages of agents, closing the priors, and rewriting rows for another rate.
 
-All of them need the platform's role. What each is given is under the lock of the agents' rows, as whoever writes events
-takes it first, so that an event comes before an agent's night or after it.
+All of them need the platform's role. They lock the agents' rows first, as events do, so an event is recorded either
+before an agent's night or after it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from domain.reputation.evidence import Beta, Dimension, Priors, factor_e12, star
 from domain.reputation.prior import opened, priors
 from domain.reputation.score import HALF_E6, Score, overall, stars
 
-#: An agent of whom nothing is known: what the first night of an agent is compared with.
+#: A newcomer's score, which the first night of an agent is compared with.
 NEWCOMER: Score = overall(
     {each: stars(start(date.min, Priors(HALF_E6, HALF_E6)), rate_e4=10_000) for each in Dimension}
 )
@@ -33,7 +33,7 @@ class Sudden:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a night: how many agents it took, the last of them (empty without any), and who changed suddenly."""
+    """A page of a night: the number of agents, the last id (empty without any), and those that changed suddenly."""
 
     agents: int
     last: str
@@ -46,8 +46,8 @@ SELECT coalesce(max(agent_id), '') AS last, count(*) AS agents FROM (
     WHERE agent_id > $1 AND (night_on IS NULL OR night_on < $3) ORDER BY agent_id LIMIT $2 FOR UPDATE
 ) page
 """
-# In place and from the row's own columns. Rows of the night before take one night, whose priors are parameters; rows
-# that are further behind look for the lowest of theirs.
+# Computed in place from the row's own columns. For rows of the night before, the priors are parameters; rows that
+# missed nights look up the lowest priors of these.
 _SCORES = """
 UPDATE reputation_scores s SET (through, prior_e6, stars_e6, rank_e6) = (
     SELECT $2::date, prior, (good + 1000000) * 1000000 / (good + s.held_e6 + 2000000),
@@ -104,8 +104,8 @@ WITH known AS (
 SELECT agent_id, before, stars_e6 FROM taken WHERE is_sudden ORDER BY agent_id
 """
 
-# Events do this for an agent that has some. Of one that has none any more, each reader would add up all that has come
-# to count since: prices, levels and payouts.
+# For an agent with new events these do it. Without it, prices, levels and payouts of an agent without new events would
+# have to sum all evidence that has come to count since.
 _SEASONED = """
 SELECT count(reputation_season(a.agent_id, $1::date - 1)) FROM reputation_agents a CROSS JOIN LATERAL (
     SELECT FROM reputation_events e WHERE e.agent_id = a.agent_id AND e.seasoned_on < $1 AND e.seasoned_on > coalesce(
@@ -116,10 +116,10 @@ WHERE a.agent_id > $2 AND a.agent_id <= $3 AND a.night_on = $1
 
 
 async def take(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> Page:
-    """Take the night of a day for the next agents by id, each once; what was missed before it is taken with it.
+    """Run the night of a day for the next agents by id, each once; missed nights are made up for.
 
-    Effect: their rows as of the day, those for terms as of the day before, one row of history for each that changed.
-    Nothing for who had its night.
+    Effect: their rows as of the day, those for terms as of the day before, one row of history for each that changed;
+    nothing for agents that had their night.
     """
     [page] = await connection.fetch(_LOCK, after, limit, day)
     if not page["agents"]:
@@ -150,7 +150,7 @@ SELECT max(org_id), count(reputation_season_client(org_id, $3 - 1)) FROM page
 
 
 async def take_clients(connection: asyncpg.Connection, day: date, *, after: str, limit: int) -> str | None:
-    """Take the night of a day for the next clients by id, and return the last of them; None when none is left."""
+    """Run the night of a day for the next clients by id, and return the last of them; None at the end."""
     last: str | None = await connection.fetchval(_CLIENTS, after, limit, day)
     return last
 
@@ -173,10 +173,10 @@ ON CONFLICT DO NOTHING
 
 
 async def close_priors(connection: asyncpg.Connection, day: date) -> bool:
-    """Close the priors of the day after `day` from what came in before `day`, once; False when they were closed.
+    """Close the priors of the day after `day` from events before `day`, once; False if they were closed before.
 
-    They hold from a day on that has not begun, so no event meets priors that change during its day, and rows that are
-    made again meet the same ones.
+    They apply from a day that has not begun, so priors never change during a day, and rows that are computed again use
+    the same ones.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('close_reputation_priors', 0))")
     latest = {row["dimension"]: row for row in await connection.fetch(_LATEST)}
@@ -184,7 +184,7 @@ async def close_priors(connection: asyncpg.Connection, day: date) -> bool:
     if latest and max(row["day"] for row in latest.values()) >= until:
         return False
     rate_e4 = await rate(connection)
-    # What came in on the day before a closing is in no closing yet.
+    # Events of the day before a closing are not included yet.
     since = min(row["day"] for row in latest.values()) - timedelta(days=1) if latest else date(1970, 1, 1)
     lessons = await connection.fetch(_LESSONS, since, day)
     made = []
@@ -228,7 +228,7 @@ FROM (
 
 
 async def count_peers(connection: asyncpg.Connection, day: date) -> None:
-    """Count anew how many agents rank where, in each dimension and category."""
+    """Count the agents on each rank again, in each dimension and category."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('count_reputation_peers', 0))")
     await connection.execute("DELETE FROM reputation_peers")
     await connection.execute(_PEERS, day, boards.STEPS)
@@ -236,7 +236,7 @@ async def count_peers(connection: asyncpg.Connection, day: date) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What a night did: agents taken, those that changed and those suddenly, and who moved most, as history has it."""
+    """The result of a night, from the history: agents, those that changed, those suddenly, and the largest moves."""
 
     agents: int
     changed: int
@@ -248,7 +248,7 @@ _COUNTS = "SELECT count(*), count(*) FILTER (WHERE is_sudden) FROM reputation_hi
 
 
 async def found(connection: asyncpg.Connection, day: date, *, moves: int = 5) -> Night:
-    """Return what the night of a day did, however often it ran; moves as agent, change and score."""
+    """Return the result of the night of a day, however often it ran; moves are agent, change and score."""
     agents = await connection.fetchval("SELECT count(*) FROM reputation_agents WHERE night_on >= $1", day)
     [(changed, sudden)] = await connection.fetch(_COUNTS, day)
     most = await connection.fetch(
@@ -261,7 +261,7 @@ async def found(connection: asyncpg.Connection, day: date, *, moves: int = 5) ->
 
 
 async def open_months(connection: asyncpg.Connection, since: date, until: date) -> None:
-    """Have a table of the history for every month between two dates."""
+    """Create the partition of the history for every month between two dates."""
     await connection.execute("SELECT open_reputation_months($1, $2)", since, until)
 
 
@@ -271,12 +271,12 @@ async def _powers(connection: asyncpg.Connection) -> list[int]:
 
 
 async def rate(connection: asyncpg.Connection) -> int:
-    """Return what a night leaves by the rate that rows are read with, in ten-thousandths."""
+    """Return the rate: the part of evidence that is left after a night, in ten-thousandths."""
     left: int = await connection.fetchval("SELECT factor_e12 FROM reputation_powers WHERE nights = 1")
     return left // 10**8
 
 
-# What rows hold is written as of `through` (given evidence: as of the day before the night), by the rate that was.
+# Rows are rewritten as of `through` (given evidence: as of the day before the night), by the previous rate.
 _ANEW: Mapping[str, str] = {
     "reputation_scores": """
         UPDATE reputation_scores SET since = through, good_e6 = reputation_faded(good_e6, through - since),
@@ -324,18 +324,18 @@ async def write_anew(connection: asyncpg.Connection, day: date, *, after: str, l
 
 
 async def change_rate(connection: asyncpg.Connection, day: date, rate_e4: int) -> None:
-    """Have another rate hold, once nothing is left that has to be read with the old one: at once, in one transaction.
+    """Change the rate, in one transaction, after `write_anew` has rewritten the rows of all agents.
 
-    Clients, and rows of agents that events wrote since their page, are written anew here.
+    Clients, and rows of agents that events have written since, are rewritten here.
     """
     for statement in _ANEW.values():
         everyone = statement.replace("agent_id > $1 AND agent_id <= $2 AND ", "").replace("$3", "$1")
         await connection.execute(everyone, *((day,) if "$1" in everyone else ()))
     await connection.execute(_CLIENTS_ANEW)
-    # Clients, and what is seasoned, are read on the day itself: as of the day before they are written anew.
+    # Clients and seasoned rows are read on the day itself, so they are rewritten as of the day before.
     for seasoned in (_SEASONED_ANEW, _SEASONED_CLIENTS_ANEW):
         await connection.execute(seasoned, day)
-    # Rows that are made again later need it: events from before this day faded by it.
+    # Rows that are computed again later need the old rate, by which events before this day faded.
     await connection.execute(
         "INSERT INTO reputation_rates (until, factors_e12)"
         " SELECT $1::date - 1, array_agg(factor_e12 ORDER BY nights) FROM reputation_powers ON CONFLICT DO NOTHING",

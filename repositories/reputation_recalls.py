@@ -1,4 +1,4 @@
-"""Statements about escrows whose money went back: voiding what they said, and giving it again.
+"""Statements about recalls: the evidence of escrows is voided when their money is lost, and restored when it is back.
 
 All of them need the platform's role.
 """
@@ -10,11 +10,11 @@ import asyncpg
 
 
 async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tuple[str, int]]:
-    """Return the escrows that a payment's credits, or the payer's money, went to, with how many stayed there.
+    """Return the escrows that a payment's credits, or the payer's money, funded, with the amounts that stayed there.
 
-    The one that was funded last comes first; with money the escrow that the payment was made for does.
+    The escrow that was funded last comes first; with money, the escrow that the payment was made for.
     """
-    # Credits have lots and money has none, so that one of both is empty.
+    # Credits have lots and money has none, so one of both results is empty.
     rows = await connection.fetch(
         "SELECT * FROM reputation_funded($1) UNION ALL SELECT * FROM reputation_purse($1)", payment_id
     )
@@ -22,30 +22,30 @@ async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tup
 
 
 async def recall(connection: asyncpg.Connection, payment_id: str, escrow_ids: Sequence[str]) -> list[str]:
-    """Have the evidence of exactly these escrows void on account of a payment, and return what is to be given again.
+    """Void the evidence of exactly these escrows because of a payment; return the events to restore by `give_again`.
 
-    Agents whose evidence was voided are stale until `refresh`. What is returned are events of escrows whose money is
-    all there again, for `give_again`. Its locks come after those of the books.
+    Those are the events of escrows whose money is complete again. Agents whose evidence was voided are stale until
+    `refresh`. Call it after postings to the ledger, because of the order of locks.
     """
     back = await connection.fetchval("SELECT reputation_recall($1, $2)", payment_id, list(escrow_ids))
     return [row["id"] for row in await connection.fetch("SELECT reputation_recalled($1) AS id", back)] if back else []
 
 
 async def give_again(connection: asyncpg.Connection, event_id: str, new_id: str, *, at: datetime) -> None:
-    """Give an event that a recall has voided again, once, with what is left of it by now."""
+    """Restore an event that a recall has voided, once, with the evidence that is left of it by now."""
     await connection.execute("SELECT reputation_give_again($1, $2, $3)", event_id, new_id, at)
 
 
 async def hold(connection: asyncpg.Connection, escrow_id: str) -> None:
-    """Let nobody take the escrow's money back, or bring it back, until the transaction ends.
+    """Lock an escrow against recalls until the transaction ends.
 
-    It is the first lock of whoever changes what was said of the escrow: a recall takes its other locks after it.
+    Every change of the escrow's evidence takes this lock first; recalls take their other locks after it.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"reputation:{escrow_id}")
 
 
 async def stale(connection: asyncpg.Connection, *, after: str = "", limit: int) -> list[str]:
-    """Return agents whose scores wait to be made again, by id."""
+    """Return stale agents, by id."""
     rows = await connection.fetch(
         "SELECT agent_id FROM reputation_agents WHERE stale_at IS NOT NULL AND agent_id > $1"
         " ORDER BY agent_id LIMIT $2",
@@ -56,6 +56,6 @@ async def stale(connection: asyncpg.Connection, *, after: str = "", limit: int) 
 
 
 async def refresh(connection: asyncpg.Connection, agent_id: str) -> bool:
-    """Make a stale agent's scores again from the events that remain; False when that was done before."""
+    """Compute a stale agent's scores again from the remaining events; False if the agent is not stale any more."""
     done: bool = await connection.fetchval("SELECT reputation_refresh($1)", agent_id)
     return done

@@ -1,4 +1,4 @@
-"""What a text finds: candidates from indexes, and what each of them is. A tenant's session finds what it may see."""
+"""Search by a text: finds ids by indexes, and then reads the objects. A tenant's session finds what it may see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from domain.payment.state import PaymentStatus
 from domain.payment.terms import PurposeKind
 from repositories.search_hits import HITS
 
-#: How many names of a kind are looked at, the newest first; there is no index of parts of names.
+#: How many names of a kind are searched, newest first; there is no index of parts of names.
 LOOKED_AT = 5_000
-#: How many payments of a state and a purpose are looked at for a refund, the newest first.
+#: How many payments of a state and a purpose are searched for a refund, newest first.
 REFUNDS_LOOKED_AT = 1_000
-#: For how long a run may be late before it counts as stuck: the sweeps come every five minutes.
+#: How late a workflow may be before it counts as stuck; sweeps run every five minutes.
 LATE = timedelta(minutes=15)
 
-#: Who has references of its own for payments, subscriptions and chargebacks.
+#: Providers with references for payments, subscriptions and chargebacks.
 PROVIDERS = ("stripe", "paypal", "crypto")
 _REFUNDED_STATES = [
     *(PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED),
@@ -34,7 +34,7 @@ _NAMED = {
 }
 #: The index of external ids begins with the kind.
 _ANY_PREFIX = "prefix IN ('org', 'agt', 'ctr', 'esc', 'pay', 'inv', 'lot', 'prj')"
-#: Ids by what people call the objects, each from an index. Of contracts both sides see theirs; here it is the client's.
+#: Ids by external id, each from an index. Each side of a contract has its own external id; this is the client's.
 _WRITTEN = f"SELECT object_id FROM object_metadata WHERE {_ANY_PREFIX} AND external_id = :exact AND org_id = :org_id"
 #: Numbers of documents, and what each is for: an invoice, the invoice of a credit note, the payment of a receipt, the
 #: organization of a statement.
@@ -66,7 +66,7 @@ _OF_TENANT = f"""
     )
 }
 """
-#: Of an agent's key: what is that agent's is chosen here, so that nothing of others takes its place below the limit.
+#: The filter for an agent's key, applied before the limit.
 _OF_AGENT = f"""
     SELECT id FROM agents WHERE id = :agent_id AND name ILIKE :within
     UNION ALL ({_WRITTEN})
@@ -76,7 +76,7 @@ _OF_AGENT = f"""
         ) newest WHERE name ILIKE :within LIMIT :limit
     )
 """
-#: Keys are named by who has them; what is secret of them is neither searched nor read.
+#: Keys are found by their principal; the secret is neither searched nor read.
 _KEYS = f"""
     UNION ALL (
         SELECT id FROM (SELECT id, principal AS name FROM api_keys {{whose}} ORDER BY id DESC LIMIT {LOOKED_AT}) newest
@@ -107,7 +107,7 @@ _OF_ALL = f"""
     )
 }
 """
-#: What a provider calls a payment or a subscription, from the unique index that begins with the provider.
+#: Ids by a provider's reference of a payment or a subscription, from the unique index that begins with the provider.
 _REFERENCED = "".join(
     f"""
     UNION ALL (
@@ -116,7 +116,7 @@ _REFERENCED = "".join(
     """
     for table in ("payments", "subscriptions")
 )
-#: The payment of a refund. Its id does not name the payment, so the newest with something refunded are looked at.
+#: The payment of a refund. A refund's id does not contain the payment, so the newest ones with refunds are searched.
 _REFUNDED = f"""
     SELECT p.id FROM unnest(CAST(:refunded AS text[])) s, unnest(CAST(:purposes AS text[])) w, LATERAL (
         SELECT id, state FROM payments WHERE status = s AND purpose = w {{whose}}
@@ -130,7 +130,7 @@ _ALERTS = text(
     ORDER BY id DESC LIMIT :limit
     """
 )
-#: What should have gone on by itself. Each part reads what is late, of anybody, which is little or an outage.
+#: Stuck workflows. Each part reads all late rows, of any organization; there are few, except in an outage.
 _STUCK = text(
     """
     SELECT kind, id, status, since, workflow_id FROM (
@@ -149,9 +149,9 @@ _STUCK = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One object that was found; the amount is what it is about, or what is left of it, in minor units.
+    """An object that was found; the amount is its own or what is left of it, in minor units.
 
-    `parent_id` is what it is read within, such as the payment of a refund, or what it is about.
+    `parent_id` is the object that it belongs to, such as the payment of a refund, or that it is about.
     """
 
     kind: str
@@ -181,7 +181,7 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckRun:
-    """Something that should have gone on by itself at `since` and has not."""
+    """An object whose workflow should have acted at `since` and has not."""
 
     kind: str
     id: str
@@ -205,8 +205,8 @@ async def find(
     Args:
         session: of a tenant, or the platform's.
         wanted: the text.
-        org_id: the tenant; None searches everybody.
-        agent_id: only what is this agent's.
+        org_id: the tenant; None searches all organizations.
+        agent_id: only objects of this agent.
         finds_keys: whether API keys are found as well.
         finds_webhooks: whether webhook endpoints are.
         limit: how many at most.
@@ -235,7 +235,7 @@ async def find(
 
 
 async def _refunded_payment(session: AsyncSession, wanted: str, org_id: str | None) -> str | None:
-    # One that was made at the provider is called what it is called there.
+    # A payment that was made at the provider has the provider's reference.
     if not is_id(wanted, "rfd") and not wanted.startswith("re_"):
         return None
     whose = "" if org_id is None else "AND org_id = :org_id"
@@ -255,6 +255,6 @@ async def open_alerts(session: AsyncSession, org_id: str, *, for_all: bool, limi
 
 
 async def stuck(session: AsyncSession, org_id: str, now: datetime, *, limit: int) -> Sequence[StuckRun]:
-    """Return what of an organization should have gone on by itself and has not. Needs the platform's session."""
+    """Return an organization's objects whose workflows are stuck. Needs the platform's session."""
     rows = await session.execute(_STUCK, {"org_id": org_id, "late": now - LATE, "limit": limit})
     return [StuckRun(**row._mapping) for row in rows]

@@ -1,7 +1,6 @@
-"""The statement that says what found ids are: one object each, in the order in which they are shown.
+"""The statement that reads found ids: one object each, in the order in which they are shown.
 
-Every part reads by a primary key, so it costs the same however much there is. Row-level security decides what a
-tenant's session sees.
+Every part reads by primary key. Row-level security limits what a tenant's session sees.
 """
 
 from domain.credits import GrantSource
@@ -68,7 +67,7 @@ _WHOLE = f"""
     SELECT 9, 'transfer', :exact, org_id, NULL, kind || coalesce(' of ' || reference, ''), NULL, NULL, NULL, NULL
     FROM ledger.transfers WHERE id = CAST(:transfer AS uuid)
 """
-#: What is read within something else, or in a list by what it is about: `parent_id`.
+#: Objects with a `parent_id`: they belong to another object, or are about one.
 _PARTS = """
     SELECT 17, 'subscription', id, org_id, NULL, plan, status, NULL, NULL, 'subscription/' || id, NULL
     FROM subscriptions WHERE id = ANY(:ids)

@@ -1,6 +1,6 @@
-"""Figures over time, each from an index or from what is added up by day. Needs the platform's session.
+"""Figures over time, read by indexes or from daily sums. Needs the platform's session.
 
-What has to be counted row by row is counted up to a bound, and refused above it.
+Rows that have to be counted one by one are counted up to a maximum, and refused above it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from domain.ids import make_id, uuid_of
 from repositories.account_statement import version_at
 from repositories.listing import MARGIN
 
-#: How many rows a series counts one by one.
+#: The maximum number of rows that a series counts one by one.
 COUNTED = 100_000
 
 _BALANCES = text(f"""
@@ -58,7 +58,7 @@ _EARNED = text("""
 async def balances(
     session: AsyncSession, org_id: str, path: str, asset: str, moments: Sequence[datetime]
 ) -> list[int | None]:
-    """Return what an account held at each moment; None before it was opened."""
+    """Return the balance of an account at each time; None before it was opened."""
     asked = {"org_id": org_id, "path": path, "asset": asset, "moments": list(moments)}
     rows = (await session.execute(_BALANCES, asked)).all()
     return [row.balance for row in rows] if rows else [None] * len(moments)
@@ -67,7 +67,7 @@ async def balances(
 async def payments(
     session: AsyncSession, org_id: str | None, currency: str, bounds: Sequence[datetime]
 ) -> list[tuple[int, str, int, int]]:
-    """Return interval, status, number, and minor units received in a currency, of payments asked for in a period."""
+    """Return interval, status, number and received minor units of payments in a currency, requested in a period."""
     asked = {
         "bounds": list(bounds),
         "currency": currency,
@@ -86,7 +86,7 @@ async def payments(
 async def earned(
     session: AsyncSession, org_id: str, asset: str, bounds: Sequence[datetime]
 ) -> list[tuple[int, str, int]]:
-    """Return interval, agent, and what came into its earnings; payouts that came back are not earned again."""
+    """Return interval, agent and earned amount; returned payouts do not count."""
     first, last = (uuid_of(_id(bound)) for bound in (bounds[0] - MARGIN, bounds[-1] + MARGIN))
     asked = {"bounds": list(bounds), "org_id": org_id, "asset": asset, "first": first, "last": last}
     rows = (await session.execute(_EARNED, {**asked, "most": COUNTED + 1})).all()

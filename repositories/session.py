@@ -1,4 +1,4 @@
-"""Sessions and links: finding one for a request, opening, listing, ending, and forgetting those long over."""
+"""Sessions and links: finding one for a request, opening, listing, ending, and deleting old ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ NO_LINK = "There is no such link."
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """What a request needs to know of its session; `spends_as` is the key that its spends count for."""
+    """The data of a session that requests need; `spends_as` is the key that its spends count for."""
 
     secret_hash: bytes
     key_id: str
@@ -43,13 +43,13 @@ class SessionRecord:
 
 
 async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", session_id: str) -> SessionRecord | None:
-    """Find a session by its exact id, whoever it belongs to; the caller checks the secret."""
+    """Find a session by its exact id, of any organization; the caller checks the secret."""
     row = await pool.fetchrow("SELECT * FROM session_lookup($1)", session_id)
     return SessionRecord(**dict(row)) if row else None
 
 
 async def spends_as(connection: asyncpg.Connection, session_id: str) -> tuple[str | None, str | None, str | None]:
-    """Return the key that the spends of a session count for, and the department and the project of it."""
+    """Return the key that the spends of a session count for, and its department and project."""
     query = "SELECT spends_as, department_id, project_id FROM session_lookup($1)"
     row = await connection.fetchrow(query, session_id)
     return (None, None, None) if row is None else (row["spends_as"], row["department_id"], row["project_id"])
@@ -68,7 +68,7 @@ async def touch(session: AsyncSession, used: Mapping[str, datetime]) -> None:
 
 
 async def add(session: AsyncSession, row: Session, *, most: int | None = None) -> Session:
-    """Insert a session, and end those of its key above `most` that were used least lately."""
+    """Insert a session, and end the least recently used ones of its key above `most`."""
     session.add(row)
     await session.flush()
     if most is not None:
@@ -97,7 +97,7 @@ async def get(session: AsyncSession, session_id: str) -> Session:
 
 
 async def hold(session: AsyncSession, session_id: str) -> bool:
-    """Keep a session from being ended until the transaction ends; False where it was ended before."""
+    """Lock a session against being ended; False if it was ended before."""
     query = select(Session.id).where(Session.id == session_id, Session.ended_at.is_(None))
     return (await session.scalars(query.with_for_update(read=True))).one_or_none() is not None
 
@@ -117,7 +117,10 @@ _LIST = Listing(of=Session, order=[Session.id], prefix="ses", searched=("princip
 
 
 def _goes_on() -> tuple[ColumnElement[bool], ...]:
-    """Say in SQL what `domain.session.is_over` says, and that the key has not expired; a revoked one has ended it."""
+    """Return the condition that a session is active: `domain.session.is_over` in SQL, and the key has not expired.
+
+    A revoked key has ended its sessions.
+    """
     idle = Session.last_used_at + func.make_interval(0, 0, 0, 0, 0, 0, Session.idle_seconds)
     expired = select(ApiKey.id).where(ApiKey.id == Session.key_id, ApiKey.expires_at <= func.now())
     return (Session.ended_at.is_(None), Session.expires_at > func.now(), idle > func.now(), ~expired.exists())
@@ -126,9 +129,9 @@ def _goes_on() -> tuple[ColumnElement[bool], ...]:
 async def page(
     session: AsyncSession, wanted: Wanted, *, of: Actor | None, after: Position | None, limit: int
 ) -> Found[Session]:
-    """Return a page of the sessions that go on and that the caller's session may see, newest first.
+    """Return a page of the active sessions that the caller's session may see, newest first.
 
-    With `of`, those of this actor's own principal only; in a session that a link opened, that one only.
+    With `of`, only those of this actor's principal; in a session that a link opened, only that session.
     """
     part: Part = _goes_on()
     if wanted.org_id is not None:
@@ -149,7 +152,7 @@ _LINKS = Listing(of=SessionLink, order=[SessionLink.id], prefix="lnk", searched=
 
 
 async def link(session: AsyncSession, link_id: str) -> SessionLink | None:
-    """Find a link by its exact id, whoever it belongs to; the caller checks the secret. Needs a platform session."""
+    """Find a link by its exact id, of any organization; the caller checks the secret. Needs a platform session."""
     return await session.get(SessionLink, link_id)
 
 
@@ -191,9 +194,9 @@ async def end_all(session: AsyncSession, org_id: str, by: str) -> None:
 
 
 async def end_beside(session: AsyncSession, key: ApiKey) -> None:
-    """End the links of a key's principal, and the sessions that links opened, that could not be made beside the key.
+    """End links and link sessions of a key's principal that could not be created now that the key exists.
 
-    They are of another role or agent, or somebody else made them who issues no second keys.
+    They have another role or agent, or were made by somebody else who may not issue second keys.
     """
     makers = select(ApiKey.id).where(
         ApiKey.role.not_in(SECOND_KEYS), func.lower(ApiKey.principal) != key.principal.lower()
@@ -207,7 +210,7 @@ async def end_beside(session: AsyncSession, key: ApiKey) -> None:
 
 
 async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[SessionLink]:
-    """Return a page of the links that open something still and that the caller's session may see, newest first."""
+    """Return a page of the usable links that the caller's session may see, newest first."""
     revoked = select(ApiKey.id).where(ApiKey.id == SessionLink.key_id, ApiKey.expires_at <= func.now())
     part: Part = (
         SessionLink.used_at.is_(None),
@@ -221,7 +224,7 @@ async def links(session: AsyncSession, wanted: Wanted, *, after: Position | None
 
 
 async def guests(session: AsyncSession, org_id: str, *, besides: str) -> int:
-    """Count the people of an organization who have no key and act, or may act, by a link, besides one principal."""
+    """Count the people of an organization without a key who have a session or a usable link, except one principal."""
     active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
 
     def without_key(row: type[Session] | type[SessionLink], *goes_on: ColumnElement[bool]) -> Select[tuple[str]]:
@@ -243,7 +246,7 @@ async def guests(session: AsyncSession, org_id: str, *, besides: str) -> int:
 
 
 async def delete_ended_before(session: AsyncSession, before: datetime) -> int:
-    """Delete sessions and links that were over at that time; returns how many sessions. Needs a platform session."""
+    """Delete sessions and links that had ended at a time; returns the number of sessions. Needs a platform session."""
     gone = await session.scalars(
         delete(Session).where(or_(Session.expires_at < before, Session.ended_at < before)).returning(Session.id)
     )

@@ -1,11 +1,11 @@
-"""When each hook of Slack may be posted to next; needs a platform session. Times are the database's alone."""
+"""The next turn of each Slack hook; needs a platform session. All times are the database's."""
 
 from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-# The row's lock puts those who ask at once in a row. `now()` would be when their transactions began.
+# Concurrent requests wait for the row's lock. `now()` would be the beginning of their transactions.
 _TAKE = text("""
     INSERT INTO slack_turns AS t (hook, free_at) VALUES (:hook, clock_timestamp() + CAST(:pause AS interval))
     ON CONFLICT (hook) DO UPDATE SET free_at = greatest(t.free_at, clock_timestamp()) + CAST(:pause AS interval)
@@ -20,9 +20,9 @@ _HOLD = text("""
 
 
 async def take(session: AsyncSession, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
-    """Take the next turn of a hook, and return how far away it is; the one after it is a pause later.
+    """Take the next turn of a hook, and return how long to wait for it; the following turn is one pause later.
 
-    The second value tells whether it was taken: one that is further away than `at_most` is left.
+    The second value is whether it was taken: a turn later than `at_most` from now is not.
     """
     taken = (await session.execute(_TAKE, {"hook": hook, "pause": pause, "at_most": at_most})).scalar_one_or_none()
     if taken is not None:
@@ -32,5 +32,5 @@ async def take(session: AsyncSession, hook: str, *, pause: timedelta, at_most: t
 
 
 async def hold(session: AsyncSession, hook: str, wait: timedelta) -> None:
-    """Give nobody a turn before a time is over."""
+    """Give no turn of a hook before a time has passed."""
     await session.execute(_HOLD, {"hook": hook, "wait": wait})

@@ -1,4 +1,4 @@
-"""Spends of organizations as they are read; only the functions of the books write them."""
+"""Reads spends of organizations; only functions of the ledger write them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ MISSING = "There is no such spend."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a request says itself of a spend.
+    """The request of a spend.
 
     Attributes:
-        key: the caller's own, unique within the organization.
-        action: None where the request names an amount only.
-        amount_minor: None where the action's cost counts.
-        quantity: how many.
-        spender: whom it names, and who asks.
-        metadata: what the client keeps with it.
+        key: the client's idempotency key, unique within the organization.
+        action: None if the request has only an amount.
+        amount_minor: None if the action's price applies.
+        quantity: of the action.
+        spender: the attribution, and the principal.
+        metadata: set by the client.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Asked:
     metadata: Mapping[str, object] | None = None
 
     def spend(self, amount_minor: int) -> NewSpend:
-        """Return the spend that it asks for."""
+        """Return the requested spend."""
         return NewSpend(
             key=self.key,
             action=self.action or UNNAMED,
@@ -55,13 +55,13 @@ class Asked:
         )
 
 
-#: The action of a spend that names an amount only.
+#: The action of a spend that has only an amount.
 UNNAMED = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """What a key was used for."""
+    """The first request of a key."""
 
     action: str
     amount_minor: int
@@ -71,7 +71,7 @@ class First:
 
 
 async def find_by_key(session: AsyncSession, org_id: str, key: str) -> First | None:
-    """Return what the organization's key was used for, be it charged, reserved or refused."""
+    """Return the first request of the organization's key, whether it was charged, reserved or refused."""
     for table in (Spend, SpendRefusal):
         query = select(table.action, table.amount, table.agent_id, table.department_id, table.project_id).where(
             table.idempotency_key == f"use:{org_id}:{key}"
@@ -123,7 +123,7 @@ async def get_own(session: AsyncSession, spend_id: str, holder: Holder) -> Spend
 
 
 async def has_expired(session: AsyncSession, row: Spend) -> bool:
-    """Tell whether a reservation ended because its time was up: no capture and no release has left nothing held."""
+    """Return whether a reservation has expired, and was not ended by a capture or release."""
     if row.expires_at is None or row.status == "reserved":
         return False
     ending = SpendChange.kind.in_(("capture", "release")), SpendChange.held == 0
@@ -131,12 +131,12 @@ async def has_expired(session: AsyncSession, row: Spend) -> bool:
 
 
 async def of_purchase(session: AsyncSession, org_id: str, spend_id: UUID) -> Spend:
-    """Return the spend that paid a sale on the marketplace."""
+    """Return the spend that has paid a sale on the marketplace."""
     return (await session.scalars(select(Spend).where(Spend.org_id == org_id, Spend.id == spend_id))).one()
 
 
 async def of_key(session: AsyncSession, org_id: str, key: str) -> Spend | None:
-    """Return what the organization's key has charged or reserved."""
+    """Return the charge or reservation of the organization's key."""
     query = select(Spend).where(Spend.idempotency_key == f"use:{org_id}:{key}")
     return (await session.scalars(query)).one_or_none()
 
@@ -144,7 +144,7 @@ async def of_key(session: AsyncSession, org_id: str, key: str) -> Spend | None:
 async def refunds(
     session: AsyncSession, wanted: Wanted, *, spend_id: UUID, after: Position | None, limit: int
 ) -> Found[SpendChange]:
-    """Return a page of what was refunded of a spend, newest first."""
+    """Return a page of the refunds of a spend, newest first."""
     part = (SpendChange.spend_id == spend_id, SpendChange.kind == "refund")
     return await _REFUNDS.page(session, wanted, [part], after=after, limit=limit)
 
@@ -167,7 +167,7 @@ def _refund_key(org_id: str, command_id: str) -> str:
 
 
 async def refunded_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
-    """Return the credits that came back of an organization's spends since a time by other commands than `besides`."""
+    """Return the credits refunded of an organization's spends since a time, except by the command `besides`."""
     row = SpendChange
     query = select(func.coalesce(func.sum(row.amount), 0)).where(
         row.org_id == org_id,
@@ -188,7 +188,7 @@ async def existing(session: AsyncSession, org_id: str, spend_ids: Collection[str
 
 
 async def named(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> dict[str, NamedSpend]:
-    """Return what calls can name of those of the ids, `spd_…`, that are spends of the organization."""
+    """Return, of these ids (`spd_…`), the spends of the organization that calls can name."""
     query = select(Spend).where(Spend.org_id == org_id, Spend.id.in_([uuid_of(each) for each in spend_ids]))
     return {
         shown_id(row.id): NamedSpend(
@@ -212,8 +212,7 @@ async def page(
 ) -> Found[Spend]:
     """Return a page of an organization's spends, newest first; with `holder`, of those that are its own.
 
-    Where not all of them are wanted, a page looks at a bounded number of spends and may have fewer than the limit, or
-    none, before the last one.
+    With filters, a page reads a bounded number of spends, so it may be short or empty without being the last.
     """
     assert wanted.org_id is not None
     org_id, conditions = wanted.org_id, _conditions(wanted, holder, Spend)
@@ -241,7 +240,7 @@ async def page(
 
 
 def _conditions(wanted: Wanted, holder: Holder | None, row: type[Spend]) -> list[ColumnElement[bool]]:
-    """Return what holds for the rows; none where all are wanted."""
+    """Return the conditions of the filters on rows; none without filters."""
     states = in_states(wanted)
     return [
         *_LIST.judged(wanted, frozenset(), row),

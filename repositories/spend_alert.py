@@ -1,4 +1,4 @@
-"""What of spending an alert is due for: each query returns what has none yet, with the key that it will have."""
+"""Finds spending that needs an alert: each query returns what has no alert yet, with the alert's key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.alert.rules import BUDGET_80_PERCENT
 from domain.spend.alerts import AlertKind, Happened
 
-#: How many alerts of a kind are found at once; the next run finds the rest.
+#: The maximum number of alerts of a kind; the next run finds the rest.
 MOST = 500
-#: The part of a limit that the built-in rule is named for, in ten-thousandths.
+#: The threshold of the built-in rule, in ten-thousandths of the limit.
 BUDGET_E4 = 8_000
 
 # The hour and the limit stand in the statements, and what is looked up in arrays: of an hour that it does not know the
@@ -140,7 +140,7 @@ _NAMES = frozenset(Happened.__dataclass_fields__)
 
 
 async def due(session: AsyncSession, now: datetime) -> Sequence[Happened]:
-    """Return what an alert is due for and has none; needs a platform session."""
+    """Return what needs an alert and has none; needs a platform session."""
     found: list[Happened] = []
     for query in (_OF_LIMITS, _OF_REFUSALS):
         values = {"now": now} if ":now" in query else {}
@@ -150,7 +150,7 @@ async def due(session: AsyncSession, now: datetime) -> Sequence[Happened]:
 
 
 async def over(session: AsyncSession, now: datetime) -> Sequence[str]:
-    """Return the keys of alerts about limits whose case is over; needs a platform session."""
+    """Return the keys of alerts about limits that can be resolved; needs a platform session."""
     return (await session.scalars(_since_an_hour(_OVER, now), {"now": now})).all()
 
 

@@ -1,4 +1,4 @@
-"""Spend controls, their versions and what counts in their windows. `ledger.controls` writes them."""
+"""Spend controls, their versions and the counters of their windows. `ledger.controls` writes them."""
 
 import json
 from collections import defaultdict
@@ -49,7 +49,7 @@ async def of_subject(
 
 
 async def has_open(session: AsyncSession, org_id: str, kind: SubjectKind, subject_id: str) -> bool:
-    """Tell whether the subject has a control that is not closed, in any asset."""
+    """Return whether the subject has a control that is not closed, in any asset."""
     query = select(SpendControl.id).where(
         SpendControl.org_id == org_id,
         SpendControl.subject_kind == kind.value,
@@ -86,7 +86,7 @@ async def versions(
 
 
 async def status_before(session: AsyncSession, control: SpendControl) -> ControlStatus | None:
-    """Return where a control stood in the version before its newest one; None where that is its first."""
+    """Return the status of a control in the version before its newest; None if that is its first."""
     version = SpendControlVersion
     query = select(version.status).where(version.control_id == control.id, version.version == control.version - 1)
     status = await session.scalar(query)
@@ -94,9 +94,9 @@ async def status_before(session: AsyncSession, control: SpendControl) -> Control
 
 
 async def lock(session: AsyncSession, control_ids: Collection[UUID]) -> set[UUID]:
-    """Keep controls from being changed until the transaction ends, and return those that were locked.
+    """Lock controls until the transaction ends, and return the ids of those that were locked.
 
-    One that somebody is changing is left out, because waiting for several in any order would lock each other out.
+    Controls locked by another transaction are skipped, because waiting for several in any order could deadlock.
     """
     if not control_ids:
         return set()
@@ -107,7 +107,7 @@ async def lock(session: AsyncSession, control_ids: Collection[UUID]) -> set[UUID
 async def counted(
     session: AsyncSession, controls: Sequence[SpendControl], at: datetime
 ) -> Mapping[UUID, Mapping[Window, Counted]]:
-    """Return what counts in the windows that hold a moment; a window without a counter is left out."""
+    """Return the counters of the windows that contain a time; windows without a counter are left out."""
     query = select(SpendCounter).where(
         SpendCounter.control_id.in_([control.id for control in controls]),
         SpendCounter.starts_at <= at,
@@ -144,17 +144,17 @@ SELECT ARRAY(SELECT f.id FROM found f ORDER BY f.id DESC) AS ids,
     ARRAY(SELECT f.counted FROM found f ORDER BY f.id DESC) AS counted,
     (SELECT count(*) FROM looked) AS looked, (SELECT l.id FROM looked l ORDER BY l.id LIMIT 1) AS last_id
 """
-# The number stands in the statement: a plan for any number expects a tenth of the table, and reads it for that.
+# A literal limit. For a parameter the planner would expect a tenth of the table, and read it.
 _LOOKING = {look: text(_COUNTED_IN.format(look=look)) for look in LOOKS}
 
 
 async def spends(
     session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
 ) -> tuple[Sequence[tuple[Spend, int]], Position | None]:
-    """List the spends that count in a control, newest first, each with how much it counts there in the control's asset.
+    """Return a page of the spends that count in a control, newest first, each with its amount in the control's asset.
 
-    The second value is where the next page begins, None after the last one. A page looks at a bounded number of the
-    organization's spends and may have fewer than the limit, or none, before the last one.
+    The second value is the position of the next page, None at the end. A page reads a bounded number of spends, so it
+    may be short or empty without being the last.
     """
     counted: dict[UUID, int] = {}
     following: UUID | None = LAST if after is None else after[0]
@@ -185,6 +185,6 @@ async def spends(
 async def refusals(
     session: AsyncSession, wanted: Wanted, *, control: SpendControl, after: Position | None, limit: int
 ) -> Found[SpendRefusal]:
-    """Return a page of what a control refused, newest first."""
+    """Return a page of the refusals of a control, newest first."""
     part = (SpendRefusal.org_id == control.org_id, SpendRefusal.control_id == control.id)
     return await _REFUSALS.page(session, wanted, [part], after=after, limit=limit)

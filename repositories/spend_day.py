@@ -1,4 +1,4 @@
-"""What was spent, added up: days that are over from their rollups, the rest from spends."""
+"""Sums of spends: past days from their rollups, the rest from single spends."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +12,7 @@ from domain.series import MAX_GROUPS, OTHERS, Grouping
 from ledger.invariants import Invariant
 from repositories.spend_place import LAST, PLACES, first_id
 
-#: How long after its time a spend is numbered, unless the platform gave it a time of long ago.
+#: How long after its time a spend gets its id, unless the platform has given it an earlier time.
 _LATE = timedelta(hours=1)
 _GROUP = "s.action, s.agent_id, s.department_id, left(s.metadata ->> 'model', 200) AS model"
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
@@ -63,7 +63,7 @@ FROM parts
 GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
 ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
 """)
-#: By day and one of the columns above, the largest by themselves; a row without a day where nothing was spent.
+#: By day and one of the columns above, the largest values by themselves; a row without a day if nothing was spent.
 _BY_DAY = f"""{_PARTS}, named AS (
     SELECT day, {{column}} AS name, used FROM parts
 ), largest AS (
@@ -87,7 +87,7 @@ FROM ledger.credit_days d LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r
 WHERE d.spends > 0 AND d.day >= :since AND d.day < :until AND r.spends IS DISTINCT FROM d.spends
 ORDER BY d.day, d.org_id LIMIT :limit
 """)
-# One statement: what is open and what has ended are of one moment.
+# One statement, so that open and past days are read from one snapshot.
 _ROLL_UP = text(f"""
 WITH gone AS (
     DELETE FROM spend_days WHERE org_id = :org_id AND day = :day
@@ -114,7 +114,7 @@ RETURNING spends
 async def summary(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> Sequence[RowMapping]:
     """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out.
 
-    Days that are added up and lie in the term as a whole are read as such; of the others, their spends.
+    Days with a rollup that are entirely within the term are read from it, all others from their spends.
     """
     return await _read(session, _SUMMARY, org_id, since, until)
 
@@ -124,7 +124,7 @@ async def by_day(
 ) -> list[tuple[date, str | None, int]]:
     """Return what was used and not refunded by the day (UTC) of the use, and by one dimension, read as `summary` does.
 
-    Of a dimension the largest few have their names, and the others are one.
+    Only the largest values of the dimension are named; the others are summed.
     """
     statement = text(_BY_DAY.format(column=_COLUMNS[dimension]))
     rows = await _read(session, statement, org_id, since, until)
@@ -160,15 +160,15 @@ async def _read(
 
 
 async def roll_up(session: AsyncSession, *, since: date, until: date, limit: int) -> int:
-    """Add up days that are not, from one on to before another; returns how many.
+    """Write the missing rollups of days in `[since, until)`, and return how many.
 
     Args:
         session: of the platform.
         since: the first day.
         until: the first day that is not over.
-        limit: how many at most.
+        limit: the maximum number of days.
     """
-    # Two at once would each write the rows of a day.
+    # Locked, because concurrent calls would both write the rows of a day.
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('spend_days', 0))"))
     due = (await session.execute(_DUE, {"since": since, "until": until, "limit": limit})).all()
     done = 0

@@ -1,7 +1,7 @@
-"""Where an organization's spends are that name a value: what lists of few among many begin to look at.
+"""Finds the ranges of ids that contain an organization's spends with a value, for filtered lists of spends.
 
-A charge writes no index for lists, so these look at a bounded number of spends for each page. Days that are added up
-say between which ids the spends of a value lie, and what lies between two of them is skipped.
+Spends have no index for filters, because charges would have to write it, so a page reads a bounded number of spends.
+Rollups of days contain the lowest and highest id of each value, so the gaps between them are skipped.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,16 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import make_id, uuid_of
 from ledger.invariants import Invariant
 
-#: How many of an organization's spends a page looks at: a few, and where these do not fill it, so many and no more.
+#: How many of an organization's spends a page reads: the first number, and if these do not fill it, the second.
 LOOKS = (400, 5_000)
 #: Above every id.
 LAST = UUID(int=2**128 - 1)
-#: A spend is numbered when the books take it; its time is read a moment before, or given by the platform.
+#: How much later than its time a spend's id may be; the time is read before the ledger makes the id.
 _MARGIN = timedelta(hours=1)
 
 
 class Kind(StrEnum):
-    """By what spends are found."""
+    """The values by which spends can be found."""
 
     ALL = "all"
     ACTION = "action"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     CONTROL = "control"
 
 
-#: By which columns of spends the days that are added up say where these are.
+#: The columns of spends that rollups have ranges of ids for.
 _PLACED = {
     "action": Kind.ACTION,
     "agent_id": Kind.AGENT,
@@ -43,7 +43,7 @@ _PLACED = {
     "project_id": Kind.PROJECT,
     "run_id": Kind.RUN,
 }
-#: Each spend of `{of}` with all that it names.
+#: Each spend of `{of}` with each of its values.
 PLACES = """
     SELECT s.id, k.kind, k.value FROM {of} s CROSS JOIN LATERAL (VALUES
         ('all', ''), ('action', s.action), ('agent', s.agent_id), ('department', s.department_id),
@@ -54,7 +54,7 @@ PLACES = """
     SELECT s.id, 'control', n.control_id::text FROM {of} s CROSS JOIN LATERAL unnest(s.counted_in) AS u (id)
     JOIN ledger.counters n ON n.id = u.id
 """
-# Spends of days that are not added up have ids from the first of these days on, and above it nothing is skipped.
+# Spends of days without a rollup have ids from the first such day on; above that id nothing is skipped.
 _LATEST = text("""
 SELECT (
     SELECT min(d.day) FROM ledger.credit_days d
@@ -78,13 +78,13 @@ GROUP BY d.org_id
 
 
 def first_id(since: datetime) -> UUID:
-    """Return an id below those of all spends that were made since."""
+    """Return an id below those of all spends made since a time."""
     unix_ms = max(0, int((since - _MARGIN).timestamp() * 1000))
     return uuid_of(make_id("spd", unix_ms=unix_ms, entropy=bytes(10)))
 
 
 def placed(equal: Mapping[str, object]) -> list[tuple[Kind, str]]:
-    """Return what spends name that have these values, as `skip` takes it."""
+    """Return filters by values as an argument for `skip`."""
     return [(kind, str(equal[name])) for name, kind in _PLACED.items() if name in equal]
 
 
@@ -96,14 +96,14 @@ async def skip(
     before: UUID,
     until: datetime | None = None,
 ) -> UUID | None:
-    """Return below which id the next spends of a list can be; None when there are none.
+    """Return the id below which the next spends of a list are; None if there are none.
 
     Args:
         session: of the organization or the platform.
         org_id: whose spends.
-        named: what all of them name.
-        before: the list goes on below this id.
-        until: they were made before.
+        named: the values that all of them have.
+        before: the list continues below this id.
+        until: only spends made before this time.
     """
     kinds = [(Kind.ALL, ""), *named] if until is not None or not named else named
     asked = {
@@ -122,9 +122,9 @@ async def skip(
 
 
 async def open_from(session: AsyncSession, org_ids: Collection[str], *, since: date) -> dict[str, date]:
-    """Return the first day, from one on, whose spends are not added up, of each organization that has such a day.
+    """Return the first day from a given one on without a rollup, for each organization that has one.
 
-    What was spent on it and later has ids from `first_id` of its beginning on; days before have rollups and places.
+    Spends of that day and later have ids from `first_id` of its beginning on; earlier days have rollups.
     """
     rows = await session.execute(_OPEN_FROM, {"org_ids": list(org_ids), "since": since})
     return {row.org_id: row.day for row in rows}

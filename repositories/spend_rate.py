@@ -28,10 +28,7 @@ def rate_of(row: SpendRate) -> ExchangeRate:
 
 
 async def in_force(session: AsyncSession, base: str, at: datetime, wanted: Wanted = _ALL) -> Sequence[SpendRate]:
-    """Return the rate of each pair with that base that counts at a time, by quote; those that are too old are none.
-
-    What begins outside the range that is wanted is left out.
-    """
+    """Return the rate of each pair with a base that applies at a time, by quote; expired rates are left out."""
     newest = (
         select(SpendRate)
         .where(SpendRate.base == base, SpendRate.starts_at <= at)
@@ -44,12 +41,12 @@ async def in_force(session: AsyncSession, base: str, at: datetime, wanted: Wante
 
 
 async def newest(session: AsyncSession, base: str, quote: str, at: datetime) -> SpendRate:
-    """Return the rate of a pair that begins last up to a time; the caller has set one."""
+    """Return the latest rate of a pair that begins up to a time; there must be one."""
     return (await session.scalars(_of(base, quote).where(SpendRate.starts_at <= at).limit(1))).one()
 
 
 async def begins_at(session: AsyncSession, base: str, quote: str, at: datetime) -> bool:
-    """Tell whether a rate of a pair begins at that very time."""
+    """Return whether a rate of a pair begins at exactly that time."""
     return await session.get(SpendRate, (base, quote, at)) is not None
 
 

@@ -1,4 +1,4 @@
-"""What earnings were worth in money, month by month, by the books. Needs the platform's session."""
+"""Earnings of creators by month, valued in money, read from the ledger. Needs the platform's session."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from ledger.invariants import Invariant
 from models.creator_statement import CreatorCorrection, CreatorStatement
 from repositories.account_statement import version_before
 
-#: Kinds of transfers that leave earnings and take nothing back.
+#: Kinds of transfers out of earnings that take nothing back from the creator.
 _KEPT = "('payout.requested', 'payout.returned', 'earnings.converted', 'earnings.waived')"
 
 
 def _booked(assets: str) -> str:
-    """Return the accounts `owned` of an organization's earnings, and what each transfer `booked` on them since a time.
+    """Return the CTEs `owned`, an organization's accounts of earnings, and `booked`, their entries since a time.
 
-    Where the time is found by halving, so what was booked before costs nothing.
+    The first entry is found by binary search, so earlier entries are not read.
     """
     return f"""
     owned AS MATERIALIZED (
@@ -43,8 +43,8 @@ def _booked(assets: str) -> str:
     )"""
 
 
-#: Lots that a posting `p` has moved credits of from and to an account, each with its part of what was paid for them.
-#: What comes back into a lot comes with what had left with it.
+#: The lots that a posting `p` moved credits from and to, each with its part of the price paid. A return into a lot has
+#: the price that had left with it.
 _LOTS = """
     SELECT l.paid_asset, u.cost FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.to_lot
     WHERE u.transfer_id = p.transfer_id AND l.account_id = p.account_id
@@ -55,8 +55,8 @@ _LOTS = """
     SELECT l.paid_asset, r.cost FROM ledger.lot_returns r JOIN ledger.lots l ON l.id = r.lot_id
     WHERE r.transfer_id = p.transfer_id AND r.account_id = p.account_id
 """
-#: Lots of an organization that came from nowhere else, since the first of what was `booked`. The id of a lot is of the
-#: time of its transfer, so they are found without an index of transfers.
+#: Lots of an organization without a source lot, since the first `booked` entry. The id of a lot contains the time of
+#: its transfer, so no index by transfer is needed.
 _BROUGHT = """
     brought AS MATERIALIZED (
         SELECT l.account_id, l.transfer_id, l.paid_asset, sum(l.paid)::bigint AS cost FROM ledger.lots l
@@ -67,10 +67,10 @@ _BROUGHT = """
 
 
 def _worth(brought: str) -> str:
-    """Return what a posting `p` was worth: money itself, and credits what was paid for these very ones.
+    """Return SQL for the value of a posting `p`: the amount for money, and the price paid for credits.
 
     Args:
-        brought: how many of its lots came from nowhere else, as a query of their costs.
+        brought: a query of the costs of its lots that have no source lot.
     """
     return f"""CASE WHEN p.asset = :currency THEN p.amount ELSE coalesce((
         SELECT sum(x.cost) FROM ({_LOTS}) x WHERE x.paid_asset = :currency
@@ -81,7 +81,7 @@ _OF_BOOKED = """
     SELECT b.cost FROM brought b
     WHERE b.transfer_id = p.transfer_id AND b.account_id = p.account_id AND b.paid_asset = :currency
 """
-#: Of what was booked long ago: as many lots are looked at as one transfer opens.
+#: For old transfers; reads as many lots as one transfer opens.
 _OF_OLD = """
     SELECT sum(n.paid) FROM (
         SELECT l.* FROM ledger.lots l WHERE l.org_id = :org_id AND l.id > p.transfer_id ORDER BY l.id LIMIT 20
@@ -89,8 +89,8 @@ _OF_OLD = """
     WHERE n.transfer_id = p.transfer_id AND n.account_id = p.account_id AND n.parent_id IS NULL
       AND n.paid_asset = :currency
 """
-#: What moved in a month, and what there was before: what there is now, less what has moved since. What leaves earnings
-#: and is not paid out or converted is listed by transfer, because somebody has to say what it takes back.
+#: The movements of a month, and the opening balance: the present one less all movements since. Amounts that leave
+#: earnings otherwise than by payout or conversion are listed by transfer, to find the earnings that they take back.
 _MONTH = text(
     f"""
     WITH {_booked("AND a.asset IN ('CREDIT', :currency)")}, {_BROUGHT}, moved AS MATERIALIZED (
@@ -132,8 +132,8 @@ _MONTH = text(
     ORDER BY agent_id, asset, kind, transfer_id
     """
 )
-#: All that was ever earned with some references, and taken back of it. What leaves earnings was earned with the same
-#: reference, so a few are looked up by their keys, whatever else was sold.
+#: All earnings with some references, and what was taken back of them. A transfer that takes earnings back has the
+#: reference of the earnings, so only these are looked up.
 _REFERRED = text(
     f"""
     WITH asked AS MATERIALIZED (
@@ -155,7 +155,7 @@ _REFERRED = text(
     ORDER BY p.effective_at, p.amount < 0, p.transfer_id
     """
 )
-#: The currencies that what was booked since a time is worth something in.
+#: The currencies in which entries since a time have a value.
 _CURRENCIES = text(
     f"""
     WITH {_booked("")}, {_BROUGHT}
@@ -171,7 +171,7 @@ _CURRENCIES = text(
     ) c WHERE currency IS NOT NULL ORDER BY currency
     """
 )
-#: What came back of payouts, and when that was earned. It left the earnings with the payout, so nothing moves on them.
+#: Reversed payouts, and when the amounts were earned. They left the earnings with the payout, so no entry shows them.
 _REVERSED = text(
     """
     SELECT v.agent_id, g.name, v.asset, v.goods_minor, v.amount_minor, e.effective_at AS earned_at
@@ -203,7 +203,7 @@ _MOVED_IN = """
     ))
 """
 _HAS_MOVED = text(f"SELECT {_MOVED_IN.format(org=':org_id')}")
-#: Organizations that a month moved earnings of, and that have no statement of it.
+#: Organizations with movements of earnings in a month and no statement for it.
 _DUE = text(
     f"""
     SELECT o.id FROM organizations o
@@ -227,9 +227,9 @@ _TOTALS = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Postings of one kind to or from an agent's earnings of an asset: how much, and what it was worth in money.
+    """Postings of one kind to or from an agent's earnings in an asset: the amount, and its value in money.
 
-    `earned_in`: the first day of the month in which what is taken back was earned; None where that is not known.
+    `earned_in`: the first day of the month in which an amount that is taken back was earned; None if unknown.
     """
 
     agent_id: str
@@ -245,7 +245,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarterTotal:
-    """What a creator was paid in a quarter, in minor units of one currency, and what of payouts was taken back."""
+    """The payouts to a creator in a quarter, in minor units of one currency, and their reversals."""
 
     org_id: str
     country: str | None
@@ -259,9 +259,9 @@ class QuarterTotal:
 async def moved(
     session: AsyncSession, org_id: str, currency: str, *, since: datetime, until: datetime
 ) -> Sequence[Moved]:
-    """Return what moved on the earnings of an organization up to a time; `is_new`: not before `since`.
+    """Return the movements of an organization's earnings up to a time; `is_new` are those from `since` on.
 
-    It reads what was booked since then, and what was ever booked with the references of what was taken back.
+    It reads the entries since then, and all earnings with the references of amounts that were taken back.
     """
     values = {"org_id": org_id, "currency": currency, "since": since, "until": until}
     rows = (await session.execute(_MONTH, values)).all()
@@ -290,7 +290,7 @@ async def moved(
 
 
 async def _reversed(session: AsyncSession, values: Mapping[str, object]) -> list[Moved]:
-    """Return what came back of payouts, which were so much less, and was taken back of what had been earned."""
+    """Return reversed payouts, which reduce the payouts, and the earnings that they take back."""
     found = list[Moved]()
     for row in await session.execute(_REVERSED, values):
         back = Moved(
@@ -315,7 +315,7 @@ def _month_of(at: datetime) -> date:
 async def _taken(
     session: AsyncSession, asked: Collection[tuple[int, str]], values: Mapping[str, object]
 ) -> dict[tuple[int, UUID], list[Part]]:
-    """Return what transfers took back of what was earned with references on accounts, by account and transfer."""
+    """Return what transfers took back of earnings with the same references, by account and transfer."""
     found: dict[tuple[int, UUID], list[Part]] = {}
     if not asked:
         return found
@@ -331,28 +331,28 @@ async def _taken(
 
 
 async def currencies(session: AsyncSession, org_id: str, *, since: datetime) -> Sequence[str]:
-    """Return the currencies that what moved on the earnings of an organization since a time is worth something in."""
+    """Return the currencies in which movements of an organization's earnings since a time have a value."""
     return (await session.scalars(_CURRENCIES, {"org_id": org_id, "since": since})).all()
 
 
 async def has_moved(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> bool:
-    """Tell whether a month of days in UTC moved anything on the earnings of an organization."""
+    """Return whether the earnings of an organization moved in a month (UTC)."""
     return bool(await session.scalar(_HAS_MOVED, {"org_id": org_id, "since": since, "until": until}))
 
 
 async def due(
     session: AsyncSession, month: date, *, since: datetime, until: datetime, after: str, limit: int
 ) -> Sequence[str]:
-    """List organizations whose earnings moved in a month and that have no statement of it, by their id."""
+    """Return the organizations whose earnings moved in a month and that have no statement for it, by id."""
     values = {"month": month, "since": since, "until": until, "after": after, "limit": limit}
     return (await session.scalars(_DUE, values)).all()
 
 
 async def lock(session: AsyncSession, org_id: str, *, waits: bool) -> bool:
-    """Let nobody else make statements of an organization, or corrections of them, until the transaction ends.
+    """Lock the statements and corrections of an organization until the transaction ends.
 
     Returns:
-        False where somebody else does, and this one does not wait for it.
+        False if another transaction holds the lock, and this one does not wait.
     """
     name = func.hashtextextended(f"statements:{org_id}", 0)
     if waits:
@@ -362,7 +362,7 @@ async def lock(session: AsyncSession, org_id: str, *, waits: bool) -> bool:
 
 
 async def months_after(session: AsyncSession, org_id: str, month: date, currency: str) -> Sequence[date]:
-    """Return the months after one of which there are statements in a currency."""
+    """Return the later months that have a statement in a currency."""
     row = CreatorStatement
     query = select(row.month).where(row.org_id == org_id, row.month > month, row.currency == currency)
     return (await session.scalars(query.order_by(row.month))).all()
@@ -403,7 +403,7 @@ async def add(session: AsyncSession, row: CreatorStatement | CreatorCorrection) 
 
 
 async def quarters(session: AsyncSession, *, since: datetime, until: datetime) -> Sequence[QuarterTotal]:
-    """Return what every creator was paid in a period, by quarter and currency."""
+    """Return the payouts to every creator in a period, by quarter and currency."""
     return [
         QuarterTotal(
             org_id=row.org_id,

@@ -31,20 +31,20 @@ from models.subscription import (
     SubscriptionTrial,
 )
 
-#: Events that order something of the provider.
+#: Events that request a change at the provider.
 ORDERS = ("upgrade_ordered", "downgrade_ordered", "cancellation_ordered", "resumed")
-#: And those that drop it: the provider has declined, or an operator has given it up.
+#: Events that drop such a request: the provider has declined it, or an operator has given it up.
 DROPPED = ("order_declined", ORDER_GIVEN_UP)
 _STATE: TypeAdapter[Subscription] = TypeAdapter(Subscription)
 
 
 def state_of(row: SubscriptionRow) -> Subscription:
-    """Return the domain's value that a row holds."""
+    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 async def lock(session: AsyncSession, subscription_id: str) -> Subscription | None:
-    """Keep every other writer out until the transaction ends, and return what the books hold; None for a new one."""
+    """Lock the row until the transaction ends, and return its state; None for a new one."""
     query = select(SubscriptionRow.state).where(SubscriptionRow.id == subscription_id).with_for_update()
     state = (await session.scalars(query)).one_or_none()
     return None if state is None else _STATE.validate_python(state)
@@ -57,7 +57,7 @@ async def get(session: AsyncSession, subscription_id: str) -> Subscription | Non
 
 
 async def concerned(session: AsyncSession, provider: str, refs: Sequence[str]) -> Subscription | None:
-    """Return the subscription that an event names: by its own id there, or by its customer's before it has one."""
+    """Return the subscription that an event is about: by its provider's id, or before it has one by its customer's."""
     known = select(SubscriptionRow).where(SubscriptionRow.provider == provider, SubscriptionRow.provider_ref.in_(refs))
     row = (await session.scalars(known)).one_or_none()
     if row is None:
@@ -72,13 +72,13 @@ async def concerned(session: AsyncSession, provider: str, refs: Sequence[str]) -
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[SubscriptionRow]:
-    """Return subscriptions that should have moved by the moment, by id, after the id `after`."""
+    """Return subscriptions whose workflow should have acted by a time, by id, after the id `after`."""
     query = select(SubscriptionRow).where(SubscriptionRow.wake_at < before, SubscriptionRow.id > after)
     return (await session.scalars(query.order_by(SubscriptionRow.id).limit(limit))).all()
 
 
 async def tried_by(session: AsyncSession, wanting: Subscription) -> Sequence[str]:
-    """Return the organizations that had a trial: the one that wants it, and the one whose card it was."""
+    """Return which have had a trial: this organization, or another one with the same card."""
     had = SubscriptionTrial.org_id == wanting.org_id
     if wanting.trial_card is not None:
         had = or_(had, SubscriptionTrial.card == wanting.trial_card)
@@ -86,17 +86,17 @@ async def tried_by(session: AsyncSession, wanting: Subscription) -> Sequence[str
 
 
 async def note_trial(session: AsyncSession, trying: Subscription, at: datetime) -> None:
-    """Note a trial.
+    """Record a trial.
 
     Raises:
-        IntegrityError: its organization had one, or its card.
+        IntegrityError: the organization or the card has had one.
     """
     row = {"org_id": trying.org_id, "card": trying.trial_card, "subscription_id": trying.subscription_id}
     await session.execute(insert(SubscriptionTrial).values(**row, began_at=at))
 
 
 async def note_trial_card(session: AsyncSession, trying: Subscription) -> bool:
-    """Note the card of a trial that began on a page; False where it has had one."""
+    """Record the card of a trial that began on a hosted page; False if the card has had one."""
     own = update(SubscriptionTrial).where(SubscriptionTrial.subscription_id == trying.subscription_id)
     try:
         async with session.begin_nested():
@@ -107,7 +107,7 @@ async def note_trial_card(session: AsyncSession, trying: Subscription) -> bool:
 
 
 async def forget_trial(session: AsyncSession, subscription_id: str) -> None:
-    """Forget a trial that never began."""
+    """Delete a trial that never began."""
     await session.execute(delete(SubscriptionTrial).where(SubscriptionTrial.subscription_id == subscription_id))
 
 
@@ -118,7 +118,7 @@ async def versions(session: AsyncSession, subscription_ids: Sequence[str]) -> di
 
 
 async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> str | None:
-    """Return the provider's word for why it declined what an event ordered; None where it did not."""
+    """Return the provider's reason for declining the request of an event; None if it did not decline."""
     query = (
         select(SubscriptionEventRow)
         .where(
@@ -129,7 +129,7 @@ async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> 
         .order_by(SubscriptionEventRow.number)
         .limit(1)
     )
-    # There is one order at a time, so what was declined next was this one.
+    # There is one request at a time, so the next declined one is this one.
     found = (await session.scalars(query)).one_or_none()
     return None if found is None or found.kind not in DROPPED else str(found.details["why"])
 
@@ -150,7 +150,7 @@ async def held(session: AsyncSession, org_id: str) -> Subscription | None:
 
 
 async def has_done(session: AsyncSession, subscription_id: str, command_id: str) -> bool:
-    """Tell whether a command caused an event, however long ago that was."""
+    """Return whether a command caused an event, however long ago that was."""
     query = select(SubscriptionEventRow.number).where(
         SubscriptionEventRow.subscription_id == subscription_id, SubscriptionEventRow.command_id == command_id
     )
@@ -160,7 +160,7 @@ async def has_done(session: AsyncSession, subscription_id: str, command_id: str)
 async def done_by(
     session: AsyncSession, org_id: str, command_id: str
 ) -> tuple[Subscription, SubscriptionEventRow] | None:
-    """Return what a command did, however long ago, and the subscription of the organization as it stands now."""
+    """Return the event of a command, however old, and the organization's subscription as it is now."""
     query = (
         select(SubscriptionRow, SubscriptionEventRow)
         .join(SubscriptionEventRow, SubscriptionEventRow.subscription_id == SubscriptionRow.id)
@@ -217,7 +217,7 @@ async def bill_of_invoice(session: AsyncSession, invoice_id: str) -> Subscriptio
 
 
 async def requested(session: AsyncSession, invoice_id: str) -> tuple[str, Subscription] | None:
-    """Return the bill that the provider requests for an invoice, while nobody has paid it, and its subscription."""
+    """Return the unpaid bill that the provider requests for an invoice, and its subscription."""
     query = (
         select(SubscriptionBill.bill_ref, SubscriptionRow)
         .join(SubscriptionRow, SubscriptionRow.id == SubscriptionBill.subscription_id)
@@ -228,15 +228,15 @@ async def requested(session: AsyncSession, invoice_id: str) -> tuple[str, Subscr
 
 
 async def mirror_of(session: AsyncSession, invoice_id: str) -> PaymentRow | None:
-    """Return the payment that mirrors the provider's for the bill of an invoice, once it was paid there."""
+    """Return the payment that mirrors the provider's payment of an invoice's bill; None before it was paid there."""
     query = select(PaymentRow).join(SubscriptionBill, SubscriptionBill.payment_id == PaymentRow.id)
     return (await session.scalars(query.where(SubscriptionBill.invoice_id == invoice_id))).one_or_none()
 
 
 async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
-    """Tell whether an organization has not paid what it was invoiced on net terms, or that was given up.
+    """Return whether an organization has an unpaid or written-off invoice on net terms.
 
-    What comes for an invoice that was given up goes back, so being settled does not make it paid.
+    Payments of a written-off invoice are returned, so it stays unpaid even if they settle its bill.
     """
     query = (
         select(SubscriptionBill.invoice_id)
@@ -254,9 +254,9 @@ async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
 
 
 async def is_owed_for(session: AsyncSession, subscription_id: str, at: datetime) -> bool:
-    """Tell whether what was paid for the time from a moment on is disputed, or went back, and nothing else has paid it.
+    """Return whether the period after a time is not paid any more: its payment was refunded, lost or is disputed.
 
-    A refund of a part leaves it paid for.
+    A partial refund leaves it paid.
     """
     gone = (PaymentStatus.DISPUTED, PaymentStatus.CHARGED_BACK, PaymentStatus.REFUNDED)
     query = (
@@ -278,7 +278,7 @@ async def is_owed_for(session: AsyncSession, subscription_id: str, at: datetime)
 
 
 async def given_up(session: AsyncSession, subscription_id: str) -> list[Request]:
-    """Return the bills of a subscription whose invoices were given up, the oldest first; none grants anything now."""
+    """Return the bills of a subscription whose invoices were written off, oldest first; they grant nothing any more."""
     query = (
         select(SubscriptionBill.bill_ref, InvoiceRow.due_at)
         .join(InvoiceRow, InvoiceRow.id == SubscriptionBill.invoice_id)
@@ -302,7 +302,7 @@ async def granted_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
 
 
 async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[RestOfLot]:
-    """Return what is left of the credits that a bill granted; the caller has locked the balance that they are on."""
+    """Return the remaining lots of the credits that a bill granted; the caller has locked the balance."""
     granted = select(SubscriptionGrant.lot_id).where(
         SubscriptionGrant.subscription_id == bill.subscription_id, SubscriptionGrant.bill_ref == bill.bill_ref
     )
@@ -318,9 +318,9 @@ async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[Re
 
 
 async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[LostCredits]:
-    """Return what lost disputes of a bill's payment have taken back of its credits, and has not come back since.
+    """Return the credits of a bill that lost disputes of its payment have clawed back and that were not restored since.
 
-    The caller has locked the balance that the credits were on.
+    The caller has locked the balance.
     """
     row = PaymentEventRow
     losses = select(row.number).where(row.payment_id == bill.payment_id, row.kind == "dispute_lost")
@@ -359,14 +359,14 @@ async def add(session: AsyncSession, row: SubscriptionBill | SubscriptionGrant) 
 
 
 async def grant(session: AsyncSession, subscription_id: str, key: str) -> SubscriptionGrant | None:
-    """Return what was granted under a key."""
+    """Return the grant with a key."""
     return await session.get(SubscriptionGrant, (subscription_id, key))
 
 
 async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence[SubscriptionBill]:
-    """Lock bills that are to be booked for the oldest day that is not, if that is not after `through`."""
+    """Lock bills that have revenue to book for the oldest unbooked day, if that day is not after `through`."""
     gone = SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor + SubscriptionBill.credited_minor
-    # Credits come with the money, and take their price along however late that is.
+    # Credits are granted when the money arrives, and their price is booked then, however late that is.
     awaits = and_(
         SubscriptionBill.for_credits,
         SubscriptionBill.settled_at.is_(None),

@@ -1,7 +1,7 @@
-"""What an organization has, in one statement: its accounts by family, and what stands behind them.
+"""The summary of an organization's money, in one statement: balances by family of accounts, and what makes them up.
 
-Accounts of escrows that were settled are left out, because they are as many as an organization ever had: those that
-live are found by their escrows. `verify` proves that nothing is left out with them.
+Accounts of settled escrows are left out, because their number grows forever; live ones are found by their escrows.
+`verify` proves that the left-out accounts are empty.
 """
 
 import json
@@ -17,11 +17,11 @@ from domain.summary import FAMILIES, Standing
 from ledger.invariants import Invariant
 from repositories.payable import DISPUTED, CashRow, cash_shares, credit_share, credit_shares, shares_in_cash
 
-#: How many rows each list of a summary has at most.
+#: The maximum length of each list in a summary.
 LISTED = 100
 
 _LIVE = "p.status IN ('open', 'funded', 'delivered', 'disputed')"
-#: The accounts that a summary adds up; `{of}` says whose.
+#: The accounts in a summary; `{of}` is the condition on the organization.
 _STANDING = f"""
     SELECT a.org_id, a.path, a.asset, b.posted, b.pending_out
     FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
@@ -33,7 +33,7 @@ _STANDING = f"""
     JOIN ledger.balances b ON b.account_id = a.id
     WHERE {_LIVE} AND p.org_id {{of}}
 """
-#: Agents that have earned something, and what: where there are levels, each has hold-backs of its own, read elsewhere.
+#: Agents with earnings. With levels by reputation each agent has its own hold-back, which is read elsewhere.
 _EARNING = """
     (SELECT DISTINCT agent_id, $4::timestamptz AS cutoff, $5::interval AS answers, $6::timestamptz AS sales_cutoff
      FROM standing WHERE agent_id IS NOT NULL AND kind IN ('earnings', 'sales') AND {asset}
@@ -41,7 +41,7 @@ _EARNING = """
 """
 _MONEY = "(SELECT DISTINCT asset FROM standing WHERE agent_id IS NOT NULL AND asset <> 'CREDIT') AS m"
 _CASH = cash_shares(_EARNING.format(asset="asset <> 'CREDIT'"), _MONEY, "disputed")
-# By the index of chargebacks: of what is found once, each lot would look through everything.
+# Read by the index of chargebacks for each lot; a CTE would be scanned for each.
 _CREDITS = credit_shares(_EARNING.format(asset="asset = 'CREDIT'"))
 _MICROSECONDS = "(extract(epoch FROM first_in) * 1000000)::bigint"
 _READ = f"""
@@ -100,7 +100,7 @@ SELECT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """What escrows hold of one asset for an organization's agents, before commission, and the next deadline of any."""
+    """The amount that escrows hold in an asset for an organization's agents, before commission; the next deadline."""
 
     asset: str
     held_minor: int
@@ -109,7 +109,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveEscrow:
-    """An escrow that holds money, with what it is to the organization: it pays, one of its agents earns, or both."""
+    """An escrow that holds money, and whether the organization pays, one of its agents earns, or both."""
 
     id: str
     contract_id: str
@@ -136,14 +136,14 @@ class DueInvoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryRow:
-    """What the statement found. Lists have one row more than `LISTED` where more are left.
+    """The result of the statement. A list with more than `LISTED` rows has one extra row.
 
     Attributes:
-        status: the organization's; None where there is none.
-        has_levels: whether there are levels by reputation. Then there are no `shares`, which differ by level.
-        shares: what of the earnings can be paid out.
-        expired_minor: credits in the wallet that have ended and are not booked as expired yet.
-        expiring: what is free of lots that have yet to expire, and when each does, soonest first.
+        status: of the organization; None if there is none.
+        has_levels: whether there are levels by reputation. Then `shares` is empty, because they differ by level.
+        shares: earnings by state.
+        expired_minor: expired credits in the wallet that are not booked as expired yet.
+        expiring: the free amounts of lots that will expire, each with its time, soonest first.
     """
 
     status: str | None
@@ -158,13 +158,13 @@ class SummaryRow:
 
 
 async def read(connection: asyncpg.Connection, org_id: str, now: datetime, window: Window | None = None) -> SummaryRow:
-    """Read what an organization has, in one statement and so as of one moment. Needs the platform's role.
+    """Read the summary of an organization, in one statement and so from one snapshot. Needs the platform's role.
 
     Args:
         connection: in a transaction or not.
-        org_id: whose.
-        now: what has expired by then is told apart.
-        window: what holds for earnings of agents without a level; without it there are no `shares`.
+        org_id: the organization.
+        now: the time by which credits have expired or not.
+        window: the hold-back of agents without a level; without it there are no `shares`.
     """
     held_back = (None,) * 3 if window is None else (window.cutoff, window.answers_for, window.sales_cutoff)
     row = await connection.fetchrow(_READ, org_id, now, org_credits(org_id).path, *held_back)

@@ -1,7 +1,6 @@
-"""What waits for somebody to act, from wherever it stands, by its deadline.
+"""Tasks: objects of all kinds that wait for an actor, by deadline.
 
-Of each kind the oldest 2,000 that are open are looked at, read from an index, so a page costs the same however long the
-history is.
+Of each kind the oldest 2,000 open ones are read, by an index, so the cost of a page does not depend on the history.
 """
 
 from collections.abc import Sequence
@@ -39,14 +38,14 @@ from models.reconciliation import ReconciliationDiscrepancy
 from repositories.escrow_waiting import Waiting, waiting_for
 from repositories.listing import LOOKED, Position, fixed
 
-#: Where tasks without a deadline stand: behind all others.
+#: The deadline of tasks without one, after all others.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 _MOST = fixed(LOOKED[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to do; the amount is minor units of the currency, both None where it is about no money."""
+    """A task; the amount is in minor units of the currency, both are None if it is not about money."""
 
     kind: str
     object_id: str
@@ -58,7 +57,7 @@ class Task:
 
     @property
     def position(self) -> Position:
-        """Where it stands in the list."""
+        """Its position in the list."""
         return self.deadline_at or NEVER, self.kind, self.object_id
 
 
@@ -69,10 +68,10 @@ async def page(
 
     Args:
         session: of the actor.
-        actor: whose role, and whose organization, the tasks are for.
-        kinds: of these alone; of all where none is named.
-        after: the position of the last task of the page before.
-        limit: how many at most.
+        actor: the tasks are those of its role and organization.
+        kinds: only these; empty for all.
+        after: the position of the last task of the previous page.
+        limit: the maximum number of tasks.
     """
     sources = [*_escrows(actor), *_of_tenants(actor), *_of_operators(actor)]
     if not sources:
@@ -180,5 +179,5 @@ def _alerts(which: ColumnElement[bool]) -> Select[Any]:
 
 
 def _some(task: Select[Any], order: Any) -> Select[Any]:
-    """Return the oldest of these; a limit in a union stands in a query of its own."""
+    """Return the oldest of these, as a subquery, because a limit within a union needs one."""
     return select(task.order_by(order).limit(_MOST).subquery())

@@ -31,7 +31,7 @@ def rate_of(row: TaxRateRow) -> TaxRate:
 
 
 async def add(session: AsyncSession, row: TaxRateRow) -> bool:
-    """Insert a rate; false where the place and product have one from the same time on."""
+    """Insert a rate; False if the place and product have one from the same time on."""
     values = {column.key: getattr(row, column.key) for column in inspect(TaxRateRow).columns}
     values.pop("created_at")
     statement = insert(TaxRateRow).values(values).on_conflict_do_nothing(constraint="uq_tax_rates_place_valid_from")

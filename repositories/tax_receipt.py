@@ -26,7 +26,7 @@ async def get(session: AsyncSession, payment_id: str, receipt_id: str) -> TaxRec
 
 
 async def first_number(session: AsyncSession, payment_id: str) -> str | None:
-    """Return the number of the receipt that a payment's money came in with; None where there is none."""
+    """Return the number of a payment's receipt, which its later documents refer to; None if there is none."""
     query = select(TaxReceipt.number).where(TaxReceipt.payment_id == payment_id, TaxReceipt.gross_minor > 0)
     return (await session.scalars(query.order_by(TaxReceipt.id).limit(1))).one_or_none()
 

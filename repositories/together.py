@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class Writes(Protocol):
-    """What takes statements that change rows: a session, a connection, or a block of `together`."""
+    """Executes statements that change rows: a session, a connection, or a block of `together`."""
 
     def execute(self, statement: Executable, /) -> Awaitable[object]:
-        """Run the statement, now or with the others of the block."""
+        """Execute the statement, now or at the end of the block."""
 
 
 class _Kept:
@@ -27,8 +27,8 @@ class _Kept:
 async def together(session: AsyncSession) -> AsyncIterator[Writes]:
     """Send what the block executes as one statement when the block ends.
 
-    Each part sees the rows as they were before all of them. So each changes rows that no other part changes, and none
-    reads what another one writes; foreign keys between them are checked at the end.
+    Each part sees the rows as before the block. So two parts must not change the same row, and no part must read what
+    another one writes. Foreign keys between them are checked at the end.
     """
     kept = _Kept()
     yield kept

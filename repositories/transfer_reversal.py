@@ -1,4 +1,4 @@
-"""Statements about transfers of payouts that are taken back at the provider. Needs the platform's session."""
+"""Statements about reversals of payout transfers at the provider. Needs the platform's session."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -11,11 +11,11 @@ from domain.recovery import Sent
 from ledger.invariants import Invariant
 from models.recovery import Recovery, RecoveryShare, TransferReversal
 
-#: A payout `p` of which a share has no reversal yet: there is never a second one, whatever became of the first.
+#: The condition that a share has no reversal of payout `p` yet; there is never a second one.
 _NOT_REVERSED = """NOT EXISTS (
     SELECT FROM transfer_reversals v WHERE v.payout_id = p.id AND v.recovery_id = :recovery AND v.source = :source
 )"""
-#: Payouts that were sent with what a payment had paid, the newest first.
+#: Payouts that included earnings from a payment, newest first.
 _SENT_CREDITS = text(
     f"""
     SELECT p.id, p.amount_minor - coalesce(r.money, 0) AS left, l.amount - coalesce(r.goods, 0) AS goods,
@@ -51,7 +51,7 @@ _SENT_MONEY = text(
 
 
 async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) -> list[Sent]:
-    """Return the payouts that have sent what a share is about, and of which it has no reversal yet."""
+    """Return the payouts that included the earnings of a share, without a reversal for it."""
     share = {"recovery": case.id, "source": source}
     if case.asset == CREDIT:
         rows = await session.execute(_SENT_CREDITS, {**share, "payment": case.payment_id})
@@ -67,7 +67,7 @@ async def sent(session: AsyncSession, case: Recovery, org_id: str, source: str) 
 async def owed_shares(
     session: AsyncSession, org_id: str, assets: Collection[str]
 ) -> list[tuple[Recovery, RecoveryShare, int]]:
-    """Return the shares in some assets that a creator owed, each with what no reversal is to pay of it."""
+    """Return the shares in some assets that a creator owed, each with the amount that no reversal covers."""
     planned = (
         select(func.coalesce(func.sum(TransferReversal.goods_minor), 0))
         .where(
@@ -87,13 +87,13 @@ async def owed_shares(
 
 
 async def due_reversals(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Sequence[str]:
-    """Return the ids of reversals that are to be tried or looked for, after an id."""
+    """Return the ids of reversals that are due to be tried or looked up, after an id."""
     query = select(TransferReversal.id).where(TransferReversal.next_at <= now, TransferReversal.id > after)
     return (await session.scalars(query.order_by(TransferReversal.id).limit(limit))).all()
 
 
 async def reversal(session: AsyncSession, reversal_id: str, *, lock: bool = False) -> TransferReversal:
-    """Return a reversal, locked where its row is to be changed."""
+    """Return a reversal; with `lock` it is locked."""
     query = select(TransferReversal).where(TransferReversal.id == reversal_id)
     if lock:
         query = query.with_for_update()
@@ -101,7 +101,7 @@ async def reversal(session: AsyncSession, reversal_id: str, *, lock: bool = Fals
 
 
 async def reversed_of(session: AsyncSession, payout_ids: Sequence[str]) -> dict[str, int]:
-    """Return what was taken back of payouts, in minor units of their currencies."""
+    """Return the reversed amounts of payouts, in minor units of their currencies."""
     query = (
         select(TransferReversal.payout_id, func.sum(TransferReversal.amount_minor))
         .where(TransferReversal.payout_id.in_(payout_ids), TransferReversal.status == "reversed")

@@ -1,4 +1,4 @@
-"""Statements about usage events: recorded once, with what they add to their days. Writing needs the platform's role."""
+"""Statements about usage events: recorded once, together with their daily sums. Writing needs the platform's role."""
 
 import json
 import re
@@ -26,7 +26,7 @@ from models.project import Project
 from models.usage import UsageDay, UsageEventRow, UsageSource
 from repositories.listing import Found, Listing, Position, Wanted
 
-#: What days are kept by, beside all of them together; columns of the events.
+#: The dimensions of daily sums, besides the total; columns of the events.
 DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action")
 
 _COLUMNS = (
@@ -38,7 +38,7 @@ _COLUMNS = (
 )
 #: The columns of an event that its sender and the rating fill, in the order of the table.
 NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
-#: What all events of a request have alike, and is sent once.
+#: The columns that are the same for all events of a request, and are sent once.
 _ALIKE = ("received_at", "sent_by", "key_id")
 _OWN_COLUMNS = ", ".join(column for column in _COLUMNS.split(", ") if column.split()[0] not in _ALIKE)
 _VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
@@ -56,7 +56,7 @@ _SUMS = ", ".join(
     )
 )
 _SUMS_OF_SUMS = _SUMS.replace("count(*)", "sum(events)::bigint")
-#: What days keep, added up from all events that there are.
+#: The daily sums, computed from all events.
 DAYS_OF_EVENTS = f"""
     SELECT org_id, dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS}
     FROM (SELECT *, (occurred_at AT TIME ZONE 'UTC')::date AS day, {_TOKENS_OF_USAGE} FROM public.usage_events) events
@@ -65,8 +65,8 @@ DAYS_OF_EVENTS = f"""
 """
 _ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _COUNTED)
 
-# One statement, so that it takes effect as a whole. Rows that two requests may both write are written table by table,
-# always in the same order of tables, and within one in the order of their keys: they wait, and never in a circle.
+# One statement, so that it is atomic. Rows that concurrent requests may share are written in a fixed order of tables,
+# and within a table in the order of keys, so requests wait for each other without deadlocks.
 _RECORD = f"""
     WITH sent AS MATERIALIZED (
         SELECT * FROM json_to_recordset($2::json) AS sent (
@@ -162,7 +162,7 @@ _RECORD = f"""
     ) END AS known
     FROM sent LEFT JOIN accepted USING (digest)
 """
-#: A number on its way into a document. No text that was sent holds NUL.
+#: Marks a number within the JSON. It contains NUL, which no received text does.
 _NUMBER = re.compile(r'"\\u0000([^"]+)"')
 _KNOWN = "SELECT digest, content FROM usage_digests WHERE digest = ANY($1::uuid[])"
 
@@ -171,8 +171,8 @@ class Recorded(NamedTuple):
     """The outcome of an event.
 
     Attributes:
-        id: its own, when it is new and was written; null otherwise.
-        known: the hash of what was known under its digest before; null where nothing was.
+        id: the event's new id, if it was written; else None.
+        known: the content hash of an earlier event with the same digest; None if there was none.
     """
 
     id: UUID | None
@@ -189,25 +189,25 @@ async def record(
     sent_by: str,
     key_id: str | None = None,
 ) -> dict[UUID, Recorded]:
-    """Write the events that are new and not refused, with what they add to their days, in one statement.
+    """Write new events that are not refused, and update the daily sums, in one statement.
 
     Args:
-        connection: of the platform's role, inside of a transaction.
-        org_id: whose events they are.
-        rows: other columns of `usage_events` that are not null, with `content` and `refused`; each digest once. Those
-            that are charged have `charged_meters`, `charged_quantities` and `charged_month`; where that is for the use
-            of an agent, they are empty, and what was agreed stands in `use_…`. Those that are billed have `bill_month`,
-            `bill`, and what they add to its sums: `billed_sources`, `billed_refs`, `billed_quantities`, `billed_pico`.
-        readings: what meters read of them, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
+        connection: with the platform's role, in a transaction.
+        org_id: the organization.
+        rows: the non-null columns of `usage_events`, with `content` and `refused`; each digest once. Events to be
+            charged have `charged_meters`, `charged_quantities` and `charged_month`; for the use of an agent these are
+            empty, and the agreed terms are in `use_…`. Events on bills have `bill_month`, `bill`, and the amounts to
+            add to its sums: `billed_sources`, `billed_refs`, `billed_quantities`, `billed_pico`.
+        readings: the readings of meters, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
             `value`, `quantity`, `member`.
-        received_at: when they came in.
-        sent_by: who sent them.
-        key_id: by which API key.
+        received_at: the time of the request.
+        sent_by: the sender.
+        key_id: the sender's API key.
     """
     documents = _document(rows), _document(readings)
     answers = await connection.fetch(_RECORD, org_id, *documents, received_at, sent_by, key_id)
     found = {row["digest"]: Recorded(row["id"], row["known"]) for row in answers}
-    # Accepted by another request while this one waited for it: the statement began before, and does not see it.
+    # Events that a concurrent request has accepted. The statement waited for it, but does not see its rows.
     unseen = [digest for digest, recorded in found.items() if recorded.id is None and recorded.known is None]
     if unseen:
         found |= {digest: Recorded(None, content) for digest, content in (await known_as(connection, unseen)).items()}
@@ -215,14 +215,14 @@ async def record(
 
 
 async def known_as(connection: asyncpg.Connection, digests: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the hash of the content of those events that were accepted before, by their digests."""
+    """Return the content hashes of events that were accepted before, by digest."""
     return {row["digest"]: row["content"] for row in await connection.fetch(_KNOWN, digests)}
 
 
 def _document(rows: Sequence[Mapping[str, object]]) -> str:
-    """Write rows as JSON, in which a `Decimal` of their data is a number of all its digits."""
+    """Return rows as JSON, with each `Decimal` as a number with all its digits."""
     if not any(_has_decimal(row.get("data")) for row in rows):
-        # Seven times as fast. It writes a Decimal as a text, as which columns read one too.
+        # Seven times as fast. It writes a Decimal as a string, which the columns accept as well.
         return to_json(rows).decode()
     return _NUMBER.sub(
         r"\1", json.dumps(rows, default=lambda value: f"\x00{value}" if isinstance(value, Decimal) else str(value))
@@ -230,7 +230,7 @@ def _document(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def _has_decimal(value: object) -> bool:
-    # By loops and exact types, because it looks at every member of every event.
+    # Loops and exact types, for speed: it visits every member of every event.
     members = value.values() if type(value) is dict else value if type(value) is list else (value,)
     for each in members:
         kind = type(each)
@@ -240,7 +240,7 @@ def _has_decimal(value: object) -> bool:
 
 
 async def open_months(connection: asyncpg.Connection, since: datetime, until: datetime) -> int:
-    """Have a table for every month between two times; returns how many were made."""
+    """Create the partition of every month between two times; return how many are new."""
     made: int = await connection.fetchval("SELECT open_usage_months($1, $2)", since, until)
     return made
 
@@ -248,9 +248,9 @@ async def open_months(connection: asyncpg.Connection, since: datetime, until: da
 async def that_began(
     session: AsyncSession, org_id: str, asked: Collection[tuple[UUID, datetime]]
 ) -> frozenset[tuple[UUID, datetime]]:
-    """Return which events of an organization, known by their digests, happened at the time that is asked for."""
+    """Return which events of an organization, given by digest and time, exist."""
     row = UsageEventRow
-    # By the times first, which are a part of the key; digests have no index there.
+    # Filtered by time first, which is part of the primary key; there is no index by digest.
     query = select(row.digest, row.occurred_at).where(
         row.org_id == org_id, row.occurred_at.in_({at for _, at in asked}), row.digest.in_({each for each, _ in asked})
     )
@@ -258,7 +258,7 @@ async def that_began(
 
 
 async def agents(session: AsyncSession, ids: Collection[str]) -> dict[str, Agent]:
-    """Return those of the agents that exist, whoever's they are."""
+    """Return the agents that exist, of any organization."""
     if not ids:
         return {}
     return {agent.id: agent for agent in await session.scalars(select(Agent).where(Agent.id.in_(ids)))}
@@ -267,14 +267,14 @@ async def agents(session: AsyncSession, ids: Collection[str]) -> dict[str, Agent
 async def known(
     session: AsyncSession, org_id: str, own: Collection[Agent], departments: Collection[str], projects: Collection[str]
 ) -> Known:
-    """Return what the organization has of what many events name, for `domain.spend.scope.scope_of`.
+    """Return the organization's agents, departments and projects that events name, for `domain.spend.scope.scope_of`.
 
     Args:
         session: of the platform.
-        org_id: whose events they are.
+        org_id: the organization.
         own: the organization's agents among those named.
-        departments: those named, and those that the key is attributed to.
-        projects: those named.
+        departments: the named ones, and the key's own.
+        projects: the named ones.
     """
     attributions = {
         agent.id: Attribution(department_id=agent.department_id, project_id=agent.project_id) for agent in own
@@ -315,7 +315,7 @@ _NAMED_USES = text(
 
 
 async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> Metered:
-    """Return how often, and on how many days, events of an organization have named an agent since a time."""
+    """Return the number of events of an organization that name an agent since a time, and of days with any."""
     first = since.astimezone(UTC).date()
     midnight = datetime.combine(first + timedelta(days=1), time(), UTC)
     values = {"org_id": org_id, "agent_id": agent_id, "since": since, "first": first, "midnight": midnight}
@@ -324,7 +324,7 @@ async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: d
 
 
 async def run_parts(session: AsyncSession, org_id: str, run_id: str, limit: int) -> list[RunPart]:
-    """Add up the events of a run by agent, step and currency."""
+    """Sum the events of a run by agent, step and currency."""
     row = UsageEventRow
     tokens = [func.coalesce(row.usage[name].astext.cast(BigInteger), 0) for name in _TOKENS]
     keys = (row.agent_id, row.step_id, row.parent_id, row.currency)
@@ -350,13 +350,13 @@ async def run_parts(session: AsyncSession, org_id: str, run_id: str, limit: int)
 
 
 async def cursor(session: AsyncSession, source: str) -> datetime | None:
-    """Return how far usage was pulled from a source; None before the first time."""
+    """Return up to when usage was pulled from a source; None before the first time."""
     query = select(UsageSource.reached).where(UsageSource.name == source)
     return (await session.scalars(query)).one_or_none()
 
 
 async def move_cursor(session: AsyncSession, source: str, *, since: datetime, until: datetime) -> None:
-    """Write that usage was pulled from one time to another, where that leaves no gap after what was pulled before."""
+    """Record that usage was pulled from one time to another, if that leaves no gap after the previous pull."""
     source_row = UsageSource
     moved = insert(source_row).values(name=source, reached=until)
     await session.execute(
@@ -370,7 +370,7 @@ async def move_cursor(session: AsyncSession, source: str, *, since: datetime, un
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What events add up to, for one group and currency."""
+    """The sums of events in one group and currency."""
 
     group: str
     currency: str
@@ -380,13 +380,13 @@ class Total:
 async def totals(
     session: AsyncSession, org_id: str, since: date, until: date, *, dimension: str, value: str | None, by_day: bool
 ) -> list[Total]:
-    """Add up the days of one dimension from one day to another, which is not included.
+    """Return sums of the days in `[since, until)`, for one dimension.
 
     Args:
         session: of the organization or the platform.
-        org_id: whose.
+        org_id: the organization.
         since: the first day.
-        until: the first day that does not count.
+        until: the day after the last one.
         dimension: one of `DIMENSIONS`, or `ALL`.
         value: only this value of it.
         by_day: a group for each day, otherwise one for each value.

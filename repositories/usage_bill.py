@@ -16,8 +16,8 @@ from models.usage import UsageEventRow
 from models.usage_bill import UsageBill
 from repositories import usage_void
 
-# Locked for sharing, so that events are added side by side, and a run that seals it waits for them. One that was sealed
-# meanwhile is not found. Always by month, as `_SEAL` locks them.
+# A shared lock, so that events are added concurrently, and a run that seals the bill waits for them. A bill that was
+# sealed meanwhile is not found. In the order of months, as in `_SEAL`.
 _OPEN = """
     SELECT month, number FROM usage_bills
     WHERE org_id = $1 AND month = ANY($2::date[]) AND currency = $3 AND sealed_at IS NULL
@@ -35,11 +35,11 @@ _MAKE = """
 async def open_for(
     connection: asyncpg.Connection, org_id: str, months: Collection[date], currency: str, at: datetime
 ) -> dict[date, OpenBill]:
-    """Return the open bill of each month, and let nobody seal it until the transaction ends.
+    """Return the open bill of each month, created if needed, and lock it against being sealed.
 
     Args:
-        connection: of the platform's role, inside of a transaction that holds nothing that others wait for.
-        org_id: whose usage it is.
+        connection: with the platform's role, in a transaction that holds no other contended lock.
+        org_id: the organization.
         months: the first days of months.
         currency: of the bills.
         at: the time.
@@ -67,7 +67,7 @@ _VOID = BilledAs(status=BilledStatus.VOID)
 
 
 async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEventRow]) -> list[BilledAs]:
-    """Return what became of the bill of each event of an organization, in their order."""
+    """Return the outcome of the bill of each event of an organization, in their order."""
     places = {(event.bill_month, event.bill) for event in events if event.bill is not None}
     if not places:
         return [_PREPAID] * len(events)
@@ -95,7 +95,7 @@ class BillSum:
     """One sum of a bill.
 
     Attributes:
-        before: what the meter counted of the month on earlier bills, and what credits paid until it was sealed.
+        before: the meter's quantity of the month on earlier bills and paid with credits before it was sealed.
     """
 
     month: date
@@ -108,7 +108,7 @@ class BillSum:
     before: Decimal
 
 
-# Whose bills are sealed waits for events that are being added; what comes in afterwards opens the next number.
+# Sealing waits for events that are being added; later events open a bill with the next number.
 _SEAL = """
     UPDATE usage_bills b SET sealed_at = $3
     FROM (
@@ -119,23 +119,22 @@ _SEAL = """
     WHERE (b.org_id, b.month, b.number) = (due.org_id, due.month, due.number)
     RETURNING b.org_id, b.month, b.number
 """
-# A bill that was opened after charges began is not among those that they have locked: they are waited for here.
-# Always after the bills, by who seals and by who charges.
+# Running charges have not locked a bill that was opened after they began, so this waits for them.
+# Sealing and charging both lock these after the bills.
 _AWAIT_CHARGES = """
     SELECT pg_advisory_xact_lock(hashtextextended('usage_bills:' || org_id, 0))
     FROM (SELECT DISTINCT unnest($1::text[]) AS org_id ORDER BY 1) sealed
 """
 _AWAIT_SEALING = "SELECT pg_advisory_xact_lock_shared(hashtextextended('usage_bills:' || $1, 0))"
-# Free units and low tiers are given once a month. Whoever comes first has them: what credits paid until the bill was
-# sealed comes before it, and what they pay afterwards after it. A statement of its own, because the charges that were
-# waited for have committed by now.
+# Free units and low tiers are given once a month, in the order: paid with credits before the bill was sealed, then the
+# bill, then later charges to credits. This is a statement of its own, to see the charges that were waited for.
 _AFTER_CHARGED = """
     UPDATE usage_bill_sums s SET charged = m.charged
     FROM unnest($1::text[], $2::date[], $3::integer[]) AS b (org_id, month, number), meter_months m
     WHERE (s.org_id, s.month, s.number) = (b.org_id, b.month, b.number) AND s.source = 'meter'
         AND m.org_id = s.org_id AND m.month = s.month AND m.meter = s.ref::bigint
 """
-# A month that could not be invoiced keeps its bills for its own run, which compares them with its commitment.
+# A month that could not be invoiced keeps its bills for its own run, because of its commitment.
 _UNBILLED = """
     SELECT s.org_id, b.currency, s.month, s.number, s.source, s.ref, s.events, s.quantity, s.pico, (
         SELECT coalesce(sum(e.quantity), 0) FROM usage_bill_sums e
@@ -156,14 +155,14 @@ _UNBILLED = """
 
 
 async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, at: datetime) -> None:
-    """Add no event any more to the bills of organizations up to a month: later ones go to the next number."""
+    """Seal the bills of organizations up to a month; later events go on bills with the next number."""
     sealed = await connection.fetch(_SEAL, org_ids, month, at)
     if sealed:
         await connection.execute(_AWAIT_CHARGES, [row["org_id"] for row in sealed])
         await connection.execute(_AFTER_CHARGED, *zip(*sealed, strict=True))
 
 
-# Only open bills: an invoice changes sealed ones when it holds the credits already.
+# Only open bills are locked here, because an invoice locks sealed ones after the credits.
 _KEEP_OPEN = """
     SELECT FROM usage_bills WHERE org_id = $1 AND month = ANY($2::date[]) AND sealed_at IS NULL ORDER BY month FOR SHARE
 """
@@ -177,7 +176,7 @@ _SEALED = """
 async def sealed_quantities(
     connection: asyncpg.Connection, org_id: str, months: Collection[date]
 ) -> dict[tuple[int, date], Decimal]:
-    """Return what each meter counted on sealed bills of months; no other one is sealed until the transaction ends."""
+    """Return the quantity of each meter on sealed bills of months; no others are sealed until the transaction ends."""
     await connection.execute(_KEEP_OPEN, org_id, sorted(months))
     await connection.execute(_AWAIT_SEALING, org_id)
     found = await connection.fetch(_SEALED, org_id, sorted(months))
@@ -192,16 +191,16 @@ async def unbilled(
     also_open: bool = False,
     also_failed: bool = False,
 ) -> dict[tuple[str, str], list[BillSum]]:
-    """Return what is not on an invoice of months up to one, by organization and currency.
+    """Return sums of bills up to a month that are not on an invoice, by organization and currency.
 
     Earlier months that could not be invoiced are left out until they are invoiced themselves, unless `also_failed`.
 
     Args:
-        connection: of the platform's role; of a tenant, it finds its own alone.
-        org_ids: whose.
+        connection: with the platform's role; a tenant's finds only its own.
+        org_ids: the organizations.
         month: the first day of the last month.
-        also_open: also what is not sealed, to which events are still added.
-        also_failed: also earlier months that could not be invoiced.
+        also_open: whether to include bills that are not sealed.
+        also_failed: whether to include earlier months that could not be invoiced.
     """
     found: dict[tuple[str, str], list[BillSum]] = {}
     for row in await connection.fetch(_UNBILLED, org_ids, month, also_open, also_failed):
@@ -234,23 +233,23 @@ _COUNTED = """
 async def counted(
     connection: asyncpg.Connection, org_id: str, places: Collection[tuple[date, str]]
 ) -> dict[tuple[date, str], Decimal]:
-    """Return what meters counted of months on all bills, and what credits paid of it; by month and meter."""
+    """Return the quantities of months on all bills, and those paid with credits, by month and meter."""
     months, refs = zip(*places, strict=True) if places else ((), ())
     found = await connection.fetch(_COUNTED, org_id, months, refs)
     return {(row["month"], row["ref"]): row["quantity"] for row in found}
 
 
 async def lock_room(connection: asyncpg.Connection, org_id: str) -> None:
-    """Let nobody else who takes this lock add much to an organization's bills until the transaction ends."""
+    """Lock large additions to an organization's bills until the transaction ends."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('usage_bills_room:' || $1, 0))", org_id)
 
 
 def billed(sums: Mapping[BillSum, tuple[int, int | None]], *, discount_bps: int) -> dict[str, object]:
-    """Write that sealed bills are on an invoice, as `billing_run_invoice` reads it.
+    """Return the record that sealed bills are on an invoice, as `billing_run_invoice` reads it.
 
     Args:
-        sums: all sums of the bills, with what each costs in pico and the number of its line.
-        discount_bps: by how much the usage is cheaper.
+        sums: all sums of the bills, with the cost of each in pico and the number of its line.
+        discount_bps: the discount on usage.
     """
     places = sorted({(each.month, each.number) for each in sums})
     return {

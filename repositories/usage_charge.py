@@ -1,4 +1,4 @@
-"""Charges of usage events: which are due, and what became of them. Writing needs the platform's role."""
+"""Charges of usage events: due ones and their outcomes. Writing needs the platform's role."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ class Due:
     Attributes:
         event: its id.
         month: the first day of the month in which it counts.
-        meters: that charge for it, with what each counted.
-        action: what was done; None where the event is not there any more.
-        cost: by itself, in pico of a currency.
-        digest: what it is known by; None where it is not there any more.
-        spend: that it names itself as what has paid for it, and `secret` what it says in proof.
-        spender: whom it was for: arguments of `ledger.spends.Spender`.
+        meters: the meters that charge for it, with the quantity of each.
+        action: of the event; None if its month was detached.
+        cost: of the event itself, in pico of a currency.
+        digest: of the event; None if its month was detached.
+        spend: the spend that it names as having paid for it; `secret` is the proof.
+        spender: its attribution: arguments of `ledger.spends.Spender`.
     """
 
     event: UUID
@@ -53,14 +53,14 @@ class Due:
 
 
 async def next_organization(session: AsyncSession, after: str, due_before: datetime) -> str | None:
-    """Return the first organization after a place that has something to be charged."""
+    """Return the first organization after an id with due charges."""
     row = UsageChargeRow
     query = select(row.org_id).where(_OPEN, row.org_id > after, row.due_at <= due_before)
     return (await session.scalars(query.order_by(row.org_id).limit(1))).one_or_none()
 
 
 async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: int) -> list[Due]:
-    """Return what is to be charged to an organization, what came in first before the rest."""
+    """Return the due charges of an organization, in the order of arrival."""
     row, event = UsageChargeRow, UsageEventRow
     same = and_(event.org_id == row.org_id, event.occurred_at == row.occurred_at, event.id == row.event)
     query = (
@@ -105,7 +105,7 @@ def _due(
 
 
 async def due_uses(session: AsyncSession, org_id: str, due_before: datetime, limit: int) -> list[UUID]:
-    """Return the events that report uses of agents and are to be charged, what came in first before the rest."""
+    """Return the due events that report uses of agents, in the order of arrival."""
     row = UsageChargeRow
     query = select(row.event).where(row.org_id == org_id, _OPEN, row.use_id.is_not(None), row.due_at <= due_before)
     return list(await session.scalars(query.order_by(row.due_at, row.event).limit(limit)))
@@ -119,7 +119,7 @@ async def agreed_for(session: AsyncSession, org_id: str, event: UUID) -> Marketp
 
 
 async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_before: datetime) -> Due | None:
-    """Return a use that is to be charged, and lock it until the transaction ends; None where it is charged or waits."""
+    """Lock and return a due use; None if it is charged or waits."""
     row, said = UsageChargeRow, UsageEventRow
     same = and_(said.org_id == row.org_id, said.occurred_at == row.occurred_at, said.id == row.event)
     query = (
@@ -135,7 +135,7 @@ async def lock_due_use(session: AsyncSession, org_id: str, event: UUID, due_befo
 async def charged_before(
     session: AsyncSession, org_id: str, meters: Collection[int], months: Collection[date]
 ) -> dict[tuple[int, date], Decimal]:
-    """Return how much of what each meter counted of months was charged already."""
+    """Return the quantity of each meter and month that is charged."""
     query = select(MeterMonth.meter, MeterMonth.month, MeterMonth.charged).where(
         MeterMonth.org_id == org_id, MeterMonth.meter.in_(meters), MeterMonth.month.in_(months)
     )
@@ -143,7 +143,7 @@ async def charged_before(
 
 
 async def write_months(session: AsyncSession, org_id: str, charged: Mapping[tuple[int, date], Decimal]) -> None:
-    """Write how much of months is charged by now."""
+    """Write the charged quantity of each meter and month."""
     if charged:
         rows = [
             {"meter": meter, "org_id": org_id, "month": month, "charged": quantity}
@@ -154,7 +154,7 @@ async def write_months(session: AsyncSession, org_id: str, charged: Mapping[tupl
         await session.execute(new, rows)
 
 
-#: The key of the spend of an event; one that was forced has `:forced` behind it. No client has a key without a slash.
+#: The key of an event's spend; a forced one has the suffix `:forced`. Clients' keys always contain a slash.
 KEY = "usage:{event}"
 _CHARGED = text("""
 UPDATE usage_charges c SET waits_for = NULL, spend_id = n.spend_id, amount = n.amount, charged_at = :at
@@ -166,19 +166,19 @@ WHERE c.org_id = :org_id AND c.event = n.event
 async def write_charged(
     session: AsyncSession, org_id: str, charged: Mapping[UUID, tuple[UUID, int]], at: datetime
 ) -> None:
-    """Write the spend and the amount of events, which are charged by it."""
+    """Mark events as charged, with the spend and the amount of each."""
     spends, amounts = zip(*charged.values(), strict=True) if charged else ((), ())
     values = {"org_id": org_id, "events": list(charged), "spends": list(spends), "amounts": list(amounts), "at": at}
     await session.execute(_CHARGED, values)
 
 
 async def postpone(session: AsyncSession, org_id: str, events: Sequence[UUID], waits: Waits, until: datetime) -> None:
-    """Write why events are not charged yet, and when it is tried again."""
+    """Record why events are not charged, and when they are tried again."""
     await session.execute(_of(org_id, events).values(waits_for=waits.value, due_at=until))
 
 
 async def void(session: AsyncSession, row: UsageChargeRow, at: datetime) -> None:
-    """Write that an event is never charged; what it waited for ends."""
+    """Mark an event as void, so it is never charged."""
     row.voided_at, row.waits_for = at, None
     await session.flush()
 
@@ -190,7 +190,7 @@ def _of(org_id: str, events: Sequence[UUID]) -> Any:
 async def of_events(
     session: AsyncSession, org_id: str, events: Collection[UUID], *, lock: bool = False
 ) -> dict[UUID, UsageChargeRow]:
-    """Return the charges of an organization's events, of those that are charged; for every session that sees them."""
+    """Return the charges of an organization's events that the session may see; events without one are left out."""
     row = UsageChargeRow
     query = select(row).where(row.org_id == org_id, row.event.in_(events))
     if lock:
@@ -199,21 +199,21 @@ async def of_events(
 
 
 async def is_use(session: AsyncSession, org_id: str, event: UUID) -> bool:
-    """Tell whether an event reports the use of an agent that is charged."""
+    """Return whether an event reports the use of an agent."""
     row = UsageChargeRow
     query = select(row.use_id).where(row.org_id == org_id, row.event == event)
     return (await session.scalars(query)).one_or_none() is not None
 
 
 async def has_closed_party(session: AsyncSession, use_id: str) -> bool:
-    """Tell whether the buyer or the seller of a use is closed, which is for good."""
+    """Return whether the buyer or the seller of a use is closed, which is for good."""
     agreed, closed = MarketplaceAgreedUse, Organization.status == OrganizationStatus.CLOSED.value
     parties = Organization.id.in_([agreed.org_id, agreed.payee_org_id])
     query = select(Organization.id).join(agreed, parties).where(agreed.id == use_id, closed).limit(1)
     return (await session.scalars(query)).one_or_none() is not None
 
 
-#: The act of an operator who voids a charge, in the audit trail; its details name the `event` as it is stored.
+#: The action of a voided charge in the audit trail; its details contain the `event` id as a UUID.
 VOIDED = "usage.void_charge"
 #: What `verify` proves about the charges of usage events.
 INVARIANTS = (

@@ -1,12 +1,12 @@
-"""The feed of usage events, for whatever takes them further: Kafka, ClickHouse, a warehouse.
+"""The feed of usage events for Kafka, ClickHouse or a warehouse.
 
-It reads in the order of the transactions that wrote them, and only below the oldest one that is still open. What a
-transaction commits late has a place that nobody has passed yet, so nothing is lost; by the last id or time, whoever
-reads in between would skip it. Each reader keeps its own place, after it has handed on what lies before it, so it gets
-every event at least once; `digest` tells one that comes twice.
+Events are read in the order of the transactions that wrote them, and only below the oldest open transaction. So an
+event that commits late is never behind a reader's position, as it could be in the order of ids or times. A reader stores its
+position after it has delivered the events before it, and so gets each event at least once; `digest` identifies
+duplicates.
 
-An open transaction holds the feed back, also one that writes no events. Places are those of one cluster: events that
-were restored from a logical dump are read from the beginning.
+Any open transaction of the cluster delays the feed, even one that writes no events. Positions are valid in one cluster
+only: after a restore from a logical dump, read from the beginning.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from models.usage import UsageEventRow
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A place in the feed: the transaction that wrote an event, and the event."""
+    """A position in the feed: the transaction that wrote an event, and the event."""
 
     transaction: int
     event: UUID
@@ -35,22 +35,22 @@ BEGINNING = Place(0, UUID(int=0))
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Events in the order of the feed, and the place after them."""
+    """Events in the order of the feed, and the position after them."""
 
     rows: Sequence[UsageEventRow]
     place: Place
 
 
 async def following(session: AsyncSession, after: Place, *, limit: int) -> FeedPage:
-    """Return the events after a place; none while the oldest open transaction may still write before them.
+    """Return the events after a position; those that an open transaction may still precede are left to a later call.
 
     Args:
         session: of the platform.
-        after: where the page before ended, or `BEGINNING`.
-        limit: how many at most.
+        after: the position of the previous page, or `BEGINNING`.
+        limit: the maximum number of events.
 
     Raises:
-        Conflict: `usage.foreign_place`, the place is of another cluster.
+        Conflict: `usage.foreign_place`, the position is of another cluster.
     """
     row, snapshot = UsageEventRow, func.pg_current_snapshot()
     newest = await session.scalar(select(_number(func.pg_snapshot_xmax(snapshot))))

@@ -1,4 +1,4 @@
-"""Statements about the calls of a spend log that spends have paid for. Writing needs the platform's role."""
+"""Statements about spends that pay for calls in a spend log. Writing needs the platform's role."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from models.usage import UsagePaidCall
 
 
 async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
-    """Note which spend pays for which call, and return for each of the spends the one call that it pays for.
+    """Assign spends to calls, and return the one call that each spend pays for.
 
     Args:
         session: of the platform.
-        org_id: whose spends they are.
-        paying: the spend of each call, by the digest of the call's event. Of two calls with one spend the first counts.
+        org_id: the organization.
+        paying: the spend of each call, by the digest of the call's event. A spend pays for the first call only.
     """
     if not paying:
         return {}
@@ -28,7 +28,7 @@ async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID])
     for digest, spend_id in paying.items():
         first.setdefault(spend_id, digest)
     row = UsagePaidCall
-    # In the order of the key, so that two syncs wait for each other and never in a circle.
+    # In the order of the key, so that concurrent syncs cannot deadlock.
     rows = [{"org_id": org_id, "spend_id": spend_id, "digest": first[spend_id]} for spend_id in sorted(first)]
     await session.execute(insert(row).on_conflict_do_nothing(), rows)
     found = await session.execute(select(row.spend_id, row.digest).where(row.org_id == org_id, row.spend_id.in_(first)))
@@ -37,7 +37,7 @@ async def claim(session: AsyncSession, org_id: str, paying: Mapping[UUID, UUID])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """What a spend has paid for a call, and what it still holds for it, in minor units of credits."""
+    """The amount that a spend has captured for a call, and the amount still held, in minor units of credits."""
 
     spend_id: UUID
     captured_minor: int
@@ -47,14 +47,14 @@ class Payment:
 async def payments(
     session: AsyncSession, org_id: str, naming: Mapping[UUID, UUID], beyond: Mapping[UUID, str], *, at: datetime
 ) -> dict[UUID, Payment]:
-    """Return what the spends have paid that pay for calls, by the calls' digests.
+    """Return the payments of calls by spends, by the calls' digests.
 
     Args:
         session: of the platform.
-        org_id: whose calls they are.
-        naming: the spend that each call names, by the digest of the call's event. One that pays for another counts not.
-        beyond: the client's key of the spend of what a call cost beyond its hold, by the digest. It counts where it is
-            of the same principal and action.
+        org_id: the organization.
+        naming: the spend that each call names, by the digest of the call's event; ignored if it pays for another call.
+        beyond: the client's key of a second spend, for the cost beyond the call's hold, by the digest; ignored unless
+            it has the same principal and action.
         at: the time; a reservation that has expired by then holds nothing.
     """
     if not naming:

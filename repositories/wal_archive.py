@@ -1,4 +1,4 @@
-"""Whether the server archives its WAL: what is not archived is in no backup, and fills its disk."""
+"""Checks whether the server archives its WAL. WAL that is not archived is missing in backups and fills the disk."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncpg
 
-# A server that archives nothing, because nothing happens or nobody asked for it, fails at nothing.
-# A command that hangs is counted nowhere: a segment has ended behind the last one that was archived, and waits. Where
-# that one is no segment, or not known since a crash, those that `archive_timeout` ends have to follow.
+# A server without activity, or without archiving, is not failing. PostgreSQL does not count an archive command that
+# hangs; it shows as a segment that has ended after the last archived one. If the last archived file is not a segment,
+# or is unknown since a crash, the segments that `archive_timeout` ends have to follow.
 _FAILING_SINCE = """
     SELECT coalesce(last_archived_time, stats_reset, last_failed_time) FROM pg_stat_archiver
     WHERE last_failed_time > coalesce(last_archived_time, '-infinity')
@@ -21,6 +21,6 @@ _FAILING_SINCE = """
 
 
 async def failing_since(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:
-    """Return when the server archived WAL last, or when it began to count; None where nothing failed or waits."""
+    """Return when the server last archived WAL, or began to count; None if no segment has failed or is waiting."""
     found: datetime | None = await pool.fetchval(_FAILING_SINCE)
     return found

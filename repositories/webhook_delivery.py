@@ -1,4 +1,4 @@
-"""Statements about deliveries: one row for an event and an endpoint, and how it stands."""
+"""Statements about deliveries: one row for each event and endpoint, with its state."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ from repositories.listing import Found, Listing, Wanted, fixed, in_states
 from repositories.listing import Position as Place
 
 MISSING = "There is no such delivery."
-#: The place before the first event.
+#: The position before the first event.
 BEGINNING = Position(0, "")
 
-#: How long after it has happened an event is written at the latest, if a replay of its time is to have it.
+#: How long after it happened an event may be written and still be found by a replay of its time.
 LATE = timedelta(days=1)
 
 D = WebhookDeliveryRow
@@ -46,7 +46,7 @@ _PENDING = DeliveryStatus.PENDING.value
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A delivery that is to be tried now, with the event that it is of."""
+    """A delivery that is due, with its event."""
 
     id: str
     subject: str
@@ -58,7 +58,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of a try of a delivery."""
+    """The result of one try of a delivery."""
 
     due: Due
     answer: Answer
@@ -68,7 +68,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What waits at an endpoint: how many, since when, until when, and what the first to be tried met last."""
+    """The waiting deliveries of an endpoint: their number, the oldest, the next try, and the last error of that one."""
 
     waiting: int
     since: datetime | None
@@ -99,13 +99,13 @@ async def page(
 async def take(
     session: AsyncSession, endpoint: WebhookEndpointRow, *, make_id: Callable[[], str], now: datetime, limit: int
 ) -> tuple[Position, bool]:
-    """Make deliveries of the next events that an endpoint wants; returns the new place, and whether it may have more.
+    """Create deliveries of the next events for an endpoint; return the new position, and whether there may be more.
 
-    A page ends somewhere in the order of transactions. What stands behind its end and comes before one of its events in
-    the order of a subject is taken with it, so what has a lower number of a subject is there before what has a higher.
+    Events are read in the order of transactions. An event after the end of the page is included if it comes before one
+    of the page in the order of their subject, so lower numbers of a subject have their deliveries first.
     """
     after = Position(endpoint.read_in, endpoint.read_id)
-    # Before the page, so that the page has seen all that the head has.
+    # Read before the page, so that the page sees at least as much as the head.
     head = await event.head(session)
     types = None if EVERYTHING in endpoint.types else [*endpoint.types, TEST]
     rows = await event.page(session, after=after, limit=limit, org_id=endpoint.org_id, types=types)
@@ -121,7 +121,7 @@ async def take(
 
 
 async def is_behind(session: AsyncSession, endpoint: WebhookEndpointRow, place: Position) -> bool:
-    """Tell whether there are events behind a place that an endpoint may want."""
+    """Return whether there are events after a position that may be of an endpoint's types."""
     types = None if EVERYTHING in endpoint.types else [*endpoint.types, TEST]
     return bool(await event.page(session, after=place, limit=1, org_id=endpoint.org_id, types=types))
 
@@ -129,7 +129,7 @@ async def is_behind(session: AsyncSession, endpoint: WebhookEndpointRow, place: 
 async def _overtaken(
     session: AsyncSession, rows: Sequence[EventRow], place: Position, org_id: str, types: Collection[str] | None
 ) -> list[EventRow]:
-    """Return events behind the end of a page that come before one of its events, in the order of their subject."""
+    """Return events after the end of a page that come before one of its events in the order of their subject."""
     latest: dict[str, int] = {}
     for row in rows:
         latest[row.subject] = max(row.subject_seq, latest.get(row.subject, 0))
@@ -153,7 +153,7 @@ async def _add(
     make_id: Callable[[], str],
     now: datetime,
 ) -> None:
-    """Insert deliveries, pending; an event that has one keeps it."""
+    """Insert pending deliveries, for events without one."""
     wanted = [row for row in rows if row.type != TEST or row.subject == endpoint.id]
     if wanted:
         connection = await session.connection()
@@ -187,10 +187,10 @@ _ADD = """
 
 
 async def due(session: AsyncSession, endpoint_id: str, ordering: Ordering, *, now: datetime, limit: int) -> list[Due]:
-    """Return deliveries that are due, the oldest first, none of which waits for another one that is not there.
+    """Return due deliveries, oldest first, none of which has to wait for one that is not returned.
 
-    Of a subject the lower numbers come first, and one that was made pending later than what follows it holds that back.
-    So whatever is cut off at the end waits for nothing but what is there, and no new subjects keep an old one waiting.
+    Deliveries of a subject are in the order of its numbers; one that was made pending again later delays those after
+    it. So a delivery beyond the limit only waits for returned ones, and new subjects do not delay old ones.
     """
     query = select(D.id, D.subject, D.subject_seq, D.tries, D.replays, EventRow).join(
         EventRow, EventRow.id == D.event_id
@@ -205,13 +205,13 @@ async def due(session: AsyncSession, endpoint_id: str, ordering: Ordering, *, no
 
 
 async def has_pending(session: AsyncSession, endpoint_id: str, number: int) -> bool:
-    """Tell whether so many deliveries wait at an endpoint, or more."""
+    """Return whether at least a number of deliveries are waiting for an endpoint."""
     query = select(literal(1)).where(D.endpoint_id == endpoint_id, D.status == _PENDING)
     return (await session.scalars(query.offset(number - 1).limit(1))).one_or_none() is not None
 
 
 async def left(session: AsyncSession, endpoint_id: str, ordering: Ordering) -> Left:
-    """Say what waits at an endpoint."""
+    """Return the waiting deliveries of an endpoint."""
     pending = and_(D.endpoint_id == endpoint_id, D.status == _PENDING)
     waiting, since = (await session.execute(select(func.count(), func.min(D.created_at)).where(pending))).one()
     if not waiting:
@@ -237,7 +237,7 @@ def _blocked(
 
 
 async def write(session: AsyncSession, tried: Sequence[Tried]) -> None:
-    """Write what came of tries; a delivery that was made pending again, or skipped, meanwhile stays so."""
+    """Record the results of tries, except of deliveries that were made pending again or skipped meanwhile."""
     if tried:
         connection = await session.connection()
         await connection.exec_driver_sql(
@@ -274,7 +274,7 @@ async def again(session: AsyncSession, delivery_id: str, *, now: datetime) -> No
 
 
 async def skip(session: AsyncSession, endpoint_id: str, delivery_id: str) -> bool:
-    """Leave out a delivery that waits; False where there is none of that id."""
+    """Skip a waiting delivery; False if there is none with that id."""
     query = update(D).where(D.id == delivery_id, D.endpoint_id == endpoint_id, D.status == _PENDING)
     query = query.values(status=DeliveryStatus.SKIPPED.value, next_at=None)
     return (await session.scalars(query.returning(D.id))).one_or_none() is not None
@@ -292,9 +292,8 @@ async def happened(
 ) -> Sequence[EventRow] | None:
     """Return past events that can be sent to an endpoint again; None where there are more than `most`.
 
-    Events are those that happened from `since` on and before `until`, by types. With `only_failed` those alone whose
-    delivery failed, otherwise all, also those that the endpoint never got. What happened before `since`, or was
-    written more than `LATE` after `until`, is not read.
+    These are events of the given types that happened in `[since, until)`, even if the endpoint never got them. With
+    `only_failed` only those whose delivery failed. Events written more than `LATE` after `until` are not found.
     """
     e = EventRow
     query = select(e).where(e.org_id == endpoint.org_id, e.at >= since, e.at < until, e.type != TEST)
@@ -310,7 +309,7 @@ async def happened(
         failed = and_(D.event_id == e.id, D.endpoint_id == endpoint.id, D.status == DeliveryStatus.FAILED.value)
         query = query.where(exists().where(failed))
     else:
-        # What is to be read yet comes by itself; what the endpoint is not sent does not.
+        # Events after the endpoint's position will be delivered anyway; events of other types are left out.
         is_read = tuple_(e.written_in, e.id) <= tuple_(endpoint.read_in, endpoint.read_id)
         others = [] if types is None or EVERYTHING in endpoint.types else sorted({*types} - {*endpoint.types})
         query = query.where(or_(is_read, e.type.in_(others)) if others else is_read)
@@ -326,7 +325,7 @@ async def replay(
     make_id: Callable[[], str],
     now: datetime,
 ) -> None:
-    """Make the deliveries of past events pending; those that wait already stay as they are."""
+    """Make the deliveries of past events pending again; waiting ones stay as they are."""
     for start in range(0, len(rows), 500):
         part = rows[start : start + 500]
         known = and_(D.endpoint_id == endpoint.id, D.event_id.in_([row.id for row in part]), D.status != _PENDING)
@@ -345,7 +344,7 @@ def _afresh(now: datetime) -> dict[str, object]:
 
 
 async def forget_answers(session: AsyncSession, *, before: datetime, limit: int) -> int:
-    """Drop what receivers answered so long ago; returns of how many deliveries."""
+    """Delete receivers' answers from before a time; return the number of deliveries."""
     old = select(D.id).where(D.answer.is_not(None), D.tried_at < before).order_by(D.tried_at).limit(limit)
     query = update(D).where(or_(D.id.in_(old.scalar_subquery()))).values(answer=None)
     return len((await session.scalars(query.returning(D.id))).all())

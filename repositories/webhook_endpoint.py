@@ -1,4 +1,4 @@
-"""Statements about webhook endpoints: where they stand, their timeline, who drains them and at what pace."""
+"""Statements about webhook endpoints: state, timeline, which worker drains them, and at what pace."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,38 +21,38 @@ from repositories.listing import Position as Mark
 
 _STATE: TypeAdapter[Endpoint] = TypeAdapter(Endpoint)
 MISSING = "There is no such webhook endpoint."
-#: A drain that wrote nothing for so long is over, and a run that has not woken for so long was lost.
+#: After how long without a write a drain counts as dead, and a workflow that was due as lost.
 LOST_AFTER = timedelta(minutes=2)
 
 
 def state_of(row: WebhookEndpointRow) -> Endpoint:
-    """Return the domain's value that a row holds."""
+    """Return the domain's state from a row."""
     return _STATE.validate_python(row.state)
 
 
 def pace_of(row: WebhookEndpointRow) -> Pace:
-    """Return how the endpoint takes what it is sent."""
+    """Return the pace of the endpoint."""
     return Pace(slow_until=row.slow_until, slowed=row.slowed, failing_since=row.failing_since)
 
 
 async def lock(session: AsyncSession, endpoint_id: str) -> Endpoint | None:
-    """Keep every other writer out until the transaction ends, and return what the books hold; None where it is none."""
+    """Lock the row until the transaction ends, and return its state; None if there is no such endpoint."""
     query = select(WebhookEndpointRow.state).where(WebhookEndpointRow.id == endpoint_id).with_for_update()
     state = (await session.scalars(query)).one_or_none()
     return None if state is None else _STATE.validate_python(state)
 
 
 async def of(session: AsyncSession, org_id: str) -> Sequence[WebhookEndpointRow]:
-    """Return the endpoints of an organization that nobody has deleted."""
+    """Return the endpoints of an organization that are not deleted."""
     row = WebhookEndpointRow
     query = select(row).where(row.org_id == org_id, row.status != EndpointStatus.DELETED.value).order_by(row.id)
     return (await session.scalars(query)).all()
 
 
 async def lock_of(session: AsyncSession, org_id: str) -> list[Endpoint]:
-    """Keep every other writer out of an organization's endpoints, and return what the books hold of each that is there.
+    """Lock the endpoints of an organization that are not deleted, and return their states.
 
-    Whoever has locked one may go on to lock the organization, so these are locked before it.
+    Lock them before the organization, because a transaction with an endpoint's lock may go on to lock the organization.
     """
     row = WebhookEndpointRow
     query = select(row.state).where(row.org_id == org_id, row.status != EndpointStatus.DELETED.value)
@@ -60,7 +60,7 @@ async def lock_of(session: AsyncSession, org_id: str) -> list[Endpoint]:
 
 
 async def get(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow | None:
-    """Return an endpoint when the session may see it, one that is deleted as well."""
+    """Return an endpoint when the session may see it, also a deleted one."""
     if not is_id(endpoint_id, "whe"):
         return None
     return await session.get(WebhookEndpointRow, endpoint_id, populate_existing=True)
@@ -77,7 +77,7 @@ _LIST = Listing(of=WebhookEndpointRow, order=[WebhookEndpointRow.id], prefix="wh
 
 
 async def page(session: AsyncSession, wanted: Wanted, *, after: Mark | None, limit: int) -> Found[WebhookEndpointRow]:
-    """Return a page of the endpoints that the session may see and nobody has deleted, newest first."""
+    """Return a page of the endpoints that the session may see and that are not deleted, newest first."""
     row = WebhookEndpointRow
     part = (row.status != EndpointStatus.DELETED.value, *of_owner(row.org_id, wanted))
     return await _LIST.page(session, wanted, [part], after=after, limit=limit, besides=in_states(wanted))
@@ -90,21 +90,21 @@ async def versions(session: AsyncSession, endpoint_ids: Sequence[str]) -> dict[s
 
 
 async def with_run(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
-    """Return the endpoints that have a run, as those have that are enabled or paused, by id, after the id `after`."""
+    """Return the endpoints with a workflow, which are enabled or paused, by id, after the id `after`."""
     row = WebhookEndpointRow
     query = select(row.id).where(row.id > after, row.status.not_in([each.value for each in ENDED]))
     return (await session.scalars(query.order_by(row.id).limit(limit))).all()
 
 
 async def event_of(session: AsyncSession, endpoint_id: str, command_id: str) -> WebhookEndpointEventRow | None:
-    """Return the event that a command caused, however long ago that was; None where it caused none."""
+    """Return the event of a command, however old; None if there is none."""
     row = WebhookEndpointEventRow
     query = select(row).where(row.endpoint_id == endpoint_id, row.command_id == command_id)
     return (await session.scalars(query)).one_or_none()
 
 
 async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> bool:
-    """Tell whether a command caused an event, however long ago that was."""
+    """Return whether a command caused an event, however long ago that was."""
     return await event_of(session, endpoint_id, command_id) is not None
 
 
@@ -171,17 +171,17 @@ async def _note(session: AsyncSession, outcome: Outcome, command_id: str, at: da
 async def begin(
     session: AsyncSession, endpoint_id: str, lease: str, *, at_once: int = AT_ONCE
 ) -> WebhookEndpointRow | Literal["waits"] | None:
-    """Take an endpoint to drain it; whoever drained it until now writes no more.
+    """Claim an endpoint to drain it. An earlier drain of it cannot write any more.
 
     Returns:
-        The endpoint; `waits` where so many others of its organization are drained or wait for longer, and then it
-        waits as well; None where nothing is sent to it.
+        The endpoint; `waits` if too many others of its organization are being drained or have waited longer, so that
+        this one has to wait as well; None if nothing is sent to it.
     """
     row = WebhookEndpointRow
     org_id = (await session.scalars(select(row.org_id).where(row.id == endpoint_id))).one_or_none()
     if org_id is None:
         return None
-    # Its endpoints ask one after the other. Their rows stay free for what is written meanwhile.
+    # The endpoints of an organization take turns here, by a lock that leaves their rows free.
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"webhook-turns:{org_id}", 0))))
     places = await _places(session, org_id)
     mine = places.pop(endpoint_id, None)
@@ -192,14 +192,14 @@ async def begin(
     if has_turn(mine, places.values(), at_once=at_once):
         taken = query.values(lease=lease, idle=False, seen_at=now, waits_since=None)
         return (await session.scalars(taken)).one_or_none()
-    # It is not idle: its run asks again, and news would only have it ask more often.
+    # Not marked as idle, because its workflow will try again; otherwise news would wake it more often.
     since = now if mine.waits_since is None else mine.waits_since
     await session.execute(query.values(lease=None, idle=False, seen_at=now, waits_since=since))
     return "waits"
 
 
 async def _places(session: AsyncSession, org_id: str) -> dict[str, Place]:
-    """Return where the enabled endpoints of an organization stand."""
+    """Return the drains of an organization's enabled endpoints."""
     row = WebhookEndpointRow
     query = select(row.id, row.lease, row.waits_since, row.seen_at, func.clock_timestamp())
     found = await session.execute(query.where(row.org_id == org_id, row.status == EndpointStatus.ENABLED.value))
@@ -214,15 +214,15 @@ async def _places(session: AsyncSession, org_id: str) -> dict[str, Place]:
 
 
 async def settings_now(session: AsyncSession, endpoint_id: str) -> WebhookEndpointRow:
-    """Return the endpoint as it was set up last; until the transaction ends nobody changes that."""
+    """Lock and return the settings of the endpoint."""
     query = select(WebhookEndpointRow).where(WebhookEndpointRow.id == endpoint_id)
     return (await session.scalars(query.with_for_update(key_share=True))).one()
 
 
 async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: object) -> WebhookEndpointRow | None:
-    """Write what a drain changes, and return the endpoint as it is set up now.
+    """Write the changes of a drain, and return the endpoint's present settings.
 
-    None where it is not the one that drains any more, or nothing is to be sent.
+    None if another drain has claimed it, or nothing is to be sent to it any more.
     """
     row = WebhookEndpointRow
     query = update(row).where(row.id == endpoint_id, row.lease == lease, row.status == EndpointStatus.ENABLED.value)
@@ -233,10 +233,10 @@ async def held(session: AsyncSession, endpoint_id: str, lease: str, **changed: o
 async def end(
     session: AsyncSession, endpoint_id: str, lease: str, *, wakes_at: datetime | None, **changed: object
 ) -> str | None:
-    """Say that nobody drains it now, and when it is drained again by itself; write what else the drain changes.
+    """End a drain: write its last changes, and when the next one is due.
 
     Returns:
-        The endpoint of the organization that waits for its turn for the longest; None where none does.
+        The endpoint of the organization that has waited longest for its turn; None if none waits.
     """
     row = WebhookEndpointRow
     query = update(row).where(row.id == endpoint_id, row.lease == lease)
@@ -256,12 +256,12 @@ async def end(
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Up to where the outbox was read, and the endpoints that have something to read up to there.
+    """The position up to which the outbox was read, and the endpoints with events up to there.
 
     Attributes:
-        head: the place of the last event that was looked at.
-        endpoints: those that are idle.
-        is_full: as many events were looked at as at most, so there may be more.
+        head: the position of the last event that was read.
+        endpoints: the idle ones.
+        is_full: whether the maximum number of events was read, so there may be more.
     """
 
     head: Position | None
@@ -269,7 +269,7 @@ class News:
     is_full: bool = False
 
 
-#: What an endpoint gets of an event.
+#: The columns of an event that an endpoint gets.
 _WANTS = """
     ev.org_id = ep.org_id AND CASE ev.type
         WHEN :test THEN ev.subject = ep.id
@@ -315,14 +315,14 @@ _BEHIND = text("""
 
 
 async def news(session: AsyncSession, after: Position, *, limit: int) -> News:
-    """Return the idle endpoints that want one of the events behind a position; in one statement."""
+    """Return the idle endpoints with an event of their types after a position, in one statement."""
     given = {"written_in": after.written_in, "id": after.id, "limit": limit, "test": TEST, "everything": EVERYTHING}
     written_in, event_id, endpoints, is_full = (await session.execute(_NEWS, given)).one()
     return News(None if event_id is None else Position(written_in, event_id), tuple(endpoints), is_full)
 
 
 async def behind(session: AsyncSession, head: Position, now: datetime) -> list[str]:
-    """Let idle endpoints pass what they do not want, and return those that should be drained and are not."""
+    """Move idle endpoints past events of other types, and return those that should be drained and are not."""
     place = {"written_in": head.written_in, "id": head.id}
     await session.execute(_PASS, {**place, "test": TEST, "everything": EVERYTHING})
     return list(await session.scalars(_BEHIND, {**place, "lost_before": now - LOST_AFTER}))
