@@ -262,15 +262,15 @@ class Actor:
         return self.role is Role.OPERATOR or (self.made_by is not None and "/" not in self.made_by)
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether the actor's role has the permission, and the session does; tenancy is checked apart."""
+        """Return whether the actor's role has the permission, and the session does; tenancy is checked apart."""
         return permission in PERMISSIONS[self.role] and (self.made_by is None or permission not in NOT_BY_LINK)
 
     def may_grant(self, role: Role) -> bool:
-        """Tell whether the actor may issue keys of that role, and make links for it."""
+        """Return whether the actor may issue keys of that role, and make links for it."""
         return role in GRANTABLE.get(self.role, frozenset())
 
     def may_revoke(self, role: Role) -> bool:
-        """Tell whether the actor may revoke keys of that role, and end its links and sessions."""
+        """Return whether the actor may revoke keys of that role, and end its links and sessions."""
         return role in REVOCABLE.get(self.role, frozenset())
 
     def qualified(self) -> str:

@@ -52,7 +52,7 @@ class Cost:
 
 
 def is_action(name: str) -> bool:
-    """Tell whether an action can have that name: lower case letters, digits and `_ . : -`, at most 64 of them."""
+    """Return whether an action can have that name: lower case letters, digits and `_ . : -`, at most 64 of them."""
     return _ACTION.fullmatch(name) is not None
 
 

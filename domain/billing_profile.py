@@ -40,7 +40,7 @@ _COMMON = re.compile(
 
 
 def is_other_name(ours: str | None, registered: str | None) -> bool:
-    """Tell whether a name has no word of three letters in common with that which a register has; False for no name.
+    """Return whether a name has no word of three letters in common with that which a register has; False for no name.
 
     Legal forms are not counted: a company would pass for any other of its form.
     """

@@ -57,7 +57,7 @@ class Bounds:
     currency: str | None = None
 
     def hold(self, value: int | None) -> bool:
-        """Tell whether the value is within; None is more than any number, as a threshold that no score reaches."""
+        """Return whether the value is within; None is more than any number, as a threshold that no score reaches."""
         if value is None:
             return self.most is None
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
@@ -127,7 +127,7 @@ def status_of(accept_by: datetime | None, accepted_at: datetime | None, now: dat
 
 
 def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> bool:
-    """Tell whether accepting now has an effect: an accepted contract stays as it is.
+    """Return whether accepting now has an effect: an accepted contract stays as it is.
 
     Raises:
         Conflict: `contract.expired`, the time to accept it is over.

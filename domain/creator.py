@@ -49,12 +49,12 @@ class CreatorAccount:
 
 
 def has_tax_profile(details_submitted: bool, requirements_due: tuple[str, ...]) -> bool:
-    """Tell whether a provider that collects tax data has all that it needs."""
+    """Return whether a provider that collects tax data has all that it needs."""
     return details_submitted and not any(word in due for due in requirements_due for word in _TAX)
 
 
 def is_redirected(before: str | None, after: str | None) -> bool:
-    """Tell whether money goes elsewhere than it last did, or somewhere for the first time; not if it goes nowhere."""
+    """Return whether money goes elsewhere than it last did, or somewhere for the first time; not if it goes nowhere."""
     return after is not None and before != after
 
 

@@ -56,7 +56,7 @@ class Standing:
     used: int = 0
 
     def has_room(self, number: int) -> bool:
-        """Tell whether so many more are allowed."""
+        """Return whether so many more are allowed."""
         return self.limit is None or self.used + number <= self.limit
 
 

@@ -36,7 +36,7 @@ def make_id(prefix: str, *, unix_ms: int, entropy: bytes) -> str:
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Tell whether the text is a TypeID with that prefix; others are never looked up."""
+    """Return whether the text is a TypeID with that prefix; others are never looked up."""
     return text[:-27] == prefix and _ID.fullmatch(text) is not None
 
 

@@ -116,7 +116,7 @@ def read_report(raw: bytes) -> Report | None:
 
 
 def _is_readable(raw: bytes) -> bool:
-    """Tell whether a report is as reports are, and not made to be slow to read."""
+    """Return whether a report is as reports are, and not made to be slow to read."""
     return (
         len(raw) <= MAX_REPORT
         # Lines, and parameters of a header.

@@ -49,7 +49,7 @@ class Written:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything."""
+        """Return whether there is anything."""
         return self.external_id is not None or bool(self.metadata)
 
 

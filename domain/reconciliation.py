@@ -127,7 +127,7 @@ class KnownKey:
     booked: tuple[BalanceTransaction, ...] = ()
 
     def is_another(self, listed: BalanceTransaction) -> bool:
-        """Tell whether a line that is listed under the key is another one than the key's own.
+        """Return whether a line that is listed under the key is another one than the key's own.
 
         A line that was told apart stays apart, also where the key's own line is not listed with it. Where no difference
         says which line is the key's own, one of another amount is not, if it happened so long before or after what is
@@ -306,7 +306,7 @@ class Window:
     until: datetime
 
     def holds(self, moment: datetime) -> bool:
-        """Tell whether a moment lies within."""
+        """Return whether a moment lies within."""
         return self.since <= moment < self.until
 
     def listed(self, now: datetime) -> "Window":

@@ -78,7 +78,7 @@ def idle_at(span: Span, last_used_at: datetime) -> datetime:
 
 
 def is_over(span: Span, *, last_used_at: datetime, ended_at: datetime | None, now: datetime) -> bool:
-    """Tell whether a session has ended by now, by time or by a request."""
+    """Return whether a session has ended by now, by time or by a request."""
     return ended_at is not None or now >= idle_at(span, last_used_at)
 
 

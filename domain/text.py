@@ -30,7 +30,7 @@ _VIRAMA = 9
 
 
 def is_storable(text: str) -> bool:
-    """Tell whether a text has no control characters but line breaks and tabs, and no half of a surrogate pair."""
+    """Return whether a text has no control characters but line breaks and tabs, and no half of a surrogate pair."""
     return _UNSTORABLE.search(text) is None
 
 
@@ -40,7 +40,7 @@ def as_xml(text: str) -> str:
 
 
 def is_holdable(text: str) -> bool:
-    """Tell whether PostgreSQL can hold a text: it has no NUL and no half of a surrogate pair."""
+    """Return whether PostgreSQL can hold a text: it has no NUL and no half of a surrogate pair."""
     return _UNHOLDABLE.search(text) is None
 
 

@@ -103,7 +103,7 @@ class ByHand:
 async def is_for_two(
     session: AsyncSession, by_hand: ByHand, *, org_id: str, amount_minor: int, command_id: str, now: datetime
 ) -> bool:
-    """Tell whether credits that an operator gives an organization need two operators.
+    """Return whether credits that an operator gives an organization need two operators.
 
     All that it was granted within a day counts, all refunds of its spends, and all that credit notes and voided
     invoices gave back, whoever requested them: so nothing is divided into small ones.

@@ -241,7 +241,7 @@ async def refuse_charged_back(session: AsyncSession, org_id: str, agent_id: str)
 
 
 async def is_charged_back(session: AsyncSession, org_id: str, agent_id: str) -> bool:
-    """Tell whether a chargeback of an earlier purchase of the agent is open or lost. Needs the platform's session."""
+    """Return whether a chargeback of an earlier purchase of the agent is open or lost. Needs the platform's session."""
     rows = await marketplace.charged_back(session, org_id, agent_id)
     return any(is_disputed(payments.state_of(row)) for row in rows)
 

@@ -122,7 +122,7 @@ def _is_as(wanted: Change, own: ObjectMetadata, row: Versioned | None) -> bool:
 
 
 def _set(row: Versioned | None, columns: Mapping[str, Any]) -> bool:
-    """Set columns of a row, and tell whether one of them was different."""
+    """Set columns of a row, and return whether one of them was different."""
     different = [name for name, value in columns.items() if getattr(row, name) != value]
     for name in different:
         setattr(row, name, columns[name])

@@ -141,7 +141,7 @@ async def limit_department(
 
 
 def applies(control: SpendControl, at: datetime) -> bool:
-    """Tell whether a time is within a control's term."""
+    """Return whether a time is within a control's term."""
     begun = control.starts_at is None or control.starts_at <= at
     return begun and (control.ends_at is None or at < control.ends_at)
 

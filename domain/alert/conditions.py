@@ -112,7 +112,7 @@ class Condition:
         )
 
     def is_bad(self, reading: Reading, now: datetime) -> bool | None:
-        """Tell whether a figure is on the bad side; None if it is unknown."""
+        """Return whether a figure is on the bad side; None if it is unknown."""
         if self.type is ConditionType.ABSENT_FOR:
             # What never came is not missed.
             return None if reading.last_at is None else now - reading.last_at >= timedelta(seconds=self.period_seconds)

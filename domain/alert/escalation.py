@@ -36,7 +36,7 @@ class Step:
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether it calls people of the platform."""
+        """Return whether it calls people of the platform."""
         return self.role in PLATFORM_ROLES
 
     def __str__(self) -> str:

@@ -56,6 +56,6 @@ def agenda(escrow: Escrow, now: datetime, news: News) -> Step | Wait | None:
 
 
 def is_late(escrow: Escrow, now: datetime) -> bool:
-    """Tell whether a deadline has passed so long ago that nothing can have run then."""
+    """Return whether a deadline has passed so long ago that nothing can have run then."""
     deadline = next_deadline(escrow)
     return deadline is not None and now - deadline.at > LATE

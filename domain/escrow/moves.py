@@ -50,7 +50,7 @@ def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
 
 
 def renews_refund(before: Escrow, actor: Actor | None) -> bool:
-    """Tell whether refunded credits may get some days more: unless the payer caused the refund.
+    """Return whether refunded credits may get some days more: unless the payer caused the refund.
 
     The payee, an arbiter, an operator or a deadline may cause one. A payer who asks to cancel has caused the refund,
     even if the payee agrees; otherwise funding and cancelling would keep credits alive for ever.

@@ -231,7 +231,7 @@ class Escrow:
         return self.status in FINAL
 
     def has_done(self, command_id: str) -> bool:
-        """Tell whether a command was done before."""
+        """Return whether a command was done before."""
         return any(receipt.command_id == command_id for receipt in self.receipts)
 
     def refuse_other(self, command_id: str, content: str | None) -> None:
@@ -278,12 +278,12 @@ Decision = Callable[[Escrow, datetime], Outcome]
 
 
 def is_payer(escrow: Escrow, actor: Actor) -> bool:
-    """Tell whether the actor speaks for the paying organization."""
+    """Return whether the actor speaks for the paying organization."""
     return actor.org_id == escrow.terms.payer_org_id and actor.role is not Role.AGENT
 
 
 def is_payee(escrow: Escrow, actor: Actor) -> bool:
-    """Tell whether the actor speaks for the agent that is paid."""
+    """Return whether the actor speaks for the agent that is paid."""
     if actor.role is Role.AGENT:
         return actor.agent_id == escrow.terms.agent_id
     return actor.org_id == escrow.terms.payee_org_id

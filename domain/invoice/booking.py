@@ -74,7 +74,7 @@ def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePos
 
 
 def of_subscription(parts: Sequence[Part]) -> bool:
-    """Tell whether an invoice is of a subscription, whose provider collects it."""
+    """Return whether an invoice is of a subscription, whose provider collects it."""
     return any(part.account == SUBSCRIPTIONS for part in parts)
 
 

@@ -123,7 +123,7 @@ class Collection:
     receipts: tuple[str, ...] = ()
 
     def has_done(self, command_id: str) -> bool:
-        """Tell whether a command was done."""
+        """Return whether a command was done."""
         return command_id in self.receipts
 
     @property

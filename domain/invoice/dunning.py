@@ -164,7 +164,7 @@ def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
 
 
 def ends_others(held: Collection) -> bool:
-    """Tell whether a charge has waited long enough for the organization's own unpaid payments."""
+    """Return whether a charge has waited long enough for the organization's own unpaid payments."""
     return held.waited >= ENDS_AFTER
 
 

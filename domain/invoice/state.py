@@ -149,5 +149,5 @@ def require_collectible(standing: InvoiceBalance) -> int:
 
 
 def is_overdue(standing: InvoiceBalance, *, due_at: datetime, now: datetime) -> bool:
-    """Tell whether something should have been paid by now."""
+    """Return whether something should have been paid by now."""
     return standing.due_minor > 0 and now >= due_at

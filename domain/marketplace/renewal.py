@@ -18,15 +18,15 @@ def period_of(anchor_at: datetime, number: int) -> Period:
 
 
 def is_missed(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Tell whether it is too late to try to pay for the month after the n-th."""
+    """Return whether it is too late to try to pay for the month after the n-th."""
     return period_of(anchor_at, number).end + MOST_TRIES * AGAIN <= now
 
 
 def is_past(anchor_at: datetime, number: int, now: datetime) -> bool:
-    """Tell whether the month after the n-th is over as well: it was not used, so it is no longer paid for."""
+    """Return whether the month after the n-th is over as well: it was not used, so it is no longer paid for."""
     return period_of(anchor_at, number + 1).end <= now
 
 
 def is_over(ends_at: datetime | None, now: datetime) -> bool:
-    """Tell whether the period that was paid is over; what was bought for good never is."""
+    """Return whether the period that was paid is over; what was bought for good never is."""
     return ends_at is not None and ends_at <= now

@@ -186,7 +186,7 @@ _FEW = 10
 
 
 def _plain(document: Mapping[str, object]) -> bool:
-    """Tell whether a document has few members, all of them quantities as they must be, as that of most calls."""
+    """Return whether a document has few members, all of them quantities as they must be, as that of most calls."""
     if not 0 < len(document) <= _FEW:
         return False
     for unit, quantity in document.items():

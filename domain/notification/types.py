@@ -367,7 +367,7 @@ TOLD_BY_EVENT = frozenset({"payout.failed", "payment.refund_failed"})
 
 
 def is_told_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
-    """Tell whether an alert says the same as an event: of a charge of an invoice it also names the next try."""
+    """Return whether an alert says the same as an event: of a charge of an invoice it also names the next try."""
     return fact == "payment.failed" and data["invoice_id"] is not None
 
 

@@ -133,7 +133,7 @@ def hold_until(now: datetime, lookups: int) -> datetime:
 
 
 def is_unknown(payment: Payment) -> bool:
-    """Tell whether the answer to a call was lost."""
+    """Return whether the answer to a call was lost."""
     return payment.unknown or any(refund.state is RefundState.UNKNOWN for refund in payment.refunds)
 
 

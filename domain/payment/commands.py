@@ -110,7 +110,7 @@ def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor,
 
 
 def is_settled(payment: Payment, command_id: str, *, before: Collection[PaymentStatus] = AWAITING) -> bool:
-    """Tell whether a command that the provider did not answer needs no more doing: nothing is as it was `before`."""
+    """Return whether a command that the provider did not answer needs no more doing: nothing is as it was `before`."""
     return _was_looked_up(payment, command_id) and payment.status not in before
 
 

@@ -160,7 +160,7 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _has_room(payment: Payment, movement: BalanceTransaction) -> bool:
-    """Tell whether a charge is booked, of which strangers can make any number where a payment is paid on a chain.
+    """Return whether a charge is booked, of which strangers can make any number where a payment is paid on a chain.
 
     Half of the room is for what counts, so that nobody fills it with dust: whoever did would have paid it all.
     """

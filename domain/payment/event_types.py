@@ -78,7 +78,7 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
 
 
 def changes_default_method(event_type: str, before: Mapping[str, Any]) -> bool:
-    """Tell whether an event about a payment method can have changed what a customer pays with.
+    """Return whether an event about a payment method can have changed what a customer pays with.
 
     Args:
         event_type: `customer.updated` comes with any change of a customer, and most of them are none of ours.

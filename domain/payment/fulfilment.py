@@ -22,12 +22,12 @@ def readiness(payment: Payment) -> Readiness:
 
 
 def is_ready(payment: Payment) -> bool:
-    """Tell whether the payment is fulfilled now."""
+    """Return whether the payment is fulfilled now."""
     return readiness(payment) is Readiness.READY
 
 
 def fulfilment_due(payment: Payment) -> bool:
-    """Tell whether the payment is to be fulfilled now, or can never be."""
+    """Return whether the payment is to be fulfilled now, or can never be."""
     return readiness(payment) in {Readiness.READY, Readiness.FAILED}
 
 
@@ -42,17 +42,17 @@ def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
 
 
 def falls_short(payment: Payment) -> bool:
-    """Tell whether too little has come, and nothing more is on its way; asked when the payer's time is over."""
+    """Return whether too little has come, and nothing more is on its way; asked when the payer's time is over."""
     return readiness(payment) is Readiness.SHORT and not payment.seen_minor
 
 
 def must_freeze_escrow(payment: Payment) -> bool:
-    """Tell whether an escrow has money that was or is being clawed back, and has not been frozen yet."""
+    """Return whether an escrow has money that was or is being clawed back, and has not been frozen yet."""
     return rules_of(payment.terms).must_freeze_escrow(payment)
 
 
 def awaits(payment: Payment) -> bool:
-    """Tell whether something is still to come from the payer, the provider or the purpose."""
+    """Return whether something is still to come from the payer, the provider or the purpose."""
     if payment.status in AWAITING or payment.unknown or any(booked.fee_minor is None for booked in payment.booked):
         return True
     if payment.received_minor and payment.fulfilment is Fulfilment.PENDING:

@@ -8,12 +8,12 @@ _PAYPAL = frozenset({"api.paypal.com", "api-m.paypal.com"})
 
 
 def stripe_is_live(key: str) -> bool:
-    """Tell whether a secret or restricted key of Stripe moves real money: `sk_live_…`, `rk_live_…`."""
+    """Return whether a secret or restricted key of Stripe moves real money: `sk_live_…`, `rk_live_…`."""
     return "_live_" in key
 
 
 def paypal_is_live(address: str) -> bool:
-    """Tell whether an address is PayPal's live API; keys of PayPal do not show whether they are live."""
+    """Return whether an address is PayPal's live API; keys of PayPal do not show whether they are live."""
     return urlsplit(address).hostname in _PAYPAL
 
 
@@ -30,12 +30,12 @@ _TEST_CHAINS = frozenset({11155111, 17000, 560048, 84532})
 
 
 def is_local(address: str | None) -> bool:
-    """Tell whether an address is of this machine, as those of stand-ins are."""
+    """Return whether an address is of this machine, as those of stand-ins are."""
     return urlsplit(address or "").hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def coins_are_test(*, btc: str | None, evm_chain_id: int | None, ton: str | None) -> bool:
-    """Tell whether what takes coins takes those of test networks only; None for a coin that is not taken."""
+    """Return whether what takes coins takes those of test networks only; None for a coin that is not taken."""
     return (
         (btc is None or btc.startswith(("tpub", "vpub")))
         and (evm_chain_id is None or evm_chain_id in _TEST_CHAINS)

@@ -48,7 +48,7 @@ class Quote:
         return received_minor * self.amount_minor // self.asset_minor
 
     def is_open(self, now: datetime) -> bool:
-        """Tell whether the promise still holds."""
+        """Return whether the promise still holds."""
         return now < self.expires_at
 
 

@@ -283,7 +283,7 @@ class Payment:
         return replace(self, disputes=tuple(dispute if item.ref == dispute.ref else item for item in self.disputes))
 
     def has_done(self, command_id: str) -> bool:
-        """Tell whether a command was done before."""
+        """Return whether a command was done before."""
         return command_id in self.receipts
 
 

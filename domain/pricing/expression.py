@@ -90,7 +90,7 @@ def check(source: str) -> None:
 
 
 def is_multiplier(result: int | None) -> bool:
-    """Tell whether a result is a multiplier in basis points."""
+    """Return whether a result is a multiplier in basis points."""
     return result is not None and LEAST_BPS <= result <= MOST_BPS
 
 

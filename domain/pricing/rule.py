@@ -139,7 +139,7 @@ class Rule:
             raise _refused("stacking", "A bulk rule cannot add. Send the stacking multiply or exclusive.")
 
     def holds(self, facts: Facts) -> bool:
-        """Tell whether the rule is for this agent and client, and valid at the time."""
+        """Return whether the rule is for this agent and client, and valid at the time."""
         return (
             (self.agent_id is None or self.agent_id == facts.agent_id)
             and (self.org_id is None or self.org_id == facts.org_id)
@@ -158,7 +158,7 @@ class Rule:
 
 
 def overlap(one: Rule, other: Rule) -> bool:
-    """Tell whether two rules can be judged for the same price, so that they need different priorities."""
+    """Return whether two rules can be judged for the same price, so that they need different priorities."""
     if one.phase is not other.phase:
         return False
     for own, others in ((one.agent_id, other.agent_id), (one.org_id, other.org_id)):

@@ -95,13 +95,13 @@ _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 
 
 def passes_luhn(digits: str) -> bool:
-    """Tell whether the last of the digits is the check digit of the others."""
+    """Return whether the last of the digits is the check digit of the others."""
     signs = digits.encode()
     return (sum(signs[-1::-2]) + sum(signs[-2::-2].translate(_DOUBLED)) - 48 * len(signs)) % 10 == 0
 
 
 def is_issued(digits: str) -> bool:
-    """Tell whether an issuer's card numbers begin like this and have this length."""
+    """Return whether an issuer's card numbers begin like this and have this length."""
     beginning = _BEGINNINGS.get(len(digits))
     return beginning is not None and beginning.match(digits) is not None
 
@@ -112,7 +112,7 @@ def may_hold(text: str) -> bool:
 
 
 def found(text: str) -> bool:
-    """Tell whether a text holds a card number, as it stands or once it is percent-decoded.
+    """Return whether a text holds a card number, as it stands or once it is percent-decoded.
 
     A text of thousands of numbers that could be card numbers but for their check digit counts as holding one: nine of
     ten numbers fail that check by chance, and so many only in a text that was made to keep us busy.
@@ -121,12 +121,12 @@ def found(text: str) -> bool:
 
 
 def found_in_number(number: int | Decimal) -> bool:
-    """Tell whether a number, written out, holds a card number."""
+    """Return whether a number, written out, holds a card number."""
     return found(str(number) if isinstance(number, int) else f"{number:f}")
 
 
 def found_in_address(path: str, query: bytes = b"") -> bool:
-    """Tell whether what is asked for in a request line holds a card number."""
+    """Return whether what is asked for in a request line holds a card number."""
     return found(path) or (len(query) > 12 and found(unquote_plus(query.decode("latin-1"))))
 
 
@@ -213,7 +213,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int] | None]:
 
 
 def _is_of_an_id(text: str, start: int, digits: int) -> bool:
-    """Tell whether what stands before digits makes them part of an id, of a phone number or of a fraction."""
+    """Return whether what stands before digits makes them part of an id, of a phone number or of a fraction."""
     before = text[max(0, start - 13) : start]
     if before.endswith("+"):
         return digits <= _PHONE_DIGITS

@@ -164,7 +164,7 @@ def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:
 
 
 def is_bad(said: tuple[Says, ...]) -> bool:
-    """Say whether a fact says more bad than good of the agent."""
+    """Return whether a fact says more bad than good of the agent."""
     return sum(each.share_e4 * (_WHOLE_E4 - 2 * each.good_e4) for each in said) > 0
 
 

@@ -94,7 +94,7 @@ class Ladder:
 
 
 def reaches(rank: Rank, level: Level) -> bool:
-    """Tell whether a rank is enough for a level."""
+    """Return whether a rank is enough for a level."""
     return rank.share_e6 >= level.from_e6 and rank.evidence_count >= level.least_evidence
 
 

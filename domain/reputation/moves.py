@@ -40,7 +40,7 @@ def trend(before_e6: int, now_e6: int) -> Trend:
 
 
 def is_sudden(before: Score, now: Score) -> bool:
-    """Say whether a score changed so much between two nights that an operator should look."""
+    """Return whether a score changed so much between two nights that an operator should look."""
     outside = not before.low_e6 <= now.mean_e6 <= before.high_e6
     return outside and abs(now.mean_e6 - before.mean_e6) >= SUDDEN_E6
 

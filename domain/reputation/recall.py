@@ -8,7 +8,7 @@ from domain.payment.state import Fulfilment, Payment
 
 
 def stands_as_before(before: Payment, after: Payment) -> bool:
-    """Tell whether nothing happened to a payment that any escrow's evidence could follow."""
+    """Return whether nothing happened to a payment that any escrow's evidence could follow."""
     return (taken(before), before.fulfilment) == (taken(after), after.fulfilment)
 
 

@@ -224,7 +224,7 @@ def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) 
 
 
 def _is_late(escrow: Escrow) -> bool:
-    """Tell whether the delivery under review surely came after the date by which work was due.
+    """Return whether the delivery under review surely came after the date by which work was due.
 
     A first delivery is in time, else the escrow would have ended. One that replaced it may be late. The state does not
     keep the date; the latest on which it can have been is that of an escrow which was funded at the last moment. Of

@@ -70,7 +70,7 @@ _REASONS = {
 
 
 def is_near(happened: Happened) -> bool:
-    """Tell whether it is a limit that is nearly reached, which contacts are written to about."""
+    """Return whether it is a limit that is nearly reached, which contacts are written to about."""
     return happened.kind is AlertKind.BUDGET
 
 

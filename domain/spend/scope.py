@@ -87,7 +87,7 @@ _NOTHING = Known()
 
 
 def needs_known(key: SpendingKey, named: Named) -> bool:
-    """Tell whether `scope_of` has to look anything up: not for a request that names nothing, or its own agent."""
+    """Return whether `scope_of` has to look anything up: not for a request that names nothing, or its own agent."""
     return any((named.department_id, named.project_id, named.agent_id not in {None, key.agent_id}))
 
 

@@ -120,7 +120,7 @@ def _is_unknown(subscription: Subscription) -> bool:
 
 
 def _is_over(subscription: Subscription, now: datetime, news: News) -> bool:
-    """Tell whether the provider should have begun another period by now, and was not asked since; or a poll is due."""
+    """Return whether the next period should have begun and the provider was not read since, or a poll is due."""
     period, looked, page = subscription.period, news.looked_at, subscription.checkout
     if page is not None and now >= page_closes(page) and (looked is None or looked < page_closes(page)):
         return True

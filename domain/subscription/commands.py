@@ -325,7 +325,7 @@ def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
 
 
 def is_cancelled_unmade(subscription: Subscription) -> bool:
-    """Tell whether it is being cancelled and it is unknown whether the provider has it."""
+    """Return whether it is being cancelled and it is unknown whether the provider has it."""
     order = subscription.order
     return subscription.ref is None and order is not None and order.kind is OrderKind.CANCEL
 
@@ -402,7 +402,7 @@ def trial_refused(subscription: Subscription, *, why: str) -> Outcome:
 
 
 def is_not_paid(subscription: Subscription, at: datetime) -> bool:
-    """Tell whether what was invoiced on net terms is overdue for so long that the subscription ends."""
+    """Return whether what was invoiced on net terms is overdue for so long that the subscription ends."""
     return subscription.order is None and any(at >= each.due_at + NET_GRACE for each in subscription.requests)
 
 
@@ -472,7 +472,7 @@ def _require_no_order(subscription: Subscription) -> None:
 
 
 def _has_begun(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
-    """Tell whether the period of a downgrade has begun at the provider; one that has no bill yet may be of either."""
+    """Return whether the period of a downgrade has begun at the provider; one that has no bill yet may be of either."""
     change = waiting(subscription)
     if change is None or seen.period.start < change.acts_at:
         return False

@@ -131,7 +131,7 @@ def converge(
 
 
 def has_unknown_card(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
-    """Tell whether a trial began on a page with a method that cannot be recognised again."""
+    """Return whether a trial began on a page with a method that cannot be recognised again."""
     is_new = subscription.trial_days > 0 and subscription.trial_card is None and not _is_ending(subscription)
     return is_new and seen.state is P.TRIALING and seen.fingerprint is None
 
@@ -225,7 +225,7 @@ def _settle(step: _Step, bill: Bill) -> _Step:
 
 
 def _is_requested(subscription: Subscription, bill: Bill) -> bool:
-    """Tell whether payment of a period is requested on net terms, and was not invoiced yet."""
+    """Return whether payment of a period is requested on net terms, and was not invoiced yet."""
     is_new = bill.ref not in subscription.settled and all(each.bill_ref != bill.ref for each in subscription.requests)
     begins = bill.reason in {BillReason.CREATE, BillReason.CYCLE} and bill.period is not None and bill.total_minor > 0
     return subscription.terms.net_days > 0 and bill.state is BillState.OPEN and is_new and begins

@@ -26,7 +26,7 @@ class Period:
             raise ValueError(f"a period that starts at {self.start} cannot end at {self.end}")
 
     def __contains__(self, at: datetime) -> bool:
-        """Tell whether a moment is in it; its end is in the next one."""
+        """Return whether a moment is in it; its end is in the next one."""
         return self.start <= at < self.end
 
     def seconds_left(self, at: datetime) -> tuple[int, int]:

@@ -289,7 +289,7 @@ class Subscription:
     worth_minor: int | None = None
 
     def has_done(self, command_id: str) -> bool:
-        """Tell whether a command of that id was done, as far as the window reaches."""
+        """Return whether a command of that id was done, as far as the window reaches."""
         return command_id in self.receipts
 
     @property

@@ -60,7 +60,7 @@ def paid_by(subscription: Subscription, bill: Bill) -> Change | None:
 
 
 def leaves_trial(subscription: Subscription) -> bool:
-    """Tell whether a trial continues here, because the upgrade that ended it at the provider is not paid yet."""
+    """Return whether a trial continues here, because the upgrade that ended it at the provider is not paid yet."""
     change = upgrading(subscription)
     is_open = change is not None and change.bill_ref is not None
     return is_open and subscription.trial_days > 0 and subscription.paid_through is None
@@ -88,7 +88,7 @@ def begun(subscription: Subscription, change: Change) -> Subscription:
 
 
 def has_failed(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
-    """Tell whether the bill of an upgrade is closed or was declined, and no later period is charged for it."""
+    """Return whether the bill of an upgrade is closed or was declined, and no later period is charged for it."""
     change = upgrading(subscription)
     if change is None or subscription.order is not None or subscription.status is SubscriptionStatus.ENDED:
         return False
@@ -101,7 +101,7 @@ def has_failed(subscription: Subscription, seen: SubscriptionSnapshot) -> bool:
 
 
 def is_undoing(subscription: Subscription) -> bool:
-    """Tell whether an upgrade is being undone at the provider."""
+    """Return whether an upgrade is being undone at the provider."""
     return subscription.order is not None and subscription.order.kind is OrderKind.UNDO
 
 

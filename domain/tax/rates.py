@@ -75,7 +75,7 @@ def check_place(country: str | None, region: str | None) -> None:
 
 
 def is_code(text: str) -> bool:
-    """Say whether a text can be the code of a tax: it names an account of the books."""
+    """Return whether a text can be the code of a tax: it names an account of the books."""
     return _CODE.fullmatch(text) is not None
 
 

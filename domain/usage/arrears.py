@@ -154,7 +154,7 @@ class Unbilled:
         return MAX_AMOUNT_MINOR * minor_pico(self.currency) * 999 // 1_000
 
     def is_far_from_full(self, after_pico: int) -> bool:
-        """Tell whether an addition, after which it comes to so much, is safe beside others that are not seen."""
+        """Return whether an addition, after which it comes to so much, is safe beside others that are not seen."""
         return after_pico <= self.most_pico // 2 and after_pico - self.pico <= self.most_pico // 10**6
 
     def with_event(self, month: date, parts: Sequence[Billed]) -> "Unbilled":

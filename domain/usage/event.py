@@ -203,7 +203,7 @@ def _attributes(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Tell whether a value is a short printable string, which an id or an attribute of an event can be."""
+    """Return whether a value is a short printable string, which an id or an attribute of an event can be."""
     # What is printable has neither control characters nor line breaks.
     return isinstance(value, str) and 0 < len(value) <= MAX_ATTRIBUTE and value.isprintable() and not value.isspace()
 

@@ -202,7 +202,7 @@ def usage_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _was_served(row: Mapping[str, Any]) -> bool:
-    """Tell whether a provider served the call: not the proxy's own cache, and not an error that has used nothing.
+    """Return whether a provider served the call: not the proxy's own cache, and not an error that has used nothing.
 
     The proxy takes the status from what the caller wrote into the call's metadata, where that says `failure`.
     """
@@ -218,7 +218,7 @@ def _has_used(row: Mapping[str, Any]) -> bool:
 
 
 def has_unread_cost(data: Mapping[str, Any]) -> bool:
-    """Tell whether a call cost something at the proxy, of which nothing was read but that it was made."""
+    """Return whether a call cost something at the proxy, of which nothing was read but that it was made."""
     used, kept = _mapping(data.get("usage")), _mapping(data.get("litellm"))
     return set(used) - {"tier", "uplifts"} == {"requests"} and _has_used({"spend": kept.get("spend")})
 

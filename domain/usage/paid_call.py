@@ -75,7 +75,7 @@ class NamedSpend:
 
 
 def paid(event: UsageEvent, spend: NamedSpend, paying: Mapping[str, int | None], *, now: datetime) -> Paid:
-    """Tell whether a spend of the caller's organization has paid for a call, by what the two say of each other.
+    """Return whether a spend of the caller's organization has paid for a call, by what the two say of each other.
 
     The spend has the call's secret, is of its agent and action, and is no older than the call. That no other call has
     named it is for the caller to hold.

@@ -122,12 +122,12 @@ def check_addresses(target: Target, addresses: tuple[IPAddress, ...]) -> None:
 
 
 def is_loopback(address: IPAddress) -> bool:
-    """Tell whether it is 127.0.0.0/8 or ::1, in no other form."""
+    """Return whether it is 127.0.0.0/8 or ::1, in no other form."""
     return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 def is_public(address: IPAddress) -> bool:
-    """Tell whether it is a host of the public internet; what embeds another address is judged by that one."""
+    """Return whether it is a host of the public internet; what embeds another address is judged by that one."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast and not any(address in each for each in _INSIDE_V4)
     embedded = _embedded(address)

@@ -103,7 +103,7 @@ class Pace:
         return 1 if self.slowed else most
 
     def has_failed_too_long(self, now: datetime) -> bool:
-        """Tell whether it is given up."""
+        """Return whether it is given up."""
         return self.failing_since is not None and now - self.failing_since >= GIVES_UP_AFTER
 
 

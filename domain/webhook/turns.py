@@ -28,7 +28,7 @@ class Place:
 
 
 def has_turn(asking: Place, others: Iterable[Place], *, at_once: int) -> bool:
-    """Tell whether an endpoint is sent to now: after those that are, and after those that wait for longer.
+    """Return whether an endpoint is sent to now: after those that are, and after those that wait for longer.
 
     Args:
         asking: the endpoint that asks.

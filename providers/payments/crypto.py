@@ -367,7 +367,7 @@ async def _on_chain(watcher: Watcher, receipt: Receipt) -> Receipt | None:
 
 
 async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
-    """Tell whether a receipt's block is proved to be no part of the chain; a node that merely lags proves nothing."""
+    """Return whether a receipt's block is proved to be no part of the chain; a node that merely lags proves nothing."""
     if receipt.block_hash is None:
         return False
     header = await watcher.header(receipt.height)
@@ -399,7 +399,7 @@ class _Unread:
         self._timeouts: Counter[str] = Counter()
 
     def is_silent(self, chain: Chain) -> bool:
-        """Tell whether a chain is not asked any more."""
+        """Return whether a chain is not asked any more."""
         return chain.account.chain in self._silent
 
     def answered(self, chain: Chain) -> None:

@@ -225,7 +225,7 @@ def pending(record: DepositRecord, view: ChainView) -> list[ChainDeposit]:
 
 
 def received_in_full(record: DepositRecord) -> bool:
-    """Tell whether the receipts ever added up to the payment's amount at one time."""
+    """Return whether the receipts ever added up to the payment's amount at one time."""
     steps = sorted(
         (movement for receipt in record.receipts for movement in receipt.movements()), key=lambda each: each.occurred_at
     )

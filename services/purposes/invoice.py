@@ -61,7 +61,7 @@ class InvoiceShare:
     noted: Sequence[InvoicePosting] = ()
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
-        """Tell whether the move can pay the invoice, or take from it."""
+        """Return whether the move can pay the invoice, or take from it."""
         return move.kind in invoicing.KINDS
 
     async def share(
@@ -229,7 +229,7 @@ class InvoiceBooks(Alone):
         return Follower(invoice_workflow_id(invoice_id), "look", InvoiceSignal())
 
     def posts_again(self, event: PaymentEvent) -> bool:
-        """Tell whether the event can hold or claw back the credits of a subscription, or credit its invoice."""
+        """Return whether the event can hold or claw back the credits of a subscription, or credit its invoice."""
         return event.event in OF_CREDITS
 
     def pays_debts(self, event: PaymentEvent) -> Sequence[Account]:

@@ -84,7 +84,7 @@ class PurchaseShare:
     tax_minor: int = 0
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
-        """Tell whether the move can make the sale, take from its shares or restore them."""
+        """Return whether the move can make the sale, take from its shares or restore them."""
         return move.kind in KINDS
 
     async def share(

@@ -146,10 +146,10 @@ class PurposeRules(Protocol):
         """Return how much is left on the payment's account when it cannot be fulfilled."""
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:
-        """Tell whether what cannot be fulfilled is refunded; otherwise the organization gets it."""
+        """Return whether what cannot be fulfilled is refunded; otherwise the organization gets it."""
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
-        """Tell whether an escrow has money that is being clawed back, and has not been frozen yet."""
+        """Return whether an escrow has money that is being clawed back, and has not been frozen yet."""
 
     # Describe ---------------------------------------------------------------------------------------------------------
 

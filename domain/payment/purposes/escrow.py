@@ -99,7 +99,7 @@ class EscrowMoney(Whole):
         return Return("not all of it came in time")
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
-        """Tell whether the escrow has money that was or is being clawed back, and has not been frozen yet."""
+        """Return whether the escrow has money that was or is being clawed back, and has not been frozen yet."""
         if payment.fulfilment is not Fulfilment.DONE or payment.escrow_frozen:
             return False
         void = payment.received_minor - payment.reversed_minor < payment.terms.amount_minor
@@ -115,7 +115,7 @@ class EscrowMoney(Whole):
 
 
 def is_reserved(payment: Payment, escrow_id: str) -> bool:
-    """Tell whether the escrow may take the money: it is asked to, and nothing else has become of the money since.
+    """Return whether the escrow may take the money: it is asked to, and nothing else has become of the money since.
 
     Payments of before do not always note that they ask.
     """

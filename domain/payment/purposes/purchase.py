@@ -120,7 +120,7 @@ def without_tax(terms: PaymentTerms, gone_minor: int) -> int:
 
 
 def is_disputed(payment: Payment) -> bool:
-    """Tell whether the payment was charged back or is disputed."""
+    """Return whether the payment was charged back or is disputed."""
     return bool(payment.reversed_minor) or any(dispute.counts for dispute in payment.disputes)
 
 
