@@ -1,4 +1,4 @@
-"""Who may do what: roles, the permissions each one has, and the actor that a command is signed with."""
+"""Roles, the permissions of each role, and the actor of a command."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -64,12 +64,12 @@ class Permission(StrEnum):
     MANAGE_ALERT_RULES = "manage_alert_rules"
     BE_NOTIFIED = "be_notified"
     READ_BOOKS = "read_books"
-    #: Reading what operators read, of every organization and of the installation.
+    #: Permissions to read what operators see, of every organization and of the installation.
     INSPECT = "inspect"
     OPERATE = "operate"
 
 
-#: What reads and changes nothing.
+#: Permissions that only read.
 READING = frozenset(
     {
         Permission.READ,
@@ -111,7 +111,7 @@ _MANAGEMENT = _TENANT_WORK | {
 
 #: The whole permission table. A role that is not named for a permission does not have it.
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    # Where money leaves to is for owners and finance alone, and an admin issues keys of neither.
+    # Only owners and finance decide where money is paid out to, and an admin cannot issue keys for either.
     Role.OWNER: _MANAGEMENT | {Permission.PAY_OUT},
     Role.ADMIN: _MANAGEMENT,
     Role.FINANCE: _TENANT_WORK
@@ -195,10 +195,10 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 _TENANT_ROLES = frozenset(Role) - PLATFORM_ROLES
 
-#: Roles that may issue a second key to a principal that has one. Everybody else revokes the first, so that it shows.
+#: Roles that may issue a second key to a principal. Others have to revoke the first one, which its holder notices.
 SECOND_KEYS = frozenset({Role.OWNER, Role.OPERATOR})
 
-#: Whose keys and links a role may issue: nobody but an operator gives a permission that they lack. Asked after
+#: The roles whose keys and links a role may issue. Only operators can grant permissions that they lack. Checked after
 #: `MANAGE_KEYS`.
 GRANTABLE: dict[Role, frozenset[Role]] = {
     Role.OWNER: _TENANT_ROLES,
@@ -206,12 +206,12 @@ GRANTABLE: dict[Role, frozenset[Role]] = {
     Role.OPERATOR: frozenset(Role),
 }
 
-#: Whose keys a role may revoke, and whose links and sessions it may end. Asked after `MANAGE_KEYS`.
+#: The roles whose keys a role may revoke, and whose links and sessions it may end. Checked after `MANAGE_KEYS`.
 REVOCABLE: dict[Role, frozenset[Role]] = {**GRANTABLE, Role.ADMIN: _TENANT_ROLES - {Role.OWNER}}
 
 
-#: What a session that a link opened may not do, whatever its role: whoever made the link would act unseen, keep its
-#: principal and its organization from being told, or receive events when the session is long over.
+#: Permissions that a session opened by a link never has. With them, the maker of the link could act under another name,
+#: suppress notifications, or receive events after the session has ended.
 NOT_BY_LINK = frozenset(
     {Permission.MANAGE_KEYS, Permission.BE_NOTIFIED, Permission.ACKNOWLEDGE, Permission.MANAGE_WEBHOOKS}
 )
@@ -219,20 +219,20 @@ NOT_BY_LINK = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who gives a command. It is part of every command, and of the timeline and the audit trail.
+    """Who gives a command. It is recorded in the timeline and in the audit trail.
 
     Attributes:
         principal: the name that is unique within the organization, for example `procurement`.
         role: the role of the key that was used.
         org_id: the organization; None for the platform's own keys and for timers.
         agent_id: the one agent that a key of role `agent` acts for.
-        key_id: the API key, which a session may stand in for; None when the command did not come over HTTP, or came in
-            a session that a link opened.
+        key_id: the API key, also of a session; None if the command did not come over HTTP, or came in a session that
+            was opened by a link.
         request_id: the HTTP request, to find its log lines.
-        address: the client's network address; None when the command did not come over HTTP.
-        claimed: the sender is not authenticated: a signal that was typed into the Temporal UI.
-        session_id: the session that the command was given in; None when it was given with a key.
-        made_by: who made the link that opened the session; None everywhere else.
+        address: the client's network address; None if the command did not come over HTTP.
+        claimed: whether the sender is not authenticated, as in a signal from the Temporal UI.
+        session_id: the session of the command; None if it was sent with a key.
+        made_by: who made the link that opened the session; None otherwise.
     """
 
     principal: str
@@ -253,16 +253,16 @@ class Actor:
 
     @property
     def signs_on_behalf(self) -> bool:
-        """Whether a signature of the actor is given for somebody else: by an operator, or by whoever made a link."""
+        """Whether the actor signs on behalf of somebody else: an operator, or a session opened by a link."""
         return self.is_platform or self.made_by is not None
 
     @property
     def is_operators(self) -> bool:
-        """Whether an operator acts: with a key of the platform, or in a session of a link that an operator made."""
+        """Whether the actor is an operator, or a session opened by a link that an operator made."""
         return self.role is Role.OPERATOR or (self.made_by is not None and "/" not in self.made_by)
 
     def may(self, permission: Permission) -> bool:
-        """Return whether the actor's role has the permission, and the session does; tenancy is checked apart."""
+        """Return whether the actor's role and session have the permission; tenancy is checked elsewhere."""
         return permission in PERMISSIONS[self.role] and (self.made_by is None or permission not in NOT_BY_LINK)
 
     def may_grant(self, role: Role) -> bool:
@@ -274,12 +274,12 @@ class Actor:
         return role in REVOCABLE.get(self.role, frozenset())
 
     def qualified(self) -> str:
-        """Write the principal with its organization, `org_…/principal`; platform principals stand alone."""
+        """Return the principal with its organization, `org_…/principal`; a platform principal without."""
         return f"{self.org_id}/{self.principal}" if self.org_id else self.principal
 
 
 def refuse_by_link(actor: Actor, what: str) -> None:
-    """Refuse what a session that a link opened may not do: whoever made the link would do it in another's name.
+    """Refuse an act in a session opened by a link, because the maker of the link could do it in another's name.
 
     Raises:
         Forbidden: `session.by_link`.
@@ -294,7 +294,7 @@ def permit(actor: Actor, permission: Permission) -> None:
     """Refuse an actor whose role does not have the permission.
 
     Raises:
-        Forbidden: it does not; `session.by_link` where the session alone does not.
+        Forbidden: it does not; `session.by_link` if only the session does not.
     """
     if not actor.may(permission):
         if permission in PERMISSIONS[actor.role]:

@@ -1,7 +1,7 @@
 """The statement of an account: an opening balance, a line for each transfer, a closing balance. Pure.
 
-It goes by the time of booking, as a bank's does: the statement of a day never changes, whatever is booked for that day
-later. Each line has the effective time too.
+Lines are in the order of booking, as at a bank, so a statement never changes when something is booked later with an
+earlier effective time. Each line has the effective time too.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,13 @@ class StatementPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """What one transfer did to the account; amounts are minor units of its asset, positive into it.
+    """One transfer on the account; amounts are minor units of its asset, positive into it.
 
     Attributes:
-        version: of the account, after it.
+        version: of the account after the transfer.
         purpose: the transfer's own description of its purpose; None if the tenant may not see it.
-        counterparties: the other accounts, by path where they are the organization's own; else `platform` or
-            `organization`.
-        paid: what was paid for these credits, by asset, where the organization itself paid.
+        counterparties: the other accounts: the path for the organization's own, else `platform` or `organization`.
+        paid: the price of these credits, by asset, if the organization itself paid it.
     """
 
     transfer_id: str
@@ -60,7 +59,7 @@ def ends_at(day: date | datetime, zone: ZoneInfo) -> datetime:
 def period(
     since: date | datetime | None, until: date | datetime | None, zone: ZoneInfo, now: datetime
 ) -> StatementPeriod:
-    """Return the period of a statement: this month so far where nothing is said; a day is whole, up to its end.
+    """Return the period of a statement, by default this month so far; days include their whole length.
 
     Raises:
         Invalid: it ends before it begins.

@@ -1,8 +1,8 @@
-"""What accountants read from the books: trial balance, profit and loss, balance sheet, journals for other programs.
+"""Reports for accountants: trial balance, profit and loss, balance sheet, and journals for other programs.
 
-Everything is made from sums by line of the chart of accounts (`ledger.chart_line`), where what belongs to tenants is
-one line for all of them. Amounts of the books are signed from the account's side; here they are debits and credits, see
-`domain.accounts.debit_credit`. Amounts of different assets are never added and never converted.
+They are computed from sums by line of the chart of accounts (`ledger.chart_line`), in which each kind of tenants'
+accounts is one line. The ledger's signed amounts become debits and credits, see `domain.accounts.debit_credit`. Amounts
+of different assets are never added or converted.
 """
 
 import json
@@ -40,10 +40,10 @@ class LineSum:
     Attributes:
         line: such as `customers/credits` or `platform/commission`.
         kind: of the accounts on it.
-        asset: what they hold.
-        opening_minor: before the period, signed from the account's side: positive is a credit balance.
-        debits_minor: what went out within the period.
-        credits_minor: what came in within the period.
+        asset: of the accounts.
+        opening_minor: the balance before the period, signed from the account's side: positive is a credit balance.
+        debits_minor: the sum of amounts out of the accounts within the period.
+        credits_minor: the sum of amounts into the accounts within the period.
     """
 
     line: str
@@ -55,17 +55,17 @@ class LineSum:
 
     @property
     def closing_minor(self) -> int:
-        """What the line has after the period, signed as `opening_minor` is."""
+        """The balance after the period, signed like `opening_minor`."""
         return self.opening_minor + self.credits_minor - self.debits_minor
 
     @property
     def change_minor(self) -> int:
-        """What the period changed, on the normal side of the kind: revenue and expenses read as positive numbers."""
+        """The change within the period, on the normal side of the kind, so revenue and expenses are positive."""
         return normal_balance(self.credits_minor - self.debits_minor, self.kind)
 
     @property
     def balance_minor(self) -> int:
-        """What the line has after the period, on the normal side of its kind."""
+        """The balance after the period, on the normal side of the kind."""
         return normal_balance(self.closing_minor, self.kind)
 
 
@@ -95,7 +95,7 @@ class JournalTransfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One side of a statement in one asset: its lines, and what they come to on their normal side."""
+    """One side of a report in one asset: its lines, and their sum on the normal side."""
 
     lines: tuple[tuple[str, int], ...]
     total_minor: int
@@ -103,7 +103,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfitAndLoss:
-    """What was earned and spent within a period, in minor units of `asset`; `result_minor` is revenue less expenses."""
+    """Revenue and expenses of a period, in minor units of `asset`; `result_minor` is revenue less expenses."""
 
     asset: str
     revenue: Section
@@ -113,7 +113,7 @@ class ProfitAndLoss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceSheet:
-    """What there is and whose it is at the end of a day, in minor units of `asset`.
+    """Assets, liabilities and equity at the end of a day, in minor units of `asset`.
 
     Assets are liabilities, equity and the result of all days so far. No year is closed: no result moves to equity.
     """
@@ -132,7 +132,7 @@ def codes_from(written: str) -> dict[str, str]:
     """Read account codes of another program by line of the chart: `{"platform/commission": "400"}`.
 
     Raises:
-        Invalid: it is none.
+        Invalid: the text is no such map.
     """
     try:
         found = json.loads(written)
@@ -146,12 +146,12 @@ def codes_from(written: str) -> dict[str, str]:
 
 
 def assets_of(sums: Iterable[LineSum]) -> list[str]:
-    """Return what the sums are in: money by its code, then what the platform issues itself."""
+    """Return the assets of the sums: money by its code, then credits and slots."""
     return sorted({one.asset for one in sums}, key=lambda asset: (asset in ISSUED, asset))
 
 
 def profit_and_loss(sums: Sequence[LineSum], asset: str) -> ProfitAndLoss:
-    """Add up revenue and expenses of the period in one asset."""
+    """Sum revenue and expenses of the period in one asset."""
     revenue = _section(sums, asset, AccountKind.REVENUE, _CHANGE)
     expenses = _section(sums, asset, AccountKind.EXPENSE, _CHANGE)
     return ProfitAndLoss(
@@ -160,7 +160,7 @@ def profit_and_loss(sums: Sequence[LineSum], asset: str) -> ProfitAndLoss:
 
 
 def balance_sheet(sums: Sequence[LineSum], asset: str) -> BalanceSheet:
-    """Add up what there is at the end of the period in one asset."""
+    """Sum assets, liabilities and equity at the end of the period in one asset."""
     sections = {kind: _section(sums, asset, kind, _BALANCE) for kind in AccountKind}
     return BalanceSheet(
         asset=asset,
@@ -178,7 +178,7 @@ def _section(sums: Sequence[LineSum], asset: str, kind: AccountKind, amount: Cal
 
 
 def beancount_opening(sums: Sequence[LineSum], first: date) -> Iterator[str]:
-    """Write the head of a file that `bean-check` takes: every account, and what they had before the first day."""
+    """Write the head of a beancount file: every account, and its balance before the first day."""
     yield 'option "title" "Bursar"\n'
     for name in sorted({_beancount_name(one.kind, one.line) for one in sums}):
         yield f"{first} open {name}\n"
@@ -203,7 +203,7 @@ def beancount_transfer(transfer: JournalTransfer) -> str:
 
 
 def beancount_closing(sums: Sequence[LineSum], last: date) -> Iterator[str]:
-    """Write what every account must have after the last day, which `bean-check` compares with the transfers."""
+    """Write the balance of every account after the last day, which `bean-check` compares with the transfers."""
     closing: dict[tuple[str, str], int] = {}
     for one in sums:
         place = (_beancount_name(one.kind, one.line), one.asset)
@@ -238,8 +238,8 @@ QUICKBOOKS_COLUMNS = ("*JournalNo", "*JournalDate", "*AccountName", "*Debits", "
 def quickbooks_rows(day: date, sums: Sequence[LineSum], codes: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     """Return a day's sums in one currency as one journal entry in the columns that QuickBooks Online imports.
 
-    An account is named as `codes` says, and by its line where they are silent. What a line was debited and credited on
-    the day is one amount. Source of the columns: Intuit, "Import journal entries in QuickBooks Online".
+    Accounts are named by `codes`, or by their line if it has no code. Debits and credits of a line on the day are one
+    net amount. Source of the columns: Intuit, "Import journal entries in QuickBooks Online".
     """
     for one in _moved(sums):
         debit, credit = debit_credit(one.credits_minor - one.debits_minor)
@@ -252,7 +252,7 @@ def quickbooks_rows(day: date, sums: Sequence[LineSum], codes: Mapping[str, str]
 
 
 XERO_COLUMNS = ("*Narration", "*Date", "Description", "*AccountCode", "*TaxRate", "*Amount")
-#: What Xero calls a line that is not about its own tax return.
+#: Xero's tax rate for lines that are not part of its tax return.
 _NO_TAX = "Tax Exempt"
 
 
@@ -262,7 +262,7 @@ def xero_rows(day: date, sums: Sequence[LineSum], codes: Mapping[str, str]) -> I
     Source of the columns: Xero, "Enter multiple manual journals using an import template".
 
     Raises:
-        NotMapped: a line has no account code, and Xero knows accounts by nothing else.
+        NotMapped: a line has no account code, by which alone Xero identifies accounts.
     """
     require_mapped(sums, codes)
     for one in _moved(sums):
@@ -271,10 +271,10 @@ def xero_rows(day: date, sums: Sequence[LineSum], codes: Mapping[str, str]) -> I
 
 
 def require_mapped(sums: Iterable[LineSum], codes: Mapping[str, str]) -> None:
-    """Refuse lines that have no account code.
+    """Check that every line has an account code.
 
     Raises:
-        NotMapped: there are some.
+        NotMapped: some have none.
     """
     missing = sorted({one.line for one in sums if one.line not in codes})
     if missing:

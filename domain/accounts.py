@@ -1,8 +1,8 @@
 """The chart of accounts: every account that the product opens, by path, with its owner, kind and minimum balance.
 
-Money flows from a source to a destination, and an account's balance is signed from its own side: what came in less
-what went out. The sum over all accounts of an asset is therefore always zero, and accounts that face the outside or
-issue an asset are below zero by what they brought in. Accountants read the same numbers as debits and credits, see
+Money flows from a source to a destination, and a balance is signed from the account's side: amounts in less amounts
+out. So the sum over all accounts of an asset is always zero, and accounts that face the outside or issue an asset are
+negative by what they have brought in. Accountants read the same numbers as debits and credits, see
 `debit_credit` and `normal_balance`.
 """
 
@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from domain.money import CREDIT, SLOT, scale_of
 
-#: Stripes of accounts that every tenant posts to; two postings meet on one stripe only when their sessions do. How many
-#: of them are in use is a setting of the database, see `ledger.stripes`.
+#: The maximum number of stripes of accounts that every tenant posts to. The database session chooses the stripe, and
+#: the number in use is a setting of the database, see `ledger.stripes`.
 HOT_STRIPES = 64
 
 
@@ -32,14 +32,15 @@ DEBIT_NORMAL = frozenset({AccountKind.ASSET, AccountKind.EXPENSE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Names one account and says how it is opened when it does not exist yet. Its identity is (path, asset).
+    """An account, with the properties by which it is opened on first use. Its identity is (path, asset).
 
     Attributes:
-        path: where it stands in the chart, for example `org/org_…/credits`.
-        asset: the one asset that it holds.
+        path: its place in the chart, for example `org/org_…/credits`.
+        asset: the asset that it holds.
         org_id: the tenant that may read it; None for the platform's own.
         kind: see `AccountKind`.
-        minimum_balance_minor: available money never falls below it; None for accounts that issue or face the outside.
+        minimum_balance_minor: the available balance never falls below it; None for accounts that issue an asset or face
+            the outside.
         stripes: rows that share the balance of a hot account; more than one only without a minimum balance.
         lots: whether its credits are kept in lots, see `domain.lots`; what comes in says which.
         lots_lapse: whether expired lots can no longer be spent.
@@ -55,7 +56,7 @@ class Account:
     lots_lapse: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an unknown asset and what the database would refuse later."""
+        """Check the asset, and the rules that the database checks as well."""
         scale_of(self.asset)
         if self.minimum_balance_minor is not None and self.stripes != 1:
             raise ValueError("a minimum balance is checked on one row, so a striped account has none")
@@ -99,13 +100,13 @@ def payout(payout_id: str, asset: str, org_id: str) -> Account:
 
 
 def org_debt(org_id: str, asset: str) -> Account:
-    """What an organization owes the platform; below zero by that much, and never above."""
+    """An organization's debt to the platform; the balance is the negative debt, never positive."""
     path = f"org/{org_id}/debt/{asset}"
     return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.ASSET, minimum_balance_minor=None)
 
 
 def org_receivable(org_id: str, currency: str) -> Account:
-    """What an organization has been invoiced and has not paid; below zero by that much, and never above."""
+    """An organization's unpaid invoices; the balance is the negative amount, never positive."""
     path = f"org/{org_id}/receivable/{currency}"
     return Account(path=path, asset=currency, org_id=org_id, kind=AccountKind.ASSET, minimum_balance_minor=None)
 
@@ -116,7 +117,7 @@ def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
 
 
 def agent_granted_earnings(agent_id: str, org_id: str) -> Account:
-    """Credits that an agent has earned and nobody paid for: its organization `org_id` cannot have them paid out."""
+    """Granted credits that an agent has earned; they cannot be paid out to its organization `org_id`."""
     path = f"agent/{agent_id}/granted_earnings/{CREDIT}"
     return _tenant(path, CREDIT, org_id, lots=True)
 
@@ -127,7 +128,7 @@ def agent_sales(agent_id: str, org_id: str) -> Account:
 
 
 def agent_own_work(agent_id: str, asset: str, org_id: str) -> Account:
-    """What an agent was paid by its own organization `org_id`; never paid out, because nobody else paid for it."""
+    """An agent's earnings from its own organization `org_id`; they cannot be paid out."""
     return _tenant(f"agent/{agent_id}/own_work/{asset}", asset, org_id, lots=asset == CREDIT)
 
 
@@ -202,8 +203,8 @@ def _tenant(path: str, asset: str, org_id: str, *, lots: bool = False, lots_laps
 def debit_credit(amount_minor: int) -> tuple[int, int]:
     """Write an entry's signed amount as (debit, credit): what goes out of an account debits it.
 
-    This one rule for all kinds is what makes the debits of every transfer equal its credits. Money that a customer
-    pays in leaves `provider/…/clearing`, an asset, and debits it, which is how an asset grows.
+    The rule is the same for all kinds of accounts, so the debits of every transfer equal its credits. A customer's
+    payment leaves `provider/…/clearing`, an asset, and so debits it, which increases an asset.
     """
     return (-amount_minor, 0) if amount_minor < 0 else (0, amount_minor)
 

@@ -1,4 +1,4 @@
-"""What an action costs in credits: by the settings, by the operator, or as agreed with an organization."""
+"""The price of an action in credits: from the settings, from the operator, or as agreed with an organization."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Cost:
         action: its name.
         cost_minor: of one, in minor units of credits; zero is free.
         source: who set it.
-        version: which one of the prices that this source set for the action; 0 for a default.
+        version: of the price within its source; 0 for a default.
     """
 
     action: str
@@ -39,7 +39,7 @@ class Cost:
     version: int = 0
 
     def of(self, quantity: int) -> int:
-        """Return what so many cost.
+        """Return the cost of a number of actions.
 
         Raises:
             Invalid: it is more than the books hold.
@@ -52,7 +52,7 @@ class Cost:
 
 
 def is_action(name: str) -> bool:
-    """Return whether an action can have that name: lower case letters, digits and `_ . : -`, at most 64 of them."""
+    """Return whether a name is valid for an action: at most 64 lower case letters, digits and `_ . : -`."""
     return _ACTION.fullmatch(name) is not None
 
 
@@ -73,8 +73,8 @@ def in_force(default: Mapping[str, Cost], newest: Sequence[tuple[CostSource, str
 
     Args:
         default: the costs of the settings.
-        newest: the newest price that the operator set for each action, for everybody and for the organization: the
-            source, the action, the version and the cost. A cost of None took the price back.
+        newest: the newest prices that the operator has set for each action, in general and for the organization:
+            source, action, version and cost. A cost of None removes the price.
     """
     order = list(CostSource)
     found = dict(default)

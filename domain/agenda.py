@@ -1,4 +1,4 @@
-"""What every agenda says where nothing is due. An entity's own agenda is `domain/<entity>/agenda.py`."""
+"""The result of an agenda if nothing is due. An entity's own agenda is in `domain/<entity>/agenda.py`."""
 
 from dataclasses import dataclass
 from datetime import datetime

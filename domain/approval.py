@@ -1,4 +1,4 @@
-"""Acts that take two operators: one asks, another one approves, both before it lapses. Pure."""
+"""Acts that need two operators: one requests it, another one approves it, before it expires. Pure."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from enum import StrEnum
 from domain.errors import Conflict, Forbidden
 from domain.money import cut_minor, format_amount
 
-#: How long an approval may take, and may be used after it was given.
+#: How long a request can be approved, and an approval can be used.
 LASTS = timedelta(days=3)
 
 
@@ -24,7 +24,7 @@ class ApprovalStatus(StrEnum):
 
 
 class ApprovalAction(StrEnum):
-    """The actions that take two operators."""
+    """The actions that need two operators."""
 
     PAYOUT_GIVE_UP = "payout.give_up"
     INVOICE_VOID = "invoice.void"
@@ -47,14 +47,14 @@ class ApprovalRequired(Forbidden):
 
 
 def content_above(setting: str | None, amount_minor: int, currency: str) -> dict[str, object] | None:
-    """Return what two operators approve of an amount; None where one is enough: it is not above the setting."""
+    """Return what two operators have to approve; None if the amount is not above the setting, so one is enough."""
     if setting is None or amount_minor <= cut_minor(setting, currency):
         return None
     return content_of(amount_minor, currency)
 
 
 def content_of(amount_minor: int, currency: str) -> dict[str, object]:
-    """Return an amount as two operators approve it."""
+    """Return the content of an approval for an amount."""
     return {"amount": format_amount(amount_minor, currency), "currency": currency}
 
 
@@ -64,7 +64,7 @@ def digest(content: Mapping[str, object]) -> str:
 
 
 def status_of(status: ApprovalStatus, expires_at: datetime, now: datetime) -> ApprovalStatus:
-    """Return the status of an approval now; one that is still open or was not used expires."""
+    """Return the status of an approval now; one that was not decided or not used expires."""
     lapses = status in {ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED}
     return ApprovalStatus.EXPIRED if lapses and now >= expires_at else status
 
@@ -78,18 +78,18 @@ def check_second(
     line: frozenset[str],
     key_at: datetime,
 ) -> None:
-    """Refuse an operator who may be the one that asked, under another name. A name is one whatever its case.
+    """Check that the approver is not the operator who made the request, also under another name.
 
-    Whoever issues a key has seen it. So keys that lead back to one operator are one approver's, through however many
-    hands.
+    Whoever issues a key has seen its secret. So all keys that one operator has issued, directly or through others,
+    count as that operator's. Names are compared without case.
 
     Args:
-        requested_by: the principal who asked.
-        requested_at: when.
-        requested_line: the principals that the key that asked leads back to, in lower case.
+        requested_by: the principal of the request.
+        requested_at: the time of the request.
+        requested_line: the principals of the request's key and of its issuers, in lower case.
         by: the principal who approves.
-        line: the principals that its key leads back to, in the same way.
-        key_at: when that key was issued.
+        line: the principals of the approver's key and of its issuers, in lower case.
+        key_at: when the approver's key was issued.
 
     Raises:
         Conflict: `approval.same_operator`.

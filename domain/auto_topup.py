@@ -7,9 +7,9 @@ from enum import StrEnum
 from domain.payment.state import Payment, PaymentStatus
 
 P = PaymentStatus
-#: The kind of the alert about a decline, until the automatic top-up is set anew.
+#: The kind of the alert about a decline; it is resolved when the automatic top-up is configured again.
 SWITCHED_OFF = "credits.auto_topup_off"
-#: How a payment stands whose money has come.
+#: The states of a payment whose money was received.
 RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
 
@@ -27,7 +27,7 @@ class Crossing(StrEnum):
     EXPIRED = "expired"
 
 
-#: What counts in the monthly cap, beside every fall whose payment was received after all.
+#: Outcomes that count in the monthly cap, as does every fall whose payment was received.
 BOUGHT = (Crossing.OPEN, Crossing.SUCCEEDED)
 
 

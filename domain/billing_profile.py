@@ -9,9 +9,9 @@ from domain.tax.rates import check_place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What an organization states about itself; None for what it leaves out. Country and region are ISO 3166.
+    """What an organization states about itself; None for fields left out. Country and region are ISO 3166.
 
-    `charges_vat`: what its agents earn includes its VAT, and statements of its earnings shall state it.
+    `charges_vat`: the earnings of its agents include VAT, which its statements show.
     """
 
     legal_name: str | None = None
@@ -31,7 +31,7 @@ class Profile:
         return asdict(self)
 
 
-#: Words of many companies' names, which say nothing of whose they are.
+#: Words in many companies' names, which do not distinguish them.
 _COMMON = re.compile(
     "aktiengesellschaft|and|aps|bvba|company|corp|corporation|doo|eood|gesellschaft|gmbh|group|holding|inc|kft|limited|"
     "llc|llp|ltd|mbh|oyj|plc|sarl|sas|sasu|sia|societa|società|societe|société|sociedad|spa|spol|spółka|sprl|sro|srl|"
@@ -40,9 +40,9 @@ _COMMON = re.compile(
 
 
 def is_other_name(ours: str | None, registered: str | None) -> bool:
-    """Return whether a name has no word of three letters in common with that which a register has; False for no name.
+    """Return whether a name shares no word of three or more letters with the register's name; False without a name.
 
-    Legal forms are not counted: a company would pass for any other of its form.
+    Legal forms do not count, because all companies of one form share it.
     """
     words = [
         {word for word in re.findall(r"\w{3,}", name.casefold()) if not _COMMON.fullmatch(word)}

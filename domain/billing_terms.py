@@ -32,7 +32,7 @@ class UsageMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscountStep:
-    """From these net charges of a month on, all of them are cheaper by so many basis points."""
+    """A volume discount: if a month's net charges reach `from_minor`, all usage is discounted by `bps` basis points."""
 
     from_minor: int
     discount_bps: int
@@ -40,7 +40,7 @@ class DiscountStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreedPrice:
-    """The price of a plan that was agreed with an organization."""
+    """A price of a plan that was agreed with an organization."""
 
     plan: str
     price: PlanPrice
@@ -48,18 +48,18 @@ class AgreedPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillingTerms:
-    """What was agreed with an organization.
+    """The billing terms of an organization.
 
     Attributes:
         mode: how usage is paid.
-        currency: that it is invoiced in.
-        time_zone: whose months are its periods, and whose days its documents and mails name.
-        commitment_minor: the least that its usage costs in a month, after discounts; 0 for none.
-        commitment_from: the first day that the commitment holds; None with the terms.
-        discounts: rising by `from_minor`; the highest step that the month reaches counts.
-        net_days: when an invoice is due after it was issued.
-        collection_method: whether monthly invoices are charged at once, or sent and reminded of when they are overdue.
-        plan_prices: what plans cost the organization; at most one for each plan, interval and currency.
+        currency: of its invoices.
+        time_zone: of its periods, and of the days in its documents and mails.
+        commitment_minor: the minimum charge for usage in a month, after discounts; 0 for none.
+        commitment_from: the first day of the commitment; None for the beginning of the terms.
+        discounts: by ascending `from_minor`; the highest step that the month reaches applies.
+        net_days: how many days after issue an invoice is due.
+        collection_method: whether monthly invoices are charged at once, or sent, with reminders when overdue.
+        plan_prices: agreed prices of plans; at most one for each plan, interval and currency.
     """
 
     mode: UsageMode = UsageMode.PREPAID
@@ -77,22 +77,22 @@ class BillingTerms:
         return tuple(each.price for each in self.plan_prices if each.plan == plan)
 
     def discount_bps(self, charges_minor: int) -> int:
-        """Return how many basis points a month of such charges is cheaper by."""
+        """Return the discount, in basis points, of a month with these charges."""
         reached = [step.discount_bps for step in self.discounts if charges_minor >= step.from_minor]
         return reached[-1] if reached else 0
 
 
-#: The terms of an organization that none were agreed with.
+#: The terms of an organization without agreed ones.
 USUAL = BillingTerms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermsVersion:
-    """Terms, and since when they hold.
+    """A version of billing terms, and from when it applies.
 
     Attributes:
         number: counts the versions of an organization from 1; 0 for the usual terms.
-        starts_at: the first moment; usage that comes in from then on is paid by them.
+        starts_at: usage that is received from then on is paid by them.
         from_month: the first day of the first month that is invoiced by them.
     """
 
@@ -125,11 +125,11 @@ def check_terms(terms: BillingTerms) -> None:
 
 
 def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms, now: datetime) -> TermsVersion:
-    """Return the version that new terms are: the first one acts at once, a later one from the next month on.
+    """Return the next version: the first one applies at once, a later one from the next month on.
 
     Args:
-        current: the version that holds now; None where none was ever made.
-        newest: the number of the newest version, which may not hold yet.
+        current: the version in force; None before the first.
+        newest: the number of the newest version, which may not be in force yet.
         terms: the new ones.
         now: the time.
     """
@@ -141,10 +141,7 @@ def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms,
 
 
 def committed_minor(version: TermsVersion, period: Period) -> int:
-    """Return the least that the usage of a period costs: by days if the commitment begins within it.
-
-    What a part month comes to is rounded down.
-    """
+    """Return the minimum charge for the usage of a period: prorated by days, rounded down, if it begins within it."""
     terms = version.terms
     first = period.month if terms.commitment_from is None else terms.commitment_from
     if terms.commitment_from is None and version.number == 1 and version.from_month == period.month:

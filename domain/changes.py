@@ -1,7 +1,7 @@
-"""What pages and agents follow without asking for everything again: topics, and the marks that say they changed. Pure.
+"""Topics that pages and agents can follow for changes, and their marks. Pure.
 
-A mark is a number that only grows, and grows whenever something of its topic happened. Two marks of one topic are
-compared and mean nothing else.
+A mark is a number that only grows, and grows whenever something of its topic changes. It is only meaningful compared
+with another mark of the same topic.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,14 +37,14 @@ _TOPICS: Mapping[str, str] = {
     "webhook_endpoint": "webhook_endpoints",
     "alert": "alerts",
 }
-#: Families whose events can change what an organization has, owes or holds back.
+#: Families whose events can change an organization's balances, debts or held-back earnings.
 _MONEY = frozenset(
     {
         *("escrow", "payment", "refund", "chargeback", "invoice", "credit_note"),
         *("credit_lot", "reservation", "spend", "purchase", "payout", "deployment"),
     }
 )
-#: Of these families, what moves nothing.
+#: Types in these families that move nothing.
 _STILL = frozenset(
     {
         *("escrow.opened", "escrow.delivered", "escrow.validated", "escrow.approved", "escrow.evidence_submitted"),
@@ -63,11 +63,11 @@ def _topics_of(kind: str) -> tuple[str, ...]:
     return (_TOPICS[family], BALANCE) if moves else (_TOPICS[family],)
 
 
-#: What an event says the news of, by its type.
+#: The topics of an event, by its type.
 TOPICS_OF: Mapping[str, tuple[str, ...]] = {kind: _topics_of(kind) for kind in CATALOGUE}
-#: Every topic that there is.
+#: All topics.
 TOPICS = frozenset(topic for topics in TOPICS_OF.values() for topic in topics)
-#: What the platform's roles follow that do not operate it: they see jobs and nothing of anybody's money.
+#: The topics of the platform's roles other than operators: they see jobs, and no money.
 OF_JOBS = frozenset({"escrows", "contracts"})
 
 
@@ -83,7 +83,7 @@ def topics_for(actor: Actor) -> frozenset[str]:
 
 
 def topics_of(kinds: Iterable[str]) -> set[str]:
-    """Return what events of these types say the news of. A type that is not known here is news of nothing."""
+    """Return the topics of events of these types; an unknown type has none."""
     return {topic for kind in kinds for topic in TOPICS_OF.get(kind, ())}
 
 
@@ -91,8 +91,8 @@ def marks_of(places: Mapping[str, int], credits_version: int) -> dict[str, int]:
     """Return the mark of every topic.
 
     Args:
-        places: how far the events of each type have come; each number grows with every one of them.
-        credits_version: how often the credits account was posted to.
+        places: a number for each type that grows with every event of it.
+        credits_version: the version of the credits account.
     """
     marks = dict.fromkeys(sorted(TOPICS), 0)
     marks[BALANCE] = credits_version

@@ -1,25 +1,25 @@
-"""Contacts: how often they are changed, because each change writes to the addresses that it replaces. Pure."""
+"""Limits of changes of contacts, because each change sends mails to the addresses that it replaces. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from domain.errors import RateLimited
 
-#: How many mails about changed contacts a principal causes within a day, and how many go to one address.
+#: The maximum number of mails about changed contacts by one principal within a day, and to one address.
 CHANGES_A_DAY = 10
-#: How many all principals of an organization cause.
+#: The maximum number by all principals of an organization.
 OF_ALL_A_DAY = 30
 DAY = timedelta(days=1)
 
 
 def check_change(queued: Sequence[datetime], *, most: int, what: str, now: datetime) -> None:
-    """Refuse to change contacts if too many changes were mailed within a day: the addresses are not verified.
+    """Check the limit of changes of contacts within a day; each is mailed to addresses that are not verified.
 
     Args:
         queued: when mails about changes were queued.
-        most: how many there may be within a day.
-        what: which contacts they were of, for the refusal.
-        now: of the request.
+        most: the maximum within a day.
+        what: the contacts, for the message.
+        now: the time.
 
     Raises:
         RateLimited: `organization.contacts_exhausted`; says when they can be changed again.

@@ -1,13 +1,12 @@
 """Acceptance of contracts: the platform's bounds, what an agent accepts automatically, and who accepts the rest.
 
-Pure functions. `out_of_bounds` compares terms with bounds: the platform's limits, which nothing passes, or what an
-agent accepts without being asked (`accepted_unasked`). What an agent does not accept unasked makes the contract a
-proposal, and `judge_acceptance` says whether its payee can still accept it. `require_in_time` says whether the client
-can still open its escrow.
+`out_of_bounds` compares terms with bounds: those of the platform, which every contract must meet, or those that an
+agent accepts automatically (`accepted_unasked`). A contract outside of the latter is a proposal, and `judge_acceptance`
+says whether its payee can still accept it. `require_in_time` says whether the client can still open its escrow.
 
-What counts as kind to the payee: a longer time to deliver, to bring evidence and to be judged; a shorter review, which
-ends in a release; a larger share by default; a smaller commission. A threshold, the number of signatures and milestones
-only hasten a release that comes by itself when the review ends, so without a listing there is no bound on them.
+These terms favour the payee: more time to deliver, for evidence and for a decision; a shorter review, which ends in a
+release; a larger default share; a smaller commission. A threshold, the number of signatures and milestones can only
+make a release earlier than the end of the review, so they have no bounds without a listing.
 """
 
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from enum import StrEnum
 from domain.errors import Conflict
 from domain.text import rfc3339
 
-#: How much longer than by the platform's defaults a dispute may last before a payee has to agree.
+#: How much longer than the platform's default a dispute may last before the payee has to accept it.
 LONGEST_DISPUTE = 2
 
 
@@ -41,15 +40,15 @@ class Term(StrEnum):
 
 
 T = Term
-#: The parts of a dispute that has no decision.
+#: The periods of a dispute without a decision.
 DISPUTE_PARTS = (T.EVIDENCE_PERIOD, T.DECISION_PERIOD, T.DEFAULT_GRACE)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The least and the most that a term may be, both included; None is no bound.
+    """The minimum and maximum of a term, both included; None for no bound.
 
-    `currency` is what a price is in: a price in another currency is not within its bounds.
+    `currency` is that of a price; a price in another currency is out of bounds.
     """
 
     least: int | None = None
@@ -57,7 +56,7 @@ class Bounds:
     currency: str | None = None
 
     def hold(self, value: int | None) -> bool:
-        """Return whether the value is within; None is more than any number, as a threshold that no score reaches."""
+        """Return whether the value is within the bounds; None counts as more than any number."""
         if value is None:
             return self.most is None
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
@@ -65,7 +64,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a contract says of each term."""
+    """The terms of a contract."""
 
     values: Mapping[Term, int | None]
     currency: str
@@ -90,8 +89,8 @@ def accepted_unasked(defaults: Mapping[Term, int], listed: Mapping[Term, Bounds]
     """Return what an agent accepts automatically.
 
     Args:
-        defaults: the platform's own terms, by which contracts run that do not say otherwise.
-        listed: the bounds that the agent's listing states; each stands in place of the platform's for that term.
+        defaults: the platform's default terms.
+        listed: the bounds in the agent's listing; each replaces the platform's bound of that term.
     """
     longest = LONGEST_DISPUTE * sum(defaults[part] for part in DISPUTE_PARTS)
     usual = {

@@ -1,4 +1,4 @@
-"""Creators: organizations that are paid out, whether they can be by now, and where the money would go. Pure."""
+"""Creators: organizations that receive payouts, the state of their payout accounts, and the destination. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from domain.errors import Conflict
 from domain.text import rfc3339
 
-#: Words of what a provider wants to know that are about taxes.
+#: Words by which a provider's requirements about taxes are recognised.
 _TAX = ("tax_id", "ssn", "id_number", "vat_id")
 
 
@@ -15,9 +15,10 @@ class CreatorAccount:
     """The payout account of an organization, as its provider reported it last.
 
     Attributes:
-        destination: a fingerprint of the bank account or card that receives the money; kept while there is none.
+        destination: a fingerprint of the bank account or card that receives the money; the last one while there is
+            none.
         destination_changed_at: when this destination, the first one or another, was first reported.
-        tax_profile: whether the provider knows what the creator is taxed as.
+        tax_profile: whether the provider has the creator's tax data.
     """
 
     org_id: str
@@ -36,13 +37,13 @@ class CreatorAccount:
     destination_changed_at: datetime | None = None
 
     def held_until(self, hold: timedelta) -> datetime | None:
-        """Return until when nothing is paid out to a destination that is new: long enough for an owner to notice."""
+        """Return until when payouts are held because the destination is new."""
         changed_at = self.destination_changed_at
         return None if changed_at is None else changed_at + hold
 
     @property
     def status(self) -> str:
-        """Say in a word how far the account is: `onboarding`, `restricted` or `ready`."""
+        """Return the status of the account: `onboarding`, `restricted` or `ready`."""
         if not self.details_submitted:
             return "onboarding"
         return "ready" if self.transfers_enabled and self.payouts_enabled and self.tax_profile else "restricted"
@@ -54,7 +55,7 @@ def has_tax_profile(details_submitted: bool, requirements_due: tuple[str, ...]) 
 
 
 def is_redirected(before: str | None, after: str | None) -> bool:
-    """Return whether money goes elsewhere than it last did, or somewhere for the first time; not if it goes nowhere."""
+    """Return whether there is a destination and it is new: the first one, or another than before."""
     return after is not None and before != after
 
 
@@ -65,7 +66,7 @@ class Redirected(Conflict):
 
 
 def payable_to(account: CreatorAccount | None, now: datetime, hold: timedelta) -> CreatorAccount:
-    """Return the account when it can be paid out to now; `hold` is how long a new destination waits.
+    """Return the account, if it can receive payouts now; `hold` is how long payouts wait for a new destination.
 
     Raises:
         Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing` or

@@ -1,9 +1,9 @@
 """Credit notes: corrections of a finalised invoice.
 
-A note reduces first what is still due, then refunds what credits have paid, to their lots; the note that takes the last
-of an invoice that no payment has paid takes what was rounded off too. Credits that were taxed when
-they were sold come off before tax; they come back in proportion to what is credited of the invoice. What payments have
-paid is refunded first; then it is due again, and a note can reduce it.
+A note first reduces the amount due, then returns credits that paid the invoice, to their lots. The note that credits
+the last part of an invoice without payments includes the rounding. Credits that were taxed when they were sold were
+deducted before tax, and are returned in proportion to the credited part. An amount paid by payments must be refunded
+first; it is then due again, and a note can reduce it.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from domain.invoice.arithmetic import part_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
 from domain.money import format_amount
 
-#: The states in which something of an invoice can be taken back.
+#: The states in which an invoice can be credited.
 CREDITABLE = frozenset({InvoiceStatus.OPEN, InvoiceStatus.PAID})
 
 
@@ -25,10 +25,10 @@ class ExceedsRemainder(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditedCredits:
-    """What credits have paid of an invoice, in its currency, and which credits these were; in minor units.
+    """The credits that an invoice has taken, and what they have paid of it in its currency; in minor units.
 
-    `granted_credits_minor` and `taxed_credits_minor` were taken off before tax: credits that nobody paid for, and those
-    that were taxed when they were sold.
+    `granted_credits_minor` and `taxed_credits_minor` were deducted before tax: granted credits, and credits that were
+    taxed when they were sold.
     """
 
     prepaid_minor: int
@@ -39,7 +39,7 @@ class CreditedCredits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """The amounts of a note: of what is due, of what credits paid, of what was rounded off; the refunded credits."""
+    """The parts of a note: of the amount due, of the amount paid with credits, of the rounding; the returned credits."""
 
     amount_minor: int
     prepaid_minor: int
@@ -50,7 +50,7 @@ class CreditNote:
 
     @property
     def credits_minor(self) -> int:
-        """All credits that come back."""
+        """All returned credits."""
         return self.prepaid_credits_minor + self.granted_credits_minor + self.taxed_credits_minor
 
 
@@ -69,13 +69,13 @@ def note_of(
 
     Args:
         standing: the invoice's balance.
-        credits: what of it is paid with credits now.
+        credits: the credits that it has taken and not returned.
         credited_minor: the sum of earlier notes.
-        amount_minor: with tax; None for all that is left.
+        amount_minor: with tax; None for everything that is left.
         currency: of the invoice.
-        most_minor: the maximum; None for all that is due or paid by credits.
-        rounded_minor: what is rounded off the invoice now.
-        unit_minor: what stays due is a multiple of it, or nobody could pay it.
+        most_minor: the maximum; None for everything that is due or paid with credits.
+        rounded_minor: the present rounding of the invoice.
+        unit_minor: the amount left due must be a multiple of it, or no provider could charge it.
 
     Raises:
         WrongInvoiceState: the invoice is a draft, void or uncollectible.
@@ -116,7 +116,7 @@ def note_of(
         prepaid_minor=prepaid,
         prepaid_credits_minor=back,
         granted_credits_minor=credits.granted_credits_minor if amount == not_credited else 0,
-        # Without them the invoice would be larger by what they are worth, so they come back with each part of it.
+        # Without these credits the invoice would have been larger, so each part of it returns a part of them.
         taxed_credits_minor=part_of(credits.taxed_credits_minor, amount, not_credited),
         rounded_minor=amount - due - prepaid,
     )

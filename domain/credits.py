@@ -1,4 +1,4 @@
-"""What credits are granted for, and what one costs, which is a setting."""
+"""The sources of granted credits, and the price of a credit, which is a setting."""
 
 import re
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class CreditPrice:
         return cost
 
     def rate(self) -> tuple[int, int]:
-        """Return the price exactly, as how many minor units of credits cost how many of the currency."""
+        """Return the exact price, as minor units of credits and the minor units of the currency that they cost."""
         per_minor = Fraction(self.price) * 10 ** scale_of(self.currency) / 10 ** scale_of(CREDIT)
         return per_minor.denominator, per_minor.numerator
 

@@ -11,7 +11,7 @@ from domain.money import CREDIT
 
 
 class EarningsKind(StrEnum):
-    """Which earnings of an agent: each kind is an account."""
+    """The kinds of an agent's earnings; each kind is an account."""
 
     GRANTED = "granted"
     OWN_WORK = "own_work"
@@ -30,14 +30,14 @@ def account_of(kind: EarningsKind, agent_id: str, org_id: str) -> Account:
 
 
 def renew_days_of(kind: EarningsKind, days: int) -> int | None:
-    """Return how many days earnings get that would end sooner; None for what an organization has paid to itself."""
+    """Return for how many days converted credits are valid that would expire sooner; None for own work."""
     return None if kind is EarningsKind.OWN_WORK else days
 
 
 def sold_until(now: datetime, refunds: timedelta) -> datetime:
-    """Return until when an agent must have been sold so that no buyer can still get a refund.
+    """Return the time before which sales can no longer be refunded.
 
-    What was sold since is not converted: the credits could be spent and refunded to the buyer as well.
+    Earnings from later sales are not converted, because the credits could be spent and the sale refunded as well.
     """
     return now - refunds
 
@@ -45,9 +45,9 @@ def sold_until(now: datetime, refunds: timedelta) -> datetime:
 def terms_of(kind: EarningsKind, days: int, until: datetime, frozen: Mapping[str, datetime]) -> LotTerms:
     """Return the terms on which earnings of a kind become credits.
 
-    What others paid opens lots of its own, with the price and the payment that it came with. What the organization paid
-    to its own agent goes back into the lots that paid. What an agent was sold for after `until` stays, and so does what
-    `frozen` payments brought, each after its time: who may have to give it back does not spend it before.
+    Earnings paid by others open new lots, with their price and payment. Earnings from own work return to the lots that
+    paid. Earnings from sales after `until`, and from `frozen` payments since the given times, are not converted,
+    because the creator may have to return them.
     """
     source = None if kind is EarningsKind.OWN_WORK else LotSource.EARNINGS
     return LotTerms(source=source, lasting=True, sold_until=until, frozen=frozen, renew_days=renew_days_of(kind, days))

@@ -1,6 +1,6 @@
-"""What a plan entitles an organization to, and the refusals of everything else.
+"""The entitlements of plans, and the errors if one is missing or used up.
 
-A number is a limit, and None means no limit. A feature is a limit of one or zero.
+A number is a limit, and None means no limit. A feature has a limit of one or zero.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from enum import StrEnum
 from domain.errors import Forbidden, Invalid
 from domain.plan import Plan, Plans
 
-#: More is never asked for at once.
+#: The maximum number that a request can ask for.
 MAX_QUANTITY = 1_000_000
 
 
 class Entitlement(StrEnum):
-    """What plans differ in.
+    """The entitlements of a plan.
 
     Attributes:
         PROJECTS: how many projects there may be; slots add to it.
@@ -32,7 +32,7 @@ class Entitlement(StrEnum):
     CUSTOM_INTEGRATIONS = "custom_integrations"
 
 
-#: What is there or not, and is not counted.
+#: Features, which are included or not, and not counted.
 FEATURES = frozenset({Entitlement.API_ACCESS, Entitlement.CUSTOM_INTEGRATIONS})
 #: What slots add to.
 _WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
@@ -56,7 +56,7 @@ class Standing:
     used: int = 0
 
     def has_room(self, number: int) -> bool:
-        """Return whether so many more are allowed."""
+        """Return whether a number of further ones is within the limit."""
         return self.limit is None or self.used + number <= self.limit
 
 
@@ -78,7 +78,7 @@ def included(plan: Plan, entitlement: Entitlement) -> int | None:
 def ways_up(
     plans: Plans, plan: Plan, entitlement: Entitlement, *, seats: int | None = None
 ) -> list[Mapping[str, object]]:
-    """Return how an organization gets more of something: the plans that include more, and what is bought singly.
+    """Return how an organization can get more: plans that include more, and seats or slots.
 
     Each is `{"way": "plan", "plan", "limit"}`, `{"way": "seat"}` on a plan that is sold by the seat, or `{"way":
     "slot"}`. `seats` are those that were bought.
@@ -96,7 +96,7 @@ def ways_up(
 
 
 def require(plans: Plans, plan: Plan, standing: Standing, number: int = 1) -> None:
-    """Refuse what goes beyond an entitlement; projects and deployments have a refusal of their own.
+    """Check that a number of further ones is within an entitlement; projects and deployments have checks of their own.
 
     Raises:
         EntitlementMissing: the plan does not include it, or not so many more.

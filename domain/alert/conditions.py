@@ -1,6 +1,6 @@
-"""Conditions: when a figure is bad, exactly. Comparisons are of integers; nothing is divided.
+"""Conditions of alert rules. Comparisons are exact: of integers, without division.
 
-A condition that can never be met is refused when it is written, not found out in the night of the incident.
+A condition that can never be met is refused when the rule is written.
 """
 
 from collections.abc import Mapping
@@ -53,9 +53,9 @@ class Reading:
     Attributes:
         value: the figure; None if it is unknown.
         whole: the base of percentages: the limit, or the figure of `Condition.of`.
-        before: the figure at the same time last week; None where there was none.
-        last_at: when something came last; None where nothing ever did.
-        pace: what was used within `pace_seconds`.
+        before: the figure at the same time last week; None if there was none.
+        last_at: the time of the last occurrence; None if there never was one.
+        pace: the amount used within `pace_seconds`.
     """
 
     value: int | None = None
@@ -71,8 +71,8 @@ class Condition:
     """When a figure is bad.
 
     Attributes:
-        threshold: in the metric's unit, or ten-thousandths where `measure` is percent; 0 where the type has none.
-        of: the metric that the figure is set in relation to, for `ratio`.
+        threshold: in the metric's unit, or ten-thousandths if `measure` is percent; 0 if the type has none.
+        of: the denominator of a `ratio`.
         period_seconds: of `absent_for` and `runs_out_within`.
     """
 
@@ -85,11 +85,11 @@ class Condition:
 
     @property
     def is_edge(self) -> bool:
-        """Whether only crossing the threshold counts: a figure that is bad when it is first read has not crossed it."""
+        """Whether only crossing the threshold counts; a figure that is bad at the first reading has not crossed it."""
         return self.type is ConditionType.CROSSES
 
     def document(self) -> dict[str, Any]:
-        """Return it as it is kept."""
+        """Return it as stored."""
         return {
             "type": self.type.value,
             "threshold": self.threshold,
@@ -112,9 +112,9 @@ class Condition:
         )
 
     def is_bad(self, reading: Reading, now: datetime) -> bool | None:
-        """Return whether a figure is on the bad side; None if it is unknown."""
+        """Return whether a figure meets the condition; None if it is unknown."""
         if self.type is ConditionType.ABSENT_FOR:
-            # What never came is not missed.
+            # Something that never occurred is not absent.
             return None if reading.last_at is None else now - reading.last_at >= timedelta(seconds=self.period_seconds)
         if reading.value is None:
             return None
@@ -152,10 +152,10 @@ def condition_of(asked: Asked, metric: Metric, *, platform: bool, asset: str | N
     """Return the requested condition.
 
     Args:
-        asked: what a caller wrote.
-        metric: what it is about.
-        platform: whether an operator watches all organizations.
-        asset: of the spend control, for a metric that is in its asset.
+        asked: the request.
+        metric: the metric.
+        platform: whether it is an operator's rule about all organizations.
+        asset: of the spend control, for a metric in that asset.
 
     Raises:
         Invalid: the condition does not apply to the metric, something is missing, not allowed or has too many decimals,

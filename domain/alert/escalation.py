@@ -1,9 +1,9 @@
-"""Who is called when nobody answers an alert: the steps of a ladder, each some time after the alert was raised.
+"""Escalation of alerts: steps that notify a role, each some time after the alert was raised, until somebody answers.
 
-The steps of an organization are over when it has acknowledged the alert for itself, and wait while it is snoozed there;
-those of operators likewise. So a tenant that acknowledges an alert for operators does not stop theirs, and whoever
-redirects payouts does not keep the owners from being called: steps that are due at once do not wait for an answer. All
-are over when the alert is acknowledged by those whom it is for, or resolved.
+An acknowledgement by the organization ends its own steps, and a snooze there delays them; the same holds for operators.
+So a tenant cannot stop the operators' steps. Steps that are due at once do not wait for an answer, so a thief who
+redirects payouts cannot prevent that the owners are notified. All steps end when the alert is resolved, or acknowledged
+by those whom it is for.
 """
 
 from collections.abc import Collection
@@ -18,14 +18,14 @@ from domain.alert.life import AlertStatus, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Whose turn it is, and how long after the alert was raised."""
+    """The role that is notified, and how long after the alert was raised."""
 
     role: Role
     after: timedelta
 
     @property
     def name(self) -> str:
-        """What a step that was taken is remembered by, whatever becomes of the ladder."""
+        """The name under which a taken step is recorded; it does not depend on the ladder."""
         return f"{self.role.value}:{int(self.after.total_seconds())}"
 
     @classmethod
@@ -36,23 +36,23 @@ class Step:
 
     @property
     def is_ours(self) -> bool:
-        """Return whether it calls people of the platform."""
+        """Return whether it notifies people of the platform."""
         return self.role in PLATFORM_ROLES
 
     def __str__(self) -> str:
-        """Say it to operators."""
+        """Describe the step to operators."""
         hours, seconds = divmod(int(self.after.total_seconds()), 3600)
         return f"{self.role.value} after {hours}:{seconds // 60:02} h"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An alert with an escalation, as the database has it.
+    """An alert with an escalation, as read from the database.
 
     Attributes:
-        seen_by_organization: it has acknowledged the alert for itself.
-        shared: its organization can read it; otherwise nobody there is called.
-        snoozed_until: by operators; `org_snoozed_until`, by its organization.
+        seen_by_organization: whether the organization has acknowledged it.
+        shared: whether the organization can read it; otherwise nobody there is notified.
+        snoozed_until: by operators; `org_snoozed_until` is by the organization.
     """
 
     alert_id: str
@@ -71,7 +71,7 @@ class Case:
 
 
 def due_at(case: Case, step: Step) -> datetime | None:
-    """Return when a step is due; None if it no longer calls anybody, or never did."""
+    """Return when a step is due; None if it does not notify anybody, or not any more."""
     if case.status is not AlertStatus.FIRING:
         return None
     at, snoozed = case.raised_at + step.after, case.snoozed_until
@@ -95,12 +95,12 @@ def at_once(ladder: Collection[Step], *, is_shared: bool) -> tuple[Step, ...]:
 
 
 def agenda(case: Case, taken: Collection[str], now: datetime) -> Step | Wait | None:
-    """Return whom to call now, or until when to wait; None if all were called, or somebody has answered.
+    """Return the steps to take now, or until when to wait; None if all were taken, or somebody has answered.
 
     Args:
-        case: as the database has it now.
-        taken: names of the steps that were taken.
-        now: of the run.
+        case: the present state of the alert.
+        taken: the names of the steps that were taken.
+        now: the time.
     """
     ahead = [
         (at, step.after, number)

@@ -1,6 +1,6 @@
 """When a rule fires: once, and again only after its figure was good for the cool-down and its window is over.
 
-There is one state for each rule and subject. It gets the figure at each evaluation, in the order of time, however rare.
+There is one state for each rule and subject. It is updated at each evaluation, in the order of time.
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a rule stands about one subject."""
+    """The phase of a rule for one subject."""
 
     #: Nothing was seen yet.
     UNSEEN = "unseen"
@@ -19,7 +19,7 @@ class Phase(StrEnum):
 
 
 class Act(StrEnum):
-    """What follows from a look."""
+    """The action after an evaluation."""
 
     FIRE = "fire"
     RESOLVE = "resolve"
@@ -30,9 +30,9 @@ class Terms:
     """How a rule fires.
 
     Attributes:
-        cool_down: for how long the figure must be good before the alert is resolved and the rule armed again.
-        quiet: how long after it fired it does not fire again; None is for ever.
-        is_edge: whether a figure that is bad when it is first seen does not fire.
+        cool_down: how long the figure must be good before the alert is resolved and the rule is armed again.
+        quiet: how long after firing it cannot fire again; None for ever.
+        is_edge: whether a figure that is bad at the first evaluation does not fire.
     """
 
     cool_down: timedelta
@@ -42,11 +42,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a rule stands about one subject.
+    """The state of a rule for one subject.
 
     Attributes:
-        good_since: since when the figure of a firing rule has been good; None while it is bad.
-        fired_at: when it fired last.
+        good_since: since when the figure of a firing rule is good; None while it is bad.
+        fired_at: when it last fired.
     """
 
     phase: Phase = Phase.UNSEEN
@@ -55,17 +55,17 @@ class Standing:
 
 
 def begin(terms: Terms, *, began_good: bool) -> Terms:
-    """Return the terms for a figure that is known to have begun on the good side, so that a bad one has crossed."""
+    """Return the terms for a figure that is known to have begun as good, so a bad one has crossed the threshold."""
     return replace(terms, is_edge=False) if began_good else terms
 
 
 def look(terms: Terms, standing: Standing, bad: bool | None, now: datetime) -> tuple[Standing, Act | None]:
-    """Return the rule's state after an evaluation of its figure, and what follows.
+    """Return the rule's state after an evaluation of its figure, and the action.
 
     Args:
         terms: of the rule.
         standing: the state before.
-        bad: on which side the figure is; None if it is unknown, which changes nothing.
+        bad: whether the figure meets the condition; None if it is unknown, which changes nothing.
         now: the time of the evaluation, not before the last one.
     """
     if bad is None:

@@ -1,4 +1,4 @@
-"""The kinds of alerts: their severity, what resolves them, and who is called when nobody answers."""
+"""The kinds of alerts: their severity, what resolves them, and their escalation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from domain.alert.life import Severity
 
 Ladder = tuple[Step, ...]
 
-#: The organization's own matter, which its people have to hear of.
+#: The escalation of alerts that concern only the organization, whose people must be notified.
 OWNERS: Ladder = (
     Step(role=Role.OWNER, after=timedelta()),
     Step(role=Role.ADMIN, after=timedelta(minutes=30)),
 )
-#: The organization's matter, in which operators act for it when it does not answer.
+#: The escalation of alerts that concern the organization, and on which operators act if it does not answer.
 OWNERS_FIRST: Ladder = (*OWNERS, Step(role=Role.OPERATOR, after=timedelta(hours=2)))
 #: The platform's matter.
 OPERATORS: Ladder = tuple(
@@ -23,7 +23,7 @@ OPERATORS: Ladder = tuple(
     for after in (timedelta(), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=8))
 )
 
-#: Who closes an alert that its case does not close.
+#: `closed_by` of alerts that only a person resolves.
 OPERATOR, ORGANIZATION = "an operator", "its organization, or an operator"
 
 
@@ -34,7 +34,7 @@ class Kind:
     Attributes:
         severity: the default severity.
         closed_by: what resolves it, as in `docs/alerts.md`.
-        ladder: who is called, and how long after it was raised; empty where nobody is.
+        ladder: the steps of the escalation; empty without one.
     """
 
     closed_by: str
@@ -52,9 +52,9 @@ _REFUSED = Kind(closed_by=_TAKEN, severity=Severity.CRITICAL, ladder=OPERATORS)
 _DISPUTE = Kind(closed_by=_DECIDED, severity=Severity.CRITICAL, ladder=OWNERS_FIRST)
 _TOLD = Kind(closed_by=OPERATOR, severity=Severity.INFO)
 
-#: Every kind that code raises. Rules name theirs themselves; of those, the ones that call somebody are here too.
+#: Every kind that code raises, and the kinds of built-in rules that have an escalation.
 KINDS: Mapping[str, Kind] = {
-    # A warning can be kept from everybody, because operators set who is notified of warnings.
+    # Critical, because operators can switch off the notifications of warnings.
     "api_key.made_by_operator": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "api_key.made_for_signatory": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "approval.requested": Kind(closed_by="its decision"),
@@ -133,7 +133,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def severity_of(kind: str) -> Severity:
-    """Return how much a kind matters; a rule that says nothing warns."""
+    """Return the severity of a kind; `warning` if it is not listed."""
     known = KINDS.get(kind)
     return Severity.WARNING if known is None else known.severity
 
@@ -143,7 +143,7 @@ def ladder_of(kind: str, of_rule: Sequence[str] | None = None) -> Ladder:
 
     Args:
         kind: of the alert.
-        of_rule: names of the steps that the rule says which raised it; None where it says none.
+        of_rule: the names of the steps of the rule that raised it; None if the rule has none.
     """
     if of_rule is not None:
         return tuple(Step.named(name) for name in of_rule)

@@ -1,8 +1,8 @@
-"""The life of an alert: `firing → acknowledged → resolved`, and `snoozed` until a moment.
+"""The states of an alert: `firing → acknowledged → resolved`, and `snoozed` until a time.
 
-An alert has two sides. Alerts for operators are theirs: they acknowledge, snooze and resolve them, and the organization
-acknowledges and snoozes them for itself. Alerts for the organization alone it resolves itself. Resolved is final: what
-happens again is another alert, with another key.
+Operators acknowledge, snooze and resolve alerts that are for them; the organization acknowledges and snoozes these for
+itself only. An organization resolves alerts that are for it alone. Resolved is final: a new occurrence is another alert
+with another key.
 """
 
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from domain.errors import Conflict, Invalid
 
-#: How long nobody is told of a snoozed alert, at most.
+#: The maximum length of a snooze.
 MAX_SNOOZE = timedelta(days=30)
 
 
@@ -43,7 +43,7 @@ class OperatorsCase(Conflict):
 
 
 def judge_snooze(until: datetime, now: datetime) -> None:
-    """Refuse a snooze without an end that is near.
+    """Check the end of a snooze.
 
     Raises:
         Invalid: `until` is not in the future, or more than 30 days away.

@@ -1,4 +1,4 @@
-"""What a rule can watch: each available figure, its unit, its bounds and its filters.
+"""The metrics that rules can watch: unit, bounds and filters of each.
 
 Figures are integers: money in minor units of its asset, counts and seconds as they are, shares in ten-thousandths,
 scores in hundredths of a point.
@@ -18,7 +18,7 @@ class Unit(StrEnum):
     #: Money in the asset of the spend control.
     AMOUNT = "amount"
     COUNT = "count"
-    #: A part of a whole; thresholds are in percent.
+    #: A share; thresholds are in percent.
     SHARE = "share"
     #: A score of 0 to 10.
     POINTS = "points"
@@ -35,7 +35,7 @@ class ConditionType(StrEnum):
     RATIO = "ratio"
     ABSENT_FOR = "absent_for"
     RUNS_OUT_WITHIN = "runs_out_within"
-    #: Nobody computes yet what is usual.
+    #: Not available yet: no usual value is computed.
     UNUSUAL = "unusual"
 
 
@@ -48,18 +48,18 @@ class Metric:
 
     Attributes:
         name: its name in rules.
-        sentence: what it is, for people.
-        unit: what it counts.
-        conditions: those that apply to it.
-        filters: what it can be filtered by.
-        needs: the filters that it requires.
-        over_window: whether it adds up over the rule's window; otherwise it is the present figure.
+        sentence: its description.
+        unit: of the figure.
+        conditions: the types of conditions that apply to it.
+        filters: the optional filters.
+        needs: the required filters.
+        over_window: whether it is a sum over the rule's window; otherwise it is the present value.
         most: its maximum; None if there is none. No figure is below zero.
-        part_of: the metric that it is always a part of, so that no ratio to it is above 100 %.
-        has_whole: whether a threshold can be in percent of the limit that it is measured against.
-        for_organizations: whether organizations watch their own.
-        for_platform: whether operators watch it over all organizations.
-        hidden: why no rule can watch it yet; None where it can be.
+        part_of: a metric that is never less, so a ratio to it is at most 100 %.
+        has_whole: whether a threshold can be in percent of its limit.
+        for_organizations: whether organizations can watch their own.
+        for_platform: whether operators can watch it over all organizations.
+        hidden: why no rule can watch it yet; None if rules can.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Metric:
     hidden: str | None = None
 
     def asset(self, of_control: str | None) -> str | None:
-        """Return the asset that amounts are in; None for what is no money."""
+        """Return the asset of the figure; None if it is not an amount."""
         return {Unit.CREDITS: CREDIT, Unit.AMOUNT: of_control}.get(self.unit)
 
 

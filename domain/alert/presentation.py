@@ -1,4 +1,4 @@
-"""An escalation in words, for whoever reads its run in the Temporal UI."""
+"""Texts about an escalation for the Temporal UI."""
 
 from collections.abc import Collection
 
@@ -8,12 +8,12 @@ from domain.text import as_markdown
 
 
 def summary(kind: str, subject: str) -> str:
-    """Say what the run is for in the list."""
+    """Return the summary of the run, for the list."""
     return f"calls somebody for {kind} of {subject}"
 
 
 def details(case: Case, taken: Collection[str], refused: str | None = None) -> str:
-    """Say what happened, who was called and who is next."""
+    """Return the details of the run: what happened, who was notified and who is next."""
     lines = [
         f"**{case.status.value}** · {case.severity.value} · {as_markdown(case.kind)} of {as_markdown(case.subject)}",
         "",

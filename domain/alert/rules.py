@@ -1,4 +1,4 @@
-"""Alert rules: what an organization or an operator wants to be alerted to, and the rules that are built in."""
+"""Alert rules of organizations and operators, and the built-in rules."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,17 @@ from domain.alert.firing import Terms
 from domain.alert.metrics import METRICS, ConditionType, Metric, Unit
 from domain.errors import Conflict, Invalid
 
-#: How many rules an organization has at most, and the platform as well.
+#: The maximum number of rules of an organization, and of the platform.
 MAX_RULES = 50
-#: How many channels one rule names at most.
+#: The maximum number of channels of a rule.
 MAX_CHANNELS = 20
 MIN_WINDOW, MAX_WINDOW = timedelta(minutes=1), timedelta(days=31)
-#: From here on a figure is added up from days in UTC, so the window is of whole days.
+#: From this length on a figure is computed from days in UTC, so the window must be of whole days.
 DAY = timedelta(days=1)
 MAX_COOL_DOWN = timedelta(days=31)
-#: How many steps a ladder has at most, and how long after the alert the last one may be.
+#: The maximum number of steps of an escalation, and the maximum time of the last one after the alert.
 MAX_STEPS, MAX_AFTER = 10, timedelta(days=7)
-#: Who can be called: whoever may answer.
+#: The roles that can be notified: those that may answer.
 _CALLED = [role for role in Role if Permission.ACKNOWLEDGE in PERMISSIONS[role]]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -130,9 +130,9 @@ class Rule:
     Attributes:
         name: the kind of its alerts.
         filters: the filters of the metric, by field.
-        window: over which time the figure adds up, where it does; after an alert, the next one is at least so far away.
+        window: the time that the figure is summed over, if it is a sum; also the minimum time between two alerts.
         cool_down: see `domain.alert.firing.Terms`.
-        asset: of the spend control that is watched; None where none is.
+        asset: of the watched spend control; None without one.
     """
 
     name: str
@@ -148,18 +148,18 @@ class Rule:
         return Terms(cool_down=self.cool_down, quiet=self.window, is_edge=self.condition.is_edge)
 
     def subject(self, org_id: str | None) -> str:
-        """Return what its alerts are about: what it is narrowed to, or the organization."""
+        """Return the subject of its alerts: the value of a filter, or the organization."""
         return next(iter(self.filters.values()), org_id or "platform")
 
 
 def next_look(rule: Rule, now: datetime, last_at: datetime | None, *, is_firing: bool) -> datetime:
-    """Return when a rule is evaluated next; a rule on absence, at the time from which something counts as absent.
+    """Return when a rule is evaluated next; a rule on absence when the absence is long enough.
 
     Args:
-        rule: what it says.
+        rule: the rule.
         now: the time of this evaluation.
-        last_at: when something came last, for `absent_for`.
-        is_firing: whether it waits for the figure to be good again.
+        last_at: the time of the last occurrence, for `absent_for`.
+        is_firing: whether it is firing, and waits for the figure to be good again.
     """
     soon = now + timedelta(minutes=1)
     if rule.condition.type is ConditionType.ABSENT_FOR:
@@ -171,10 +171,10 @@ def next_look(rule: Rule, now: datetime, last_at: datetime | None, *, is_firing:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is no code, or that of a built-in rule.
+    """Check the name of a rule.
 
     Raises:
-        Invalid: it is no code.
+        Invalid: it is not a code such as `high_spend`.
         Conflict: `alert_rule.exists`.
     """
     if NAME.fullmatch(name) is None:
@@ -191,10 +191,10 @@ def check_name(name: str) -> None:
 
 
 def check_times(metric: Metric, condition: Condition, window: timedelta, cool_down: timedelta) -> None:
-    """Refuse a window or a cool-down that the rule cannot have.
+    """Check the window and the cool-down of a rule.
 
     Raises:
-        Invalid: it is too short, too long, or not of whole days where the figure comes from days.
+        Invalid: one is too short, too long, or not of whole days although the figure is computed from days.
     """
     if not MIN_WINDOW <= window <= MAX_WINDOW:
         raise Invalid("The window must be between a minute and 31 days.", extra={"field": "window"})
@@ -205,7 +205,7 @@ def check_times(metric: Metric, condition: Condition, window: timedelta, cool_do
 
 
 def check_filters(metric: Metric, filters: Mapping[str, str]) -> None:
-    """Refuse filters that the metric does not have, and the lack of one that it needs.
+    """Check that the metric has the filters, and that required ones are given.
 
     Raises:
         Invalid: the field is named.
@@ -221,7 +221,7 @@ def check_filters(metric: Metric, filters: Mapping[str, str]) -> None:
 
 
 def check_channels(channels: tuple[str, ...] | None) -> None:
-    """Refuse a list of channels that is not valid.
+    """Check the list of channels of a rule.
 
     Raises:
         Invalid: the list is empty, too long, or names one twice.
@@ -237,12 +237,12 @@ def check_channels(channels: tuple[str, ...] | None) -> None:
 
 
 def check_ladder(ladder: Sequence[Step] | None, *, platform: bool, by_platform: bool) -> None:
-    """Refuse a ladder that is out of order, or calls a role that it may not call.
+    """Check the escalation of a rule: the order of its steps, and their roles.
 
     Args:
-        ladder: None where the rule says none.
-        platform: whether it is a rule of operators, which calls nobody else.
-        by_platform: whether an operator writes it; an organization calls its own people only.
+        ladder: the steps; None without an escalation of its own.
+        platform: whether it is a rule of operators, which can only notify operators.
+        by_platform: whether an operator writes it; an organization can only notify its own people.
 
     Raises:
         Invalid: the field is named.
@@ -286,7 +286,7 @@ _WORDS = {
 
 
 def detail_of(rule: Rule, reading: Reading) -> str:
-    """Say what a rule found, in one sentence."""
+    """Return one sentence about the figure of a rule, for the alert."""
     value = reading.value
     if rule.metric.unit is Unit.SHARE and value is not None and reading.whole:
         value = value * WHOLE_E4 // reading.whole
@@ -311,7 +311,7 @@ def rule_of(
     cool_down_seconds: int,
     asset: str | None,
 ) -> Rule:
-    """Read a rule as it is kept."""
+    """Read a stored rule."""
     return Rule(
         name=name,
         metric=METRICS[metric],

@@ -1,1 +1,1 @@
-"""What a run of monthly invoices collects for an organization, and when."""
+"""The contents and periods of monthly invoices."""

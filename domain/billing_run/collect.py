@@ -1,9 +1,9 @@
 """The invoice of an organization for a period: its usage, one-off items, and the shortfall of its commitment. Pure.
 
-The volume discount is that of the step that the month's net platform charges reach: its usage before this discount, and
-what the platform has charged besides. It makes all usage cheaper. The shortfall of a
-minimum commitment is what the discounted usage stays below it by; one-off items do not count. Usage is exact until its
-line is rounded, once and up, to a minor unit: so the lines are the total. What credits have paid is shown at zero.
+The volume discount applies to all usage. Its step is that of the month's net platform charges: the usage before this
+discount, and other charges of the platform. The shortfall is the minimum commitment less the discounted usage; one-off
+items do not count. Usage is exact until the amount of its line is rounded up, once, to a minor unit, so the lines add
+up to the total. Usage that was paid with credits is shown with an amount of zero.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from domain.metering.amounts import minor_pico, to_minor
 from domain.money import CREDIT, format_amount
 from domain.usage.arrears import Source
 
-#: How much of a name a line shows.
+#: The maximum length of a name in a line.
 _SHOWN = 120
-#: How many lines show what credits have paid.
+#: The maximum number of lines for usage that was paid with credits.
 MOST_PREPAID = 50
 _KINDS = {Source.MODEL: "model", Source.AGENT: "agent", Source.METER: "meter"}
 
@@ -31,11 +31,11 @@ class Usage:
     """A sum of a bill, with its cost.
 
     Attributes:
-        month: in which it happened.
+        month: of the usage.
         number: of the bill.
-        source: the kind of its price; `ref` is which one, and `name` what people call it.
-        events: how many they were.
-        pico: their cost.
+        source: the kind of its price; `ref` identifies the price, and `name` is its display name.
+        events: the number of events.
+        pico: the cost, in pico units of the currency.
     """
 
     month: date
@@ -62,8 +62,8 @@ class Prepaid:
     """Usage of an action in the period that was paid with credits.
 
     Attributes:
-        action: what was done; None where nobody said so.
-        quantity: how much of it.
+        action: None if it is not known.
+        quantity: of the action.
         credits_minor: minor units of credits.
     """
 
@@ -74,16 +74,16 @@ class Prepaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What an invoice is made of. Amounts are minor units of the terms' currency.
+    """The contents of an invoice. Amounts are minor units of the terms' currency.
 
     Attributes:
-        lines: usage, then what is missing to the commitment, then one-off items, then what credits have paid, at zero.
-        charges_minor: what the usage comes to before the discount.
-        volume_minor: that, and what the platform has charged besides; by it the discount is decided.
-        discount_bps: by how much it is cheaper.
-        usage_minor: what it comes to.
-        shortfall_minor: what is missing to the commitment.
-        places: the line of each sum, in their order; None for one that costs nothing.
+        lines: usage, the shortfall, one-off items, and usage that was paid with credits, at zero.
+        charges_minor: the usage before the discount.
+        volume_minor: `charges_minor` and other charges of the platform, which determine the discount.
+        discount_bps: the discount on usage.
+        usage_minor: the usage after the discount.
+        shortfall_minor: the commitment less the usage.
+        places: the index of the line of each sum; None for a sum that costs nothing.
     """
 
     lines: tuple[InvoiceLine, ...]
@@ -96,7 +96,7 @@ class Collected:
 
     @property
     def total_minor(self) -> int:
-        """What the lines come to."""
+        """The sum of the lines."""
         return sum(line.amount_minor for line in self.lines)
 
 
@@ -124,13 +124,13 @@ def collect(
     """Return what an organization is invoiced for a period.
 
     Args:
-        period: of the invoice; usage of months before it was reported late, and its lines say so.
+        period: of the invoice; usage of earlier months was reported late, and its lines say so.
         version: the billing terms of the period.
         usage: all sums that are not on an invoice yet.
-        one_offs: what else is charged.
-        prepaid: what was paid with credits, and is charged no more.
-        besides_minor: what the platform has charged in the period besides, after discounts and refunds and before tax.
-        is_bound: to its commitment; not where the organization was closed before.
+        one_offs: the one-off items.
+        prepaid: usage that was paid with credits.
+        besides_minor: other charges of the platform in the period, after discounts and refunds, before tax.
+        is_bound: whether the commitment applies; not if the organization was closed before the period.
     """
     currency, shown = version.terms.currency, _shown(period, prepaid)
     groups = _grouped(period, usage, MAX_LINES - 1 - len(shown) - len(one_offs))
@@ -140,7 +140,8 @@ def collect(
     lines: list[InvoiceLine] = []
     places: dict[int, int] = {}
     for group in groups:
-        # What is left is rounded up once; the discount is what it is less than the whole, which is rounded up too.
+        # The discounted amount is rounded up once. The discount is the difference to the full amount, rounded up as
+        # well.
         whole, left = to_minor(group.pico, currency), _discounted(group.pico, bps, currency)
         if left:
             places |= dict.fromkeys(group.sums, len(lines))
@@ -174,7 +175,7 @@ def collect(
 
 
 def _shown(period: Period, prepaid: Sequence[Prepaid]) -> list[InvoiceLine]:
-    """Write what credits have paid, the most of it first; what is little is one line."""
+    """Return lines of usage that was paid with credits, largest first; the smallest share one line."""
     order = sorted(prepaid, key=lambda each: (-each.credits_minor, each.action or ""))
     named, rest = order[: MOST_PREPAID - 1], order[MOST_PREPAID - 1 :]
     phrases: list[tuple[Phrase, list[Prepaid]]] = [
@@ -194,12 +195,12 @@ def _shown(period: Period, prepaid: Sequence[Prepaid]) -> list[InvoiceLine]:
 
 
 def _discounted(pico: int, bps: int, currency: str) -> int:
-    # Multiplied before it is divided, and divided once.
+    # Multiplied first and divided once, to be exact.
     return -(-pico * (WHOLE_BPS - bps) // (WHOLE_BPS * minor_pico(currency)))
 
 
 def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
-    """Put sums under one price and of one month together; where lines would be too many, the smallest are one."""
+    """Group sums by price and month; if there would be too many lines, the smallest share one."""
     groups: dict[tuple[date, Source, str], _Group] = {}
     for index, each in enumerate(usage):
         key = (each.month, each.source, each.ref)

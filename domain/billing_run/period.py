@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from domain.errors import Invalid
 from domain.spend.calendar import Window, window_end, window_start, zone_of
 
-#: How long a run waits for usage that is reported late.
+#: How long after a month its invoices wait for late usage.
 LATE = timedelta(hours=24)
 
 
@@ -19,7 +19,7 @@ class NotEnded(Invalid):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """One month in a time zone, from the end of the month before on.
+    """One month in a time zone; it starts at the end of the previous period.
 
     Attributes:
         month: its first day.
@@ -39,7 +39,7 @@ class Period:
         return (next_month(self.month) - self.month).days
 
     def days_from(self, day: date) -> int:
-        """Return how many days of the month are left from a day on, which counts; 0 when it comes later."""
+        """Return the number of days of the month from a day on, including it; 0 if the day is after the month."""
         return max(0, (next_month(self.month) - max(day, self.month)).days)
 
     def date_of(self, moment: datetime) -> date:
@@ -77,11 +77,11 @@ def period_of(day: date, time_zone: str, *, before: str | None = None) -> Period
     Args:
         day: any of the month.
         time_zone: an IANA name.
-        before: the time zone of the month before, where it is another one. The month starts where that one ends, so
-            nothing between them is billed twice, or not at all.
+        before: the time zone of the previous month, if it was another one. The month then starts where that one ends,
+            so no time is billed twice or not at all.
     """
     zone = zone_of(time_zone)
-    # The noon of the 15th lies in the month whatever the zone's clocks do.
+    # Noon of the 15th is within the month in every time zone.
     inside = datetime(day.year, day.month, 15, 12, tzinfo=zone).astimezone(UTC)
     starts_at = window_start(Window.MONTH, inside, zone, 1)
     if before not in {None, time_zone}:
@@ -95,7 +95,7 @@ def period_of(day: date, time_zone: str, *, before: str | None = None) -> Period
 
 
 def ready_at(month: date, time_zones: Iterable[str]) -> datetime:
-    """Return when a month can be invoiced: late usage was waited for where it ends last."""
+    """Return when a month can be invoiced: after the wait for late usage, in the time zone that ends it last."""
     return max(period_of(month, zone).ends_at for zone in {"UTC", *time_zones}) + LATE
 
 

@@ -1,4 +1,4 @@
-"""What a run of monthly invoices, and something that is charged once, can be in."""
+"""The states of runs of monthly invoices and of invoice items."""
 
 from enum import StrEnum
 

@@ -1,1 +1,1 @@
-"""Documents, pure: what an invoice, a receipt, a credit note or a statement says, and the words of its language."""
+"""Documents: the contents of invoices, receipts, credit notes and statements, and their words by language. Pure."""

@@ -1,6 +1,6 @@
-"""What a document says, frozen: whoever reads it in ten years reads what was sent.
+"""The frozen contents of a document, which are stored with it and never change.
 
-All amounts are minor units of the document's currency. A document that does not add up cannot be made.
+All amounts are minor units of the document's currency. A document that does not add up cannot be created.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from typing import Any, Self
 from domain.money import COINS, scale_of
 from domain.tax.rates import TaxCategory
 
-#: Languages that documents are written in; the first one is taken where nobody chose another.
+#: The languages of documents; the first one is the default.
 LANGUAGES = ("en", "de")
 
 
 class DocumentKind(StrEnum):
-    """What a document is.
+    """The kind of a document.
 
-    `receipt`: for money that came in, with its tax where credits are taxed when they are sold. `statement`: what a
+    `receipt`: of money received, with its tax if credits are taxed when they are sold. `statement`: what a
     creator earned, billed by the platform in the creator's name (self-billing). `statement_correction`: the reduction
     of a statement after it was issued; its amounts are positive.
     """
@@ -37,7 +37,7 @@ class DocumentKind(StrEnum):
 
 
 class BalanceKind(StrEnum):
-    """Lines of the account that a statement closes with."""
+    """The lines of the account at the end of a statement."""
 
     OPENING = "opening"
     EARNED = "earned"
@@ -50,7 +50,7 @@ class BalanceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
-    """Who sells, or who buys. `country` is ISO 3166-1; what is not known is None and left out."""
+    """The seller or the buyer. `country` is ISO 3166-1; unknown fields are None and left out."""
 
     name: str
     line1: str | None = None
@@ -78,12 +78,12 @@ class Line:
 
     Attributes:
         description: what was sold.
-        quantity, unit_minor: how many, at which price; `unit_minor` is None where the amount is not their product.
-        discount_minor: what was taken off.
-        shown_minor: what the line comes to before discounts on the whole document, with tax where prices include it;
-            None where that is its net amount.
-        net_minor: what the line comes to without tax, after all discounts.
-        period: when it was served: first day, and the first day after it.
+        quantity, unit_minor: the quantity and the price of one; `unit_minor` is None if the amount is not the product.
+        discount_minor: the discount on the line.
+        shown_minor: the amount before discounts on the whole document, with tax if prices include it; None if that is
+            the net amount.
+        net_minor: the amount without tax, after all discounts.
+        period: of the service: the first day, and the day after the last.
         tax: None if the document states no tax, as on a receipt.
     """
 
@@ -98,13 +98,13 @@ class Line:
 
     @property
     def amount_minor(self) -> int:
-        """What stands beside the line."""
+        """The amount shown in the line."""
         return self.net_minor if self.shown_minor is None else self.shown_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reduction:
-    """What is taken off the whole document before tax.
+    """A deduction from the whole document before tax.
 
     `description` is None for credits: granted ones, or with `is_taxed` ones that were taxed when they were bought.
     """
@@ -116,7 +116,7 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxSum:
-    """What one rate comes to."""
+    """The tax at one rate."""
 
     tax: Tax
     taxable_minor: int
@@ -136,18 +136,18 @@ class Document:
     """One document.
 
     Attributes:
-        number: what people call it.
-        reductions: discounts on the whole, which the lines' net amounts have taken off already.
-        includes_tax: whether the amounts beside the lines include their tax.
+        number: of the document.
+        reductions: discounts on the whole document, which are already deducted from the lines' net amounts.
+        includes_tax: whether the shown amounts of the lines include tax.
         issued_on, due_on: days in the buyer's time zone.
-        prepaid_minor: what credits paid before the document was made (BT-113).
-        paid_minor: what money had paid by then.
-        rounded_minor: what is left off the rest, because no provider can charge it (BT-114, with a minus).
+        prepaid_minor: the amount paid with credits before the document was made (BT-113).
+        paid_minor: the amount paid with money by then.
+        rounded_minor: the amount deducted because no provider can charge it (BT-114, with a minus).
         reference: the number of the invoice that a credit note is about, or of the statement that is corrected, or the
             id of the payment of a receipt.
-        period: what a statement is about: first day, and the first day after it.
-        balances: the account that a statement closes with.
-        stated_tax: what a statement says of tax, see `domain.tax.self_billing`.
+        period: of a statement: the first day, and the day after the last.
+        balances: the account at the end of a statement.
+        stated_tax: a statement's note about tax, see `domain.tax.self_billing`.
     """
 
     kind: DocumentKind
@@ -175,8 +175,8 @@ class Document:
         """Refuse a document that does not add up.
 
         Raises:
-            ValueError: taxes are on another sum than the lines, more is paid than there is, or a language or currency
-                is not known.
+            ValueError: the taxes are not on the sum of the lines, more is paid than the total, or the language or
+                currency is unknown.
         """
         scale_of(self.currency)
         if self.language not in LANGUAGES:
@@ -194,7 +194,7 @@ class Document:
 
     @property
     def lines_minor(self) -> int:
-        """What stands beside the lines."""
+        """The sum of the shown amounts of the lines."""
         return sum(line.amount_minor for line in self.lines)
 
     @property
@@ -214,17 +214,17 @@ class Document:
 
     @property
     def due_minor(self) -> int:
-        """What was left to pay when the document was made."""
+        """The amount due when the document was made."""
         return self.total_minor - self.prepaid_minor - self.paid_minor - self.rounded_minor
 
     def as_stored(self) -> dict[str, Any]:
-        """Return it as JSON holds it: days as `2026-11-30`, amounts as integers of minor units."""
+        """Return it as JSON: days like `2026-11-30`, amounts as integers in minor units."""
         stored: dict[str, Any] = _plain(asdict(self))
         return stored
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what `as_stored` has written, today or before there were all the fields."""
+        """Read the JSON of `as_stored`, also of earlier releases with fewer fields."""
         told = dict(stored)
         due_on, period = told.get("due_on"), told.get("period")
         lines = [
@@ -252,11 +252,11 @@ class Document:
 
 
 def missing_for_einvoice(document: Document) -> Sequence[str]:
-    """Return what an electronic invoice of EN 16931 must have and this document has not; empty where nothing lacks.
+    """Return what is missing for an electronic invoice by EN 16931; empty if it can be one.
 
-    It has two decimals at most (BR-DEC), and beside what is outside of the tax no other tax and nobody's VAT number
-    (BR-O). Without a VAT number the seller has a registration (BR-CO-26), and a buyer who owes the tax has a VAT number
-    (BR-AE-02).
+    Amounts have at most two decimals (BR-DEC). With a line outside the scope of tax there is no other tax and no VAT
+    number (BR-O). A seller without a VAT number needs a registration (BR-CO-26), and a buyer who owes the tax needs a
+    VAT number (BR-AE-02).
     """
     sides = (("seller", document.seller), ("buyer", document.buyer))
     missing = [f"{side}.country" for side, party in sides if party.country is None]

@@ -1,4 +1,4 @@
-"""The words of documents, by language. A language more is a column more here, in `LANGUAGES`, and in the formats."""
+"""The words of documents, by language. A new language needs a column here, in `LANGUAGES`, and in the formats."""
 
 from collections.abc import Mapping
 
@@ -56,7 +56,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "continued": {"en": "continued", "de": "Fortsetzung"},
 }
 
-#: What has to be said beside a tax of no rate, by its category.
+#: The required note on a tax of zero, by its category.
 EXEMPTIONS: Mapping[str, Mapping[str, str]] = {
     "AE": {
         "en": "Reverse charge: the recipient owes the tax (Article 196 of Directive 2006/112/EC).",
@@ -67,8 +67,8 @@ EXEMPTIONS: Mapping[str, Mapping[str, str]] = {
     "Z": {"en": "Taxed at zero percent.", "de": "Besteuert mit null Prozent."},
 }
 
-#: What a statement says of the tax of what it bills, by the values of `domain.tax.self_billing.StatedTax`;
-#: nothing of one that is charged, because its amount stands there.
+#: The note on tax in a statement, by the values of `domain.tax.self_billing.StatedTax`; empty if tax is charged,
+#: because the statement shows its amount.
 STATED_TAX: Mapping[str, Mapping[str, str]] = {
     "reverse_charge": EXEMPTIONS["AE"],
     "outside_scope": {
@@ -92,10 +92,10 @@ STATED_TAX: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-#: What credits are called on a receipt, behind how many they are.
+#: The word for credits on a receipt, after their number.
 CREDITS = {"en": "credits", "de": "Credits"}
 
-#: What a receipt says of itself, because it is easily taken for an invoice.
+#: The note that a receipt is not an invoice.
 RECEIPT_NOTE = {
     "en": "This receipt is not an invoice. It shows no tax.",
     "de": "Diese Quittung ist keine Rechnung. Sie weist keine Steuer aus.",
@@ -108,5 +108,5 @@ def labels_of(language: str) -> dict[str, str]:
 
 
 def title_of(kind: DocumentKind, language: str) -> str:
-    """Return what a document is called."""
+    """Return the title of a document."""
     return _LABELS[kind.value][language]
