@@ -39,7 +39,7 @@ class CreditedCredits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """The parts of a note: of the amount due, of the amount paid with credits, of the rounding; the returned credits."""
+    """The parts of a note: of the amount due, of what credits paid, of the rounding; the returned credits."""
 
     amount_minor: int
     prepaid_minor: int

@@ -1,4 +1,4 @@
-"""The legal entities that a deployment sells as: who each of them is on documents, and where it is taxed."""
+"""The legal entities that a deployment sells as: their party on documents, and their tax country."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from domain.invoice.series import DocumentType, entity_of, series_of
 from domain.tax.rates import check_place
 
 T = TypeVar("T")
-#: How many entities beside the usual one a deployment may have; each is numbered by itself.
+#: The maximum number of entities besides the usual one; each has its own series.
 MOST = 50
 
 
@@ -52,7 +52,7 @@ class LegalEntities:
         return chosen(code, (self.usual.code, self.usual), self.others)[1]
 
     def of_series(self, series: str) -> LegalEntity:
-        """Return who issued the documents of a series: one without a code is of the usual entity, also of its past."""
+        """Return the entity that issued the documents of a series; a series without a code is the usual entity's."""
         return self.of(entity_of(series))
 
     def series(self, document: DocumentType) -> list[str]:
@@ -61,7 +61,7 @@ class LegalEntities:
 
 
 def chosen(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T]) -> tuple[str | None, T]:
-    """Return an entity's code and what is kept of it; None is the usual one's.
+    """Return an entity's code and its party; None for the usual one.
 
     Raises:
         UnknownEntity: the settings have none of that code.
@@ -74,15 +74,15 @@ def chosen(code: str | None, usual: tuple[str | None, T], others: Mapping[str, T
 
 
 def missing(code: str) -> str:
-    """Say that the settings have no such entity, and what to do."""
+    """Return the message that the settings have no such entity."""
     return f"The settings have no legal entity {code}: add it to BURSAR_LEGAL_ENTITIES."
 
 
 def entities_from(text: str) -> dict[str, LegalEntity]:
-    """Read the entities beside the usual one from JSON: a list of objects with a code and what documents say.
+    """Read the other entities from JSON: a list of objects with a code and the party on documents.
 
     Raises:
-        Invalid: what is wrong, for whoever wrote the setting.
+        Invalid: the setting is not valid.
     """
     try:
         rows = json.loads(text)

@@ -1,7 +1,7 @@
-"""The terms of lots: what a movement of credits says of the lots that it opens or takes.
+"""The terms of lots that a posting of credits opens or takes.
 
-Credits are kept in lots on accounts with `lots`: each has a source, an expiry and what was paid for it. Credits that
-move from one such account to another take their lots along. Those that come from elsewhere open one, or come back.
+On accounts with `lots`, credits are kept in lots with a source, an expiry and a price. A posting between two such
+accounts moves the lots. Credits from other accounts open a lot, or return to lots.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,30 +27,30 @@ class LotSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotTerms:
-    """What one movement of credits says of its lots. Empty terms take lots in their usual order, and open none.
+    """The lots of one posting. Empty terms take lots in their usual order, and open none.
 
     Attributes:
-        source: of the lot that opens with credits that come from an account without lots; `earnings` is also that of
-            lots that open where lots move along.
-        expires_at: when that lot ends.
-        paid_minor: what was paid for it, in `paid_asset`; 0 for what was granted.
-        payment_id: the payment that brought it.
-        taxed: tax was charged when it was sold, so what it pays is not taxed again.
-        lot_id: its id, where the caller names it.
-        priority: lots of a lower one are spent first.
-        returns: the transfer, or several, whose credits come back with the terms that they had, the last ones first.
-            With a `source` too, what is more than they took opens a lot.
-        first: the payment whose lots are taken before all others.
-        only: `paid` or `granted`, or of those that were paid for `taxed` or `untaxed`, to take no others, or with
-            `returns` to give no others back.
-        lasting: takes no lots that would have ended when they arrive.
+        source: of the lot that is opened for credits from an account without lots; with `earnings`, moved lots are
+            opened anew.
+        expires_at: the expiry of that lot.
+        paid_minor: its price, in `paid_asset`; 0 for granted credits.
+        payment_id: the payment that bought it.
+        taxed: whether tax was charged when it was sold, so purchases with it are not taxed again.
+        lot_id: its id, if the caller chooses it.
+        priority: lots with a lower priority are spent first.
+        returns: the transfer, or several, whose credits are returned to their lots, last ones first. With a `source`
+            too, an excess opens a lot.
+        first: a payment whose lots are taken before all others.
+        only: `paid` or `granted`, or of the paid ones `taxed` or `untaxed`: takes no others, or with `returns` returns
+            no others.
+        lasting: takes no lots that have expired on arrival.
         sold_until: takes no lots from sales of an agent after this time.
-        frozen: takes no lots that these payments brought after the time of each.
-        is_reversal: what leaves for good was clawed back, not used.
-        is_paid_out: what leaves for good was paid out in money, not used.
-        slices: how much of which lots is taken or held, and nothing else; chosen under the account's lock.
-        renew_days: lots that would end sooner get so many days, and all that they ever get beyond their end is no
-            longer than what they were given for at first.
+        frozen: takes no lots from these payments since the time of each.
+        is_reversal: credits that leave the lots were clawed back, not used.
+        is_paid_out: credits that leave the lots were paid out in money, not used.
+        slices: exactly these amounts of lots are taken or held; chosen under the account's lock.
+        renew_days: lots that would expire sooner are extended by so many days; all extensions of a lot together are not
+            longer than its original validity.
     """
 
     source: LotSource | None = None
@@ -73,7 +73,7 @@ class LotTerms:
     taxed: bool = False
 
     def document(self) -> dict[str, object]:
-        """Write the terms as the books read them."""
+        """Return the terms as JSON for the ledger."""
         named: dict[str, object] = {
             "source": self.source and self.source.value,
             "expires_at": self.expires_at and self.expires_at.isoformat(),
@@ -102,7 +102,7 @@ class LotTerms:
 
 
 def cut(lots: Iterable[tuple[UUID, int]], amount_minor: int) -> tuple[tuple[UUID, int], ...]:
-    """Cut an amount off lots, in their order, as far as they reach."""
+    """Take an amount from lots, in their order, as far as they suffice."""
     slices, left = list[tuple[UUID, int]](), amount_minor
     for lot_id, there in lots:
         part = min(there, left)

@@ -15,15 +15,15 @@ from urllib.parse import urlsplit
 from domain.errors import Invalid
 from domain.text import is_storable
 
-#: The first one is taken where nobody chose another.
+#: The languages of mails; the first one is the default.
 LANGUAGES = ("en", "de")
 MAX_CONTACTS = 10
-#: As long as a path of SMTP may be, less its brackets (RFC 5321, 4.5.3.1.3).
+#: The maximum length of an address: a path of SMTP without its brackets (RFC 5321, 4.5.3.1.3).
 MAX_ADDRESS = 254
-#: How long a mail is tried where no setting says otherwise.
+#: How long a mail is tried by default.
 GIVE_UP_AFTER = timedelta(days=3)
 
-#: An address as providers of mail accept it everywhere: ASCII, no quotes, no comments, a domain of two labels or more.
+#: Addresses that all mail providers accept: ASCII, no quotes, no comments, a domain of two labels or more.
 _ADDRESS = re.compile(
     r"(?P<local>[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@"
     r"(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9]))"
@@ -39,7 +39,7 @@ class Purpose(StrEnum):
 
 
 class MailKind(StrEnum):
-    """What happened."""
+    """The kinds of mails."""
 
     INVOICE_ISSUED = "invoice_issued"
     INVOICE_SETTLED = "invoice_settled"
@@ -75,7 +75,7 @@ class MailStatus(StrEnum):
 
 
 class Formats(Protocol):
-    """Writes what languages write in different ways."""
+    """Formats values by language."""
 
     def money(self, amount: str, currency: str) -> str:
         """Write a decimal string with its currency, `12.50` and `EUR`."""
@@ -89,7 +89,7 @@ class Formats(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Who is written to, and what about."""
+    """A contact: an address and the purposes of its mails."""
 
     address: str
     purposes: frozenset[Purpose]
@@ -428,7 +428,7 @@ _KINDS: Mapping[MailKind, _Kind] = {
     ),
 }
 
-#: What mails say that were queued before their kind took all of its values.
+#: Defaults of values for mails that were queued before their kind had them.
 _EARLIER: Mapping[MailKind, _Kind] = {
     MailKind.PAYMENT_FAILED: _kind(
         Purpose.BILLING,
@@ -448,7 +448,7 @@ _EARLIER: Mapping[MailKind, _Kind] = {
 
 
 def checked_address(text: str) -> str:
-    """Return an e-mail address in the form that it is kept in: the domain in lower case.
+    """Return an e-mail address as stored: with the domain in lower case.
 
     Raises:
         Invalid: mail cannot be sent there, or not everywhere: no ASCII, no domain, too long, quoted.
@@ -463,12 +463,12 @@ def checked_address(text: str) -> str:
 
 
 def purpose_of(kind: MailKind) -> Purpose:
-    """Return which contacts a mail of the kind goes to."""
+    """Return the purpose of a kind of mail, which decides about its recipients."""
     return _KINDS[kind].purpose
 
 
 def checked_values(kind: MailKind, data: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of a mail when they are what its kind takes, each in one line; any kind may have a `link`.
+    """Return the values of a mail, checked against its kind; each is one line, and any kind may have a `link`.
 
     Raises:
         ValueError: one is missing, unknown or has several lines, or the link is not of the web.
@@ -485,7 +485,7 @@ def checked_values(kind: MailKind, data: Mapping[str, str]) -> dict[str, str]:
 
 
 def written(kind: MailKind, data: Mapping[str, str], language: str, formats: Formats) -> Written:
-    """Put a mail into words; `formats` writes for the same language."""
+    """Write the text of a mail; `formats` is for the same language."""
     values = {
         name: formats.day(value) if name.endswith("_on") else formats.month(value) if name == "month" else value
         for name, value in data.items()

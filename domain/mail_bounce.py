@@ -1,8 +1,8 @@
-"""Mails that came back: the address that says which, and the report that says why. Pure.
+"""Bounced mails: signed return addresses, and bounce reports. Pure.
 
-A report is a delivery status notification (RFC 3464) in a `multipart/report` (RFC 6522); its codes are those of
-RFC 3463. It was written by a stranger, so it proves nothing by itself: it offers addresses, and the signature in the
-address that it came to says which of them it can be about.
+A report is a delivery status notification (RFC 3464) in a `multipart/report` (RFC 6522), with codes of RFC 3463.
+Anybody can send one, so it proves nothing by itself: the signature in the return address proves which of its addresses
+we have sent a mail to.
 """
 
 import re
@@ -17,15 +17,15 @@ from domain.mail import checked_address
 
 #: How long a mail may take to come back: servers try for about five days.
 BOUNCES_WITHIN = timedelta(days=10)
-#: What is larger is not read: the parser takes a time for each line in each part around it, and anybody can post.
+#: The maximum size of a report. The parser's time grows with lines times nested parts, and anybody can send reports.
 MAX_REPORT, MAX_LINES, MAX_BOUNDARIES = 65_536, 2_000, 8
 MAX_ADDRESSES = 20
 _EPOCH = date(1970, 1, 1)
 _TOKEN = re.compile(r"([0-9]{5})-([a-z2-7]{26})")
 _ADDRESS = re.compile(r"[^\s<>,;:()\"@]{1,64}@[^\s<>,;:()\"@]{1,255}")
 _CODE = re.compile(r"\b5\.[0-9]{1,3}\.[0-9]{1,3}\b")
-#: That there is no such mailbox, or that it is closed for good. Not that it is full, that a text looked like spam, or
-#: that our own address is wrong (5.1.7, 5.1.8): these pass, or are ours to mend.
+#: Codes for a mailbox that does not exist or is closed. Not those for a full mailbox, for suspected spam, or for a
+#: wrong sender (5.1.7, 5.1.8), which are temporary or our own fault.
 _GONE = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10", "5.2.1"})
 
 
@@ -39,11 +39,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a report says.
+    """The contents of a report.
 
     Attributes:
-        addresses: whom it may be about, as addresses are kept.
-        status: the code of why no mail arrives there, such as `5.1.1`; None where one may arrive later.
+        addresses: the addresses that it may be about, as stored.
+        status: the code of the permanent failure, such as `5.1.1`; None for a temporary one.
     """
 
     addresses: tuple[str, ...]
@@ -51,7 +51,7 @@ class Report:
 
 
 def signed_text(address: str, day: date) -> str:
-    """Return what is signed of a mail: the address that it went to, and the day."""
+    """Return the signed text of a mail: its recipient and the day."""
     return f"{(day - _EPOCH).days}:{address.casefold()}"
 
 
@@ -71,17 +71,17 @@ def token_of(mailbox: str, recipient: str, today: date) -> Token | None:
     if found is None:
         return None
     day = _EPOCH + timedelta(days=int(found[1]))
-    # A day of tomorrow is that of a clock ahead of ours.
+    # Tomorrow is allowed, for clocks ahead of ours.
     return Token(day=day, signature=found[2]) if today - BOUNCES_WITHIN <= day <= today + timedelta(days=1) else None
 
 
 def gone_status(text: str) -> str | None:
-    """Return the status code by which a server says that an address is gone; None for any other."""
+    """Return the status code, if it means that the address does not exist any more; None for any other."""
     return next((code for code in _CODE.findall(text) if code in _GONE), None)
 
 
 def recipients_of(raw: bytes) -> tuple[str, ...]:
-    """Return the addresses that a report came to, by its headers, where the mail server did not say it."""
+    """Return the recipients of a report from its headers, for mail servers that do not pass them."""
     if not _is_readable(raw):
         return ()
     head = message_from_bytes(raw.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0])
@@ -98,7 +98,7 @@ def read_report(raw: bytes) -> Report | None:
         message = message_from_bytes(raw)
         parts = [part for part, _ in zip(message.walk(), range(100), strict=False)]
     except RecursionError:
-        # A mail within a mail within a mail, as no report is.
+        # Deeper nesting than in any report.
         return None
     if message.get_content_type() != "multipart/report":
         return None
@@ -116,7 +116,7 @@ def read_report(raw: bytes) -> Report | None:
 
 
 def _is_readable(raw: bytes) -> bool:
-    """Return whether a report is as reports are, and not made to be slow to read."""
+    """Return whether a report is not crafted to be slow to parse."""
     return (
         len(raw) <= MAX_REPORT
         # Lines, and parameters of a header.
@@ -126,14 +126,14 @@ def _is_readable(raw: bytes) -> bool:
 
 
 def _blocks(part: Message) -> Iterator[Message]:
-    """Return what a report says of each recipient: the parser makes a message of each block of fields."""
+    """Return the fields of each recipient in a report; the parser makes a message of each block."""
     payload = part.get_payload() if part.get_content_type() == "message/delivery-status" else None
     if isinstance(payload, list):
         yield from (block for block in payload if isinstance(block, Message))
 
 
 def _returned(parts: list[Message]) -> list[str]:
-    """Return to whom the mail went that came back, by its own headers."""
+    """Return the recipients of the bounced mail, from its own headers."""
     found = []
     for part in parts:
         payload = part.get_payload()
@@ -150,7 +150,7 @@ def _field(block: Message, name: str) -> str:
 
 def _addresses(fields: list[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    # Not as an address list: comments in one nest as deep as their writer likes.
+    # Not parsed as an address list, in which comments can nest without limit.
     given = [address for field in fields[:MAX_ADDRESSES] for address in _ADDRESS.findall(field[:2_000])]
     for address in given[:MAX_ADDRESSES]:
         try:

@@ -1,8 +1,8 @@
-"""`external_id` and metadata that clients write on objects: the rules of both, and of changes.
+"""The `external_id` and metadata that clients set on objects: their rules, and how they are changed.
 
 The rules of metadata are Stripe's (docs.stripe.com/api/metadata): up to 50 keys of up to 40 characters without square
-brackets, values of up to 500 characters, and a change that names a key without a value removes it. Characters that
-cannot be seen are refused as well, in keys and ids, and controls everywhere.
+brackets, values of up to 500 characters, and an empty value removes a key. Invisible characters are refused in keys and
+ids, and control characters everywhere.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ MAX_KEY = 40
 MAX_VALUE = 500
 MAX_EXTERNAL_ID = 200
 
-#: How much of a key that is refused is repeated.
+#: The maximum length of a refused key in the message.
 _SHOWN = 100
 _CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 
@@ -28,14 +28,14 @@ class ExternalIdTaken(Conflict):
 
 
 class PreconditionMissing(DomainError):
-    """A change was sent without If-Match, which says for which version it was made."""
+    """A change was sent without If-Match, the version that it was made for."""
 
     code = "precondition.missing"
     status = 428
 
 
 class PreconditionFailed(DomainError):
-    """The object has changed since it was read; `etag` is the one that it has now."""
+    """The object has changed since it was read; `etag` is the present one."""
 
     code = "precondition.failed"
     status = 412
@@ -43,13 +43,13 @@ class PreconditionFailed(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An external id and metadata: what is written on an object, or what a list is filtered by."""
+    """The external id and metadata of an object, or of a filter."""
 
     external_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Return whether there is anything."""
+        """Return whether either is set."""
         return self.external_id is not None or bool(self.metadata)
 
 
@@ -59,15 +59,15 @@ NOTHING = Written()
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """For which versions of an object a change was made; None for whichever it is."""
+    """The versions of an object that a change was made for; None for any."""
 
     versions: frozenset[int] | None = None
 
     def judge(self, version: int | None) -> None:
-        """Refuse a change that was made for another version; None is that of what is not there.
+        """Check the version of an object before a change; None for an object that does not exist.
 
         Raises:
-            PreconditionFailed: with the version that it would have to be for, if there is one.
+            PreconditionFailed: the change was made for another version; it names the present one, if there is one.
         """
         if version is None:
             raise PreconditionFailed("There is nothing to change yet. Leave out If-Match to make it.")
@@ -97,10 +97,10 @@ def checked_external_id(text: str) -> str:
 
 
 def checked_metadata(pairs: Mapping[str, object]) -> dict[str, str]:
-    """Return metadata when it can be kept; keys without a value are left out.
+    """Return metadata if it is valid; keys without a value are left out.
 
     Raises:
-        Invalid: there are too many keys, or one of them or its value cannot be kept; `key` names it.
+        Invalid: there are too many keys, or a key or its value is not valid; `key` names it.
     """
     kept = {name: value for name, given in pairs.items() if (value := _checked_pair(name, given))}
     if len(kept) > MAX_KEYS:
@@ -109,10 +109,10 @@ def checked_metadata(pairs: Mapping[str, object]) -> dict[str, str]:
 
 
 def merged(current: Mapping[str, str], change: Mapping[str, object] | None) -> dict[str, str]:
-    """Return metadata after a change: keys that it names are set, or removed by an empty value; None removes all.
+    """Return metadata after a change: given keys are set, or removed by an empty value; None removes all.
 
     Raises:
-        Invalid: there would be too many keys, or one of them or its value cannot be kept; `key` names it.
+        Invalid: there would be too many keys, or a key or its value is not valid; `key` names it.
     """
     if change is None:
         return {}
@@ -121,7 +121,7 @@ def merged(current: Mapping[str, str], change: Mapping[str, object] | None) -> d
 
 
 def refused(key: str, why: str) -> Invalid:
-    """Return the refusal of a key of metadata, for a reason that is a sentence."""
+    """Return the error about a key of metadata; the reason is a sentence."""
     shown = escaped(key[:_SHOWN])
     return Invalid(f"metadata[{shown}]: {why}", extra={"field": "metadata", "key": shown})
 

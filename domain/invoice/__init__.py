@@ -1,4 +1,4 @@
 """Rules of invoices, pure.
 
-`lines` says what is billed, `arithmetic` what it comes to, `series` how it is numbered, `state` what is due of it.
+`lines` has the lines and discounts, `arithmetic` the amounts, `series` the numbers, `state` the balance.
 """

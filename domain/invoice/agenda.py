@@ -1,4 +1,4 @@
-"""What the run of an invoice does by itself, in one place."""
+"""The agenda of an invoice's collection: what is due next."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -6,7 +6,7 @@ from enum import StrEnum
 from domain.agenda import Wait
 from domain.invoice.collection import FINAL, REOPENED, UNDER_WAY, Collection, CollectionStatus, InvoiceDue, Pause
 
-#: How soon the invoice is looked at again that waits for an operator.
+#: After how long an invoice that waits for an operator is checked again.
 LOOK_AGAIN = timedelta(days=1)
 
 
@@ -14,14 +14,14 @@ class Step(StrEnum):
     """What is due.
 
     Attributes:
-        FOLLOW: have the pending payment made, or ask for its outcome.
-        END: the invoice has ended, whoever did that.
+        FOLLOW: request the pending payment, or ask for its outcome.
+        END: the invoice has ended.
         PAUSE: money was refunded or charged back; nothing is charged or dunned until an operator decides.
-        RESUME: an operator has decided that it is collected again.
+        RESUME: an operator has resumed the collection.
         ANNOUNCE: mail that it was issued.
-        CHARGE: begin a charge to the stored method.
-        REMIND: remind by mail.
-        GIVE_UP: make it uncollectible.
+        CHARGE: charge the stored method.
+        REMIND: send a reminder.
+        GIVE_UP: mark it as uncollectible.
     """
 
     FOLLOW = "follow"
@@ -39,8 +39,8 @@ def agenda(
 ) -> Step | Wait | None:
     """Return what is done next, or until when nothing is due; None after the end.
 
-    A payment that is under way comes first, whatever becomes of the invoice meanwhile: there is never a second one.
-    `follow_at` is when the run looks at it again, where it has looked already.
+    A payment that is under way comes first, whatever the state of the invoice, so there is never a second one.
+    `follow_at` is when the run checks it again; None before the first check.
     """
     if held.status in UNDER_WAY:
         if follow_at is not None and now < follow_at:
@@ -68,7 +68,7 @@ def _collect(held: Collection, now: datetime) -> Step | Wait:
     return Wait(until=held.next_at, why=why) if now < held.next_at else step
 
 
-#: What the run waits to do; the words stand beside its timer.
+#: What the run waits for; shown with its timer.
 WHY = {
     Step.CHARGE: "charge the stored method",
     Step.REMIND: "remind by mail",

@@ -1,11 +1,10 @@
 """The amounts of an invoice, in integers of minor units.
 
 A line's net amount is rounded once and the lines add up; tax is rounded once per rate on the sum of its lines, half up
-(EN 16931, BR-CO-17). Discounts, credits that nobody paid for and credits that were taxed when they were sold come
-before tax, in that order; other purchased credits are a payment after it (BT-113). Where prices include the tax, it is
-taken out of each rate's sum and what is left is shared out over its lines; the tax is then within one minor unit of
-rate times net, which is what BR-CO-17 allows. What is left to pay is rounded down to what providers can charge
-(BT-114).
+(EN 16931, BR-CO-17). Discounts, granted credits and credits that were taxed when they were sold are deducted before
+tax, in that order; other purchased credits are a payment after it (BT-113). If prices include the tax, it is computed
+from each rate's sum, and the net is allocated over its lines; the tax is then within one minor unit of rate times net,
+as BR-CO-17 allows. The amount due is rounded down to what providers can charge (BT-114).
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from domain.tax.rates import WHOLE, AppliedTax
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaxSum:
-    """The tax of one rate: on what, and how much."""
+    """The tax of one rate, and the amount that it is on."""
 
     tax: AppliedTax
     taxable_minor: int
@@ -27,7 +26,7 @@ class TaxSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOff:
-    """A discount on the whole invoice, and what it took off; of prices that include tax where these do."""
+    """A discount on the whole invoice, and the amount deducted, with tax if prices include it."""
 
     description: str
     amount_minor: int
@@ -35,17 +34,17 @@ class TakenOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceSums:
-    """What an invoice comes to.
+    """The amounts of an invoice.
 
     Attributes:
         net_minor: of each line, after all discounts and without tax.
         taxes: one for each rate, in the order of its first line.
-        discounts: what each discount took off.
-        granted_minor: what credits that nobody paid for took off.
-        taxed_minor: what credits took off that were taxed when they were sold, and `taxed_price_minor` the price of
-            these credits; they differ where only one of the two includes tax.
-        prepaid_minor: what purchased credits pay.
-        rounded_minor: what is left off the rest, because no provider can charge it.
+        discounts: the deduction of each discount.
+        granted_minor: the deduction of granted credits.
+        taxed_minor: the deduction of credits that were taxed when they were sold; `taxed_price_minor` is the price of
+            these credits, which differs if only one of the two includes tax.
+        prepaid_minor: the amount paid by purchased credits.
+        rounded_minor: the deduction from the amount due, because no provider can charge it.
     """
 
     net_minor: tuple[int, ...]
@@ -74,7 +73,7 @@ class InvoiceSums:
 
     @property
     def due_minor(self) -> int:
-        """What is left to pay in money."""
+        """The amount due, in money."""
         return self.total_minor - self.prepaid_minor - self.rounded_minor
 
 
@@ -90,18 +89,18 @@ def sums_of(
     purchased_minor: int = 0,
     unit_minor: int = 1,
 ) -> InvoiceSums:
-    """Work out an invoice.
+    """Compute the amounts of an invoice.
 
     Args:
-        lines: which `check_lines` took.
+        lines: checked by `check_lines`.
         taxes: of each line.
-        discounts: which `check_discounts` took; each takes at most what the ones before have left.
+        discounts: checked by `check_discounts`; each deducts at most what the previous ones have left.
         includes_tax: whether the lines' amounts include their tax.
-        granted_minor: what the granted credits at hand are worth.
-        taxed_minor: the price of the credits at hand that were taxed when they were sold.
+        granted_minor: the value of available granted credits.
+        taxed_minor: the price of available credits that were taxed when they were sold.
         taxed_includes_tax: whether that price includes tax.
-        purchased_minor: what the other purchased credits at hand are worth.
-        unit_minor: what is due is a multiple of it.
+        purchased_minor: the value of other available purchased credits.
+        unit_minor: the amount due is a multiple of it.
     """
     amounts = [line.amount_minor for line in lines]
     taken = []
@@ -147,7 +146,7 @@ def _taxed(amounts: Sequence[int], taxes: Sequence[AppliedTax], includes_tax: bo
 def _taxed_off(
     amounts: Sequence[int], taxes: Sequence[AppliedTax], price_minor: int, includes_tax: bool, price_includes_tax: bool
 ) -> tuple[int, int]:
-    """Return what credits at a price take off lines, and how much of that price: rounded against whoever has them."""
+    """Return the deduction of credits at a price from lines, and the used part of the price, rounded up."""
     there = sum(amounts)
     if includes_tax == price_includes_tax or not price_minor:
         off = min(price_minor, there)

@@ -1,4 +1,4 @@
-"""What invoices and credit notes move in the books."""
+"""The postings of invoices and credit notes."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,10 +12,10 @@ from domain.invoice.state import WrongInvoiceState
 from domain.money import CREDIT, allocate
 from domain.tax.rates import AppliedTax
 
-#: What credits pay of invoices. The invoice's revenue is above by it, and what was paid for the credits is revenue
-#: of its own once they are used, so the sum of both is what came in.
+#: The amounts of invoices that were paid with credits. It reduces the invoices' revenue, because the price of the
+#: credits is recognised as revenue itself when they are used.
 APPLIED = "revenue/credits_applied"
-#: What is left off invoices, because no provider can charge it.
+#: The rounding of invoices to amounts that providers can charge.
 ROUNDING = "rounding"
 
 
@@ -23,7 +23,7 @@ ROUNDING = "rounding"
 class InvoicePosting:
     """An amount from one account to another.
 
-    `credits` says which credits leave, see `LotTerms.only`; with `comes_back` which of those that the invoice took.
+    `credits` is which credits are taken, see `LotTerms.only`; with `comes_back`, which of the taken ones are returned.
     """
 
     source: Account
@@ -35,10 +35,9 @@ class InvoicePosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What of an invoice went to an account of the platform: a stream's net, or a tax.
+    """The part of an invoice that was booked to an account of the platform: a stream's net amount, or a tax.
 
-    `tax` is the code of its tax. `category` and `rate_e6` are given only where the invoice has several taxes of that
-    code, which they tell apart.
+    `tax` is the code of its tax. `category` and `rate_e6` are given only if the invoice has several taxes of that code.
     """
 
     account: str
@@ -48,7 +47,7 @@ class Part:
     rate_e6: int | None = None
 
     def as_stored(self) -> dict[str, Any]:
-        """Return it as a credit note keeps it: what is not given is left out."""
+        """Return it as stored in a credit note, without empty fields."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -68,7 +67,7 @@ def parts_of(nets: Sequence[tuple[str, AppliedTax, int]], taxes: Sequence[TaxSum
 
 
 def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePosting]:
-    """Make an invoice receivable."""
+    """Book an issued invoice: the receivable, the streams and the taxes."""
     receivable = accounts.org_receivable(org_id, currency)
     return [InvoicePosting(receivable, accounts.platform(part.account, currency), part.amount_minor) for part in parts]
 
@@ -79,7 +78,7 @@ def of_subscription(parts: Sequence[Part]) -> bool:
 
 
 def require_own_revenue(parts: Sequence[Part], state: str) -> None:
-    """Refuse to void what was paid when it was issued: a subscription's period is earned by the day and by its credits.
+    """Refuse to void a subscription's invoice, whose revenue is recognised by the day and by its credits.
 
     Raises:
         WrongInvoiceState: a part of the invoice is a subscription's.
@@ -94,7 +93,7 @@ def require_own_revenue(parts: Sequence[Part], state: str) -> None:
 
 
 def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[InvoicePosting]:
-    """Take back what was receivable."""
+    """Reverse the receivable."""
     return [
         InvoicePosting(posting.destination, posting.source, posting.amount_minor)
         for posting in issued(org_id, currency, parts)
@@ -104,7 +103,7 @@ def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Invoic
 def applied(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
-    """Take credits, and pay the invoice by what the purchased ones are worth."""
+    """Take credits, and pay the invoice with the value of the purchased ones."""
     wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
     receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
     postings = [
@@ -117,7 +116,7 @@ def applied(
 
 
 def rounded(org_id: str, currency: str, amount_minor: int, *, back: bool = False) -> list[InvoicePosting]:
-    """Leave an amount off what is receivable, or, `back`, put it there again."""
+    """Deduct the rounding from the receivable, or, with `back`, add it again."""
     off, receivable = accounts.platform(ROUNDING, currency), accounts.org_receivable(org_id, currency)
     source, destination = (receivable, off) if back else (off, receivable)
     return [InvoicePosting(source, destination, amount_minor)] if amount_minor else []
@@ -126,7 +125,7 @@ def rounded(org_id: str, currency: str, amount_minor: int, *, back: bool = False
 def given_back(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
-    """Give credits back to lots of their kind that were taken, and what they paid to the platform's revenue."""
+    """Return credits to the lots that were taken, and reverse what they have paid."""
     postings = applied(
         org_id,
         currency,
@@ -142,12 +141,12 @@ def given_back(
 
 
 def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor: int) -> tuple[Part, ...]:
-    """Share an amount out over what is left of an invoice's parts, so that notes for the whole add up to the invoice.
+    """Allocate an amount over the rest of an invoice's parts, so that notes for the whole add up to the invoice.
 
     Args:
         parts: of the invoice.
-        before: of the credit notes before this one.
-        amount_minor: at most what is left of the parts.
+        before: the parts of earlier credit notes.
+        amount_minor: at most the rest of all parts.
     """
     left = {replace(part, amount_minor=0): part.amount_minor for part in parts}
     for note in before:
@@ -158,5 +157,5 @@ def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor:
 
 
 def lots_document(posting: InvoicePosting) -> dict[str, object] | None:
-    """Say which lots a posting takes, as the books read it."""
+    """Return the lots that a posting takes, as the ledger reads it."""
     return None if posting.credits is None else {"only": posting.credits}

@@ -1,7 +1,7 @@
 """How an invoice is collected: charged to the stored method, or dunned by mail. Frozen values of the standard library.
 
-The workflow is the only writer. The invoice itself says what is due (`InvoiceDue`); this is what was done to collect
-it, and what is done next.
+The workflow is the only writer. The amount due is the invoice's (`InvoiceDue`); this is the history of its collection
+and the next step.
 """
 
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from enum import StrEnum
 from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.mail import MailKind
 
-#: How many commands a collection remembers, so that a repeated one is answered and not done twice.
+#: How many commands a collection remembers, to answer repeated ones.
 RECEIPT_WINDOW = 64
-#: Who acts when nobody commands.
+#: The actor of events without a command.
 WORKFLOW = "workflow"
 
 
@@ -27,8 +27,8 @@ class CollectionMethod(StrEnum):
 class CollectionStatus(StrEnum):
     """The status of a collection.
 
-    `scheduled`: the next step has a time; `charging`: a payment is in progress; `requires_action`: the payer was sent a
-    page to confirm; `paused`: an operator has to decide. The others are final.
+    `scheduled`: the next step waits for its time; `charging`: a payment is under way; `requires_action`: the payer was
+    sent a page to confirm it; `paused`: an operator has to decide. The others are the final states of the invoice.
     """
 
     SCHEDULED = "scheduled"
@@ -41,14 +41,14 @@ class CollectionStatus(StrEnum):
 
 
 S = CollectionStatus
-#: A payment of ours is not at its end.
+#: States in which a payment of the collection is under way.
 UNDER_WAY = frozenset({S.CHARGING, S.REQUIRES_ACTION})
-#: The invoice has ended; only what reopens it goes on from here.
+#: Final states, unless the invoice is reopened.
 FINAL = frozenset({S.PAID, S.VOID, S.UNCOLLECTIBLE})
 
 
 class Pause(StrEnum):
-    """Why an operator decides.
+    """Why an operator has to decide.
 
     `refund`, `chargeback`: money was refunded or charged back; `unanswered`: charge after charge was neither paid nor
     declined.
@@ -59,15 +59,15 @@ class Pause(StrEnum):
     UNANSWERED = "unanswered"
 
 
-#: What the invoice says of itself, and resuming it there ends.
+#: Reasons that are set on the invoice, and end when the invoice is resumed.
 REOPENED = frozenset({Pause.REFUND, Pause.CHARGEBACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceDue:
-    """What the invoice says: its state, what is due of it in minor units, and why nothing is collected by itself.
+    """The invoice's state, the amount due in minor units, and why its collection is paused.
 
-    `touched`: a part of it is paid or credited, so that it cannot be voided.
+    `touched`: a part of it is paid or credited, so it cannot be voided.
     """
 
     status: InvoiceStatus
@@ -77,7 +77,7 @@ class InvoiceDue:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is anything to collect."""
+        """Whether anything is due."""
         return self.status is InvoiceStatus.OPEN and self.due_minor > 0
 
 
@@ -86,17 +86,17 @@ class Collection:
     """The whole state. `version` is the number of its latest event, `receipts` are the commands that were done.
 
     Attributes:
-        number: what people call the invoice; its id where it had none yet.
-        days: when it is dunned, in days after the first charge or the due date; on the last one it is given up.
+        number: of the invoice; its id if it had none yet.
+        days: the days of dunning, after the first charge or the due date; on the last one the invoice is given up.
         announced: whether the mail that the invoice was issued is queued.
-        steps: how many steps of dunning were taken: declines of our own charges, and reminders.
-        attempts: how many payments were requested; it names each of them.
-        unanswered: how many of them in a row were neither paid nor declined.
-        charge_now: an operator wants one charge, whatever the method.
-        payment_id: of the payment that is under way, or was last.
+        steps: the number of dunning steps: declined charges and reminders.
+        attempts: the number of requested payments, which their ids are made of.
+        unanswered: how many of the last ones were neither paid nor declined.
+        charge_now: whether an operator has requested a charge, whatever the method.
+        payment_id: of the present or last payment.
         waits_for: a payment of the organization's own that a charge waits for.
-        waited: how often in a row a charge found such a payment.
-        failure: why the last charge failed, and `failure_code` its code.
+        waited: how many times in a row a charge had to wait for one.
+        failure: why the last charge failed; `failure_code` is its code.
     """
 
     invoice_id: str
@@ -134,7 +134,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command or an answer does: the next state, the event that says so, and the mail that is queued with it.
+    """The result of a command or an answer: the next state, its event, and the mail to queue.
 
     `link` is the page of a payment that waits for its payer.
     """

@@ -1,4 +1,4 @@
-"""What happens to the collection of an invoice, decided without changing anything: from the state to an outcome."""
+"""The rules of collecting an invoice: pure functions from the state to an outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,21 +26,22 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import Fulfilment, Payment, PaymentStatus
 
 P, S = PaymentStatus, CollectionStatus
-#: Pauses between looks at a payment that is under way, should it not say by itself what has become of it; the last one
-#: is repeated. Runs of before were not told, and looked sooner.
+#: Pauses between checks of a payment that is under way, if its signal does not arrive; the last one is repeated. Runs
+#: of earlier releases got no signal, and check sooner.
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 300, 900, 3600))
 LOOKS_UNTOLD = (*(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8)), *LOOKS)
-#: After so many looks a payment that its run has not begun is ordered again.
+#: After how many checks a payment without a workflow is requested again.
 ORDERS_AGAIN_AFTER = 2
-#: Pauses between looks at a payment of the organization's own that a charge waits for; the last one is repeated.
+#: Pauses between checks of the organization's own payment that a charge waits for; the last one is repeated.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 6 * 60, 17 * 60, 24 * 60))
-#: After so many of them, a day, what still waits for its payer is ended; after so many, two weeks, a person decides.
+#: After how many of them (a day) a payment that waits for its payer is ended, and after how many (two weeks) the
+#: collection is paused for an operator.
 ENDS_AFTER, DECIDES_AFTER = 4, 17
-#: When an invoice is dunned where no setting says otherwise, in days after the first charge or the due date.
+#: The default days of dunning, after the first charge or the due date.
 DAYS = (3, 7, 14, 21)
-#: The words of banks for a charge that the payer has to confirm.
+#: The decline codes for a charge that the payer has to confirm.
 NEEDS_PAYER = frozenset({"authentication_required", "authentication_not_handled"})
-#: The alert of an invoice that does not move, and after how long: banks take days, a step does not.
+#: The alert of a stuck collection, and after how long; a payment may take days.
 STUCK = "invoice.stuck"
 _STUCK_AFTER, _SLOW_AFTER = timedelta(hours=1), timedelta(days=3)
 NO_METHOD = "payment.no_method"
@@ -65,9 +66,9 @@ class Became(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The outcome of a charge, and why it failed. `link` is where its payer goes on, where there is a page.
+    """The outcome of a charge, and why it failed. `link` is the page for the payer, if there is one.
 
-    `goes_on`: the payment is not at its end.
+    `goes_on`: the payment has not ended.
     """
 
     became: Became
@@ -101,7 +102,7 @@ def verdict_of(payment: Payment) -> Verdict:
 
 
 def stuck_after(status: str) -> timedelta:
-    """Return how long after its time a collection in this state is taken for stuck."""
+    """Return how long after its time a collection in this state counts as stuck."""
     return _SLOW_AFTER if status in UNDER_WAY else _STUCK_AFTER
 
 
@@ -109,7 +110,7 @@ def check_days(days: Sequence[int]) -> tuple[int, ...]:
     """Return the days of dunning.
 
     Raises:
-        ValueError: there are none or more than 20, they do not rise, or are beyond a year.
+        ValueError: there are none or more than 20, they do not ascend, or exceed a year.
     """
     found = tuple(days)
     rises = all(first < then for first, then in pairwise(found))
@@ -126,7 +127,7 @@ def numbered(outcome: Outcome, command_id: str) -> Outcome:
 
 
 def opened(held: Collection, *, actor: str) -> Outcome:
-    """Begin to collect. What is charged is charged at once; what is sent is reminded of after its due date."""
+    """Begin to collect: charge at once, or send reminders after the due date."""
     if held.method is CollectionMethod.SEND_INVOICE:
         held = replace(held, steps=1, next_at=held.due_at + _gap(held.days, 1))
     return Outcome(collection=held, event="opened", actor=actor, details={"method": held.method.value})
@@ -142,19 +143,19 @@ def announced(held: Collection) -> Outcome:
 
 
 def charging(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
-    """Begin one charge, before anybody is asked."""
+    """Begin one charge, before it is requested."""
     after = replace(held, status=S.CHARGING, attempts=held.attempts + 1, payment_id=payment_id, next_at=now)
     return Outcome(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
 
 
 def look_at(now: datetime, looks: int, *, is_told: bool) -> datetime:
-    """Return when a payment is looked at again that was under way so often."""
+    """Return when a payment is checked again, after a number of checks."""
     pauses = LOOKS if is_told else LOOKS_UNTOLD
     return now + pauses[min(looks, len(pauses) - 1)]
 
 
 def waits(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
-    """Put a step off while a payment of the organization's own is under way; it is not counted."""
+    """Postpone a step while a payment of the organization's own is under way; it does not count."""
     after = replace(held, status=S.SCHEDULED, waits_for=payment_id, waited=held.waited + 1)
     if after.waited > DECIDES_AFTER:
         after = replace(_settled(after), status=S.PAUSED, paused_for=Pause.UNANSWERED, charge_now=False)
@@ -175,9 +176,9 @@ def _settled(held: Collection) -> Collection:
 def not_charged(held: Collection, now: datetime, *, code: str, detail: str, keeps_plan: bool = True) -> Outcome:
     """Continue without a charge: there is no stored method, or none that can pay this.
 
-    The first time it is sent and dunned from its due date on, afterwards it is reminded of; no attempt has failed.
-    One that an operator asked for beside the plan leaves the plan as it is. `keeps_plan` is False in runs of before,
-    which took the next step at once where the invoice was not to be charged.
+    The first time the invoice is sent and dunned from its due date on, later it is a reminder; no attempt counts as
+    failed. A charge that an operator requested leaves the plan as it is. `keeps_plan` is False in runs of earlier
+    releases, which took the next step at once if the invoice was not to be charged.
     """
     failed = replace(_settled(held), status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
     mail = None
@@ -195,9 +196,9 @@ def not_charged(held: Collection, now: datetime, *, code: str, detail: str, keep
 
 
 def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
-    """Count a charge of the plan that was declined; the next one comes on the next day of dunning.
+    """Count a declined charge of the plan; the next one is on the next day of dunning.
 
-    One that an operator asked for counts no step: a person could otherwise have an invoice given up by charging it.
+    A charge that an operator requested does not count, or repeated charges would make the invoice uncollectible.
     """
     failed = replace(
         _settled(held), status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail
@@ -210,7 +211,7 @@ def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outc
 def needs_payer(
     held: Collection, now: datetime, *, payment_id: str, code: str, detail: str, link: str | None
 ) -> Outcome:
-    """Wait for the payer, who was sent a link: no step of dunning is counted."""
+    """Wait for the payer, who was sent a link; this is no step of dunning."""
     after = replace(
         _settled(held),
         status=S.REQUIRES_ACTION,
@@ -230,9 +231,9 @@ def needs_payer(
 
 
 def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told: bool = False) -> Outcome:
-    """Retry later what was neither paid nor declined; after as many of them as there are days a person decides.
+    """Retry a charge that was neither paid nor declined; after as many as there are days, pause for an operator.
 
-    `told`: the organization is reminded by mail.
+    `told`: whether the organization gets a reminder.
     """
     count = held.unanswered + 1
     failed = replace(_settled(held), charge_now=False, unanswered=count, failure_code=code, failure=detail)
@@ -246,7 +247,7 @@ def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told:
 
 
 def received(held: Collection, standing: InvoiceDue, now: datetime) -> Outcome:
-    """Note that the payment was received; what is still due of the invoice is collected at once."""
+    """Record that the payment was received; a rest of the amount due is collected at once."""
     over = replace(_settled(held), charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
     if not standing.is_open:
         return replace(ended(over, standing), details=_attempt(held))
@@ -255,9 +256,9 @@ def received(held: Collection, standing: InvoiceDue, now: datetime) -> Outcome:
 
 
 def followed(held: Collection, standing: InvoiceDue, verdict: Verdict, now: datetime) -> Outcome:
-    """Do what follows from the end of the payment that was under way.
+    """Return the outcome of the end of a payment that was under way.
 
-    What fails on the page that the payer was sent is their attempt and none of ours.
+    A failure on the page that the payer was sent does not count as an attempt.
     """
     code, detail = verdict.code or "", verdict.detail or ""
     if verdict.became is Became.PAID:
@@ -278,7 +279,7 @@ def reminded(held: Collection, now: datetime) -> Outcome:
 
 
 def given_up(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = "") -> Outcome:
-    """Make it uncollectible: what is due is a loss.
+    """Mark the invoice as uncollectible: the amount due is a loss.
 
     Raises:
         ChargeUnderWay: a payment is under way.
@@ -310,14 +311,14 @@ def voided(held: Collection, standing: InvoiceDue, *, actor: str, reason: str = 
 
 
 def ended(held: Collection, standing: InvoiceDue) -> Outcome:
-    """Note how the invoice has ended, whoever did that."""
+    """Record the final state of the invoice."""
     status = S(standing.status.value) if standing.status is not InvoiceStatus.OPEN else S.PAID
     after = replace(held, status=status, paused_for=None, charge_now=False)
     return Outcome(collection=after, event=status.value, actor=WORKFLOW)
 
 
 def paused(held: Collection, standing: InvoiceDue) -> Outcome:
-    """Stop: money went back, and an operator decides."""
+    """Pause the collection, because money was refunded or charged back; an operator has to decide."""
     assert standing.paused_for is not None
     reason = Pause(standing.paused_for.value)
     after = replace(held, status=S.PAUSED, paused_for=reason, charge_now=False)
@@ -349,7 +350,7 @@ def resumed(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str
 
 
 def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, actor: str) -> Outcome:
-    """Charge now, because an operator wants it; what was paused is collected again.
+    """Charge now, as an operator has requested; a paused collection is resumed.
 
     Raises:
         ChargeUnderWay: a payment is under way.
@@ -363,13 +364,13 @@ def charge_requested(held: Collection, standing: InvoiceDue, now: datetime, *, a
 
 
 def _next(held: Collection, now: datetime) -> Collection:
-    """Count one step of dunning. What was late moves the rest, so two never come on one day."""
+    """Count one step of dunning. A late step delays the following ones, so there are never two on one day."""
     steps = held.steps + 1
     return replace(held, steps=steps, next_at=now + _gap(held.days, steps))
 
 
 def _beside(held: Collection, now: datetime) -> Collection:
-    """Go on with the plan after a charge that an operator asked for beside it."""
+    """Continue the plan after a charge that an operator requested."""
     return replace(held, next_at=now + _gap(held.days, held.steps))
 
 

@@ -1,4 +1,4 @@
-"""What an invoice bills: its lines and the discounts on all of them."""
+"""Lines of invoices, and discounts on the whole invoice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from domain.errors import Invalid
 from domain.invoice.wording import Wording
 from domain.money import ISSUED, MAX_AMOUNT_MINOR, format_amount, scale_of
 
-#: Nobody reads a longer one.
+#: The maximum number of lines.
 MAX_LINES = 1_000
 MAX_QUANTITY = 1_000_000
-#: Where the net amount of a line is booked unless the line says otherwise.
+#: The default stream, to which the net amount of a line is booked.
 REVENUE = "revenue/invoices"
-#: Where what a period of a subscription cost waits to be earned, day by day.
+#: The stream of subscriptions: deferred revenue, recognised by the day.
 SUBSCRIPTIONS = "deferred_subscriptions"
-#: The product code of what has no rates of its own.
+#: The product code of products without tax rates of their own.
 STANDARD = "standard"
 
 
@@ -24,17 +24,17 @@ class InvoiceLine:
     """What is charged for, in minor units: a number of units at a price each, or a fixed amount.
 
     Attributes:
-        description: what the reader sees.
-        quantity: units; shown only where the amount is fixed.
-        unit_minor: the price of one; shown only where the amount is fixed.
-        fixed_minor: the amount, if it is not quantity times price: metered usage, rounded once when it was rated. Zero
-            shows what was paid for in advance.
-        discount_minor: taken off this line alone.
-        tax_code: the product code that its tax rate is found by.
-        stream: the platform's account that the net amount is booked to, below `platform/`.
-        period_start, period_end: when it was served, [start, end); both or none.
-        reference: the id of what it bills, such as a subscription.
-        wording: what the description says, where the product wrote it, for readers of another language.
+        description: shown to the customer.
+        quantity: units; informative if the amount is fixed.
+        unit_minor: the price of one; informative if the amount is fixed.
+        fixed_minor: the amount, if it is not quantity times price, as for metered usage, which is rounded when it is
+            rated. Zero for usage that was paid in advance.
+        discount_minor: a discount on this line.
+        tax_code: the product code, by which the tax rate is found.
+        stream: the platform's account for the net amount, below `platform/`.
+        period_start, period_end: the period of the service, [start, end); both or none.
+        reference: the id of the billed object, such as a subscription.
+        wording: the description as phrases, for other languages, if the product wrote it.
     """
 
     description: str
@@ -51,18 +51,18 @@ class InvoiceLine:
 
     @property
     def gross_minor(self) -> int:
-        """What the line comes to before its discount."""
+        """The amount of the line before its discount."""
         return self.quantity * self.unit_minor if self.fixed_minor is None else self.fixed_minor
 
     @property
     def amount_minor(self) -> int:
-        """What the line comes to after its discount, before discounts on the whole invoice."""
+        """The amount of the line after its discount, before discounts on the whole invoice."""
         return self.gross_minor - self.discount_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discount:
-    """Taken off the whole invoice before tax: an amount in minor units, or a share of what is left, in 10^-4."""
+    """A deduction from the whole invoice before tax: an amount in minor units, or a share of the rest, in 10^-4."""
 
     description: str
     amount_minor: int | None = None
@@ -70,7 +70,7 @@ class Discount:
 
 
 def total_of(lines: Sequence[InvoiceLine], currency: str) -> int:
-    """Return what the lines come to after their own discounts.
+    """Return the sum of the lines after their own discounts.
 
     Raises:
         Invalid: there is none, or as for `check_lines`.
@@ -82,7 +82,7 @@ def total_of(lines: Sequence[InvoiceLine], currency: str) -> int:
 
 
 def check_lines(lines: Sequence[InvoiceLine], currency: str) -> None:
-    """Refuse what no invoice can have; a draft may have no lines yet.
+    """Check the lines of an invoice; a draft may have none yet.
 
     Raises:
         Invalid: too many lines, a quantity or an amount that is out of bounds, a discount that is more than its line, a
@@ -102,7 +102,7 @@ def check_lines(lines: Sequence[InvoiceLine], currency: str) -> None:
 
 
 def check_discounts(discounts: Sequence[Discount]) -> None:
-    """Refuse discounts that are not one positive amount or one share above 0 and up to 1; `Invalid` names the field."""
+    """Check that each discount is one positive amount, or one share above 0 and up to 1; `Invalid` names the field."""
     for discount in discounts:
         given = [part for part in (discount.amount_minor, discount.share_e4) if part is not None]
         if len(given) != 1 or given[0] <= 0 or (discount.share_e4 or 0) > 10_000:

@@ -1,4 +1,4 @@
-"""The collection of an invoice in words, for whoever reads its run in the Temporal UI."""
+"""Texts about the collection of an invoice for the Temporal UI."""
 
 from domain.invoice.collection import UNDER_WAY, Collection, CollectionStatus, InvoiceDue
 from domain.money import format_amount
@@ -13,7 +13,7 @@ _DECIDES = {
 
 
 def summary(held: Collection) -> str:
-    """Say in a line what is collected from whom."""
+    """Return one line: what is collected from whom."""
     return f"{held.number} of {held.org_id}, {held.method.value}"
 
 

@@ -1,4 +1,4 @@
-"""How a deployment invoices: where the seller is, who it is, and what a credit is worth on an invoice."""
+"""The settings of invoices: the seller's country and entity, and the value of a credit on an invoice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,15 +10,15 @@ from domain.legal_entity import chosen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceRules:
-    """What settings say of invoices.
+    """The settings of invoices.
 
     Attributes:
         seller_country: ISO 3166-1; None charges no tax.
         entity: the code of the legal entity that invoices; None for the deployment's first one.
-        others: where the other legal entities are taxed, by their codes; None charges no tax.
-        credit: what credits pay of an invoice in that currency; None where none are applied.
-        credit_includes_tax: whether that price includes tax, where credits are taxed when they are sold.
-        needs_answer: whether an outside tax service decides, so that no invoice is finalised without its answer.
+        others: the tax countries of the other legal entities, by code; None charges no tax.
+        credit: the value of a credit on invoices in that currency; None if credits do not pay invoices.
+        credit_includes_tax: whether that price includes tax, if credits are taxed when they are sold.
+        needs_answer: whether an outside tax service decides, so no invoice is finalised without its answer.
     """
 
     seller_country: str | None = None
@@ -29,7 +29,7 @@ class InvoiceRules:
     needs_answer: bool = False
 
     def of(self, code: str | None) -> Self:
-        """Return how a legal entity invoices; None is the one of these rules.
+        """Return the settings of a legal entity; None for these.
 
         Raises:
             UnknownEntity: the settings have none of that code.
@@ -38,14 +38,14 @@ class InvoiceRules:
         return replace(self, entity=entity, seller_country=country)
 
     def worth(self, credits_minor: int, currency: str) -> int:
-        """Return what credits pay of an invoice in a currency, in its minor units, rounded down."""
+        """Return the value of credits on an invoice in a currency, in its minor units, rounded down."""
         if self.credit is None or self.credit.currency != currency:
             return 0
         credits_of, money = self.credit.rate()
         return credits_minor * money // credits_of
 
     def credits_for(self, amount_minor: int) -> int:
-        """Return the fewest credits whose worth is an amount of the currency of `credit`."""
+        """Return the smallest number of credits whose value is an amount, in the currency of `credit`."""
         if self.credit is None or not amount_minor:
             return 0
         credits_of, money = self.credit.rate()

@@ -9,10 +9,9 @@ _ENTITY = re.compile(r"[A-Z][A-Z0-9]{1,7}")
 
 
 class DocumentType(StrEnum):
-    """What is numbered; the value is the name of its series.
+    """The types of numbered documents; the value is the name of the series.
 
-    A receipt note takes back what a receipt was for; a statement is a creator's, billed in its name, and
-    its correction takes back a part of it.
+    A receipt note credits a receipt. A statement is a creator's self-billing, and its correction credits a part of it.
     """
 
     INVOICE = "invoice"
@@ -49,7 +48,7 @@ def series_of(document: DocumentType, entity: str | None = None) -> str:
 
 
 def entity_of(series: str) -> str | None:
-    """Return the code of the legal entity that a series is of; None for the deployment's first one."""
+    """Return the code of the legal entity of a series; None for the deployment's first one."""
     return series.partition("/")[2] or None
 
 

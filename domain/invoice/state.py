@@ -1,8 +1,7 @@
 """The balance of an invoice: what an organization has to pay, and the effect of its payments.
 
-A draft is edited; nobody can pay it. Finalised, its lines, its total and its currency never change, so a link to pay it
-never asks for another amount. What is paid changes with every payment, refund and chargeback; amounts are minor units
-of its currency.
+A draft can be edited and not be paid. A finalised invoice never changes its lines, total and currency. The paid amount
+changes with every payment, refund and chargeback. Amounts are minor units of its currency.
 """
 
 from dataclasses import dataclass, replace
@@ -42,10 +41,10 @@ class WrongInvoiceState(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceBalance:
-    """An invoice's total, and what of it is paid, in minor units.
+    """An invoice's total and paid amount, in minor units.
 
-    `of_payment_minor` is the part of `paid_minor` that one payment has brought. `settled_minor` is what no payment has
-    to bring: credits that were applied, what was rounded off, credit notes, and what was given up.
+    `of_payment_minor` is the part of `paid_minor` from one payment. `settled_minor` is the part that needs no payment:
+    applied credits, the rounding, credit notes, and the amount written off.
     """
 
     status: InvoiceStatus
@@ -56,17 +55,17 @@ class InvoiceBalance:
 
     @property
     def due_minor(self) -> int:
-        """What is still to be paid."""
+        """The amount due."""
         return self.unpaid_minor if self.status is InvoiceStatus.OPEN else 0
 
     @property
     def unpaid_minor(self) -> int:
-        """What nothing has paid or settled, whatever the state."""
+        """The total less the paid and settled amounts, whatever the state."""
         return self.total_minor - self.settled_minor - self.paid_minor
 
 
 def changed(standing: InvoiceBalance, by_minor: int) -> InvoiceBalance:
-    """Return the balance after one payment has paid so much more, or, below zero, was refunded.
+    """Return the balance after one payment has paid an amount, or, if negative, was refunded.
 
     Raises:
         ValueError: it is more than was due, or more than this payment had paid.
@@ -98,8 +97,8 @@ def require_voidable(
 ) -> None:
     """Refuse to void an invoice on which something was paid or credited.
 
-    One that comes to nothing because of credits that were bought with tax has nothing that a credit note could take
-    back, and is voided to give them back.
+    An invoice whose total is zero because of credits that were taxed when sold cannot be credited, so it can be voided
+    to return the credits.
 
     Raises:
         WrongInvoiceState: it is paid, partially paid or credited, void or a draft; `due` says what is left.
@@ -117,7 +116,7 @@ def require_voidable(
 
 
 def require_draft(standing: InvoiceBalance, currency: str, *, is_discarded: bool = False) -> None:
-    """Refuse to change, finalise or discard what is finalised or discarded.
+    """Check that an invoice is a draft, which can be changed, finalised or discarded.
 
     Raises:
         WrongInvoiceState: it is not a draft; `due` says what is left to pay of it.
@@ -135,7 +134,7 @@ def require_draft(standing: InvoiceBalance, currency: str, *, is_discarded: bool
 
 
 def require_collectible(standing: InvoiceBalance) -> int:
-    """Return what is given up when the invoice is marked as uncollectible.
+    """Return the amount that is written off when the invoice is marked as uncollectible.
 
     Raises:
         WrongInvoiceState: nothing is due.
@@ -149,5 +148,5 @@ def require_collectible(standing: InvoiceBalance) -> int:
 
 
 def is_overdue(standing: InvoiceBalance, *, due_at: datetime, now: datetime) -> bool:
-    """Return whether something should have been paid by now."""
+    """Return whether the invoice is overdue."""
     return standing.due_minor > 0 and now >= due_at

@@ -1,7 +1,7 @@
-"""What lines say that the product writes by itself, by language.
+"""The texts of lines that the product writes, by language.
 
 A wording is phrases, each a name with its values: `(("agent", "Scout"), ("events", "2"), ("less", "10"))` reads
-"Agent Scout: 2 events, less 10 %". It is kept with the line, so a document says it in the language of its reader.
+"Agent Scout: 2 events, less 10 %". It is stored with the line, so a document can be written in the reader's language.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ _PHRASES: Mapping[str, Mapping[str, str]] = {
     "credits": {"en": ", {0} credits", "de": ", {0} Credits"},
     "plan": {"en": "{0}, {1} to {2}", "de": "{0}, {1} bis {2}"},
 }
-#: Phrases whose value is a decimal number, which languages write in different ways.
+#: Phrases whose value is a decimal number, which is formatted by language.
 _DECIMAL = frozenset({"less", "credits"})
 _POINT = {"en": ".", "de": ","}
 
 
 def said(wording: Wording, language: str = LANGUAGES[0]) -> str:
-    """Return what a wording says in a language.
+    """Return the text of a wording in a language.
 
     Raises:
         KeyError: there is no such phrase or language.

@@ -1,1 +1,1 @@
-"""The marketplace: what agents are offered for, how a sale is shared, and what a purchase gives and loses."""
+"""The marketplace: offers of agents, how a sale is shared, and the access of a purchase."""

@@ -11,21 +11,21 @@ MAX_INCLUDED = 10**9
 
 
 class UsedUp(Conflict):
-    """All that was paid for an agent was used, so nothing can be refunded."""
+    """The whole price of an agent was used, so nothing can be refunded."""
 
     code = "marketplace.used_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metered:
-    """What usage events have reported of an agent: how many uses, and on how many days in UTC."""
+    """The reported usage of an agent: the number of uses, and of days (UTC) with any."""
 
     uses: int
     days: int
 
 
 def check_included(model: OfferModel, included_uses: int | None) -> None:
-    """Refuse a number of uses where the price is for something else.
+    """Check the number of uses that a price includes.
 
     Raises:
         Invalid: only an agent that is sold once has one, from 1 to a billion.
@@ -42,7 +42,7 @@ def check_included(model: OfferModel, included_uses: int | None) -> None:
 def used_minor(
     model: OfferModel, price_minor: int, metered: Metered, *, included_uses: int | None, days: int | None
 ) -> int:
-    """Return what was used of a price, rounded down, which is for the buyer.
+    """Return the used part of a price, rounded down in favour of the buyer.
 
     A month is used by the day: each day with a reported use counts. A single purchase is used by its uses, if the offer
     says how many the price includes.
@@ -51,8 +51,8 @@ def used_minor(
         model: how it was sold.
         price_minor: the price.
         metered: usage since the period began.
-        included_uses: for how many uses the price is; None for any number.
-        days: how many the period has; None for a purchase without a period.
+        included_uses: the number of uses that the price includes; None for any number.
+        days: the length of the period; None for a purchase without one.
     """
     if model is OfferModel.MONTHLY and days is not None:
         return price_minor * min(metered.days, days) // days

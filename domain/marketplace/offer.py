@@ -1,4 +1,4 @@
-"""What an agent is offered for on the marketplace, and who may buy it."""
+"""Offers of agents on the marketplace, and who may buy them."""
 
 import re
 import unicodedata
@@ -37,10 +37,10 @@ class Offer:
     """The offer of an agent; amounts are in minor units.
 
     Attributes:
-        org_id: whose agent it is.
-        price_minor: what it costs in `currency`; both None for a free agent, and for one that is priced by usage.
-        usage_prices: what a unit of each meter costs, in credits; None unless it is priced by usage.
-        included_uses: for how many uses the price is, of an agent that is sold once; None for any number.
+        org_id: the organization of the agent.
+        price_minor: the price in `currency`; both None for a free agent, and for one that is priced by usage.
+        usage_prices: the price of a unit of each meter, in minor units of credits; None unless it is priced by usage.
+        included_uses: the number of uses that a one-time price includes; None for any number.
         creator_bps: the creator's share of a sale, in basis points; None for the platform's usual share.
     """
 
@@ -60,8 +60,8 @@ class Offer:
 class Seen:
     """The offer that a buyer has seen; None for parts that the request leaves out.
 
-    `price` is written, in `currency`, and `usage_prices` are in minor units of credits. `included_uses` counts where
-    `says_uses` does: an offer has None for any number.
+    `price` is a decimal string in `currency`; `usage_prices` are in minor units of credits. `included_uses` is compared
+    only if `says_uses` is set, because None also means any number.
     """
 
     model: OfferModel | None = None
@@ -81,10 +81,10 @@ class NotForSale(Conflict):
 def check_price(
     model: OfferModel, price_minor: int | None, currency: str | None, usage_prices: Mapping[str, int] | None = None
 ) -> None:
-    """Refuse prices that go not with the model.
+    """Check that the prices fit the model.
 
     Raises:
-        Invalid: with the field.
+        Invalid: they do not; `field` names the first one.
     """
     if model is not OfferModel.USAGE and usage_prices is not None:
         raise Invalid(
@@ -111,11 +111,11 @@ def check_price(
 
 
 def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
-    """Refuse an organization that may not buy the agent, and an agent that nobody can buy.
+    """Check that an organization can buy an agent.
 
     Args:
-        offer: what is bought.
-        org_id: who buys.
+        offer: the offer.
+        org_id: the buyer.
         related: whether the two organizations are related.
 
     Raises:
@@ -152,12 +152,12 @@ def require_seen(offer: Offer, seen: Seen) -> None:
 
 
 def changed() -> Conflict:
-    """Return the refusal to buy what is not offered so any more."""
+    """Return the error that the offer has changed."""
     return Conflict("The offer has changed. Read it again and decide anew.", code="marketplace.offer_changed")
 
 
 def words(*texts: str | None) -> list[str]:
-    """Return the words of texts as they are searched: folded, each once, in their order."""
+    """Return the distinct words of texts for search: case-folded, in their order."""
     found: dict[str, None] = {}
     for text in texts:
         folded = unicodedata.normalize("NFKC", text or "").casefold()

@@ -1,18 +1,18 @@
-"""Agents by the month: periods that follow each other, and how often the next one is tried to be paid."""
+"""Monthly purchases of agents: consecutive periods, and the tries to pay for the next one."""
 
 from datetime import datetime, timedelta
 
 from domain.subscription.period import Anchor, Period
 
-#: The next period is paid so long before it begins, so that access does not pause.
+#: How long before it begins the next period is paid, so that access is not interrupted.
 LEAD = timedelta(days=1)
-#: How long after an attempt that was not paid the next one follows, and how many there are.
+#: The time between tries, and the maximum number of tries.
 AGAIN = timedelta(days=1)
 MOST_TRIES = 4
 
 
 def period_of(anchor_at: datetime, number: int) -> Period:
-    """Return the n-th month from a moment on, counted from 1; each starts where the one before ends."""
+    """Return the n-th month after a time, counted from 1; each starts where the previous one ends."""
     anchor = Anchor(at=anchor_at)
     return Period(start=anchor.after(number - 1), end=anchor.after(number))
 
@@ -28,5 +28,5 @@ def is_past(anchor_at: datetime, number: int, now: datetime) -> bool:
 
 
 def is_over(ends_at: datetime | None, now: datetime) -> bool:
-    """Return whether the period that was paid is over; what was bought for good never is."""
+    """Return whether the paid period is over; a permanent purchase has none."""
     return ends_at is not None and ends_at <= now

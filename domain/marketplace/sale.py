@@ -41,11 +41,11 @@ def shares_of(amount_minor: int, creator_bps: int) -> Shares:
 
 
 def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Shares:
-    """Share a refund between `before_minor` and `after_minor` of a price; all parts add up to the shares of the sale.
+    """Return the shares of a refund. The shares of all refunds of a price add up to the shares of the sale.
 
     Args:
-        before_minor: what was refunded before, at most `after_minor`.
-        after_minor: what is refunded afterwards.
+        before_minor: the amount refunded before, at most `after_minor`.
+        after_minor: the amount refunded including this refund.
         creator_bps: of the sale.
     """
     before, after = shares_of(before_minor, creator_bps), shares_of(after_minor, creator_bps)
@@ -56,15 +56,15 @@ def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Sha
 
 
 def status_after(before: PurchaseStatus, *, gone: bool, disputed: bool, has_other: bool = False) -> PurchaseStatus:
-    """Return the status of a purchase after money of it moved.
+    """Return the status of a purchase after a movement of its payment.
 
-    A chargeback suspends a month that has ended, too: the agent cannot be bought again before it is decided. Once it is
-    won the month is active, and ends again.
+    A chargeback also suspends a month that has ended, so the agent cannot be bought again before it is decided. If it
+    is won, the month becomes active, and then ends again.
 
     Args:
-        before: its status before.
-        gone: whether the whole price was refunded or is held.
-        disputed: whether some of it was charged back, or is disputed.
+        before: the status before.
+        gone: whether the whole price was refunded, lost or is disputed.
+        disputed: whether a part of it was charged back or is disputed.
         has_other: whether the organization has the agent by another purchase.
     """
     if before is PurchaseStatus.ENDED and (has_other or not disputed):
@@ -77,13 +77,13 @@ def status_after(before: PurchaseStatus, *, gone: bool, disputed: bool, has_othe
 def check_refundable(
     status: PurchaseStatus, bought_at: datetime, *, has_refunded: bool, window: timedelta, now: datetime
 ) -> None:
-    """Refuse a refund that the buyer cannot ask for.
+    """Check that the buyer can request a refund.
 
     Args:
         status: of the purchase.
         bought_at: when access was given.
         has_refunded: whether the organization had an earlier purchase of the agent refunded.
-        window: for how long after that a refund can be asked for.
+        window: how long after that a refund can be requested.
         now: the time.
 
     Raises:

@@ -19,7 +19,7 @@ class UseTerms:
     """The platform's terms for uses.
 
     Attributes:
-        creator_bps: the creator's share where no other one is set for the agent.
+        creator_bps: the creator's share, unless another one is set for the agent.
         exempt: operators who register organizations for others, see `repositories.organization_trait.in_one_hand`.
         pays_out_granted: whether granted credits can be paid out to creators.
     """
@@ -38,8 +38,8 @@ def check_use(
         offer: of the agent, as it is now.
         org_id: who uses it.
         owned: the status of the organization's purchase of the agent; None if it has none.
-        prices: that purchase's, in minor units of credits; None where the agent was bought otherwise.
-        related: whether the two organizations share somebody or something.
+        prices: of that purchase, in minor units of credits; None if it is not priced by usage.
+        related: whether the two organizations are related.
 
     Raises:
         Forbidden: `marketplace.own_agent`, `marketplace.related`, `marketplace.not_in_library`.
@@ -65,7 +65,7 @@ def units_of(quantity: Decimal) -> int:
     """Return how many units are reported.
 
     Raises:
-        Invalid: they are no whole number, or too many.
+        Invalid: it is not a whole number, or too large.
     """
     if quantity != quantity.to_integral_value() or not 1 <= quantity <= MAX_QUANTITY:
         raise Invalid(
@@ -75,10 +75,10 @@ def units_of(quantity: Decimal) -> int:
 
 
 def price_of(prices: Mapping[str, int], meter: str | None, quantity: int) -> int:
-    """Return what so many units of a meter cost, in minor units of credits.
+    """Return the price of a number of units of a meter, in minor units of credits.
 
     Raises:
-        Invalid: there is no such meter, or it is more than the books hold.
+        Invalid: there is no such meter, or the price exceeds the maximum amount.
     """
     if meter is None or meter not in prices:
         names = ", ".join(sorted(prices))

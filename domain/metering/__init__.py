@@ -1,1 +1,1 @@
-"""What usage costs: one vector of what a call used, prices of models and of meters, exact arithmetic between them."""
+"""The cost of usage: the usage of a call as one vector, prices of models and meters, and exact arithmetic."""

@@ -26,19 +26,19 @@ MAX_WHOLE = 10**12
 MAX_PICO = 2**63 - 1
 
 _PICO_DECIMALS = 12
-#: Sums of quantities have a few digits more than one. What would be rounded all the same is an error.
+#: Sums of quantities have a few digits more than a single one. An operation that would round raises an error.
 _EXACT = Context(prec=60, traps=[Inexact])
 
 
 def parse_price(value: object, field: str = "price") -> Decimal:
-    """Read a unit price exactly or not at all.
+    """Read a unit price exactly.
 
     Args:
         value: a plain decimal string, an integer or a `Decimal`; never a float.
-        field: what the refusal names.
+        field: the field named in the error.
 
     Raises:
-        Invalid: no such number, negative, more than 24 decimals, or above 10¹².
+        Invalid: not such a number, negative, more than 24 decimals, or above 10¹².
     """
     return parse_decimal(value, field, decimals=MAX_DECIMALS)
 
@@ -114,21 +114,21 @@ def minor_pico(asset: str) -> int:
 
 
 def to_minor(amount_pico: int, asset: str) -> int:
-    """Return what is charged for an amount, in minor units of the asset that it is in: rounded up, once."""
+    """Return the charge for an amount, in minor units of its asset, rounded up once."""
     return -(-amount_pico // minor_pico(asset))
 
 
 def to_credits(amount_pico: int, price: CreditPrice, rate: Fraction | None = None) -> int:
-    """Return how many credits (in their minor unit) an amount costs: rounded up, once.
+    """Return the charge for an amount in minor units of credits, rounded up once.
 
     Args:
-        amount_pico: in the price's currency; with a rate, in the other currency of that.
+        amount_pico: in the price's currency; with a rate, in the rate's other currency.
         price: of a credit.
-        rate: how many of the other currency one of the price's is worth.
+        rate: units of the other currency for one unit of the price's.
     """
     credit_scale = scale_of("CREDIT")
     places = max(0, -_exponent(price.price))
-    # credits = amount / price, both as integers; the powers of ten of amount, price and minor unit meet here.
+    # credits = amount / price, both as integers; the powers of ten of amount, price and minor unit are combined here.
     numerator, denominator = amount_pico * _power(credit_scale + places), scaled(price.price, places) * PICO
     if rate is not None:
         numerator, denominator = numerator * rate.denominator, denominator * rate.numerator

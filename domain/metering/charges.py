@@ -1,11 +1,11 @@
-"""What a meter's quantity costs: by the unit, by tiers, or by the package, after free units.
+"""The price of a meter's quantity: per unit, by tiers, or by package, after free units.
 
 The models are those of the field: *per unit* (Lago's standard, Stripe's `per_unit`, OpenMeter's unit), *graduated*
 (each unit at the price of the tier that it falls in: Lago's graduated, Stripe's `tiers_mode=graduated`, OpenMeter's
 tiered), *volume* (every unit at the price of the tier that the total reaches) and *package* (packages begun; Lago's
 package, Stripe's `transform_quantity` with `round=up`). A tier's `up_to` is inclusive, as Stripe's is; its flat price
-is added once when a quantity reaches the tier, and with volume that of the one tier only. Nothing used costs nothing.
-Free units come off the quantity first, as Lago's do.
+is added once when a quantity reaches the tier, and with volume that of the one tier only. A quantity of zero costs
+nothing. Free units are deducted from the quantity first, as in Lago.
 
 Sources: https://getlago.com/docs/guide/plans/charges/charge-models/graduated, …/volume, …/package;
 https://docs.stripe.com/billing/subscriptions/usage-based/pricing-models; https://openmeter.io/docs/billing/overview.
@@ -29,7 +29,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTier:
-    """The units from the tier before up to and with `up_to` (None: all further ones), and what they cost."""
+    """The units above the previous tier up to and including `up_to` (None: all further ones), and their prices."""
 
     up_to: Decimal | None
     unit_price: Decimal
@@ -70,14 +70,14 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """Packages of `size` units at one price each; one that is begun is charged whole."""
+    """Packages of `size` units at one price each; a part of a package is charged in full."""
 
     size: Decimal
     price: Decimal
     free_units: Decimal = ZERO
 
     def __post_init__(self) -> None:
-        """Refuse a package of nothing."""
+        """Check that the size is positive."""
         if self.size <= 0:
             raise Invalid("size must be greater than zero.", extra={"field": "size"})
 
@@ -86,7 +86,7 @@ Charge = PerUnit | Graduated | Volume | Package
 
 
 def rate_quantity(quantity: int | Decimal, charge: Charge) -> int:
-    """Return what a quantity costs, in pico, rounded once, half to even.
+    """Return the cost of a quantity, in pico, rounded once, half to even.
 
     Args:
         quantity: of a whole period, zero or more, at most 12 decimals. It may be greater than what one price holds.
@@ -99,10 +99,10 @@ def rate_quantity(quantity: int | Decimal, charge: Charge) -> int:
 
 
 def rate_step(before: int | Decimal, quantity: int | Decimal, charge: Charge) -> int:
-    """Return what a further quantity adds to the cost of a period in which `before` was used already, in pico.
+    """Return the cost that a further quantity adds to a period with `before` used already, in pico.
 
-    The steps of a period add up to what the whole quantity costs. With volume prices a step can be negative: it
-    reaches a cheaper tier, which then holds for all units. `Invalid` as for `rate_quantity`.
+    The steps of a period add up to the cost of the whole quantity. With volume prices a step can be negative, if it
+    reaches a cheaper tier, which applies to all units. `Invalid` as for `rate_quantity`.
     """
     # Added as integers: a sum of decimals is rounded to 28 digits.
     earlier = _total(before)
@@ -159,12 +159,12 @@ def charge_to_json(charge: Charge) -> dict[str, object]:
 
 
 def _total(quantity: int | Decimal) -> int:
-    """Return a quantity that was recorded as an integer of 10⁻¹²."""
+    """Return a recorded quantity as an integer of 10⁻¹²."""
     return _quantity(parse_decimal(quantity, "quantity", decimals=QUANTITY_DECIMALS, bounded=False))
 
 
 def _rated(quantity: int, charge: Charge) -> int:
-    """Return what a quantity (10⁻¹²) costs after the free units, in pico."""
+    """Return the cost of a quantity (10⁻¹²) after the free units, in pico."""
     return to_pico(_cost(max(0, quantity - _quantity(charge.free_units)), charge), _PRODUCT)
 
 

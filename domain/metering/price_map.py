@@ -59,7 +59,7 @@ _UNITS: Mapping[str, str] = {
     **{f"output_cost_per_second_{it}": f"output_ms_{it}" for it in ("480p", "720p", "768p", "1080p", "2k", "4k")},
     "ocr_cost_per_page": "pages",
 }
-#: Fields that say the same as another one of the entry, older or in another unit of account.
+#: Fields that repeat another one of the entry, in an older form or another unit of account.
 _SAME = frozenset({"input_cost_per_token_cache_hit", "cost_per_second"})
 #: Price fields of the map that no unit of usage stands for, and why. The command that reads a map counts them.
 REFUSED: Mapping[str, str] = {
@@ -118,12 +118,12 @@ class PriceMap:
     """The contents of a file.
 
     Attributes:
-        version: what the list is called, and `valid_from` from when its prices hold.
+        version: the name of the list; `valid_from` is from when its prices apply.
         prices: of the models that could be read.
-        refused: entries that could not be, each with its reason.
-        unpriced: models without any price in the map.
-        ignored: how many entries have a price without a unit of usage here, by the name of the field; their other
-            prices were read.
+        refused: entries that could not be read, each with the reason.
+        unpriced: models without a price in the map.
+        ignored: the number of entries with a price without a unit of usage here, by field; their other prices were
+            read.
     """
 
     version: str

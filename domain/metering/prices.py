@@ -1,4 +1,4 @@
-"""What a model's units cost: by how a call was served, and by how long its prompt was."""
+"""The prices of a model's units, by the tier of the call and the length of the prompt."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ DEFAULT = "default"
 MAX_NAME = 200
 #: A price list says per second, usage says milliseconds.
 MILLISECOND_UNITS = frozenset(unit for unit in UNITS if unit.endswith("_ms") or unit.startswith("output_ms_"))
-#: The tier of calls at hours when they cost less. Nobody asks for it: the time of a call decides.
+#: The tier of calls at off-peak hours. It is not requested; the time of the call decides.
 OFF_PEAK = "off_peak"
 #: Surcharges have at most four decimals: 1.1 and 2.
 UPLIFT_DECIMALS = 4
-#: The price of a unit that a list does not name is that of the first of these which it names. A provider that
-#: publishes no price for cached, spoken or thought tokens bills them as ordinary ones.
+#: Substitutes for a unit without a price: the first of these with a price applies. A provider without a price for
+#: cached, audio or reasoning tokens bills them as ordinary ones.
 FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "cached_tokens": ("input_tokens",),
     "cache_write_tokens": ("input_tokens",),
@@ -45,16 +45,16 @@ DAY_MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Unit prices of calls whose prompt has more than `above` tokens: of the whole call, not of what lies above.
+    """Unit prices of calls whose prompt has more than `above` tokens; they apply to the whole call.
 
     Attributes:
-        above: 0 for the first band, which also holds for a call without a prompt.
+        above: 0 for the first band, which also applies to a call without a prompt.
         prices: of one unit (one second where usage counts milliseconds), exact.
     """
 
     above: int
     prices: Mapping[str, Decimal]
-    #: What `scaled_price_of` has returned: every event asks for the same few.
+    #: A cache of `scaled_price_of`, because events ask for the same few prices.
     _scaled: dict[str, int | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def price_of(self, unit: str) -> Decimal | None:
@@ -79,9 +79,9 @@ class Hours:
     """Hours of a week.
 
     Attributes:
-        begins: minutes after midnight in UTC, and `ends`, which is not included. Where it ends at or before its
-            beginning it goes on after midnight.
-        weekdays: on which of them, Monday is 1, by the clocks of `zone`.
+        begins: minutes after midnight in UTC; `ends` is exclusive. If `ends` is not after `begins`, they continue after
+            midnight.
+        weekdays: Monday is 1, in the time zone `zone`.
     """
 
     begins: int
@@ -116,13 +116,13 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice:
-    """What one model costs from a moment on.
+    """The prices of one model from a time on.
 
     Attributes:
         model: its key in the price list, such as `gpt-4o` or `gemini/gemini-2.5-pro`.
         provider: who serves it, as the list names them.
         version: of the list, or `default` for the configured default price.
-        tiers: bands by how a call is served, rising by `above`; `standard` is always there.
+        tiers: bands by tier, ascending by `above`; `standard` is always included.
         uplifts: factors on the price of tokens, by the surcharge's name.
         searches_per_call: whether a call pays for searching once, however many searches it made.
         off_peak: when standard calls have the prices of the tier `off_peak`.
@@ -275,9 +275,9 @@ def names_of(model: str, provider: str | None) -> tuple[tuple[str, str | None], 
 
 
 def is_served_by(listed: str, provider: str) -> bool:
-    """Return whether a list's provider is the one that is meant: lists tell a provider's APIs apart.
+    """Return whether a provider in the list is the given one; lists distinguish the APIs of a provider.
 
-    A model of the same name at another provider has another price, and is not taken for it.
+    A model of the same name at another provider has another price, and does not match.
     """
     apis = {provider, *(f"{provider}_{api}" for api in ("chat", "converse", "text")), f"text-completion-{provider}"}
     return listed in apis or listed.startswith(f"{provider}-")

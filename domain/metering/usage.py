@@ -1,8 +1,8 @@
 """The usage of one call, as units that do not overlap.
 
-Vendors count differently: OpenAI's cached tokens are part of the prompt's, Anthropic's stand beside them; reasoning is
-part of the answer at OpenAI and beside it at Gemini. `domain.metering.adapters` bring each of them into this form, and
-prices (`domain.metering.prices`) name the same units, so that no token is charged twice or not at all.
+Vendors count differently: OpenAI's prompt tokens include cached ones, Anthropic's do not; OpenAI's answer tokens
+include reasoning, Gemini's do not. `domain.metering.adapters` convert them into this form, and prices
+(`domain.metering.prices`) are for the same units, so no token is charged twice or not at all.
 """
 
 from collections.abc import Mapping
@@ -55,14 +55,14 @@ class TokenUsage:
         cache_write_tokens: written to a cache for the shortest time on offer (Anthropic: five minutes).
         cache_write_1h_tokens: written for an hour; `cache_write_12h_tokens` for twelve.
         output_tokens: text of the answer, without reasoning, audio, images and video.
-        reasoning_tokens: what the model thought and is charged for, shown or not.
+        reasoning_tokens: reasoning that is charged, shown or not.
         requests: calls. It is the one unit that needs no price, because most lists have none.
         searches: web searches that the vendor bills beside tokens.
         queries: queries of models that are priced by them, such as rerankers.
         input_ms: milliseconds of audio that were read, `video_input_ms` of video; `output_ms` of what was made.
-        output_images: pictures that were made, whatever their size; with a number, of that size. `output_pixels` are
-            those of models that are priced by the pixel. `output_ms_720p` is video of that size. Each picture and each
-            millisecond stands in one of them.
+        output_images: generated images of any size; with a number, of that size. `output_pixels` is for models that are
+            priced by the pixel. `output_ms_720p` is video of that size. Each image and each millisecond is counted in
+            one of them only.
         tier: how it was served and is priced: `standard`, `batch`, `flex`, `priority`, or another of the price list.
         uplifts: surcharges that apply where the price list has them: `geo:us`, `geo:eu`, `speed:fast`, `regional`.
     """
@@ -109,7 +109,7 @@ class TokenUsage:
     uplifts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is no quantity.
+        """Check all quantities and names.
 
         Raises:
             Invalid: a quantity is no integer between 0 and 10¹², the tier or a surcharge is no short name, or there
@@ -138,7 +138,7 @@ class TokenUsage:
         return sum(getattr(self, unit) for unit in ANSWER_UNITS)
 
     def quantities(self) -> dict[str, int]:
-        """Return what was used, by unit; units of which nothing was used are left out."""
+        """Return the quantities by unit, without zeros."""
         given = self.__dict__
         if len(given) <= _FEW:
             return {unit: given[unit] for unit in sorted(given, key=_PLACES.__getitem__) if given[unit]}
@@ -181,7 +181,7 @@ _quantities, _prompt = attrgetter(*UNITS), attrgetter(*PROMPT_UNITS)
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))
 _INTEGERS = {int}
 _PLACES = {unit: place for place, unit in enumerate(UNITS)}
-#: Up to so many fields of its own a usage is read by these, and not field by field.
+#: Usage with at most this many fields is read by a faster path.
 _FEW = 10
 
 

@@ -1,4 +1,4 @@
-"""Answers of model vendors → one vector of what a call used (`TokenUsage`)."""
+"""Converts the answers of model vendors into `TokenUsage`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the adapters have in common: counts out of an answer, and a prompt taken apart so that no token counts twice."""
+"""Shared by the adapters: reading counts from an answer, and splitting a prompt so that no token counts twice."""
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
@@ -8,7 +8,7 @@ from domain.errors import Invalid
 from domain.metering.usage import MAX_QUANTITY, STANDARD, TokenUsage
 
 Answer = Mapping[str, Any]
-#: What vendors call the ordinary way of being served.
+#: The vendors' names of the standard tier.
 _ORDINARY = frozenset({"", "auto", "default", "on_demand", "scale", "standard"})
 #: Where a request is served without a surcharge.
 _ANYWHERE = frozenset({"global", "not_available"})
@@ -19,8 +19,8 @@ class ModelCall(NamedTuple):
     """A call as its vendor reports it.
 
     Attributes:
-        provider: as the price list names who served it.
-        model: as the vendor names it; None where the answer does not say.
+        provider: by its name in the price list.
+        model: by the vendor's name; None if the answer does not contain it.
     """
 
     provider: str
@@ -77,7 +77,7 @@ def needed(document: Answer, *names: str) -> int:
 
 
 def milliseconds(document: Answer, name: str) -> int:
-    """Return a number of seconds in milliseconds, a begun one whole."""
+    """Return a number of seconds in milliseconds, rounded up."""
     value = document.get(name)
     if value is None:
         return 0
@@ -95,7 +95,7 @@ def usage_of(answer: Answer, *names: str) -> Answer:
 
 
 def model_of(answer: Answer, *names: str) -> str | None:
-    """Return what the answer calls its model; None where it does not say."""
+    """Return the model named in the answer; None if there is none."""
     for name in names:
         if isinstance(found := answer.get(name), str) and found:
             return found[:_MAX_MODEL]
@@ -133,8 +133,8 @@ def prompt_units(
 ) -> dict[str, int]:
     """Split a prompt whose total includes all the other counts into units.
 
-    `audio`, `image` and `video` include what of them came from the cache, `cached` all that came from it. Where an
-    answer does not say what was cached, text was first; what does not fit into text was audio, an image, video.
+    `audio`, `image` and `video` include their cached tokens, and `cached` is all cached tokens. If an answer does not
+    say which tokens were cached, they count as text first, then as audio, image and video.
     """
     if cached_audio + cached_image > cached:
         unreadable("The cached tokens of audio and images are more than all cached tokens.")
@@ -161,7 +161,7 @@ def prompt_units(
 
 
 def answer_units(*, total: int, reasoning: int = 0, audio: int = 0, image: int = 0, video: int = 0) -> dict[str, int]:
-    """Take apart an answer whose total includes all the other counts."""
+    """Split an answer whose total includes all the other counts into units."""
     text = total - reasoning - audio - image - video
     if text < 0:
         unreadable("The details of the answer's tokens add up to more than its tokens.")
