@@ -1,4 +1,4 @@
-"""The life of an organization: it is active, suspended for a while, and closed once nothing of it is left."""
+"""The states of an organization: active, suspended for a while, or closed once it has nothing left."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class OrganizationStatus(StrEnum):
     """Whether something new can be started with an organization.
 
     Attributes:
-        ACTIVE: it may.
-        SUSPENDED: it may not until an operator resumes it; what runs goes on.
-        CLOSED: it may not, for good, and its keys are revoked.
+        ACTIVE: everything can be started.
+        SUSPENDED: nothing new can be started until an operator resumes it; running work continues.
+        CLOSED: nothing can be started, for good, and its keys are revoked.
     """
 
     ACTIVE = "active"
@@ -27,8 +27,8 @@ class TimedExits(StrEnum):
     """Whether deadlines that would pay a suspended organization take effect.
 
     Attributes:
-        CONTINUE: they act as agreed.
-        PAUSE: they wait, for so long as a setting allows.
+        CONTINUE: they take effect as agreed.
+        PAUSE: they wait, for as long as a setting allows.
     """
 
     CONTINUE = "continue"
@@ -47,7 +47,7 @@ class OrganizationClosed(Conflict):
     code = "organization.closed"
 
 
-#: How what would begin with an organization is refused.
+#: The error of each status if something new is started.
 STOPPED = (OrganizationSuspended, OrganizationClosed)
 
 
@@ -58,9 +58,9 @@ class OrganizationNotEmpty(Conflict):
 
 
 def stopped(status: OrganizationStatus, org_id: str | None = None) -> DomainError | None:
-    """Return the refusal of what would begin with an organization; None while it is active.
+    """Return the error if something new is started with an organization; None while it is active.
 
-    It may be the other party's, so the refusal names the organization where it is known.
+    It may be the other party, so the error names the organization if it is known.
     """
     named = {} if org_id is None else {"organization_id": org_id}
     who = "The organization" if org_id is None else f"The organization {org_id}"
@@ -86,9 +86,9 @@ class Left:
 
 
 def money_left(standings: Iterable[Standing]) -> list[Left]:
-    """Return what the books still hold of an organization, by kind and asset; what it owes is below zero.
+    """Return an organization's balances by kind and asset; debts are negative.
 
-    Slots that no project occupies are no money: they end with the organization.
+    Unused slots do not count: they end with the organization.
     """
     sums: dict[tuple[Part, str], int] = {}
     for each in standings:

@@ -1,4 +1,4 @@
-"""What of an agent's earnings can be paid out: held back by age and level, frozen by open chargebacks. Pure."""
+"""Which earnings of an agent can be paid out: held back by age and level, frozen by open chargebacks. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class HoldBack:
     """How long earnings are held back: usually, and at least whatever the level.
 
     Attributes:
-        refunds: for how long a buyer can give an agent back; what its sale brought is held back as long, at any level.
-        destination: how long nothing is paid out to a destination that is new.
+        refunds: how long a buyer can return an agent; earnings from its sale are held back as long, at any level.
+        destination: how long payouts wait for a new destination.
     """
 
     usual: timedelta
@@ -43,14 +43,14 @@ class HoldBack:
         return max(self.floor, self.usual if days is None else timedelta(days=days))
 
     def window(self, level: Level | None, now: datetime) -> "Window":
-        """Return which earnings of an agent at a level can be paid out now, and how long it answers for any."""
+        """Return the hold-back of an agent at a level."""
         held = self.of(level)
         return Window(
             cutoff=now - held, answers_for=self.answers_for(level), sales_cutoff=now - max(held, self.refunds)
         )
 
     def answers_for(self, level: Level | None) -> timedelta:
-        """Return how long a creator answers for what is charged back: a level pays out sooner, on the same risk."""
+        """Return how long a creator is liable for earnings; a level's shorter hold-back does not shorten it."""
         return max(self.usual, self.of(level))
 
 
@@ -59,9 +59,9 @@ class Window:
     """The hold-back of one agent's earnings.
 
     Attributes:
-        cutoff: the earnings until then can be paid out.
-        answers_for: what was earned longer than this before a chargeback was opened is the platform's risk.
-        sales_cutoff: the same for sales of the agent.
+        cutoff: earnings up to this time can be paid out.
+        answers_for: how long the creator is liable for earnings: the platform bears a chargeback that is opened later.
+        sales_cutoff: `cutoff` for sales of the agent.
     """
 
     cutoff: datetime
@@ -74,11 +74,11 @@ class Share:
     """A part of an agent's earnings in one state.
 
     Attributes:
-        asset: what was earned, credits or money.
-        amount_minor: how much of it, in minor units of `asset`.
-        currency: what it is paid out in; None for what nobody paid for.
-        worth_minor: what came in for it, less the platform's share, in minor units of `currency`.
-        first_in: of pending ones, after how long the first of it can be paid out.
+        asset: credits or a currency.
+        amount_minor: in minor units of `asset`.
+        currency: of the payout; None for granted credits.
+        worth_minor: the price paid for it, less the platform's share, in minor units of `currency`.
+        first_in: for pending earnings, how long until the first of them can be paid out.
     """
 
     agent_id: str
@@ -92,7 +92,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """What is free of one lot of earnings, oldest first. `cost_minor` of `paid_minor` has left with `gone_minor`."""
+    """The free part of a lot of earnings. `cost_minor` of `paid_minor` has left the lot with `gone_minor`."""
 
     lot_id: UUID
     agent_id: str
@@ -103,14 +103,14 @@ class Slice:
     costed_minor: int
 
     def worth(self, part_minor: int) -> int:
-        """Return what was paid for a part of the lot, as `ledger.slice_cost` does in the books."""
+        """Return the price paid for a part of the lot, as `ledger.slice_cost` computes it."""
         gone = self.gone_minor + part_minor
         if gone == self.lot_minor:
             return self.paid_minor - self.costed_minor
         return max(0, self.paid_minor * gone // self.lot_minor - self.costed_minor)
 
     def part_for(self, worth_minor: int) -> int:
-        """Return the least of it that so much was paid for, or all that is free."""
+        """Return the smallest part of the lot that an amount was paid for, or everything that is free."""
         if self.worth(self.free_minor) <= worth_minor:
             return self.free_minor
         gone = -(-(self.costed_minor + worth_minor) * self.lot_minor // self.paid_minor)
@@ -119,7 +119,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """How much of which lots of an agent is paid out, and what came in for it."""
+    """The parts of an agent's lots that are paid out, and the price paid for them."""
 
     agent_id: str
     amount_minor: int
@@ -128,9 +128,9 @@ class Taken:
 
 
 def take(slices: Iterable[Slice], worth_minor: int) -> list[Taken]:
-    """Choose slices in their order that are worth so much at most: all of a lot before the next one.
+    """Choose slices in their order up to a total value: all of a lot before the next one.
 
-    Where a unit of money cannot be reached because a lot's credits are worth more each, the sum stays below.
+    The sum may stay below the total, if a minor unit of a lot's credits is worth more than the rest.
     """
     chosen: dict[str, list[tuple[UUID, int, int]]] = {}
     left = worth_minor
@@ -154,7 +154,7 @@ def take(slices: Iterable[Slice], worth_minor: int) -> list[Taken]:
 
 
 def available(shares: Sequence[Share]) -> dict[str, int]:
-    """Add up what can be paid out now, by currency."""
+    """Sum the earnings that can be paid out now, by currency."""
     found: dict[str, int] = {}
     for share in shares:
         if share.state is PayableState.AVAILABLE and share.currency is not None and share.worth_minor:

@@ -1,7 +1,7 @@
-"""How many projects an organization may have and deploy: its plan's share, and one more of each for every slot.
+"""The limits of projects and deployments: the plan's number, and one more of each for every slot.
 
-Slots are an asset of the books: bought by a payment, used by what is deployed beyond the tier's share, taken back with
-a refund or a chargeback.
+Slots are an asset in the ledger: bought by payments, used by deployments beyond the plan's number, and clawed back
+after a refund or a chargeback.
 """
 
 import re
@@ -14,7 +14,7 @@ from domain.errors import Conflict, Invalid
 from domain.money import ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_amount
 from domain.plan import Plan, Plans
 
-#: How many one payment can be for.
+#: The maximum number of slots in one payment.
 MAX_SLOTS = 1_000
 #: The longest slug, as a label of a host name may be.
 MAX_SLUG = 63
@@ -41,14 +41,14 @@ class LimitReached(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What an organization has, and what it uses.
+    """An organization's plan, projects and slots.
 
     Attributes:
-        plan: what it is on; `plans` are all that there are.
-        projects: how many it has.
-        deployments: how many of them are deployed.
-        slots_free: slots that it has and does not use.
-        slots_in_use: slots that deployed projects occupy.
+        plan: its plan; `plans` are all plans.
+        projects: the number of projects.
+        deployments: the number of deployed ones.
+        slots_free: unused slots.
+        slots_in_use: slots used by deployed projects.
         slots_owed: slots that a chargeback took while they were in use; the next ones repay them.
     """
 
@@ -74,20 +74,20 @@ class Usage:
         return None if share is None else share + self.slots_free + self.slots_in_use
 
     def slots_for(self, deployments: int) -> int:
-        """Return how many slots so many deployments occupy: one for each beyond the plan's share."""
+        """Return the slots that a number of deployments uses: one for each beyond the plan's number."""
         return 0 if self.plan.deployments is None else max(0, deployments - self.plan.deployments)
 
     @property
     def slots_needed(self) -> int:
-        """How many slots what is deployed would occupy."""
+        """The slots that the present deployments need."""
         return self.slots_for(self.deployments)
 
 
 def check_new_project(usage: Usage, number: int = 1) -> None:
-    """Refuse projects beyond the limit.
+    """Check that there is room for one more project.
 
     Raises:
-        LimitReached: there are as many as there may be.
+        LimitReached: the limit is reached.
     """
     limit = usage.project_limit
     if limit is not None and usage.projects + number > limit:
@@ -95,7 +95,7 @@ def check_new_project(usage: Usage, number: int = 1) -> None:
 
 
 def check_new_deployment(usage: Usage, number: int = 1) -> None:
-    """Refuse deployments beyond the limit.
+    """Check that there is room for one more deployment.
 
     Raises:
         LimitReached: neither the plan nor a slot has room.
@@ -108,9 +108,8 @@ def check_new_deployment(usage: Usage, number: int = 1) -> None:
 def slots_to_take(usage: Usage) -> int:
     """Return how many slots one more deployment takes: none while the plan has room, otherwise one.
 
-    It takes more where more is deployed than the plan and the slots had room for, because the plan was lowered: slots
-    that are bought then cover what runs already, and only then something new. It is below zero where the plan came to
-    include more than when the slots were taken: then so many are given back.
+    It is more if the plan was lowered and more is deployed than plan and slots allow: new slots first cover the running
+    deployments. It is negative if the plan includes more than when the slots were taken: that many are freed.
 
     Raises:
         LimitReached: neither the plan nor a slot has room.
@@ -120,18 +119,18 @@ def slots_to_take(usage: Usage) -> int:
 
 
 def slots_to_give_back(usage: Usage) -> int:
-    """Return how many slots are in use and no longer needed, after something was undeployed or the plan changed."""
+    """Return how many used slots are no longer needed, after an undeployment or a change of the plan."""
     return max(0, usage.slots_in_use - usage.slots_needed)
 
 
 def given_back(slots: int, owed: int) -> tuple[int, int]:
-    """Split slots that are given back: how many repay what is owed, and how many are free again."""
+    """Split freed slots: how many repay owed ones, and how many become free."""
     repaid = min(slots, owed)
     return repaid, slots - repaid
 
 
 def limit_reached(usage: Usage) -> LimitReached:
-    """Return the refusal of one more deployment."""
+    """Return the error of one more deployment."""
     return _limit_reached(usage, Entitlement.DEPLOYS, usage.deployment_limit, usage.deployments)
 
 

@@ -1,7 +1,7 @@
 """Compares the provider's statement with our books, movement by movement, and finds corrections.
 
-Movements are matched by their key, never by amount or time. What is compared is what each side did to the balance: in
-each currency an amount and a fee. A fee that is not known counts as none, because nothing is booked for it.
+Movements are matched by their key, never by amount or time. For each key and currency, the amounts and fees of both
+sides are compared. An unknown fee counts as zero, because nothing is booked for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +14,12 @@ from domain.accounts import Account
 from domain.money import format_amount
 from domain.payment.snapshot import BalanceTransaction
 
-#: How late a provider's own statement is; what is younger is not missed there yet. PayPal's reference of Transaction
-#: Search says three hours, others list at once.
+#: How late movements appear on a provider's statement; younger ones are not missing yet. PayPal's reference of
+#: Transaction Search says three hours, others list at once.
 STATEMENT_DELAY: Mapping[str, timedelta] = {"paypal": timedelta(hours=4)}
-#: How far beyond the window the statement is read, so that what each side dates differently is found all the same.
+#: How far beyond the window the statement is read, to find movements that both sides date differently.
 MARGIN = timedelta(hours=2)
-#: How much of what was compared before is compared again: what was booked, listed or disputed late is found then.
+#: How much of the previous window is compared again, to find movements that were booked, listed or disputed late.
 OVERLAP = timedelta(days=1)
 #: The longest window of one run.
 MAX_WINDOW = timedelta(days=93)
@@ -28,7 +28,7 @@ FARTHEST_BACK = timedelta(days=31)
 
 
 class MatchStatus(StrEnum):
-    """What a comparison says of one key."""
+    """The result of comparing one key."""
 
     MATCHED = "matched"
     MISSING_HERE = "missing_here"  # the provider lists it, it is not booked
@@ -45,24 +45,24 @@ class Action(StrEnum):
     ACCEPT = "accept"
 
 
-#: What is a difference. The others are no reason to call anybody.
+#: The statuses that are discrepancies and raise alerts.
 DISCREPANCIES = frozenset(
     {MatchStatus.MISSING_HERE, MatchStatus.MISSING_THERE, MatchStatus.AMOUNT_DIFFERS, MatchStatus.FEE_MISSING}
 )
-#: What a correction can be booked for. A missing fee is booked by its payment as soon as it looks.
+#: The discrepancies that can be corrected. A missing fee is booked by its payment's next refresh.
 BOOKABLE = DISCREPANCIES - {MatchStatus.FEE_MISSING}
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What movements did to a balance of one currency: the amount before fees, and the fees."""
+    """The effect of movements on a balance in one currency: the amount before fees, and the fees."""
 
     amount_minor: int
     fee_minor: int
 
 
 def effects(movements: Iterable[BalanceTransaction]) -> dict[str, Effect]:
-    """Add movements up by currency; a currency in which nothing remains is left out."""
+    """Sum movements by currency, without currencies whose sums are zero."""
     found: dict[str, Effect] = {}
     for movement in movements:
         before = found.get(movement.currency, Effect(0, 0))
@@ -77,8 +77,8 @@ class Compared:
 
     Attributes:
         key: of the movement.
-        booked: what our books hold under the key: the movement, and corrections of it.
-        listed: what the provider's statement says; None when it says nothing.
+        booked: the booked movement of the key, and its corrections.
+        listed: the line of the provider's statement; None if there is none.
         match_status: see `MatchStatus`.
     """
 
@@ -94,18 +94,18 @@ class Compared:
 
     @property
     def payment_id(self) -> str | None:
-        """Our payment, where either side knows it."""
+        """Our payment, if either side has its id."""
         known = (movement.payment_id for movement in (*self.booked, *self._listed()))
         return next((payment_id for payment_id in known if payment_id), None)
 
     @property
     def ours(self) -> dict[str, Effect]:
-        """What is booked, by currency."""
+        """The booked effect, by currency."""
         return effects(self.booked)
 
     @property
     def theirs(self) -> dict[str, Effect]:
-        """What is listed, by currency."""
+        """The listed effect, by currency."""
         return effects(self._listed())
 
     def _listed(self) -> tuple[BalanceTransaction, ...]:
@@ -117,9 +117,9 @@ class KnownKey:
     """The state of a key before its line is read; only one line of a statement belongs to the key.
 
     Attributes:
-        line: the provider's id of the line that a difference was seen with under the key.
-        others: the ids of lines that differences were seen with under keys of their own beside it.
-        booked: what is booked under the key, the movement first.
+        line: the provider's id of the line in an earlier discrepancy of the key.
+        others: the ids of further lines with the key, which were given keys of their own.
+        booked: the booked movement of the key first, then its corrections.
     """
 
     line: str | None = None
@@ -127,11 +127,11 @@ class KnownKey:
     booked: tuple[BalanceTransaction, ...] = ()
 
     def is_another(self, listed: BalanceTransaction) -> bool:
-        """Return whether a line that is listed under the key is another one than the key's own.
+        """Return whether a line listed under the key is not the key's own line.
 
-        A line that was told apart stays apart, also where the key's own line is not listed with it. Where no difference
-        says which line is the key's own, one of another amount is not, if it happened so long before or after what is
-        booked that the statement was not read for both.
+        A line that was once distinguished stays so, even if the key's own line is not listed with it. If no discrepancy
+        says which line is the key's own, a line with another amount is not, if its time is so far from the booked one
+        that one window cannot contain both.
         """
         if listed.statement_ref is None:
             return False
@@ -140,7 +140,7 @@ class KnownKey:
         return len(self.booked) == 1 and self._is_far(listed, self.booked[0])
 
     def order(self, listed: BalanceTransaction) -> tuple[bool, datetime, str]:
-        """Return what lines under one key are ordered by: the first is its own, in whatever order they are read."""
+        """Return the sort key of lines with the same key; the first one is the key's own."""
         differs = bool(self.booked) and effects(self.booked) != effects((listed,))
         return differs, listed.occurred_at, listed.statement_ref or ""
 
@@ -153,13 +153,13 @@ class KnownKey:
 def compare(
     key: str, booked: Sequence[BalanceTransaction], listed: BalanceTransaction | None, *, listed_until: datetime
 ) -> Compared:
-    """Compare what is booked under a key with what the provider lists under it; one of them is there.
+    """Compare the booked movements of a key with the provider's line; at least one of them exists.
 
     Args:
         key: of the movement.
         booked: the movement as it was booked, then its corrections.
         listed: the provider's line.
-        listed_until: until when the provider's statement is complete.
+        listed_until: the time up to which the provider's statement is complete.
     """
     match_status = _match_status(booked, listed, listed_until)
     return Compared(key=key, booked=tuple(booked), listed=listed, match_status=match_status)
@@ -193,7 +193,7 @@ _STORIES = {
 
 
 def describe(provider: str, compared: Compared) -> str:
-    """Say in one sentence what differs, with the ids that a person looks for."""
+    """Return one sentence about the discrepancy, with the ids to search for."""
     one, sides = compared.one, (compared.listed,) if compared.listed else compared.booked
     text = _STORIES[compared.match_status].format(
         provider=provider,
@@ -215,7 +215,7 @@ def _written(movements: Iterable[BalanceTransaction]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What has to be booked in one currency so that a key agrees; signed as the provider's balance moves."""
+    """The correction of a key in one currency; signed like movements of the provider's balance."""
 
     currency: str
     amount_minor: int
@@ -223,7 +223,7 @@ class Correction:
 
 
 def corrections(compared: Compared) -> tuple[Correction, ...]:
-    """Return what makes the books agree with the provider, at most one correction a currency."""
+    """Return the corrections that make the books agree with the provider, at most one for each currency."""
     ours, theirs, none = compared.ours, compared.theirs, Effect(0, 0)
     found = []
     for currency in sorted({*ours, *theirs}):
@@ -234,7 +234,7 @@ def corrections(compared: Compared) -> tuple[Correction, ...]:
 
 
 def postings(provider: str, correction: Correction) -> list[tuple[Account, Account, int]]:
-    """Return what a correction moves: source, destination, minor units. Fees go where fees of the provider go."""
+    """Return the postings of a correction: source, destination, minor units. Fees are the provider's fees."""
     currency, amount, fee = correction.currency, correction.amount_minor, correction.fee_minor
     clearing = accounts.provider_clearing(provider, currency)
     other = accounts.platform("corrections", currency)
@@ -246,9 +246,9 @@ def postings(provider: str, correction: Correction) -> list[tuple[Account, Accou
 
 @dataclass(slots=True)
 class Line:
-    """One line of a report: what happened of one kind in one currency, on both sides. Minor units.
+    """One line of a report: the movements of one kind in one currency, on both sides, in minor units.
 
-    `by_match_status` counts keys; a key that is kept in different currencies counts in the provider's.
+    `by_match_status` counts keys; a key with different currencies on both sides counts in the provider's.
     """
 
     by_match_status: dict[MatchStatus, int] = field(default_factory=dict)
@@ -259,18 +259,18 @@ class Line:
 
     @property
     def our_net_minor(self) -> int:
-        """What our books say that the balance rose by."""
+        """The change of the balance according to our books."""
         return self.our_amount_minor - self.our_fee_minor
 
     @property
     def their_net_minor(self) -> int:
-        """What the provider says that the balance rose by."""
+        """The change of the balance according to the provider."""
         return self.their_amount_minor - self.their_fee_minor
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run found: lines by currency and kind. It grows key by key and holds none of them."""
+    """The result of a run: lines by currency and kind. Keys are added one by one and not stored."""
 
     lines: dict[tuple[str, str], Line] = field(default_factory=dict)
 
@@ -320,7 +320,7 @@ def listed_until(provider: str, window: Window, now: datetime) -> datetime:
 
 
 def covered_until(begin: datetime, windows: Iterable[Window]) -> datetime:
-    """Return until when windows cover everything from a moment on; the moment itself when none covers it."""
+    """Return the time up to which windows cover everything from a given time on; that time if none does."""
     end = begin
     for window in sorted(windows, key=lambda each: each.since):
         if window.since > end:
@@ -330,12 +330,12 @@ def covered_until(begin: datetime, windows: Iterable[Window]) -> datetime:
 
 
 def nightly_window(now: datetime, begin: datetime | None = None, done: Iterable[Window] = ()) -> Window:
-    """Return what the nightly run compares: up to the last midnight, from the first gap less an overlap.
+    """Return the window of the nightly run: up to the last midnight, from the first gap less an overlap.
 
     Args:
-        now: business time, aware.
-        begin: where the earliest run began that anybody asked for, whether or not it was done; None for the first run.
-        done: the windows that were compared.
+        now: the time, aware.
+        begin: the beginning of the earliest requested run, done or not; None for the first run.
+        done: the compared windows.
     """
     until = now.replace(hour=0, minute=0, second=0, microsecond=0)
     since = until - timedelta(days=1) - OVERLAP

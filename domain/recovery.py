@@ -1,8 +1,8 @@
 """What is recovered from creators after a payment that had paid them was reversed. Pure.
 
-A payment that a bank takes back, or that is refunded after its credits were used, leaves its payer in debt. The newest
-uses of the payment are the ones that nobody has paid for, and what a creator earned by one of them is the creator's
-part of it. What was earned longer ago than the creator answers for is borne by the platform.
+A payment that is charged back, or refunded after its credits were used, leaves its payer with a debt. The newest uses
+of the payment are unpaid, and creators are liable for what they earned from these. Earnings from before the time of
+liability are the platform's loss.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,22 +21,21 @@ class ReversalStatus(StrEnum):
     NOT_NEEDED = "not_needed"  # the creator has paid what was owed meanwhile
 
 
-#: Pauses between looks for a reversal that may have been made, the last of which is repeated.
+#: Pauses between lookups of a reversal with unknown outcome; the last one is repeated.
 LOOKS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 1440))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What one transfer of a payment's money or credits brought to one account, in minor units.
+    """The amount that one transfer of a payment's money or credits brought to one account, in minor units.
 
     Attributes:
         transfer_id: orders uses by time.
-        source: the lot that it arrived as, or the transfer, for money.
-        agent_id: who earned it; None for the platform's commission and charges.
+        source: the received lot, or the transfer for money.
+        agent_id: the agent that earned it; None for the platform's commission and charges.
         org_id: the organization of the agent.
         at: when it was earned.
-        used_minor: what was used by it, less what went back to the payer: so much its creator answers for, whatever
-            became of it since.
+        used_minor: the amount less refunds to the payer; the creator is liable for it, even if it was spent since.
     """
 
     transfer_id: UUID
@@ -47,13 +46,13 @@ class Use:
     at: datetime | None = None
 
     def without(self, minor: int) -> "Use":
-        """Return what is left of it when its creator has answered for so much because of another loss."""
+        """Return the use less an amount that its creator has given back for another loss."""
         return replace(self, used_minor=max(0, self.used_minor - minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """Credits, and the price of the sale that they come from: so much was paid for so many; nothing where granted."""
+    """Credits, and the price of the sale that they come from: an amount for a number of credits; 0 for granted ones."""
 
     amount_minor: int = 0
     paid_minor: int
@@ -61,14 +60,14 @@ class Priced:
 
 
 def shortfall(given: Sequence[Priced], sale: Priced) -> int:
-    """Return how many credits of a lost sale were replaced by cheaper ones.
+    """Return how many credits of a lost sale are still missing because those taken had cost less.
 
-    A credit is worth what was paid for it: 1,000 that were bought in bulk for half the price make up for 500. What is
-    less than one minor unit of money is the rounding of prices.
+    A credit is worth its price: 1,000 credits that were bought at half the price cover 500. Less than one minor unit of
+    money is rounding.
 
     Args:
-        given: what was taken for the lost credits.
-        sale: its price.
+        given: the credits taken for the lost ones.
+        sale: the price of the lost sale.
     """
     if not sale.paid_minor:
         return 0
@@ -84,9 +83,10 @@ class Loss:
     """A lost payment, in minor units of what it bought.
 
     Attributes:
-        owed_minor: what its payer came to owe by it.
-        short_minor: the `shortfall` of what was taken for it at once.
-        repaid_minor: what creators have paid of the debt by this loss; `answered_minor` is all that they answered for.
+        owed_minor: the debt that it left the payer with.
+        short_minor: the `shortfall` of the credits that were taken at once.
+        repaid_minor: the part of the debt that creators have paid; `answered_minor` is everything they gave back or
+            owe.
     """
 
     owed_minor: int
@@ -96,12 +96,12 @@ class Loss:
 
 
 def still_lost(loss: Loss, owes_minor: int, paid: Sequence[Priced], sale: Priced | None) -> tuple[int, int]:
-    """Return what nobody has paid for yet: of what the payer still owes, and of what was paid with cheaper credits.
+    """Return the uncovered part of the loss: of the payer's present debt, and of what was paid with cheaper credits.
 
     Args:
-        loss: as it was booked, and what creators have given back for it.
-        owes_minor: what the payer owes now.
-        paid: the credits by which others have paid the payer's debts since.
+        loss: as booked, and what creators have given back for it.
+        owes_minor: the payer's present debt.
+        paid: credits of other payments that have paid the payer's debts since.
         sale: the price of the lost payment; None for money.
     """
     most = max(0, loss.owed_minor + loss.short_minor - loss.answered_minor)
@@ -116,13 +116,13 @@ def still_lost(loss: Loss, owes_minor: int, paid: Sequence[Priced], sale: Priced
 def answered_for(
     uses: Iterable[Use], in_transit_minor: int, lost_minor: int, since: Mapping[str, datetime]
 ) -> list[tuple[Use, int]]:
-    """Return what creators are liable for of `lost_minor`, by use, the newest first.
+    """Return the amounts of `lost_minor` that creators are liable for, by use, newest first.
 
     Args:
-        uses: of the payment, by creators and the platform; those of one transfer bear it in proportion.
-        in_transit_minor: what is in escrows and reservations and was used by nobody yet: the newest of all.
-        lost_minor: what nobody has paid for but creators who answered for it already.
-        since: by agent; what was earned before is borne by the platform.
+        uses: of the payment, by creators and the platform; those of one transfer share it in proportion.
+        in_transit_minor: the amount in escrows and reservations, which counts as the newest use.
+        lost_minor: the loss, including what creators have already given back.
+        since: by agent, from when its creator is liable; earlier earnings are the platform's loss.
     """
     left, found = max(0, lost_minor - in_transit_minor), list[tuple[Use, int]]()
     by_transfer: dict[UUID, list[Use]] = {}
@@ -151,9 +151,9 @@ class Sent:
 
 
 def reversals(sent: Sequence[Sent], owed_minor: int) -> list[tuple[str, int, int]]:
-    """Divide a debt over payouts in their order: payout, what is paid of the debt, and the money that is reversed.
+    """Divide a debt over payouts in their order: payout, the paid part of the debt, and the reversed money.
 
-    No more is reversed of a payout than is left of its transfer.
+    At most the rest of its transfer is reversed of a payout.
     """
     left, found = owed_minor, list[tuple[str, int, int]]()
     for each in sent:

@@ -1,7 +1,7 @@
 """Referral rewards: both sides are granted credits once the platform has earned them. Pure.
 
-An organization is made with the one that referred it. Its first payment must be past the time for chargebacks, and what
-the platform has earned from it in commission by then, for good, is the most that both are granted.
+The referrer is set when the organization is created. Its first payment must be past the time for chargebacks. The
+rewards of both sides together are at most the final commission that the platform has earned from it by then.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from domain.credits import CreditPrice
 from domain.errors import Invalid
 from domain.money import allocate
 
-#: How long after a payment could not be charged back any more commission may still come in for a reward.
+#: How long after the time for chargebacks further commission counts for the reward.
 TERM = timedelta(days=180)
-#: How much longer a referral waits while the referred organization owes something, for which nothing counts as earned.
+#: How much longer a referral waits while the referred organization has a debt, during which nothing counts as earned.
 GRACE = timedelta(days=30)
-#: How long a referral waits for a payment that stands.
+#: How long a referral waits for a payment without refund, loss or dispute.
 WAITS = timedelta(days=365)
-#: A referral that waits is looked at so often.
+#: How often a waiting referral is checked.
 AGAIN = timedelta(days=1)
 
 
@@ -26,7 +26,7 @@ class ReferralStatus(StrEnum):
     """The status of a referral.
 
     Attributes:
-        WAITING: its payment is not there, can still be taken back, or has not earned enough.
+        WAITING: there is no payment, it can still be charged back, or it has not earned enough.
         REWARDED: both sides were granted their credits.
         REFUSED: nothing is granted: the two are related, one is closed, or nothing was paid or earned in time.
         TAKEN_BACK: its payment was refunded or charged back, and the credits were clawed back.
@@ -57,12 +57,11 @@ class Seen:
 
     Attributes:
         referred_at: when the organization was made.
-        paid_at: when the first payment that stands came in; None where there is none.
-        earned_minor: the commission that it has brought for good, in the currency of the price of a credit.
-        related: whether the two organizations share somebody or something.
-        owes: whether the referred organization owes anything.
-        disputed: whether the bank has yet to decide on a payment of the referred organization, which counts for nothing
-            until then.
+        paid_at: when the first payment without refund, loss or dispute was received; None if there is none.
+        earned_minor: the final commission from it, in the currency of the price of a credit.
+        related: whether the two organizations are related.
+        owes: whether the referred organization has a debt.
+        disputed: whether a bank has yet to decide on a payment of the referred organization, which does not count until then.
     """
 
     referred_at: datetime
@@ -75,7 +74,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is done: `rewards` where credits are granted, else the reason why none ever are, or None to look again."""
+    """The decision: `rewards` if credits are granted, else the reason for a refusal, or None to check again later."""
 
     rewards: Rewards | None = None
     refused: str | None = None
@@ -89,9 +88,9 @@ def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelt
 
     Args:
         seen: what is known of it.
-        rewards: what each side is to be granted.
+        rewards: the credits of each side.
         price: of a credit.
-        window: for how long a bank may take a payment back.
+        window: how long a payment can be charged back.
         now: the time.
     """
     if seen.related:

@@ -1,1 +1,1 @@
-"""Notifications: their types, channels to people, what each person prefers, and when a message is due. Pure."""
+"""Notifications: types, channels, preferences, and when a message is due. Pure."""

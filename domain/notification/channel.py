@@ -1,4 +1,4 @@
-"""Channels: ways to a person. Everybody has an inbox; mail and Slack are made, and verified by a code. Pure."""
+"""Channels of notifications. Everybody has an inbox; mail and Slack channels are created and verified. Pure."""
 
 import hashlib
 import hmac
@@ -9,15 +9,15 @@ from domain.errors import Conflict, Invalid, RateLimited
 from domain.mail import checked_address
 from domain.slack import HOOKS, checked_hook
 
-#: The one channel that nobody makes, as it is named in preferences and notifications.
+#: The channel that everybody has, by its name in preferences and notifications.
 INBOX = "inbox"
 #: How many channels a principal can have.
 MOST = 10
-#: How long a code is good, how many tries it has, and how many are sent to one address within an hour.
+#: How long a code is valid, the maximum number of tries, and of codes to one address within an hour.
 CODE_LASTS, CODE_TRIES, CODES_AN_HOUR = timedelta(minutes=30), 5, 3
 HOUR = timedelta(hours=1)
-#: How many codes a principal is sent within a day, over all of its channels, those that were deleted as well: making a
-#: channel anew gives five tries anew, so this is what bounds the guesses at a code, to 50 in a million.
+#: The maximum number of codes to a principal within a day, over all channels including deleted ones. A new channel has
+#: five new tries, so this limits guesses at a code to 50 in a million.
 CODES_A_DAY = 10
 MAX_HOOK = 330
 
@@ -43,7 +43,7 @@ class KeysMissing(Conflict):
     code = "notification.keys_missing"
 
     def __init__(self) -> None:
-        """Say what to do."""
+        """Set the message."""
         super().__init__("The platform has no key to seal channels with. The operator sets BURSAR_ENCRYPTION_KEYS.")
 
 
@@ -54,10 +54,10 @@ class CodeRefused(Conflict):
 
 
 def checked_target(kind: ChannelKind, target: str, *, hooks: str = HOOKS) -> str:
-    """Return where a channel leads, as it is kept; `hooks` is what URLs of Slack begin with.
+    """Return the target of a channel as stored; `hooks` is the prefix of Slack URLs.
 
     Raises:
-        Invalid: no mail can be sent to the address, or the URL is not that of a hook of Slack.
+        Invalid: no mail can be sent to the address, or the URL is not that of a Slack hook.
     """
     if kind is ChannelKind.MAIL:
         try:
@@ -76,13 +76,13 @@ def shown(kind: ChannelKind, target: str) -> str:
 
 
 def digest_of(kind: ChannelKind, target: str) -> str:
-    """Return by what a target is recognised, whatever its case where mail goes by none."""
+    """Return the digest by which a target is recognised; for mail it ignores case."""
     text = target.casefold() if kind is ChannelKind.MAIL else target
     return hashlib.sha256(f"{kind.value}:{text}".encode()).hexdigest()
 
 
 def check_code_can_be_sent(*, to_target: list[datetime], to_principal: list[datetime], now: datetime) -> None:
-    """Refuse to send another code if too many were sent.
+    """Check the limits of sent codes.
 
     Args:
         to_target: when codes were sent to this target, for any principal.
@@ -109,10 +109,10 @@ def code_problem(
     """Return why a code is refused, None if it is right; the caller counts the try first.
 
     Args:
-        held: the code that was sent; None where it cannot be opened, or there is none.
-        given: what the person typed.
-        sent_at: when it was made.
-        tries: how often one was tried before.
+        held: the code that was sent; None if it cannot be decrypted, or there is none.
+        given: the entered code.
+        sent_at: when the code was made.
+        tries: the number of earlier tries.
         now: of the request.
     """
     if held is None or sent_at is None or now - sent_at >= CODE_LASTS:

@@ -1,8 +1,8 @@
 """When a notification is due: at once, after the quiet hours, or with the next digest, by the clocks of the person.
 
-What clocks do in a zone is settled once, by `_moment`: a time that a change of the clocks leaves out is as long after
-the last time before it as it would have been, and of a time that comes twice the first one counts. Quiet hours and
-digests are found as moments first and compared as moments, so neither can be passed over or met twice.
+Changes of clocks are handled in `_moment` only: a skipped local time is moved forward by the length of the gap, and of
+a repeated local time the first one counts. Quiet hours and digests are converted to UTC first and compared in UTC, so
+neither can be skipped or happen twice.
 """
 
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 from domain.errors import Invalid
 from domain.spend.calendar import zone_of
 
-#: Quiet hours last 18 hours at most, so that on every day there are hours in which messages can be sent.
+#: The maximum length of quiet hours, so that messages can be sent on every day.
 LONGEST_QUIET = timedelta(hours=18)
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
 
 class Cadence(StrEnum):
-    """How soon a notification is sent: at once, in an hourly, daily or weekly digest, or not at all."""
+    """When a notification is sent: at once, in an hourly, daily or weekly digest, or not at all."""
 
     INSTANT = "instant"
     HOURLY = "hourly"
@@ -29,13 +29,13 @@ class Cadence(StrEnum):
     OFF = "off"
 
 
-#: What is gathered and sent as one message.
+#: The cadences of digests.
 DIGESTS = frozenset({Cadence.HOURLY, Cadence.DAILY, Cadence.WEEKLY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiet:
-    """Hours of every day in which nothing is sent, by the clock of the zone; over midnight where they end earlier."""
+    """Hours of every day in which nothing is sent, in local time; over midnight if they end before they begin."""
 
     begins: time
     ends: time
@@ -47,7 +47,7 @@ class Clock:
 
     Attributes:
         zone: a name of the IANA database.
-        quiet: hours in which nothing is sent; None where there are none.
+        quiet: hours in which nothing is sent; None without any.
         digest_hour: of daily and weekly digests, 0 to 23.
         digest_weekday: of weekly digests, 1 (Monday) to 7.
     """
@@ -60,7 +60,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When something is sent, and the digest that it belongs to, `daily-2026-11-22`; None where it goes by itself."""
+    """When a notification is sent, and its digest, such as `daily-2026-11-22`; None if it is sent by itself."""
 
     at: datetime
     digest: str | None = None
@@ -85,18 +85,17 @@ def checked_quiet(begins: time, ends: time) -> Quiet:
 
 
 def due(cadence: Cadence, at: datetime, clock: Clock, *, urgent: bool = False) -> Due:
-    """Return when a notification of something known at `at` is due.
+    """Return when a notification made at a time is due.
 
     Args:
         cadence: not `off`.
         at: aware.
         clock: of the person.
-        urgent: it does not wait for the end of quiet hours; a digest does.
+        urgent: whether an instant one is sent during quiet hours too.
 
     Returns:
-        A moment in UTC that is not before `at` and in no quiet hours: for instant ones at most their length later, for
-        digests the next full hour, the next digest hour or the next one on the weekday, or the end of the quiet hours
-        that it lies in.
+        A time in UTC, not before `at` and not within quiet hours. For digests it is the next full hour, the next digest
+        hour, or the next one on the weekday; if that is within quiet hours, their end.
     """
     zone, at = zone_of(clock.zone), at.astimezone(UTC)
     if cadence is Cadence.INSTANT:
@@ -109,13 +108,13 @@ def due(cadence: Cadence, at: datetime, clock: Clock, *, urgent: bool = False) -
 
 
 def digest_at(day: date, clock: Clock) -> datetime:
-    """Return when the daily or weekly digest of a day is due, by clocks that may have changed since it was planned."""
+    """Return when the daily or weekly digest of a day is due, by the present settings."""
     zone = zone_of(clock.zone)
     return _after_quiet(_moment(day, time(clock.digest_hour), zone), clock, zone)
 
 
 def day_of(digest: str) -> tuple[Cadence, date | None]:
-    """Return the cadence that a digest is of, and its day; None of an hourly one, which no clock moves."""
+    """Return the cadence and the day of a digest; no day for an hourly one, which does not depend on settings."""
     cadence, _, period = digest.partition("-")
     return Cadence(cadence), None if cadence == Cadence.HOURLY.value else date.fromisoformat(period)
 
@@ -131,12 +130,12 @@ def _digest_day(cadence: Cadence, at: datetime, clock: Clock, zone: ZoneInfo) ->
 
 
 def _after_quiet(at: datetime, clock: Clock, zone: ZoneInfo) -> datetime:
-    """Return the end of the quiet hours that a moment lies in, or the moment."""
+    """Return the end of the quiet hours that contain a time, or the time itself."""
     quiet = clock.quiet
     if quiet is None:
         return at
     today = at.astimezone(zone).date()
-    # Those that began yesterday may go on. Where a zone leaves out a day, the next ones may begin before they end.
+    # Yesterday's quiet hours may continue today. If a zone skips a day, the next ones may begin before they end.
     for day in (today + number * _DAY for number in range(-1, 3)):
         last = day if quiet.begins < quiet.ends else day + _DAY
         if _moment(day, quiet.begins, zone) <= at < (end := _moment(last, quiet.ends, zone)):
@@ -145,5 +144,5 @@ def _after_quiet(at: datetime, clock: Clock, zone: ZoneInfo) -> datetime:
 
 
 def _moment(day: date, wall: time, zone: ZoneInfo) -> datetime:
-    """Return when clocks show a time on a day: the first of two, or after the gap when they never do."""
+    """Return the UTC time of a local time on a day: the first of two, or after the gap for a skipped one."""
     return datetime.combine(day, wall, tzinfo=zone).astimezone(UTC)

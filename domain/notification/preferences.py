@@ -9,9 +9,9 @@ from domain.notification.channel import INBOX
 from domain.notification.due import DIGESTS, Cadence, Clock
 from domain.notification.types import BY_NAME, NotificationType
 
-#: Type → channel (`inbox` or the id of one) → how soon.
+#: Type → channel (`inbox` or an id) → cadence.
 Choices = Mapping[str, Mapping[str, Cadence]]
-#: Type → role → how soon over mail and Slack, and `off` for the inbox alone; whoever is not named is not told.
+#: Type → role → cadence over mail and Slack, `off` for the inbox only; roles that are not named get nothing.
 Defaults = Mapping[str, Mapping[Role, Cadence]]
 
 
@@ -23,13 +23,13 @@ class OnlyRecipient(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a principal chose; everything else follows the defaults of the type and its role.
+    """The preferences of a principal; without a choice the defaults of the type and the role apply.
 
     Attributes:
-        language: of what it is sent.
+        language: of its messages.
         clock: by which notifications are due.
-        choices: what it chose.
-        defaults: what operators set in place of the defaults of types; no choice of its own.
+        choices: its own choices.
+        defaults: set by operators instead of the types' defaults.
     """
 
     language: str = "en"
@@ -38,7 +38,7 @@ class Preferences:
     defaults: Defaults = field(default_factory=dict)
 
     def cadence(self, kind: NotificationType, channel: str, role: Role) -> Cadence:
-        """Return how soon the principal is notified over a channel; never, if its role gets no such notifications."""
+        """Return the cadence of a type over a channel; `off` if the role does not get the type."""
         if role not in kind.audience:
             return Cadence.OFF
         chosen = self.choices.get(kind.name, {}).get(channel)
@@ -60,13 +60,13 @@ class Person:
     channels: Collection[str] = ()
 
     def ways(self, kind: NotificationType) -> dict[str, Cadence]:
-        """Return the channels that it is notified over, and how soon."""
+        """Return the channels for a type, with their cadence."""
         found = {each: self.preferences.cadence(kind, each, self.role) for each in (INBOX, *self.channels)}
         return {each: cadence for each, cadence in found.items() if cadence is not Cadence.OFF}
 
 
 def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> Choices:
-    """Return choices that the role can make.
+    """Return the choices, checked for the role.
 
     Args:
         choices: the requested ones.
@@ -90,7 +90,7 @@ def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> 
 
 
 def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Mapping[Role, Cadence]:
-    """Return defaults that a type can have.
+    """Return the defaults, checked for the type.
 
     Raises:
         Invalid: a role that may not be notified of it; or, for a type that must reach somebody, a role that would no
@@ -113,16 +113,16 @@ def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Ma
 
 
 def check_somebody_is_told(before: Collection[Person], after: Collection[Person]) -> None:
-    """Refuse a change by which nobody would be notified of what somebody must be notified of.
+    """Check that a change leaves a recipient for every type that must reach somebody.
 
-    The inbox is not enough if somebody was notified outside of it before.
+    If somebody was notified over mail or Slack before, the inbox is not enough.
 
     Args:
-        before: the people of the organization as they are.
-        after: as they would be.
+        before: the people of the organization.
+        after: the people after the change.
 
     Raises:
-        OnlyRecipient: names the type.
+        OnlyRecipient: nobody would get a type, which it names.
     """
     for kind in BY_NAME.values():
         if not kind.must_reach:
@@ -141,5 +141,5 @@ def _reached(people: Collection[Person], kind: NotificationType) -> tuple[bool, 
 
 
 def recipient_of(org_id: str | None, principal: str) -> str:
-    """Name a principal across organizations: ids of organizations have no slash, and principals have none either."""
+    """Return a unique name of a principal across organizations; neither part contains a slash."""
     return f"{org_id or 'platform'}/{principal.lower()}"

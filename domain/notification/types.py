@@ -1,7 +1,7 @@
 """The types of notifications: their events and alerts, their audience, their default cadence, and their texts.
 
-A type is for events of the outbox, or for alerts. A notification of an event contains only what the event contains, so
-nobody reads in it what `GET /events` would not show. Alerts have the sentence that they were raised with.
+A type is for events of the outbox, or for alerts. A notification of an event contains only data of the event, so
+nothing that `GET /events` would not show. A notification of an alert contains the alert's detail.
 """
 
 from collections import defaultdict
@@ -16,17 +16,17 @@ from domain.notification.due import Cadence
 _MONEY = frozenset({Role.OWNER, Role.ADMIN, Role.FINANCE})
 _PEOPLE = _MONEY | {Role.MEMBER, Role.AUDITOR}
 _I, _D, _W, _OFF = Cadence.INSTANT, Cadence.DAILY, Cadence.WEEKLY, Cadence.OFF
-#: Who can be told anything. Agents and validators are machines, and are told by webhooks.
+#: The roles that get notifications. Agents and validators are machines, which use webhooks.
 RECIPIENTS = _PEOPLE | {Role.OPERATOR, Role.ARBITER, Role.ACCOUNTANT}
 
-#: Types that nobody chooses: the code that verifies a channel, and what a digest is sent as.
+#: Types without preferences: the verification code of a channel, and digests.
 CODE, DIGEST = "channel_code", "digest"
 
 #: Language → subject and paragraph.
 Words = Mapping[str, tuple[str, str]]
 
 
-#: Kinds of alerts of which every owner has a mail, at each of their addresses, besides the contacts.
+#: Kinds of alerts that are mailed to every owner, at all verified addresses, besides the contacts.
 MAILED_TO_OWNERS = frozenset({"payout.destination_added", "payout.destination_changed"})
 
 
@@ -35,16 +35,16 @@ class NotificationType:
     """A type of notifications.
 
     Attributes:
-        name: as preferences name it.
-        sentence: what it is about.
-        audience: the roles that may be notified.
-        defaults: the roles that are, and how soon over mail and Slack; all of them have it in the inbox at once.
+        name: its name in preferences.
+        sentence: its description.
+        audience: the roles that can be notified.
+        defaults: the roles that are by default, with the cadence over mail and Slack; the inbox is immediate.
         facts: types of events → their texts.
         alerts: kinds of alerts, see `type_of_alert`.
-        must_reach: somebody of the organization is notified, whatever is switched off.
-        urgent: does not wait for the end of quiet hours.
-        mailed: the facts and kinds of alerts of which contacts of the organization have a mail anyway.
-        purpose: which contacts those are.
+        must_reach: whether somebody of the organization is always notified, whatever is switched off.
+        urgent: whether it is sent during quiet hours.
+        mailed: the types of events and kinds of alerts that are also mailed to contacts of the organization.
+        purpose: of those contacts.
     """
 
     name: str
@@ -59,9 +59,9 @@ class NotificationType:
     purpose: Purpose = Purpose.BILLING
 
     def default(self, role: Role, *, inbox: bool, told: Mapping[Role, Cadence] | None = None) -> Cadence:
-        """Return how soon a role is notified by default: in the inbox, or over any other channel.
+        """Return the default cadence of a role: in the inbox, or over any other channel.
 
-        `told` is what operators set in place of the type's own defaults.
+        `told` is set by operators instead of the type's own defaults.
         """
         told = self.defaults if told is None else told
         if role not in told or role not in self.audience:
@@ -358,16 +358,16 @@ TYPES: Sequence[NotificationType] = (
 )
 
 BY_NAME: Mapping[str, NotificationType] = {each.name: each for each in TYPES}
-#: Type of events → the type of notifications that tells of it.
+#: Type of events → type of notifications.
 BY_FACT: Mapping[str, NotificationType] = {fact: each for each in TYPES for fact in each.facts}
 _BY_ALERT: Mapping[str, NotificationType] = {kind: each for each in TYPES for kind in each.alerts}
 
-#: Alerts of which an organization hears by an event as well, in words of its language: so by that alone.
+#: Kinds of alerts with an event about the same fact. The organization is notified of the event only, in its language.
 TOLD_BY_EVENT = frozenset({"payout.failed", "payment.refund_failed"})
 
 
 def is_told_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
-    """Return whether an alert says the same as an event: of a charge of an invoice it also names the next try."""
+    """Return whether an alert notifies of the event's fact; for a charge of an invoice it also has the next try."""
     return fact == "payment.failed" and data["invoice_id"] is not None
 
 
@@ -388,7 +388,7 @@ _CODE = _words(
 )
 _DIGEST = _words("{count} notifications", "What happened:", "{count} Benachrichtigungen", "Was geschehen ist:")
 _MORE = {"en": "And {count} more, which your inbox has.", "de": "Und {count} weitere, die Ihr Posteingang enthält."}
-#: How many notifications a digest spells out.
+#: The maximum number of notifications that a digest lists.
 SPELT_OUT = 50
 
 
@@ -398,12 +398,12 @@ def type_of_alert(kind: str, severity: str) -> NotificationType:
 
 
 def types_for(role: Role) -> Sequence[NotificationType]:
-    """Return the types that a role may be told of."""
+    """Return the types that a role can get."""
     return [each for each in TYPES if role in each.audience]
 
 
 def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], language: str, formats: Formats) -> Written:
-    """Put a notification into words.
+    """Write the text of a notification.
 
     Args:
         kind: the type's name.
@@ -411,9 +411,9 @@ def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], langua
         subject: the id of what it is about.
         data: of the event; of an alert its kind, severity and detail.
         language: of `domain.mail.LANGUAGES`.
-        formats: writes for the same language.
+        formats: for the same language.
     """
-    # Total: one row that later code has no words for must not stop those beside it.
+    # Never raises: a row of an unknown type must not stop the others.
     values = defaultdict[str, str](str, {name: "" if value is None else str(value) for name, value in data.items()})
     if kind == CODE:
         words = _CODE
@@ -444,5 +444,5 @@ def written_together(told: Collection[Written], language: str, count: int) -> Wr
 
 
 def _line(text: str) -> str:
-    """Return a text on one line: a header ends where its line ends, and a rule's name is what somebody wrote."""
+    """Return a text as one line: it may become a mail header, and contain a rule's name that a user has written."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:900]

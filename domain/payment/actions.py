@@ -1,6 +1,6 @@
-"""The effect that each command would have on a payment now: the rules are tried, and nothing is changed.
+"""The effect that each command would have on a payment now, found by trying the rules without changing anything.
 
-The answer of a provider or bank is not known before, and what the organization has left of its purchase is not checked.
+The answer of the provider or bank is not known, and the organization's balance is not checked.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class PaymentAction(StrEnum):
 
 
 A = PaymentAction
-#: The permission that each command asks for; of the platform, only who may operate gives any.
+#: The permission of each command; of the platform's roles only operators have them.
 NEEDS: Mapping[PaymentAction, Permission] = {
     A.CONFIRM: Permission.PAY,
     A.CAPTURE: Permission.PAY,
@@ -43,11 +43,11 @@ class Effect:
     """The effect of a command; amounts are minor units of the payment's currency.
 
     Attributes:
-        status: after it, where the provider does as it is asked; None where that depends on its answer.
-        captured_minor: of what was authorized.
-        released_minor: of what was authorized and is not captured.
-        refunded_minor: back to the payer.
-        taken_minor: how much of what was bought is clawed back, in its units.
+        status: after the command, if the provider carries it out; None if it depends on the answer.
+        captured_minor: the captured part of the authorized amount.
+        released_minor: the rest of the authorized amount.
+        refunded_minor: returned to the payer.
+        taken_minor: the entitlement that is clawed back, in its units.
     """
 
     status: PaymentStatus | None
@@ -81,7 +81,7 @@ def actions(
         actor: sees the payment.
         now: the time.
         amount_minor: of a capture or a refund; None is all.
-        refused: what refuses a command before the payment's rules are asked.
+        refused: errors of commands that are checked before the payment's rules.
     """
     return tuple(_tried(name, payment, actor, now, amount_minor, refused or {}) for name in PaymentAction)
 

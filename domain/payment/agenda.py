@@ -1,9 +1,9 @@
-"""What the run of a payment does next. The only place that orders due steps; pure.
+"""The agenda of a payment: the next step of its workflow. The only place that orders due steps; pure.
 
-Steps come in the order of `Step`. One that had no effect is held back for a growing while, and one that was taken gives
-way to those that were not, so that nothing that is due first hides for ever what is due next.
+Steps are taken in the order of `Step`. A step without effect is held back for a growing time, and a step that was taken
+comes after those that were not, so the first due steps cannot block the others.
 
-`Order.BEFORE` is the order of older code, for runs that took a turn by it already.
+`Order.BEFORE` is the order of earlier releases, for runs that began with it.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from domain.payment.fulfilment import awaits, falls_short, fulfil, fulfilment_du
 from domain.payment.purposes.base import EscrowRequest
 from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
-#: Pauses between lookups of what is unknown, and between tries of what has no effect: the first, and the longest.
+#: The first and the longest pause between lookups of unknown outcomes, and between tries of steps without effect.
 FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)
-#: Why a run waits; the words stand beside its timer.
+#: Why a run waits; shown with its timer.
 LOOK_UP, POLL, TIME_OVER = "look up what is unknown", "ask the provider", "the payer's time is over"
 TRY_AGAIN, STAYS_OPEN = "try again", "stays open for commands"
 
 
 class Order(StrEnum):
-    """The order of what is due: `fair`, or as older code had it."""
+    """The order of due steps: `fair`, or that of earlier releases."""
 
     BEFORE = "before"
     FAIR = "fair"
@@ -35,15 +35,15 @@ class Step(StrEnum):
     """What a run can do by itself, in the order of precedence.
 
     Attributes:
-        TAKE_ANSWER: record the escrow's response.
-        FREEZE: have the escrow asked to hold what it has; its answer is another step.
-        END_UNMADE: look for a payment that is made after its time, and end it where there is none.
-        SUBMIT: have the provider make the payment.
-        SUBMIT_REFUNDS: have the provider make what our books have.
-        LOOK: ask the provider how the payment stands.
-        FULFIL: pay the invoice, have the escrow asked to take the money, or return what cannot be fulfilled.
-        END_TIME: end what the payer has not paid in time.
-        REFUND_AND_LOOK, FUND_ESCROW, FREEZE_ESCROW: steps of the order of before, which waits for the escrow.
+        TAKE_ANSWER: record the escrow's answer.
+        FREEZE: ask the escrow to freeze its money; its answer is another step.
+        END_UNMADE: look up a payment after its time at the provider, and end it if it was not made there.
+        SUBMIT: create the payment at the provider.
+        SUBMIT_REFUNDS: create requested refunds at the provider.
+        LOOK: refresh the payment.
+        FULFIL: pay the invoice, ask the escrow to take the money, or return money that cannot be fulfilled.
+        END_TIME: end a payment that was not paid in time.
+        REFUND_AND_LOOK, FUND_ESCROW, FREEZE_ESCROW: steps of the order of earlier releases, which wait for the escrow.
     """
 
     TAKE_ANSWER = "take_answer"
@@ -61,17 +61,17 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What the run knows beside the payment's state.
+    """What the workflow knows besides the payment's state.
 
     Attributes:
-        told: the provider has news, or somebody wants it to be asked.
-        woken: a wait is over; the order of before looks up what is unknown only then.
-        asked: an escrow was asked and has not answered; `answered`: its answer is here.
-        lookups: how often in a row something unknown was looked up in vain.
-        polls: how often in a row a poll told nothing.
-        polled_at: when the provider was asked last; None before the first time.
-        taken: the steps that were taken since each one that was due had its turn.
-        held: until when steps that had no effect are held back.
+        told: a signal says that the provider has news, or requests a refresh.
+        woken: a timer has fired; the order of earlier releases looks up unknown outcomes only then.
+        asked: an escrow was asked and has not answered; `answered`: it has.
+        lookups: the number of consecutive lookups without a result.
+        polls: the number of consecutive polls without news.
+        polled_at: when the provider was last asked; None before the first time.
+        taken: the steps taken since all due steps had their turn.
+        held: until when steps without effect are held back.
     """
 
     told: bool = False
@@ -86,7 +86,7 @@ class News:
 
 
 def agenda(payment: Payment, now: datetime, news: News, order: Order = Order.FAIR) -> Step | Wait:
-    """Return what is done next, or until when nothing is due."""
+    """Return the next step, or until when nothing is due."""
     if order is Order.BEFORE:
         return _before(payment, now, news)
     steps = due(payment, now, news)
@@ -100,12 +100,12 @@ def agenda(payment: Payment, now: datetime, news: News, order: Order = Order.FAI
 
 
 def what(item: Step | Wait) -> str:
-    """Return what an item makes the run do: two waits for the same reason are the same, however long they last."""
+    """Return the identity of an item: two waits for the same reason are the same, however long they are."""
     return item.value if isinstance(item, Step) else item.why
 
 
 def due(payment: Payment, now: datetime, news: News) -> list[Step]:
-    """Return what is due, in the order of precedence, whatever is held back."""
+    """Return the due steps in the order of precedence, including those that are held back."""
     conditions = {
         Step.TAKE_ANSWER: news.answered,
         Step.FREEZE: must_freeze_escrow(payment) and not (news.asked or news.answered),
@@ -120,14 +120,14 @@ def due(payment: Payment, now: datetime, news: News) -> list[Step]:
 
 
 def after(news: News, step: Step, *, hold_until: datetime | None) -> News:
-    """Return what is known after a step: it gives way to others, and is held back where it had no effect."""
+    """Return the news after a step: it now comes after the others, and is held back if it had no effect."""
     taken = frozenset({step}) if step in news.taken else news.taken | {step}
     held = {each: until for each, until in news.held.items() if each is not step}
     return replace(news, taken=taken, held=held if hold_until is None else {**held, step: hold_until})
 
 
 def hold_until(now: datetime, lookups: int) -> datetime:
-    """Return when something is tried again that was tried so often in vain."""
+    """Return when a step is tried again after a number of tries without effect."""
     pause: timedelta = FIRST_LOOKUP * 2 ** min(lookups, 16)
     return now + min(pause, LONGEST_LOOKUP)
 
@@ -146,7 +146,7 @@ def _is_unmade(payment: Payment) -> bool:
 
 
 def _is_to_be_fulfilled(payment: Payment) -> bool:
-    # An escrow that was asked is asked until it answers: it may have taken the money, whatever became of that since.
+    # The escrow is asked until it answers, because it may have taken the money, whatever has happened since.
     return fulfilment_due(payment) or (payment.fulfilling and payment.fulfilment is Fulfilment.PENDING)
 
 
@@ -158,9 +158,9 @@ def _is_over(payment: Payment, now: datetime) -> bool:
 
 
 def _wake(payment: Payment, now: datetime, news: News) -> Wait:
-    """Return when the provider is asked, the payer's time ends, or the run does."""
+    """Return the next time: of a poll, of the end of the payer's time, or of the run's end."""
     terms = payment.terms
-    # A wait for a time that has passed is none: the run would turn round and round within one task.
+    # A wait until a past time would loop within one workflow task.
     closes_at = payment.updated_at + timedelta(seconds=terms.open_seconds)
     closes_at = max(closes_at, now + LONGEST_LOOKUP) if news.asked else closes_at
     asked_at = now if payment.ref is None else news.polled_at or now
@@ -175,7 +175,7 @@ def _wake(payment: Payment, now: datetime, news: News) -> Wait:
     return Wait(until=payment.ends_at, why=TIME_OVER)
 
 
-# The order of before ------------------------------------------------------------------------------------------------
+# The order of earlier releases --------------------------------------------------------------------------------------
 
 
 def _before(payment: Payment, now: datetime, news: News) -> Step | Wait:
@@ -185,7 +185,7 @@ def _before(payment: Payment, now: datetime, news: News) -> Step | Wait:
         return step
     if unknown:
         return Wait(until=hold_until(now, news.lookups), why=LOOK_UP)
-    # Its pauses begin anew with each wait.
+    # Its pauses start again with each wait.
     return _wake(payment, now, replace(news, polled_at=now))
 
 

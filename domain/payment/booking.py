@@ -1,8 +1,8 @@
 """Which accounts a payment's money and entitlement move between.
 
-The payment's own account, `org/{id}/payments/{payment}`, holds what has no other owner yet. What was paid for credits
-is deferred revenue, what was paid for slots is revenue; other money belongs to the organization, so its entitlement is
-the money itself.
+The payment's own account, `org/{id}/payments/{payment}`, holds money and entitlements without another owner yet. Money
+paid for credits is deferred revenue, money paid for slots is revenue. Other money belongs to the organization, so the
+entitlement is the money itself.
 """
 
 from collections.abc import Sequence
@@ -21,27 +21,27 @@ Transfer = tuple[Account, Account, int]
 
 
 def entitlement_account(terms: PaymentTerms) -> Account:
-    """Return the payment's own account for what was bought."""
+    """Return the payment's own account for its entitlement."""
     return accounts.payment(terms.payment_id, terms.purpose.goods_asset, terms.org_id)
 
 
 def wallet(terms: PaymentTerms) -> Account:
-    """Return where what was bought is kept."""
+    """Return the organization's account for the entitlement."""
     return rules_of(terms).accounts(terms).wallet
 
 
 def debt(terms: PaymentTerms) -> Account:
-    """Return what the organization owes in what was bought."""
+    """Return the account of the organization's debt in the entitlement's asset."""
     return accounts.org_debt(terms.org_id, terms.purpose.goods_asset)
 
 
 def receivable(terms: PaymentTerms) -> Account:
-    """Return what the organization has been invoiced in what was paid."""
+    """Return the organization's receivable in the entitlement's asset."""
     return accounts.org_receivable(terms.org_id, terms.purpose.goods_asset)
 
 
 def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
-    """Return whose money it is after it came in; `issued` says that something was issued for it."""
+    """Return the account of received money; `issued` is whether an entitlement is issued for it."""
     if not terms.issues_entitlement:
         return entitlement_account(terms)
     owned = rules_of(terms).accounts(terms)
@@ -49,14 +49,14 @@ def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
 
 
 def sale_tax(terms: PaymentTerms) -> Account:
-    """Return where the tax of a sale is owed to the state."""
+    """Return the account of the sale's tax, which is owed to the state."""
     if terms.tax is None:
         raise ValueError(f"{terms.payment_id} is not taxed")
     return accounts.platform(f"tax/{terms.tax.code}", terms.currency)
 
 
 def issuance(terms: PaymentTerms) -> Account:
-    """Return where credits or slots come into being."""
+    """Return the account that issues the credits or slots."""
     return rules_of(terms).accounts(terms).issuance
 
 
@@ -66,8 +66,8 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
     Args:
         terms: of the payment.
         move: the posting.
-        issues: something is issued with the same event. Then money that comes in is paid for it, and is earned as it is
-            used; other money, and what goes back, adds to what was earned or takes from it.
+        issues: whether the same event issues an entitlement. Money received for it is then deferred revenue; other
+            money, and refunds, change revenue directly.
     """
     amount, own = move.amount_minor, entitlement_account(terms)
     clearing = accounts.provider_clearing(terms.provider, move.asset)
@@ -100,8 +100,8 @@ def transfers(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False
 def lots(payment: Payment, booked: str | None, source: Account, destination: Account) -> LotTerms | None:
     """Return the terms of the lots that one posting of the payment moves.
 
-    What is issued carries what was paid for it. Credits that paid for something keep the terms that they had. What the
-    organization gives back is, as far as it is free, what this payment brought.
+    Issued credits have their price. Credits that paid for something keep their terms. Credits that are clawed back are
+    those of this payment first, as far as they are free.
 
     Args:
         payment: as it is after the event.
@@ -134,13 +134,13 @@ def lots(payment: Payment, booked: str | None, source: Account, destination: Acc
 def clawed_back(
     terms: PaymentTerms, amount_minor: int, available_minor: int, earnings: Sequence[tuple[Account, int]] = ()
 ) -> list[Transfer]:
-    """Claw back the amount from the organization as far as it is there; it owes the rest.
+    """Claw back an amount from the organization; what its accounts do not cover becomes a debt.
 
     Args:
         terms: of the payment.
-        amount_minor: how much is taken.
-        available_minor: what is in the organization's wallet; taken first.
-        earnings: accounts of its agents, each with what is available there; taken next, in this order.
+        amount_minor: the amount.
+        available_minor: the available balance of the organization's wallet, which is taken first.
+        earnings: accounts of its agents with their available balances, which are taken next, in this order.
     """
     own, left, movements = entitlement_account(terms), amount_minor, list[Transfer]()
     for source, there in [(wallet(terms), available_minor), *earnings]:
@@ -151,14 +151,14 @@ def clawed_back(
 
 
 def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Transfer]:
-    """Give the amount to the organization; what it owes is paid from it first."""
+    """Release an amount to the organization; its debt is paid first."""
     paid = max(0, min(amount_minor, owed_minor))
     own = entitlement_account(terms)
     return _positive([(own, debt(terms), paid), (own, wallet(terms), amount_minor - paid)])
 
 
 def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
-    """Pay what is due of the payment's invoice."""
+    """Pay an amount of the payment's invoice."""
     return _positive([(entitlement_account(terms), receivable(terms), amount_minor)])
 
 
@@ -186,7 +186,7 @@ def comes_back(payment: Payment, event: str, booked: str | None, debtor: str | N
 
 
 def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:
-    """Go through the exchange where the two are kept in different currencies."""
+    """Book via the exchange account if both sides have different currencies."""
     if source.asset == destination.asset:
         return _positive([(source, destination, move.amount_minor)])
     by_asset = {move.asset: move.amount_minor}
@@ -194,7 +194,7 @@ def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> l
     paid = move.paid_minor
     if paid is None:
         raise ValueError(f"a movement in {move.asset} does not say what it is in the payment's currency")
-    # A small amount may come to nothing in the other currency.
+    # A small amount may be zero in the other currency.
     return _positive(
         [
             (source, here, by_asset.get(source.asset, paid)),

@@ -1,7 +1,7 @@
 """The events that follow from a provider's reports of chargebacks (disputes); `converge.py` orders them.
 
-An inquiry takes nothing. A dispute holds what was bought with the disputed amount, as far as it is there, and restores
-it or claws it back for good when it is decided.
+An inquiry moves nothing. A dispute reserves the entitlement of the disputed amount, as far as it is left, and releases
+it or claws it back when it is decided.
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from domain.payment.purposes import rules_of
 from domain.payment.snapshot import DisputeSnapshot, DisputeStatus
 from domain.payment.state import MAX_ITEMS, Dispute, Outcome, Payment, PaymentPosting, PaymentPostingKind, numbered
 
-#: In these the bank takes evidence.
+#: The statuses in which the bank accepts evidence.
 ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
-#: A dispute's words in the order in which they can follow each other; an older snapshot never takes one back.
+#: The order of a dispute's statuses; an older snapshot never sets an earlier one.
 _ORDER = {
     DisputeStatus.INQUIRY: 0,
     DisputeStatus.NEEDS_RESPONSE: 1,
@@ -30,7 +30,7 @@ _ORDER = {
 
 
 def new_dispute(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
-    """Open a dispute that is not known yet, or one that was only an inquiry until now."""
+    """Open an unknown dispute, or one that was an inquiry until now."""
     known = {dispute.ref: dispute for dispute in payment.disputes}
     for snapshot in told:
         dispute = known.get(snapshot.ref)
@@ -46,8 +46,8 @@ def _takes(snapshot: DisputeSnapshot) -> bool:
 
 
 def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
-    """Take what was bought with the disputed amount, as far as it is there. An inquiry takes nothing."""
-    # A dispute that was decided before we heard of it opens and is decided by the events that follow.
+    """Reserve the entitlement of the disputed amount, as far as it is left. An inquiry moves nothing."""
+    # A dispute that was already decided when it is first seen opens here, and the next events decide it.
     opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
     rules = rules_of(payment.terms)
     entitlement = 0 if opening is DisputeStatus.INQUIRY else rules.taken_for(payment, snapshot.amount_minor)
@@ -76,7 +76,7 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
         amount_minor=snapshot.amount_minor,
         goods_minor=entitlement,
         evidence_due_at=snapshot.evidence_due_at,
-        # What the bank was told when it inquired does not answer the chargeback.
+        # Evidence that was submitted for an inquiry does not answer the chargeback.
         evidence_submitted_at=None,
         waiting_minor=rules.taken_from_waiting(payment, entitlement),
     )
@@ -85,7 +85,7 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
 
 
 def asked_anew(outcome: Outcome, told: Iterable[DisputeSnapshot]) -> Outcome:
-    """Return a reopened dispute with the date until which the bank takes evidence now."""
+    """Return a reopened dispute with its new due date for evidence."""
     due_at = {snapshot.ref: snapshot.evidence_due_at for snapshot in told}
     dispute = next((item for item in outcome.payment.disputes if item.ref == outcome.debtor), None)
     if dispute is None or dispute.ref not in due_at:
@@ -95,7 +95,7 @@ def asked_anew(outcome: Outcome, told: Iterable[DisputeSnapshot]) -> Outcome:
 
 
 def date_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
-    """Follow the date until which the bank takes evidence, where all else of the dispute is as it was."""
+    """Record a changed due date for evidence, if nothing else of the dispute has changed."""
     by_ref = {snapshot.ref: snapshot for snapshot in told}
     for dispute in payment.disputes:
         snapshot = by_ref.get(dispute.ref)
@@ -110,7 +110,7 @@ def date_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome |
 
 
 def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
-    """Follow the provider's word on a dispute that is open; what an older snapshot says takes nothing back."""
+    """Record a changed status of an open dispute; an older snapshot never sets an earlier status."""
     by_ref = {snapshot.ref: snapshot for snapshot in told}
     for dispute in payment.disputes:
         snapshot = by_ref.get(dispute.ref)
@@ -134,13 +134,13 @@ def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcom
 
 
 def offer_evidence(payment: Payment, dispute_ref: str, text: str, *, actor: Actor, at: datetime) -> Outcome:
-    """Store the organization's evidence against a chargeback of its own payment, in place of earlier evidence.
+    """Store the organization's evidence against a chargeback of its own payment; it replaces earlier evidence.
 
-    The bank accepts one answer, and the payer who disputes may be the organization itself, or have its key. So this is
-    not the answer: an operator reads it and submits the answer.
+    An operator reads it and submits the answer. The bank accepts only one answer, and the disputing payer may be the
+    organization itself, or have its key.
 
     Raises:
-        Conflict: `payment.evidence_closed`, the bank takes no more, or has the answer.
+        Conflict: `payment.evidence_closed`, the bank accepts no more evidence, or has the answer.
     """
     dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
     if dispute is None or dispute.status not in ANSWERABLE or dispute.evidence_submitted_at is not None:

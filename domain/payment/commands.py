@@ -1,4 +1,4 @@
-"""What each command does to a payment. Pure: an `Outcome`, or a `DomainError` and nothing changed."""
+"""The commands of a payment. Each function returns an `Outcome`, or raises a `DomainError`. Pure."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -28,12 +28,12 @@ from domain.payment.state import (
 )
 from domain.payment.terms import PaymentTerms
 
-#: How many refunds one payment takes before only the whole remainder is left to give back. Each can come back once, and
-#: with what came in, all of that stays below the `MAX_ITEMS` movements that are booked.
+#: The maximum number of refunds of one payment, before only the whole remainder can be refunded. Each refund can fail
+#: once, so with all receipts the number of movements stays below `MAX_ITEMS`.
 MOST_REFUNDS = 90
 
-#: How long after the payer's time what is still awaited is waited for before a person is asked: a bank debit that has
-#: begun cannot be ended, and settles or fails within days.
+#: How long after the payer's time operators are alerted to a payment that is still awaited. A bank debit that has begun
+#: cannot be cancelled, and succeeds or fails within days.
 OVERDUE_AFTER = timedelta(days=30)
 
 
@@ -89,20 +89,20 @@ def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
 
 
 def adopted(terms: PaymentTerms, ref: str, *, actor: Actor) -> Outcome:
-    """Record a payment that the provider has made by itself: its run does not make it, it looks at it."""
+    """Record a payment that was made at the provider; its workflow only reads it there."""
     made = created(terms, actor=actor)
     payment = replace(made.payment, version=0, ref=ref, unknown=True)
     return numbered(Outcome(payment=payment, event="adopted", actor=made.actor, details=made.details), terms.created_at)
 
 
 def outcome_unknown(payment: Payment, *, detail: str, at: datetime) -> Outcome:
-    """Note that it is unknown whether the provider made the payment; it is looked up before another try."""
+    """Record that it is unknown whether the provider made the payment; it is looked up before another try."""
     after = replace(payment, unknown=True)
     return numbered(Outcome(payment=after, event="outcome_unknown", actor=WORKFLOW, details={"detail": detail}), at)
 
 
 def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor, at: datetime) -> Outcome:
-    """Note that the provider did not answer a command; its outcome is looked up before anything else is done."""
+    """Record that the provider did not answer a command; its outcome is looked up before anything else."""
     ended_by = actor.qualified() if command == "cancel" else payment.cancelled_by
     after = replace(payment, unknown=True, unanswered=command_id, cancelled_by=ended_by)
     details = {"command": command, "detail": "The provider did not answer."}
@@ -110,7 +110,7 @@ def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor,
 
 
 def is_settled(payment: Payment, command_id: str, *, before: Collection[PaymentStatus] = AWAITING) -> bool:
-    """Return whether a command that the provider did not answer needs no more doing: nothing is as it was `before`."""
+    """Return whether an unanswered command is done: the payment is not as it was `before` any more."""
     return _was_looked_up(payment, command_id) and payment.status not in before
 
 
@@ -119,22 +119,22 @@ def _was_looked_up(payment: Payment, command_id: str) -> bool:
 
 
 def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
-    """End a payment that the provider does not take."""
+    """End a payment that the provider has refused."""
     after = replace(payment, decline=decline, unknown=False)
     details = {"code": decline.code, "detail": decline.detail}
     return numbered(Outcome(payment=after, event="refused", actor=WORKFLOW, details=details), at)
 
 
 def expired_unmade(payment: Payment, *, at: datetime) -> Outcome:
-    """End a payment whose time was over before its provider had it."""
+    """End a payment whose time was over before it was created at the provider."""
     after = replace(payment, expiring=True, unknown=False)
     return numbered(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
 
 
 def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
-    """End a payment that its provider no longer has, once it can no longer be paid; None while it could be.
+    """End a payment that the provider does not have any more, once it can no longer be paid; None before that.
 
-    Money that came all the same is never out of sight: its movement is in the provider's statement.
+    Money that was received for it anyway shows in reconciliation, by the provider's statement.
     """
     if not payment.expiring or payment.received_minor or payment.status not in AWAITING:
         return None
@@ -143,14 +143,14 @@ def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
 
 
 def expiring(payment: Payment, *, at: datetime) -> Outcome | None:
-    """Say that the payer's time is over; None when it was said, or when nothing is awaited from the payer."""
+    """Record that the payer's time is over; None if that is recorded, or nothing is awaited from the payer."""
     if payment.expiring or payment.status not in AWAITING:
         return None
     return numbered(Outcome(payment=replace(payment, expiring=True), event="time_over", actor=WORKFLOW), at)
 
 
 def overdue(payment: Payment, *, at: datetime) -> Outcome | None:
-    """Say that a payment is neither paid nor ended long after its time; None when it was said, or is not so."""
+    """Record that a payment is overdue: neither paid nor ended long after its time; None if recorded, or not so."""
     if payment.overdue or not payment.expiring or payment.status not in AWAITING:
         return None
     if at < payment.ends_at + OVERDUE_AFTER:
@@ -161,14 +161,14 @@ def overdue(payment: Payment, *, at: datetime) -> Outcome | None:
 
 
 def check_open(payment: Payment, command: str) -> None:
-    """Refuse a command on a payment that awaits nothing from its payer any more."""
+    """Check that a payment still awaits its payer."""
     check_known(payment)
     if payment.status not in AWAITING:
         raise _wrong_state(payment, command)
 
 
 def check_known(payment: Payment) -> None:
-    """Refuse a command while the outcome of an earlier one is looked up."""
+    """Check that no outcome of an earlier command is unknown."""
     if payment.unknown or (payment.status in AWAITING and payment.ref is None):
         what = "made this payment" if payment.ref is None else "executed the last command"
         raise NotYet(
@@ -178,13 +178,13 @@ def check_known(payment: Payment) -> None:
 
 
 def not_ended(payment: Payment) -> WrongPaymentState:
-    """Return the refusal of a cancellation that the provider did not accept, as the payment had progressed there."""
+    """Return the error of a cancellation that came too late at the provider."""
     status = payment.status.value
     return WrongPaymentState(f"The provider did not end the payment. It is {status} now.", extra={"state": status})
 
 
 def check_capture(payment: Payment, amount_minor: int | None) -> int:
-    """Return how much is captured: the given part of what was authorized, or all of it."""
+    """Return the amount to capture: the given part of the authorized amount, or all of it."""
     check_known(payment)
     if payment.status is not PaymentStatus.REQUIRES_CAPTURE:
         raise _wrong_state(payment, "capture")
@@ -207,20 +207,27 @@ def refund(
     is_all: bool = False,
     takes_others: bool = False,
 ) -> Outcome:
-    """Claw back what was bought, to refund an amount, or all that remains.
+    """Request a refund of an amount, or of everything that is left, and claw back its entitlement.
 
-    `with_credit_note` has the books credit the invoice with what the payment has paid less of it then. `is_all` says
-    that no amount was asked for, also where the books have named what is left. `takes_others` has a payment that was
-    made with credits take others for those that its escrow has: runs of before decided so, and the books refuse it.
+    Args:
+        payment: the present state.
+        refund_id: of the refund.
+        amount_minor: the amount; None for everything that is left.
+        reason: shown to the payer and on the credit note.
+        requested_by: the requester.
+        at: the time.
+        with_credit_note: whether the invoice is credited by the amount that the payment then pays less of it.
+        is_all: whether the request had no amount, even if `amount_minor` was filled in since.
+        takes_others: whether a payment made with credits may be refunded with other credits than those in its escrow.
+            Only runs of earlier releases set it, and the books refuse it.
 
     Raises:
-        Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot, or credits
-            that paid do not wait for their escrow any more;
-            `payment.too_many_refunds`, there were so many that only the whole remainder can be given back;
-            `payment.refund_in_flight`, another one has not reached the provider yet;
+        Conflict: `payment.already_refunded`, nothing is left; `payment.not_refundable`, the provider cannot refund, or
+            the credits that paid are not waiting for their escrow any more; `payment.too_many_refunds`, only the whole
+            remainder can be refunded; `payment.refund_in_flight`, another refund has not reached the provider yet;
             `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`.
-        Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are given back whole; a credit note
-            of a payment that is for no invoice, or without a reason.
+        Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are refunded whole; a credit note
+            for a payment without an invoice, or without a reason.
     """
     terms, remainder = payment.terms, payment.refundable_minor
     left = remainder if takes_others else left_to_refund(payment)
@@ -295,7 +302,7 @@ def refund(
 
 
 def spent_credits() -> NotRefundable:
-    """Return the refusal of a refund that would take other credits for those that a payment was made with."""
+    """Return the error that a refund would take other credits than those of the payment."""
     return NotRefundable(
         "The credits of this payment were used for its escrow, so a refund would take other credits. "
         "Cancel or refund the escrow to get what it still holds."
@@ -303,7 +310,7 @@ def spent_credits() -> NotRefundable:
 
 
 def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome:
-    """Note that the provider's answer to a refund was lost."""
+    """Record that the provider's answer to a refund was lost."""
     refunds = tuple(
         replace(item, state=RefundState.UNKNOWN) if item.refund_id == refund_id else item for item in payment.refunds
     )
@@ -319,7 +326,7 @@ def fulfilment_unavailable(payment: Payment, *, why: str, refund_id: str, at: da
 
 
 def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime) -> Outcome:
-    """Return what is left after so much was refunded or charged back that the purpose cannot be fulfilled."""
+    """Return the rest of a payment of which so much was refunded or charged back that it cannot be fulfilled."""
     why = "it was refunded or charged back before"
     return _unfulfilled(payment, "fulfilment_failed", why=why, refund_id=refund_id, at=at)
 
@@ -341,9 +348,9 @@ def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: 
 
 
 def check_evidence(payment: Payment, dispute_ref: str, command_id: str) -> Dispute:
-    """Return the dispute that evidence is submitted for, while it can be, or under review if the command has done it.
+    """Return the dispute of submitted evidence, if the bank still accepts it.
 
-    The provider did not answer then, and was looked at since.
+    For a repeated command it may be under review: the provider did not answer, and was read since.
     """
     check_known(payment)
     dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
@@ -355,7 +362,7 @@ def check_evidence(payment: Payment, dispute_ref: str, command_id: str) -> Dispu
 
 
 def evidence_submitted(payment: Payment, dispute_ref: str, *, actor: Actor, at: datetime) -> Outcome:
-    """Note that the provider has the evidence."""
+    """Record that the provider has the evidence."""
     disputes = tuple(
         replace(item, evidence_submitted_at=at) if item.ref == dispute_ref else item for item in payment.disputes
     )
@@ -371,7 +378,7 @@ def evidence_submitted(payment: Payment, dispute_ref: str, *, actor: Actor, at: 
 
 
 def command_refused(payment: Payment, *, actor: str, details: dict[str, object], at: datetime) -> Outcome:
-    """Note an operator's signal that was refused."""
+    """Record an operator's signal that was refused."""
     return numbered(Outcome(payment=payment, event="command_refused", actor=actor, details=details), at)
 
 

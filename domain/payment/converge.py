@@ -1,8 +1,7 @@
 """The events that bring our books to the provider's state of a payment.
 
-Only what is new counts. A snapshot without news makes no event, so webhooks may come twice, late, early or in any
-order; and a snapshot that is older than what is booked reverses nothing. Disputes and refunds are known before the
-movements that they cause are booked.
+A snapshot without news makes no event, so webhooks may arrive twice, late or in any order, and an older snapshot
+reverses nothing. Disputes and refunds are recorded before the movements that they cause are booked.
 """
 
 from collections.abc import Mapping
@@ -39,9 +38,9 @@ from domain.payment.state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A snapshot, when it was taken, and what deposits that came after their quote are worth, by key.
+    """A snapshot, its time, and the value of deposits that no quote covers, by key.
 
-    Without `follows_dates` a bank's other date for evidence is left out: so runs of before decided.
+    Without `follows_dates`, as in runs of earlier releases, changed due dates for evidence are ignored.
     """
 
     snapshot: Snapshot
@@ -51,7 +50,7 @@ class Observation:
 
 
 def converge(payment: Payment, seen: Observation) -> list[Outcome]:
-    """Return the events that make the payment agree with the observation, in order; none when it does already."""
+    """Return the events that make the payment agree with the observation, in order; none if it does."""
     outcomes: list[Outcome] = []
     while (outcome := next_event(payment, seen)) is not None:
         outcomes.append(outcome)
@@ -62,7 +61,7 @@ def converge(payment: Payment, seen: Observation) -> list[Outcome]:
 def ended(payment: Payment, seen: Observation, *, by: Actor) -> list[Outcome]:
     """Return what `converge` does after a command to end the payment; if that ended it, the event names its actor.
 
-    What was paid meanwhile counts, and is the provider's word alone.
+    If it was paid meanwhile, that counts, and the event names the provider.
     """
     outcomes = converge(replace(payment, cancelled_by=by.qualified()), seen)
     last = outcomes[-1] if outcomes else None
@@ -92,9 +91,9 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _as_known(payment: Payment, snapshot: Snapshot) -> Snapshot:
-    """Read what went back as what the payment knows it as: a refund stays one, and so does a reversal.
+    """Return the snapshot with known refunds and reversals under their known kind.
 
-    A provider may call the same object a refund at one look and a reversal at another.
+    A provider may report the same object as a refund once, and as a reversal later.
     """
     known = {refund.ref for refund in payment.refunds if refund.ref}
     reversed_before = {item.key for item in payment.booked if item.kind is BalanceTransactionKind.REVERSAL}
@@ -121,14 +120,14 @@ def _provider(payment: Payment) -> str:
 
 
 def _adopted(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Take over the provider's object, once."""
+    """Record the provider's object, once."""
     if payment.ref is not None:
         return None
     adopted = replace(
         payment,
         ref=snapshot.ref,
         unknown=False,
-        # A payment that is complete shows it when its charge is booked, with the next event.
+        # A complete payment gets its status with the next event, which books its charge.
         provider_status=snapshot.status,
         action=snapshot.action,
         decline=snapshot.decline,
@@ -151,7 +150,7 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
         ):
             paid = movement.paid_minor
             entitlement = seen.revalued.get(movement.key)
-            # What the payment has become is recorded with its money, not by an event of its own.
+            # The new status is recorded with its money, not by an event of its own.
             observed = _observed(payment, seen.snapshot)
             return book(
                 observed, movement, entitlement=granted_for(payment, paid) if entitlement is None else entitlement
@@ -160,9 +159,9 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _has_room(payment: Payment, movement: BalanceTransaction) -> bool:
-    """Return whether a charge is booked, of which strangers can make any number where a payment is paid on a chain.
+    """Return whether there is room to book a charge. On a chain anybody can send any number of deposits.
 
-    Half of the room is for what counts, so that nobody fills it with dust: whoever did would have paid it all.
+    Half of the room is reserved for deposits of a substantial amount, so it cannot be filled with dust.
     """
     if len(payment.booked) < MAX_ITEMS // 2:
         return True
@@ -170,15 +169,15 @@ def _has_room(payment: Payment, movement: BalanceTransaction) -> bool:
 
 
 def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
-    """Match the provider's refunds with ours; one that was made at the provider's own site is taken over."""
+    """Match the provider's refunds with ours; one that was made at the provider's own site is added."""
     refs, reported = {refund.ref for refund in payment.refunds}, {snapshot.ref for snapshot in seen.snapshot.refunds}
     ours = {refund.refund_id: refund for refund in payment.refunds}
     for snapshot in seen.snapshot.refunds:
         if snapshot.ref in refs:
             continue
         known = ours.get(snapshot.refund_id or "")
-        # One that was given up as not made gave its entitlement back, so it is taken over like one made there. One
-        # that was given up as made is known by what an operator wrote, which may name nothing.
+        # A refund given up as not made has released its entitlement, so it is added like one made there. One given up
+        # as made is known by the id that an operator has entered, which may be wrong.
         if known is not None and known.counts and (known.ref is None or (known.given_up and known.ref not in reported)):
             return refund_accepted(payment, known.refund_id, snapshot)
         if snapshot.status is RefundStatus.FAILED and not _has_moved(seen.snapshot, snapshot.ref):
@@ -189,11 +188,11 @@ def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def refund_accepted(payment: Payment, refund_id: str, snapshot: RefundSnapshot) -> Outcome | None:
-    """Take over the provider's object for a refund of ours, once; None when that was done."""
+    """Record the provider's object for a refund of ours, once; None if that was done."""
     known = next(item for item in payment.refunds if item.refund_id == refund_id)
     if known.ref == snapshot.ref or (known.ref is not None and not known.given_up):
         return None
-    # One that failed already is recorded as pending here, and fails with the events that follow.
+    # A refund that has already failed is recorded as pending here, and fails with the next event.
     state = RefundState.PENDING if snapshot.status is RefundStatus.FAILED else REFUND_STATES[snapshot.status]
     state = state if known.can_be_given_up else known.state
     taken_over = replace(known, ref=snapshot.ref, state=state, given_up=False)
@@ -235,7 +234,7 @@ def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
 
 
 def _moved(payment: Payment, seen: Observation) -> Outcome | None:
-    """Book what refunds, disputes and reversals did to the provider's balance."""
+    """Book the movements of refunds, disputes and reversals on the provider's balance."""
     booked = {item.key for item in payment.booked}
     for movement in seen.snapshot.movements:
         new = movement.key not in booked and len(payment.booked) < MAX_ITEMS
@@ -253,10 +252,10 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _taken_by_reversal(payment: Payment, movement: BalanceTransaction) -> int:
-    """Return how much of what was bought goes with a receipt that turned out void.
+    """Return the entitlement that is clawed back for a void receipt.
 
-    A chain takes back one deposit, which bought at a price of its own: what it bought goes, as far as it is there. Any
-    other reversal takes its share, and so does the one with which nothing is left.
+    On a chain it is what the reversed deposit bought at its own price, as far as it is left. For any other reversal,
+    and the one that leaves nothing, it is the proportional share.
     """
     reversed_minor = -movement.paid_minor
     deposit = next((item for item in payment.booked if movement.key == f"{item.key}:reorg"), None)
@@ -266,7 +265,7 @@ def _taken_by_reversal(payment: Payment, movement: BalanceTransaction) -> int:
 
 
 def _settled(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Book what the provider's balance shows of a charge that was received before."""
+    """Book the settlement of a charge that was received before."""
     reported = {movement.key: movement for movement in snapshot.movements if movement.settled}
     return next(
         (
@@ -281,8 +280,8 @@ def _settled(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
     """Book a fee that the provider reported later than its movement.
 
-    Before charges settled by an event of their own, one that settles in another currency was booked in the payment's.
-    Its fee counts as none, and reconciliation shows the difference in both currencies.
+    Earlier releases booked a charge that settles in another currency in the payment's currency. Its fee counts as zero,
+    and reconciliation shows a discrepancy in both currencies.
     """
     reported = {movement.key: movement for movement in snapshot.movements}
     for item in payment.booked:
@@ -333,7 +332,7 @@ def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | Non
 
 
 def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Follow the provider's word on the payment itself, as long as it says something new."""
+    """Record a new status of the payment itself."""
     observed = _observed(payment, snapshot)
     if observed == payment or observed.provider_status is None:
         return None
@@ -350,18 +349,18 @@ def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 
 
 def _observed(payment: Payment, snapshot: Snapshot) -> Payment:
-    """Take over what the provider says of the payment itself; what has succeeded once stays so.
+    """Return the payment with the provider's status; a payment that has succeeded stays so.
 
-    So does what was ended, for as long as the provider only says that it could still be paid: not all of them have a
-    way to end a payment, and then we alone know of it.
+    So does a payment that was ended here, while the provider only reports that it could still be paid: not every
+    provider can cancel payments.
     """
     ended = {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}
     if payment.provider_status in ended and snapshot.status is ProviderStatus.REQUIRES_ACTION:
         return payment
     done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
-    # What was approved and could not be taken looks approved still: only the answer to taking it shows the decline.
+    # An approved payment that was declined still looks approved: only the answer to `confirm` shows the decline.
     declined = snapshot.approved and payment.decline is not None
-    # A command to end it that was not answered had no effect where it could still be paid.
+    # An unanswered cancellation had no effect if the payment can still be paid.
     open_still = payment.unknown and snapshot.status not in ended
     return replace(
         payment,

@@ -1,10 +1,10 @@
-"""How much of what was bought belongs to how much of the money: cumulative shares, so that parts add up to a whole."""
+"""The entitlement of a part of the money: cumulative shares, so that parts add up to the whole."""
 
 from domain.payment.state import Dispute, Fulfilment, Payment, Refund
 
 
 def granted_for(payment: Payment, amount_minor: int) -> int:
-    """Return the entitlement due when `amount_minor` more comes in; in sum never more than the terms' rate gives."""
+    """Return the entitlement of a further `amount_minor`; the sum is never more than the terms' rate gives."""
     purpose, terms = payment.terms.purpose, payment.terms
     if not terms.issues_entitlement:
         return amount_minor
@@ -14,7 +14,7 @@ def granted_for(payment: Payment, amount_minor: int) -> int:
 
 
 def gone_minor(payment: Payment) -> int:
-    """Return what went back of the money, or is held."""
+    """Return the money that was refunded, lost or is disputed."""
     return payment.refunded_minor + payment.disputed_minor + payment.reversed_minor
 
 
@@ -27,14 +27,14 @@ def taken(payment: Payment) -> int:
 
 
 def released_minor(payment: Payment, part: Refund | Dispute) -> int:
-    """Return what the organization gets when a refund fails or a dispute is won.
+    """Return the entitlement that is released when a refund fails or a dispute is won.
 
-    What waited for the escrow waits again while it can.
+    A part that waited for the escrow waits again, if that is still possible.
     """
     waits = payment.fulfilment is Fulfilment.PENDING
     return part.goods_minor - (part.waiting_minor if waits else 0)
 
 
 def held_minor(payment: Payment) -> int:
-    """Return how much of what was given is left after refunds, disputes and reversals; never below zero."""
+    """Return the entitlement that is left after refunds, disputes and reversals; never below zero."""
     return max(0, payment.granted_minor - taken(payment))

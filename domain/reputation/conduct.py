@@ -1,4 +1,4 @@
-"""What payments and cancellations say of an organization as a client; `settled` has what the end of an escrow says."""
+"""Evidence about an organization as a client from payments and cancellations; for ended escrows see `settled`."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ class Conduct:
     """An act of an organization as a client.
 
     Attributes:
-        key: makes it count once, however often it is reported.
-        subject: the payment or the escrow that it is about.
-        org_id: the client; `counterparty_org_id` the other side, where there is one.
-        value_minor: what was at stake, in minor units of the currency.
-        commission_minor: the commission that bounds the weight; None where the value alone does.
-        escrow_id: value and commission count by the part of this escrow's credits that was paid for.
+        key: it counts once for its key.
+        subject: the id of the payment or escrow.
+        org_id: the client; `counterparty_org_id` is the other side, if there is one.
+        value_minor: the amount at stake, in minor units of the currency.
+        commission_minor: the commission that limits the weight; None if only the value does.
+        escrow_id: value and commission are reduced to the part of this escrow's credits that was paid for.
     """
 
     fact: ClientFact
@@ -35,11 +35,10 @@ class Conduct:
 
 
 def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
-    """Return what a payment's news say of its payer: that it was declined for good, or a chargeback was lost.
+    """Return the evidence of a payment's event about its payer: a final decline, or a lost chargeback.
 
-    Only a provider's word ends a payment as declined. One that was left, that ran out of time, or that its provider
-    would not take says nothing, and neither does a decline after which the payer can try again. A payment that fails
-    twice says so once.
+    Only a decline by the provider counts. A payment that was abandoned, expired, or refused by the provider is no
+    evidence, and neither is a decline after which the payer can try again. A payment that fails twice counts once.
     """
     terms = after.terms
     lost = _lost(after) - (set() if before is None else _lost(before))

@@ -1,7 +1,7 @@
 """Turns facts about an agent, from escrows, calls, feedback and operators, into evidence by dimension.
 
-A fact has, in each of its dimensions, a share of good and bad evidence of its weight. Who caused it does not matter
-here: `related` excludes facts, and `weights` weighs the others.
+A fact has, in each of its dimensions, a share of its weight as good and bad evidence. Who caused it does not matter
+here: facts between related organizations are excluded in SQL (`reputation_excluded`), and `weights` weighs the others.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from domain.reputation.evidence import Dimension
 
 _WHOLE_E4 = 10_000
 _HALF_E4 = 5_000
-#: How far an operator's event may reach, in hundredths of a unit of evidence.
+#: The maximum of an operator's event, in hundredths of a unit of evidence.
 MAX_DELTA_E2 = 100
 
 
@@ -35,7 +35,7 @@ class FactKind(StrEnum):
     REPORTED = "reported"
 
 
-#: What happened, in the words of whoever reads it.
+#: Descriptions of facts.
 SENTENCES: Mapping[FactKind, str] = {
     FactKind.RELEASED: "A contract was paid out",
     FactKind.SPLIT: "A dispute was split",
@@ -55,11 +55,11 @@ SENTENCES: Mapping[FactKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What a fact says in one dimension.
+    """The part of a fact in one dimension.
 
     Attributes:
-        dimension: in which.
-        share_e4: how much of the fact's weight it takes, in ten-thousandths.
+        dimension: the dimension.
+        share_e4: the share of the fact's weight, in ten-thousandths.
         good_e4: how good it was, in ten-thousandths: 10,000 is all good, 0 all bad.
     """
 
@@ -97,10 +97,10 @@ _GRADED = frozenset({FactKind.SPLIT, FactKind.VALIDATED, FactKind.RESPONDED})
 
 
 def says(kind: FactKind, good_e4: int | None = None) -> tuple[Says, ...]:
-    """Return what a fact of the product says.
+    """Return the parts of a fact that the product has observed.
 
     Args:
-        kind: every kind but `FEEDBACK` and `REPORTED`, which have functions of their own.
+        kind: any kind except `FEEDBACK` and `REPORTED`, which have functions of their own.
         good_e4: how good it was, for a split (the payee's share), a validation (its score) and a response
             (`promptness_e4`).
     """
@@ -117,10 +117,10 @@ def promptness_e4(response_ms: int, target_ms: int) -> int:
 
 
 def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
-    """Return what feedback says: each dimension that was rated takes half of its weight, 1 is all bad and 5 all good.
+    """Return the parts of feedback: each rated dimension takes half of the weight; 1 is all bad and 5 all good.
 
     Raises:
-        Invalid: nothing was rated, an unknown dimension, a rating off the scale; `field` names it.
+        Invalid: there is no rating, an unknown dimension, or a rating off the scale; `field` names it.
     """
     known = {dimension.value: dimension for dimension in Dimension}
     if not ratings:
@@ -149,10 +149,10 @@ def as_paid(said: tuple[Says, ...], paid_minor: int, of_minor: int) -> tuple[Say
 
 
 def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:
-    """Return what an operator's event says: at most one unit of its weight, good or bad by the sign.
+    """Return the part of an operator's event: at most one unit of its weight, good or bad by the sign.
 
     Args:
-        dimension: in which.
+        dimension: the dimension.
         delta_e2: the event's `score_delta` in hundredths, from -100 to 100.
 
     Raises:

@@ -1,7 +1,7 @@
 """Levels by reputation: the rank that each one needs, and its terms.
 
-Operators write the levels together, as a ladder: each starts above the one before, and none has worse terms than the
-one before, so that nobody gains by losing reputation. The first starts at zero: it is what newcomers have.
+Operators write all levels together. Each starts above the previous one, and none has worse terms, so nobody gains by
+losing reputation. The first starts at zero and applies to newcomers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from domain.reputation.evidence import ONE_E6
 from domain.reputation.score import points
 
 MAX_LEVELS = 10
-#: The keys of Temporal's task queues: the smaller one goes first, and 3 is where nothing is said.
+#: Temporal's priority keys: lower ones go first, and 3 is the default.
 FIRST_PRIORITY, USUAL_PRIORITY, LAST_PRIORITY = 1, 3, 5
 
 
@@ -45,14 +45,14 @@ class Level:
     """Terms by reputation. Amounts are minor units of the currency that they stand under.
 
     Attributes:
-        from_e6: the least rank, as a share in millionths.
-        least_evidence: how many units of evidence it must rest on, at least.
-        commission_bps: the commission of new contracts; None is the platform's usual one.
-        escrow_limits: the largest contract, by currency; one without a limit is not named.
-        exposure_limits: how much of an organization's work may be funded and not settled, by currency.
-        priority: of an escrow's run in Temporal's task queues; the smaller one goes first.
-        entitlements: what else agents of this level may have, by names that clients agree on.
-        hold_back_days: how long earnings are held back before they can be paid out; None is as long as usual.
+        from_e6: the minimum rank, as a share in millionths.
+        least_evidence: the minimum number of units of evidence that the rank is based on.
+        commission_bps: the commission of new contracts; None for the platform's usual one.
+        escrow_limits: the largest contract, by currency; currencies without a limit are left out.
+        exposure_limits: the maximum of an organization's funded and unsettled work, by currency.
+        priority: of an escrow's workflow in Temporal's task queues; lower ones go first.
+        entitlements: names of further benefits, whose meaning clients define.
+        hold_back_days: how long earnings are held back before they can be paid out; None for the usual time.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rank:
-    """What ranks an agent, as a share in millionths, and on how many whole units of evidence it rests."""
+    """The rank of an agent, as a share in millionths, and the number of whole units of evidence that it is based on."""
 
     share_e6: int = 0
     evidence_count: int = 0
@@ -99,7 +99,7 @@ def reaches(rank: Rank, level: Level) -> bool:
 
 
 def check(levels: tuple[Level, ...], usual_commission_bps: int, usual_hold_back: timedelta) -> None:
-    """Refuse levels that are out of order, and one that is worse than the one before.
+    """Check that levels are in order, and that none is worse than the previous one.
 
     Args:
         levels: in ascending order.
@@ -180,14 +180,14 @@ def refuse_exposed(level: Level, open_minor: int, amount_minor: int, currency: s
 
 
 def commission_source(level: Level | None) -> CommissionSource:
-    """Return what gives the commission of an agent at a level."""
+    """Return the source of the commission of an agent at a level."""
     if level is None or level.commission_bps is None:
         return CommissionSource.USUAL
     return CommissionSource.LEVEL
 
 
 def commission_rule(source: str | None, version: int | None, name: str | None, quote_id: str | None) -> str:
-    """Say in a sentence which rule gave a contract its commission."""
+    """Return a sentence about the rule that determined a contract's commission."""
     match source:
         case CommissionSource.LEVEL:
             rule = f"The commission of the level {name!r}, in version {version} of the levels by reputation"
@@ -201,7 +201,7 @@ def commission_rule(source: str | None, version: int | None, name: str | None, q
 
 
 def reason(rank: Rank, level: Level) -> str:
-    """Say in a sentence whether a rank reaches a level, and what is missing."""
+    """Return a sentence about whether a rank reaches a level, and what is missing."""
     score = f"The agent's score is at least {points(rank.share_e6)} from {rank.evidence_count} units of evidence"
     needed = f"{level.name!r} takes {points(level.from_e6)} from {level.least_evidence}"
     return f"{score}, and {needed}: it is {'' if reaches(rank, level) else 'not '}reached."
