@@ -61,7 +61,8 @@ class Seen:
         earned_minor: the final commission from it, in the currency of the price of a credit.
         related: whether the two organizations are related.
         owes: whether the referred organization has a debt.
-        disputed: whether a bank has yet to decide on a payment of the referred organization, which does not count until then.
+        disputed: whether a bank has yet to decide on a payment of the referred organization. Such a payment does not
+            count until then.
     """
 
     referred_at: datetime
