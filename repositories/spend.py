@@ -1,8 +1,9 @@
 """Reads spends of organizations; only functions of the ledger write them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -21,6 +22,8 @@ from repositories.listing import Found, Listing, Part, Position, Wanted, in_stat
 from repositories.spend_place import LAST, LOOKS, first_id, placed, skip
 
 MISSING = "There is no such spend."
+#: A row that says who has made it, and for what.
+Made = TypeVar("Made", Spend, SpendRefusal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +116,32 @@ class Holder:
 async def get_own(session: AsyncSession, spend_id: str, holder: Holder) -> Spend:
     """Return a spend as `get` does; NotFound also when it is not the key's own."""
     row = await get(session, spend_id)
-    path = None
-    if row.department_id is not None:
-        path = await session.scalar(select(Department.path).where(Department.id == row.department_id))
-    made = MadeBy(principal=row.principal, agent_id=row.agent_id, path=path or (), project_id=row.project_id)
-    if not is_own(holder.key, holder.principal, made):
+    if not await own_of(session, [row], holder):
         raise NotFound(MISSING)
     return row
+
+
+async def own_of(session: AsyncSession, rows: Sequence[Made], holder: Holder) -> list[Made]:
+    """Return those of the spends or refusals that are a key's own."""
+    departments = {row.department_id for row in rows} - {None}
+    paths: dict[str | None, Sequence[str]] = {None: ()}
+    if departments:
+        query = select(Department.id, Department.path).where(Department.id.in_(departments))
+        paths |= {row.id: row.path for row in await session.execute(query)}
+    return [
+        row
+        for row in rows
+        if is_own(
+            holder.key,
+            holder.principal,
+            MadeBy(
+                principal=row.principal,
+                agent_id=row.agent_id,
+                path=paths.get(row.department_id, ()),
+                project_id=row.project_id,
+            ),
+        )
+    ]
 
 
 async def has_expired(session: AsyncSession, row: Spend) -> bool:
@@ -245,11 +267,11 @@ def _conditions(wanted: Wanted, holder: Holder | None, row: type[Spend]) -> list
     return [
         *_LIST.judged(wanted, frozenset(), row),
         *(() if states is None else (states(row),)),
-        *(() if holder is None else _own(holder, row)),
+        *(() if holder is None else _own(holder, wanted.org_id, row)),
     ]
 
 
-def _own(holder: Holder, row: type[Spend]) -> list[ColumnElement[bool]]:
+def _own(holder: Holder, org_id: str | None, row: type[Spend]) -> list[ColumnElement[bool]]:
     """Write `domain.spend.scope.is_own` as conditions; none where all are the key's own."""
     key, attribution = holder.key, holder.key.attribution
     if key.agent_id is not None:
@@ -257,7 +279,7 @@ def _own(holder: Holder, row: type[Spend]) -> list[ColumnElement[bool]]:
     within = list[ColumnElement[bool]]()
     if attribution.department_id is not None:
         parts = select(Department.id).where(
-            Department.org_id == row.org_id, Department.path.contains([attribution.department_id])
+            Department.org_id == org_id, Department.path.contains([attribution.department_id])
         )
         within.append(row.department_id.in_(parts))
     if attribution.project_id is not None:

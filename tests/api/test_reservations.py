@@ -312,11 +312,22 @@ async def test_key_of_a_department_or_a_project_changes_and_reads_reservations_o
         for of in foreign:
             await refuse(caller, made[of.token])
         await refuse(caller, free)
-    assert await balance(spender.owner) == ("95.00", "5.00")
+    body = {"subject": {"type": "organization", "id": spender.org_id}, "limits": [{"window": "day", "amount": "2"}]}
+    control = good(await spender.owner.post("/spend-controls", body), 201)["id"]
+    for caller in (of_top, of_part, of_other, spender.member):
+        good(await caller.post("/credits/use", {"amount": "0.5"}, key=new_key()), 201)
+        refused(await caller.post("/credits/use", {"amount": "3"}, key=new_key()), 402, "spend.limit_exceeded")
+    for listed in ("spends", "refusals"):
+        seen = [
+            len(good(await caller.get(f"/spend-controls/{control}/{listed}"))["data"])
+            for caller in (of_top, of_part, of_other, of_project, spender.member, spender.auditor)
+        ]
+        assert seen == [2, 1, 1, 0, 4, 4]
+    good(await spender.owner.post(f"/spend-controls/{control}/close"))
+    assert await balance(spender.owner) == ("93.00", "5.00")
     # Of a part, of its own, and of the whole organization.
-    assert {row["id"] for row in good(await of_top.get("/credits/usage"))["data"]} == {
-        *(made[of.token]["id"] for of in (of_top, of_part)),
-    }
+    held = good(await of_top.get("/credits/usage?status=reserved"))["data"]
+    assert {row["id"] for row in held} == {made[of.token]["id"] for of in (of_top, of_part)}
     good(await of_top.get(f"/credits/reservations/{made[of_part.token]['id']}"))
     good(await capture(of_top, made[of_part.token]["id"], amount="0.5", final_capture=False))
     good(await spender.auditor.get(f"/credits/reservations/{made[of_part.token]['id']}"))

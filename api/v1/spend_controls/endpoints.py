@@ -9,7 +9,7 @@ from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.auth import ActorDep, permit, require
+from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
@@ -30,6 +30,7 @@ from api.v1.spend_controls.schemas import (
     RefusalView,
     StatusChange,
 )
+from api.v1.spends.own import reader
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.money import CREDIT
@@ -38,6 +39,8 @@ from ledger.spends import SpendStatus
 from models.spend_control import SpendControl
 from repositories import department as departments
 from repositories import spend_control as controls
+from repositories.listing import Found
+from repositories.spend import own_of
 from services import exchange_rate, spend_control
 from services.spend_control import Order
 
@@ -219,9 +222,9 @@ async def list_spend_control_versions(
     responses=errors(NotFound, Forbidden) | CSV,
 )
 async def list_counted_spends(
-    control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
+    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _COUNTED.asked]
 ) -> Response:
-    """List the spends that count in a control, newest first.
+    """List the spends that count in a control, newest first. The key of an agent or a member gets its own only.
 
     A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and
     still have a `next_cursor`.
@@ -234,6 +237,9 @@ async def list_counted_spends(
         async with deps.session_for(actor) as session:
             control = await _readable(session, actor, control_id)
             rows, following = await controls.spends(session, wanted, control=control, after=after, limit=limit)
+            if (holder := reader(actor, key)) is not None:
+                own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
+                rows = [(row, counted) for row, counted in rows if row.id in own]
             return [CountedSpendView.of(row, counted, control.asset) for row, counted in rows], following
 
     return await asked.answer(read)
@@ -245,9 +251,11 @@ async def list_counted_spends(
     responses=errors(NotFound, Forbidden) | CSV,
 )
 async def list_refusals(
-    control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
+    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _REFUSALS.asked]
 ) -> Response:
     """List the spends that a control refused, newest first: the first 1,000 of each window.
+
+    The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -257,6 +265,8 @@ async def list_refusals(
         async with deps.session_for(actor) as session:
             control = await _readable(session, actor, control_id)
             found = await controls.refusals(session, wanted, control=control, after=after, limit=limit)
+            if (holder := reader(actor, key)) is not None:
+                found = Found(await own_of(session, found.rows, holder), found.following)
             return items_of(found, lambda row: RefusalView.of(row, control.asset))
 
     return await asked.answer(read)
