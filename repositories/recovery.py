@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy import Row, Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -149,15 +149,24 @@ async def close_of(
     `ref` is the dispute or refund of the loss, with which their causes begin. What was given back before `given_since`
     does not count.
     """
-    is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
-    ids = (await session.scalars(select(Recovery.id).where(Recovery.payment_id == payment_id, is_of_it))).all()
+    ids = (await session.scalars(_caused_by(payment_id, ref))).all()
     await session.execute(
         update(Recovery).where(Recovery.id.in_(ids), Recovery.closed_at.is_(None)).values(closed_at=at)
     )
-    given = select(func.count()).where(RecoveryShare.recovery_id.in_(ids))
-    if given_since is not None:
-        given = given.where(RecoveryShare.at > given_since)
+    return await has_given(session, payment_id, ref, since=given_since)
+
+
+async def has_given(session: AsyncSession, payment_id: str, ref: str, *, since: datetime | None) -> bool:
+    """Tell whether creators gave something back for a dispute or a refund, after a time where one is given."""
+    given = select(func.count()).where(RecoveryShare.recovery_id.in_(_caused_by(payment_id, ref)))
+    if since is not None:
+        given = given.where(RecoveryShare.at > since)
     return bool(await session.scalar(given))
+
+
+def _caused_by(payment_id: str, ref: str) -> Select[str]:
+    is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
+    return select(Recovery.id).where(Recovery.payment_id == payment_id, is_of_it)
 
 
 async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | None:

@@ -34,7 +34,9 @@ async def note_loss(
     after, terms = event.payment, event.payment.terms
     dispute = next((item for item in after.disputes if item.ref == event.debtor), None)
     asset = terms.purpose.goods_asset
-    if event.event == "dispute_reinstated":
+    if event.event == "dispute_returned_in_part":
+        await _found_in_part(session, event)
+    elif event.event == "dispute_reinstated":
         found = booking.comes_back(after, event.event, event.booked, event.debtor)
         if found is not None:
             await _found_again(session, event, str(found.ref))
@@ -126,18 +128,29 @@ async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID |
 
 
 async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> None:
-    terms = event.payment.terms
-    told = await alert.last_raised(session, _IN_VAIN, terms.payment_id)
-    if await recovery.close_of(session, terms.payment_id, ref, given_since=told, at=event.at):
+    told = await alert.last_raised(session, _IN_VAIN, event.payment.terms.payment_id)
+    if await recovery.close_of(session, event.payment.terms.payment_id, ref, given_since=told, at=event.at):
         what = "refund" if event.event == "refund_failed" else "chargeback"
         became = "has failed" if event.event == "refund_failed" else "was lost and then won"
-        await alert.raise_alert(
-            session,
-            kind=_IN_VAIN,
-            subject=terms.payment_id,
-            detail=f"The {what} of {terms.payment_id} {became}. What creators gave back for it has paid for it. Decide "
-            "what they get for it.",
-            org_id=terms.org_id,
-            # It may happen to a payment more than once.
-            key=f"{_IN_VAIN}:{terms.payment_id}:{event.payment.version}",
-        )
+        await _ask_operator(session, event, f"The {what} of {event.payment.terms.payment_id} {became}.")
+
+
+async def _found_in_part(session: AsyncSession, event: PaymentEvent) -> None:
+    """Ask an operator about what creators gave back for a chargeback of which a part was returned since."""
+    payment_id, ref = event.payment.terms.payment_id, str(event.booked).partition(":")[0]
+    told = await alert.last_raised(session, _IN_VAIN, payment_id)
+    if await recovery.has_given(session, payment_id, ref, since=told):
+        await _ask_operator(session, event, f"The lost chargeback of {payment_id} was returned in part.")
+
+
+async def _ask_operator(session: AsyncSession, event: PaymentEvent, what: str) -> None:
+    terms = event.payment.terms
+    await alert.raise_alert(
+        session,
+        kind=_IN_VAIN,
+        subject=terms.payment_id,
+        detail=f"{what} What creators gave back for it has paid for it. Decide what they get for it.",
+        org_id=terms.org_id,
+        # It may happen to a payment more than once.
+        key=f"{_IN_VAIN}:{terms.payment_id}:{event.payment.version}",
+    )

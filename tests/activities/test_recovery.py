@@ -1045,6 +1045,29 @@ async def test_chargeback_that_is_won_after_creators_gave_back_ends_and_asks_an_
     assert ("earnings.recovered_in_vain" in kinds, still) == (True, 0)
 
 
+@pytest.mark.parametrize("given", [True, False])
+async def test_part_that_a_bank_returns_after_creators_gave_back_asks_an_operator(world: World, given: bool) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    ref = paid.there.dispute(fee=0)
+    await paid.look()
+    paid.there.close_dispute(ref, won=False)
+    await paid.look()
+    if given:
+        assert (await world.recover())[0] == 1
+    paid.there.return_part(ref)
+    await paid.look()
+    query = text("SELECT detail FROM alerts WHERE org_id = :o AND kind = 'earnings.recovered_in_vain'")
+    async with world.database.platform() as session:
+        asked = list(await session.scalars(query, {"o": world.payer}))
+    assert len(asked) == given
+    assert all("was returned in part" in detail for detail in asked)
+    if not given:
+        # Half of the debt was paid by what came back, and the creator answers for the other half.
+        assert (await world.recover())[0] == 1
+        assert await world.balances() == {"earned": 50, "owes": 0, "payer": 0}
+
+
 async def test_chargeback_that_is_lost_again_after_it_was_won_is_taken_from_creators(
     world: World, database_urls: DatabaseUrls
 ) -> None:
