@@ -29,6 +29,9 @@ from repositories import customer, organization_trait, payment, payment_command
 from runtime.database import Database
 from services.customer import ensure_customer
 
+#: The code of the refusal of a stored method that the organization does not have.
+UNKNOWN_METHOD = "payment_method.unknown"
+
 log = structlog.get_logger("bursar.payments")
 
 #: Statuses that need no cancellation, and statuses that accept evidence.
@@ -297,7 +300,7 @@ class ProviderActivities:
                 raise
             return ProviderResponse(unknown=error.detail)
         except ProviderRefused as refusal:
-            return ProviderResponse(refused=_declined(refusal))
+            return ProviderResponse(refused=_of_method(message, refusal) or _declined(refusal))
         return await self._seen(message, snapshot)
 
     async def _seen(self, message: ProviderRequest, snapshot: Snapshot) -> ProviderResponse:
@@ -350,3 +353,15 @@ def _ref(message: ProviderRequest) -> str:
 
 def _declined(refusal: ProviderRefused) -> Declined:
     return Declined(code=refusal.code, detail=refusal.detail)
+
+
+def _of_method(message: ProviderRequest, refusal: ProviderRefused) -> Declined | None:
+    """Return the refusal of a stored method in words that do not say whether it exists, or whose it is.
+
+    What the provider says is shown to the organization, with the payment. Only the log has it.
+    """
+    method = message.method_ref or message.terms.method_ref
+    if method is None or method not in refusal.detail:
+        return None
+    log.warning("payment method refused", work=message.terms.payment_id, why=refusal.detail)
+    return Declined(code=UNKNOWN_METHOD, detail="There is no such payment method.")

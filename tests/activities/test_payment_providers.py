@@ -12,7 +12,7 @@ from activities.payment_providers import ProviderActivities
 from contracts.payment import ProviderRequest, ProviderResponse
 from domain.payment.quote import Quote, Rate
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
-from providers.payments.base import ProviderUnavailable
+from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.payments.registry import Providers
 from tests.support.payments import TERMS, Account, FakeProvider
 
@@ -130,3 +130,33 @@ async def test_a_dead_price_service_keeps_no_payment_from_being_looked_at_once_i
     with pytest.raises(ProviderUnavailable):
         await look(rates, late)
     assert rates.asked == 1
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "No such PaymentMethod: 'pm_theirs'",
+        "The customer does not have a payment method with the ID pm_theirs.",
+        "The provided PaymentMethod pm_theirs belongs to cus_2.",
+    ],
+)
+async def test_nobody_learns_whether_a_method_that_is_not_theirs_exists(why: str, monkeypatch: pytest.MonkeyPatch):
+    fake, nothing = FakeProvider(), Any
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise ProviderRefused(why, code="resource_missing")
+
+    monkeypatch.setattr(fake, "create", refuse)
+    activities = ProviderActivities(nothing, Providers({"fake": fake}))
+    message = ProviderRequest(terms=replace(TERMS, method_ref="pm_theirs"), key="create")
+    answer: ProviderResponse = await ActivityEnvironment().run(activities.create, message)
+    assert answer.refused is not None
+    assert (answer.refused.code, answer.refused.detail) == (
+        "payment_method.unknown",
+        "There is no such payment method.",
+    )
+    # What is refused for another reason is told.
+    other = replace(message.terms, method_ref="pm_mine")
+    answer = await ActivityEnvironment().run(activities.create, message.model_copy(update={"terms": other}))
+    assert answer.refused is not None
+    assert answer.refused.detail == why
