@@ -111,6 +111,16 @@ def test_period_grants_by_what_was_charged_for_it_where_somebody_changed_it_at_t
         assert [each.credits_minor // CREDITS for each in before.grants if each.bill_ref == paid.ref] == [2_000]
 
 
+def test_period_for_which_a_discount_leaves_nothing_to_pay_grants_nothing() -> None:
+    held, period = active(), month(1)
+    line = BillLine(description="Plan", amount_minor=held.terms.amount_minor, period=period)
+    renewed = converge(held, seen(bill(1, 0, period, lines=(line,)), period=period), period.start)
+    assert renewed is not None
+    assert (renewed.grants, renewed.settled, renewed.subscription.status) == ((), (), SubscriptionStatus.ACTIVE)
+    begun = taken(confirmed(created()), seen(bill(0, 0, month(0))))
+    assert (begun.grants, begun.subscription.status) == ((), SubscriptionStatus.INCOMPLETE)
+
+
 def test_pitfall_22_states_in_any_order_end_as_the_newest_says() -> None:
     first, second = bill(0, 2_900, month(0)), bill(1, 2_900, month(1))
     news = (
