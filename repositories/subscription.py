@@ -15,6 +15,7 @@ from domain.ids import dispute_cause, subscription_return_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
 from domain.payment.state import PaymentStatus
+from domain.payment.terms import PurposeKind
 from domain.subscription.agenda import wakes_at
 from domain.subscription.given_up import ORDER_GIVEN_UP
 from domain.subscription.refund import LostCredits, RestOfLot
@@ -317,14 +318,29 @@ async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[Re
     ]
 
 
-async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[LostCredits]:
-    """Return the credits of a bill that lost disputes of its payment have clawed back and that were not restored since.
+#: Events by which money of a payment is lost for good without a decision here.
+LOSSES = frozenset({"dispute_lost", "refund_taken_over", "reversed"})
 
-    The caller has locked the balance.
+
+async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[LostCredits]:
+    """Return the credits of a bill that losses of its payments have clawed back and that were not restored since.
+
+    Other payments than the one that mirrors the invoice may have paid it. The caller has locked the balance that the
+    credits were on.
     """
-    row = PaymentEventRow
-    losses = select(row.number).where(row.payment_id == bill.payment_id, row.kind == "dispute_lost")
-    causes = [dispute_cause("dispute_lost", str(bill.payment_id), number) for number in await session.scalars(losses)]
+    row, paid = PaymentEventRow, PaymentRow
+    losses = (
+        select(row.kind, row.payment_id, row.number)
+        .join(paid, paid.id == row.payment_id)
+        .where(
+            paid.org_id == bill.org_id,
+            paid.status.in_([status.value for status in PaymentStatus]),  # by the index
+            paid.purpose == PurposeKind.INVOICE.value,
+            paid.state["terms"]["purpose"]["invoice_id"].astext == bill.invoice_id,
+            row.kind.in_(LOSSES),
+        )
+    )
+    causes = [dispute_cause(*each) for each in await session.execute(losses)]
     found = await session.execute(
         text(
             """

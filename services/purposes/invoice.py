@@ -36,8 +36,7 @@ from services.tax_receipt import TaxedMovement
 
 #: Events by which an operator returns money.
 REFUND = "refund_requested"
-#: Events by which money is lost for good without a decision here.
-LOST = frozenset({"refund_taken_over", "dispute_lost", "reversed"})
+LOST = subscriptions.LOSSES
 #: Other events of disputes.
 DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
 #: Events by which money comes in that may pay the rest of an invoice.

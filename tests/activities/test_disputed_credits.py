@@ -374,7 +374,7 @@ async def test_bill_that_another_payment_has_paid_meanwhile_keeps_its_credits_wh
     assert await credits(one) == (0, 0)
 
 
-async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> None:
+async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> Written:
     """Have the organization pay what is due of the bill's invoice by another payment."""
     purpose = replace(made.terms.purpose, goods_minor=minor)
     other = await Written(
@@ -384,6 +384,23 @@ async def pay_rest(one: Subscribed, made: Mirrored, minor: int) -> None:
     await other.look()
     assert other.payment is not None
     await other._write(invoice_paid(other.payment, at=NOW))
+    return other
+
+
+async def test_lost_credits_come_back_however_often_the_bill_is_lost_and_paid_anew(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    made.there.refund(2_900)  # at the provider's own site
+    await made.look()
+    assert await credits(one) == (0, 0)
+    other = await pay_rest(one, made, 2_900)
+    assert await credits(one) == (400, 0)
+    other.there.close_dispute(other.there.dispute(), won=False)
+    await other.look()
+    assert await credits(one) == (0, 0)
+    await pay_rest(one, made, 2_900)
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
 
 
 @pytest.mark.parametrize("returned", [0, 1_450])
