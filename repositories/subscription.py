@@ -15,12 +15,12 @@ from domain.ids import dispute_cause, subscription_return_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
 from domain.payment.state import PaymentStatus
-from domain.payment.terms import PurposeKind
 from domain.subscription.agenda import wakes_at
 from domain.subscription.given_up import ORDER_GIVEN_UP
 from domain.subscription.refund import LostCredits, RestOfLot
 from domain.subscription.state import Outcome, Request, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
+from models.chargeback import ChargebackRow
 from models.invoice import InvoiceRow
 from models.ledger_lot import LedgerLot
 from models.payment import PaymentEventRow, PaymentRow
@@ -320,6 +320,8 @@ async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[Re
 
 #: Events by which money of a payment is lost for good without a decision here.
 LOSSES = frozenset({"dispute_lost", "refund_taken_over", "reversed"})
+#: How a payment stands of which money is gone; one whose chargeback was won after it was lost stands otherwise.
+_GONE = (PaymentStatus.REFUNDED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.DISPUTED, PaymentStatus.CHARGED_BACK)
 
 
 async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[LostCredits]:
@@ -334,8 +336,11 @@ async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[Lo
         .join(paid, paid.id == row.payment_id)
         .where(
             paid.org_id == bill.org_id,
-            paid.status.in_([status.value for status in PaymentStatus]),  # by the index
-            paid.purpose == PurposeKind.INVOICE.value,
+            or_(
+                paid.status.in_([status.value for status in _GONE]),
+                paid.id.in_(select(ChargebackRow.payment_id).where(ChargebackRow.org_id == bill.org_id)),
+                paid.id == bill.payment_id,
+            ),
             paid.state["terms"]["purpose"]["invoice_id"].astext == bill.invoice_id,
             row.kind.in_(LOSSES),
         )
