@@ -109,10 +109,11 @@ class DisputeEscrow(EscrowCommand):
 
 
 class SubmitEvidence(EscrowCommand):
-    """Adds a party's evidence to the open dispute."""
+    """Adds a party's evidence to the open dispute. `given_at` is when it reached us first, set by the API."""
 
     note: str
     artifacts: tuple[Artifact, ...] = ()
+    given_at: datetime | None = None
 
 
 class ResolveEscrow(EscrowCommand):

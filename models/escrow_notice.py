@@ -27,7 +27,9 @@ class EscrowNotice(Base):
 
     __tablename__ = "escrow_notices"
     __table_args__ = (
-        CheckConstraint("name IN ('dispute', 'deliver', 'approve')", name="name"),
+        CheckConstraint(
+            "name IN ('dispute', 'deliver', 'approve', 'refund', 'resolve', 'submit_evidence')", name="name"
+        ),
         Index("ix_escrow_notices_escrow_id", "escrow_id", postgresql_where=text("settled_at IS NULL")),
         Index("ix_escrow_notices_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
     )

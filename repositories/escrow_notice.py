@@ -15,8 +15,8 @@ from models.escrow import EscrowEventRow
 from models.escrow_notice import EscrowNotice
 from repositories.changed import rows_changed
 
-#: The commands with a notice: those that a passed deadline would make too late.
-Noted = Literal["dispute", "deliver", "approve"]
+#: The commands with a notice: those by which somebody would lose money if a passed deadline made them too late.
+Noted = Literal["dispute", "deliver", "approve", "refund", "resolve", "submit_evidence"]
 #: How many notices, and about how many bytes of them, are sent at once, because a message to a workflow is bounded.
 MOST = 20
 MOST_BYTES = 256 * 1024
@@ -43,7 +43,7 @@ _INSERT = f"""
       AND NOT EXISTS (SELECT FROM escrow_events v WHERE v.escrow_id = e.id AND v.command_id = $1)
       AND (NOT $7 OR NOT EXISTS (SELECT FROM ({_STANDING}) AS standing WHERE {_FULL}))
 """
-_NOTE_NEW = f"{_INSERT} ON CONFLICT (command_id) DO NOTHING RETURNING n.escrow_id"
+_NOTE_NEW = f"{_INSERT} ON CONFLICT (command_id) DO NOTHING RETURNING n.noted_at"
 _NOTE_AGAIN = f"""
     {_INSERT}
     ON CONFLICT (command_id) DO UPDATE SET
@@ -51,7 +51,7 @@ _NOTE_AGAIN = f"""
                         THEN n.noted_at ELSE excluded.noted_at END,
         deadline_at = excluded.deadline_at,
         settled_at = NULL
-    RETURNING n.escrow_id, n.name, n.command::text
+    RETURNING n.escrow_id, n.name, n.command::text, n.noted_at
 """
 
 
@@ -62,8 +62,8 @@ async def note(
     command: EscrowCommand,
     *,
     bounded: bool = True,
-) -> None:
-    """Store that a command was received, before it is sent to the escrow's workflow.
+) -> datetime | None:
+    """Store that a command was received, before it is sent to the escrow's workflow; return since when it is stored.
 
     An open notice keeps its first time when the command is repeated. A settled one, or one for an earlier deadline, is
     replaced. There is none for an escrow that has ended, or for a command that was done. With `bounded` the number of
@@ -83,13 +83,14 @@ async def note(
     actor = command.actor
     about = (command.command_id, escrow_id, name, actor.principal, actor.org_id)
     asked = (*about, command.model_dump_json(), bounded)
-    if await connection.fetchval(_NOTE_NEW, *asked) is not None:
-        return
+    noted_at: datetime | None = await connection.fetchval(_NOTE_NEW, *asked)
+    if noted_at is not None:
+        return noted_at
     async with connection.transaction():
         kept = await connection.fetchrow(_NOTE_AGAIN, *asked)
         if kept is None and bounded and await connection.fetchval(_IS_FULL, *about):
             raise RateLimited(
-                f"Too many of your requests to {name} this escrow are still unanswered. "
+                f"Too many of your {name} requests for this escrow are still unanswered. "
                 "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
                 code="escrow.too_many_waiting",
                 extra={"retry_after": RETRY_AFTER, "limit": MOST_OF_PRINCIPAL},
@@ -100,6 +101,7 @@ async def note(
         ):
             # The notice of the other command stays as it was.
             raise other_request()
+        return None if kept is None else kept["noted_at"]
 
 
 async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:

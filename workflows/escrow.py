@@ -255,6 +255,13 @@ class EscrowWorkflow(EscrowRun):
                 return (delivery := DeliverEscrow.model_validate(given)), self._deliver(delivery, noted.noted_at)
             case "approve":
                 return (approval := ApproveEscrow.model_validate(given)), self._approve(approval, noted.noted_at)
+            case "refund":
+                return (refund := RefundEscrow.model_validate(given)), self._refund(refund)
+            case "resolve":
+                return (decision := ResolveEscrow.model_validate(given)), self._resolve(decision)
+            case "submit_evidence":
+                evidence = SubmitEvidence.model_validate(given).model_copy(update={"given_at": noted.noted_at})
+                return evidence, self._submit_evidence(evidence)
         raise ValueError(f"{noted.name} is not noted")
 
     def _deliver(self, command: DeliverEscrow, given_at: datetime | None = None) -> Decision:
@@ -295,7 +302,12 @@ class EscrowWorkflow(EscrowRun):
 
     def _submit_evidence(self, command: SubmitEvidence) -> Decision:
         return lambda escrow, now: commands.submit_evidence(
-            escrow, actor=command.actor, note=command.note, artifacts=command.artifacts, now=now
+            escrow,
+            actor=command.actor,
+            note=command.note,
+            artifacts=command.artifacts,
+            now=now,
+            given_at=command.given_at,
         )
 
     def _resolve(self, command: ResolveEscrow) -> Decision:

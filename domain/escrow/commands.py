@@ -255,15 +255,22 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
 
 
 def submit_evidence(
-    escrow: Escrow, *, actor: Actor, note: str, artifacts: tuple[Artifact, ...], now: datetime
+    escrow: Escrow,
+    *,
+    actor: Actor,
+    note: str,
+    artifacts: tuple[Artifact, ...],
+    now: datetime,
+    given_at: datetime | None = None,
 ) -> Outcome:
-    """Add a party's evidence to the open dispute while its evidence window lasts.
+    """Add a party's evidence to the open dispute while its evidence window lasts, or lasted at `given_at`.
 
     Under terms with `evidence_per_side` each side has the whole room to itself, so that neither can fill the other's.
     """
     _require(is_payer(escrow, actor) or is_payee(escrow, actor), "Only the two parties may submit evidence.")
     current = _open_dispute(escrow, "submit_evidence")
-    if now >= current.evidence_until:
+    submitted_at = now if given_at is None else min(given_at, now)
+    if submitted_at >= current.evidence_until:
         raise Conflict(
             f"The evidence window closed at {current.evidence_until.isoformat()}.",
             code="escrow.evidence_closed",
@@ -280,7 +287,9 @@ def submit_evidence(
             code="escrow.evidence_full",
             extra={"state": escrow.status.value},
         )
-    piece = Evidence(submitted_by=actor.qualified(), note=note, artifacts=artifacts, submitted_at=now, side=side)
+    piece = Evidence(
+        submitted_by=actor.qualified(), note=note, artifacts=artifacts, submitted_at=submitted_at, side=side
+    )
     heard = replace(escrow, dispute=replace(current, evidence=(*current.evidence, piece)))
     details: dict[str, object] = {"note": note, "artifacts": [_artifact(a) for a in artifacts]}
     return Outcome(escrow=heard, event="evidence_submitted", actor=actor.qualified(), details=details)

@@ -81,7 +81,7 @@ MESSAGES = Place(
             "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
             "delivered_at differences due_at escrow_frozen evidence_due_at evidence_per_side evidence_seconds "
             "evidence_submitted_at evidence_until expires_at expiring failure_code first_poll_seconds "
-            "forwarded_before found frozen fulfilling fulfilment fulfils_net fund_by fund_seconds funded "
+            "forwarded_before found frozen fulfilling fulfilment fulfils_net fund_by fund_seconds funded given_at "
             "grace_seconds handled hosted kind last last_try late_poll_seconds limit longest_poll_seconds "
             "looks_at_once manual_capture milestones_released named_operators names_shown not_asked noted_at now "
             "number occurred_at off_session only_look open_seconds opened_at operator_approvals outcome overdue "

@@ -309,7 +309,7 @@ def samples() -> dict[str, Message]:
         messages.ValidateEscrow(**command, score_e4=9200, note="n", delivery=3),
         messages.ApproveEscrow(**command, delivery=3),
         messages.DisputeEscrow(**command, reason="r"),
-        messages.SubmitEvidence(**command, note="n", artifacts=work),
+        messages.SubmitEvidence(**command, note="n", artifacts=work, given_at=e.T0),
         messages.ResolveEscrow(**command, payee_share_e4=6000, note="n"),
         messages.RefundEscrow(**command, amount_minor=1),
         messages.CancelEscrow(**command, reason="r"),

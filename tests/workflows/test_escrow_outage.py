@@ -10,7 +10,15 @@ from sqlalchemy import text
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.v1.escrows import commands
-from contracts.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow, EscrowCommand
+from contracts.escrow import (
+    ApproveEscrow,
+    DeliverEscrow,
+    DisputeEscrow,
+    EscrowCommand,
+    RefundEscrow,
+    ResolveEscrow,
+    SubmitEvidence,
+)
 from domain.errors import Conflict, Unavailable
 from domain.escrow.state import Milestone
 from models.escrow_notice import EscrowNotice
@@ -334,3 +342,60 @@ async def test_dispute_noted_after_more_deliveries_than_are_worked_off_at_once_h
     await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
     assert (await settled(job))[-2:] == ["delivered", "disputed"]
+
+
+# Refunds, decisions and evidence --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount_minor", [None, 20_000_000])
+async def test_refund_that_was_noted_in_time_goes_before_the_release(award, amount_minor):
+    job = await late(award)
+    command = RefundEscrow(command_id=new_id("cmd"), actor=job.bot, amount_minor=amount_minor)
+    await noted(job, "refund", command, before=HOUR)
+    await back(job)
+    assert await job.end() == ("refunded" if amount_minor is None else "released")
+    assert (await job.state()).refunded_minor == (amount_minor or 50_000_000)
+    assert (await notice(job, command)).settled_at is not None
+
+
+async def long_disputed(award: Award, days: int) -> Job:
+    """Have the books hold an escrow that was disputed so many days ago, of which no run knows."""
+    at = datetime.now(UTC) - timedelta(days=days)
+    job = await delivered_without_a_run(await award(), at)
+    await disputed_without_a_run(job, at, new_id("cmd"))
+    return job
+
+
+async def test_decision_that_was_noted_in_time_goes_before_the_default(award):
+    job = await long_disputed(award, days=9)
+    await noted(
+        job, "resolve", ResolveEscrow(command_id=new_id("cmd"), actor=job.arbiter, payee_share_e4=1000), before=HOUR
+    )
+    await back(job)
+    assert await job.end() == "split"
+    state = await job.state()
+    assert (state.dispute.resolved_by, state.dispute.payee_share_e4) == (job.arbiter.qualified(), 1000)
+    assert "default_applied" not in await job.kinds()
+
+
+@pytest.mark.parametrize(("days_after", "counts"), [(2, True), (4, False)])
+async def test_evidence_that_was_noted_in_its_window_counts(award, days_after, counts):
+    job = await long_disputed(award, days=9)
+    command = SubmitEvidence(command_id=new_id("cmd"), actor=job.finance, note="proof")
+    await noted(job, "submit_evidence", command, before=timedelta(days=7 - days_after))
+    await back(job)
+    assert await job.end() == "split"
+    evidence = (await job.state()).dispute.evidence
+    assert [piece.submitted_at for piece in evidence] == ([(await notice(job, command)).noted_at] if counts else [])
+
+
+async def test_evidence_that_is_repeated_after_the_outage_keeps_its_first_time(award):
+    job = await long_disputed(award, days=4)
+    command = SubmitEvidence(command_id=new_id("cmd"), actor=job.finance, note="proof")
+    await noted(job, "submit_evidence", command, before=timedelta(days=5))
+    first = (await notice(job, command)).noted_at
+    await job.send("submit_evidence", job.finance, key=command.command_id, note="proof")
+    assert [piece.submitted_at for piece in (await job.state()).dispute.evidence] == [first]
+    with pytest.raises(Conflict) as refused:
+        await job.send("submit_evidence", job.finance, note="more")
+    assert refused.value.error_code == "escrow.evidence_closed"

@@ -9,6 +9,8 @@ the books catches up before its refusal counts.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import get_args
 
 import asyncpg
 from temporalio.client import Client
@@ -17,7 +19,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from api.deps import Deps
 from api.parties import is_shown_own
 from api.patience import PAUSE, retry_until_answered
-from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
+from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
 from contracts.runs import escrow_run
 from domain.access import Actor
 from domain.errors import DomainError, NotFound, Unavailable
@@ -38,7 +40,7 @@ from runtime.catch_up import catching_up
 TRIES_FOR_A_MISSING_RUN = 5
 MISSING = "There is no such escrow."
 #: The updates that are noted before they are sent.
-NOTED: dict[str, escrow_notice.Noted] = {"dispute": "dispute", "deliver": "deliver", "approve": "approve"}
+NOTED: dict[str, escrow_notice.Noted] = {name: name for name in get_args(escrow_notice.Noted)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
         Unavailable: no answer in time; repeating the key is safe.
     """
     if update in NOTED and not escrow.is_final:
-        await _note(deps, escrow.terms.escrow_id, NOTED[update], command)
+        noted_at = await _note(deps, escrow.terms.escrow_id, NOTED[update], command)
+        if isinstance(command, SubmitEvidence):
+            command = command.model_copy(update={"given_at": noted_at})
     with deps.metrics.escrow_command(update):
         try:
             return await _retry_until_answered(deps, _giving(deps, client, escrow, update, command))
@@ -142,13 +146,13 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             raise
 
 
-async def _note(deps: Deps, escrow_id: str, update: escrow_notice.Noted, command: EscrowCommand) -> None:
-    async def note(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+async def _note(deps: Deps, escrow_id: str, update: escrow_notice.Noted, command: EscrowCommand) -> datetime | None:
+    async def note(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:
         async with pool.acquire() as connection:
-            await escrow_notice.note(connection, escrow_id, update, command)
+            return await escrow_notice.note(connection, escrow_id, update, command)
 
     # A note that was made before its connection died stands as it is when it is made again.
-    await deps.platform_pool.read(note)
+    return await deps.platform_pool.read(note)
 
 
 def _giving(
