@@ -73,7 +73,11 @@ def details(escrow: Escrow) -> str:
     lines += [f"| returned to {payer} | {money(escrow.refunded_minor)} |", ""]
     if escrow.delivery and escrow.status is S.DELIVERED:
         lines += [f"- Under review: delivery {escrow.delivery.number}"]
-    lines += [f"- Signatures: {len(escrow.signatures)} of {terms.required_signatures} required{_on_behalf(escrow)}"]
+    if escrow.review_extended_from:
+        until = f"{escrow.review_extended_from:%Y-%m-%d %H:%M} UTC"
+        lines += [f"- Review extended: it was to end at {until}, and an operator has paused releases to the payee"]
+    signed = f"{len(escrow.signatures)} of {terms.required_signatures} required{_on_behalf(escrow)}"
+    lines += [f"- Signatures: {signed}{_still_to_sign(escrow)}"]
     if terms.validation_threshold_e4 is not None:
         score = "none yet" if escrow.validation_score_e4 is None else format_ratio(escrow.validation_score_e4)
         lines += [f"- Validation score: {score}; releases at {format_ratio(terms.validation_threshold_e4)}"]
@@ -111,6 +115,15 @@ def _source(escrow: Escrow) -> str:
 def _on_behalf(escrow: Escrow) -> str:
     on_behalf = sum(signature.on_behalf for signature in escrow.signatures)
     return f", {on_behalf} given on behalf of signatories" if on_behalf else ""
+
+
+def _still_to_sign(escrow: Escrow) -> str:
+    """Name the signatories that the signal `approve` may be for, where names are shown."""
+    if escrow.status is not S.DELIVERED or not escrow.terms.names_shown:
+        return ""
+    have = {signature.signatory for signature in escrow.signatures}
+    names = [as_markdown(name) for name in escrow.terms.signatories if name not in have]
+    return f"; {', '.join(names)} can sign" if names else ""
 
 
 def _dispute(escrow: Escrow) -> list[str]:

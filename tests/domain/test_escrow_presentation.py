@@ -10,6 +10,7 @@ import pytest
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline
+from domain.escrow.pause import extended
 from domain.escrow.presentation import MAX_SUMMARY_BYTES, details, summary
 from tests.support.escrows import FINANCE, PROCUREMENT, T0, WORKER, terms
 
@@ -69,6 +70,19 @@ def test_names_and_reasons_are_shown_only_where_they_may_be():
     assert r"Why: a \*bad\* job" in named
     assert r"Acme \[x\]\(http\://evil\) (`org_payer`) pays Bot (`agt_1`)" in named
     assert "Evidence: 0 pieces; taken until 2026-01-08 12:00 UTC" in plain
+
+
+def test_who_has_still_to_sign_is_named_where_names_may_be():
+    once = commands.approve(delivered(**NAMED), signatory="finance", actor=FINANCE, now=T0).escrow
+    assert "- Signatures: 1 of 2 required; procurement, org\\_third/auditor can sign" in details(once)
+    assert "procurement" not in details(delivered())
+    assert "can sign" not in details(funded(**NAMED))
+
+
+def test_review_that_waits_for_a_suspended_payee_says_so():
+    waits = extended(delivered(), T0 + timedelta(days=9)).escrow
+    assert f"- Review extended: it was to end at {delivered().review_by:%Y-%m-%d %H:%M} UTC" in details(waits)
+    assert "Review extended" not in details(delivered())
 
 
 def test_a_freeze_names_the_payment_behind_it():
