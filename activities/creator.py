@@ -5,10 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
+from activities.payout import asked
 from contracts.payment import ProviderEventInput, ProviderEventResult
+from domain.money import format_amount
+from domain.payment.event_types import TRANSFER_REVERSED
+from models.provider_event import ProviderEventRow
 from providers.payments.base import ProviderNotFound
 from providers.payouts.base import PayoutProvider
-from repositories import alert, creator_account, provider_event
+from repositories import alert, creator_account, payout, provider_event, transfer_reversal
 from runtime.database import Database
 from services import creator
 
@@ -26,8 +30,10 @@ class CreatorActivities:
     async def refresh_creator(self, message: ProviderEventInput) -> ProviderEventResult:
         """Read the connected account of an event again, and alert its organization of a payout that the bank refused.
 
-        Effect: the account's row; an alert if its destination is new or its bank has refused money; the event is
-            marked as handled.
+        The event of a reversed transfer is about a payout, so its transfer is read instead.
+
+        Effect: the account's row; an alert if its destination is new, its bank has refused money, or more of a transfer
+            was reversed than Bursar has requested; the event is marked as handled.
         Idempotent by: the time at which the provider was read, and the keys of the alerts.
         Fails with: an outage of the provider, which is retried.
         """
@@ -37,6 +43,8 @@ class CreatorActivities:
             row = await provider_event.get(session, message.provider, message.event_id)
             org_id = row and await creator_account.organization_of(session, message.provider, row.refs)
             known = await creator_account.find(session, org_id) if org_id else None
+        if row is not None and row.type == TRANSFER_REVERSED and row.handled_at is None:
+            return await self._reversed(row)
         if row is None or known is None or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
         # The row of a deleted account is not changed: nothing can be sent to it.
@@ -54,6 +62,31 @@ class CreatorActivities:
                     key=f"payout.bank_refused:{message.event_id}",
                     shared=True,
                 )
+            await provider_event.mark(
+                session, row.provider, [row.event_id], status="handled", payment_id=None, handled=True
+            )
+        return ProviderEventResult(outcome="handled")
+
+    async def _reversed(self, row: ProviderEventRow) -> ProviderEventResult:
+        """Alert operators where a transfer was reversed past Bursar: the books still say that it was paid."""
+        assert self._payouts is not None
+        async with self._database.platform() as session:
+            sent = await payout.by_transfer(session, row.provider, row.refs)
+        found = None if sent is None else await self._payouts.find_transfer(asked(payout.state_of(sent)))
+        async with self._database.platform() as session:
+            if sent is not None and found is not None:
+                past_us = found.reversed_minor - await transfer_reversal.asked_of(session, sent.id)
+                if past_us > 0:
+                    await alert.raise_alert(
+                        session,
+                        kind="payout.reversed_elsewhere",
+                        subject=sent.id,
+                        detail=f"{format_amount(past_us, sent.currency)} {sent.currency} of {sent.id} to {sent.org_id} "
+                        f"were reversed at {row.provider}, and not by Bursar. The books still have the payout as paid "
+                        "in full: correct them when reconciliation reports the discrepancy.",
+                        org_id=sent.org_id,
+                        key=f"payout.reversed_elsewhere:{sent.id}:{found.reversed_minor}",
+                    )
             await provider_event.mark(
                 session, row.provider, [row.event_id], status="handled", payment_id=None, handled=True
             )

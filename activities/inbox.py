@@ -15,7 +15,13 @@ from contracts.payment import (
     UnhandledEvents,
 )
 from contracts.runs import payment_news, payout_news, subscription_news
-from domain.payment.event_types import Handling, changes_default_method, currencies_available, handling_of
+from domain.payment.event_types import (
+    TRANSFER_REVERSED,
+    Handling,
+    changes_default_method,
+    currencies_available,
+    handling_of,
+)
 from domain.payout.commands import SOON, WOKEN
 from domain.payout.state import Payout
 from models.provider_event import ProviderEventRow
@@ -143,8 +149,12 @@ async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling:
 
 
 async def _of_a_creator(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
-    """Leave an event about a connected account to the run, which reads the provider."""
-    if await creator_account.organization_of(session, row.provider, row.refs) is None:
+    """Leave an event about a connected account or a payout to the run, which reads the provider."""
+    if row.type == TRANSFER_REVERSED:
+        is_ours = await payout.by_transfer(session, row.provider, row.refs) is not None
+    else:
+        is_ours = await creator_account.organization_of(session, row.provider, row.refs) is not None
+    if not is_ours:
         await _mark(session, row, "unmatched", handled=True)
         return ProviderEventResult(outcome="unmatched")
     return ProviderEventResult(outcome=Handling.CREATOR.value)

@@ -114,7 +114,7 @@ class PayoutActivities:
             return SentPayout(refused=gone.code, detail=gone.detail)
         key = payout_key(sending.payout_id, "transfer", str(sending.attempt))
         try:
-            return _sent(sending, await provider.transfer(_asked(sending), idempotency_key=key))
+            return _sent(sending, await provider.transfer(asked(sending), idempotency_key=key))
         except OutcomeUnknown as unknown:
             return SentPayout(unknown=True, detail=unknown.detail)
         except BalanceShort as short:
@@ -133,7 +133,7 @@ class PayoutActivities:
         Fails with: an outage of the provider, which is retried.
         """
         try:
-            found = await self._provider().find_transfer(_asked(message.payout))
+            found = await self._provider().find_transfer(asked(message.payout))
         except OutcomeUnknown as unknown:
             return SentPayout(unknown=True, detail=unknown.detail)
         return SentPayout(missing=True) if found is None else _sent(message.payout, found)
@@ -248,7 +248,8 @@ def _is_left(held: Payout, message: RecordPayout) -> bool:
     return held.status is PayoutStatus.WAITING_FOR_FUNDS and message.actor == CANCELLATION
 
 
-def _asked(sending: Payout) -> NewTransfer:
+def asked(sending: Payout) -> NewTransfer:
+    """Return the transfer that a payout is at its provider."""
     return NewTransfer(
         payout_id=sending.payout_id,
         account_ref=sending.account_ref,

@@ -53,6 +53,12 @@ async def get(session: AsyncSession, payout_id: str) -> PayoutRow | None:
     return await session.get(PayoutRow, payout_id, populate_existing=True)
 
 
+async def by_transfer(session: AsyncSession, provider: str, refs: Collection[str]) -> PayoutRow | None:
+    """Return the payout whose transfer has one of a provider's ids, or None."""
+    query = select(PayoutRow).where(PayoutRow.provider == provider, PayoutRow.transfer_ref.in_(refs))
+    return (await session.scalars(query.limit(1))).one_or_none()
+
+
 # Ids of payouts are hashes and contain no time.
 _LIST = Listing(of=PayoutRow, order=[PayoutRow.created_at, PayoutRow.id], amount="amount_minor")
 

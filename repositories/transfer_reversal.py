@@ -110,6 +110,16 @@ async def reversed_of(session: AsyncSession, payout_ids: Sequence[str]) -> dict[
     return {payout_id: int(amount) for payout_id, amount in await session.execute(query)}
 
 
+async def asked_of(session: AsyncSession, payout_id: str) -> int:
+    """Return what Bursar has taken back of a payout, or asked its provider to, in minor units of its currency."""
+    query = select(func.coalesce(func.sum(TransferReversal.amount_minor), 0)).where(
+        TransferReversal.payout_id == payout_id,
+        TransferReversal.status.in_(["requested", "reversed"]),
+        TransferReversal.tries > 0,
+    )
+    return int((await session.scalars(query)).one())
+
+
 #: What `verify` proves about these rows.
 INVARIANTS = (
     Invariant(

@@ -114,6 +114,7 @@ ADVICE: Mapping[str, Advice] = {
         "Payout failed", "The amount is back in your earnings. Check the payout account.", *_EARNINGS
     ),
     "payout.reversal_refused": Advice("Payout not reversed", _PLATFORM),
+    "payout.reversed_elsewhere": Advice("Payout reversed at the provider", _PLATFORM),
     "payout.schedule_failed": Advice("Scheduled payout not made", _PLATFORM),
     "payout.unknown": Advice("Payout status unknown", _PLATFORM),
     "payout.waiting_for_funds": Advice(

@@ -101,6 +101,7 @@ KINDS: Mapping[str, Kind] = {
     "payout.destination_changed": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "payout.failed": Kind(closed_by=OPERATOR),
     "payout.reversal_refused": Kind(closed_by=OPERATOR),
+    "payout.reversed_elsewhere": Kind(closed_by=OPERATOR),
     "payout.schedule_failed": Kind(closed_by=OPERATOR),
     "payout.unknown": Kind(closed_by=_SENT),
     "payout.waiting_for_funds": Kind(closed_by=_SENT),

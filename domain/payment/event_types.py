@@ -18,7 +18,7 @@ class Handling(StrEnum):
     PAYMENT = "payment"  # its payment looks at the provider
     METHOD = "method"  # the organization's audit trail has it, and its payment methods are read again
     CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
-    CREATOR = "creator"  # the account of the organization that is paid out is read again
+    CREATOR = "creator"  # the account of the organization that is paid out is read again, or its payout
     SUBSCRIPTION = "subscription"  # its subscription looks at the provider
     FUNDS = "funds"  # payouts that wait for the platform's balance at the provider are tried again
     WAITING = "waiting"  # stored for an area that does not exist yet
@@ -30,6 +30,9 @@ _K, _S, _F = Handling.CREATOR, Handling.SUBSCRIPTION, Handling.FUNDS
 
 #: What a run is started for; the others are only stored.
 FOR_A_RUN = frozenset({_P, _M, _C, _K, _S, _F})
+
+#: The one event about a transfer that matters: operators can reverse one at the provider, past Bursar.
+TRANSFER_REVERSED = "transfer.reversed"
 
 #: By provider: the type, or the beginning of one that ends with a dot.
 _TABLE: Mapping[str, Mapping[str, Handling]] = {
@@ -58,6 +61,7 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "balance.available": _F,
         "capability.updated": _K,
         "payout.failed": _K,
+        TRANSFER_REVERSED: _K,
         "customer.subscription.": _S,
         "invoice.marked_uncollectible": _S,
         "invoice.paid": _S,

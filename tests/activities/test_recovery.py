@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import insert, select, text
 from temporalio.testing import ActivityEnvironment
 
+from activities.creator import CreatorActivities
 from activities.payout import PayoutActivities
 from activities.recovery import RecoveryActivities
 from commands.verify import verify
+from contracts.payment import ProviderEventInput
 from contracts.payout import RecordPayout, SendPayout
 from contracts.recovery import RecoveryPage
 from domain import accounts
@@ -25,7 +27,7 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payable import HoldBack, PayableState
 from domain.payment.purposes.escrow import fulfilled
-from domain.payment.snapshot import RefundStatus
+from domain.payment.snapshot import ProviderEvent, RefundStatus
 from domain.payment.terms import Purpose, PurposeKind
 from domain.payout.commands import numbered, sent
 from domain.payout.state import Payout
@@ -40,7 +42,7 @@ from models.marketplace import MarketplaceOffer
 from models.organization import Organization
 from models.recovery import Recovery, TransferReversal
 from providers.payments.base import ProviderRefused
-from repositories import debt, transfer_reversal
+from repositories import debt, provider_event, transfer_reversal
 from repositories import payout as payouts
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
@@ -524,6 +526,42 @@ async def test_payout_that_turns_out_to_be_sent_after_its_earnings_were_taken_ba
     await world.sends(payout, at=NOW + timedelta(days=1))
     assert await world.recover() == (0, 1)
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
+async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_event_comes(world: World) -> None:
+    paid = await world.bought()
+    await world.works(100)
+    payout = await world.paid_out(at=NOW + timedelta(seconds=1))
+    await world.lost(paid)
+    assert await world.recover() == (1, 1)
+    acts = CreatorActivities(world.database, world.fake, hold=timedelta(hours=72))
+
+    async def told() -> list[str]:
+        event = ProviderEvent(
+            event_id=new_id("evt"),
+            type="transfer.reversed",
+            occurred_at=datetime.now(UTC),
+            payment_id=None,
+            refs=(f"tr_{payout.payout_id}",),
+            livemode=False,
+            payload={},
+        )
+        async with world.database.platform() as session:
+            connection = await driver_connection(session)
+            await provider_event.store(connection, "fake", event, "received", handled=False)
+        heard = ProviderEventInput(provider="fake", event_id=event.event_id)
+        assert (await ActivityEnvironment().run(acts.refresh_creator, heard)).outcome == "handled"
+        found = select(Alert.detail).where(Alert.kind == "payout.reversed_elsewhere", Alert.subject == payout.payout_id)
+        async with world.database.platform() as session:
+            return list(await session.scalars(found))
+
+    # What Bursar reversed itself is no news.
+    assert await told() == []
+    ref = f"tr_{payout.payout_id}"
+    own = world.fake.back[next(iter(world.fake.back))]
+    world.fake.back["by hand"] = replace(own, ref="trr_by_hand", transfer_ref=ref, amount_minor=150)
+    assert [detail[:8] for detail in await told()] == ["1.50 USD"]
+    assert len(await told()) == 1
 
 
 async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) -> None:

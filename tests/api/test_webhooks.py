@@ -423,7 +423,9 @@ NAMED = {
         charge.dispute.funds_reinstated charge.updated charge.refund.updated
     """,
     Handling.METHOD: "payment_method.attached payment_method.detached customer.updated",
-    Handling.CREATOR: "account.updated account.external_account.created capability.updated payout.failed",
+    Handling.CREATOR: """
+        account.updated account.external_account.created capability.updated payout.failed transfer.reversed
+    """,
     Handling.FUNDS: "balance.available",
     Handling.SUBSCRIPTION: "customer.subscription.deleted invoice.payment_failed invoice.paid",
     Handling.WAITING: "invoice.created",

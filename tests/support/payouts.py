@@ -1,6 +1,7 @@
 """A payout provider in memory: what it does with an account is in the account's name, unless a test changes it."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
@@ -77,7 +78,11 @@ class FakePayouts:
     async def find_transfer(self, transfer: NewTransfer) -> TransferSnapshot | None:
         if self.mode(transfer.account_ref) == "lost":
             raise OutcomeUnknown("cut off")
-        return self.sent.get(transfer.payout_id)
+        found = self.sent.get(transfer.payout_id)
+        return None if found is None else replace(found, reversed_minor=self.reversed_of(found.ref))
+
+    def reversed_of(self, ref: str) -> int:
+        return sum(each.amount_minor for each in self.back.values() if each.transfer_ref == ref)
 
     async def reverse(
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
