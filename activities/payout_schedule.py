@@ -11,6 +11,7 @@ from activities.payout import ABOUT_US
 from contracts.payout import PayoutInput, PayScheduled, ScheduledPayouts
 from contracts.runs import payout_run
 from domain.payable import HoldBack
+from domain.payout.state import Payout
 from providers.payments.base import ProviderError, ProviderRefused
 from providers.payouts.base import PayoutProvider
 from repositories import alert, creator_account, payout_schedule
@@ -36,8 +37,10 @@ class PayoutScheduleActivities:
     async def pay(self, message: PayScheduled) -> ScheduledPayouts:
         """Pay out the next page of organizations that are due.
 
-        Effect: for each a payout with its run, or a reason for having none; the next day of its schedule; an alert.
-        Idempotent by: the payout's id, which is made of the organization and the day; the schedule's row.
+        Effect: for each a payout in each currency with its run, or a reason for having none; the next day of its
+            schedule; an alert.
+        Idempotent by: the payout's id, which is made of the organization, the day and the currency; the schedule's
+            row.
         Fails with: nothing that is final. An organization whose account cannot be read is left for the next run. One
             that fails, for example because its account was deleted, does not stop the others, and an operator is
             alerted once.
@@ -89,9 +92,22 @@ class PayoutScheduleActivities:
 
     async def _pay(self, org_id: str, now: datetime) -> bool:
         async with self._database.platform() as session:
-            made = await service.pay_out(session, org_id, hold_back=self._hold_back, minimum=self._minimum, now=now)
-        if made is None:
-            return False
-        # The sweep starts the run if this call fails.
-        await reach.start_missing(self._client, payout_run(PayoutInput(payout_id=made.payout_id), made))
-        return True
+            others = await service.other_currencies(session, org_id, hold_back=self._hold_back, now=now)
+        made: list[Payout | None] = []
+        for currency in others:
+            async with self._database.platform() as session:
+                made.append(
+                    await service.pay_out_also(
+                        session, org_id, currency, hold_back=self._hold_back, minimum=self._minimum, now=now
+                    )
+                )
+        # This ends the day, so it comes last.
+        async with self._database.platform() as session:
+            made.append(
+                await service.pay_out(session, org_id, hold_back=self._hold_back, minimum=self._minimum, now=now)
+            )
+        for each in made:
+            if each is not None:
+                # The sweep starts the run if this call fails.
+                await reach.start_missing(self._client, payout_run(PayoutInput(payout_id=each.payout_id), each))
+        return any(each is not None for each in made)

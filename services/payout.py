@@ -135,13 +135,18 @@ async def request(
     return opened.payout
 
 
+def usual_currency(account: CreatorAccount) -> str:
+    """Return in which currency an account is paid out if none is named: that of its bank account."""
+    return account.destination_currency or "USD"
+
+
 def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, amount_minor: int) -> Payout:
     """Return a payout to an account before anything is taken out; by default in the currency of its destination.
 
     Raises:
         Conflict: `payout.currency_unsupported`.
     """
-    currency = currency or account.destination_currency or "USD"
+    currency = currency or usual_currency(account)
     if currency not in MONEY:
         raise CannotPayOut(
             f"The bank account is in {currency}, in which nothing is paid out. Name the currency of the earnings, or "

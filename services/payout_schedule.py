@@ -1,5 +1,6 @@
-"""Scheduled payouts: on its day, all that an organization has available is paid out, once."""
+"""Scheduled payouts: on its day, all that an organization has available is paid out, once in each currency."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,12 +9,13 @@ from domain.access import Actor, Role
 from domain.errors import Conflict
 from domain.ids import payout_schedule_key
 from domain.organization import OrganizationSuspended
-from domain.payable import HoldBack
+from domain.payable import HoldBack, available
 from domain.payout.schedule import PayoutSchedule
 from domain.payout.state import Payout
 from models.payout import PayoutScheduleRow
-from repositories import audit, payout_schedule
+from repositories import audit, creator_account, payout_schedule
 from services import payout as payouts
+from services.payable import shares_of
 
 #: The actor of scheduled payouts.
 PRINCIPAL = "payout-schedule"
@@ -45,10 +47,36 @@ async def put(
     return row
 
 
+async def other_currencies(session: AsyncSession, org_id: str, *, hold_back: HoldBack, now: datetime) -> list[str]:
+    """Return in which currencies besides the bank account's something is available on the day that is due."""
+    row, account = await payout_schedule.find(session, org_id), await creator_account.find(session, org_id)
+    if row is None or row.next_on is None or row.next_on > now.date() or account is None:
+        return []
+    there = available(await shares_of(session, org_id, hold_back, now=now))
+    return sorted(set(there) - {payouts.usual_currency(account)})
+
+
+async def pay_out_also(
+    session: AsyncSession, org_id: str, currency: str, *, hold_back: HoldBack, minimum: str, now: datetime
+) -> Payout | None:
+    """Pay out what is available in another currency on the day that is due, before `pay_out` ends the day.
+
+    It is no reason to try the day again: what keeps `pay_out` waiting keeps it waiting too, and what is below the
+    minimum waits for the next day of the schedule.
+    """
+    row = await payout_schedule.find(session, org_id, lock=True)
+    if row is None or row.next_on is None or row.next_on > now.date():
+        return None
+    command_id = payout_schedule_key(org_id, row.next_on, currency)
+    with suppress(Conflict, OrganizationSuspended):
+        return await _requested(session, org_id, currency, command_id, hold_back, minimum, now)
+    return None
+
+
 async def pay_out(
     session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: str, now: datetime
 ) -> Payout | None:
-    """Request the payout of everything that is available, if a scheduled day is due; None if nothing is paid out.
+    """Request the payout of the bank account's currency, if a scheduled day is due; None if nothing is paid out.
 
     A refusal is recorded on the schedule. Missed days are made up for by one payout, dated on the first of them. A day
     is tried again if the account could not receive payouts or the organization had a debt. An amount below the minimum
@@ -61,17 +89,8 @@ async def pay_out(
     day, following = row.next_on, payout_schedule.schedule_of(row).next_after(today)
     made, refusal = None, None
     try:
-        made = await payouts.request(
-            session,
-            Actor(principal=PRINCIPAL, role=Role.FINANCE, org_id=org_id),
-            org_id=org_id,
-            currency=None,
-            amount_minor=None,
-            hold_back=hold_back,
-            minimum=minimum,
-            command_id=payout_schedule_key(org_id, day),
-            now=now,
-        )
+        command_id = payout_schedule_key(org_id, day)
+        made = await _requested(session, org_id, None, command_id, hold_back, minimum, now)
     except (Conflict, OrganizationSuspended) as refused:
         refusal = refused.error_code
         following = day if refusal in WAITS else following
@@ -84,3 +103,25 @@ async def pay_out(
         refusal=refusal,
     )
     return made
+
+
+async def _requested(
+    session: AsyncSession,
+    org_id: str,
+    currency: str | None,
+    command_id: str,
+    hold_back: HoldBack,
+    minimum: str,
+    now: datetime,
+) -> Payout:
+    return await payouts.request(
+        session,
+        Actor(principal=PRINCIPAL, role=Role.FINANCE, org_id=org_id),
+        org_id=org_id,
+        currency=currency,
+        amount_minor=None,
+        hold_back=hold_back,
+        minimum=minimum,
+        command_id=command_id,
+        now=now,
+    )

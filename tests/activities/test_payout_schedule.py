@@ -18,7 +18,7 @@ from domain.payable import HoldBack
 from domain.payout.schedule import PayoutInterval, PayoutSchedule
 from ledger.gateway import Posting
 from models.alert import Alert
-from models.payout import PayoutScheduleRow
+from models.payout import PayoutRow, PayoutScheduleRow
 from providers.payouts.base import AccountSnapshot
 from repositories import payable, payout_schedule
 from runtime.database import Database
@@ -80,6 +80,26 @@ async def test_bank_in_a_currency_that_nothing_is_paid_out_in_is_said_and_stops_
     refused = await row_of(abroad)
     assert (refused.last_payout_id, refused.last_refusal) == (None, "payout.currency_unsupported")
     assert refused.next_on == refused.last_on
+
+
+async def test_each_currency_is_paid_out_with_a_payout_of_its_own_once_a_day(database: Database) -> None:
+    world, old = await due(database), NOW - timedelta(days=30)
+    for currency, minor in (("EUR", 2_000), ("JPY", 700), ("GBP", 99)):
+        await world.move(Posting(accounts.platform("exchange", currency), world.earned(currency), minor), at=old)
+
+    async def paid() -> dict[str, int]:
+        async with database.platform() as session:
+            query = select(PayoutRow.currency, PayoutRow.amount_minor).where(PayoutRow.org_id == world.org)
+            return {row.currency: row.amount_minor for row in await session.execute(query)}
+
+    await pay(database, FakePayouts())
+    # What is below the minimum of 1.00 waits.
+    assert await paid() == {"USD": 1000, "EUR": 2_000, "JPY": 700}
+    row = await row_of(world)
+    assert row.last_payout_id is not None
+    await world.move(Posting(accounts.platform("exchange", "EUR"), world.earned("EUR"), 500), at=old)
+    await pay(database, FakePayouts())
+    assert (await paid())["EUR"] == 2_000
 
 
 async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum(

@@ -315,9 +315,9 @@ async def put_payout_schedule(
 ) -> Response:
     """Set when all available earnings are paid out: daily, weekly, monthly, or only on request (`manual`).
 
-    These are the earnings in the currency of the bank account; those in other currencies are paid out on request. If
-    they are below the minimum on a day, the payout waits for the next day of the schedule. If the account cannot be
-    paid out to, or the organization owes something, the payout is tried again.
+    Each currency is paid out with a payout of its own. If what is available in one is below the minimum on a day, it
+    waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something,
+    the payout is tried again.
     """
     org_id = acting_organization(actor, None)
     if body.interval is not PayoutInterval.MANUAL:
