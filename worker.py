@@ -56,6 +56,7 @@ from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
 from activities.vat_numbers import VatNumberActivities
+from activities.webhook_dispatch import WebhookDispatchActivities
 from activities.webhook_endpoint import WebhookEndpointActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DELIVERY_QUEUE, DEPLOYMENT, TASK_QUEUE
@@ -80,48 +81,7 @@ from services.document_files import Documents
 from services.payment_terms import TermsMaker
 from services.slack_turns import SharedTurns
 from services.unsubscribing import Unsubscribing
-from workflows.accounting_days import AccountingDaysWorkflow
-from workflows.alert_rules import AlertRulesWorkflow
-from workflows.auto_topup import AutoTopUpWorkflow
-from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
-from workflows.creator_statements import CreatorStatementsWorkflow
-from workflows.customer import CustomerWorkflow
-from workflows.digest import DigestWorkflow
-from workflows.earnings_recovery import EarningsRecoveryWorkflow
-from workflows.escalation import EscalationWorkflow
-from workflows.escrow import EscrowWorkflow
-from workflows.escrow_sweep import EscrowSweepWorkflow
-from workflows.hold_expiry import HoldExpiryWorkflow
-from workflows.inbox_sweep import InboxSweepWorkflow
-from workflows.invoice import InvoiceWorkflow
-from workflows.invoice_sweep import InvoiceSweepWorkflow
-from workflows.lot_expiry import LotExpiryWorkflow
-from workflows.mail_sweep import MailSweepWorkflow
-from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
-from workflows.notifications import NotificationsWorkflow
-from workflows.payment import PaymentWorkflow
-from workflows.payment_sweep import PaymentSweepWorkflow
-from workflows.payout import PayoutWorkflow
-from workflows.payout_sweep import PayoutSweepWorkflow
-from workflows.probe import ProbeWorkflow
-from workflows.provider_event import ProviderEventWorkflow
-from workflows.purchase_renewals import PurchaseRenewalsWorkflow
-from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
-from workflows.referral_rewards import ReferralRewardsWorkflow
-from workflows.reputation_decay import ReputationDecayWorkflow
-from workflows.revenue_recognition import RevenueRecognitionWorkflow
-from workflows.scheduled_payouts import ScheduledPayoutsWorkflow
-from workflows.spend_alerts import SpendAlertsWorkflow
-from workflows.spend_days import SpendDaysWorkflow
-from workflows.subscription import SubscriptionWorkflow
-from workflows.subscription_accrual import SubscriptionAccrualWorkflow
-from workflows.subscription_sweep import SubscriptionSweepWorkflow
-from workflows.usage_charges import UsageChargesWorkflow
-from workflows.usage_months import UsageMonthsWorkflow
-from workflows.usage_sync import UsageSyncWorkflow
-from workflows.vat_confirmations import VatConfirmationsWorkflow
-from workflows.webhook_dispatch import WebhookDispatchWorkflow
-from workflows.webhook_endpoint import WebhookEndpointWorkflow
+from workflows.registry import WORKFLOWS
 
 log = structlog.get_logger("bursar.worker")
 
@@ -130,52 +90,6 @@ log = structlog.get_logger("bursar.worker")
 WORKFLOW_TASKS = 20
 #: What activities may take to end when the process is told to stop.
 STOPS_WITHIN = timedelta(seconds=10)
-
-WORKFLOWS = [
-    AlertRulesWorkflow,
-    AutoTopUpSweepWorkflow,
-    AutoTopUpWorkflow,
-    CustomerWorkflow,
-    DigestWorkflow,
-    EscrowSweepWorkflow,
-    EscalationWorkflow,
-    EscrowWorkflow,
-    HoldExpiryWorkflow,
-    InboxSweepWorkflow,
-    InvoiceSweepWorkflow,
-    InvoiceWorkflow,
-    LotExpiryWorkflow,
-    MonthlyInvoicingWorkflow,
-    MailSweepWorkflow,
-    VatConfirmationsWorkflow,
-    NightlyReconciliationWorkflow,
-    NotificationsWorkflow,
-    PaymentSweepWorkflow,
-    PaymentWorkflow,
-    PayoutSweepWorkflow,
-    EarningsRecoveryWorkflow,
-    ScheduledPayoutsWorkflow,
-    PayoutWorkflow,
-    ProbeWorkflow,
-    ProviderEventWorkflow,
-    PurchaseRenewalsWorkflow,
-    ReconciliationWorkflow,
-    ReferralRewardsWorkflow,
-    CreatorStatementsWorkflow,
-    ReputationDecayWorkflow,
-    RevenueRecognitionWorkflow,
-    AccountingDaysWorkflow,
-    SpendAlertsWorkflow,
-    SpendDaysWorkflow,
-    SubscriptionAccrualWorkflow,
-    SubscriptionSweepWorkflow,
-    SubscriptionWorkflow,
-    UsageChargesWorkflow,
-    UsageMonthsWorkflow,
-    UsageSyncWorkflow,
-    WebhookDispatchWorkflow,
-    WebhookEndpointWorkflow,
-]
 
 
 def make_worker(
@@ -399,7 +313,7 @@ def make_worker(
             webhooks.load,
             # What builds of before the queue of deliveries have scheduled.
             webhooks.drain,
-            webhooks.dispatch,
+            WebhookDispatchActivities(database, client).dispatch,
             people.fan_out,
             people.send_notifications,
             people.close_digest,

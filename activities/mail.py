@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from contracts.mail import SendMails, SentMails
-from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus, purpose_of, written
+from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
+from domain.mail_kind import purpose_of, written
 from models.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier

@@ -1,4 +1,4 @@
-"""Writes an endpoint's events, sends due deliveries, and signals idle endpoints that have new events."""
+"""Writes an endpoint's events and sends due deliveries: the activities of `WebhookEndpointWorkflow`."""
 
 import asyncio
 import json
@@ -15,11 +15,9 @@ from temporalio.client import Client
 
 from activities.books import BooksRefused, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
+from activities.webhook_dispatch import tell_runs
 from contracts.escrow import Declined
-from contracts.runs import webhook_endpoint_news
 from contracts.webhook_endpoint import (
-    DispatchedWebhooks,
-    DispatchWebhooks,
     DrainedWebhookEndpoint,
     DrainWebhookEndpoint,
     LoadWebhookEndpoint,
@@ -31,7 +29,6 @@ from domain.mail import MailKind
 from domain.text import rfc3339
 from domain.webhook import turns
 from domain.webhook.delivery import (
-    ANSWER_KEPT,
     JITTER,
     TIMED_OUT,
     Answer,
@@ -62,7 +59,6 @@ from repositories import alert, audit, event
 from repositories import webhook_delivery as deliveries
 from repositories import webhook_endpoint as endpoints
 from repositories.webhook_delivery import Due, Tried
-from runtime import reach
 from runtime.database import Database
 from runtime.heartbeat import signs_of_life
 from runtime.identity import new_id
@@ -75,12 +71,6 @@ PAGE, AT_ONCE = 200, 8
 DRAINS_FOR = timedelta(seconds=20)
 #: How often responses are written, in seconds: a worker that dies sends that much again.
 WRITES_EVERY = 0.1
-#: The dispatcher's pause between two reads, in seconds, and how many events it reads at once.
-LOOKS_EVERY, LOOKS_AT = 1.0, 5_000
-#: How many alerts of full endpoints are read, to resolve them.
-FULL_AT_MOST = 1_000
-#: How many old responses are deleted at a time.
-FORGETS = 5_000
 
 
 def body_of(row: EventRow) -> bytes:
@@ -156,7 +146,7 @@ def _columns(pace: Pace) -> dict[str, object]:
 
 
 class WebhookEndpointActivities:
-    """The activities of `WebhookEndpointWorkflow` and `WebhookDispatchWorkflow`."""
+    """The activities of `WebhookEndpointWorkflow`."""
 
     def __init__(
         self,
@@ -451,7 +441,7 @@ class WebhookEndpointActivities:
             takes_more = left.waiting < MOST_PENDING
             behind = takes_more and await deliveries.is_behind(session, row, place)
         if following is not None:
-            await self._tell_runs([following])
+            await tell_runs(self._database, self._client, [following])
         now = drain.now()
         return DrainedWebhookEndpoint(
             tried=drain.tried,
@@ -465,46 +455,3 @@ class WebhookEndpointActivities:
             stopped=drain.stopped,
             at=now,
         )
-
-    # Dispatching ------------------------------------------------------------------------------------------------------
-
-    @activity.defn(name="dispatch_webhooks")
-    async def dispatch(self, message: DispatchWebhooks) -> DispatchedWebhooks:
-        """Read the head of the outbox every second, and signal idle endpoints that subscribe to the new events.
-
-        It begins with endpoints that are behind, because a dispatcher died or a run was lost.
-
-        Effect: signals to runs, which are started if missing. Alerts of full endpoints are resolved.
-        Idempotent by: its nature: a run that is signalled twice looks twice.
-        Fails with: an outage of the database or of Temporal, which is retried.
-        """
-        until = time.monotonic() + message.seconds
-        told, looks = 0, 0
-        async with signs_of_life():
-            async with self._database.platform() as session:
-                place = await event.head(session) or deliveries.BEGINNING
-                now = datetime.now(UTC)
-                behind = await endpoints.behind(session, place, now)
-                for each in await alert.unresolved_subjects(session, FULL_ALERT, limit=FULL_AT_MOST):
-                    if not await deliveries.has_pending(session, each, MOST_PENDING // 2):
-                        await alert.close_cases(session, each, (FULL_ALERT,))
-                forgotten = await deliveries.forget_answers(session, before=now - ANSWER_KEPT, limit=FORGETS)
-            await self._tell_runs(behind)
-            while time.monotonic() < until and not activity.is_worker_shutdown():
-                async with self._database.platform() as session:
-                    news = await endpoints.news(session, place, limit=LOOKS_AT)
-                looks += 1
-                if news.head is not None:
-                    place = news.head
-                    told += len(news.endpoints)
-                    await self._tell_runs(news.endpoints)
-                # No pause after a full page, so that one organization's flood does not delay the others.
-                if not news.is_full:
-                    await asyncio.sleep(LOOKS_EVERY)
-        return DispatchedWebhooks(looks=looks, told=told, found_behind=len(behind), forgotten=forgotten)
-
-    async def _tell_runs(self, endpoint_ids: Sequence[str]) -> None:
-        async with self._database.platform() as session:
-            rows = [await endpoints.get(session, each) for each in endpoint_ids]
-        telling = (reach.signal(self._client, *webhook_endpoint_news(row.id, row.org_id)) for row in rows if row)
-        await asyncio.gather(*telling)

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.contact import CHANGES_A_DAY, DAY, OF_ALL_A_DAY, check_change
 from domain.errors import other_request
-from domain.mail import LANGUAGES, Contact, MailKind, Purpose, checked_values, purpose_of
+from domain.mail import LANGUAGES, Contact, MailKind, Purpose
+from domain.mail_kind import checked_values, purpose_of
 from domain.metadata import Precondition
 from models.contact import OrganizationContacts
 from repositories import audit, contact

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.webhook_endpoint import WebhookEndpointActivities
+    from activities.webhook_dispatch import WebhookDispatchActivities
     from contracts.queues import regular_activity
     from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 
@@ -27,7 +27,7 @@ class WebhookDispatchWorkflow:
     async def run(self) -> DispatchedWebhooks:
         """Read the outbox until the minute is over."""
         done = await workflow.execute_activity_method(
-            WebhookEndpointActivities.dispatch,
+            WebhookDispatchActivities.dispatch,
             DispatchWebhooks(seconds=int(LASTS.total_seconds())),
             **regular_activity("read the outbox every second", timeout=2 * LASTS, heartbeat=timedelta(seconds=10)),
         )

@@ -46,6 +46,7 @@ from api.v1.organizations.endpoints import router as organizations
 from api.v1.organizations.standing import router as organization_standings
 from api.v1.payments.actions import router as payment_actions
 from api.v1.payments.endpoints import router as payments
+from api.v1.payments.receipts import router as payment_receipts
 from api.v1.payouts.endpoints import router as payouts
 from api.v1.plans.endpoints import router as plans
 from api.v1.pricing.endpoints import router as prices
@@ -88,6 +89,7 @@ ROUTERS: tuple[Resource, ...] = (
     webhooks,
     topups,
     prices,
+    payment_receipts,
     payments,
     payment_actions,
     chargebacks,

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from temporalio.testing import ActivityEnvironment
 
+from activities.webhook_dispatch import WebhookDispatchActivities
 from activities.webhook_endpoint import AT_ONCE, WebhookEndpointActivities
 from contracts.webhook_endpoint import (
     DispatchedWebhooks,
@@ -169,7 +170,7 @@ async def resolved_alerts(database: Database, endpoint_id: str) -> list[bool]:
 
 
 async def dispatched(database: Database) -> DispatchedWebhooks:
-    activities = WebhookEndpointActivities(database, AsyncMock(), Slow(), SEALER)
+    activities = WebhookDispatchActivities(database, AsyncMock())
     return await ActivityEnvironment().run(activities.dispatch, DispatchWebhooks(seconds=0))
 
 
@@ -177,7 +178,8 @@ async def test_so_many_wait_and_the_rest_comes_when_fewer_do(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("activities.webhook_endpoint.PAGE", 4)
-    monkeypatch.setattr("activities.webhook_endpoint.MOST_PENDING", 6)
+    for module in ("webhook_endpoint", "webhook_dispatch"):
+        monkeypatch.setattr(f"activities.{module}.MOST_PENDING", 6)
     endpoint_id, sender = await an_endpoint(database, 10, 2), Failing()
     done = await drained(database, sender, endpoint_id)
     assert (done.delivered, done.more) == (0, False)

@@ -3,7 +3,8 @@
 import pytest
 
 from domain.errors import Invalid
-from domain.mail import _KINDS, LANGUAGES, MailKind, checked_address, checked_values, written
+from domain.mail import LANGUAGES, MailKind, checked_address
+from domain.mail_kind import KINDS, checked_values, written
 from providers.formats import formats_of
 
 VALUES = {
@@ -29,7 +30,7 @@ VALUES = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", MailKind)
 def test_every_kind_says_all_of_its_values_in_every_language(kind: MailKind, language: str) -> None:
-    takes = _KINDS[kind].takes
+    takes = KINDS[kind].takes
     words = written(kind, {name: VALUES[name] for name in takes}, language, formats_of(language))
     text = " ".join((words.subject, *words.paragraphs, words.link or ""))
     expected = {"currency": "EUR", "amount": {"en": "1,234.50 EUR", "de": "1.234,50 EUR"}[language]}

@@ -11,7 +11,7 @@ from temporalio.worker import Replayer, WorkflowRunner
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
 from tests.support.sandbox import UntriedSandbox
-from worker import WORKFLOWS
+from workflows.registry import WORKFLOWS
 
 FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
 HIDDEN = {"identity": "recorder", "stackTrace": ""}

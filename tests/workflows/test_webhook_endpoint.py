@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-from activities.webhook_endpoint import WebhookEndpointActivities
+from activities.webhook_dispatch import WebhookDispatchActivities
 from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
 from domain.access import Actor, Role
 from domain.webhook.delivery import Answer
@@ -24,7 +24,6 @@ from runtime.identity import new_id
 from services import webhook_endpoint as service
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
-from tests.support.webhooks import SEALER
 from tests.workflows.conftest import Stage
 from tests.workflows.webhook_driver import EndpointDriver, endpoint, happening
 from workflows.webhook_dispatch import WebhookDispatchWorkflow
@@ -246,8 +245,8 @@ async def test_the_history_of_a_busy_endpoint_stays_short_and_nothing_is_lost_be
 # The dispatcher -------------------------------------------------------------------------------------------------------
 
 
-def dispatcher(stage: Stage) -> WebhookEndpointActivities:
-    return WebhookEndpointActivities(stage.database, stage.client, stage.receivers, SEALER)
+def dispatcher(stage: Stage) -> WebhookDispatchActivities:
+    return WebhookDispatchActivities(stage.database, stage.client)
 
 
 async def test_the_dispatcher_begins_with_what_is_behind_and_starts_runs_that_are_missing(stage: Stage):
@@ -293,8 +292,8 @@ async def test_the_dispatcher_does_not_pause_behind_a_flood_of_another_organizat
         return began
 
     monkeypatch.setattr(event, "head", head)
-    monkeypatch.setattr("activities.webhook_endpoint.LOOKS_AT", 1)
-    monkeypatch.setattr("activities.webhook_endpoint.LOOKS_EVERY", 3600.0)
+    monkeypatch.setattr("activities.webhook_dispatch.LOOKS_AT", 1)
+    monkeypatch.setattr("activities.webhook_dispatch.LOOKS_EVERY", 3600.0)
     await one.happens("a")
     with stage.env.with_time_skipping_disabled():
         running = asyncio.ensure_future(looking.run(dispatcher(stage).dispatch, DispatchWebhooks(seconds=600)))

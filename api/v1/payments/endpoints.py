@@ -12,7 +12,6 @@ from api.approvals import refund_by_two
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV, wants_csv, whole
 from api.deps import Deps, DepsDep, TemporalDep
-from api.documents import PDF_RESPONSE, as_pdf
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
@@ -36,8 +35,6 @@ from api.v1.payments.schemas import (
     RefundGiveUp,
     RefundList,
     RefundView,
-    TaxReceiptList,
-    TaxReceiptView,
     event_view,
     refund_view,
     view,
@@ -71,12 +68,10 @@ from models.metadata import ObjectMetadata
 from models.payment import PaymentRow
 from repositories import metadata
 from repositories import payment as payments
-from repositories import tax_receipt as tax_receipts
 from repositories.command import other_request
-from services import document, payment_refund
+from services import payment_refund
 from services.metadata import version_of
 from services.outside_tax import TaxRefused, TaxUnavailable
-from services.tax import selling_to
 
 router = Resource(tags=["payments"])
 
@@ -160,61 +155,6 @@ async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> _Sen
 
 
 SenderDep = Annotated[_Sender, Depends(_sender)]
-
-
-@router.get(
-    "/payments/{payment_id}/receipt",
-    response_class=Response,
-    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller"), (Conflict, "document.nothing_received"))
-    | PDF_RESPONSE,
-)
-async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return the receipt of a payment as PDF: the money received, before refunds and chargebacks.
-
-    If credits are taxed when they are sold, it is the first of the payment's tax documents.
-    """
-    payment = await payment_of(deps, actor, payment_id, Permission.READ)
-    if payment.terms.tax is not None:
-        async with deps.session_for(actor) as session:
-            issued = await tax_receipts.of_payment(session, payment_id)
-        if issued:
-            return await _tax_receipt(deps, actor, payment, issued[0].id)
-    received_minor = payment.received_minor - payment.reversed_minor
-    async with deps.session_for(actor) as session:
-        seller = deps.settings.entities.of(await selling_to(session, payment.terms.org_id)).seller
-        content = partial(document.of_payment, session, payment, seller)
-        wanted = await deps.documents.find(
-            session, payment.terms.org_id, payment_id, content, total_minor=received_minor
-        )
-    return as_pdf(await deps.documents.made(wanted))
-
-
-@router.get("/payments/{payment_id}/receipts", response_model=TaxReceiptList, responses=errors(NotFound, Forbidden))
-async def list_receipts(payment_id: str, actor: ActorDep, deps: DepsDep) -> TaxReceiptList:
-    """List the tax documents of a payment for credits that are taxed when they are sold, the oldest first."""
-    await payment_of(deps, actor, payment_id, Permission.READ)
-    async with deps.session_for(actor) as session:
-        rows = await tax_receipts.of_payment(session, payment_id)
-    return TaxReceiptList(data=[TaxReceiptView.of(row) for row in rows])
-
-
-@router.get(
-    "/payments/{payment_id}/receipts/{receipt_id}/pdf",
-    response_class=Response,
-    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
-)
-async def get_tax_receipt(payment_id: str, receipt_id: str, actor: ActorDep, deps: DepsDep) -> Response:
-    """Return one tax document of a payment as PDF: money received with its tax, or money returned."""
-    payment = await payment_of(deps, actor, payment_id, Permission.READ)
-    return await _tax_receipt(deps, actor, payment, receipt_id)
-
-
-async def _tax_receipt(deps: Deps, actor: Actor, payment: Payment, receipt_id: str) -> Response:
-    async with deps.session_for(actor) as session:
-        row = await tax_receipts.get(session, payment.terms.payment_id, receipt_id)
-        content = partial(document.of_tax_receipt, session, row, payment.terms, deps.documents.seller_of(row.series))
-        wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=abs(row.gross_minor))
-    return as_pdf(await deps.documents.made(wanted))
 
 
 @router.post("/payments", status_code=201, response_model=PaymentView, responses=_CREATING)

@@ -8,7 +8,8 @@ from playwright.async_api import Browser
 
 from domain.alert.life import Severity
 from domain.events.catalogue import CATALOGUE
-from domain.mail import _KINDS, LANGUAGES, MailKind, Written, written
+from domain.mail import LANGUAGES, MailKind, Written
+from domain.mail_kind import KINDS, written
 from domain.notification import types
 from providers.formats import formats_of
 from providers.notify.base import Message
@@ -35,7 +36,7 @@ def mails() -> Iterator[tuple[str, Message]]:
     for language in LANGUAGES:
         formats = formats_of(language)
         for kind in MailKind:
-            values = {name: VALUES[name] for name in _KINDS[kind].takes}
+            values = {name: VALUES[name] for name in KINDS[kind].takes}
             yield f"{kind} in {language}", message(written(kind, values, language, formats), language)
         told = [
             types.written(each.name, fact, SUBJECT, CATALOGUE[fact].example, language, formats)
