@@ -14,7 +14,7 @@ from domain.money import cut_minor, format_amount
 from domain.payable import HoldBack, PayableState
 from ledger.gateway import Ledger, Posting
 from ledger.transfers import Transfers
-from providers.payments.limits import MONEY
+from providers.payments.limits import MONEY, transferable
 from repositories import audit, debt
 from runtime.database import driver_connection
 from services.payable import shares_of
@@ -83,7 +83,8 @@ async def waive(
     shown = format_amount(there, currency)
     if any(share.amount_minor and share.state is not PayableState.AVAILABLE for share in left):
         raise NotWaivable(f"Some of {shown} {currency} is held back or frozen. Waive it once all of it is available.")
-    if there >= cut_minor(minimum, currency):
+    # Whatever the minimum is, the last decimals of some currencies are not paid out.
+    if there >= cut_minor(minimum, currency) and transferable(there, currency):
         raise NotWaivable(f"{shown} {currency} can be paid out. Only what is below {minimum} {currency} is waived.")
     if amount_minor != there:
         raise NotWaivable(

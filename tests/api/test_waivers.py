@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain import accounts
+from domain.access import Actor, Role
 from domain.document.content import Party
+from domain.payable import HoldBack
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from services import statement
+from services.waiver import waive
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.support.documents import selling
 
@@ -96,3 +99,12 @@ async def test_waiving_is_for_owners_and_finance(database: Database, studio: Ten
     body = {"currency": "USD", "amount": "5.00"}
     refused(await studio.callers["admin"].post(PATH, body, key=new_key()), 403, "auth.forbidden")
     refused(await studio.owner.post(PATH, {"currency": "CREDIT", "amount": "5"}, key=new_key()), 422, "request.invalid")
+
+
+async def test_last_decimal_is_waived_whatever_the_minimum_is(database: Database, studio: Tenant) -> None:
+    await earned(database, studio, 5, "KWD")
+    actor = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)
+    terms = {"org_id": studio.org_id, "currency": "KWD", "amount_minor": 5, "command_id": new_key()}
+    async with database.platform() as session:
+        made = await waive(session, actor, **terms, hold_back=HoldBack.default(), minimum="0", now=datetime.now(UTC))
+    assert made.amount_minor == 5
