@@ -261,7 +261,9 @@ def asked(sending: Payout) -> NewTransfer:
 def _sent(sending: Payout, found: TransferSnapshot) -> SentPayout:
     """Return what was sent. A different amount or account comes from a request that the restored books do not have.
 
-    Operators decide on these: another payout was sent, and sending this one as well would pay twice.
+    One that was reversed in full before it was found has sent nothing in the end.
+
+    Operators decide on these: what was sent is not this payout, and sending it as well would pay twice.
     """
     if found.account_ref != sending.account_ref:
         detail = f"The provider has {found.ref} to {found.account_ref} for it, which is not the account of the payout."
@@ -270,4 +272,7 @@ def _sent(sending: Payout, found: TransferSnapshot) -> SentPayout:
         amount = f"{format_amount(found.amount_minor, found.currency)} {found.currency}"
         detail = f"The provider has {found.ref} of {amount} for it, which is not what was taken out."
         return SentPayout(unknown=True, refused="payout.other_amount", detail=detail)
+    if found.reversed_minor >= found.amount_minor:
+        detail = f"The provider has {found.ref} for it, which was reversed in full: the creator has nothing of it."
+        return SentPayout(unknown=True, refused="payout.reversed", detail=detail)
     return SentPayout(transfer_ref=found.ref, movement=found.movement)

@@ -15,7 +15,7 @@ class Message(BaseModel):
 def content_of(command: Message) -> str:
     """Return the hash of a command's content, which tells a repetition from another command under the same id.
 
-    The sender is part of the id, and the time at which the command was given is not part of the content. Fields at their
+    The sender is part of the id; the time at which the command was given is no part of the content. Fields at their
     defaults are left out, so that a field that is added later does not change stored hashes.
     """
     asked = command.model_dump(mode="json", exclude={"command_id", "actor", "given_at"}, exclude_defaults=True)

@@ -15,7 +15,7 @@ from activities.payout import PayoutActivities
 from activities.recovery import RecoveryActivities
 from commands.verify import verify
 from contracts.payment import ProviderEventInput
-from contracts.payout import RecordPayout, SendPayout
+from contracts.payout import RecordPayout, SendPayout, SentPayout
 from contracts.recovery import RecoveryPage
 from domain import accounts
 from domain.access import Actor, Role
@@ -562,6 +562,27 @@ async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_e
     world.fake.back["by hand"] = replace(own, ref="trr_by_hand", transfer_ref=ref, amount_minor=150)
     assert [detail[:8] for detail in await told()] == ["1.50 USD"]
     assert len(await told()) == 1
+
+
+async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_paid(world: World) -> None:
+    await world.bought()
+    await world.works(100)
+    payout = await world.asked_for(at=NOW + timedelta(seconds=1))
+    made = await world.fake.transfer(_asked(payout), idempotency_key=payout.payout_id)
+    acts = PayoutActivities(world.database, world.fake, hold_back=HOLD_BACK)
+
+    async def found() -> SentPayout:
+        return await ActivityEnvironment().run(acts.find, SendPayout(payout=payout))
+
+    async def reverses(amount_minor: int) -> None:
+        terms = {"amount_minor": amount_minor, "currency": "USD"}
+        await world.fake.reverse(made.ref, reversal_id=new_id("x"), idempotency_key=new_id("k"), **terms)
+
+    await reverses(400)
+    assert (await found()).transfer_ref == made.ref
+    await reverses(600)
+    answer = await found()
+    assert (answer.transfer_ref, answer.unknown, answer.refused) == (None, True, "payout.reversed")
 
 
 async def test_reversal_that_is_refused_stays_the_creators_debt(world: World) -> None:
