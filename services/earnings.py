@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.access import Actor
 from domain.earnings import EarningsKind, account_of, renew_days_of, sold_until, terms_of
-from domain.errors import InsufficientFunds, NotFound, other_request
+from domain.errors import Conflict, InsufficientFunds, NotFound, other_request
 from domain.ids import earnings_key
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
@@ -19,7 +19,7 @@ from repositories import agent as agents
 from repositories import audit, debt, earnings
 from repositories.earnings import AgentEarnings
 from runtime.database import driver_connection
-from services.debt import close_paid_debts, settle_debt
+from services.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payable import windows
 
 KIND = "earnings.converted"
@@ -70,6 +70,7 @@ async def convert(
 
     Raises:
         NotFound: the organization has no such agent.
+        Conflict: `payout.debt_open`, it is `paid` earnings and the organization owes money, which credits do not pay.
         InsufficientFunds: less than the amount can be converted, or nothing.
         IdempotencyConflict: the command converted something else.
     """
@@ -89,6 +90,7 @@ async def convert(
         return _conversion(done.transfer_id, org_id, agent.id, kind, done.amount_minor, done.effective_at)
     until, frozen = sold_until(now, hold_back.refunds), dict[str, datetime]()
     if kind is EarningsKind.PAID:
+        await _refuse_debtor(ledger, org_id)
         answers = (await windows(session, [agent.id], hold_back, now=now))[agent.id].answers_for
         frozen = await earnings.frozen(session, source, answers)
     there = await earnings.convertible(
@@ -142,6 +144,19 @@ async def page(
     found = await earnings.agents_page(session, org_id=org_id, agent_id=agent_id, before=before, limit=limit)
     until = await windows(session, found, hold_back, now=now)
     return await earnings.of_agents(session, until, days=days, at=now, sold_until=sold_until(now, hold_back.refunds))
+
+
+async def _refuse_debtor(ledger: Ledger, org_id: str) -> None:
+    """Keep what could be paid out where it is while money is owed: spent as credits, it would leave all the same."""
+    for asset, owed in (await owed_in_all(ledger, org_id)).items():
+        if asset != CREDIT:
+            shown = format_amount(owed, asset)
+            raise Conflict(
+                f"The organization owes {shown} {asset}. Nothing that can be paid out is converted before that is "
+                "paid.",
+                code="payout.debt_open",
+                extra={"owed": shown, "currency": asset},
+            )
 
 
 def _conversion(

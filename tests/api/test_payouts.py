@@ -370,6 +370,10 @@ async def test_who_owes_in_one_currency_is_paid_out_in_none(database: Database, 
     refusal = refused(await pay_out(studio.owner), 409, "payout.debt_open")
     assert (refusal["owed"], refusal["currency"]) == ("5.00", "EUR")
     assert good(await studio.owner.get("/billing/payouts/preview"))["refused"] == "payout.debt_open"
+    # Nor does it leave as credits that somebody else is paid with.
+    paid = {"agent_id": studio.agent_id, "kind": "paid"}
+    conversions = "/credits/earnings/conversions"
+    refused(await studio.owner.post(conversions, paid, key=new_key()), 409, "payout.debt_open")
     await post(elsewhere, debt)
     assert good(await pay_out(studio.owner), 201)["amount"] == "30.00"
 

@@ -16,7 +16,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
 from domain.access import Actor, Permission, refuse_by_link
-from domain.errors import Forbidden, InsufficientFunds, NotFound
+from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
 from services import earnings as service
 from services import waiver
@@ -60,7 +60,7 @@ async def list_earnings(
     "/credits/earnings/conversions",
     status_code=201,
     response_model=ConversionView,
-    responses=errors(NotFound, InsufficientFunds),
+    responses=errors(NotFound, InsufficientFunds, (Conflict, "payout.debt_open")),
 )
 async def convert_earnings(
     body: ConversionCreate,
