@@ -111,6 +111,8 @@ async def write(
     if is_redirected(row.destination, snapshot.destination):
         row.destination_changed_at = asked_at
         await _tell(session, row, snapshot, hold)
+    elif row.destination_changed_at is not None and asked_at >= row.destination_changed_at + hold:
+        await alert.close_cases(session, row.org_id, ("payout.destination_added",))
     _note(row, snapshot, asked_at)
     await session.flush()
     return creator_account.account_of(row)

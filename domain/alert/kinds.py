@@ -97,7 +97,7 @@ KINDS: Mapping[str, Kind] = {
     "payment.start_refused": _BY_HAND,
     "payout.bank_refused": Kind(closed_by=OPERATOR),
     "payout.books_refused": _REFUSED,
-    "payout.destination_added": Kind(closed_by=ORGANIZATION, severity=Severity.INFO),
+    "payout.destination_added": Kind(closed_by="the next look at the account after the hold", severity=Severity.INFO),
     "payout.destination_changed": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),
     "payout.failed": Kind(closed_by=OPERATOR),
     "payout.reversal_refused": Kind(closed_by=OPERATOR),

@@ -172,6 +172,10 @@ async def test_first_destination_is_held_and_told_like_another_one(bureau: Burea
     # Reported again, it is as old as it was.
     await bureau.told("account.updated", ref)
     assert (await bureau.account(studio)).destination_changed_at == account.destination_changed_at
+    assert [each["status"] for each in good(await bureau.at(studio.owner).get("/alerts"))["data"]] == ["firing"]
+    await bureau.noticed(studio)
+    await bureau.told("account.updated", ref)
+    assert [each["status"] for each in good(await bureau.at(studio.owner).get("/alerts"))["data"]] == ["resolved"]
 
 
 async def test_only_owner_and_finance_connect(bureau: Bureau, studio: Tenant) -> None:
