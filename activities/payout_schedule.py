@@ -1,6 +1,6 @@
 """Pays out organizations by their schedules."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import structlog
 from temporalio import activity
@@ -92,9 +92,9 @@ class PayoutScheduleActivities:
 
     async def _pay(self, org_id: str, now: datetime) -> bool:
         async with self._database.platform() as session:
-            others = await service.other_currencies(session, org_id, hold_back=self._hold_back, now=now)
+            due = await service.due(session, org_id, hold_back=self._hold_back, now=now)
         made: list[Payout | None] = []
-        for currency in others:
+        for currency in () if due is None else due.others:
             async with self._database.platform() as session:
                 made.append(
                     await service.pay_out_also(
@@ -106,8 +106,31 @@ class PayoutScheduleActivities:
             made.append(
                 await service.pay_out(session, org_id, hold_back=self._hold_back, minimum=self._minimum, now=now)
             )
+        if due is not None:
+            paid = {each.currency for each in made if each is not None}
+            for currency in (each for each in (*due.others, due.usual) if each in paid):
+                made += await self._more(org_id, currency, due.day, now)
         for each in made:
             if each is not None:
                 # The sweep starts the run if this call fails.
                 await reach.start_missing(self._client, payout_run(PayoutInput(payout_id=each.payout_id), each))
         return any(each is not None for each in made)
+
+    async def _more(self, org_id: str, currency: str, day: date, now: datetime) -> list[Payout]:
+        made: list[Payout] = []
+        for part in range(2, service.PARTS + 1):
+            async with self._database.platform() as session:
+                more = await service.pay_out_more(
+                    session,
+                    org_id,
+                    currency,
+                    part,
+                    day=day,
+                    hold_back=self._hold_back,
+                    minimum=self._minimum,
+                    now=now,
+                )
+            if more is None:
+                break
+            made.append(more)
+        return made

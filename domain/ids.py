@@ -147,9 +147,10 @@ def payout_key(payout_id: str, step: str, part: str | None = None) -> str:
     return bounded(f"payout:{payout_id}:{step}" + (f":{part}" if part else ""))
 
 
-def payout_schedule_key(org_id: str, day: date, currency: str | None = None) -> str:
-    """Key of the one payout of an organization's schedule on a day, in its bank account's currency or in another."""
-    return bounded(f"payout-schedule:{org_id}:{day.isoformat()}" + (f":{currency}" if currency else ""))
+def payout_schedule_key(org_id: str, day: date, currency: str | None = None, part: int = 1) -> str:
+    """Key of a part of the payout of an organization's schedule on a day, in its bank account's currency or another."""
+    named = f":{currency}" if currency else ""
+    return bounded(f"payout-schedule:{org_id}:{day.isoformat()}{named}" + (f":{part}" if part > 1 else ""))
 
 
 def recovery_id_of(payment_id: str, cause: str) -> str:

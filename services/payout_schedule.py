@@ -1,7 +1,8 @@
 """Scheduled payouts: on its day, all that an organization has available is paid out, once in each currency."""
 
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +20,8 @@ from services.payable import shares_of
 
 #: The actor of scheduled payouts.
 PRINCIPAL = "payout-schedule"
+#: The maximum number of payouts of a currency on one day.
+PARTS = 20
 #: Refusals that are temporary: the day is tried again until they are over.
 WAITS = frozenset(
     {
@@ -47,13 +50,43 @@ async def put(
     return row
 
 
-async def other_currencies(session: AsyncSession, org_id: str, *, hold_back: HoldBack, now: datetime) -> list[str]:
-    """Return in which currencies besides the bank account's something is available on the day that is due."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A day that is due, the currency of the bank account, and the others in which something is available."""
+
+    day: date
+    usual: str
+    others: tuple[str, ...]
+
+
+async def due(session: AsyncSession, org_id: str, *, hold_back: HoldBack, now: datetime) -> Due | None:
+    """Return what an organization is paid out in on the day that is due; None where none is, or it has no account."""
     row, account = await payout_schedule.find(session, org_id), await creator_account.find(session, org_id)
     if row is None or row.next_on is None or row.next_on > now.date() or account is None:
-        return []
-    there = available(await shares_of(session, org_id, hold_back, now=now))
-    return sorted(set(there) - {payouts.usual_currency(account)})
+        return None
+    there, usual = available(await shares_of(session, org_id, hold_back, now=now)), payouts.usual_currency(account)
+    return Due(day=row.next_on, usual=usual, others=tuple(sorted(set(there) - {usual})))
+
+
+async def pay_out_more(
+    session: AsyncSession,
+    org_id: str,
+    currency: str,
+    part: int,
+    *,
+    day: date,
+    hold_back: HoldBack,
+    minimum: str,
+    now: datetime,
+) -> Payout | None:
+    """Pay out what one payout of a day could not take, because it takes so many lots at most; None once it is little.
+
+    Whoever earns by use has more lots in a day than that. What a crash leaves out waits for the next day.
+    """
+    command_id = payout_schedule_key(org_id, day, currency, part)
+    with suppress(Conflict, OrganizationSuspended):
+        return await _requested(session, org_id, currency, command_id, hold_back, minimum, now)
+    return None
 
 
 async def pay_out_also(

@@ -102,6 +102,21 @@ async def test_each_currency_is_paid_out_with_a_payout_of_its_own_once_a_day(dat
     assert (await paid())["EUR"] == 2_000
 
 
+async def test_more_lots_than_one_payout_takes_leave_on_the_same_day(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payable, "MOST_SLICES", 5)
+    world, old = await due(database), NOW - timedelta(days=30)
+    await world.bought()
+    held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
+    await world.move(Posting(accounts.org_credits(world.payer), held, 90 * ONE), at=old)
+    await world.move(*[Posting(held, world.earned(), 10 * ONE) for _ in range(9)], at=old)
+    await pay(database, FakePayouts())
+    async with database.platform() as session:
+        query = select(PayoutRow.amount_minor).where(PayoutRow.org_id == world.org)
+        assert sorted(await session.scalars(query)) == [500, 1400]
+
+
 async def test_many_small_sales_leave_in_parts_of_a_sum_that_reaches_the_minimum(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
