@@ -484,8 +484,11 @@ BEGIN
                 v_weight * coalesce((v_fact ->> 'client_good_e4')::bigint, 0) / 10000 END;
             e.client_bad_e6 := v_bad_weight * coalesce((v_fact ->> 'client_bad_e4')::bigint, 0) / 10000;
         END IF;
-        e.is_success := NOT v_is_declared AND coalesce((v_fact ->> 'is_success')::boolean, false);
-        e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false)
+        -- Work that pays no commission is no success, whatever becomes of it, and no failure either: the success rate would
+        -- count only those of a discount that took all of it.
+        e.is_success := NOT v_is_declared AND v_weight IS DISTINCT FROM 0
+            AND coalesce((v_fact ->> 'is_success')::boolean, false);
+        e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false) AND v_weight IS DISTINCT FROM 0
             AND NOT (v_is_declared AND coalesce((v_fact ->> 'is_success')::boolean, false));
         e.response_ms := v_fact ->> 'response_ms';
         e.score_delta_e6 := 0;

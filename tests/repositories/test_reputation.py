@@ -476,6 +476,13 @@ async def test_work_whose_commission_a_discount_took_says_what_was_bad_of_it(boo
     assert (events[won]["client_bad_e6"], json.loads(events[won]["says"])) == (ONE_E6, [])
     good, bad, *_ = (await rows_of(books, agent_id))[Dimension.TASK_SUCCESS]
     assert (good, bad) == (0, ONE_E6)
+    # Of contracts without a commission neither those that ended well nor those that did not are in the success rate.
+    ended = "SELECT ended, succeeded FROM reputation_agents WHERE agent_id = $1"
+    assert tuple(await books.fetchrow(ended, agent_id)) == (0, 0)
+    async with books.acquire() as connection:
+        await take(connection, about(agent_id), [fact(is_end=True, is_success=True)])
+        assert await void(connection, failed.id, by="operator", reason="A test.", at=free.at)
+    assert tuple(await books.fetchrow(ended, agent_id)) == (1, 1)
 
 
 async def test_ring_of_one_operator_is_one_counterparty(books):
