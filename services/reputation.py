@@ -50,7 +50,7 @@ async def record_settled(
         return
     score = message.details.get("score") if message.event == "validated" else None
     score_e4 = None if score is None else parse_ratio(str(score), "score")
-    found = None if before is None else settled(before, message.escrow, message.event, score_e4)
+    found = None if before is None else settled(before, message.escrow, message.event, score_e4, actor=message.actor)
     if found is None:
         return
     about = _about(message.escrow, found, "escrow", message.actor, message.at, policy)

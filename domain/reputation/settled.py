@@ -76,19 +76,25 @@ def stakes_of(currency: str) -> Stakes | None:
     return Stakes(typical_minor=typical, unit_commission_minor=typical // 20)
 
 
-def settled(before: Escrow, escrow: Escrow, event: str, score_e4: int | None = None) -> Settled | None:
+def settled(
+    before: Escrow, escrow: Escrow, event: str, score_e4: int | None = None, *, actor: str = ""
+) -> Settled | None:
     """Return the evidence of an event; None for most of them.
 
     A milestone that was accepted says so for its part, and so does a part of a delivery that was given back; what a
     validator found wrong says so at once, and the end speaks for what was still held. An escrow that was cancelled, or
-    whose money went back before anything was delivered or disputed, says nothing.
+    whose money went back before anything was delivered or disputed, says nothing, unless the payee gave it up in the
+    second half of its time to deliver: that is a missed delivery.
 
     Args:
         before: the state before the event.
         escrow: the state after it.
         event: what happened. What a validator or an arbiter decided does not depend on the client's standing.
         score_e4: what a validator scored by this event.
+        actor: who caused the event, with the organization.
     """
+    if event == "delivery_expired" or _gave_up_late(before, escrow, event, actor):
+        return _not_paid(_undelivered(), escrow, _undelivered_minor(before))
     paid = escrow.paid_minor - before.paid_minor
     if escrow.is_final and escrow.funded_minor:
         facts = _ended(before, escrow, event, paid, score_e4)
@@ -175,10 +181,6 @@ def _ended(
     if escrow.status is EscrowStatus.CANCELLED:
         return ()
     found: list[SettledFact] = []
-    if event == "delivery_expired":
-        # Who orders more than can be delivered has all of it back, so this counts by the client's standing as well.
-        kind = FactKind.UNDELIVERED
-        return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=True),)
     if paid_minor:
         share = paid_minor * WHOLE_E4 // before.held_minor
         split = says(FactKind.SPLIT, share)
@@ -190,6 +192,31 @@ def _ended(
     if found and lost:
         found.append(SettledFact(kind=FactKind.DISPUTE_LOST, says=says(FactKind.DISPUTE_LOST)))
     return tuple(found)
+
+
+def _gave_up_late(before: Escrow, escrow: Escrow, event: str, actor: str) -> bool:
+    """Tell whether the payee alone ended it, without a delivery, after half of its time to deliver.
+
+    Who gives an order back early, or because the client has asked for it, has not missed anything. Operators' decisions
+    are not the payee's.
+    """
+    if before.status is not EscrowStatus.FUNDED or before.deliver_by is None or before.cancel_requested_by is not None:
+        return False
+    by_payee = actor.startswith(f"{before.terms.payee_org_id}/")
+    if not escrow.is_final or event not in {"cancelled", "refunded"} or not by_payee:
+        return False
+    return escrow.updated_at > before.deliver_by - timedelta(seconds=before.terms.deliver_seconds) / 2
+
+
+def _undelivered() -> tuple[SettledFact, ...]:
+    # Who orders more than can be delivered has all of it back, so this counts by the client's standing as well.
+    kind = FactKind.UNDELIVERED
+    return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=True),)
+
+
+def _undelivered_minor(before: Escrow) -> int:
+    """Return what was not delivered: what is held, and what the payee gave back before it delivered anything."""
+    return before.held_minor + (before.refunded_minor if before.delivery is None else 0)
 
 
 def _given_back(*, is_rated: bool, is_end: bool = False) -> SettledFact:

@@ -68,6 +68,37 @@ def test_events_say_what_happened(
     assert kinds(settled(before, escrow, event, score)) == told
 
 
+DUE = T0 + timedelta(days=9)
+TAKEN = replace(UNDELIVERED, deliver_by=DUE)
+BY_PAYEE, BY_OPERATOR = STUDIO.qualified(), "operator"
+
+
+@pytest.mark.parametrize("status", [S.CANCELLED, S.REFUNDED])
+@pytest.mark.parametrize(
+    ("left", "before", "actor", "told"),
+    [
+        (timedelta(minutes=1), TAKEN, BY_PAYEE, ["undelivered"]),
+        (timedelta(days=4), TAKEN, BY_PAYEE, None),
+        (timedelta(minutes=1), replace(TAKEN, cancel_requested_by="acme/owner"), BY_PAYEE, None),
+        (timedelta(minutes=1), TAKEN, BY_OPERATOR, None),
+    ],
+)
+def test_payee_who_gives_up_shortly_before_its_deadline_has_missed_it(
+    status: EscrowStatus, left: timedelta, before: Escrow, actor: str, told: list[str] | None
+) -> None:
+    after = ended(status, 0, delivery=None, updated_at=DUE - left)
+    event = "cancelled" if status is S.CANCELLED else "refunded"
+    assert kinds(settled(before, after, event, actor=actor)) == told
+
+
+def test_missed_delivery_weighs_what_the_payee_gave_back_before_it_too() -> None:
+    almost = replace(TAKEN, refunded_minor=FUNDED - 1)
+    for event, actor in (("delivery_expired", ""), ("cancelled", BY_PAYEE), ("refunded", BY_PAYEE)):
+        found = settled(almost, ended(S.CANCELLED, 0, delivery=None, updated_at=DUE), event, actor=actor)
+        assert found is not None
+        assert (found.value_minor, found.whole_minor) == (FUNDED, FUNDED)
+
+
 def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_been() -> None:
     # All but a hundredth went back before the release: it is worth a hundredth.
     small = settled(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved")
