@@ -34,6 +34,21 @@ _VOIDED = """
     WHERE a.stale_at IS NOT NULL
     GROUP BY 1, 2 ORDER BY 1, 2
 """
+# A tax id voids nothing, and operators look.
+_STATED = """
+    SELECT DISTINCT e.counterparty_org_id AS client, e.agent_org_id AS creator
+    FROM (SELECT * FROM organization_traits WHERE judged_at IS NULL ORDER BY org_id, kind, digest LIMIT $1) t
+    JOIN organization_traits o
+        ON (o.kind, o.digest) = (t.kind, t.digest) AND o.org_id <> t.org_id AND o.ended_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT counterparty_org_id, agent_org_id FROM reputation_events
+        WHERE counterparty_org_id = t.org_id AND agent_org_id = o.org_id AND excluded IS NULL
+        UNION ALL
+        SELECT counterparty_org_id, agent_org_id FROM reputation_events
+        WHERE counterparty_org_id = o.org_id AND agent_org_id = t.org_id AND excluded IS NULL
+    ) e
+    WHERE t.kind = 'tax_id' AND t.ended_at IS NULL ORDER BY 1, 2
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +144,22 @@ async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, s
     return [(row["client"], row["creator"], row["kinds"]) for row in rows]
 
 
+async def related_by_word(connection: asyncpg.Connection, limit: int) -> list[tuple[str, str]]:
+    """Return the pairs that did business and state the same tax id, of the next traits to judge.
+
+    Each pair is the client and the agent's organization.
+    """
+    return [(row["client"], row["creator"]) for row in await connection.fetch(_STATED, limit)]
+
+
 async def are_related(
-    connection: asyncpg.Connection, one: str, other: str, exempt: Sequence[str], *, is_bad: bool = False
+    connection: asyncpg.Connection,
+    one: str,
+    other: str,
+    exempt: Sequence[str],
+    *,
+    is_bad: bool = False,
+    agreed_at: datetime | None = None,
 ) -> bool:
     """Return whether evidence between two organizations does not count, because they are related or one is a probe.
 
@@ -140,13 +169,16 @@ async def are_related(
         other: the other's.
         exempt: principals whose organizations are not related by having been made by them; `*` for all.
         is_bad: bad evidence counts also if all that relates them is a tax id that both state: anybody can state one.
+        agreed_at: when they agreed; a tax id that one of them stated later does not relate them.
     """
     related: bool = await connection.fetchval(
-        "SELECT reputation_excluded($1, $2, $3) IS NOT NULL AND NOT ($4 AND reputation_declared($1, $2, $3))",
+        "SELECT reputation_excluded($1, $2, $3) IS NOT NULL AND NOT (reputation_declared($1, $2, $3)"
+        " AND ($4 OR coalesce(reputation_stated_later($1, $2, $5), false)))",
         one,
         other,
         list(exempt),
         is_bad,
+        agreed_at,
     )
     return related
 

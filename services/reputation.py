@@ -118,6 +118,16 @@ async def judge_traits(database: Database) -> None:
     while True:
         async with database.platform() as session:
             connection = await driver_connection(session)
+            for client, creator in await reputation.related_by_word(connection, 100):
+                await raise_built_in(
+                    session,
+                    FRAUD_SUSPECTED,
+                    subject=client,
+                    detail=f"{client} and {creator} state the same tax id and did business with each other. What they "
+                    "said of each other before counts. Look whether money was moved for its own sake; if so, void it.",
+                    window=creator,
+                    org_id=client,
+                )
             judged = await connection.fetchval("SELECT reputation_judge_traits(100)")
             for client, creator, kinds in await reputation.voided_of_related(connection):
                 await raise_built_in(
@@ -196,7 +206,12 @@ async def give_feedback(
     _refuse_late(escrow, now, window)
     connection = await driver_connection(session)
     if await reputation.are_related(
-        connection, contract.org_id, contract.payee_org_id, policy.registrars, is_bad=facts.is_bad(said)
+        connection,
+        contract.org_id,
+        contract.payee_org_id,
+        policy.registrars,
+        is_bad=facts.is_bad(said),
+        agreed_at=contract.created_at,
     ):
         raise Conflict(
             "The two organizations are related, so feedback between them does not count.",

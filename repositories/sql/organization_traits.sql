@@ -21,7 +21,8 @@ BEGIN
         v_others := ARRAY(SELECT org_id FROM organization_traits
                           WHERE kind = t.kind AND digest = t.digest AND org_id <> t.org_id AND ended_at IS NULL);
         -- Most share theirs with nobody: no event is read for them, however many there are.
-        CONTINUE WHEN t.ended_at IS NOT NULL OR (t.kind <> 'probe' AND v_others = '{}');
+        -- A tax id is the organization's word, and says nothing of what was agreed on before: `reputation_stated_later`.
+        CONTINUE WHEN t.ended_at IS NOT NULL OR t.kind = 'tax_id' OR (t.kind <> 'probe' AND v_others = '{}');
         v_events := v_events || ARRAY(
             -- As a client and as a payee, each by an index: no plan finds both of one condition but by reading every event.
             SELECT e.id FROM (
@@ -30,9 +31,7 @@ BEGIN
                 SELECT r.*, r.counterparty_org_id FROM agents a JOIN reputation_events r ON r.agent_id = a.id
                 WHERE a.org_id = t.org_id AND r.counterparty_org_id IS NOT NULL
             ) e
-            WHERE e.voided_at IS NULL AND e.excluded IS NULL AND (t.kind = 'probe' OR e.other = ANY (v_others))
-              -- Of one tax id bad news stays: see `reputation_declared`.
-              AND (t.kind <> 'tax_id' OR NOT reputation_was_bad(e.says, e.client_bad_e6)));
+            WHERE e.voided_at IS NULL AND e.excluded IS NULL AND (t.kind = 'probe' OR e.other = ANY (v_others)));
     END LOOP;
     IF v_events = '{}' THEN
         RETURN v_judged;

@@ -180,6 +180,16 @@ BEGIN
         WHERE t.id = p_payer AND o.id = p_payee AND created_by <> ALL (p_exempt)));
 END $$;
 
+-- Whether one of two organizations came to state the tax id of the other only after a time. Then it says nothing of what they
+-- had agreed on before: somebody could state another's number for a night, and take back what it had said of the other.
+CREATE OR REPLACE FUNCTION reputation_stated_later(p_payer text, p_payee text, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM organization_traits t JOIN organization_traits o USING (kind, digest)
+                   WHERE t.org_id = p_payer AND o.org_id = p_payee AND kind = 'tax_id'
+                       AND t.ended_at IS NULL AND o.ended_at IS NULL AND greatest(t.last_seen, o.last_seen) >= p_at);
+END $$;
+
 -- Adds an event to the agent's rows, which the caller has locked, and completes the event: what the prior learns of
 -- it, and by how much the overall score changes.
 CREATE OR REPLACE FUNCTION reputation_apply(INOUT e reputation_events)
@@ -423,7 +433,8 @@ BEGIN
         v_counterparty := reputation_counterparty(v_payer, v_exempt);
         v_excluded := reputation_excluded(v_payer, v_payee, v_exempt);
         IF v_excluded = 'related' AND reputation_declared(v_payer, v_payee, v_exempt) THEN
-            v_is_declared := true;
+            v_is_declared := NOT reputation_stated_later(v_payer, v_payee, coalesce(
+                (SELECT created_at FROM contracts WHERE id = 'ctr_' || substr(p_about ->> 'settles', 5)), v_at));
             v_excluded := NULL;
         END IF;
     END IF;
@@ -814,12 +825,12 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
+    reputation_declared, reputation_stated_later, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
+    reputation_declared, reputation_stated_later, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

@@ -107,8 +107,7 @@ BEGIN
     END IF;
     -- By what they share alone, as the night judges: who registered them was known when the event was taken.
     IF e.excluded IS NULL AND reputation_excluded(e.counterparty_org_id, e.agent_org_id, v_traits) IS NOT NULL
-        AND NOT (reputation_declared(e.counterparty_org_id, e.agent_org_id, v_traits)
-            AND reputation_was_bad(e.says, e.client_bad_e6)) THEN
+        AND NOT reputation_declared(e.counterparty_org_id, e.agent_org_id, v_traits) THEN
         RETURN false;
     END IF;
     v_day := e.day;

@@ -332,10 +332,17 @@ async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_gives_no_feedb
     operator, database, database_urls, parties, what: str
 ) -> None:
     client, studio = parties
-    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    before = await settle(operator, database, client, studio, at=datetime.now(UTC))
     await share(database_urls, what, client.org_id, studio.org_id)
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
     body = {"contract_id": contract_id, "ratings": {"quality": 5}}
     refused(await client.owner.post("/reputation/feedback", body), 409, "reputation.related")
+    earlier = await client.owner.post("/reputation/feedback", body | {"contract_id": before})
+    if what == "payout account":
+        refused(earlier, 409, "reputation.related")
+    else:
+        # A tax id says nothing of what was agreed on before both stated it.
+        good(earlier, 201)
     poor = body | {"ratings": {"quality": 1}}
     if what == "payout account":
         refused(await client.owner.post("/reputation/feedback", poor), 409, "reputation.related")
