@@ -63,6 +63,7 @@ class Seen:
         owes: whether the referred organization has a debt.
         disputed: whether a bank has yet to decide on a payment of the referred organization. Such a payment does not
             count until then.
+        states_same: whether the two are related only by a tax id that both state.
     """
 
     referred_at: datetime
@@ -71,6 +72,7 @@ class Seen:
     related: bool
     owes: bool = False
     disputed: bool = False
+    states_same: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,8 @@ def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelt
     """Return the new status of a waiting referral.
 
     The whole reward is granted as soon as commission covers it; at the end of the term, as much as it covers, in
-    proportion. While a payment is disputed, no time ends.
+    proportion. While a payment is disputed, no time ends. While both state one tax id, the reward waits, because one of
+    them may state the other's for a night.
 
     Args:
         seen: what is known of it.
@@ -100,10 +103,13 @@ def decide(seen: Seen, rewards: Rewards, price: CreditPrice, *, window: timedelt
         return Decision(refused="not_paid" if now >= seen.referred_at + WAITS and not seen.disputed else None)
     if now < seen.paid_at + window:
         return Decision()
+    is_over = now >= seen.paid_at + window + TERM + (GRACE if seen.owes else timedelta(0))
+    if seen.states_same:
+        return Decision(refused="related" if is_over else None)
     covered_minor = min(rewards.total_minor, covers(seen.earned_minor, price))
     if covered_minor and covered_minor == rewards.total_minor:
         return Decision(rewards=rewards)
-    if now < seen.paid_at + window + TERM + (GRACE if seen.owes else timedelta(0)) or seen.disputed:
+    if not is_over or seen.disputed:
         return Decision()
     if not covered_minor:
         return Decision(refused="nothing_earned")

@@ -37,6 +37,10 @@ SELECT EXISTS (
     )
 """
 _IN_ONE_HAND = text(_SHARED).bindparams(bindparam("exempt", type_=ARRAY(Text)))
+#: The same without tax ids.
+_PROVEN = text(_SHARED.replace("kind <> 'referrer'", "kind NOT IN ('referrer', 'tax_id')")).bindparams(
+    bindparam("exempt", type_=ARRAY(Text))
+)
 
 
 def in_one_hand_sql(one: str, other: str, exempt: str) -> str:
@@ -61,13 +65,16 @@ async def refer(session: AsyncSession, org_id: str, referrer_org_id: str) -> Non
         await seen(session, each, TraitKind.REFERRER, shared)
 
 
-async def in_one_hand(session: AsyncSession, one: str, other: str, exempt: Sequence[str]) -> bool:
+async def in_one_hand(
+    session: AsyncSession, one: str, other: str, exempt: Sequence[str], *, by_word: bool = True
+) -> bool:
     """Return whether organizations share a payment method, a payout account, a tax id or the operator who made them.
 
-    A referral does not count. `exempt` are principals who make organizations for others; `*` for all.
+    A referral does not count. `exempt` are principals who make organizations for others; `*` for all. Without `by_word`
+    a tax id does not count, because anybody can state one.
     """
     values = {"one": one, "other": other, "exempt": list(exempt)}
-    return bool(await session.scalar(_IN_ONE_HAND, values))
+    return bool(await session.scalar(_IN_ONE_HAND if by_word else _PROVEN, values))
 
 
 async def of(session: AsyncSession, org_id: str) -> Sequence[tuple[OrganizationTrait, Sequence[str]]]:

@@ -90,6 +90,10 @@ async def _look_at_referral(
     now: datetime,
 ) -> None:
     paid = await referral.first_standing(session, row.org_id)
+    related, states_same = [
+        await organization_trait.in_one_hand(session, row.org_id, row.referrer_org_id, exempt, by_word=by_word)
+        for by_word in (False, True)
+    ]
     seen = Seen(
         referred_at=row.created_at,
         paid_at=None if paid is None else paid[1],
@@ -97,7 +101,8 @@ async def _look_at_referral(
         earned_minor=await referral.earned_minor(session, row, price.currency, until=now - window) if paid else 0,
         owes=await referral.owes(session, row.org_id),
         disputed=await referral.is_disputed(session, row.org_id),
-        related=await organization_trait.in_one_hand(session, row.org_id, row.referrer_org_id, exempt),
+        related=related,
+        states_same=states_same,
     )
     decision = decide(seen, rewards, price, window=window, now=now)
     if decision.rewards is not None and paid is not None:

@@ -36,6 +36,10 @@ def decided(now: datetime, earned: int = 100, rewards: Rewards = BOTH, **changes
         (NOW + WINDOW + TERM + GRACE - timedelta(seconds=1), 0, {"owes": True}, Decision()),
         (NOW + WINDOW + TERM + GRACE, 0, {"owes": True}, Decision(refused="nothing_earned")),
         (NOW, 100, {"related": True}, Decision(refused="related")),
+        # Anybody can state another's tax id for a night: the reward waits until it is taken back.
+        (NOW + WINDOW, 100, {"states_same": True}, Decision()),
+        (NOW + WINDOW + TERM - timedelta(seconds=1), 100, {"states_same": True}, Decision()),
+        (NOW + WINDOW + TERM, 100, {"states_same": True}, Decision(refused="related")),
         (NOW + WAITS - timedelta(seconds=1), 0, {"paid_at": None}, Decision()),
         (NOW + WAITS, 0, {"paid_at": None}, Decision(refused="not_paid")),
         # What is disputed on the last day counts if it is won.
