@@ -114,7 +114,7 @@ class ReputationScoreRow(Base):
         evidence_count: events that counted, without those that were voided.
         evidence_e6: what these counted for, good and bad, one unit at most for each.
         latest_on: the date as of which the latest of them counts; null before the first.
-        board: who sees the row on leaderboards: `public`, or the organization of a private or retired agent.
+        board: who sees the row on leaderboards: `public`, or the organization of an agent that nobody else can hire.
         category: the agent's.
         band: how much evidence there is and how recent, see `domain.reputation.boards`; null without any.
     """

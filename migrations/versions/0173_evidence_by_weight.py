@@ -1,4 +1,4 @@
-"""What levels, prices and leaderboards ask for is evidence by its weight, and no number of events.
+"""Levels, prices and leaderboards ask for evidence by its weight; agents of who is suspended are on no public board.
 
 Revision ID: 0173_evidence_by_weight
 Revises: 0172_contracts_opened_in_time
@@ -56,6 +56,11 @@ def upgrade() -> None:
     for name in ("organization_traits", "kept_traits", "reputation_client_events", "reputation_seasoned_clients"):
         run(f"repositories/sql/{name}.sql")
     run("repositories/sql/reputation_rates.sql")
+    for table in ("reputation_agents", "reputation_scores"):
+        op.execute(
+            f"UPDATE {table} r SET board = a.org_id FROM agents a JOIN organizations o ON o.id = a.org_id"
+            " WHERE a.id = r.agent_id AND o.status = 'suspended' AND r.board <> a.org_id"
+        )
 
 
 def downgrade() -> None:

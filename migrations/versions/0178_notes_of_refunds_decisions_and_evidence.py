@@ -1,13 +1,13 @@
 """Refunds, decisions and evidence are noted before they are sent, so that they count after an outage.
 
 Revision ID: 0178_more_escrow_notes
-Revises: 0171_charges_in_line
+Revises: 0175_voided_usage
 """
 
 from alembic import op
 
 revision: str = "0178_more_escrow_notes"
-down_revision: str | None = "0171_charges_in_line"
+down_revision: str | None = "0175_voided_usage"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,11 +1,12 @@
 -- On which leaderboards the rows of agents are, and who counts their places. Running it again replaces everything.
 
--- The board of an agent: that of all who can hire it, or its own organization's alone.
+-- The board of an agent: that of all who can hire it, or its own organization's alone. Nobody can hire the agents of an
+-- organization that is suspended or closed.
 CREATE OR REPLACE FUNCTION reputation_board(p_agent agents) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
     RETURN CASE WHEN p_agent.visibility = 'public' AND p_agent.retired_at IS NULL AND NOT EXISTS (
-        SELECT FROM organizations WHERE id = p_agent.org_id AND status = 'closed') THEN 'public' ELSE p_agent.org_id END;
+        SELECT FROM organizations WHERE id = p_agent.org_id AND status <> 'active') THEN 'public' ELSE p_agent.org_id END;
 END $$;
 
 -- The board and the category of a row are the agent's. Whoever changes the category or the visibility, or retires it, waits
@@ -47,10 +48,10 @@ CREATE OR REPLACE TRIGGER agent_visibility_changed AFTER UPDATE OF visibility ON
 CREATE OR REPLACE FUNCTION organization_closed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
-    UPDATE public.reputation_agents SET board = NEW.id
-    WHERE agent_id IN (SELECT id FROM public.agents WHERE org_id = NEW.id);
-    UPDATE public.reputation_scores SET board = NEW.id
-    WHERE agent_id IN (SELECT id FROM public.agents WHERE org_id = NEW.id);
+    UPDATE public.reputation_agents r SET board = reputation_board(a)
+    FROM public.agents a WHERE a.org_id = NEW.id AND r.agent_id = a.id;
+    UPDATE public.reputation_scores r SET board = reputation_board(a)
+    FROM public.agents a WHERE a.org_id = NEW.id AND r.agent_id = a.id;
     RETURN NULL;
 END $$;
 -- Migration 0039 runs this before agents are retired and organizations closed.
@@ -58,7 +59,7 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'organizations'::regclass AND attname = 'status') THEN
         CREATE OR REPLACE TRIGGER organization_closed AFTER UPDATE OF status ON organizations FOR EACH ROW
-            WHEN (NEW.status = 'closed' AND OLD.status <> 'closed') EXECUTE FUNCTION organization_closed();
+            WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION organization_closed();
     END IF;
     IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'agents'::regclass AND attname = 'retired_at') THEN
         CREATE OR REPLACE TRIGGER agent_retired AFTER UPDATE OF retired_at ON agents FOR EACH ROW

@@ -497,6 +497,25 @@ async def test_retired_agent_leaves_the_public_leaderboard(operator, parties) ->
         assert await listed(studio.owner, query) == set(made)
 
 
+async def test_agents_of_a_suspended_organization_leave_the_public_leaderboard_until_it_is_resumed(
+    operator, database, parties
+) -> None:
+    client, studio = parties
+    await settle(operator, database, client, studio, at=datetime.now(UTC))
+
+    async def listed(query: str) -> bool:
+        found = good(await client.owner.get(f"/reputation/leaderboard?limit=100{query}"))["data"]
+        return studio.agent_id in {each["agent_id"] for each in found}
+
+    async def act(what: str) -> None:
+        good(await operator.post(f"/organizations/{studio.org_id}/{what}", {"reason": "Looked at."}))
+
+    boards = ("", "&dimension=quality")
+    for what, is_listed in (("suspend", False), ("resume", True), ("suspend", False)):
+        await act(what)
+        assert [await listed(query) for query in boards] == [is_listed] * 2
+
+
 async def test_agents_of_a_closed_organization_leave_the_public_leaderboard(operator, parties) -> None:
     client, studio = parties
     body = {"agent_id": studio.agent_id, "event_type": "quality_reviewed", "score_delta": 1}
