@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import functools
+import gc
 import importlib
 import pkgutil
 import typing
@@ -34,13 +35,38 @@ NOT_DETERMINISTIC = CLOCKS | {
 }
 
 
-def calls(folder: str) -> Iterator[tuple[str, str]]:
-    """List every call in a folder or file: where it is, and the dotted name that is called."""
-    root = ROOT / folder
-    for path in [root] if root.is_file() else sorted(root.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call):
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", ast.unparse(node.func)
+@pytest.fixture(autouse=True, scope="module")
+def no_search_for_cycles() -> Iterator[None]:
+    """Trees of syntax have no cycles, and so many nodes that the collector would look through them in vain."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@functools.cache
+def read(path: Path) -> tuple[list[tuple[str, str]], set[str]]:
+    """Return each call of a file, as where it is and the dotted name that is called, and the modules it imports."""
+    called, imported = [], set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called.append((f"{path.relative_to(ROOT)}:{node.lineno}", ast.unparse(node.func)))
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    return called, imported
+
+
+def files(part: str) -> list[Path]:
+    """Return the files of a folder in their order, or the one that is named."""
+    root = ROOT / part
+    return [root] if root.is_file() else sorted(root.rglob("*.py"))
+
+
+def calls(part: str) -> Iterator[tuple[str, str]]:
+    """List every call in a folder or file."""
+    for path in files(part):
+        yield from read(path)[0]
 
 
 def named(folders: list[str], forbidden: set[str]) -> list[str]:
@@ -93,33 +119,14 @@ def test_workflows_keep_nothing_between_runs():
 def test_domain_imports_only_itself_and_the_standard_library():
     import sys
 
-    imported = {
-        (name or "").partition(".")[0]
-        for path in (ROOT / "domain").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
+    imported = {name.partition(".")[0] for path in files("domain") for name in read(path)[1]}
     assert imported <= set(sys.stdlib_module_names) | {"domain"}
 
 
 @pytest.mark.parametrize("part", [*PRODUCT, *ROOTS])
 def test_the_product_imports_no_development_tools_and_no_tests(part):
-    for path in [ROOT / part] if part in ROOTS else (ROOT / part).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            modules = (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
-            assert not {module.partition(".")[0] for module in modules} & {"dev", "tests"}, path
+    for path in files(part):
+        assert not {module.partition(".")[0] for module in read(path)[1]} & {"dev", "tests"}, path
 
 
 def test_every_invariant_of_a_noun_is_proven():
