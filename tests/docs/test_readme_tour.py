@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dev.stack.supervisor import Stack
+from dev.stack.demo import some_stack
+from dev.stack.running import Running
 from tests.docs.pages import ROOT, lines_of
 from tests.support.bonus import NO_BONUS
-from tests.support.servers import reachable_directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]
 
@@ -224,23 +224,25 @@ GUIDES = {
 
 
 @pytest.fixture(scope="module")
-async def fresh_stack() -> AsyncIterator[Stack]:
+async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A stack that nobody used yet: the one that the demo starts where none runs, and stops at its end."""
+    nothing, said = tmp_path_factory.mktemp("documented"), list[str]()
     # What readers start grants the signup bonus.
-    with pytest.MonkeyPatch.context() as environment, reachable_directory("documented") as home:
+    with pytest.MonkeyPatch.context() as environment:
         for name in NO_BONUS:
             environment.delenv(name)
         # As the recipe of payouts says: what is earned can be paid out while somebody reads.
         environment.setenv("BURSAR_PAYOUT_HOLD_BACK", "PT5S")
         environment.setenv("BURSAR_PAYOUT_HOLD_BACK_FLOOR", "PT0S")
         environment.setenv("BURSAR_PAYOUT_DESTINATION_HOLD", "PT0S")
-        stack = Stack(home / "data")
-        await stack.start()
-        environment.undo()
-        yield stack
-        await stack.stop()
+        async with some_stack(nothing, said.append) as running:
+            environment.undo()
+            assert said[0] == f"No stack runs on {nothing}; starting a fresh one for this demo."
+            yield running
+    assert not running.data_dir.exists()
 
 
-async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> None:
+async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Running) -> None:
     lines = await lines_of(ROOT / "README.md", fresh_stack.data_dir)
     assert '"available": "10000.00",' in lines
     assert "funded 50.00" in lines
@@ -258,7 +260,7 @@ async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> Non
     assert [line.startswith(ui) for line in lines].count(True) == 1
 
 
-async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Stack) -> None:
+async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Running) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dev.stack", "reconcile"),
         cwd=ROOT,
@@ -271,19 +273,19 @@ async def test_books_of_the_tour_agree_with_the_providers(fresh_stack: Stack) ->
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-async def test_recipe_comes_out_as_it_says(fresh_stack: Stack, recipe: str) -> None:
+async def test_recipe_comes_out_as_it_says(fresh_stack: Running, recipe: str) -> None:
     lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack.data_dir)
     missing = [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)]
     assert missing == [], "\n".join(lines)
 
 
 @pytest.mark.parametrize("guide", GUIDES)
-async def test_guide_comes_out_as_it_says(fresh_stack: Stack, guide: str) -> None:
+async def test_guide_comes_out_as_it_says(fresh_stack: Running, guide: str) -> None:
     lines = [line.lower() for line in await lines_of(ROOT / "docs" / f"{guide}.md", fresh_stack.data_dir)]
     assert [line for line, start in zip(lines, GUIDES[guide], strict=True) if not line.startswith(start)] == []
 
 
-async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Stack) -> None:
+async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Running) -> None:
     lines = await lines_of(ROOT / "docs" / "testing-payments.md", fresh_stack.data_dir)
     assert lines == [
         "free",
@@ -309,7 +311,7 @@ async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Stack)
     ]
 
 
-async def test_control_of_the_sandboxes_can_be_pasted(fresh_stack: Stack) -> None:
+async def test_control_of_the_sandboxes_can_be_pasted(fresh_stack: Running) -> None:
     lines = await lines_of(ROOT / "docs" / "sandboxes.md", fresh_stack.data_dir)
     assert '{"faults":0}' in lines
     assert any(line.startswith('{"orders":') for line in lines)
