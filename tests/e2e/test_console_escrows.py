@@ -4,25 +4,17 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from console.format import amount
-from dev.stack.running import Running
 from tests.console.conftest import Visitor
 from tests.console.fake import OWN
 from tests.e2e.conftest import World, good
-from tests.support.servers import ask
 
-
-@pytest.fixture(scope="module")
-async def world() -> AsyncIterator[World]:
-    running = Running.read(Path(ask("console")["data_dir"]) / "dev.json")
-    async with httpx2.AsyncClient(base_url=running.api_url, trust_env=False, timeout=60) as http:
-        yield World(running, http)
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
