@@ -12,6 +12,7 @@ from playwright.async_api import Browser
 
 from dev.browser import NO_CHROMIUM, chromium, launched
 from dev.stack.running import Running
+from tests.conftest import BROWSER
 from tests.console.browser.driver import Window, console_url, window
 from tests.console.browser.objects import filled
 from tests.e2e.conftest import World
@@ -20,7 +21,7 @@ from tests.support.servers import ask
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.nodeid.startswith(BROWSER):
             item.add_marker(pytest.mark.browser)
 
 
