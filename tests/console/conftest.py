@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from jinja2 import Environment
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
@@ -80,6 +81,21 @@ def patience() -> Iterator[None]:
     """Let pages wait for the API: how long they do is no subject of these tests, and machines are busy."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(gateway, "READ_SECONDS", 60.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Compile a template once for all consoles of a process: many tests make one, and the code is the same."""
+    really, compiled = Environment.compile, dict[tuple[Any, ...], Any]()
+
+    def compile_once(environment: Environment, *source: Any) -> Any:
+        if source not in compiled:
+            compiled[source] = really(environment, *source)
+        return compiled[source]
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(Environment, "compile", compile_once)
         yield
 
 
