@@ -40,7 +40,7 @@ class BabelFormats:
     def number(self, value: Decimal, decimals: int) -> str:
         """Write a number with so many decimals, in groups of three digits.
 
-        Without Babel's patterns, which take ten times as long: a document has a thousand of them.
+        Does not use Babel's patterns, which are ten times slower; a document can have a thousand numbers.
         """
         return f"{value:,.{decimals}f}".translate(self._symbols)
 
@@ -71,5 +71,5 @@ class BabelFormats:
 
 @lru_cache
 def formats_of(language: str) -> BabelFormats:
-    """Return what writes a language."""
+    """Return the formats of a language."""
     return BabelFormats(language)

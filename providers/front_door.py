@@ -1,4 +1,4 @@
-"""Asks the API as somebody outside does: by its public name, over DNS, TLS and whatever proxies stand before it."""
+"""Calls the API from outside: by its public name, over DNS, TLS and all proxies before it."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import httpx2
 
 from providers.payments.base import ProviderUnavailable
 
-#: What anybody may read without a key.
+#: An endpoint that needs no key.
 PATH = "/api/v1/billing/config"
 TIMEOUT = timedelta(seconds=10)
 
@@ -22,7 +22,7 @@ class FrontDoor:
         """Read the public settings.
 
         Raises:
-            ProviderUnavailable: nobody answers there, or it is not the API that does.
+            ProviderUnavailable: there is no answer, or it is not the API's.
         """
         try:
             answer = await self._client.get(self._url, timeout=TIMEOUT.total_seconds())

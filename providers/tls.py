@@ -1,4 +1,4 @@
-"""Which roots are trusted of servers, and of what providers sign: one set, the same on every machine."""
+"""The trusted root certificates of servers and of providers' signatures: the same set on every machine."""
 
 import functools
 import ssl

@@ -1,1 +1,1 @@
-"""Chains as payments see them: addresses from public keys, and watchers that read what arrived."""
+"""Blockchains for payments: deposit addresses from public keys, and watchers that read deposits."""

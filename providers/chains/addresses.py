@@ -1,7 +1,7 @@
-"""Where payers send coins: addresses derived from an account-level public key, and what a wallet makes a form of.
+"""Deposit addresses derived from an account-level public key, and payment URIs for wallets.
 
-No private key is ever here: one is refused, and its text goes into no message. The account is that of BIP-44's path
-`purpose' / coin' / account'`; receiving addresses are `0/index` below it, which public keys derive.
+Private keys are refused, and their text is in no message. The account is that of BIP-44's path
+`purpose' / coin' / account'`; receiving addresses are `0/index` below it, which can be derived from the public key.
 
 Sources: BIP-32, BIP-44, BIP-84 and SLIP-132 for keys, BIP-21, EIP-681 and TON's deep links for URIs, EIP-55 for the
 checksum of Ethereum's addresses, TEP-2 for TON's.
@@ -44,24 +44,24 @@ _BASE32 = "abcdefghjkmnpqrstvwxyz0123456789"
 
 
 class BadAccount(ValueError):
-    """What was configured is not a public key of an account, or not an address."""
+    """The setting is not an account's public key, or not an address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where coins are sent: an address, and the comment that has to go with them where the address is shared."""
+    """A deposit address, with the comment that a payment needs if the address is shared."""
 
     address: str
     memo: str | None = None
 
 
 class Account(Protocol):
-    """Gives every payment a place of its own.
+    """Derives deposit addresses.
 
     Attributes:
-        key: names the public key without telling it; indexes are counted for each key apart.
-        chain: what the chain is called to payers.
-        assets: what can be sent to its places.
+        key: identifies the public key without revealing it; indexes are counted for each key.
+        chain: the chain's name for payers.
+        assets: the assets that can be sent to its addresses.
     """
 
     key: str
@@ -69,10 +69,10 @@ class Account(Protocol):
     assets: frozenset[str]
 
     def place(self, index: int) -> Place:
-        """Derive the place of an index; the same index is the same place for ever."""
+        """Return the deposit address of an index; always the same for the same index."""
 
     def uri(self, asset: str, place: Place, amount_minor: int) -> str:
-        """Write what a wallet opens: the place, the asset and the amount."""
+        """Return the URI for wallets, with the address, the asset and the amount."""
 
 
 class AccountKey:
@@ -184,7 +184,7 @@ class TonAccount:
         self.key = f"ton:{self._raw.lower()}"
 
     def place(self, index: int) -> Place:
-        """Make the comment of an index: ten letters and digits, so that a slip hits no other payment's."""
+        """Return the shared address with an index's comment: ten letters and digits, so a typo matches no payment."""
         number = int.from_bytes(hashlib.sha256(f"{self.key}/{index}".encode()).digest()[:7], "big")
         return Place(self._address, "".join(_BASE32[number >> shift & 31] for shift in range(0, 50, 5)))
 

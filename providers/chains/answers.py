@@ -1,7 +1,7 @@
-"""What a node answers, taken with suspicion: bounded in size and time, and every value checked before it is used.
+"""Reads answers of nodes, which are not trusted: size and time are limited, and every value is checked.
 
-Numbers with a decimal point become `Decimal`, so no binary fraction comes near an amount. Everything that is wrong
-with an answer is `ProviderUnavailable`: asking is free of effects, and may be repeated.
+Numbers with a decimal point become `Decimal`, never float. An answer that is wrong in any way raises
+`ProviderUnavailable`: requests only read, so they can be repeated.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _DIGITS = re.compile(r"[0-9]{1,40}")
 
 
 def bad(what: str) -> ProviderUnavailable:
-    """Return the error for an answer that cannot be believed."""
+    """Return the error for an invalid answer."""
     return ProviderUnavailable(f"A node's response is invalid: {what}.", code="chain.bad_answer")
 
 
@@ -56,7 +56,7 @@ class Node:
 
     async def _ask(self, method: str, path: str, **request: Any) -> Any:
         try:
-            # The client's own limits are for each read; a service that drips bytes would pass them for ever.
+            # The client's own timeouts are for each read, so a service that sends byte by byte would never reach them.
             async with asyncio.timeout(self._timeout.total_seconds()):
                 url = f"{self._base}{path}"
                 async with self._client.stream(method, url, headers=self._headers, **request) as response:
@@ -103,7 +103,7 @@ def field(value: Any, name: str) -> Any:
 
 
 def items(value: Any, most: int) -> list[Any]:
-    """Return a list of at most so many items."""
+    """Return a list, checked for its maximum length."""
     if not isinstance(value, list) or len(value) > most:
         raise bad("a list is missing or too long")
     return value
@@ -133,7 +133,7 @@ def quantity(value: Any, *, most: int) -> int:
 
 
 def instant(seconds: int) -> datetime:
-    """Return the time that a block tells in seconds since 1970."""
+    """Return the time of a block, given in seconds since 1970."""
     if seconds >= 2**34:
         raise bad("a time is out of range")
     return datetime.fromtimestamp(seconds, UTC)

@@ -1,7 +1,6 @@
-"""What every watcher of a chain answers: the deposits at an address, and where the chain stands.
+"""The protocol of chain watchers: the deposits at an address, and the height of the chain.
 
-A watcher only reads. Whatever a node answers that cannot be understood, or that contradicts itself, is
-`ProviderUnavailable`: never a deposit.
+A watcher only reads. An answer of a node that is invalid or contradicts itself raises `ProviderUnavailable`.
 """
 
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainDeposit:
-    """Something that arrived at an address.
+    """A deposit at an address.
 
     Attributes:
-        asset, tx, index: what it is known by: the transaction, and the output or log within it.
+        asset, tx, index: its identity: the transaction, and the output or log within it.
         amount_minor: minor units of the asset, more than zero.
         height: the block that holds it; None while no block does.
         block_hash: the hash of that block; None on a chain whose blocks are never replaced.
         memo: the comment that came with it, on a chain that has comments.
-        at: the time of its block, where the watcher is told without asking further; else its `Header` tells.
+        at: the time of its block, if the node returns it with the deposit; otherwise it is in the `Header`.
     """
 
     asset: str
@@ -32,13 +31,13 @@ class ChainDeposit:
     at: datetime | None = None
 
     def confirmations(self, tip: int) -> int:
-        """Count the blocks that confirm it, its own included; zero while it is in none."""
+        """Return the number of confirmations, including its own block; zero while it is in none."""
         return 0 if self.height is None else max(0, tip - self.height + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Which block is at a height. `at` is its time, where deposits come without it."""
+    """The block at a height. `at` is its time, if deposits do not have it."""
 
     hash: str
     at: datetime | None = None
@@ -46,14 +45,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainView:
-    """What an address has received, as of a tip.
+    """The deposits of an address, as of a tip.
 
     Attributes:
-        tip: the height of the newest block, read before the deposits: what is counted from it is never too much.
-        scanned: every deposit in blocks from the height that was asked for up to this one is in `deposits`. Behind the
-            tip when that is more than a watcher reads at a time; whoever asks again from here gets the rest, and gets
-            further than the blocks that are read again each time.
-        complete: whether nothing up to the tip was left to the next look.
+        tip: the height of the newest block, read before the deposits, so confirmations are never overstated.
+        scanned: `deposits` has every deposit from the requested height up to this one. It is below the tip if a watcher
+            cannot read everything at once; the next call continues from here, and always gets beyond the blocks that
+            are read again each time.
+        complete: whether everything up to the tip was read.
     """
 
     tip: int
@@ -66,12 +65,12 @@ class Watcher(Protocol):
     """Reads one chain.
 
     Attributes:
-        confirmations: how many blocks, its own included, make a deposit final.
-        reorg_depth: how many of the newest blocks are read again each time, because they may still be replaced, or a
-            service that lists what arrived be behind; never fewer than `confirmations`.
+        confirmations: the number of blocks, including its own, that makes a deposit final.
+        reorg_depth: how many of the newest blocks are read again each time, because they may be replaced, or the
+            service's list may lag behind; at least `confirmations`.
 
     Errors of every method:
-        ProviderUnavailable: the node did not answer, or not in a way that can be believed.
+        ProviderUnavailable: the node did not answer, or its answer is invalid.
     """
 
     confirmations: int
@@ -81,10 +80,10 @@ class Watcher(Protocol):
         """Return the height of the newest block."""
 
     async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
-        """Return what arrived at the address.
+        """Return the deposits at the address.
 
-        A watcher begins at the height or, on a chain that is indexed by time, at the later of both; the height is 0
-        where only the time counts. More may be returned.
+        A watcher begins at the height, or, on a chain that is indexed by time, at the later of both; the height is 0 if
+        only the time counts. Older deposits may be returned too.
         """
 
     async def header(self, height: int) -> Header | None:

@@ -1,8 +1,8 @@
 """Ethereum and its like through JSON-RPC: plain transfers of ETH, and one ERC-20 token.
 
 A node lists the logs of a token by receiver, but not the transfers of ETH. Those are found in the blocks themselves:
-each block is read once for all addresses and remembered, and blocks are followed from child to parent by hash, so that
-a scan is of one chain. ETH that a contract pays out (an "internal transaction") stands in no block and is not seen.
+each block is read once for all addresses and cached, and blocks are linked by parent hash, so a scan never mixes two
+forks. ETH that a contract pays out (an "internal transaction") is not listed in blocks and is not found.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ _MAX_HEIGHT = 2**53
 #: How many logs one answer may hold; a block has no room for more than the second.
 _MAX_LOGS = 10_000
 _MAX_LOGS_OF_A_BLOCK = 100_000
-#: What a node says, or what is said of its answer, when a range of blocks holds too much.
+#: Errors of nodes for a range of blocks with too many logs.
 _TOO_MUCH = frozenset({"chain.refused", "chain.bad_answer"})
-#: The books count ETH in gwei. What a transfer has below one gwei is left out, so a smaller one is none at all.
+#: The ledger counts ETH in gwei. Amounts are rounded down, and transfers below one gwei are ignored.
 WEI_PER_GWEI = 10**9
 #: keccak-256 of `Transfer(address,address,uint256)`, the event of ERC-20.
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -35,7 +35,7 @@ TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What is remembered of a block: how it is linked, and who sent how much wei to whom."""
+    """A cached block: its hash and parent, and its transfers in wei."""
 
     number: int
     hash: str
@@ -80,7 +80,7 @@ class EvmWatcher:
         self._chain_checked = False
         self.confirmations = confirmations
         self.reorg_depth = max(reorg_depth, confirmations)
-        # A look must get further than it goes back.
+        # One scan must read more blocks than are read again each time.
         self._blocks_per_call = max(blocks_per_call, 2 * self.reorg_depth)
         self._batch = blocks_per_request
         self._log_range = log_blocks_per_request
@@ -127,7 +127,8 @@ class EvmWatcher:
     async def _logs(self, topic: str, first: int, last: int) -> AsyncIterator[tuple[int, int, list[Any]]]:
         """List the token's logs range by range. A range that holds too much for one answer is halved.
 
-        Anybody can fill blocks with transfers to an address, also of nothing, so a limit must never hide the others.
+        Anybody can fill blocks with transfers to an address, even of zero, so the limit must not hide other
+        deposits.
         """
         ranges = [(first, last)]
         while ranges:

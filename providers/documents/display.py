@@ -1,4 +1,4 @@
-"""What a template is given: every text of a document, written out in its language. Nothing in it is a float."""
+"""The data for templates: every text of a document, formatted in its language. It contains no floats."""
 
 import re
 from decimal import Decimal
@@ -10,14 +10,14 @@ from domain.document.words import EXEMPTIONS, RECEIPT_NOTE, STATED_TAX, labels_o
 from domain.money import format_amount
 from providers.formats import BabelFormats, formats_of
 
-#: A longer word is given places where it may be broken, or it would run over its column.
+#: Longer words get break points, or they would overflow their column.
 LONGEST_WORD = 40
 _LONG = re.compile(rf"\S{{{LONGEST_WORD},}}")
 _BREAK = "\u200b"
 
 
 def display(document: Document) -> dict[str, Any]:
-    """Write a document out.
+    """Format a document.
 
     Returns:
         Texts under fixed names, see docs/documents.md: `title`, `number`, `labels`, `seller`, `buyer`, `facts`,

@@ -92,7 +92,7 @@ def _terms(document: Document) -> dict[str, Any]:
 
 
 def _written(terms: Any) -> Any:
-    """Return terms without what no XML can hold: a document may be frozen with names of before those were refused."""
+    """Return texts without characters that XML does not allow; older documents may contain them."""
     if isinstance(terms, dict):
         return {name: _written(value) for name, value in terms.items()}
     if isinstance(terms, list):

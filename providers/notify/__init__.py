@@ -1,1 +1,1 @@
-"""Adapters of what tells people and programs: mail, Slack, webhooks."""
+"""Adapters that send messages: mail, Slack and webhooks."""

@@ -1,8 +1,8 @@
-"""The seam between what people are told and whoever carries it to them: one Protocol, and one provider for each way.
+"""The protocol of notification channels, with one implementation for each kind of channel.
 
-Errors of `send` are those of the payment seam, with the same meaning: `ProviderUnavailable` (nothing was accepted),
-`OutcomeUnknown` (the connection broke off after the text was sent), `ProviderRefused` (the carrier refuses this text,
-or everybody it is for, for good).
+Errors of `send` are those of `providers.payments.base`, with the same meaning: `ProviderUnavailable` (nothing was
+accepted), `OutcomeUnknown` (the connection broke off after the message was sent), `ProviderRefused` (the message, or
+every recipient, is refused for good).
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from providers.payments.base import ProviderUnavailable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message: to whom, in which language, and its words.
+    """One message: recipients, language and text.
 
     Attributes:
-        to: addresses of mail, or the one URL of a hook.
-        unsubscribe: the URL that ends messages of this type; None for what cannot be unsubscribed.
+        to: mail addresses, or the one URL of a hook.
+        unsubscribe: the URL to unsubscribe from this type; None if that is not possible.
     """
 
     to: tuple[str, ...]
@@ -31,9 +31,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What the carrier said of each address: it took the message, never will, or may later; with its reason.
+    """The result for each address: accepted, refused for good, or to be tried later; with the reason.
 
-    `suppressed` are those of `refused` that were not asked for, because mail to them came back before.
+    `suppressed` are the addresses of `refused` that were not tried, because earlier mail to them bounced.
     """
 
     accepted: tuple[str, ...] = ()
@@ -43,20 +43,20 @@ class Delivery:
 
 
 class Throttled(ProviderUnavailable):
-    """The carrier takes nothing for this address before `retry_after` is over."""
+    """Nothing can be sent to this address before `retry_after` is over."""
 
     def __init__(self, detail: str, retry_after: timedelta) -> None:
-        """Say how long to wait."""
+        """Set how long to wait."""
         super().__init__(detail)
         self.retry_after = retry_after
 
 
 class Notifier(Protocol):
-    """Carries messages one way."""
+    """Sends messages over one kind of channel."""
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
-        """Hand a message over.
+        """Send a message.
 
-        The same key makes the same message wherever the way has a mark for that (Message-ID of a mail), by which one
-        that came twice is recognised.
+        If the channel supports it, the same key gives the same id (the Message-ID of a mail), so a duplicate can be
+        recognised.
         """

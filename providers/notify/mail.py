@@ -1,4 +1,4 @@
-"""Carries messages as mails, over SMTP."""
+"""Sends messages as mails, over SMTP."""
 
 import hashlib
 import ssl
@@ -33,7 +33,7 @@ _POLICY = SMTP.clone(max_line_length=900)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """Where mail is handed over, in whose name, and how the connection is kept private."""
+    """The SMTP server, the sender, and the encryption of the connection."""
 
     host: str
     port: int
@@ -59,17 +59,17 @@ class SmtpMailer:
         """Take the server, and what it is used with.
 
         Args:
-            server: where mail is handed over.
-            templates: how mails look; those of the product when left out.
-            return_path: makes the address that bounces of a mail to an address go to; the sender's when left out.
-            roots: what the server's certificate is judged by where that is not the system.
+            server: the SMTP server.
+            templates: of mails; by default the product's.
+            return_path: returns the bounce address of a mail to an address; by default the sender.
+            roots: trusted certificates of the server; by default the system's.
         """
         self._server, self._roots, self._return_path = server, roots, return_path
         self._templates = templates or MailTemplates(server.sender_name)
         self._sender = Address(server.sender_name, addr_spec=checked_address(server.sender))
 
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:
-        """Hand a mail over: in one transaction for all addresses, or in one each where bounces are told apart."""
+        """Send a mail: in one SMTP transaction, or one for each address if each has its own bounce address."""
         server, answers = self._server, _Answers()
         try:
             async with aiosmtplib.SMTP(
@@ -109,20 +109,20 @@ class SmtpMailer:
         mail["Auto-Submitted"] = "auto-generated"
         if message.unsubscribe is not None:
             mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
-            # One click is for HTTPS alone (RFC 8058, 3.1).
+            # One-click unsubscribing needs HTTPS (RFC 8058, 3.1).
             if message.unsubscribe.startswith("https://"):
                 mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         rendered = self._templates.render(message)
         mail.set_content(rendered.text, cte="quoted-printable")
         mail.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-        # After the parts: an alternative takes the headers of content that are there before it.
+        # Set after the parts, because making an alternative moves existing content headers.
         mail["Content-Language"] = message.language
         return mail
 
 
 @dataclass(slots=True)
 class _Answers:
-    """Who was asked for, and what the server said of those that it did not take."""
+    """The addresses that were tried, and the server's answers for those that it did not accept."""
 
     asked: list[str] = field(default_factory=list)
     said: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -141,7 +141,7 @@ async def _hand_over(
     smtp: aiosmtplib.SMTP, mail: EmailMessage, sender: str, to: tuple[str, ...], answers: _Answers
 ) -> None:
     try:
-        # As bytes of its own policy: the library would fold the headers anew.
+        # As bytes with the message's policy, because the library would fold the headers again.
         said, _ = await smtp.sendmail(sender, list(to), mail.as_bytes())
         answers.said |= {address: (answer.code, answer.message) for address, answer in said.items()}
     except SMTPRecipientsRefused as error:
@@ -155,10 +155,10 @@ async def _hand_over(
 
 
 def message_id(key: str, domain: str) -> str:
-    """Name a mail by its key, for good: whoever gets it twice sees that it is one."""
+    """Return the Message-ID of a mail by its key, so a duplicate can be recognised."""
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain}>"
 
 
 def _in_one_line(code: int, text: str) -> str:
-    """Return what a server said, short and in one line: what it may hold is anything."""
+    """Return a server's answer, shortened and in one line, because it can contain anything."""
     return f"{code} {' '.join(text.split())[:200]}"

@@ -1,7 +1,7 @@
-"""Puts the words of a mail into HTML and plain text, by templates that an operator can replace.
+"""Renders mails as HTML and plain text, with templates that an operator can replace.
 
-A template has places, `$subject`, and no logic: whatever fills a place is text that was escaped before, so neither a
-template nor what a stranger wrote runs anything. What the places hold says docs/notifications.md.
+A template has placeholders such as `$subject`, and no logic. Values are escaped before they are filled in, so neither a
+template nor a user's text can execute anything. docs/notifications.md lists the placeholders.
 """
 
 import re
@@ -16,7 +16,7 @@ from providers.notify.base import Message
 #: The templates that come with the product; an operator's folder has one or both, by the same names.
 TEMPLATES = Path(__file__).parent / "templates"
 HTML, TEXT = "mail.html", "mail.txt"
-#: Without these a mail would not say what it has to, or could not be unsubscribed.
+#: The required placeholders: the text, and the link to unsubscribe.
 _NEEDED = frozenset({"platform", "paragraphs", "link", "unsubscribe"})
 _KNOWN = _NEEDED | {"language", "subject", "footer"}
 
@@ -88,7 +88,7 @@ def _anchor(url: str, text: str, *, kind: str = "") -> str:
 
 
 def _button(url: str, text: str) -> str:
-    """Write a link as a button, and below it where it leads: whoever is careful copies that."""
+    """Return a link as a button, with its address below it for copying."""
     button = _anchor(url, text, kind=' class="button"')
     return f'{button}\n<p class="address">{_anchor(url, url)}</p>'
 

@@ -1,7 +1,7 @@
-"""Carries messages to channels of Slack, by incoming webhooks.
+"""Sends messages to Slack channels, by incoming webhooks.
 
-A hook is posted to over the judged socket of webhooks: a redirect is a failure, nothing is taken from the environment,
-and an address inside of the platform's network is not connected to. Slack takes one message a second for each hook.
+Hooks are called like webhooks, by `HttpWebhookSender`: redirects are failures, proxies of the environment are not used,
+and addresses inside of the platform's network are refused. Slack accepts one message a second for each hook.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from providers.notify.webhook import HttpWebhookSender, Receivers
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 
 TIMEOUT = timedelta(seconds=15)
-#: How far the messages to one hook lie apart.
+#: The time between messages to one hook.
 PAUSE = timedelta(seconds=1)
-#: Whoever would wait for its turn for longer comes again later.
+#: The maximum wait for a turn; with a longer one the message is tried again later.
 LONGEST_WAIT = timedelta(seconds=5)
-#: What is waited for where Slack says no time.
+#: How long to wait if Slack names no time.
 UNTOLD_PAUSE = timedelta(seconds=30)
 _BROKE_OFF = (
     TimeoutError,
@@ -38,16 +38,16 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Turns(Protocol):
-    """When a hook may be posted to, by everybody who posts there. A hook is known by the hash of its URL."""
+    """The shared pace of messages to each hook. A hook is identified by the hash of its URL."""
 
     async def take(self, hook: str, *, pause: timedelta, at_most: timedelta) -> tuple[timedelta, bool]:
-        """Take the next turn, and return how far away it is; the one after it is a pause later.
+        """Take the next turn, and return how long to wait for it; the following turn is one pause later.
 
-        The second value tells whether it was taken: one that is further away than `at_most` is left.
+        The second value is whether it was taken: a turn later than `at_most` from now is not.
         """
 
     async def hold(self, hook: str, wait: timedelta) -> None:
-        """Give nobody a turn before a time is over."""
+        """Give no turn before a time has passed."""
 
 
 class SlackNotifier:
@@ -72,7 +72,7 @@ class SlackNotifier:
     async def send(self, message: Message, *, idempotency_key: str) -> Delivery:  # noqa: ARG002 - Slack takes no key
         """Post a message to the one hook in `to`.
 
-        Slack knows no key, so what ends as `OutcomeUnknown` and is sent again may stand there twice.
+        Slack has no idempotency key, so a message that ended as `OutcomeUnknown` and is sent again may appear twice.
 
         Raises:
             Throttled: Slack, or the pace that it asks for, says when to come again.
@@ -114,5 +114,5 @@ class SlackNotifier:
 
 
 def _word(body: str) -> str:
-    """Return Slack's word for what is wrong, such as `channel_is_archived`; anything else is not repeated."""
+    """Return Slack's error code, such as `channel_is_archived`; any other text is not used."""
     return body if len(body) <= 60 and body.replace("_", "").isalnum() and body.isascii() else ""

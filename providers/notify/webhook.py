@@ -1,8 +1,8 @@
-"""Sends webhooks to addresses that strangers chose, and never into the platform's own network.
+"""Sends webhooks to addresses that users choose, and never into the platform's own network.
 
-A name is resolved once for each connection, every address that it has is judged (`domain.webhook.address`), and the
-connection goes to an address that was: what the name says later does not matter. Nothing is taken from the environment,
-redirects are not followed, and neither time nor size is left to the receiver.
+A name is resolved once for each connection, every address is checked (`domain.webhook.address`), and the connection is
+made to a checked address, so DNS rebinding has no effect. Proxies of the environment are not used, redirects are not
+followed, and time and size are limited.
 
 The signatures are those of Standard Webhooks: `v1` (HMAC-SHA256) by its own package, and `v1a` (Ed25519).
 """
@@ -32,9 +32,9 @@ from domain.webhook.address import HTTPS_PORT, IPAddress, Target, UrlRefused, ch
 from domain.webhook.delivery import Answer
 from providers.tls import trusted
 
-#: What a request may take in all, with its name, its connection and its answer.
+#: The timeout of a request, including DNS, connection and answer.
 TIMEOUT = timedelta(seconds=15)
-#: What resolving a name may take at the door.
+#: The timeout of resolving a name when an address is checked before it is stored.
 RESOLVE_TIMEOUT = timedelta(seconds=5)
 #: How much of an answer is read, and how much of it is kept, in bytes.
 READ_BYTES, KEPT_BYTES = 65_536, 2_048
@@ -48,7 +48,7 @@ USER_AGENT = "Bursar-Webhooks/1"
 SECRET_BYTES = 32
 _HMAC, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
 
-#: Failures of a resolver that say nothing about the name.
+#: Temporary failures of a resolver.
 _PASSING = frozenset({socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM})
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -70,7 +70,7 @@ class SigningKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """One webhook: where to, its id, which a repetition has again, its body, and what it is signed with."""
+    """One webhook: address, id (the same for a retry), body, and signing keys."""
 
     url: str
     message_id: str
@@ -145,15 +145,15 @@ def _look_up(host: str, port: int) -> Sequence[str]:
 
 
 class Names:
-    """Asks the system for the addresses of names that strangers chose.
+    """Resolves names that users choose, with the system's resolver.
 
-    A name whose servers do not answer holds a thread for half a minute, whatever patience is left to whoever asks, and
-    an event loop has two such threads for all that it connects to. So there are threads for these names alone, and a
-    name has one of them, however many ask for it.
+    A name whose servers do not answer blocks a thread for half a minute, even after the caller has given up, and the
+    event loop has only two threads for all of its connections. So these names have threads of their own, at most one
+    for each name.
     """
 
     def __init__(self, look_up: LookUp = _look_up, *, threads: int = THREADS) -> None:
-        """Take what asks, and how many names are asked for at once; a thread is made when it is needed."""
+        """Take the resolver, and how many names are resolved at once; threads are made when needed."""
         self._look_up = look_up
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="names")
         self._asked: dict[str, asyncio.Future[Sequence[str]]] = {}
@@ -169,7 +169,7 @@ class Names:
             asked = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host, port)
             self._asked[host] = asked
             asked.add_done_callback(partial(self._end, host))
-        # Who gives up leaves the answer to the others.
+        # Shielded, so that a caller that gives up does not cancel it for the others.
         return await asyncio.shield(asked)
 
     def _end(self, host: str, asked: asyncio.Future[Sequence[str]]) -> None:
@@ -180,10 +180,10 @@ class Names:
 
 
 class Receivers:
-    """Judges where webhooks may go: at the door, and for each connection."""
+    """Checks where webhooks may go: before an address is stored, and for each connection."""
 
     def __init__(self, *, local: bool = False, resolver: Resolver | None = None) -> None:
-        """Take whether plain HTTP to this machine is allowed, and who resolves names; the system when left out."""
+        """Take whether plain HTTP to this machine is allowed, and the resolver; by default the system's."""
         self._local = local
         self._resolve = resolver or Names()
 
@@ -192,22 +192,22 @@ class Receivers:
         return target_of(url, local=self._local)
 
     async def addresses(self, target: Target) -> tuple[IPAddress, ...]:
-        """Resolve a host once, and return its addresses when all of them may be sent to.
+        """Resolve a host once, and return its addresses if all of them are allowed.
 
         Raises:
-            UrlRefused: it has none, or one that is not sent to.
-            socket.gaierror: which it has is not known now.
+            UrlRefused: it has none, or one that is not allowed.
+            socket.gaierror: it cannot be resolved now.
         """
         found = tuple(ipaddress.ip_address(each) for each in await self._resolve(target.host, target.port))
         check_addresses(target, found)
         return found
 
     async def check(self, url: str) -> Target:
-        """Judge an address before it is stored.
+        """Check an address before it is stored.
 
         Raises:
-            UrlRefused: it is not one to send to.
-            Unavailable: its host cannot be resolved now, which says nothing about the address.
+            UrlRefused: it is not allowed.
+            Unavailable: its host cannot be resolved now.
         """
         target = self.target(url)
         try:
@@ -221,7 +221,7 @@ class Receivers:
 
 
 class _JudgedConnections(httpcore2.AsyncNetworkBackend):
-    """Connects to addresses that were judged, never to a name."""
+    """Connects to checked IP addresses, never to a name."""
 
     def __init__(self, receivers: Receivers, dial: httpcore2.AsyncNetworkBackend, *, is_local: bool) -> None:
         self._receivers = receivers
@@ -263,10 +263,10 @@ class _Line:
 
 
 class HttpWebhookSender:
-    """Sends webhooks over HTTP/1.1. One of it serves all endpoints; whoever makes it closes it.
+    """Sends webhooks over HTTP/1.1. One instance serves all endpoints; its creator closes it.
 
-    Each address has connections of its own: a pool looks at all that it has with every request, so in one for everybody
-    a request would cost more with each connection that some receiver keeps waiting.
+    Each address has a connection pool of its own. A pool checks all of its connections with every request, so in a
+    common pool slow receivers would make every request slower.
     """
 
     def __init__(
@@ -348,10 +348,10 @@ class HttpWebhookSender:
             return _unanswered(code="webhook.unreachable", body=type(error).__name__)
 
     async def exchange(self, target: Target, body: bytes, given: Mapping[str, str]) -> Answer:
-        """Post a document of JSON with the headers given, once; how long that may take is the caller's to say.
+        """Post a JSON document with the given headers, once; the caller sets the timeout.
 
         Raises:
-            UrlRefused: the name leads to an address that is not sent to.
+            UrlRefused: the name resolves to an address that is not allowed.
             httpcore2.ConnectError, httpcore2.ConnectTimeout: nothing was sent.
             httpcore2.NetworkError, httpcore2.ProtocolError, OSError: the exchange broke off.
         """
@@ -379,7 +379,7 @@ def _unanswered(*, code: str, body: str = "") -> Answer:
 
 
 async def _beginning(response: httpcore2.Response) -> str:
-    """Read what is read of an answer, and return what is kept: text that the database takes, without card numbers."""
+    """Read the beginning of an answer, and return what is stored of it: text without NUL and card numbers."""
     kept, size = b"", 0
     async for part in response.aiter_stream():
         kept = (kept + part)[:KEPT_BYTES]

@@ -1,1 +1,1 @@
-"""Everyone who takes payments: one Protocol in `base`, one module or package an adapter."""
+"""Payment providers: one Protocol in `base`, and one module or package for each adapter."""

@@ -40,10 +40,10 @@ Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
 class RefuseFrozen(Protocol):
-    """Refuses credits of an organization while spending is frozen of whoever asks for them."""
+    """Checks that no spend control of the requester is frozen, before an organization's credits are used."""
 
     async def __call__(self, connection: asyncpg.Connection, actor: Actor | None, org_id: str, *, at: datetime) -> None:
-        """Raise `SpendLimitExceeded` where it is."""
+        """Raise `SpendLimitExceeded` if one is."""
 
 
 class CreditsProvider:
@@ -58,7 +58,7 @@ class CreditsProvider:
         refuse_frozen: RefuseFrozen,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take a connection of the platform role in a transaction for each call; it commits when the call is done."""
+        """Take a factory of connections with the platform's role; each call is one transaction, which it commits."""
         self._connect = connect
         self._refuse_frozen = refuse_frozen
         self._clock = clock
@@ -77,7 +77,7 @@ class CreditsProvider:
         try:
             async with self._books(changes=True) as connection:
                 ledger = Ledger(connection)
-                # A freeze is written under the balance: one that is under way is waited for, and seen.
+                # A freeze is written under the balance's lock, so a concurrent one is waited for and seen.
                 await ledger.lock_balances([org_credits(payment.org_id)])
                 done = await self._transfers(connection).by_key(idempotency_key)
                 if done is None:
@@ -106,7 +106,7 @@ class CreditsProvider:
             return await self._snapshot(connection, ref)
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
-        """Look the key up: the books never forget one."""
+        """Look up the key, which the ledger never deletes."""
         async with self._books(changes=False) as connection:
             found = await self._transfers(connection).by_key(idempotency_key)
             if found is None or found.kind != PAYMENT or found.reference != payment.payment_id:
@@ -168,7 +168,7 @@ class CreditsProvider:
         return _refund(made) if made is not None and ours and made.metadata.get("refund_id") == refund_id else None
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:  # noqa: ARG002
-        """Refuse: no bank stands behind credits."""
+        """Refuse: credits have no disputes."""
         raise ProviderRefused("Payments with credits cannot be disputed.", code="payment.disputes_unsupported")
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:

@@ -1,7 +1,7 @@
-"""Payments in coins: every payment has a place of its own, and what arrives there is counted when it is final.
+"""Payments in coins: every payment has its own deposit address, and deposits count when they are final.
 
-Nothing is ever sent from here: there is no private key, so a payment cannot be refunded in coins, only made good in
-credits. A chain pushes nothing either: a payment is looked at when somebody asks.
+There are no private keys here, so a payment cannot be refunded in coins, only in credits. Chains send no webhooks: a
+payment is read when it is refreshed.
 """
 
 import heapq
@@ -47,19 +47,19 @@ from providers.payments.deposits import (
     standing,
 )
 
-#: Less than this does not travel: nodes do not relay an output to a SegWit address below 294 satoshi (Bitcoin Core's
-#: dust limit at its default rate). The others have no limit of that kind.
+#: Minimum amounts: nodes do not relay an output to a SegWit address below 294 satoshi (Bitcoin Core's dust limit at its
+#: default rate). Other assets have no such limit.
 LEAST_MINOR = {"BTC": 294}
 _TRIES = 3
-#: How many places or receipts are in memory at a time while a statement is listed.
+#: How many deposit addresses or receipts are in memory at a time while a statement is listed.
 PAGE = 500
-#: After how many places in succession that were waited for in vain a chain counts as silent.
+#: After how many consecutive timeouts a chain counts as silent.
 MOST_TIMEOUTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One chain: the account that places are derived from, and who watches them."""
+    """One chain: the account that deposit addresses are derived from, and its watcher."""
 
     account: Account
     watcher: Watcher
@@ -80,10 +80,10 @@ class CryptoProvider:
         """Take the chains.
 
         Args:
-            chains: each of them with assets that no other has.
-            book: where places and receipts are kept.
+            chains: no two of them have the same asset.
+            book: stores deposit addresses and receipts.
             clock: returns the time, aware and in UTC.
-            watched_for: how long after a payment was made `list_movements` still looks at its place.
+            watched_for: how long after a payment was made `list_movements` still reads its address.
         """
         self._chains: Mapping[str, Chain] = {asset: chain for chain in chains for asset in chain.account.assets}
         self._book = book
@@ -91,7 +91,7 @@ class CryptoProvider:
         self._watched_for = watched_for
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Give the payment a place; its id makes that happen once, whatever the key."""
+        """Allocate a deposit address, once for the payment's id, whatever the key."""
         del idempotency_key
         chain = self._chain(payment.currency)
         if payment.manual_capture or payment.method_ref or payment.off_session:
@@ -116,17 +116,17 @@ class CryptoProvider:
         return self._snapshot(record, ChainView(tip=tip, scanned=tip, deposits=()))
 
     async def retrieve(self, ref: str) -> Snapshot:
-        """Look at the chain, keep what became final, and return the payment as it stands."""
+        """Read the chain, store new final deposits, and return the payment."""
         return self._snapshot(*await self._refresh(await self._record(ref)))
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
-        """Return the payment when it was given a place."""
+        """Return the payment if it has a deposit address."""
         del idempotency_key
         record = await self._book.get(payment.payment_id)
         return None if record is None else self._snapshot(*await self._refresh(record))
 
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
-        """Look whether the payer has sent the coins; nothing else can be done for them."""
+        """Read the chain; the payer sends the coins themselves."""
         del method_ref, idempotency_key
         return await self.retrieve(ref)
 
@@ -165,11 +165,11 @@ class CryptoProvider:
         raise ProviderRefused("Payments in coins cannot be disputed.", code="payment.not_supported")
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
-        """Look at every place that is still watched, then list what became final or was reversed in the window.
+        """Read every address that is still watched, then list what became final or was reversed in the window.
 
-        The time of a movement is when it was found final, so that none appears later in a window that was listed. What
-        came to a shared address without a comment that belongs to a payment is listed at the time of its block.
-        Places that cannot be read keep none of the others; `StatementIncomplete` names them in the end.
+        The time of a movement is when it was found final, so none appears later in a window that was listed. Deposits
+        to a shared address without a known comment are listed at the time of their block. Addresses that cannot be read
+        do not stop the others; `StatementIncomplete` names them at the end.
         """
         shared: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
         place: DepositRecord | None = None
@@ -194,11 +194,12 @@ class CryptoProvider:
             raise StatementIncomplete(unread.places)
 
     async def _sweep(self, records: list[DepositRecord], unread: "_Unread") -> None:
-        """Bring the records of places that nobody else has up to date.
+        """Update the records of addresses that are not shared.
 
-        Anybody can fill a place until it cannot be read, so one that cannot be is noted and keeps no other.
+        Anybody can flood an address until it cannot be read, so an unreadable one is noted and does not stop the
+        others.
         """
-        # Whoever is furthest behind goes next: all walk along the chain together, and read its blocks once.
+        # The record that is furthest behind is next, so all advance together and read each block once.
         behind = [(record.scanned_height, record.payment_id, record) for record in records]
         heapq.heapify(behind)
         while behind:
@@ -218,7 +219,7 @@ class CryptoProvider:
     async def _sweep_shared(
         self, shared: Mapping[tuple[str, str], list[DepositRecord]], since: datetime, unread: "_Unread"
     ) -> AsyncIterator[BalanceTransaction]:
-        """Bring the records of shared addresses up to date, and return what came there and belongs to no payment."""
+        """Update the records of shared addresses, and return deposits there that belong to no payment."""
         for (asset, address), sharing in shared.items():
             chain, memos = self._chain(asset), {record.memo for record in sharing}
             try:
@@ -230,7 +231,7 @@ class CryptoProvider:
                 await unread.add(chain, address, error, has_gap=True)
 
     async def _catch_up(self, chain: Chain, sharing: Sequence[DepositRecord], unread: "_Unread") -> None:
-        """Bring the records of one shared address up to date; each view is read once for all of them."""
+        """Update the records of one shared address; each view is read once for all of them."""
         records = {record.payment_id: record for record in sharing}
         height = min(record.scanned_height for record in sharing)
         at = min(record.created_at for record in sharing)
@@ -264,14 +265,14 @@ class CryptoProvider:
         return record
 
     async def _refresh(self, record: DepositRecord) -> tuple[DepositRecord, ChainView]:
-        """Bring the record up to date with the chain. Each step is kept, so a look that breaks off was not in vain."""
+        """Update the record from the chain. Each step is stored, so an interrupted update is continued."""
         record, view = await self._step(record)
         while not view.complete:
             record, view = await self._step(record)
         return record, view
 
     async def _step(self, record: DepositRecord, view: ChainView | None = None) -> tuple[DepositRecord, ChainView]:
-        """Look at the chain once; a view that was read already is taken for the first try."""
+        """Read the chain once; a given view is used for the first try."""
         watcher = self._chain(record.asset).watcher
         for _ in range(_TRIES):
             view = view or await watcher.deposits(
@@ -343,7 +344,7 @@ class CryptoProvider:
         )
 
     def _action(self, record: DepositRecord, missing_minor: int) -> NextAction:
-        """Say where to send what is still missing."""
+        """Return where to send the missing amount."""
         return NextAction(
             deposit=Deposit(
                 chain=record.chain,
@@ -367,7 +368,7 @@ async def _on_chain(watcher: Watcher, receipt: Receipt) -> Receipt | None:
 
 
 async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
-    """Return whether a receipt's block is proved to be no part of the chain; a node that merely lags proves nothing."""
+    """Return whether a receipt's block is proven not to be in the chain; a lagging node is no proof."""
     if receipt.block_hash is None:
         return False
     header = await watcher.header(receipt.height)
@@ -387,10 +388,10 @@ async def _views(
 
 
 class _Unread:
-    """What could not be read while a statement was listed.
+    """Addresses that could not be read while a statement was listed.
 
-    A chain that does not even name its newest block, or whose service let several places in succession wait in vain, is
-    silent: it is noted once, and its other places are not asked.
+    A chain that does not return its newest block, or has several consecutive timeouts, counts as silent: it is noted
+    once, and its other addresses are not read.
     """
 
     def __init__(self) -> None:
@@ -399,15 +400,15 @@ class _Unread:
         self._timeouts: Counter[str] = Counter()
 
     def is_silent(self, chain: Chain) -> bool:
-        """Return whether a chain is not asked any more."""
+        """Return whether a chain counts as silent."""
         return chain.account.chain in self._silent
 
     def answered(self, chain: Chain) -> None:
-        """Note that a place of a chain was read."""
+        """Record that an address of a chain was read."""
         self._timeouts.pop(chain.account.chain, None)
 
     async def add(self, chain: Chain, subject: str, error: ProviderUnavailable, *, has_gap: bool = False) -> None:
-        """Note a place, or its chain where that is why."""
+        """Record an unreadable address, or its chain if that is the reason."""
         name = chain.account.chain
         self._timeouts[name] = self._timeouts[name] + 1 if error.code == "chain.timeout" else 0
         silence: ProviderUnavailable | None = error if self._timeouts[name] >= MOST_TIMEOUTS else None
@@ -423,7 +424,7 @@ class _Unread:
 
 
 def _strays(memos: Set[str | None], view: ChainView) -> list[BalanceTransaction]:
-    """Return what came to a shared address and belongs to none of its payments, whose comments are given."""
+    """Return deposits to a shared address that have none of its payments' comments."""
     return [
         BalanceTransaction(
             key=movement_key(each.asset, each.tx, each.index),

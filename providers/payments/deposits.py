@@ -1,8 +1,8 @@
-"""What is kept of deposits, and what follows from a look at a chain. The rules are pure; the book is a Protocol.
+"""Deposits: the stored records, and the pure rules that update them from a view of a chain.
 
 A *receipt* is a deposit that became final. Its key is `{asset}:{transaction}:{output or log index}`, so the same coins
-are received once however often they are seen. A final receipt whose block was replaced, and which is not on the chain
-any more, is reversed; should its transaction be included again later, that is a receipt of the next generation.
+are received once, however often they are seen. A receipt whose block was replaced, and which is not on the chain any
+more, is reversed. If its transaction is included again later, that is a receipt of the next generation.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from providers.chains.base import ChainDeposit, ChainView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A deposit that became final. Times are ours, of when finality or its loss was found, but for `sent_at`.
+    """A deposit that became final. All times but `sent_at` are ours: when finality, or its loss, was found.
 
     Attributes:
-        asset, tx, index: what it is known by.
-        generation: one, and one more each time that it came back after it was reversed.
+        asset, tx, index: its identity.
+        generation: 1, incremented each time that it is included again after a reversal.
         height, block_hash: the block that holds it; both change when it moves to another block.
-        sent_at: the time of the block that held it first: what it is worth is decided by then.
+        sent_at: the time of the first block that had it, which determines its value.
     """
 
     asset: str
@@ -44,14 +44,14 @@ class Receipt:
         return movement_key(self.asset, self.tx, self.index, self.generation)
 
     def movements(self) -> list[BalanceTransaction]:
-        """Return what it did to the balance: it came in, and perhaps it was taken back by the chain."""
+        """Return its movements of the balance: the receipt, and the reversal if there was one."""
         shared = {"fee_minor": 0, "currency": self.asset, "ref": self.payment_id, "payment_id": self.payment_id}
         came = BalanceTransaction(
             key=self.key,
             kind=BalanceTransactionKind.CHARGE,
             amount_minor=self.amount_minor,
             occurred_at=self.final_at,
-            # Whoever mines a block sets its time, and may be ahead of our clock.
+            # Miners set the time of a block, which may be ahead of our clock.
             sent_at=self.sent_at if self.sent_at and self.sent_at < self.final_at else None,
             statement_ref=self.tx,
             **shared,  # type: ignore[arg-type]
@@ -71,12 +71,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepositRecord:
-    """The place that a payment was given, and what was received there so far.
+    """The deposit address of a payment, and its receipts so far.
 
     Attributes:
-        chain_key, index: the account that the place was derived from and its index; the pair is used once, for ever.
-        scanned_height: everything up to this height has been seen and is final; the next look begins here.
-        version: grows with each change, so that two looks at once do not undo each other.
+        chain_key, index: the account that the address was derived from, and the index; the pair is never used again.
+        scanned_height: everything up to this height was read and is final; the next update begins here.
+        version: incremented with each change, so concurrent updates do not overwrite each other.
     """
 
     payment_id: str
@@ -97,13 +97,13 @@ class DepositRecord:
 
     @property
     def place(self) -> Place:
-        """Where the payer sends coins to."""
+        """The deposit address."""
         return Place(self.address, self.memo)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a look at the chain changes. `confirmed` are new receipts, `moved` are known ones in another block."""
+    """The changes of one update. `confirmed` are new receipts, `moved` are known ones in another block."""
 
     confirmed: tuple[Receipt, ...] = ()
     moved: tuple[Receipt, ...] = ()
@@ -117,7 +117,7 @@ class Findings:
 
 
 class DepositBook(Protocol):
-    """Keeps places and receipts. Each method is one transaction."""
+    """Stores deposit addresses and receipts. Each method is one transaction."""
 
     async def allocate(
         self,
@@ -129,7 +129,7 @@ class DepositBook(Protocol):
         scanned_height: int,
         at: datetime,
     ) -> DepositRecord:
-        """Give the payment the next index of the key, which no other payment ever gets, and keep its place.
+        """Allocate the next index of the key, which is never used again, and store the payment's address.
 
         The same payment gets the same record again.
 
@@ -144,18 +144,18 @@ class DepositBook(Protocol):
     async def recent(
         self, since: datetime, until: datetime, *, after: DepositRecord | None, limit: int
     ) -> Sequence[DepositRecord]:
-        """Return a page of the records that were made in `[since, until)`, from behind `after` on."""
+        """Return a page of the records made in `[since, until)`, after the record `after`."""
 
     async def received(
         self, since: datetime, until: datetime, *, after: Receipt | None, limit: int
     ) -> Sequence[Receipt]:
-        """Return a page of the receipts that became final or were reversed in `[since, until)`, behind `after`."""
+        """Return a page of the receipts that became final or were reversed in `[since, until)`, after `after`."""
 
     async def settle(self, record: DepositRecord, findings: Findings) -> bool:
-        """Keep what was found; False, and nothing kept, when the record has changed since it was read."""
+        """Store the findings; False, without any effect, if the record has changed since it was read."""
 
     async def cancel(self, payment_id: str, at: datetime) -> None:
-        """Note that nobody waits for this payment any more; the first note stays."""
+        """Record that the payment was cancelled; the first time stays."""
 
 
 def movement_key(asset: str, tx: str, index: int, generation: int = 1) -> str:
@@ -165,10 +165,10 @@ def movement_key(asset: str, tx: str, index: int, generation: int = 1) -> str:
 
 
 def mine(record: DepositRecord, view: ChainView) -> tuple[ChainDeposit, ...]:
-    """Return the deposits of a view that are this payment's; the comment has to be exactly right.
+    """Return the deposits of a view that belong to this payment; the comment has to match exactly.
 
-    What is older than where the look began is known, or came before the place was this payment's, because the same
-    public key was used elsewhere. It is not counted.
+    Deposits before the scanned height are known, or were made before the address was this payment's, because the public
+    key was also used elsewhere. They do not count.
     """
     known = standing(record)
     return tuple(
@@ -209,7 +209,7 @@ def newly_final(record: DepositRecord, view: ChainView, confirmations: int, at: 
 
 
 def missing(record: DepositRecord, view: ChainView) -> list[Receipt]:
-    """Return standing receipts that a view should have and has not, not even unconfirmed."""
+    """Return receipts that are missing in a view that should have them, even unconfirmed."""
     there = {(each.tx, each.index) for each in mine(record, view)}
     return [
         receipt
@@ -219,7 +219,7 @@ def missing(record: DepositRecord, view: ChainView) -> list[Receipt]:
 
 
 def pending(record: DepositRecord, view: ChainView) -> list[ChainDeposit]:
-    """Return what was sent and is not yet final."""
+    """Return deposits that are not final yet."""
     known = standing(record)
     return [each for each in mine(record, view) if (each.tx, each.index) not in known]
 

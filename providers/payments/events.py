@@ -1,4 +1,4 @@
-"""What the webhooks of every provider have in common, once it is known who signed them."""
+"""Shared by the webhooks of all providers, after their signature was verified."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What each provider takes at all, known without asking it.
+"""The currencies and amounts that each provider accepts, known without a request.
 
 Each adapter is imported where it is asked about: a process without a provider starts without its libraries.
 """
@@ -10,7 +10,7 @@ MONEY = frozenset(SCALES) - COINS - ISSUED
 
 
 def currencies(provider: str) -> frozenset[str]:
-    """Return what payments by a provider that is set up here can be in."""
+    """Return the currencies of payments by a configured provider."""
     if provider == "paypal":
         from providers.payments.paypal.amounts import SUPPORTED
 
@@ -19,14 +19,14 @@ def currencies(provider: str) -> frozenset[str]:
 
 
 def transferable(amount_minor: int, currency: str) -> int:
-    """Return the most of an amount that can be transferred to a creator: its last decimals may be too small for it."""
+    """Return the largest amount up to a given one that can be transferred to a creator, without its last decimals."""
     from providers.payments.stripe.amounts import countable
 
     return countable(amount_minor, currency)
 
 
 def countable(provider: str, amount_minor: int, currency: str) -> int:
-    """Return the most of an amount that a provider can charge: all of it but the decimals that it does not take."""
+    """Return the largest amount up to a given one that a provider can charge: without decimals that it refuses."""
     return amount_minor - amount_minor % refund_unit(provider, currency)
 
 
@@ -61,7 +61,7 @@ def charge_unit(currency: str) -> int:
 
 
 def check_recurring(amount_minor: int, currency: str) -> None:
-    """Refuse the price of a plan that Stripe, which charges all subscriptions, could not count.
+    """Check that Stripe, which charges all subscriptions, can charge the price of a plan.
 
     Raises:
         ProviderRefused: the currency is none of Stripe's, or the price too precise.
@@ -72,7 +72,7 @@ def check_recurring(amount_minor: int, currency: str) -> None:
 
 
 def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
-    """Refuse an amount that the provider would refuse, before a payment is made of it.
+    """Check an amount by the provider's limits, before a payment is created.
 
     Raises:
         ProviderRefused: the currency is none of the provider's, or the amount too small, too large or too precise.

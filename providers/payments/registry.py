@@ -1,4 +1,4 @@
-"""Who takes payments in this process: made once by the composition root, given to whoever asks providers."""
+"""The configured providers of this process, created once by the composition root."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The adapters that are set up here, by name, and what else the outside offers.
+    """The configured payment providers, by name, and the other outside services.
 
     Attributes:
-        payments: `stripe`, `paypal`, `crypto`, `credits`, as far as their settings are there.
+        payments: `stripe`, `paypal`, `crypto` and `credits`, as far as they are configured.
         customers: customers and their stored methods at Stripe; None without Stripe.
-        payouts: who pays creators; None without Stripe.
-        subscriptions: who collects for subscriptions; None without Stripe.
-        rates: exchange rates of coins; None where none are set up.
-        assets: which coins `crypto` takes.
-        vat_numbers: who confirms VAT numbers; None where the seller has none.
-        taxes: who decides taxes; None where the rates that are kept do.
+        payouts: pays creators; None without Stripe.
+        subscriptions: collects subscriptions; None without Stripe.
+        rates: exchange rates of coins; None if not configured.
+        assets: the coins that `crypto` accepts.
+        vat_numbers: confirms VAT numbers; None if the seller has none.
+        taxes: the outside tax service; None if the stored rates decide.
     """
 
     payments: Mapping[str, PaymentProvider]

@@ -1,1 +1,1 @@
-"""Who pays creators: a protocol in `base`, and an adapter for Stripe Connect."""
+"""Payout providers: a protocol in `base`, and an adapter for Stripe Connect."""

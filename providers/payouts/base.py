@@ -1,9 +1,9 @@
 """The seam between payouts and whoever sends the money: one Protocol, and frozen snapshots of the provider's state.
 
-As with payments nothing is inferred from the order of calls or webhooks: whoever wants to know asks again. The errors
-are those of `providers.payments.base`. A transfer is refused because the balance of the platform there is short, which
-passes (`BalanceShort`), or because the destination cannot take it, which is final (`ProviderRefused`). What was made
-and cannot be read is `OutcomeUnknown`, and no refusal: it would be sent twice.
+As with payments nothing is inferred from the order of calls or webhooks: objects are read again. The errors are those
+of `providers.payments.base`. A transfer is refused temporarily if the platform's balance there is too low
+(`BalanceShort`), and for good if the destination cannot receive it (`ProviderRefused`). A transfer that was made and
+cannot be read is `OutcomeUnknown`; a refusal would have it sent twice.
 """
 
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ class AccountSnapshot:
 
     Attributes:
         ref: the provider's id.
-        org_id: ours, as the provider keeps it; None where somebody else made the account.
-        details_submitted: whether its owner has been through the onboarding.
+        org_id: ours, as stored at the provider; None if the account was not created by us.
+        details_submitted: whether its owner has completed the onboarding.
         transfers_enabled: whether the platform can send it money.
         payouts_enabled: whether the provider sends that money on to the owner's bank.
-        requirements_due: what the provider wants to know before it goes on.
-        disabled_reason: why the account can do nothing, in the provider's word.
-        destination: a fingerprint of where the money goes in the end; None before there is such a place.
-        destination_last4: the last digits of that place, for people.
+        requirements_due: the information that the provider still requires.
+        disabled_reason: the provider's reason for disabling the account.
+        destination: a fingerprint of the bank account or card; None before there is one.
+        destination_last4: its last digits.
         currency: the destination's.
     """
 
@@ -90,7 +90,7 @@ class TransferSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalSnapshot:
-    """What was taken back of a transfer, with what it did to the platform's balance."""
+    """The reversed part of a transfer, and its movement of the platform's balance."""
 
     ref: str
     transfer_ref: str
@@ -129,7 +129,7 @@ class PayoutProvider(Protocol):
     async def reverse(
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
     ) -> ReversalSnapshot:
-        """Take a part of a transfer back. `reversal_id` is ours; `BalanceShort` when the creator has paid it out."""
+        """Reverse a part of a transfer. `reversal_id` is ours; `BalanceShort` if the creator has paid it out."""
 
     async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
         """Find what an earlier `reverse` made, without making anything."""

@@ -1,1 +1,1 @@
-"""Adapters of whoever collects what a subscription costs, behind one protocol."""
+"""Providers that collect subscriptions, behind one protocol."""

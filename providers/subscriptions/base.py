@@ -1,8 +1,8 @@
 """The seam between subscriptions and whoever collects for them: one Protocol, answered with frozen snapshots.
 
-As with payments nothing is inferred from the order of calls or webhooks: whoever wants to know asks again. The errors
-are those of `providers.payments.base`; a payment that is declined is `SubscriptionDeclined`, and then nothing has
-changed there. The provider asks for money and tries again by itself. What it makes for that is no tax document.
+As with payments nothing is inferred from the order of calls or webhooks: objects are read again. The errors are those
+of `providers.payments.base`; a declined charge is `SubscriptionDeclined`, and has changed nothing there. The provider
+requests payments and retries them by itself. Its invoices are not our tax documents.
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class NewSubscription:
         subscription_id: ours, which is kept on the provider's object.
         customer: the provider's id of the customer.
         price_id: the provider's id of the price, see `SubscriptionProvider.price`.
-        trial_days: how long nothing is charged; zero for none.
-        method_ref: the stored method that is charged; the customer's default when left out.
-        net_days: payment is requested and due so many days later; zero where it is charged.
-        quantity: how many units of the price.
+        trial_days: the length of a free trial; zero for none.
+        method_ref: the stored method to charge; by default the customer's.
+        net_days: payment is requested and due after so many days; zero if it is charged.
+        quantity: the number of units.
     """
 
     subscription_id: str
@@ -44,7 +44,7 @@ class NewSubscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What a subscription is billed for at its provider: a price, and how many units of it."""
+    """The billed item of a subscription: a price and a quantity."""
 
     price_id: str
     quantity: int = 1
@@ -70,16 +70,16 @@ class SubscriptionProvider(Protocol):
         """
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
-        """Make a page where the payer subscribes; the subscription is there once they have."""
+        """Create a hosted page on which the payer subscribes; the subscription is created when they do."""
 
     async def close_page(self, page_ref: str, *, idempotency_key: str) -> None:
-        """Have nobody subscribe on a page any more; one that is closed or done with stays as it is."""
+        """Close a hosted page, so nobody can subscribe on it; a closed or used page stays as it is."""
 
     async def fingerprint(self, method_ref: str) -> str | None:
         """Return the fingerprint of a stored card, the same for the same card in every account; None for others."""
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
-        """Return the subscription as it stands there now, with its newest bills."""
+        """Return the present state of the subscription, with its newest bills."""
 
     async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
         """Find what an earlier `create` or page made, without making anything; by our id, not by a key."""
@@ -100,42 +100,41 @@ class SubscriptionProvider(Protocol):
     ) -> SubscriptionSnapshot:
         """Change the price and the quantity now, and charge the proration that is counted from `at`.
 
-        A trial ends with it, and another interval begins a new period. `held` is what the proration is counted from:
-        where something else is billed there, it is set back first, and nothing is charged for that. More than
-        `most_minor` is not charged.
+        It ends a trial, and another interval begins a new period. `held` is the item that the proration is computed
+        from; if another one is set there, it is reset first, without a charge. At most `most_minor` is charged.
 
         Raises:
-            SubscriptionDeclined: the charge was declined, or is more than that (`subscription.price_changed`); what is
-                billed is what it was.
+            SubscriptionDeclined: the charge was declined, or exceeds `most_minor` (`subscription.price_changed`); the
+                item is unchanged.
         """
 
     async def downgrade(
         self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1
     ) -> SubscriptionSnapshot:
-        """Have the next period billed at another price of the same interval, or for fewer units of it.
+        """Change the price, with the same interval, or reduce the quantity, from the next period on.
 
-        Nothing is charged or given back now.
+        Nothing is charged or refunded now.
         """
 
     async def cancel(
         self, ref: str, *, at_period_end: bool, idempotency_key: str, held: Item | None = None
     ) -> SubscriptionSnapshot:
-        """End the subscription now, or when its period ends; one that has ended is returned as it stands.
+        """End the subscription now, or when its period ends; an ended one is returned.
 
-        With `held` it is billed for that again, should it go on after all; nothing is charged or given back now.
+        With `held` its item is reset to that, in case it is resumed; nothing is charged or refunded now.
         """
 
     async def resume(self, ref: str, price_id: str, *, idempotency_key: str, quantity: int = 1) -> SubscriptionSnapshot:
-        """Withdraw what was to happen at the end of the period: it goes on at this price and quantity."""
+        """Cancel a cancellation or downgrade at the end of the period: it continues at this price and quantity."""
 
     async def undo(
         self, ref: str, held: Item, *, bill_ref: str | None, until: datetime | None, idempotency_key: str
     ) -> SubscriptionSnapshot:
-        """Take an upgrade back that was not paid: its bill is void, and it is billed for what is held again.
+        """Undo an unpaid upgrade: void its bill, and reset the item to `held`.
 
-        Nothing is charged or given back. `until` is when the next period begins, where the upgrade has cut the running
-        one short; None where it goes on. An upgrade whose bill was paid meanwhile stays.
+        Nothing is charged or refunded. `until` is when the next period begins, if the upgrade has shortened the present
+        one; otherwise None. An upgrade whose bill was paid meanwhile stays.
 
         Raises:
-            ProviderRefused: the bill cannot be void, because its payment is on its way.
+            ProviderRefused: the bill cannot be voided, because its payment is processing.
         """

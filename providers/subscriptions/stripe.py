@@ -269,9 +269,9 @@ class StripeSubscriptions:
         return invoice.status == "paid"
 
     async def _set(self, found: stripe.Subscription, item: Item, more: dict[str, Any], key: str) -> None:
-        """Have the next period billed for an item; nothing is charged or given back for this one.
+        """Set the item from the next period on; nothing is charged or refunded for this one.
 
-        What is there already is not asked for again: that request would be another one under the same key.
+        If it is set already, no request is made, because it would be a different one under the same key.
         """
         changed = await self._changed(found, item)
         if changed == _unchanged(found) and all(found[name] == value for name, value in more.items()):
@@ -285,9 +285,9 @@ class StripeSubscriptions:
             return await self._client.v1.subscriptions.retrieve_async(ref)
 
     async def _changed(self, found: stripe.Subscription, to: Item) -> dict[str, Any]:
-        """Return what makes the item another one. A price that is archived goes on as it is, or as a copy of it.
+        """Return the parameters that change the item. An archived price stays as it is, or is copied.
 
-        Stripe refuses requests that name it.
+        Stripe refuses requests with an archived price.
         """
         item, changed = _item(found), {**_unchanged(found), "quantity": to.quantity}
         if item.price.id == to.price_id:

@@ -1,6 +1,4 @@
-"""Asks an outside tax service over HTTP, by a question and an answer of our own.
-
-An adapter to a vendor speaks the same.
+"""Asks an outside tax service over HTTP, with our own protocol, which an adapter of a vendor has to implement.
 
 `POST {url}` with `Authorization: Bearer {key}`:
 

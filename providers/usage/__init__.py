@@ -1,1 +1,1 @@
-"""Adapters of what reports usage by itself."""
+"""Adapters of sources of usage."""

@@ -1,4 +1,4 @@
-"""HTTP with PayPal: tokens, idempotency keys, and what its answers and silences mean for the caller."""
+"""PayPal's HTTP API: tokens, idempotency keys, and the translation of answers and failures into errors."""
 
 import asyncio
 import hashlib
@@ -18,15 +18,15 @@ from providers.payments.base import (
 
 Json = dict[str, Any]
 
-#: `PayPal-Request-Id` is cut off by nobody: a longer one is refused. Longer keys go as their hash.
+#: The maximum length of `PayPal-Request-Id`; a longer one is refused. Longer keys are sent as their hash.
 MAX_REQUEST_ID_LENGTH = 108
-#: A token is renewed this long before it ends, so that none ends on its way.
+#: How long before its expiry a token is renewed.
 TOKEN_MARGIN = timedelta(seconds=60)
-#: Errors that say that nothing was sent.
+#: Errors after which nothing was sent.
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-#: The code of a refusal that is not about what was asked, but about who we are.
+#: The code of an error about our credentials, not about the request.
 CREDENTIALS_REFUSED = "paypal.credentials_refused"
-#: The same request, or another one on the same object, is still being worked on.
+#: The same request, or another one on the same object, is still being processed.
 IN_PROGRESS = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "ORDER_COMPLETION_IN_PROGRESS"})
 
 
@@ -40,7 +40,7 @@ class PayPalRefused(ProviderRefused):
 
 
 class PayPalClient:
-    """Sends requests with a valid token and tells every outcome as an object or as one of `providers.payments.base`."""
+    """Sends requests with a valid token; returns objects, and raises the errors of `providers.payments.base`."""
 
     def __init__(
         self, http: httpx2.AsyncClient, *, client_id: str, client_secret: str, clock: Callable[[], datetime]
@@ -53,7 +53,7 @@ class PayPalClient:
         self._renewal = asyncio.Lock()
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """Read an object. It changes nothing, so a silence is `ProviderUnavailable`."""
+        """Read an object. It changes nothing, so a failure is `ProviderUnavailable`."""
         return await self._send(self._http.build_request("GET", path, params=params), changes=False)
 
     async def post(self, path: str, body: Json, *, key: str | None) -> Json:
@@ -81,7 +81,7 @@ class PayPalClient:
             raise silence(error, changes=changes) from error
 
     async def _valid_token(self, *, instead_of: str | None = None) -> str:
-        """Return a token that is good for another minute; `instead_of` is one that PayPal did not take."""
+        """Return a token that is valid for another minute; `instead_of` is one that PayPal has rejected."""
         async with self._renewal:
             if self._token and self._token[0] != instead_of and self._token[1] - TOKEN_MARGIN > self._clock():
                 return self._token[0]
@@ -101,14 +101,14 @@ class PayPalClient:
 
 
 def silence(error: httpx2.TransportError, *, changes: bool) -> ProviderError:
-    """Tell what a connection that failed means: a request that may have arrived may have had its effect."""
+    """Return the error for a failed connection: a request that may have arrived may have had its effect."""
     if changes and not isinstance(error, NOT_SENT):
         return OutcomeUnknown(f"PayPal did not answer: {type(error).__name__}.", code="paypal.no_answer")
     return ProviderUnavailable(f"PayPal cannot be reached: {type(error).__name__}.", code="paypal.unreachable")
 
 
 def read(response: httpx2.Response, *, changes: bool) -> Json:
-    """Return the object in an answer, or raise what the answer means."""
+    """Return the object in an answer, or raise the error that it stands for."""
     body = _object(response)
     if response.is_success:
         if body is None and response.status_code != 204:

@@ -60,7 +60,7 @@ DECLINED = frozenset(
         "TRANSACTION_REFUSED",
     }
 )
-#: Refusals that say that the order moved on: it is read again.
+#: Refusals because the order has changed; it is read again.
 MOVED_ON = frozenset(
     {
         "AUTHORIZATION_ALREADY_CAPTURED",
@@ -199,7 +199,7 @@ class PayPalProvider:
         return await self._after_change(ref)
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002 (a void has no key at PayPal)
-        """Void the order's authorization. An order without one is only told as cancelled: PayPal cannot end it.
+        """Void the order's authorization. An order without one is only reported as cancelled: PayPal cannot end it.
 
         Voiding twice has one effect, so PayPal takes no key for it.
         """
@@ -281,14 +281,14 @@ class PayPalProvider:
             raise
 
     async def _after_change(self, ref: str) -> Snapshot:
-        """Read the order after a change was made: that it cannot be read must not look as if nothing had happened."""
+        """Read the order after a change. A failure is `OutcomeUnknown`, because the change was made."""
         try:
             return await self.retrieve(ref)
         except ProviderUnavailable as error:
             raise OutcomeUnknown(error.detail, code=error.code) from error
 
     async def _not_taken(self, order: Json, refusal: PayPalRefused) -> Snapshot:
-        """Tell what a refusal to take the money means: a decline, an order that moved on, or a refusal."""
+        """Return the result of a refused capture: a decline, a changed order, or raise the refusal."""
         if refusal.code == DUPLICATE:
             detail = "Another order of this payment was paid. It must be found by the payment's id."
             raise OutcomeUnknown(detail, code=refusal.code) from refusal
@@ -328,7 +328,7 @@ class PayPalProvider:
 
 
 def order_request(payment: CreatePayment) -> Json:
-    """Write the order that PayPal is asked to make."""
+    """Return the request body of an order."""
     context = {"user_action": "PAY_NOW", "shipping_preference": "NO_SHIPPING"}
     if payment.return_url is not None:
         context |= {"return_url": payment.return_url, "cancel_url": payment.return_url}

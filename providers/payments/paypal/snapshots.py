@@ -1,4 +1,4 @@
-"""PayPal's orders, read as snapshots: where a payment stands, and what it did to the balance.
+"""Snapshots of PayPal's orders: the status of a payment, and its movements of the balance.
 
 An order takes no money by itself: the payer approves it, then we capture it, at once or out of an authorization.
 An order that is approved and not yet captured waits for us, and its snapshot says so: it requires an action, and names
@@ -22,9 +22,9 @@ from domain.payment.snapshot import (
 from domain.reputation.traits import TraitKind, method
 from providers.payments.paypal.amounts import from_paypal
 
-#: Statuses of a capture whose money was received, whatever became of it later.
+#: Statuses of a capture whose money was received, also if it was refunded or reversed later.
 RECEIVED = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
-#: Reasons of a capture's status that say that the payer disputes it; the money was taken back by then, or was not.
+#: Reasons of a capture's status for a dispute by the payer; the money may have been taken back or not.
 REVERSAL_REASONS = frozenset({"BUYER_COMPLAINT", "CHARGEBACK"})
 #: PayPal lists a reversal among the refunds, under this note (published event `PAYMENT.CAPTURE.REVERSED`).
 REVERSAL_NOTE = "Payment reversed"
@@ -100,12 +100,12 @@ def capture_of(refund: Mapping[str, Any]) -> str | None:
 def reversal_keys(unit: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the key of each reversal in a purchase unit by its id at PayPal; its other refunds are refunds.
 
-    What carries PayPal's note is a reversal. The first of a capture is `{capture}:reversal`, and each later one has its
-    own id behind that. One that was cancelled or did not complete counts, so that no other one's key changes with it.
+    Refunds with PayPal's note are reversals. The first of a capture has the key `{capture}:reversal`, and later ones
+    have their own id appended. Cancelled and incomplete ones count, so that the keys of others do not change.
 
-    Where nothing of a capture carries the note, its reason says only that the payer disputes it, which may come after a
-    refund and before any money is taken. Then the newest that gave money back is the reversal, under its own id: the
-    reason comes and goes, and a key that changed with it would have the same money booked twice.
+    If no refund of a capture has the note, the capture's reason only says that the payer disputes it, possibly after a
+    refund and before any money is taken. Then the newest completed refund is the reversal, with its own id as key: the
+    reason can disappear again, and with another key the same money would be booked twice.
     """
     reasons = {capture["id"]: capture.get("status_details", {}).get("reason") for capture in payments(unit, "captures")}
     foreign: dict[str | None, list[Mapping[str, Any]]] = {}

@@ -1,4 +1,4 @@
-"""Webhooks of PayPal: whether they are PayPal's, and what they are about.
+"""Webhooks of PayPal: verifies their signature, and reads their events.
 
 PayPal signs `{transmission id}|{transmission time}|{webhook id}|{CRC-32 of the body, in decimal}` with RSA and SHA-256,
 and names the address of the certificate in a header. Whoever sends a webhook chooses that header, so the address proves
@@ -115,8 +115,8 @@ class WebhookVerifier:
     async def _chain(self, url: httpx2.URL) -> list[x509.Certificate]:
         """Return what is at an address, fetched once however many ask, and few addresses at a time.
 
-        Anybody can send webhooks that name addresses of PayPal's: they must not make us flood it, nor take the
-        connections that payments need.
+        Anybody can send webhooks that name certificates at PayPal, so the number of requests is limited: they must not
+            flood PayPal or use up the connections for payments.
         """
         address = str(url)
         if address not in self._chains:
