@@ -1,4 +1,4 @@
-"""Alert rules: what organizations and operators want to be alerted to, and where each rule stands."""
+"""Alert rules of organizations and operators, and the state of each rule for each subject."""
 
 from datetime import datetime
 from typing import Any
@@ -12,19 +12,18 @@ from models.base import Base
 
 
 class AlertRule(Base):
-    """One rule, or what somebody changed about a built-in one. Written by the platform's role; ended, never deleted.
+    """One rule, or the override of a built-in one. Written by the platform's role; ended, never deleted.
 
     Attributes:
-        org_id: whose it is; null for operators.
+        org_id: the organization that owns it; null for a rule of operators.
         name: the kind of its alerts, unique among those that are not ended.
-        metric: of `domain.alert.metrics`; null for a built-in rule, whose figure and condition are in code.
-        filters: what the metric is narrowed to.
-        condition: as `domain.alert.conditions.Condition` writes it.
-        asset: of the spend control that it watches.
-        channels: ids of notification channels that hear of it besides the usual ones; null for those alone.
-        ladder: who is called when nobody answers, by the names of `domain.alert.escalation.Step`; null where the rule
-            says nothing of that.
-        due_at: when its figure is looked at next; null while nobody looks.
+        metric: a name in `domain.alert.metrics`; null for a built-in rule, whose metric and condition are in code.
+        filters: the values that the metric is restricted to.
+        condition: in the form that `domain.alert.conditions.Condition` writes.
+        asset: the asset of the spend control that it watches.
+        channels: ids of notification channels that receive its alerts besides the usual ones; null for none.
+        ladder: the escalation, in the fields of `domain.alert.escalation.Step`; null if the rule does not set one.
+        due_at: when the metric is evaluated next; null while it is not evaluated.
     """
 
     __tablename__ = "alert_rules"
@@ -69,14 +68,14 @@ class AlertRule(Base):
 
 
 class AlertRuleStanding(Base):
-    """Where a rule stands about one subject. Written by the platform's role, in the transaction of the alert.
+    """The state of a rule for one subject. Written by the platform's role, in the transaction of the alert.
 
     Attributes:
         rule: the id of the rule, or the name of a built-in one.
-        subject: what the figure is of: an organization, an agent, a spend control, a provider.
-        place: the window of a limit; empty where the figure has none.
+        subject: what is measured: an organization, an agent, a spend control or a provider.
+        place: the window of a limit; empty if the metric has no windows.
         phase: see `domain.alert.firing`.
-        alert_key: of the alert that it raised last.
+        alert_key: the key of the latest alert that it raised.
     """
 
     __tablename__ = "alert_rule_standings"

@@ -9,7 +9,9 @@ from models.base import Base
 
 
 class ChargebackRow(Base):
-    """Where a chargeback stands, for lists; the payment's state has the rest. Amounts in minor units of `currency`.
+    """The present state of a chargeback, as far as lists show it; the payment's `state` has the rest.
+
+    Amounts are minor units of `currency`.
 
     Written by `activities/payment.py` alone, in the transaction of the payment's event.
     """

@@ -35,7 +35,7 @@ class LedgerLot(Base):
         # lots here for the first ones of one account.
         Index("ix_lots_due", "expires_at", postgresql_where=_SWEPT),
         Index("ix_lots_org_id", "org_id", "id"),
-        # A payment's credits, where they came in and what became of them.
+        # The lots that were issued for a payment.
         Index("ix_lots_payment_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "70"}},
     )

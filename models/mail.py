@@ -1,4 +1,4 @@
-"""Mails that wait to be sent, and what became of them."""
+"""The outgoing mail queue, with the result of each delivery."""
 
 from datetime import datetime
 from typing import Any
@@ -11,18 +11,19 @@ from models.base import Base
 
 
 class QueuedMail(Base):
-    """One mail to an organization. Queued in the transaction of its fact by whoever books that, sent by the platform.
+    """One mail to an organization. Queued in the transaction that books what it reports; sent by the platform.
 
-    What it says and to whom never changes; only `recipients` of a mail that found no contact are filled in later.
+    Content and recipients never change, with one exception: `recipients` is filled in later if the organization had no
+    contact when the mail was queued.
 
     Attributes:
-        key: what makes the mail one: queueing it again with the same key changes nothing.
+        key: the idempotency key: queueing again with the same key changes nothing.
         kind: see `domain.mail.MailKind`.
-        data: the values of its words.
-        recipients: the addresses as they were when it was queued.
-        reached: those of them whose server took it, or refused it for good.
-        attempts: how often it was tried; `next_attempt_at` is when it is again.
-        problem: why it is not with everybody, as the mail server said; null while nothing went wrong.
+        data: the values that the template is rendered with.
+        recipients: the addresses at the time it was queued.
+        reached: recipients that are finished: their server accepted the mail, or refused it permanently.
+        attempts: the number of attempts so far; `next_attempt_at` is the time of the next one.
+        problem: the mail server's latest error; null while there was none.
     """
 
     __tablename__ = "mails"

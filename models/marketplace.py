@@ -1,4 +1,4 @@
-"""What agents are offered for on the marketplace, and who has bought them."""
+"""Offers of agents on the marketplace, their purchases, and their uses."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,17 +14,17 @@ _LISTED = text("status = 'listed'")
 
 
 class MarketplaceOffer(Base):
-    """What one agent is offered for. Written by the platform's role; every tenant sees what is listed.
+    """The offer of one agent. Written by the platform's role; every tenant sees listed offers.
 
     Attributes:
         price_minor: in minor units of `currency`; both are null for a free agent and for one that is priced by usage.
-        usage_prices: of an agent that is priced by usage, what a unit of each meter costs in minor units of credits.
-        included_uses: for how many uses the price of an agent is that is sold once; null for any number.
-        creator_bps: the creator's share of a sale in basis points, where an operator has set one.
-        category: of the agent, which it follows.
-        words: of name and summary, for searches.
-        version: counts the changes, by a trigger.
-        command_id: what the last offer is made once by.
+        usage_prices: for an agent priced by usage, the price of one unit of each meter, in minor units of credits.
+        included_uses: the number of uses that a one-time price includes; null for any number.
+        creator_bps: the creator's share of a sale in basis points; null unless an operator has set one.
+        category: a copy of the agent's category, kept up to date.
+        words: the words of name and summary, for searches.
+        version: the number of changes, counted by a trigger.
+        command_id: the idempotency key of the latest change.
     """
 
     __tablename__ = "marketplace_offers"
@@ -70,23 +70,24 @@ class MarketplacePurchase(Base):
 
     Attributes:
         payee_org_id: the organization that sold it.
-        price_minor: what was paid, in minor units of `currency`; both are null where it was free.
-        tax_minor: what of the price is tax; the rest is shared.
-        usage_prices: what a unit of each meter costs its buyer, in minor units of credits; null for other models.
-        creator_bps: the creator's share of this sale.
-        creator_minor, commission_minor: the parts of the price.
-        granted_minor: of the creator's part, the credits that nobody has paid for.
-        taken_minor: what went back of the price.
-        included_uses: for how many uses the price is, of an agent that is sold once; null for any number.
-        used_minor: what was used of the price when a refund was asked for, and does not come back.
-        used_by: what was noted for refunds of the payment, by their ids: it counts for the one that is made.
-        payment_id: the payment that paid it; null for credits, which `spend_id` took, and for a free agent.
-        transfer_id: what shared it.
-        command_id: what it was bought by, once; `refund_command_id` has refunded it from credits, or while it was free.
-        anchor_at: what the months are counted from, where it is paid by the month; `period` is which of them it is.
-        ends_at: when that month is over.
-        renews_at: when the next one is tried to be paid; null where it is not.
-        tries: how often it was tried.
+        price_minor: the price paid, in minor units of `currency`; both are null if it was free.
+        tax_minor: the part of the price that is tax; the rest is shared.
+        usage_prices: the buyer's price of one unit of each meter, in minor units of credits; null for other models.
+        creator_bps: the creator's share of this sale in basis points.
+        creator_minor, commission_minor: the creator's and the platform's share of the price.
+        granted_minor: the part of the creator's share that was paid with granted credits, for which nobody paid money.
+        taken_minor: the part of the price that was refunded or charged back.
+        included_uses: the number of uses that a one-time price includes; null for any number.
+        used_minor: the part of the price that was used up when a refund was requested, and is not refunded.
+        used_by: the used part for each refund of the payment, by the refund's id; that of the refund made counts.
+        payment_id: the payment that paid it; null if it was free, or paid with credits by the spend `spend_id`.
+        transfer_id: the transfer that shared the price.
+        command_id: the idempotency key of the purchase; `refund_command_id` is that of the refund of a purchase that
+            was free or paid with credits.
+        anchor_at: the start of the first month, if it is paid by the month; `period` is the number of this month.
+        ends_at: the end of this month.
+        renews_at: when payment of the next month is attempted; null if it is not renewed.
+        tries: the number of attempts to renew it.
         renewed_from: the purchase of the month before.
     """
 
@@ -164,18 +165,18 @@ class MarketplacePurchase(Base):
 
 
 class MarketplaceAgreedUse(Base):
-    """One use of an agent that is agreed before it is paid: reserved, or reported by a usage event.
+    """One use of an agent that is not paid yet: reserved, or reported by a usage event.
 
-    Written by the platform's role with the reservation or the event. Once it is paid there is a `MarketplaceUse` of its
-    id; of a reservation, one of as many units as were captured.
+    Written by the platform's role with the reservation or the event. Once it is paid there is a `MarketplaceUse` with
+    the same id; for a reservation, with the captured quantity.
 
     Attributes:
-        purchase_id: by which the organization has the agent.
+        purchase_id: the purchase that entitles the organization to the agent.
         payee_org_id: the organization that sells it.
-        meter: what is counted, `quantity` of it at `unit_minor` each, in minor units of credits.
-        creator_bps: the creator's share at that time.
-        spend_id: the reservation; null for what an event reports, whose charge names the use.
-        tries: how often a charge of what an event reports was refused.
+        meter: the meter; `quantity` units of it cost `unit_minor` each, in minor units of credits.
+        creator_bps: the creator's share at that time, in basis points.
+        spend_id: the reservation; null for a use reported by an event, whose charge names the use.
+        tries: how often the charge for a reported use was refused.
     """
 
     __tablename__ = "marketplace_agreed_uses"
@@ -203,14 +204,14 @@ class MarketplaceUse(Base):
     """One use of an agent that is priced by usage. Written by the platform's role in the transaction of its charge.
 
     Attributes:
-        purchase_id: by which the organization has the agent.
+        purchase_id: the purchase that entitles the organization to the agent.
         payee_org_id: the organization that sells it.
-        meter: what was counted, `quantity` of it at `unit_minor` each, in minor units of credits.
-        price_minor: what all of it cost; `creator_minor` and `commission_minor` are its parts.
-        creator_bps: the creator's share at that time.
-        granted_minor: of the creator's part, the credits that nobody has paid for.
-        taken_minor: what went back of the price.
-        spend_id: what took the price; `transfer_id` shared it.
+        meter: the meter; `quantity` units of it cost `unit_minor` each, in minor units of credits.
+        price_minor: the total price; `creator_minor` and `commission_minor` are the shares of creator and platform.
+        creator_bps: the creator's share at that time, in basis points.
+        granted_minor: the part of the creator's share that was paid with granted credits, for which nobody paid money.
+        taken_minor: the part of the price that was refunded or charged back.
+        spend_id: the spend that paid the price; `transfer_id` is the transfer that shared it.
     """
 
     __tablename__ = "marketplace_uses"

@@ -1,8 +1,8 @@
-"""Who is told what over which channel, and what they were told.
+"""Notification channels, preferences, and the notifications themselves.
 
-`services/notification.py` writes what principals ask for, `activities/notification.py` what they are told. A principal
-is `(org_id, principal)` with `org_id` null for the platform, and `principal` in lower case, whatever its key spells;
-`recipient` is both in one, see `domain.notification.preferences`.
+`services/notification.py` writes channels and preferences, `activities/notification.py` the notifications. A principal
+is `(org_id, principal)`, with `org_id` null for the platform and `principal` in lower case however its key spells it;
+`recipient` combines the two, see `domain.notification.preferences`.
 """
 
 from datetime import datetime
@@ -16,19 +16,19 @@ from models.base import Base
 
 
 class NotificationChannel(Base):
-    """A way to a principal, besides its inbox. Kept when it is deleted, because it says how many codes were sent.
+    """A channel of a principal besides its inbox. Kept when deleted, because codes sent to it count for the rate limit.
 
-    A trigger deletes those of a principal that gets a key while it has none: who comes later is not the one before.
+    When a principal without any key gets one, a trigger deletes its channels: it may be a different person.
 
     Attributes:
-        address: of mail; null for Slack, and once it is deleted.
+        address: the mail address; null for Slack, and once it is deleted.
         hook: the URL of Slack's hook, sealed; null for mail, and once it is deleted.
-        shown: what is shown of where it leads.
-        target_digest: by which the same address or URL is recognised.
-        code: the one that verifies it, sealed; null once it has.
-        code_sent_at: when that was made.
-        code_tries: how often it was tried.
-        codes_sent_at: when each code was made that was ever sent.
+        shown: the abbreviated address or URL that may be shown.
+        target_digest: the digest of the address or URL, to recognise the same one.
+        code: the verification code, sealed; null once the channel is verified.
+        code_sent_at: when that code was made.
+        code_tries: the number of attempts to enter it.
+        codes_sent_at: when each code that was ever sent was made.
     """
 
     __tablename__ = "notification_channels"
@@ -72,10 +72,10 @@ class NotificationChannel(Base):
 
 
 class NotificationPreferences(Base):
-    """What a principal wants to be told. Written by itself, and by whoever has a link that unsubscribes one type.
+    """The preferences of a principal. Written by the principal, and by unsubscribe links, each for one type.
 
     Attributes:
-        settings: language, time zone, quiet hours, when digests come, and what was chosen by type and channel.
+        settings: language, time zone, quiet hours, times of digests, and the choices by type and channel.
     """
 
     __tablename__ = "notification_preferences"
@@ -88,11 +88,11 @@ class NotificationPreferences(Base):
 
 
 class NotificationDefault(Base):
-    """The default timing of a notification type by role, as operators set it; without a row the product's own holds.
+    """The default timing of a notification type by role, as set by operators. Without a row the built-in one applies.
 
     Attributes:
-        kind: of `domain.notification.types`.
-        roles: role → cadence; whoever is not named is not told.
+        kind: a type in `domain.notification.types`.
+        roles: role → cadence; roles that are not listed get no notification.
     """
 
     __tablename__ = "notification_defaults"
@@ -103,21 +103,22 @@ class NotificationDefault(Base):
 
 
 class NotificationRow(Base):
-    """One notification of one principal over one channel, and what became of it. Written by the platform's role.
+    """One notification to one principal over one channel, with its status. Written by the platform's role.
 
     Attributes:
-        source: what it tells of, once for each: the id of an event, an alert, an alert and its step, a code, a digest.
-        org_id: of the principal; an operator is told of others' alerts and has none.
-        kind: of `domain.notification.types`.
+        source: the id of what it reports: an event, an alert, an alert with its step, a code or a digest. There is one
+            notification for each source, principal and channel.
+        org_id: the principal's organization; null for an operator.
+        kind: a type in `domain.notification.types`.
         fact: the type of the event, or `alert`.
-        subject: the id of what it is about.
-        channel: `inbox`, or the id of one.
-        data: what its words are made of; of a digest the ids of what it holds.
-        status: `queued` to be sent; `waiting` for its digest; `digested`; `sent`; `failed`; `dropped`, because by then
-            nobody was to be told.
-        digest: the digest that it waits for, or went out with.
-        due_at: when it is sent, tried again, or its digest is due.
-        hidden_at: when its principal lost its last key: who comes later does not read it.
+        subject: the id of the object it is about.
+        channel: `inbox`, or the id of a channel.
+        data: the values that its text is rendered with; for a digest, the ids of the notifications in it.
+        status: `queued` to be sent; `waiting` for its digest; `digested`; `sent`; `failed`; `dropped`, if the principal
+            was no longer to receive it when it was due.
+        digest: the digest that it waits for, or was sent with.
+        due_at: when it is sent or retried, or its digest is due.
+        hidden_at: when the principal lost its last key; a later holder of the same name cannot read it.
     """
 
     __tablename__ = "notifications"
@@ -161,7 +162,7 @@ class NotificationRow(Base):
 
 
 class NotificationCursor(Base):
-    """Up to where the outbox was read for notifications: one row, locked by whoever reads on."""
+    """The position up to which the outbox was read for notifications: one row, locked by its reader."""
 
     __tablename__ = "notification_cursors"
 

@@ -17,10 +17,10 @@ from models.sealed import SealedJSONB
 
 
 class PaymentRow(Base):
-    """Where a payment stands. `state` is the whole of it; the columns serve queries.
+    """The present state of a payment. `state` is complete; the other columns are copies for queries.
 
-    Amounts are minor units of `currency`; `version` is the number of the latest event; `wake_at` says from
-    when on it needs a run, null when nothing is awaited.
+    Amounts are minor units of `currency`. `version` is the number of the latest event. `wake_at` is the time from
+    which the payment needs a workflow run; null when nothing is pending.
     """
 
     __tablename__ = "payments"

@@ -16,9 +16,10 @@ from models.base import Base
 
 
 class PayoutRow(Base):
-    """Where a payout stands. `state` is the whole of it; the columns serve queries.
+    """The present state of a payout. `state` is complete; the other columns are copies for queries.
 
-    `amount_minor` is in minor units of `currency`; `wake_at` says from when on it needs a run, null at the end.
+    `amount_minor` is in minor units of `currency`. `wake_at` is the time from which the payout needs a workflow run;
+    null once it has ended.
     """
 
     __tablename__ = "payouts"
@@ -47,13 +48,13 @@ class PayoutRow(Base):
 
 
 class PayoutScheduleRow(Base):
-    """When an organization is paid out without asking, and what became of it last. Written by the platform's role.
+    """The next and the latest scheduled payout of an organization. Written by the platform's role.
 
     Attributes:
-        next_on: the day of the next payout; null where none is due.
-        last_on: the day of the last one, due or refused.
-        last_payout_id: what was paid out then; null where it was refused.
-        last_refusal: the code of the refusal.
+        next_on: the day of the next payout; null if none is scheduled.
+        last_on: the day of the latest one, whether it was made or refused.
+        last_payout_id: the payout made that day; null if it was refused.
+        last_refusal: the error code of the refusal.
     """
 
     __tablename__ = "payout_schedules"

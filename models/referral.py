@@ -1,4 +1,4 @@
-"""Who has brought which organization, and what both were granted for it."""
+"""Referrals of organizations by other organizations, and the credits that both were granted."""
 
 from datetime import datetime
 
@@ -9,15 +9,15 @@ from models.base import Base
 
 
 class Referral(Base):
-    """That an organization was referred by another one. Written with it; the sweep decides on it, once.
+    """The referral of one organization by another. Created with the organization; the sweep decides it, once.
 
     Attributes:
-        org_id: the one that was referred, once.
-        payment_id: its payment for which both were rewarded.
-        referrer_minor, referred_minor: what they were granted, in minor units of credits.
-        referrer_lot, referred_lot: the grants; null where a side was granted nothing.
-        reason: why nothing was granted, or why it went back.
-        next_at: when it is looked at; null at the end, until its payment is touched.
+        org_id: the referred organization; unique.
+        payment_id: its payment that earned the reward.
+        referrer_minor, referred_minor: the credits granted to each, in minor units.
+        referrer_lot, referred_lot: the lots of the grants; null for a side that was granted nothing.
+        reason: why nothing was granted, or why the grants were taken back.
+        next_at: when the sweep looks at it next; null once decided, until its payment changes.
     """
 
     __tablename__ = "referrals"

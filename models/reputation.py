@@ -1,7 +1,7 @@
-"""What is known of agents and of clients: the events, and the rows that are made of them.
+"""Reputation of agents and clients: the events, and the scores that are computed from them.
 
-The functions of `repositories/sql/reputation.sql` alone write all of it but feedback and priors, in the transaction of
-what happened, by the arithmetic of `domain/reputation`. Shares and evidence are in millionths, `…_e6`.
+Except for feedback and priors, only the functions of `repositories/sql/reputation.sql` write these tables, in the
+transaction of what happened, with the arithmetic of `domain/reputation`. Shares and evidence are in millionths, `…_e6`.
 """
 
 from datetime import date, datetime
@@ -24,18 +24,20 @@ _OF_CATEGORY = text("category IS NOT NULL")
 
 
 class ReputationEventRow(Base):
-    """One fact about an agent, and about its client. Immutable, but that it can be voided, once.
+    """One fact about an agent, and about its client. Immutable, except that it can be voided, once.
 
-    The two organizations see it, and the platform.
+    Visible to the two organizations and the platform.
 
     Attributes:
-        seq: the order in which the events of an agent were taken; its rows are made again in this order.
-        counterparty_org_id: who was there on the other side; null for what operators report.
-        counterparty: under what name that one's evidence is bounded: its own id, or what it shares with others.
+        seq: the order in which the agent's events were applied; its scores are recomputed in this order.
+        counterparty_org_id: the organization on the other side; null for reports by operators.
+        counterparty: the name under which the counterparty's evidence is limited: its own id, or a trait that it shares
+            with others.
         source: `escrow`, `feedback` or `operator`; `key` is the caller's, and unique within the source.
-        subject: the id of what it is about: an escrow, a contract, a report.
-        weight_e6: what it counts; 0 where `excluded` says why it does not: `own`, `related`, `probe` or `unpaid`.
-        rater_e6: the standing of who caused it, which is in the weight.
+        subject: the id of the escrow, contract or report that it is about.
+        weight_e6: its weight; 0 if it is excluded, and then `excluded` has the reason: `own`, `related`, `probe` or
+            `unpaid`.
+        rater_e6: the rater's own trust, which is part of the weight.
         says: an object for each dimension: the evidence before it is bounded for the counterparty (`good_e6`,
             `bad_e6`), the priors of the day (`newcomer_e6`, `proven_e6`), and what the prior learns of it
             (`lesson_good_e6`, `lesson_bad_e6`): that of the proven with `is_proven`, otherwise that of newcomers.
@@ -102,20 +104,21 @@ class ReputationEventRow(Base):
 
 
 class ReputationScoreRow(Base):
-    """What is known of an agent in one dimension: `domain.reputation.evidence.Evidence`, and what ranks it.
+    """An agent's evidence (`domain.reputation.evidence.Evidence`) and rank in one dimension.
 
-    All five rows are there from the agent's first event on. Everybody sees them who sees the agent.
+    All five rows exist from the agent's first event on. Visible to everybody who sees the agent.
 
     Attributes:
-        since: as of when `good_e6` and `bad_e6` are.
-        through: the last date whose night was taken.
+        since: the time as of which `good_e6` and `bad_e6` are given.
+        through: the last date whose nightly update was applied.
         stars_e6: the mean to show on that date, with a prior of one half.
-        rank_e6: what ranks it on that date.
-        evidence_count: events that counted, without those that were voided.
-        evidence_e6: what these counted for, good and bad, one unit at most for each.
-        latest_on: the date as of which the latest of them counts; null before the first.
-        board: who sees the row on leaderboards: `public`, or the organization of an agent that nobody else can hire.
-        category: the agent's.
+        rank_e6: the value to rank it by on that date.
+        evidence_count: the number of events that counted, without voided ones.
+        evidence_e6: the evidence of these, good and bad, at most one unit for each.
+        latest_on: the date of the latest of them; null before the first.
+        board: who sees the row on leaderboards: `public`, or the organization of an agent that nobody else can
+            hire.
+        category: the agent's category.
         band: how much evidence there is and how recent, see `domain.reputation.boards`; null without any.
     """
 
@@ -156,9 +159,9 @@ class ReputationAgentRow(Base):
         ended, succeeded: contracts that counted, and how many of them ended well.
         response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
         stars_e6, rank_e6: the overall score and rank, of the five rows.
-        stale_at: since when evidence is voided that is still in the rows.
-        night_on: the last night that was taken; null before the first, as what it found: the overall score
-            (`night_stars_e6`) and its interval (`night_low_e6`, `night_high_e6`).
+        stale_at: since when the scores contain evidence that has been voided; null if they contain none.
+        night_on: the date of the last nightly update, which found the overall score `night_stars_e6` and its interval
+            `night_low_e6` to `night_high_e6`; all null before the first.
         latest_on, board, category, band: as in `ReputationScoreRow`.
     """
 
@@ -195,7 +198,7 @@ class ReputationAgentRow(Base):
 
 
 class ReputationRecallRow(Base):
-    """An escrow of which a payment's money went back; until `restored_at` what it said of anybody is void."""
+    """An escrow whose payment was refunded or charged back; its events are void until `restored_at`."""
 
     __tablename__ = "reputation_recalls"
     __table_args__ = (Index("ix_reputation_recalls_payment_id", "payment_id"),)
@@ -207,9 +210,10 @@ class ReputationRecallRow(Base):
 
 
 class ReputationHistoryRow(Base):
-    """What an agent's overall score was after a night; a row for each night that changed it, or the day before it.
+    """An agent's overall score after a nightly update; a row for each night that changed it, or the day before it.
 
-    Written by the night, immutable, partitioned by the month of `day`. Everybody sees it who sees the agent.
+    Written by the nightly update, immutable, partitioned by the month of `day`. Visible to everybody who sees the
+    agent.
 
     Attributes:
         stars_e6: the overall score, between `low_e6` and `high_e6` nine times out of ten.
@@ -278,7 +282,7 @@ class ReputationSeasonedClientRow(Base):
 
 
 class ReputationPeerRow(Base):
-    """How many agents rank on a step of a dimension. Written anew by each night; nobody is named.
+    """The number of agents at each step of the ranking in a dimension. Rewritten by each nightly update.
 
     Attributes:
         category: of the agents; empty for all agents.
@@ -299,7 +303,7 @@ class ReputationPeerRow(Base):
 
 
 class ReputationGivenRow(Base):
-    """What one counterparty has given an agent in a dimension, as `weights.Given` has it. The platform's own."""
+    """The evidence that one counterparty has given an agent in a dimension (`weights.Given`). For the platform only."""
 
     __tablename__ = "reputation_given"
 
@@ -312,12 +316,12 @@ class ReputationGivenRow(Base):
 
 
 class ReputationClientRow(Base):
-    """How far an organization is trusted as a client, see `domain.reputation.clients`.
+    """The trust in an organization as a client, see `domain.reputation.clients`.
 
-    It sees its own row, and so does who is to be paid under a contract of it.
+    Visible to the organization, and to payees of its contracts.
 
     Attributes:
-        counts: events that counted and were not voided, by their `ClientFact`.
+        counts: the number of events that counted and were not voided, by `ClientFact`.
     """
 
     __tablename__ = "reputation_clients"
@@ -334,12 +338,14 @@ class ReputationClientRow(Base):
 
 
 class ReputationClientEventRow(Base):
-    """What an organization did as a client, beside what the ends of its escrows say. Immutable; it sees its own.
+    """A fact about an organization as a client, other than the outcome of an escrow. Immutable.
+
+    Visible to the organization.
 
     Attributes:
-        seq: counted together with `ReputationEventRow.seq`, so that the client's row is made again in this order.
+        seq: from the same sequence as `ReputationEventRow.seq`; the client's trust is recomputed in this order.
         kind: a `ClientFact`.
-        key: says it once.
+        key: the idempotency key.
         subject: the id of the payment or the escrow.
         day: the date as of which it counts: that of `at`, or of the client's last night when that was later.
     """
@@ -415,9 +421,9 @@ class ReputationRateRow(Base):
 
 
 class ReputationFeedbackRow(Base):
-    """What a client said of an agent after a contract, as it reads now. Changed once, within a window.
+    """A client's feedback on an agent after a contract. It can be changed once, within a time window.
 
-    The two organizations see it, and the platform.
+    Visible to the two organizations and the platform.
 
     Attributes:
         ratings: 1 to 5 by dimension.
@@ -448,10 +454,10 @@ class ReputationFeedbackRow(Base):
 
 
 class ReputationLadderRow(Base):
-    """The levels by reputation of one version; the newest one holds. Written by operators, immutable, seen by all.
+    """One version of the reputation levels; the newest version applies. Written by operators, immutable, public.
 
     Attributes:
-        levels: each as `domain.reputation.levels.Level`, in ascending order; none turns them off.
+        levels: each a `domain.reputation.levels.Level`, in ascending order; an empty list turns levels off.
     """
 
     __tablename__ = "reputation_ladders"

@@ -1,4 +1,4 @@
-"""Whose signature contracts ask for."""
+"""Principals that contracts name as signatories."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 

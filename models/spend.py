@@ -17,10 +17,11 @@ from models.ledger import SCHEMA
 
 
 class SpendCounter(Base):
-    """What was spent in one window of a spend control, in minor units of the control's asset.
+    """The amount spent in one window of a spend control, in minor units of the control's asset.
 
-    Made by the first spend that needs it and never reset. `amount` and `uses` are the limits at its making; what holds
-    is the control's. It may count more than its limit, which can be lowered, and what is forced fits into none.
+    Created by the first spend in the window and never reset. `amount` and `uses` are the limits at its creation; the
+    limits that apply are the control's. The amount may exceed the limit: limits can be lowered, and forced spends are
+    counted without being checked.
     """
 
     __tablename__ = "counters"
@@ -50,11 +51,11 @@ class SpendCounter(Base):
 
 
 class Spend(Base):
-    """One charge or reservation: who spent what for which action, and what became of it.
+    """One charge or reservation: who spent what for which action, and its present state.
 
-    `counted_in` are the counters in which it counts, each with its amount in `counted`. `available` is what the
-    organization could spend right after it. `expires_at` is when a reservation would first end, `held_until` when it
-    ends since it was extended; `hold_id` is the hold that stands for it now, or did last.
+    `counted_in` lists the counters that include it, and `counted` the amount in each. `available` is what the
+    organization could spend right after it. `expires_at` is the original end of a reservation, and `held_until` the
+    end after extensions. `hold_id` is its present hold, or the latest one.
     """
 
     __tablename__ = "spends"
@@ -98,7 +99,7 @@ class Spend(Base):
 
 
 class SpendChange(Base):
-    """One capture, release, extension or refund of a spend, under its own key, and what it left. Immutable."""
+    """One capture, release, extension or refund of a spend, by its own key, with what remains after it. Immutable."""
 
     __tablename__ = "spend_changes"
     __table_args__ = (
@@ -129,9 +130,9 @@ class SpendChange(Base):
 
 
 class SpendRefusal(Base):
-    """A spend that was refused, by which control and window and why: the answer to its key for good. Immutable.
+    """A refused spend: the control, the window and the reason. Its key gets this answer for good. Immutable.
 
-    Without a control it is the organization's credits that did not suffice.
+    If there is no control, the organization did not have enough credits.
     """
 
     __tablename__ = "refusals"
@@ -168,7 +169,10 @@ class SpendRefusal(Base):
 
 
 class SpendRefusalCount(Base):
-    """How often a control refused for one reason in a window, or on a day where there is none, rows or not."""
+    """The number of refusals by a control for one reason in a window, or on a day if the control has no window.
+
+    It counts every refusal, also those for which no `refusals` row was written.
+    """
 
     __tablename__ = "refusal_counts"
     __table_args__ = (
@@ -186,7 +190,7 @@ class SpendRefusalCount(Base):
 
 
 class SpendRate(Base):
-    """What one asset costs in another from a time on: `quote_minor` for `base_minor`, until `ends_at`. Immutable."""
+    """An exchange rate: `base_minor` of one asset costs `quote_minor` of another until `ends_at`. Immutable."""
 
     __tablename__ = "rates"
     __table_args__ = (

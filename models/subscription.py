@@ -1,4 +1,4 @@
-"""Subscriptions: where each stands, what happened to it, what was paid for it, and the credits that it granted."""
+"""Subscriptions: their present state, their timeline, their paid bills, and the credits that they granted."""
 
 from datetime import date, datetime
 from typing import Any
@@ -13,10 +13,10 @@ from models.base import Base
 
 
 class SubscriptionRow(Base):
-    """Where a subscription stands. `state` is the whole of it; the columns serve queries. Rows are never deleted.
+    """The present state of a subscription. `state` is complete; the other columns are copies for queries.
 
-    `wake_at` says from when on it needs a run, null when nothing is awaited any more.
-    An organization has one at most that has not ended.
+    Rows are never deleted. `wake_at` is the time from which the subscription needs a workflow run; null when nothing
+    is pending. An organization has at most one subscription that has not ended.
     """
 
     __tablename__ = "subscriptions"
@@ -41,9 +41,9 @@ class SubscriptionRow(Base):
 
 
 class SubscriptionTrial(Base):
-    """Who has tried a plan, and with which card: each once.
+    """A trial that was used. Each organization gets one, and each card.
 
-    `card` is a digest of its fingerprint; none until it is entered on the provider's page.
+    `card` is a digest of the card's fingerprint; null until the card is entered on the provider's page.
     """
 
     __tablename__ = "subscription_trials"
@@ -75,21 +75,24 @@ class SubscriptionEventRow(Base):
 
 
 class SubscriptionBill(Base):
-    """A bill of the provider that was paid, or is due on net terms, once by its id there. In minor units of `currency`.
+    """A bill of the provider that was paid or is due on net terms; unique by the provider's id.
+
+    Amounts are minor units of `currency`.
 
     Attributes:
         invoice_id: our invoice for it, the tax document.
         payment_id: the payment that mirrors it, where the provider names one.
-        gross_minor: what was received, or is to be; `amount_minor` is that without tax.
-        for_credits: whether credits are to take all of what was paid.
-        granted_minor: what went along with credits and has not come back; `accrued_minor` is revenue.
-        returned_minor: what came back with credits that were taken back.
-        credited_minor: what credit notes have taken back, without tax.
+        gross_minor: the amount received, or due, with tax; `amount_minor` is without tax.
+        for_credits: whether all of the payment is attributed to credits.
+        granted_minor: the part attributed to credits that were granted and not taken back; `accrued_minor` is the part
+            recognized as revenue.
+        returned_minor: the part that was attributed to credits which were taken back.
+        credited_minor: the sum of its credit notes, without tax.
         left_out: months of a year that granted less, because their money was disputed or had gone back. They are
             granted once it is there again.
-        hold_id: what holds the credits that are left, while its payment is disputed.
-        settled_at: when it was seen paid; null while it is due on net terms.
-        accrued_on: the last day that is booked, in UTC; at first the one before something is earned.
+        hold_id: the hold on the remaining credits while the payment is disputed.
+        settled_at: when Bursar saw that it is paid; null while it is due on net terms.
+        accrued_on: the last UTC day whose revenue is booked; initially the day before the first that earns revenue.
     """
 
     __tablename__ = "subscription_bills"
@@ -135,9 +138,9 @@ class SubscriptionBill(Base):
 
 
 class SubscriptionGrant(Base):
-    """Credits that a subscription granted, once by their key. Immutable.
+    """Credits that a subscription granted; unique by their key. Immutable.
 
-    `paid_minor` is what of the bill they cost, in its currency.
+    `paid_minor` is the part of the bill that is attributed to them, in the bill's currency.
     """
 
     __tablename__ = "subscription_grants"

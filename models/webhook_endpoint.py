@@ -1,6 +1,6 @@
-"""Webhook endpoints, their timeline, and what is delivered to them.
+"""Webhook endpoints, their timeline, and their deliveries.
 
-`services/webhook_endpoint.py` writes what tenants ask for, `activities/webhook_endpoint.py` what follows.
+`services/webhook_endpoint.py` writes what tenants request; `activities/webhook_endpoint.py` writes everything else.
 """
 
 from datetime import datetime
@@ -15,20 +15,22 @@ from models.base import Base
 
 
 class WebhookEndpointRow(Base):
-    """Where events of an organization are sent. `state` is the whole of where it stands; the columns serve queries.
+    """A URL that events of an organization are sent to. `state` is complete; the other columns serve queries.
 
     Attributes:
-        types: of events; `*` alone is every type.
-        secret, private_key: sealed; null once it is deleted.
-        previous_secret, previous_private_key: sealed; sign as well until `previous_until`.
-        older_keys: those before, each with its own `until`.
-        read_in, read_id: the place in the outbox up to which events were taken.
-        lease: whoever drains it now; another one's writes are refused.
-        idle: nobody drains it, so news have to be told to its run.
-        seen_at: when whoever drains it last wrote something.
-        waits_since: since when it waits for its turn among the endpoints of its organization; null where it does not.
-        wakes_at: when it is drained again by itself; null where nothing waits.
-        slow_until, slowed, failing_since: its pace, see `domain.webhook.delivery`.
+        types: the subscribed event types; `*` alone means every type.
+        secret, private_key: the signing keys, sealed; null once the endpoint is deleted.
+        previous_secret, previous_private_key: the keys before the latest rotation, sealed; used beside the present ones
+            until `previous_until`.
+        older_keys: the keys before those, each with its own `until`.
+        read_in, read_id: the position in the outbox up to which events were taken.
+        lease: the id of the drain (the activity that sends its deliveries) that owns it now. Writes of any other drain
+            are refused.
+        idle: whether no drain is running, so that its workflow has to be signalled when there are new events.
+        seen_at: when its drain last wrote something.
+        waits_since: since when it has been waiting for its turn among the organization's endpoints; null if it is not.
+        wakes_at: when the next drain starts without a signal; null if nothing is pending.
+        slow_until, slowed, failing_since: the state of its rate limiting, see `domain.webhook.delivery`.
     """
 
     __tablename__ = "webhook_endpoints"
@@ -85,13 +87,14 @@ class WebhookEndpointEventRow(Base):
 
 
 class WebhookDeliveryRow(Base):
-    """One event for one endpoint, and how its delivery stands. Written by the platform's role.
+    """The delivery of one event to one endpoint. Written by the platform's role.
 
-    Events are never deleted, so `event_id` is no foreign key: it would write to the event's row once for each endpoint.
+    `event_id` is no foreign key: events are never deleted, and a foreign key would lock the event's row once for each
+    endpoint.
 
     Attributes:
-        tries: since it was last made pending.
-        answer: the beginning of what the receiver answered last; null after 30 days.
+        tries: the number of attempts since it last became pending.
+        answer: the beginning of the receiver's latest response body; null after 30 days.
         replays: how often it was made pending again.
     """
 

@@ -86,7 +86,7 @@ class WebhookSender(Protocol):
     """Delivers webhooks."""
 
     async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
-        """Send it once, and say what came of it; nothing that a receiver does raises."""
+        """Send it once, and return the result; no answer or failure of the receiver raises."""
 
 
 def new_secret() -> str:
@@ -330,7 +330,7 @@ class HttpWebhookSender:
             await self._lines.popitem()[1].pool.aclose()
 
     async def send(self, webhook: Outgoing, *, now: datetime) -> Answer:
-        """Send it once, and say what came of it; nothing that a receiver does raises.
+        """Send it once, and return the result; no answer or failure of the receiver raises.
 
         Raises:
             Unsigned: there is no key to sign with.
