@@ -40,7 +40,7 @@ LOST = subscriptions.LOSSES
 #: Other events of disputes.
 DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
 #: Events by which money comes in that may pay the rest of an invoice.
-PAYING = frozenset({"invoice_paid", "dispute_returned_in_part", "dispute_reinstated"})
+PAYING = frozenset({"invoice_paid", "dispute_returned_in_part", "dispute_reinstated", "refund_failed"})
 #: Events that change the credits of a subscription's bill.
 OF_CREDITS = DISPUTED | LOST | PAYING | {REFUND}
 

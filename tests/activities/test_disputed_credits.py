@@ -403,6 +403,27 @@ async def test_lost_credits_come_back_however_often_the_bill_is_lost_and_paid_an
     assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
 
 
+async def test_credits_come_back_when_a_refund_that_was_made_at_the_provider_fails(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.refund(2_900)
+    await made.look()
+    assert await credits(one) == (0, 0)
+    made.there.fail_refund(ref)
+    await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.granted_minor, row.returned_minor) == ((400, 0), 2_900, 0)
+    # One that an operator asks for is credited, so its money is the organization's when it comes back.
+    assert (await made.refund(2_320)).applied
+    assert made.payment is not None
+    ref = made.there.refund(2_320, refund_id=made.payment.refunds[-1].refund_id)
+    await made.look()
+    made.there.fail_refund(ref)
+    await made.look()
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.credited_minor) == ((0, 0), 2_320)
+
+
 @pytest.mark.parametrize("returned", [0, 1_450])
 async def test_lost_credits_come_back_once_the_rest_of_the_bill_is_paid_otherwise(
     database: Database, returned: int
