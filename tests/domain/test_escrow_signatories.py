@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from domain.access import Actor, Role
 from domain.escrow import commands
+from domain.escrow.actions import EscrowAction, actions
 from domain.escrow.state import Escrow, as_signatory, signatory_name
-from tests.support.escrows import PAYER_ORG, terms
+from tests.support.escrows import FINANCE, PAYER_ORG, PROCUREMENT, WORKER, terms
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -26,3 +28,14 @@ def test_old_contract_that_names_two_in_different_case_keeps_them_apart() -> Non
 
 def test_stranger_of_the_same_name_signs_for_nobody_else() -> None:
     assert signs_as("alice", "Alice", org_id="org_third") == "org_third/alice"
+
+
+def test_second_signature_of_a_person_is_offered_to_nobody() -> None:
+    state = commands.opened(terms(), actor=PROCUREMENT, now=NOW).escrow
+    state = commands.fund(state, actor=PROCUREMENT, source=commands.CREDITS, now=NOW).escrow
+    state = commands.deliver(state, actor=WORKER, artifacts=(), note=None, milestone=None, now=NOW).escrow
+    by_link = replace(FINANCE, session_id="ses_1", made_by=PROCUREMENT.qualified())
+    state = commands.approve(state, signatory="finance", actor=by_link, now=NOW).escrow
+    [approve] = [each for each in actions(state, PROCUREMENT, NOW) if each.name is EscrowAction.APPROVE]
+    assert approve.refusal is not None
+    assert approve.refusal.error_code == "escrow.already_signed"
