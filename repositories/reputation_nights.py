@@ -216,9 +216,9 @@ FROM (
     SELECT coalesce(category, '') AS category, dimension, step, count(*) AS agents
     FROM (
         SELECT category, 'overall' AS dimension, rank_e6 * $2::bigint / 1000000 AS step
-        FROM reputation_agents WHERE evidence_count > 0
+        FROM reputation_agents WHERE evidence_e6 >= 1000000
         UNION ALL
-        SELECT category, dimension, rank_e6 * $2::bigint / 1000000 FROM reputation_scores WHERE evidence_count > 0
+        SELECT category, dimension, rank_e6 * $2::bigint / 1000000 FROM reputation_scores WHERE evidence_e6 >= 1000000
     ) ranked
     GROUP BY GROUPING SETS ((dimension, step), (category, dimension, step))
     -- Who has no category is among all, and nowhere else.

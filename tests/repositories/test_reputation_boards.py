@@ -212,6 +212,21 @@ async def test_place_among_peers_is_that_of_the_night(market: Grown) -> None:
             assert (row["below"], row["equal"], row["peers"]) == (below, equal, len(peers))
 
 
+async def test_agents_with_less_than_a_unit_of_evidence_are_nobodys_peers(market: Grown) -> None:
+    owner = market[0].owner
+    one = next(each for each in market[0].made if each["evidence"] >= 20)
+    transaction = owner.transaction()
+    await transaction.start()
+    try:
+        for table in ("reputation_agents", "reputation_scores"):
+            await owner.execute(f"UPDATE {table} SET evidence_e6 = 999999 WHERE agent_id <> $1", one["id"])
+        await nights.count_peers(owner, TODAY)
+        rows = await store.peers(owner, one["id"], None) or []
+        assert {(row["below"], row["peers"]) for row in rows} == {(0, 1)}
+    finally:
+        await transaction.rollback()
+
+
 async def test_rank_between_the_steps_that_were_counted_is_above_those_below(market: Grown) -> None:
     owner = market[0].owner
     transaction = owner.transaction()
