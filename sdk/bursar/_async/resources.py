@@ -3892,7 +3892,7 @@ class AsyncSpendControls:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.CountedSpendView]:
-        """List the spends that count in a control, newest first.
+        """List the spends that count in a control, newest first. The key of an agent or a member gets its own only.
 
         A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
@@ -3932,6 +3932,8 @@ class AsyncSpendControls:
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.RefusalView]:
         """List the spends that a control refused, newest first: the first 1,000 of each window.
+
+        The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4253,7 +4255,7 @@ class AsyncPayouts:
     ) -> models.PayoutScheduleView:
         """Set when all available earnings are paid out: daily, weekly, monthly, or only on request (`manual`).
 
-        These are the earnings in the currency of the bank account; those in other currencies are paid out on request. If they are below the minimum on a day, the payout waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something, the payout is tried again.
+        Each currency is paid out with a payout of its own. If what is available in one is below the minimum on a day, it waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something, the payout is tried again.
         """
         return await self._caller.ask(
             models.PayoutScheduleView,

@@ -3879,7 +3879,7 @@ class SpendControls:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> List[models.CountedSpendView]:
-        """List the spends that count in a control, newest first.
+        """List the spends that count in a control, newest first. The key of an agent or a member gets its own only.
 
         A page scans a bounded number of the organization's spends. It may have fewer than `limit` items, or none, and still have a `next_cursor`.
 
@@ -3919,6 +3919,8 @@ class SpendControls:
         cursor: str | Omitted = OMITTED,
     ) -> List[models.RefusalView]:
         """List the spends that a control refused, newest first: the first 1,000 of each window.
+
+        The key of an agent or a member gets its own only, so a page may be short or empty and have a `next_cursor`.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4238,7 +4240,7 @@ class Payouts:
     ) -> models.PayoutScheduleView:
         """Set when all available earnings are paid out: daily, weekly, monthly, or only on request (`manual`).
 
-        These are the earnings in the currency of the bank account; those in other currencies are paid out on request. If they are below the minimum on a day, the payout waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something, the payout is tried again.
+        Each currency is paid out with a payout of its own. If what is available in one is below the minimum on a day, it waits for the next day of the schedule. If the account cannot be paid out to, or the organization owes something, the payout is tried again.
         """
         return self._caller.ask(
             models.PayoutScheduleView,
