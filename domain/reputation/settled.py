@@ -94,7 +94,8 @@ def settled(
         actor: who caused the event, with the organization.
     """
     if event == "delivery_expired" or _gave_up_late(before, escrow, event, actor):
-        return _not_paid(_undelivered(), escrow, _undelivered_minor(before))
+        back = before.held_minor - (0 if escrow.is_final else escrow.held_minor)
+        return _not_paid(_undelivered(is_end=escrow.is_final), escrow, back)
     paid = escrow.paid_minor - before.paid_minor
     if escrow.is_final and escrow.funded_minor:
         facts = _ended(before, escrow, event, paid, score_e4)
@@ -195,7 +196,7 @@ def _ended(
 
 
 def _gave_up_late(before: Escrow, escrow: Escrow, event: str, actor: str) -> bool:
-    """Tell whether the payee alone ended it, without a delivery, after half of its time to deliver.
+    """Tell whether the payee alone gave it back, or a part, without a delivery, after half of its time to deliver.
 
     Who gives an order back early, or because the client has asked for it, has not missed anything. Operators' decisions
     are not the payee's.
@@ -203,20 +204,15 @@ def _gave_up_late(before: Escrow, escrow: Escrow, event: str, actor: str) -> boo
     if before.status is not EscrowStatus.FUNDED or before.deliver_by is None or before.cancel_requested_by is not None:
         return False
     by_payee = actor.startswith(f"{before.terms.payee_org_id}/")
-    if not escrow.is_final or event not in {"cancelled", "refunded"} or not by_payee:
+    if event not in {"cancelled", "refunded", _PARTLY_REFUNDED} or not by_payee:
         return False
     return escrow.updated_at > before.deliver_by - timedelta(seconds=before.terms.deliver_seconds) / 2
 
 
-def _undelivered() -> tuple[SettledFact, ...]:
+def _undelivered(*, is_end: bool) -> tuple[SettledFact, ...]:
     # Who orders more than can be delivered has all of it back, so this counts by the client's standing as well.
     kind = FactKind.UNDELIVERED
-    return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=True),)
-
-
-def _undelivered_minor(before: Escrow) -> int:
-    """Return what was not delivered: what is held, and what the payee gave back before it delivered anything."""
-    return before.held_minor + (before.refunded_minor if before.delivery is None else 0)
+    return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=is_end),)
 
 
 def _given_back(*, is_rated: bool, is_end: bool = False) -> SettledFact:

@@ -91,12 +91,24 @@ def test_payee_who_gives_up_shortly_before_its_deadline_has_missed_it(
     assert kinds(settled(before, after, event, actor=actor)) == told
 
 
-def test_missed_delivery_weighs_what_the_payee_gave_back_before_it_too() -> None:
-    almost = replace(TAKEN, refunded_minor=FUNDED - 1)
-    for event, actor in (("delivery_expired", ""), ("cancelled", BY_PAYEE), ("refunded", BY_PAYEE)):
-        found = settled(almost, ended(S.CANCELLED, 0, delivery=None, updated_at=DUE), event, actor=actor)
-        assert found is not None
-        assert (found.value_minor, found.whole_minor) == (FUNDED, FUNDED)
+def test_what_the_payee_gives_back_late_and_in_parts_weighs_as_much_as_all_of_it() -> None:
+    late, early = DUE - timedelta(minutes=1), DUE - timedelta(days=6)
+    for at, told in ((late, ["undelivered"]), (early, None)):
+        part = replace(TAKEN, refunded_minor=FUNDED - 1, updated_at=at)
+        found = settled(TAKEN, part, "partially_refunded", actor=BY_PAYEE)
+        assert kinds(found) == told
+        if found is not None:
+            assert (found.value_minor, found.whole_minor) == (FUNDED - 1, FUNDED)
+            assert not any(fact.is_end for fact in found.facts)
+        # What is missed then is the rest: a delivery of it does not make up for what was given back.
+        end = ended(S.REFUNDED, 0, delivery=None, updated_at=DUE)
+        missed = settled(part, end, "delivery_expired")
+        assert missed is not None
+        assert (missed.value_minor, [fact.is_end for fact in missed.facts]) == (1, [True])
+    asked = replace(TAKEN, cancel_requested_by="acme/owner")
+    assert (
+        settled(asked, replace(asked, refunded_minor=1, updated_at=late), "partially_refunded", actor=BY_PAYEE) is None
+    )
 
 
 def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_been() -> None:
