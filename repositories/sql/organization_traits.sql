@@ -21,7 +21,7 @@ BEGIN
         v_others := ARRAY(SELECT org_id FROM organization_traits
                           WHERE kind = t.kind AND digest = t.digest AND org_id <> t.org_id AND ended_at IS NULL);
         -- Most share theirs with nobody: no event is read for them, however many there are.
-        -- A tax id is the organization's word, and says nothing of what was agreed on before: `reputation_stated_later`.
+        -- A tax id is somebody's word, and says nothing of what was agreed on before: `reputation_stated_later`.
         CONTINUE WHEN t.ended_at IS NOT NULL OR t.kind = 'tax_id' OR (t.kind <> 'probe' AND v_others = '{}');
         v_events := v_events || ARRAY(
             -- As a client and as a payee, each by an index: no plan finds both of one condition but by reading every event.

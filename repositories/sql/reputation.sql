@@ -180,8 +180,8 @@ BEGIN
         WHERE t.id = p_payer AND o.id = p_payee AND created_by <> ALL (p_exempt)));
 END $$;
 
--- Whether one of two organizations came to state the tax id of the other only after a time. Then it says nothing of what they
--- had agreed on before: somebody could state another's number for a night, and take back what it had said of the other.
+-- Whether one of two organizations came to state the tax id of the other only after a time. Then it says nothing of what
+-- they had agreed on before: somebody could state another's number for a night, and take back what it had said of it.
 CREATE OR REPLACE FUNCTION reputation_stated_later(p_payer text, p_payee text, p_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
@@ -495,8 +495,8 @@ BEGIN
                 v_weight * coalesce((v_fact ->> 'client_good_e4')::bigint, 0) / 10000 END;
             e.client_bad_e6 := v_bad_weight * coalesce((v_fact ->> 'client_bad_e4')::bigint, 0) / 10000;
         END IF;
-        -- Work that pays no commission is no success, whatever becomes of it, and no failure either: the success rate would
-        -- count only those of a discount that took all of it.
+        -- Work that pays no commission is no success, whatever becomes of it, and no failure either: of a discount that
+        -- took all of it the success rate would count failures alone.
         e.is_success := NOT v_is_declared AND v_weight IS DISTINCT FROM 0
             AND coalesce((v_fact ->> 'is_success')::boolean, false);
         e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false) AND v_weight IS DISTINCT FROM 0
@@ -825,12 +825,14 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_stated_later, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
+    reputation_declared, reputation_stated_later,
+    reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
-    reputation_declared, reputation_stated_later, reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
+    reputation_declared, reputation_stated_later,
+    reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
     reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION reputation_board(p_agent agents) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
     RETURN CASE WHEN p_agent.visibility = 'public' AND p_agent.retired_at IS NULL AND NOT EXISTS (
-        SELECT FROM organizations WHERE id = p_agent.org_id AND status <> 'active') THEN 'public' ELSE p_agent.org_id END;
+        SELECT FROM organizations WHERE id = p_agent.org_id AND status <> 'active'
+    ) THEN 'public' ELSE p_agent.org_id END;
 END $$;
 
 -- The board and the category of a row are the agent's. Whoever changes the category or the visibility, or retires it, waits

@@ -92,15 +92,16 @@ BEGIN
 END $$;
 
 -- The overall score of an agent on a day by what is past the window: the mean with a prior of one half, what ranks it
--- with the agent's own prior, and how many whole units of evidence that is: events by their weight, one at most for each, so
--- that many events which weigh nothing are no evidence. One row for every agent, a newcomer's without any event.
+-- with the agent's own prior, and how many whole units of evidence that is: events by their weight, one at most for each,
+-- so that many events which weigh nothing are no evidence. One row for every agent, a newcomer's without any event.
 CREATE OR REPLACE FUNCTION reputation_seasoned_score(
     p_agent text, p_day date, OUT stars_e6 bigint, OUT rank_e6 bigint, OUT evidence_count bigint
 )
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
     SELECT div(sum(reputation_share(dimension) * reputation_mean(good, held, 500000)), 10000),
-           div(sum(reputation_share(dimension) * reputation_lower(good, held, prior)), 10000), max(of.evidence_e6) / 1000000
+           div(sum(reputation_share(dimension) * reputation_lower(good, held, prior)), 10000),
+           max(of.evidence_e6) / 1000000
     INTO stars_e6, rank_e6, evidence_count
     FROM reputation_seasoned_at(p_agent, p_day) of,
          LATERAL unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality'],
