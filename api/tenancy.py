@@ -4,6 +4,7 @@ from api.auth import permit
 from api.deps import Deps
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
+from repositories import agent as agents
 from repositories import organization as organizations
 
 
@@ -60,3 +61,14 @@ def listed_organization(actor: Actor, organization_id: str | None) -> str | None
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     return visible_organization(actor, organization_id)
+
+
+def visible_agent(actor: Actor, agent_id: str | None) -> str | None:
+    """Return the agent that a list is narrowed to: that of an agent's key, the named one, or None for all.
+
+    Raises:
+        NotFound: an agent's key named another one.
+    """
+    if actor.agent_id is not None and agent_id not in {None, actor.agent_id}:
+        raise NotFound(agents.MISSING)
+    return actor.agent_id or agent_id

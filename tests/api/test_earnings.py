@@ -227,6 +227,29 @@ async def test_agent_of_another_organization_is_not_found(studio: Tenant, strang
     assert [row["agent_id"] for row in good(await operator.get(of))["data"]] == [studio.agent_id]
 
 
+async def test_key_of_an_agent_sees_what_its_agent_has_earned_alone(
+    database: Database, payer: Tenant, studio: Tenant, operator: Caller
+) -> None:
+    second = good(await operator.post("/agents", {"name": "Second", "organization_id": studio.org_id}), 201)["id"]
+    await earn(database, payer, studio, 30, "paid", paid_minor=300, paid_asset="USD", source=LotSource.PURCHASE)
+    earned = accounts.agent_earnings(second, "USD", studio.org_id)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="t",
+            source=accounts.platform("exchange", "USD"),
+            destination=earned,
+            amount_minor=500,
+            effective_at=datetime.now(UTC),
+        )
+    for path in ("/credits/earnings", "/billing/earnings"):
+        assert {row["agent_id"] for row in good(await studio.auditor.get(path))["data"]} == {studio.agent_id, second}
+        shown = good(await studio.agent.get(path))
+        assert {row["agent_id"] for row in shown["data"]} == {studio.agent_id}
+        assert all(row["pending"] == "3.00" for row in shown.get("payable", ()))
+        refused(await studio.agent.get(f"{path}?agent_id={second}"), 404, "not_found")
+
+
 async def test_list_has_pages(studio: Tenant, operator: Caller) -> None:
     good(await operator.post("/agents", {"name": "Second", "organization_id": studio.org_id}), 201)
     first = good(await studio.auditor.get("/credits/earnings?limit=1"))

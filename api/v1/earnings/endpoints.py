@@ -13,7 +13,7 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import After, Asked, Items, ListOf, items_up_to
 from api.routing import Resource
-from api.tenancy import acting_organization, known_organization
+from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
 from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
@@ -31,11 +31,12 @@ _LIST = ListOf("earnings", EarningsView, "organization_id", "agent_id", order=["
 async def list_earnings(
     deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
 ) -> Response:
-    """List what each agent of an organization has earned in credits, the newest agents first.
+    """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id = await known_organization(deps, actor, asked.organization_id)
+    agent_id = visible_agent(actor, asked.get("agent_id"))
 
     async def read(after: After, limit: int) -> Items:
         # When credits end is in the lots of who paid them, which the tenant does not see.
@@ -47,7 +48,7 @@ async def list_earnings(
                 days=deps.settings.earned_credits_days,
                 hold_back=deps.settings.hold_back,
                 now=now,
-                agent_id=asked.get("agent_id"),
+                agent_id=agent_id,
                 before=None if after is None else after[0],
                 limit=limit + 1,
             )

@@ -21,7 +21,7 @@ from api.idempotency import Command, idempotency
 from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.patience import retry_until_answered
 from api.routing import Resource
-from api.tenancy import acting_organization, known_organization
+from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.creators.schemas import CreatorAccountView
 from api.v1.payouts.schemas import (
     AgentEarningsView,
@@ -97,6 +97,8 @@ async def get_earnings(
 ) -> Response:
     """Show what each agent earned in a period, and how much of its earnings is pending, frozen or available now.
 
+    An agent's key sees its own agent only.
+
     Give the period as times (`from`, `to`) or as days in UTC (`start_date`, `end_date`); all time when left out.
     Credits are paid out at what was paid for these very credits, less the platform's share.
 
@@ -107,6 +109,7 @@ async def get_earnings(
         await known_organization(deps, actor, asked.organization_id),
         period(asked.get("since"), asked.get("until"), start_date, end_date),
     )
+    agent_id = visible_agent(actor, asked.get("agent_id"))
     shares: list[Share] = []
 
     async def read(after: After, limit: int) -> Items:
@@ -119,7 +122,7 @@ async def get_earnings(
                 days=deps.settings.earned_credits_days,
                 hold_back=deps.settings.hold_back,
                 now=now,
-                agent_id=asked.get("agent_id"),
+                agent_id=agent_id,
                 before=None if after is None else after[0],
                 limit=limit + 1,
             )
