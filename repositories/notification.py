@@ -5,7 +5,7 @@ A tenant's session sees the rows of a principal after `as_principal`; everything
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
@@ -32,6 +32,8 @@ from repositories.listing import Position as Place
 MISSING = "There is no such notification."
 NO_CHANNEL = "There is no such channel."
 _OUTBOX = "outbox"
+#: For how long owners without a key still have the mails that every owner has.
+REMEMBERED = timedelta(days=30)
 _SET_PRINCIPAL = text("SELECT set_config('bursar.principal', :principal, true)")
 
 
@@ -233,11 +235,21 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
 
 
 async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list[str]:
-    """Return the verified mail addresses of an organization's principals of a role, whatever their preferences."""
-    people_ = (await people(session, [org_id]))[org_id]
-    ids = [each for person in people_ if person.role is role for each in person.channels]
-    found = await channels_by_id(session, ids)
-    return sorted({row.address for row in found.values() if row.address is not None})
+    """Return the verified addresses of an organization's principals of a role, whatever their preferences.
+
+    Principals who lost their last key within `REMEMBERED` are among them: a thief would revoke the others' keys first.
+    """
+    key, row = ApiKey, NotificationChannel
+    holders = (
+        select(func.lower(key.principal))
+        .where(key.org_id == org_id, key.role == role.value)
+        .where(func.coalesce(func.least(key.revoked_at, key.expires_at), func.now()) > func.now() - REMEMBERED)
+    )
+    recipients = [recipient_of(org_id, each) for each in (await session.scalars(holders.distinct())).all()]
+    query = select(row.address).where(
+        row.recipient.in_(recipients), row.status == ChannelStatus.VERIFIED.value, row.address.is_not(None)
+    )
+    return sorted({address for address in await session.scalars(query) if address is not None})
 
 
 # Writing --------------------------------------------------------------------------------------------------------------

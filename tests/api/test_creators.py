@@ -156,6 +156,11 @@ async def test_first_destination_is_held_and_told_like_another_one(bureau: Burea
     database = bureau.deps.database
     await a_principal(database, studio.org_id, "ann", Role.OWNER)
     await a_channel(database, studio.org_id, "ann", address=f"ann-{studio.org_id}@owners.example")
+    # A thief revokes the other owners' keys first. Who left long ago has nothing to do with it.
+    for name, days in (("ben", 1), ("old", 31)):
+        revoked_at = datetime.now(UTC) - timedelta(days=days)
+        await a_principal(database, studio.org_id, name, Role.OWNER, revoked_at=revoked_at)
+        await a_channel(database, studio.org_id, name, address=f"{name}-{studio.org_id}@owners.example")
     ref = await bureau.connected(studio)
     account = await bureau.account(studio)
     assert account.destination_changed_at is not None
@@ -168,7 +173,8 @@ async def test_first_destination_is_held_and_told_like_another_one(bureau: Burea
     mails = "SELECT kind, recipients FROM mails WHERE org_id = :org_id"
     async with database.platform() as session:
         [(kind, recipients)] = (await session.execute(text(mails), {"org_id": studio.org_id})).all()
-    assert (kind, recipients) == ("payout_destination_changed", [f"ann-{studio.org_id}@owners.example"])
+    owners = [f"{name}-{studio.org_id}@owners.example" for name in ("ann", "ben")]
+    assert (kind, recipients) == ("payout_destination_changed", owners)
     # Reported again, it is as old as it was.
     await bureau.told("account.updated", ref)
     assert (await bureau.account(studio)).destination_changed_at == account.destination_changed_at
