@@ -10,9 +10,8 @@ from typing import Any
 
 import httpx2
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, prove_books
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
 from tests.faults.run import Say, tell_load, tell_stalls
@@ -119,5 +118,4 @@ async def all_at_stripe(stripe: httpx2.AsyncClient, path: str, **asked: str) -> 
 
 async def prove(findings: Findings, stack: Stack) -> None:
     """Have the books proved."""
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m manage verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove_books(findings, stack.postgres.url(database="bursar"))

@@ -19,7 +19,7 @@ from dev.stack.temporal import NAMESPACE
 from domain.payment.fulfilment import awaits
 from domain.payment.state import Payment, PaymentStatus
 from providers.payments.stripe.fields import metadata_of
-from tests.faults.audit import Findings, books_problems, repeat_all
+from tests.faults.audit import Findings, prove_books, repeat_all
 from tests.faults.clients import Answered, Journal, RetryingClient, id_of
 from tests.faults.payers import Json, Payers
 from tests.faults.payment_clients import Paid
@@ -288,8 +288,7 @@ async def audit_payments(
     told = ", ".join(f"{count} {what}" for what, count in sorted(held.inbox.items()))
     findings.check(f"{sum(held.inbox.values())} webhooks stored, none unhandled ({told})", left)
     await _runs(findings, held)
-    url = held.stack.postgres.url(database="bursar")
-    findings.check("python -m ledger verify", await asyncio.to_thread(books_problems, url))
+    await prove_books(findings, held.stack.postgres.url(database="bursar"))
 
 
 def _planned(findings: Findings, paid: Sequence[Paid], held: Held, planned: int) -> None:

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from dev.stack.demo import verify_books
 from dev.stack.supervisor import Stack
-from tests.faults.audit import Findings
+from tests.faults.audit import Findings, prove_books
 from tests.faults.clients import Answered, Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
 from tests.faults.run import tell_load, tell_stalls
@@ -270,8 +269,7 @@ async def _count(findings: Findings, stack: Stack, spenders: Sequence[Spender], 
     findings.check("every reservation has ended", open_ones)
     refusals = sum(one.response.status_code == 402 for one in journal.answered)
     findings.check(f"{refusals} charges and reservations refused by a limit", [] if refusals else ["none was refused"])
-    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
-    findings.check("python -m ledger verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+    await prove_books(findings, stack.postgres.url(database="bursar"))
 
 
 def _charged(journal: Journal) -> int:
