@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from dev.stack.postgres import Postgres, wait_until_ready
 from dev.stack.process import Process
 from domain.accounts import org_credits
 from tests.support.books import Books, fresh, open_books
+from tests.support.servers import reachable_directory
 
 pytestmark = pytest.mark.db
 
@@ -27,11 +28,17 @@ async def serving(server: Postgres) -> AsyncIterator[None]:
         await asyncio.to_thread(process.stop, 30)
 
 
-async def test_account_lost_in_a_failover_is_opened_again_and_no_other_takes_its_money(tmp_path: Path) -> None:
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with reachable_directory("failover") as made:
+        yield made
+
+
+async def test_account_lost_in_a_failover_is_opened_again_and_no_other_takes_its_money(home: Path) -> None:
     # Without hot_standby it takes nobody in before it has recovered.
     server = Postgres(
-        tmp_path / "pg",
-        tmp_path / "log",
+        home / "pg",
+        home / "log",
         {"fsync": "off", "restore_command": "false", "wal_level": "replica", "hot_standby": "off"},
     )
     await asyncio.to_thread(server.prepare)
@@ -45,7 +52,7 @@ async def test_account_lost_in_a_failover_is_opened_again_and_no_other_takes_its
         await asyncio.to_thread(migrate, server.url())
         async with open_books(server.url("bursar_platform"), clients=1) as books:
             await books.org(1)
-    behind = tmp_path / "behind"
+    behind = home / "behind"
     await asyncio.to_thread(shutil.copytree, server.cluster_dir, behind, copy_function=shutil.copy2)
     async with serving(server), open_books(server.url("bursar_platform"), clients=1) as books:
         await books.issue(lost, 5)
