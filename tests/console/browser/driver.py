@@ -19,13 +19,22 @@ THEMES = ("light", "dark")
 HEIGHT = 900
 #: How much a page may move by itself: a part of a pixel that is rounded otherwise counts too.
 SHIFT = 0.02
-#: How each page is looked at: every rule is asked at each width and in each theme. In the other two pairs only colours
-#: could differ, which `test_contrast.py` computes for every pair of tokens.
+#: How a page is looked at. In the other two pairs only colours could differ, which `test_contrast.py` computes for
+#: every pair of tokens.
 LOOKS = ((1280, "light"), (320, "dark"))
 #: Every rule of WCAG 2.2 AA.
 AXE: dict[str, Any] = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
     "rules": {"target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+#: Pages whose frame stands for that of all: they are asked every rule in both looks.
+FRAMES = ("/console/platform", "/console/{org}")
+#: What the width decides. Only the frame shows anything at the narrow one alone, and the gallery has every part asked
+#: every rule in both looks; so the other pages are asked every rule in the first look, and these in the second.
+BY_WIDTH: dict[str, Any] = {
+    "runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]},
     "resultTypes": ["violations"],
     "preload": False,
 }
@@ -99,27 +108,32 @@ class Window:
         await self.page.get_by_role("button", name="Sign in", exact=True).click()
         await self.page.wait_for_url(lambda address: "/sign-in" not in address)
 
-    async def findings(self, *, axe: bool = True) -> list[str]:
-        """Look at the page as `LOOKS` has it; return all that is wrong, which should be nothing."""
+    async def findings(self, *, axe: bool = True, narrow: dict[str, Any] = AXE) -> list[str]:
+        """Look at the page as `LOOKS` has it; return all that is wrong, which should be nothing.
+
+        Args:
+            axe: False to ask no rule of axe.
+            narrow: what axe is asked in the second look.
+        """
         found = [*self.heard.complaints]
         if (shifted := await self.page.evaluate(SHIFTED)) > SHIFT:
             found.append(f"the layout shifted by {shifted}")
         if axe:
             await self.page.evaluate(AXE_SCRIPT)
-        for width, theme in LOOKS:
+        for (width, theme), asked in zip(LOOKS, (AXE, narrow), strict=True):
             await self.page.set_viewport_size({"width": width, "height": HEIGHT})
             await self.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             if await self.page.evaluate(_SIDEWAYS) > 0:
                 found.append(f"{width}: scrolls sideways, {await self.page.evaluate(_WIDE)}")
             if axe:
-                found += [f"{width} {theme}: {line}" for line in await self._axe()]
+                found += [f"{width} {theme}: {line}" for line in await self._axe(asked)]
         # The next page begins as this one did.
         await self.page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
         await self.page.emulate_media(color_scheme="light")
         return found
 
-    async def _axe(self) -> list[str]:
-        results: dict[str, Any] = await self.page.evaluate("(options) => axe.run(document, options)", AXE)
+    async def _axe(self, asked: dict[str, Any]) -> list[str]:
+        results: dict[str, Any] = await self.page.evaluate("(options) => axe.run(document, options)", asked)
         return [
             f"{violation['id']} at {node['target'][0]}: {node['html'][:200]} {node['failureSummary'][:300]}"
             for violation in results["violations"]
@@ -176,4 +190,5 @@ async def complaints_of(
     found = await signed_in(role_of(entry.roles))
     answer = await found.go(await path_of(entry.path))
     status = answer.status if answer is not None else None
-    return [*([] if status == 200 else [f"status {status}"]), *await found.findings()]
+    narrow = AXE if entry.path in FRAMES else BY_WIDTH
+    return [*([] if status == 200 else [f"status {status}"]), *await found.findings(narrow=narrow)]
