@@ -93,6 +93,25 @@ async def test_voided_call_leaves_the_sum_of_its_model(debtor: Tenant, operator:
     assert await upcoming(debtor) == "2.00"
 
 
+async def test_voided_call_that_meters_count_leaves_what_each_has_billed(debtor: Tenant, operator: Caller) -> None:
+    type_ = kind()
+    at_cost = {"aggregation": "count", "property": None, "price": None, "currency": None}
+    counted = {"aggregation": "sum", "property": "answer.pages", "price": {"model": "per_unit", "unit_price": "0.50"}}
+    for name, meter in (("calls", at_cost), ("pages", counted)):
+        await charged_meter(debtor.owner, operator, type_, name=f"{name} {type_}", **meter)
+    # Not charged: it bills nothing.
+    body = {"name": f"seen {type_}", "event_type": type_, "aggregation": "count"}
+    good(await debtor.owner.post("/usage/meters", body), 201)
+    calls = [call(tokens, type=type_) for tokens in (5_000, 2_000)]
+    for one, pages in zip(calls, ("7", 2.5), strict=True):
+        one["data"]["answer"] = {"pages": pages}
+    forged, _ = [await sent(debtor, one) for one in calls]
+    # By hand: 7 for the tokens, and 9.5 pages.
+    assert await upcoming(debtor) == "11.75"
+    good(await void(operator, debtor, forged))
+    assert await upcoming(debtor) == "3.25"
+
+
 async def test_organization_whose_usage_is_all_void_can_be_closed(debtor: Tenant, operator: Caller) -> None:
     good(await void(operator, debtor, await sent(debtor, call(1_000))))
     assert await upcoming(debtor) == "0.00"
