@@ -109,7 +109,7 @@ async def test_pitfall_34_another_command_under_the_id_of_one_that_was_done_is_r
     await job.send("refund", job.bot, amount_minor=1_000_000, key=key)
     if where == "in the books":
         for number in range(RECEIPT_WINDOW):
-            await job.send("refund", job.bot, amount_minor=1, key=f"refund-{number}")
+            await job.send("refund", job.bot, amount_minor=1, key=f"{key}-{number}")
         assert not (await job.state()).has_done(key)
     if where == "after the end":
         await job.send("validate", job.validator, score_e4=9000)
