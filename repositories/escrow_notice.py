@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import EscrowCommand
 from domain.errors import RateLimited, other_request
+from domain.escrow.state import MAX_EVIDENCE
 from models.escrow import EscrowEventRow
 from models.escrow_notice import EscrowNotice
 from repositories.changed import rows_changed
@@ -24,6 +25,8 @@ MOST_BYTES = 256 * 1024
 #: The maximum number of open notices of one command before a deadline: of one principal, and of all of its side. Open
 #: ones have had no response, so there are many only while Temporal does not answer.
 MOST_OF_PRINCIPAL = 10
+#: Of evidence, as many as a dispute takes of one side: its pieces may be sent at once.
+MOST_EVIDENCE_OF_PRINCIPAL = MAX_EVIDENCE
 MOST_OF_SIDE = 100
 #: `retry_after` of a sender that has reached the maximum, in seconds.
 RETRY_AFTER = 60
@@ -34,7 +37,8 @@ _STANDING = """
     WHERE s.escrow_id = $2 AND s.name = $3 AND s.settled_at IS NULL AND s.command_id <> $1
       AND s.command -> 'actor' ->> 'org_id' IS NOT DISTINCT FROM $5
 """
-_FULL = f"of_principal >= {MOST_OF_PRINCIPAL} OR of_side >= {MOST_OF_SIDE}"
+_MOST = f"CASE $3 WHEN 'submit_evidence' THEN {MOST_EVIDENCE_OF_PRINCIPAL} ELSE {MOST_OF_PRINCIPAL} END"
+_FULL = f"of_principal >= {_MOST} OR of_side >= {MOST_OF_SIDE}"
 _IS_FULL = f"SELECT {_FULL} FROM ({_STANDING}) AS standing"
 _INSERT = f"""
     INSERT INTO escrow_notices AS n (command_id, escrow_id, name, command, noted_at, deadline_at)
@@ -93,7 +97,10 @@ async def note(
                 f"Too many of your {name} requests for this escrow are still unanswered. "
                 "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
                 code="escrow.too_many_waiting",
-                extra={"retry_after": RETRY_AFTER, "limit": MOST_OF_PRINCIPAL},
+                extra={
+                    "retry_after": RETRY_AFTER,
+                    "limit": MOST_EVIDENCE_OF_PRINCIPAL if name == "submit_evidence" else MOST_OF_PRINCIPAL,
+                },
             )
         if kept is not None and (
             (kept["escrow_id"], kept["name"]) != (escrow_id, name)
