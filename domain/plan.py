@@ -1,7 +1,7 @@
 """Plans: what organizations subscribe to, what it costs, and what it entitles them to.
 
-They come from the configuration, from the smallest to the largest. A plan's name is the tier of the organizations that
-are on it. Amounts are minor units; a limit that is None does not exist.
+They come from the configuration, from the smallest to the largest. The name of a plan is also the tier of the
+organizations on it. Amounts are minor units; a limit of None means unlimited.
 """
 
 import json
@@ -39,13 +39,13 @@ class Interval(StrEnum):
 
     @property
     def months(self) -> int:
-        """How many months it has."""
+        """The length in months."""
         return 12 if self is Interval.YEAR else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanPrice:
-    """What a plan costs for one interval in one currency; `price_id` is the price's id at the provider."""
+    """The price of a plan for one interval in one currency; `price_id` is the provider's id of the price."""
 
     interval: Interval
     amount_minor: int
@@ -58,16 +58,16 @@ class Plan:
     """A plan.
 
     Attributes:
-        name: by which it is chosen, and the tier of those on it.
-        title: what people call it.
+        name: the unique name, which is also the tier of organizations on it.
+        title: the display name.
         prices: one for each interval and currency that it is sold in; none for the free plan.
-        credits_minor: how many credits it grants every month.
-        projects, deployments, seats: limits; where it is sold by the seat, the most seats that are sold.
+        credits_minor: the credits that it grants every month.
+        projects, deployments, seats: the limits; for a plan sold by the seat, `seats` is the most that can be bought.
         api_access: whether the platform's own API may be used; Bursar's API is open to everybody.
         custom_integrations: whether integrations may be built.
-        trial_days: how long it can be tried without paying, once.
-        is_sold: whether anybody can still subscribe; those who have it keep it.
-        is_per_seat: prices and credits are those of one seat, and whoever subscribes says how many.
+        trial_days: the length of the free trial, which each organization gets once.
+        is_sold: whether new subscriptions are accepted; existing ones keep the plan.
+        is_per_seat: whether prices and credits are per seat, and a subscription names the number of seats.
     """
 
     name: str
@@ -84,10 +84,10 @@ class Plan:
     is_per_seat: bool = False
 
     def price(self, interval: Interval, currency: str) -> PlanPrice:
-        """Return what it costs.
+        """Return the price for an interval and a currency.
 
         Raises:
-            Invalid: it is not sold so.
+            Invalid: the plan is not sold for that interval in that currency.
         """
         for price in self.prices:
             if (price.interval, price.currency) == (interval, currency):
@@ -116,20 +116,20 @@ class Plans:
         raise Invalid(f"There is no plan {name[:40]!r}. The plans are {known}.", extra={"field": "plan"})
 
     def of(self, tier: str) -> Plan:
-        """Return the plan of a tier; an organization whose plan was removed has what is free."""
+        """Return the plan of a tier; the free plan if the plan was removed from the configuration."""
         return next((plan for plan in self.all if plan.name == tier), None) or self.get(FREE)
 
     def rank(self, name: str) -> int:
-        """Return how large a plan is among all; a removed one is the smallest."""
+        """Return the position of a plan, from the smallest to the largest; a removed plan counts as the smallest."""
         return self.all.index(self.of(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OlderTerms:
-    """Terms of two plans as older deployments set them, one by one; None leaves what the plans say.
+    """Overrides of single terms of two plans, as older deployments set them; None keeps the plan's own.
 
     Attributes:
-        premium_price_minor: what the premium plan costs by the month, in the minor unit of each of its currencies.
+        premium_price_minor: the monthly price of the premium plan, in minor units of each of its currencies.
         premium_price_id: the provider's id of that price.
     """
 
@@ -142,10 +142,10 @@ class OlderTerms:
 
 
 def with_older(plans: Plans, older: OlderTerms) -> Plans:
-    """Return the plans with the terms that are set one by one.
+    """Return the plans with the overrides applied.
 
     Raises:
-        Invalid: one is set for a plan that does not exist, or for a price that it is not sold at.
+        Invalid: an override is for a plan that does not exist, or for a price that the plan does not have.
     """
     if older == OlderTerms():
         return plans
@@ -286,7 +286,7 @@ def _check(plans: Plans) -> None:
 
 
 def _check_order(plans: Sequence[Plan]) -> None:
-    """Refuse a larger plan that costs less: who upgrades would be paid for it."""
+    """Refuse a larger plan that costs less than a smaller one: an upgrade to it would pay money out."""
     dearest: dict[tuple[Interval, str], int] = {}
     for plan in plans:
         for price in plan.prices:

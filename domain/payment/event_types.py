@@ -1,8 +1,8 @@
-"""What is done with a provider's event, by its type. Types that are not listed here change nothing.
+"""The handling of a provider's events, by type. Types that are not listed here are ignored.
 
-Events only say that something is new; what it is, is read at the provider. So of several types that report one change
-one is enough: a card payment that succeeds is reported by `payment_intent.succeeded`, and `charge.succeeded` and
-`payment_intent.created` would only make the same look again.
+An event only says that something changed; the new state is then read from the provider. So if several types report one
+change, one of them is enough: `payment_intent.succeeded` reports that a card payment succeeded, and
+`charge.succeeded` and `payment_intent.created` would only cause another read.
 
 Sources of the names: docs.stripe.com/api/events/types, developer.paypal.com/api/rest/webhooks/event-names.
 """
@@ -85,8 +85,8 @@ def changes_default_method(event_type: str, before: Mapping[str, Any]) -> bool:
     """Return whether an event about a payment method can have changed what a customer pays with.
 
     Args:
-        event_type: `customer.updated` comes with any change of a customer, and most of them are none of ours.
-        before: what the event says was otherwise before.
+        event_type: the type; `customer.updated` is sent for any change of a customer, most of them irrelevant here.
+        before: the previous values of the changed fields, as in the event.
     """
     if event_type != "customer.updated":
         return True
@@ -108,7 +108,7 @@ def currencies_available(balance: object) -> frozenset[str]:
 
 
 def handling_of(provider: str, event_type: str) -> Handling:
-    """Say what is done with an event of this type."""
+    """Return how to handle an event of this type."""
     for known, handling in _TABLE.get(provider, {}).items():
         if event_type == known or (known.endswith(".") and event_type.startswith(known)):
             return handling

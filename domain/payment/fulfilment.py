@@ -15,7 +15,7 @@ class NotPaid(Conflict):
 
 
 def readiness(payment: Payment) -> Readiness:
-    """Say how far the payment is from being fulfilled."""
+    """Return how far the payment is from being fulfilled."""
     if payment.fulfilment is not Fulfilment.PENDING or not payment.received_minor:
         return Readiness.NONE
     return rules_of(payment.terms).readiness(payment)
@@ -32,7 +32,7 @@ def fulfilment_due(payment: Payment) -> bool:
 
 
 def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
-    """Say how the payment is fulfilled, or that the money is returned; `in_part` when the payer's time is over."""
+    """Return how to fulfil the payment, or that the money is returned; `in_part` once the payer's time is over."""
     way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
     if isinstance(way, EscrowRequest):
         return way
@@ -52,7 +52,7 @@ def must_freeze_escrow(payment: Payment) -> bool:
 
 
 def awaits(payment: Payment) -> bool:
-    """Return whether something is still to come from the payer, the provider or the purpose."""
+    """Return whether the payment still waits for the payer, the provider or the purpose."""
     if payment.status in AWAITING or payment.unknown or any(booked.fee_minor is None for booked in payment.booked):
         return True
     if payment.received_minor and payment.fulfilment is Fulfilment.PENDING:

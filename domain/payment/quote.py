@@ -15,7 +15,7 @@ from domain.money import CREDIT, MAX_AMOUNT_MINOR, scale_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """What one whole coin of an asset costs in a currency, in whole units of it, and when and where that was said."""
+    """The price of one whole coin of an asset, in whole units of a currency, with its time and source."""
 
     asset: str
     currency: str
@@ -26,7 +26,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """A promise: `asset_minor` of the asset buys `amount_minor` of the currency, until it expires.
+    """A guaranteed rate: `asset_minor` of the asset buys `amount_minor` of the currency, until it expires.
 
     Attributes:
         amount_minor, currency: what is bought, money or credits.
@@ -48,12 +48,12 @@ class Quote:
         return received_minor * self.amount_minor // self.asset_minor
 
     def is_open(self, now: datetime) -> bool:
-        """Return whether the promise still holds."""
+        """Return whether the quote is still valid."""
         return now < self.expires_at
 
 
 def quote(amount_minor: int, rate: Rate, *, now: datetime, valid_for: timedelta) -> Quote:
-    """Promise an amount of the rate's currency for coins.
+    """Return a quote in coins for an amount of the rate's currency.
 
     Raises:
         Invalid: the price is no positive number, or the amount in coins is larger than the books hold.

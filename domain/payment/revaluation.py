@@ -1,7 +1,7 @@
 """The value of deposits that no quote covers: those sent after it expired, and those beyond its amount. Pure.
 
-A quote holds for its amount alone. Whoever could send any amount at its rate would make many small quotes, and send
-more to those that turned out better than the market.
+A quote covers its own amount only. Otherwise a payer could make many small quotes, and send more to those whose rate
+turned out better than the market's.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +24,8 @@ class Unpromised:
         before_minor: what had come before it.
         promised_minor: the part of it that the quote covers.
         beyond_minor: the rest.
-        is_late: it was sent after the quote: the rate decides. Otherwise it buys what is less.
+        is_late: whether it was sent after the quote expired. Then all of it is valued at the present rate. Otherwise
+            `beyond_minor` is valued at the quote or the present rate, whichever buys less.
     """
 
     key: str

@@ -9,16 +9,16 @@ from domain.project import SlotPrice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRules:
-    """What the terms of every payment are made by.
+    """The deployment's settings that the terms of every payment are made from.
 
     Attributes:
-        credit, slot: what one costs.
-        quote_validity: how long a rate holds.
-        expiry: the time that a payer has.
-        return_url: where payers return to from a hosted page; None where a request has to say.
-        first_poll, longest_poll: how soon, and how seldom, a provider is asked what became of a payment.
-        chain_poll: the same of a chain, always.
-        open: how long a run stays after its payment is settled.
+        credit, slot: the price of one.
+        quote_validity: how long a quote is valid.
+        expiry: how long a payer has to pay.
+        return_url: where payers return to from a hosted page; None if each request has to name it.
+        first_poll, longest_poll: the first and the longest interval at which a provider is polled.
+        chain_poll: the constant interval at which a chain is polled.
+        open: how long a run stays open after its payment is settled.
     """
 
     credit: CreditPrice

@@ -15,12 +15,12 @@ NOT_FOUND = "provider.not_found"
 
 
 class ProviderStatus(StrEnum):
-    """Where a payment stands at its provider."""
+    """The status of a payment at its provider."""
 
     REQUIRES_ACTION = "requires_action"  # the payer has to do something: confirm, approve, send coins
     PROCESSING = "processing"  # the payer has done their part; money is on its way
     AUTHORIZED = "authorized"  # held on the payer's side, to be captured
-    SUCCEEDED = "succeeded"  # all that was asked for was received, whatever became of it later
+    SUCCEEDED = "succeeded"  # the whole amount was received; it stays `succeeded` after refunds and disputes
     FAILED = "failed"  # ended without money, because it was declined
     EXPIRED = "expired"  # ended without money, because nobody paid in time
     CANCELLED = "cancelled"  # ended without money, because somebody ended it
@@ -47,19 +47,19 @@ class BalanceTransaction:
     Attributes:
         key: unique within the provider and the same wherever the movement is reported: the id of the object that moved
             the money, such as `ch_…`, `re_…`, `re_…:failure`, `dp_…`, `dp_…:reversal`, `btc:{txid}:{output}`.
-        kind: why.
-        amount_minor: signed, before fees: positive came in. Minor units of `currency`.
-        fee_minor: what the provider kept of it, never negative unless a fee was given back; None while not known.
-        currency: what the balance is kept in.
+        kind: the reason.
+        amount_minor: signed and before fees, in minor units of `currency`; positive raises the balance.
+        fee_minor: the provider's fee; negative only if a fee was given back; None while unknown.
+        currency: the currency of the balance.
         occurred_at: the provider's own time.
-        ref: the provider's id of the payment, refund or dispute behind it, where it tells.
-        payment_id: ours, where the provider's object carries it.
+        ref: the provider's id of the payment, refund or dispute behind it, if reported.
+        payment_id: Bursar's id of the payment, if the provider's object carries it.
         statement_ref: the id of the line in the provider's statement, for people; None until there is one.
-        payment_amount_minor, payment_currency: set when the balance is kept in another currency than the payment's:
-            what the movement is in the payment's own.
-        sent_at: when the payer sent it, where that is known and lies before `occurred_at`.
-        settled: false of a charge that the provider has taken and does not show on its balance yet: in which currency
-            it will, and how much, is not known. Until then the amount is in the payment's own currency.
+        payment_amount_minor, payment_currency: the movement in the payment's currency; set only if the balance is kept
+            in another one.
+        sent_at: when the payer sent it, if that is known and earlier than `occurred_at`.
+        settled: false for a charge that the provider has received but does not show on its balance yet. The currency
+            and amount that the balance will show are unknown; until then the amount is in the payment's currency.
     """
 
     key: str
@@ -88,7 +88,7 @@ class BalanceTransaction:
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands at its provider."""
+    """The status of a refund at its provider."""
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
@@ -131,7 +131,7 @@ class DisputeSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decline:
-    """Why a provider or a bank refused to pay: the provider's stable word, and a sentence for the payer."""
+    """The reason why a provider or a bank refused to pay: the provider's error code, and a sentence for the payer."""
 
     code: str
     detail: str
@@ -139,7 +139,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deposit:
-    """Where coins have to be sent. `memo` is the comment that has to go with them, where the address is shared."""
+    """The address that coins have to be sent to. If others share it, `memo` is the comment to send with them."""
 
     chain: str
     asset: str
@@ -151,9 +151,9 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextAction:
-    """What the payer has to do: confirm with a client secret, go to a page, or send coins.
+    """The next action of the payer: confirm with a client secret, go to a page, or send coins.
 
-    One of them is set; beside a client secret also the page that says the same to a payer who has no use for it.
+    One of them is set. Beside a client secret, the page may be set too, for payers that cannot use the secret.
     """
 
     client_secret: str | None = None
@@ -163,22 +163,22 @@ class NextAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A payment as it stands at its provider.
+    """A payment as its provider reports it.
 
     Attributes:
-        ref: the provider's id of it.
-        status: see `ProviderStatus`; it is about the payment, not about refunds and disputes.
-        approved: the payer has agreed, and `confirm` takes the money.
-        pays_until: set while the payer has what they need to send money in a way that takes days: a bank transfer, a
-            voucher. So long it is waited for, also beyond the time that the payment gave them.
-        methods: what it was paid with, as `domain.reputation.traits.method` writes it. Whoever asks the provider keeps
-            a digest of it and passes it on to nobody.
-        authorized_minor: what can be captured now.
-        movements: everything that the payment, its refunds and its disputes did to the provider's balance so far, in
-            the order in which it happened. A charge of a payment that succeeded is always there; it may be settled, and
-            its fee known, later.
-        seen_minor: on a chain, what was sent and is not yet final.
-        confirmations: on a chain, of the youngest deposit that is not yet final.
+        ref: the provider's id of the payment.
+        status: see `ProviderStatus`; it covers the payment only, not refunds and disputes.
+        approved: whether the payer has agreed, so that `confirm` takes the money.
+        pays_until: set while the payer has instructions for a method that takes days, such as a bank transfer or a
+            voucher. Bursar waits until then, even beyond the payment's own expiry.
+        methods: the payment methods used, in the form of `domain.reputation.traits.method`. The caller may keep a
+            digest of them, and must not store or pass on the values.
+        authorized_minor: the amount that can be captured now.
+        movements: all changes of the provider's balance by the payment, its refunds and its disputes so far, in the
+            order in which they happened. The charge of a payment that succeeded is always included, though it may
+            settle, and its fee become known, later.
+        seen_minor: on a chain, the amount that was sent and is not final yet.
+        confirmations: on a chain, the confirmations of the latest deposit that is not final yet.
     """
 
     ref: str
@@ -203,14 +203,14 @@ class CreatePayment:
     """The payment that a provider is asked to create.
 
     Attributes:
-        payment_id: ours; kept on the provider's object (metadata, custom id) and used to find it again.
-        org_id: the paying organization; kept there as well.
-        hosted: whether the payer goes to a page of the provider, and `return_url` is where they come back to.
-        customer_ref: the provider's id of the customer, where the provider has customers.
-        method_ref: a stored payment method to charge now, without the payer when `off_session`.
-        manual_capture: authorize only.
-        expires_at: after it the payment must not be possible any more, where the provider can see to that.
-        asked_by: who asks for it; a freeze of them keeps credits where they are.
+        payment_id: Bursar's id; kept on the provider's object (metadata, custom id) and used to find it again.
+        org_id: the paying organization; kept on the provider's object too.
+        hosted: whether the payer pays on a page of the provider, which sends them back to `return_url`.
+        customer_ref: the provider's id of the customer, if the provider has customers.
+        method_ref: a stored payment method to charge now; with `off_session`, without the payer being present.
+        manual_capture: whether to authorize only.
+        expires_at: the time after which the payer must not be able to pay, if the provider supports that.
+        asked_by: the principal that requested it; a payment in credits is refused while that principal is frozen.
     """
 
     payment_id: str
@@ -230,7 +230,7 @@ class CreatePayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeEvidence:
-    """What is said against a dispute; `final` submits it for good."""
+    """Evidence against a dispute. `final` submits it, after which it cannot be changed."""
 
     text: str
     final: bool = True
@@ -241,12 +241,12 @@ class ProviderEvent:
     """A verified webhook.
 
     Attributes:
-        event_id: the provider's; the same event delivered twice has the same.
-        type: in the provider's words, such as `charge.refunded`.
+        event_id: the provider's id; the same for every delivery of one event.
+        type: the provider's event type, such as `charge.refunded`.
         occurred_at: the provider's own time.
-        payment_id: ours, when the event's object carries it.
-        refs: ids of the provider's objects that the event is about, by which a payment can be found.
-        livemode: whether real money is meant.
+        payment_id: Bursar's id of the payment, if the event's object carries it.
+        refs: the provider's ids of the objects in the event, to find the payment by.
+        livemode: whether it is about real money.
         payload: the whole event, to be stored.
     """
 

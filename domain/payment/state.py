@@ -111,8 +111,8 @@ class Refund:
 
     `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
     `waiting_minor` of the entitlement was taken from what waits for the payment's escrow, not from the organization.
-    `failure_code` is the stable word for `failure`, where the provider refused to make the refund. `given_up` says that
-    an operator has said what became of it.
+    `failure_code` is the provider's error code for `failure`, if it refused the refund. `given_up` is true once an
+    operator has stated the outcome of a refund that could not be looked up.
     """
 
     refund_id: str
@@ -132,7 +132,7 @@ class Refund:
 
     @property
     def can_be_given_up(self) -> bool:
-        """Whether the provider has not confirmed it yet, so that somebody's word can stand for the provider's."""
+        """Whether the provider has not confirmed it yet, so that an operator may state its outcome."""
         return self.state in IN_FLIGHT or (self.given_up and self.state is RefundState.PENDING and not self.moved_minor)
 
     @property
@@ -195,20 +195,20 @@ class Payment:
     """The whole state of one payment; `version` is the number of its latest event.
 
     Attributes:
-        provider_status: what the provider said last; None before it was asked.
-        ref: the provider's id of it.
-        received_minor: what came in and was not void, before refunds and disputes.
+        provider_status: the latest status that the provider reported; None before the first.
+        ref: the provider's id of the payment.
+        received_minor: the amount received, without void receipts, before refunds and disputes.
         granted_minor: the entitlement that was granted for it.
-        reversed_minor: what came in and turned out void; `reversal_debt_minor` is what is owed because of that.
-        fulfilling: its escrow was asked to take the money, and may have it.
-        escrow_frozen: the escrow that has the money is disputed, or had ended before.
-        expiring: the payer's time is over and the provider was asked to end it.
+        reversed_minor: the amount of receipts that turned out void; `reversal_debt_minor` is owed because of them.
+        fulfilling: whether its escrow was asked to take the money, and so may have it.
+        escrow_frozen: whether the escrow that has the money was frozen by a chargeback, or had ended before it.
+        expiring: whether the payer's time is over and the provider was asked to cancel the payment.
         pays_until: see `Snapshot`.
-        overdue: operators were told that it is still awaited long after that.
-        receipts: the latest commands that were done.
-        cancelled_by: who ended it before it was paid; None where the provider or the time did, or nobody.
-        unknown: the answer to a call was lost. The call made the payment, or was a command.
-        unanswered: the latest command that the provider did not answer in time. It may be given again.
+        overdue: whether operators were alerted that money is still missing long after `pays_until`.
+        receipts: the latest commands that were executed.
+        cancelled_by: who cancelled it before it was paid; None if it was not cancelled, or by the provider or expiry.
+        unknown: whether the response to a call was lost: to the creation of the payment, or to a command.
+        unanswered: the latest command that the provider did not answer in time. It may be sent again.
     """
 
     terms: PaymentTerms
@@ -244,7 +244,7 @@ class Payment:
 
     @property
     def ends_at(self) -> datetime:
-        """When the payer's time is over: as it was asked for, or later where money is sent in a way that takes days."""
+        """The end of the payer's time: the requested one, or later if they pay by a method that takes days."""
         return max(self.terms.expires_at, self.pays_until or self.terms.expires_at)
 
     @property
@@ -288,7 +288,7 @@ class Payment:
 
 
 class PaymentPostingKind(StrEnum):
-    """What moves between whom; `domain/payment/booking.py` names the accounts."""
+    """The kind of a posting, which determines its accounts: see `domain/payment/booking.py`."""
 
     RECEIVE = "receive"  # provider → proceeds
     ADVANCE = "advance"  # exchange → proceeds, of what the provider has taken and its balance does not show yet
@@ -306,10 +306,9 @@ class PaymentPostingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPosting:
-    """An amount that moves with an event; minor units of `asset`. All moves of one event are one transfer.
+    """An amount that an event moves, in minor units of `asset`. All postings of one event form one transfer.
 
-    `paid_minor` is set where the provider keeps its balance in another currency than the payment's: what the amount is
-    in that of the payment.
+    `paid_minor` is the amount in the payment's currency; set only if the provider keeps its balance in another one.
     """
 
     kind: PaymentPostingKind
@@ -320,9 +319,9 @@ class PaymentPosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command, a deadline or a fact from the provider does: the next state, its event, the money that moves.
+    """The result of a command, a deadline or a provider's report: the next state, its event, and the postings.
 
-    `booked` is the provider's movement that the event books, by its key; `debtor` the refund or dispute, by its ref,
+    `booked` is the key of the provider's movement that the event books. `debtor` is the ref of the refund or dispute
     whose entitlement is clawed back.
     """
 
@@ -336,7 +335,7 @@ class Outcome:
 
 
 def status_of(payment: Payment) -> PaymentStatus:
-    """Derive the status from what was booked first, and from the provider's word only while nothing was."""
+    """Derive the status from what was booked; while nothing is booked, from the provider's status."""
     net = payment.received_minor - payment.reversed_minor
     # Coins that a chain took back may stand in another block later, and the payment is whole again.
     taken_back = payment.reversed_minor and net < payment.terms.amount_minor

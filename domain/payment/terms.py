@@ -26,20 +26,21 @@ class PurposeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """What is done with the money.
+    """What the money buys. Fields that a kind of purpose does not use are None.
 
     Attributes:
         kind: see `PurposeKind`.
         goods_asset: what the organization gets: CREDIT, SLOT, or the payment's own currency.
-        goods_minor: how much of it for the whole amount.
+        goods_minor: the amount of it for the whole payment.
         escrow_id: the escrow to fund, and `contract_id` its contract.
         invoice_id: the invoice to pay.
-        package: the credit package that was bought, where it was one.
-        agent_id: the agent that is bought, `payee_org_id` whose it is, and `creator_bps` the creator's share.
+        package: the credit package that is bought, if it is one.
+        agent_id: the agent that is bought; `payee_org_id` owns it, and `creator_bps` is the creator's share.
         sold_as: how the agent is sold, see `domain.marketplace.offer.OfferModel`.
-        listed_minor: the price of the offer, to which tax may have been added; None for payments of before.
-        renews: the purchase whose next period is paid, where it is one.
-        included_uses: for how many uses the price is, 0 for any number; None for payments of before.
+        listed_minor: the price of the offer, before any tax; None for payments older than the field.
+        renews: the purchase whose next period is paid, if it is a renewal.
+        included_uses: the number of uses that the price includes, 0 for any number; None for payments older than the
+            field.
     """
 
     kind: PurposeKind
@@ -60,25 +61,28 @@ class Purpose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTerms:
-    """What was requested. Never changes.
+    """The terms of the payment. They never change.
+
+    Flags that are False for older payments were added later; a run keeps the behaviour that it started with.
 
     Attributes:
         provider: the adapter's name.
         hosted, return_url, method_ref, off_session, manual_capture: see `CreatePayment`.
-        expires_at: until when the payer may pay.
-        quote: the rate that an amount in coins was made with; later deposits are valued anew.
-        refundable: whether the provider can give money back by itself.
-        first_poll_seconds, longest_poll_seconds: how soon, and at most how seldom, the provider is asked when no
-            webhook comes; the pauses double in between.
-        late_poll_seconds: how often it is asked after nothing is awaited any more, where no webhook would tell; 0 for
-            never.
-        open_seconds: how long the run stays for commands from the Temporal UI after it has nothing left to await.
-        named_operators: signals that move something must name who sends them; False for payments of before.
-        fulfils_net: its escrow or invoice takes only what refunds and disputes have left; False for payments of before.
-        takes_waiting_first: what a provider takes back before the escrow has its money is taken from that money, and
-            only the rest from what the organization has beside it; False for payments of before.
-        looks_at_once: a webhook's news is looked at within its workflow task; False for payments of before.
-        tax: what of the amount is tax, where what it buys is taxed when it is paid; None otherwise.
+        expires_at: the end of the payer's time to pay.
+        quote: the rate for an amount in coins; deposits that it does not cover are valued at the rate of their time.
+        refundable: whether the provider supports refunds.
+        first_poll_seconds, longest_poll_seconds: the first and the longest interval at which the provider is polled
+            when no webhook arrives; the interval doubles in between.
+        late_poll_seconds: the polling interval once nothing is pending, for providers without webhooks; 0 for never.
+        open_seconds: how long the run stays open for commands from the Temporal UI once nothing is pending.
+        named_operators: whether signals that move money must name their sender; False for older payments.
+        fulfils_net: whether its escrow or invoice gets only what refunds and disputes have left; False for older
+            payments.
+        takes_waiting_first: whether money that a provider takes back before the escrow has been funded is taken from
+            the money that waits for the escrow first, and only the rest from the organization's balance; False for
+            older payments.
+        looks_at_once: whether a webhook is handled in the workflow task that receives it; False for older payments.
+        tax: the part of the amount that is tax, if what it buys is taxed on payment; None otherwise.
     """
 
     payment_id: str

@@ -21,7 +21,7 @@ WHY = {
 
 
 def agenda(payout: Payout, now: datetime) -> Step | Wait | None:
-    """Return what is done next, or until when nothing is due; None after the end."""
+    """Return the next step, or the time until which nothing is due; None once the payout has ended."""
     if payout.status in FINAL:
         return None
     if payout.next_at is not None and now < payout.next_at:

@@ -1,4 +1,4 @@
-"""What happens to a payout, decided without changing anything: pure functions from the state to an outcome."""
+"""The commands and events of a payout, as pure functions from the present state to an `Outcome`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -46,19 +46,19 @@ def asked_for(currency: str | None, amount_minor: int | None) -> dict[str, objec
 
 
 def requested(payout: Payout, *, actor: str, asked: Mapping[str, object]) -> Outcome:
-    """Open it: what it pays out is taken from the earnings with this event."""
+    """Open the payout; this event takes its amount from the earnings."""
     return Outcome(payout=payout, event="requested", actor=actor, details=dict(asked))
 
 
 def sent(payout: Payout, *, transfer_ref: str) -> Outcome:
-    """Note that the provider has it."""
+    """Record that the provider has sent the payout."""
     _demand_open(payout)
     after = replace(payout, status=S.PAID, transfer_ref=transfer_ref, next_at=None, tries=0)
     return Outcome(payout=after, event="paid", actor=WORKFLOW, details={"transfer_ref": transfer_ref})
 
 
 def short(payout: Payout, now: datetime) -> Outcome:
-    """Wait for the platform's money at the provider; nothing was sent."""
+    """Wait until the platform's balance at the provider suffices; nothing was sent."""
     _demand_open(payout)
     if payout.gives_up_at is not None and now >= payout.gives_up_at:
         return failed(payout, code="payout.no_funds", detail="The platform's balance at the provider stayed short.")
@@ -68,7 +68,10 @@ def short(payout: Payout, now: datetime) -> Outcome:
 
 
 def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail: str | None = None) -> Outcome:
-    """Look for it later: it may have been sent. What the provider has instead, if anything, is noted."""
+    """Schedule a look-up at the provider: the payout may have been sent.
+
+    `code` and `detail` describe what the provider has under its key instead, if anything; the event records them.
+    """
     _demand_open(payout)
     later = _later(replace(payout, unanswered_at=now), S.UNKNOWN, now, payout.gives_up_at)
     if code is None:
@@ -77,9 +80,10 @@ def unanswered(payout: Payout, now: datetime, *, code: str | None = None, detail
 
 
 def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome:
-    """Give it back because it is not to be sent, unless an earlier try that had no answer may still arrive.
+    """Return the payout to the earnings because it was refused, unless an earlier attempt may still succeed.
 
-    Who refuses it may be ourselves, without asking the provider: that says nothing of what it is still working on.
+    Bursar may refuse it without a call to the provider. Such a refusal says nothing about an earlier attempt whose
+    response was lost.
     """
     if payout.status is not S.UNKNOWN:
         return failed(payout, code=code, detail=detail)
@@ -91,7 +95,7 @@ def refused(payout: Payout, now: datetime, *, code: str, detail: str) -> Outcome
 
 
 def failed(payout: Payout, *, code: str, detail: str, actor: str = WORKFLOW) -> Outcome:
-    """Return it to the earnings: it was not sent, and will not be."""
+    """Return the payout to the earnings: it was not sent, and will not be."""
     _demand_open(payout)
     after = replace(payout, status=S.FAILED, failure_code=code, failure=detail, next_at=None, tries=0)
     return Outcome(payout=after, event="failed", actor=actor, details={"code": code, "detail": detail})
@@ -110,7 +114,7 @@ def given_up(payout: Payout, *, actor: str, reason: str) -> Outcome:
 
 
 def looked(payout: Payout, now: datetime, *, actor: str) -> Outcome:
-    """Have it tried or looked for now.
+    """Attempt the payout, or look it up, now.
 
     Raises:
         WrongPayoutState: it has ended.
@@ -120,16 +124,16 @@ def looked(payout: Payout, now: datetime, *, actor: str) -> Outcome:
 
 
 def funds_available(payout: Payout, now: datetime, *, place: int, event_id: str) -> Outcome:
-    """Have it tried soon, because the platform's balance at the provider has grown.
+    """Attempt the payout soon, because the platform's balance at the provider has grown.
 
     Args:
         payout: the present state.
-        now: when that was reported.
+        now: when the provider reported it.
         place: how many older payouts the same event has affected.
-        event_id: the provider's id of it.
+        event_id: the provider's id of the event.
 
     Raises:
-        WrongPayoutState: it does not wait for funds, or is tried soon anyway.
+        WrongPayoutState: it does not wait for funds, or is attempted soon anyway.
     """
     if payout.status is not S.WAITING_FOR_FUNDS or payout.next_at is None or payout.next_at <= now + SOON:
         raise _wrong(payout, "sent sooner")

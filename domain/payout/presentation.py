@@ -1,4 +1,4 @@
-"""A payout in words, for whoever reads its run in the Temporal UI."""
+"""The text that the Temporal UI shows for a payout's run."""
 
 from domain.money import format_amount
 from domain.payout.agenda import WHY
@@ -7,7 +7,7 @@ from domain.text import as_markdown
 
 
 def summary(payout: Payout) -> str:
-    """Say in a line what is paid out to whom."""
+    """Return one line with the amount and the payee."""
     return f"{format_amount(payout.amount_minor, payout.currency)} {payout.currency} to {payout.org_id}"
 
 

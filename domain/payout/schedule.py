@@ -1,4 +1,4 @@
-"""When a creator is paid out without asking: the words of Stripe's payout schedules. Pure."""
+"""Schedules of automatic payouts, in the terms of Stripe's payout schedules. Pure."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutSchedule:
-    """When a creator is paid out; days are those of UTC.
+    """The schedule of a creator's payouts; days are UTC.
 
     Attributes:
         weekly_anchor: the day of the week, with `weekly` alone.

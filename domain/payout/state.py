@@ -31,7 +31,7 @@ FINAL = frozenset({S.PAID, S.FAILED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutLine:
-    """What a payout takes from the earnings of one agent: of the asset, and what leaves for it in money."""
+    """The amount that a payout takes from the earnings of one agent, in their asset and in the money paid for it."""
 
     agent_id: str
     asset: str
@@ -41,18 +41,20 @@ class PayoutLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payout:
-    """The whole state. `version` is the number of its latest event, `receipts` are the commands that were done.
+    """The complete state of a payout.
+
+    `version` is the number of its latest event; `receipts` are the commands that were executed.
 
     Attributes:
-        amount_minor: what leaves, in minor units of `currency`; what was asked for before the first event.
-        destination: a fingerprint of where the money goes in the end, as it was when the payout was asked for.
-        lines: where it comes from; none before the first event.
-        transfer_ref: the provider's id of what was sent.
-        tries: how often it was tried or looked for since the status last changed.
-        attempt: which try at the provider is under way: a refusal for lack of funds is requested again.
-        next_at: when it is tried or looked for again.
-        gives_up_at: until when funds are waited for.
-        unanswered_at: when the provider was last asked and gave no answer; None once it has said what became of it.
+        amount_minor: the amount to be paid, in minor units of `currency`; before the first event, the requested one.
+        destination: a fingerprint of the bank account at the time of the request.
+        lines: the amounts by agent; empty before the first event.
+        transfer_ref: the provider's id of the transfer.
+        tries: the number of attempts or look-ups since the status last changed.
+        attempt: the number of the present attempt at the provider; each refusal for lack of funds starts a new one.
+        next_at: when it is attempted or looked up next.
+        gives_up_at: the time until which it waits for funds.
+        unanswered_at: when the provider last failed to answer; None once the outcome is known.
     """
 
     payout_id: str
@@ -82,7 +84,7 @@ class Payout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command or an answer does: the next state, and the event that says so."""
+    """The result of a command or a provider's answer: the next state and its event."""
 
     payout: Payout
     event: str

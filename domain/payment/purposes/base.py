@@ -1,4 +1,4 @@
-"""What the rules of a payment ask of its purpose. Each purpose is a module; nothing else tells purposes apart."""
+"""The interface of a payment's purpose. Each purpose is a module; no other code distinguishes purposes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,10 +116,10 @@ class PurposeRules(Protocol):
         """Whether each part of the money buys its share as it comes; otherwise it waits for fulfilment."""
 
     def readiness(self, payment: Payment) -> Readiness:
-        """Say how far the payment is from being fulfilled; asked while something came and nothing was decided."""
+        """Return how far the payment is from being fulfilled; called once money came, until the outcome is decided."""
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
-        """Say how the payment is fulfilled, or, `in_part`, what came of it when the payer's time is over."""
+        """Return how to fulfil the payment; with `in_part`, how to use a part once the payer's time is over."""
 
     # Reverse ----------------------------------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class PurposeRules(Protocol):
         """Return the id of what the money is handed to, by the name that events use; empty where it is nothing."""
 
     def describe(self, purpose: Purpose, subject: object = None) -> str:
-        """Return what the payer reads, where the request says nothing."""
+        """Return the description for the payer, used if the request has none."""
 
 
 class Common:

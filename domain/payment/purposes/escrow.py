@@ -92,7 +92,8 @@ class EscrowMoney(Whole):
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
         """Ask the escrow to take the money; a partial amount is returned instead.
 
-        An escrow that was asked is asked until it answers: it may have taken the money, whatever became of that since.
+        An escrow that was asked once is asked until it answers, even after refunds or disputes: it may already have
+        the money.
         """
         if not in_part and (payment.fulfilling or self.readiness(payment) is Readiness.READY):
             return EscrowRequest()

@@ -98,14 +98,14 @@ def agent_bought(payment: Payment, *, at: datetime) -> Outcome:
 def gone_of_price(payment: Payment, borne_minor: int = 0) -> int:
     """Return how much of the price has left the shares of the sale after the payment's latest event.
 
-    That is what went back or is held by a chargeback, less `borne_minor` of it, for which the creator does not answer.
+    That is the amount refunded, charged back or disputed, less the `borne_minor` that the platform bears.
     """
     beyond = payment.granted_minor - payment.terms.purpose.goods_minor
     return min(payment.terms.purpose.goods_minor, max(0, taken(payment) - borne_minor - beyond))
 
 
 def borne_minor(payment: Payment, sold_at: datetime, answers_for: timedelta) -> int:
-    """Return what chargebacks have taken that were opened when the creator did not answer for the sale any more."""
+    """Return the amount of chargebacks that were opened after the creator's liability for the sale had ended."""
     late = (each for each in payment.disputes if each.counts and sold_at <= each.opened_at - answers_for)
     return sum(each.goods_minor for each in late)
 
