@@ -1,6 +1,6 @@
-"""What each command would do to an escrow now, if a caller gave it: the rules are tried, and nothing is changed.
+"""A dry run of every command of an escrow: what it would do for a caller now, or why it would be refused.
 
-The refusal of a command is found by the functions that refuse it, so a page offers exactly what is accepted.
+It calls the functions that execute the commands, so a page offers exactly the commands that are accepted.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ MAX_PARTIAL_REFUNDS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One command: what it would do, or why it is refused; one of both."""
+    """One command, with either its result or its refusal."""
 
     name: EscrowAction
     outcome: Outcome | None = None
@@ -60,7 +60,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What some commands are tried with.
+    """The parameters for the dry run of some commands.
 
     Attributes:
         payee_share_e4: of a decision, in ten-thousandths; None is the share that the contract has by default.

@@ -44,7 +44,7 @@ class News:
 
 
 def agenda(escrow: Escrow, now: datetime, news: News) -> Step | Wait | None:
-    """Return what is done next, or until when nothing is due; None after the end."""
+    """Return the next step, or the time until which nothing is due; None once the escrow has ended."""
     deadline = next_deadline(escrow)
     if deadline is None:
         return None

@@ -1,4 +1,4 @@
-"""What each command does, by whom it may be given and in which states.
+"""The commands of an escrow: their effects, who may give them, and in which states.
 
 Every function is pure: it returns an `Outcome` or raises a `DomainError` and changes nothing. Validators and handlers
 of the workflow call the same functions.

@@ -12,7 +12,7 @@ S = EscrowStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """What happens by itself, and when, if nobody acts before; `what` is read beside the time."""
+    """The next automatic step and its time, unless somebody acts before; `what` is the text shown beside the time."""
 
     at: datetime
     what: str

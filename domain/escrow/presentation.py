@@ -35,7 +35,7 @@ _NAME_IN_SUMMARY = 24
 
 
 def summary(terms: Terms) -> str:
-    """Say in one line, which never changes, who pays whom how much."""
+    """Return one line with payer, payee and amount. It never changes."""
 
     def party(name: str | None, party_id: str) -> str:
         return f"{as_markdown(name, limit=_NAME_IN_SUMMARY)} ({party_id})" if name else party_id
@@ -91,7 +91,7 @@ def details(escrow: Escrow) -> str:
 
 
 def story(escrow: Escrow) -> str:
-    """Return one or two sentences: what is held, who has to act, and what happens by itself and when."""
+    """Return one or two sentences: the amount held, who has to act, and the next automatic step with its time."""
     if escrow.is_final:
         return f"Ended as {escrow.status}; nothing is held."
     deadline = next_deadline(escrow)

@@ -217,12 +217,12 @@ class Escrow:
 
     @property
     def held_minor(self) -> int:
-        """What lies in escrow now."""
+        """The amount held in escrow now."""
         return self.funded_minor - self.released_minor - self.refunded_minor - self.commission_minor
 
     @property
     def paid_minor(self) -> int:
-        """What was paid for so far: the payee's part and the commission on it."""
+        """The gross amount released so far: the payee's part and the commission on it."""
         return self.released_minor + self.commission_minor
 
     @property
@@ -246,7 +246,7 @@ class Escrow:
 
 
 class EscrowPostingKind(StrEnum):
-    """From where to where: payer to escrow, escrow to payee, to the platform, or back to the payer."""
+    """The direction: payer to escrow, or escrow to payee, to the platform, or back to the payer."""
 
     FUND = "fund"
     RELEASE = "release"
@@ -264,7 +264,7 @@ class EscrowPosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command or a deadline does: the next state, its event, the money that moves."""
+    """The result of a command or a deadline: the next state, its event, and the movements of money."""
 
     escrow: Escrow
     event: str

@@ -1,7 +1,7 @@
-"""Events for tenants: what an event is, and how its type describes its data.
+"""Events for tenants, and the types that describe their data.
 
 An event reports one thing that happened to one organization, once. It holds ids, states, amounts and times, and never a
-name, an address or free text: it leaves the platform, and what has left cannot be erased.
+name, an address or free text: events are sent out of the platform, where nothing can be erased.
 """
 
 import json
@@ -24,14 +24,14 @@ _AMOUNT = r"^-?[0-9]+(\.[0-9]+)?$"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact for one organization, to be recorded in the transaction that makes it true.
+    """One event for one organization, to be recorded in the transaction of the change that it reports.
 
     Attributes:
-        type: of the catalogue, dotted.
-        org_id: whose event it is; what it holds is what this organization may see.
-        subject: the id of what it is about.
-        data: what the type describes.
-        at: when it happened, in business time; the time of the transaction when left out.
+        type: a type of the catalogue, dotted.
+        org_id: the organization that gets it; it may hold only what that organization may see.
+        subject: the id of the object it is about.
+        data: the fields that the type describes.
+        at: when it happened, in business time; defaults to the time of the transaction.
     """
 
     type: str
@@ -43,7 +43,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value of an event's data: its JSON Schema, and one that it may be."""
+    """One field of an event's data: its JSON Schema, and an example."""
 
     schema: Mapping[str, JSON]
     example: JSON
@@ -51,12 +51,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
-    """A type of events: what it says, and what its data holds.
+    """An event type: its meaning, and the fields of its data.
 
     Attributes:
-        sentence: what is true when there is such an event.
-        fields: of the data, all of them always there.
-        shown: where the example differs from those of the fields.
+        sentence: what the event reports.
+        fields: the fields of the data; every event has all of them.
+        shown: the fields whose example differs from the field's own.
     """
 
     type: str
@@ -76,7 +76,7 @@ class EventType:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the data. Fields may be added to it, and none is taken away."""
+        """The JSON Schema of the data. Fields may be added; none is ever removed."""
         return {
             "type": "object",
             "properties": {name: dict(value.schema) for name, value in self.fields.items()},
@@ -85,19 +85,19 @@ class EventType:
 
 
 class UnknownEvent(ValueError):
-    """An event is not as the catalogue says: the code that made it is wrong."""
+    """An event does not match the catalogue: a bug in the code that made it."""
 
 
 def check(event: Event, types: Mapping[str, EventType], *, at_most: int | None = None) -> None:
-    """Hold an event against the catalogue.
+    """Check an event against the catalogue.
 
     Args:
         event: the event.
-        types: of the catalogue.
-        at_most: how many bytes its data cannot pass, where the caller knows; otherwise they are counted.
+        types: the types of the catalogue.
+        at_most: an upper bound of the bytes of its data, if the caller knows one; otherwise they are counted.
 
     Raises:
-        UnknownEvent: there is no such type, or the data has other fields, or too many bytes.
+        UnknownEvent: the type does not exist, or the data has other fields, or too many bytes.
     """
     known = types.get(event.type)
     if known is None:
@@ -110,7 +110,7 @@ def check(event: Event, types: Mapping[str, EventType], *, at_most: int | None =
 
 
 def by_type(types: Iterable[EventType]) -> dict[str, EventType]:
-    """Return types by their names, each of which there is once."""
+    """Return types by name; names are unique."""
     found: dict[str, EventType] = {}
     for each in types:
         if found.setdefault(each.type, each) is not each:
@@ -129,29 +129,29 @@ def amount(what: str, example: str = "50.00", *, nullable: bool = False) -> Fiel
 
 
 def asset(what: str = "What the amounts are in: a currency, or `CREDIT`.", example: str = "CREDIT") -> Field:
-    """Describe what amounts are in."""
+    """Describe the asset of the amounts."""
     return Field(_schema("string", what), example)
 
 
 def word(what: str, words: Iterable[str], *, nullable: bool = False) -> Field:
-    """Describe a state, or another word of a fixed list; the first one is the example."""
+    """Describe a state, or another value of a fixed list; the first one is the example."""
     known = [str(each) for each in words]
     return Field(_schema("string", what, nullable, enum=[*known, *([None] if nullable else [])]), known[0])
 
 
 def words(what: str, known: Sequence[str]) -> Field:
-    """Describe one or more words of a fixed list."""
+    """Describe an array of values of a fixed list."""
     items: JSON = {"type": "string", "enum": list(known)}
     return Field(_schema("array", what, items=items, minItems=1, uniqueItems=True), [known[0]])
 
 
 def code(what: str, example: str, *, nullable: bool = False) -> Field:
-    """Describe a word of a list that others keep, or an id that is none of ours."""
+    """Describe a value of a list that is kept elsewhere, or an id that Bursar did not make."""
     return Field(_schema("string", what, nullable), example)
 
 
 def external_id() -> Field:
-    """Describe the id that the event's organization gave the subject. Whoever makes an event leaves it None.
+    """Describe the id that the event's organization gave the subject. Code that makes an event leaves it None.
 
     The statement that records the event fills it in, see `repositories/event.py`.
     """
@@ -164,7 +164,7 @@ def number(what: str, example: int = 1, *, nullable: bool = False) -> Field:
 
 
 def flag(what: str, *, example: bool = False) -> Field:
-    """Describe what is so or is not."""
+    """Describe a boolean."""
     return Field(_schema("boolean", what), example)
 
 

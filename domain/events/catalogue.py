@@ -1,4 +1,4 @@
-"""The catalogue: every type of events that there is."""
+"""The catalogue of all event types."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -34,6 +34,6 @@ _TIMES = {name: each.times for name, each in CATALOGUE.items()}
 
 
 def in_one_form(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the data of an event with its times as every answer has them, whoever recorded it: code or a trigger."""
+    """Return the data of an event with times in the API's format, whether code or a trigger recorded it."""
     times = {field: data.get(field) for field in _TIMES.get(name, ())}
     return {**data, **{field: rfc3339(datetime.fromisoformat(at)) for field, at in times.items() if at is not None}}

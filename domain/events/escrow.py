@@ -1,4 +1,4 @@
-"""What the parties of an escrow hear of it: each state, and each step that changes none."""
+"""Events of escrows, for the parties: each state, and each step that does not change the state."""
 
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus
@@ -83,12 +83,12 @@ TYPES = tuple(
 
 
 def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
-    """Return the events that a step of an escrow makes, one for each organization of it.
+    """Return the events of one step of an escrow, one for each of its organizations.
 
     Args:
-        before: the state that the event met; None for the first one.
-        event: its name in the timeline.
-        after: the state that it left.
+        before: the state before the step; None for the first one.
+        event: the name of the step in the timeline.
+        after: the state after it.
     """
     name = _name(before, event, after)
     if name is None:
@@ -123,7 +123,7 @@ def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
 
 
 def parties(escrow: Escrow) -> dict[str, str]:
-    """Return the organizations that see an escrow, each with what it is to it first."""
+    """Return the organizations that see an escrow, each with its first role in it."""
     terms = escrow.terms
     outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
     return {

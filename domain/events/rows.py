@@ -1,6 +1,6 @@
-"""What the tables tell by themselves: types whose events triggers write, see `repositories/sql/event_facts.sql`.
+"""Event types that triggers write, see `repositories/sql/event_facts.sql`.
 
-They are of nouns whose state several statements change, and of the books, which functions of the database alone write.
+They cover objects whose state several statements change, and the books, which only functions of the database write.
 """
 
 from collections.abc import Sequence

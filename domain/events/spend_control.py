@@ -1,4 +1,4 @@
-"""Events of spend controls: one was opened, changed, frozen, let go again or closed."""
+"""Events of spend controls: opened, changed, frozen, unfrozen and closed."""
 
 from datetime import datetime
 
@@ -57,15 +57,15 @@ def fact(
     """Return the event that a version of a control makes.
 
     Args:
-        org_id: whose control it is.
+        org_id: the organization that owns it.
         control_id: the control.
-        parent_id: the one above it.
-        subject: by or for whom is spent; what a run is called stays here.
-        currency: what its limits are in.
-        before: where it stood in the version before; None for the first one.
-        status: where it stands now.
-        version: the number of the version.
-        at: when it was written.
+        parent_id: the parent control.
+        subject: who or what spends under it; the name of a run is not put in the event.
+        currency: the asset of its limits.
+        before: the status in the previous version; None for the first version.
+        status: the status in this version.
+        version: the number of this version.
+        at: when this version was written.
     """
     name = CREATED if before is None else UPDATED if before is status else STATES[status]
     kind, subject_id = subject

@@ -21,7 +21,7 @@ TYPES = (
 
 
 def is_told(happened: Happened) -> bool:
-    """Return whether there is an event of what happened: a crossed threshold has one."""
+    """Return whether there is an event for it; only crossed thresholds have one."""
     return happened.kind in {AlertKind.THRESHOLD, AlertKind.BUDGET}
 
 

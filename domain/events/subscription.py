@@ -57,7 +57,7 @@ def facts(before: Subscription | None, after: Subscription, at: datetime) -> lis
 
 
 def data_of(subscription: Subscription) -> dict[str, JSON]:
-    """Return what events say of a subscription."""
+    """Return the data of a subscription's events."""
     terms, period = subscription.terms, subscription.period
     return {
         "subscription_id": subscription.subscription_id,

@@ -28,8 +28,8 @@ class Adjustment(NamedTuple):
         rule_id: the rule; None for the lines that protect the payee's share, limit the multiplier and keep the total.
         rule: its name.
         type: its kind; `commission` for the line that protects the payee's share.
-        bps: by how much it multiplied the price so far, in basis points; what a rule adds is shown so as well.
-        why: a sentence.
+        bps: the factor by which it multiplied the price so far, in basis points, also for a rule that adds.
+        why: the reason, as a sentence.
     """
 
     rule_id: str | None
@@ -40,7 +40,7 @@ class Adjustment(NamedTuple):
 
 
 class Considered(NamedTuple):
-    """A rule that holds for the agent and the client, whether it applied, and why."""
+    """A rule in scope for the agent and the client, whether it applied, and why."""
 
     rule: Rule
     applied: bool
@@ -52,11 +52,11 @@ class Price:
     """A price with its reasons. Amounts are minor units.
 
     Attributes:
-        base_minor: before any rule.
-        adjusted_minor: what it costs.
+        base_minor: the price before any rule.
+        adjusted_minor: the price after all rules.
         multiplier_bps: their ratio, rounded to basis points for people.
-        adjustments: what changed it, in order.
-        considered: every rule that was judged, in order.
+        adjustments: the changes, in order.
+        considered: every rule that was evaluated, in order.
     """
 
     base_minor: int
@@ -67,7 +67,7 @@ class Price:
 
 
 class Book:
-    """Rules in the order in which they are judged."""
+    """Rules in the order in which they are evaluated."""
 
     def __init__(self, rules: Iterable[Rule], version: int = 0) -> None:
         """Sort the rules; `version` is that of the rules as a whole."""
@@ -209,7 +209,7 @@ class _Run:
             self.lines.append(Adjustment(None, "platform_commission", "commission", bps, why))
 
     def keep_total_of(self, total_minor: int, fewer: int) -> None:
-        """Have it cost what fewer of them cost, where it would cost less: each rule is checked by itself only."""
+        """Raise the total to that of a smaller quantity, if it would be lower: rules are only checked one by one."""
         adjusted = self.adjusted_minor()
         if adjusted < total_minor:
             self.least_minor = total_minor
@@ -218,7 +218,7 @@ class _Run:
             self.lines.append(Adjustment(None, "total_of_fewer", "bounds", bps, why))
 
     def price(self) -> Price:
-        """Return what it came to."""
+        """Return the resulting price."""
         adjusted = self.adjusted_minor()
         if adjusted > MAX_AMOUNT_MINOR:
             raise Invalid("The price must not be greater than the books hold.", extra={"field": "quantity"})
@@ -231,7 +231,7 @@ class _Run:
         )
 
     def adjusted_minor(self) -> int:
-        """Round the one time."""
+        """Return the price, rounded once."""
         return max(self.least_minor, round_half_even(self.start_minor * self.over, self.under))
 
     def _changed_by(self, before: tuple[int, int]) -> int:

@@ -29,29 +29,30 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a price is made from. Amounts are minor units of `currency`.
+    """The input of a price. Amounts are minor units of `currency`.
 
-    Many rules ask for what follows from them, so that is found out once.
+    Values derived from it are computed once, because many rules use them.
 
     Attributes:
-        agent_id: whose work is priced.
-        org_id: the client; None where the platform asks for nobody.
-        at: when it was asked for, aware.
-        unit_minor: what one costs before any rule: the listing's price, or the base of a preview.
+        agent_id: the agent whose work is priced.
+        org_id: the client; None if the platform asks without a client.
+        at: the time of the request, timezone-aware.
+        unit_minor: the price of one before any rule: the listing's price, or the base of a preview.
         currency: the asset of all amounts.
-        quantity: how many, one or more.
+        quantity: the quantity, at least 1.
         tier: the client's tier.
         volume_minor: what the client paid for released work of unrelated organizations in the last 30 days, without
             credits that were given away.
         open_jobs: funded work of the agent that is not settled, of unrelated organizations, with a limit for each,
             worth half of the listed price at least.
-        capacity: how many jobs the agent works on at once; None where its organization has not said.
-        calls: of the last day, of unrelated organizations, with a limit for each.
-        calls_per_day: how many calls the agent takes a day; None where its organization has not said.
-        client: the trust in the client's organization; None where nothing is known of it.
-        buyer: the standing of the client's agent that asks; None where a person asks, or nothing is known of it.
-        seller: that of the agent whose work is priced.
-        is_related: whether the client and the agent's organization are one, or related: then the client earns nothing.
+        capacity: how many jobs the agent works on at once; None if its organization has not set it.
+        calls: the calls of the last day by unrelated organizations, with a limit for each.
+        calls_per_day: how many calls the agent takes a day; None if its organization has not set it.
+        client: the trust in the client's organization; None without evidence.
+        buyer: the score of the client's agent that asks; None if a person asks, or without evidence.
+        seller: the score of the agent whose work is priced.
+        is_related: whether the client and the agent's organization are the same or related; then the client earns
+            no multiplier.
     """
 
     agent_id: str
@@ -73,12 +74,12 @@ class Facts:
 
     @property
     def base_minor(self) -> int:
-        """What all of them cost before any rule."""
+        """The price of the whole quantity before any rule."""
         return self.unit_minor * self.quantity
 
     @property
     def to_the_minute(self) -> tuple[object, ...]:
-        """All that a price follows from, with the clock cut to the minute: equal for facts that cost the same."""
+        """Everything that a price depends on, with the time cut to the minute: facts with equal keys cost the same."""
         minute = (self.at.replace(second=0, microsecond=0), self.at.utcoffset())
         return tuple(minute if name == "at" else getattr(self, name) for name in _FIELDS)
 
@@ -93,7 +94,7 @@ class Facts:
 
     @cached_property
     def volume_shown(self) -> str:
-        """The volume for people."""
+        """The volume, formatted for people."""
         return f"{format_amount(self.volume_minor, self.currency)} {self.currency}"
 
     @cached_property
@@ -109,7 +110,7 @@ class Facts:
 
     @cached_property
     def variables(self) -> Mapping[str, int | str]:
-        """What an expression can ask for, by the names of `domain.pricing.expression.VARIABLES`."""
+        """The variables of an expression, by the names of `domain.pricing.expression.VARIABLES`."""
         return {
             "quantity": self.quantity,
             "demand": self.demand_bps or 0,
@@ -126,7 +127,7 @@ class Facts:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Facts":
-        """Return the facts that were kept."""
+        """Return the facts from their JSON."""
         names = ("client", "buyer", "seller")
         standings = {name: None if (it := kept.get(name)) is None else Standing(**it) for name in names}
         return cls(**{**kept, **standings, "at": datetime.fromisoformat(kept["at"])})

@@ -1,4 +1,4 @@
-"""What a rule says, as JSON to be kept, and back."""
+"""The terms of a rule as JSON for storage, and back."""
 
 import re
 from collections.abc import Mapping

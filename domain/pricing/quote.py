@@ -1,4 +1,4 @@
-"""A price that is kept for a client, to be used once within fifteen minutes."""
+"""A price that is reserved for a client, valid once and for fifteen minutes."""
 
 from datetime import datetime, timedelta
 
@@ -36,7 +36,7 @@ def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, 
 
 
 def judge_use(used: bool, expires_at: datetime, now: datetime) -> None:
-    """Refuse a quote that cannot be used any more.
+    """Refuse a quote that was used or has expired.
 
     Raises:
         QuoteUsed: a contract was made with it.

@@ -1,7 +1,7 @@
-"""A rule: whose price it changes, when, in which order, and by how much.
+"""A pricing rule: its scope, its validity, its order, and its terms.
 
-Rules are judged by ascending priority. No two that can hold for the same price at the same time have the same priority,
-so their order is always explicit.
+Rules are evaluated by ascending priority. No two that can apply to the same price at the same time have the same
+priority, so their order is always explicit.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Stacking(StrEnum):
 
 
 class Phase(StrEnum):
-    """When a rule is judged: what replaces the base price first, what bounds the result last."""
+    """When a rule is evaluated: rules that replace the base price first, rules that bound the result last."""
 
     BASE = "base"
     ADJUST = "adjust"
@@ -78,20 +78,20 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule of prices.
+    """A pricing rule.
 
     Attributes:
-        id: its id; empty for one that is only tried.
-        name: what adjustments call it.
-        priority: rules are judged by ascending priority.
-        terms: what it says.
-        stacking: what it does to the price so far.
-        agent_id: whose prices it changes; None for every agent's.
-        org_id: for which client; None for every client.
-        floor_bps: its own multiplier is never below; None is no bound.
-        ceiling_bps: nor above.
-        valid_from: from when it holds; None is always.
-        valid_until: until when, excluded.
+        id: the id; empty for a rule that is only previewed.
+        name: the name shown in adjustments.
+        priority: the position: rules are evaluated by ascending priority.
+        terms: the conditions and the multiplier.
+        stacking: how it combines with the price so far.
+        agent_id: the agent whose prices it changes; None for every agent.
+        org_id: the client that it applies to; None for every client.
+        floor_bps: the lower bound of its own multiplier; None for no bound.
+        ceiling_bps: the upper bound of its own multiplier; None for no bound.
+        valid_from: the start of its validity; None for no start.
+        valid_until: the end of its validity, exclusive; None for no end.
     """
 
     id: str
@@ -108,12 +108,12 @@ class Rule:
 
     @property
     def type(self) -> RuleType:
-        """Return of which kind it is."""
+        """The type, which follows from the terms."""
         return TYPES[type(self.terms)]
 
     @property
     def phase(self) -> Phase:
-        """Return when it is judged."""
+        """The stage at which it is evaluated."""
         return {RuleType.CONTRACT_PRICE: Phase.BASE, RuleType.BOUNDS: Phase.BOUND}.get(self.type, Phase.ADJUST)
 
     def check(self) -> None:
@@ -158,7 +158,7 @@ class Rule:
 
 
 def overlap(one: Rule, other: Rule) -> bool:
-    """Return whether two rules can be judged for the same price, so that they need different priorities."""
+    """Return whether two rules can apply to the same price, so that they need different priorities."""
     if one.phase is not other.phase:
         return False
     for own, others in ((one.agent_id, other.agent_id), (one.org_id, other.org_id)):

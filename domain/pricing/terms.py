@@ -1,4 +1,4 @@
-"""What each kind of rule says about the facts: a multiplier in basis points, or why it does not apply."""
+"""The terms of each type of rule: facts in, a multiplier in basis points out, or why the rule does not apply."""
 
 from dataclasses import dataclass, field
 from datetime import time, timedelta
@@ -187,7 +187,7 @@ class TimeOfDay:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From how much on, which multiplier."""
+    """A threshold, and the multiplier from there on."""
 
     least: int
     bps: int
@@ -279,7 +279,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class ContractPrice:
-    """What one costs a client by agreement, in place of the listing's price."""
+    """An agreed price of one for a client, in place of the listing's price."""
 
     unit_minor: int
     currency: str
@@ -317,7 +317,7 @@ class Custom:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Between what the price stays; judged after all other rules.
+    """The bounds of the price; evaluated after all other rules.
 
     Bounds are multiples of the base price, or of the agreed one, and amounts for one unit in minor units of `currency`,
     which hold for prices in it. Where they leave nothing between them, the upper one holds.
@@ -345,7 +345,7 @@ class Bounds:
             )
 
     def judge(self, facts: Facts) -> Verdict:  # noqa: ARG002
-        """Say that it waits: what it bounds is not known yet."""
+        """Return no multiplier: bounds apply after all other rules."""
         return Verdict(None, "The price is within it.")
 
     def least(self, start_minor: int, facts: Facts) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""What is personal in the data, and what must never get into it."""
+"""The map of personal data, and the check that keeps card numbers out."""

@@ -1,4 +1,4 @@
-"""What the data map is made of: categories of data, and places that hold it."""
+"""The parts of the data map: categories of data, and the places that hold it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """What kind of data something is, by the worst that it may hold."""
+    """The category of a field, by the most sensitive data that it may hold."""
 
     CONTACT = "contact"  # what a person or an organization is called, or reached by
     IDENTIFIER = "identifier"  # what names one thing or one person and says nothing else of it
@@ -21,7 +21,7 @@ DELETE, SEAL = "delete", "seal"
 
 
 def keep(ground: str) -> str:
-    """Say that something is not erased, and why."""
+    """Return the entry of data that is not erased, with the reason."""
     return f"keep: {ground}"
 
 
@@ -50,7 +50,7 @@ IN_LOGS = "as long as the operator keeps logs; 30 days is enough to look into a 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the map says of one column or field."""
+    """The entry of one column or field."""
 
     category: Category
     purpose: str
@@ -60,13 +60,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A table, or all messages, or all log lines: why it is there, and what it holds.
+    """A table, or all messages, or all log lines: its purpose and its fields.
 
     Attributes:
-        purpose: what it is for.
+        purpose: the purpose of the data.
         retention: how long a row is kept.
-        holds: names by category, separated by spaces.
-        erased: where a category is erased otherwise than by `ERASED`.
+        holds: the names of the fields by category, separated by spaces.
+        erased: the categories whose erasure differs from `ERASED`.
     """
 
     purpose: str
@@ -75,7 +75,7 @@ class Place:
     erased: Mapping[Category, str] = field(default_factory=dict)
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
-        """Return each name with what is said of it."""
+        """Return the entry of each name."""
         for category, names in self.holds.items():
             erased = self.erased.get(category, ERASED[category])
             for name in names.split():

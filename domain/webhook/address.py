@@ -1,6 +1,6 @@
-"""Where a webhook may be sent: an address of the public internet, never one inside of the platform's network. Pure.
+"""The check of webhook URLs: hosts on the public internet only, never inside the platform's network. Pure.
 
-Which addresses a name has is asked elsewhere (`providers/notify/webhook.py`), and judged here.
+`providers/notify/webhook.py` resolves names to addresses; this module decides which addresses are allowed.
 """
 
 import re
@@ -31,19 +31,19 @@ class UrlRefused(Invalid):
     code = "webhook.url_refused"
 
     def __init__(self, detail: str) -> None:
-        """Say what is wrong with it."""
+        """Make the error with a sentence that says what is wrong."""
         super().__init__(detail, extra={"field": "url"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """An address in its parts.
+    """The parts of a webhook URL.
 
     Attributes:
-        is_local: plain HTTP, which only ever goes to this very machine.
-        host: as it is resolved, and as a certificate is checked for it; an IPv6 address without brackets.
-        port: where it is sent.
-        path: with the query, as it goes into the request line.
+        is_local: whether it is plain HTTP, which is only allowed to this machine.
+        host: the name to resolve and to check the certificate for; an IPv6 address has no brackets.
+        port: the port.
+        path: the path with the query, as in the request line.
     """
 
     is_local: bool
@@ -53,19 +53,19 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """Host and port: the address without its path, which may hold a secret of the receiver."""
+        """Host and port, without the path, which may hold a secret of the receiver."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def target_of(url: str, *, local: bool) -> Target:
-    """Read an address.
+    """Parse a webhook URL.
 
     Args:
-        url: what the tenant gave.
-        local: plain HTTP to this machine is allowed, as on a developer's.
+        url: the URL from the tenant.
+        local: whether plain HTTP to this machine is allowed, as in development.
 
     Raises:
-        UrlRefused: it is malformed, or of a kind that is not sent to.
+        UrlRefused: the URL is malformed, or not of an allowed kind.
     """
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         raise UrlRefused(f"The URL must be at most {MAX_URL} printable ASCII characters, without spaces.")
@@ -108,10 +108,10 @@ def _path(parts: SplitResult) -> str:
 
 
 def check_addresses(target: Target, addresses: tuple[IPAddress, ...]) -> None:
-    """Refuse a host of which any address is not one to send to.
+    """Refuse a host unless all of its addresses are allowed.
 
     Raises:
-        UrlRefused: it has none, or one that is not public; for plain HTTP, one that is not this machine's.
+        UrlRefused: it has no address, or one that is not public; for plain HTTP, one that is not this machine's.
     """
     if not addresses:
         raise UrlRefused("The host has no address.")
@@ -127,7 +127,7 @@ def is_loopback(address: IPAddress) -> bool:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Return whether it is a host of the public internet; what embeds another address is judged by that one."""
+    """Return whether the address is public; an address that embeds another one is judged by the embedded one."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast and not any(address in each for each in _INSIDE_V4)
     embedded = _embedded(address)
@@ -139,7 +139,7 @@ def is_public(address: IPAddress) -> bool:
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that an IPv6 address leads to: mapped, of 6to4 or of NAT64."""
+    """Return the IPv4 address embedded in an IPv6 address: IPv4-mapped, 6to4 or NAT64."""
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour

@@ -19,14 +19,14 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What was left when the run last drained the endpoint.
+    """The deliveries that were left when the run last drained the endpoint.
 
     Attributes:
         looked_at: when that was.
-        next_at: when the next delivery is due; None where none waits.
-        waiting: how many wait.
-        since: since when the oldest of them does.
-        why: what the oldest one met, in a line.
+        next_at: when the next delivery is due; None if none waits.
+        waiting: the number of deliveries that wait.
+        since: since when the oldest of them has been waiting.
+        why: the latest failure of the oldest one, in a line.
     """
 
     looked_at: datetime
@@ -37,12 +37,12 @@ class Backlog:
 
 
 def agenda(endpoint: Endpoint, backlog: Backlog | None, now: datetime) -> Step | Wait | None:
-    """Return the next step, or until when nothing is due; None after the end.
+    """Return the next step, or the time until which nothing is due; None once the endpoint has ended.
 
     Args:
-        endpoint: as the books have it.
-        backlog: what was left, None while there is news since then.
-        now: of the run.
+        endpoint: the state in the database.
+        backlog: the deliveries that were left; None if something has changed since.
+        now: the time of the run.
     """
     if endpoint.status in ENDED:
         return None

@@ -56,13 +56,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of one request.
+    """The result of one request.
 
     Attributes:
-        status_code: of the HTTP response; None where there was none.
-        error: why there was none or it does not count, as a code; None where there was a response.
-        body: the beginning of the response.
-        retry_after: the header, as it stood.
+        status_code: the status of the HTTP response; None if there was none.
+        error: a code that says why there was no response, or why it does not count; otherwise None.
+        body: the beginning of the response body.
+        retry_after: the value of the Retry-After header, unparsed.
     """
 
     status_code: int | None = None
@@ -73,11 +73,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
-    """The state of a delivery after a try.
+    """The state of a delivery after an attempt.
 
     Attributes:
-        status: of the delivery.
-        next_at: when it is tried again; None where it is not.
+        status: the new status.
+        next_at: the time of the next attempt; None if there is none.
     """
 
     status: DeliveryStatus
@@ -86,12 +86,12 @@ class Next:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How an endpoint takes what it is sent.
+    """The rate limiting and failures of an endpoint.
 
     Attributes:
-        slow_until: nothing is sent to it before.
-        slowed: how often it has said that it is overloaded since it last took something.
-        failing_since: when the first try failed since it last took something, or since nothing waited any more.
+        slow_until: nothing is sent to it before this time.
+        slowed: the number of overload responses since its last success.
+        failing_since: the time of the first failure since its last success, or since its queue was last empty.
     """
 
     slow_until: datetime | None = None
@@ -99,16 +99,16 @@ class Pace:
     failing_since: datetime | None = None
 
     def width(self, most: int) -> int:
-        """Return how many requests it is sent at once: one, until it takes something again, while it is slowed."""
+        """Return how many concurrent requests are sent to it: one from an overload response until the next success."""
         return 1 if self.slowed else most
 
     def has_failed_too_long(self, now: datetime) -> bool:
-        """Return whether it is given up."""
+        """Return whether it has failed for so long that it is disabled."""
         return self.failing_since is not None and now - self.failing_since >= GIVES_UP_AFTER
 
 
 def verdict(answer: Answer) -> Verdict:
-    """Return the result of an answer: 2xx is a success, a redirect is not, and everything else is tried again."""
+    """Classify an answer: 2xx is a success, a redirect is not, and everything else is retried."""
     code = answer.status_code
     if code is None or answer.error is not None:
         return Verdict.FAILED
@@ -137,13 +137,13 @@ def retry_after(answer: Answer, now: datetime) -> timedelta | None:
 
 
 def after_try(answer: Answer, *, tries: int, now: datetime, jitter: int) -> Next:
-    """Return the state of a delivery after a try.
+    """Return the state of a delivery after an attempt.
 
     Args:
-        answer: to the latest try.
-        tries: how often it was tried, this one included.
+        answer: the answer to the attempt.
+        tries: the number of attempts, including this one.
         now: when the answer came.
-        jitter: by how many percent the pause is longer, drawn from 0 to `JITTER`.
+        jitter: the percentage by which the pause is lengthened, drawn from 0 to `JITTER`.
     """
     if verdict(answer) is Verdict.DELIVERED:
         return Next(status=DeliveryStatus.DELIVERED)
@@ -154,7 +154,7 @@ def after_try(answer: Answer, *, tries: int, now: datetime, jitter: int) -> Next
 
 
 def pace_after(pace: Pace, answer: Answer, now: datetime) -> Pace:
-    """Say how the endpoint is treated after an answer."""
+    """Return the endpoint's rate limiting after an answer."""
     said = verdict(answer)
     if said is Verdict.DELIVERED:
         # What was under way when another answer asked for a pause does not end it.
@@ -167,7 +167,7 @@ def pace_after(pace: Pace, answer: Answer, now: datetime) -> Pace:
 
 
 def pace_after_silence(pace: Pace, now: datetime) -> Pace:
-    """Say how an endpoint is treated that answered nothing of what it was sent: as one that says it is overloaded."""
+    """Return the rate limiting of an endpoint that answered no request at all: that of an overloaded one."""
     return _slowed(pace, None, now)
 
 
@@ -191,11 +191,11 @@ Q = TypeVar("Q", bound=Queued)
 
 
 def lanes(queued: Iterable[Q], *, ordered: bool) -> Sequence[Sequence[Q]]:
-    """Sort what is to be sent into lanes: within one, each waits for the success of the one before.
+    """Group deliveries into lanes; within a lane, each waits for the success of the one before.
 
     Args:
-        queued: in the order of the outbox.
-        ordered: by subject; otherwise nothing waits for anything.
+        queued: the deliveries, in the order of the outbox.
+        ordered: whether deliveries about one subject share a lane; otherwise each has its own.
     """
     if not ordered:
         return [[each] for each in queued]

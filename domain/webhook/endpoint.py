@@ -1,4 +1,4 @@
-"""A webhook endpoint: where a tenant wants its events sent. Pure; the books hold the state."""
+"""The state and the commands of a webhook endpoint, to which a tenant's events are sent. Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ WORKFLOW = "workflow"
 
 
 class Ordering(StrEnum):
-    """What waits for what."""
+    """The order of deliveries."""
 
     SUBJECT = "subject"  # an event waits for those before it about the same subject
     NONE = "none"  # no event waits for another
@@ -65,7 +65,7 @@ MOST_PENDING = 100_000
 
 
 class GivenUp(StrEnum):
-    """Why an endpoint is disabled without anybody asking for it."""
+    """The reason why Bursar disabled an endpoint by itself."""
 
     GONE = "gone"  # it answered 410
     FAILING = "failing"  # it took nothing for days
@@ -89,7 +89,7 @@ class SecretMissing(Conflict):
     code = "webhook.secret_missing"
 
     def __init__(self) -> None:
-        """Say what an operator has to set."""
+        """Make the error; its text says which setting is missing."""
         super().__init__(
             "Webhook secrets cannot be stored, because no key is set to seal them with. The operator of the platform "
             "sets BURSAR_ENCRYPTION_KEYS."
@@ -98,7 +98,9 @@ class SecretMissing(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """The whole state. `version` is the number of its latest event, `receipts` are the commands that were done.
+    """The complete state of an endpoint.
+
+    `version` is the number of its latest event; `receipts` are the commands that were executed.
 
     Attributes:
         reason: why it is paused or disabled.
@@ -118,7 +120,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command does: the next state, and the event that says so."""
+    """The result of a command: the next state and its event."""
 
     endpoint: Endpoint
     event: str
@@ -140,7 +142,7 @@ def noted(endpoint: Endpoint, event: str, *, actor: str, **details: object) -> O
 
 
 def enabled(endpoint: Endpoint, *, actor: str) -> Outcome:
-    """Send to it again, beginning with what has waited."""
+    """Enable it; sending resumes with the events that have waited."""
     _demand_there(endpoint)
     if endpoint.status is EndpointStatus.PAUSED:
         raise _wrong(endpoint, "enabled: an operator paused it. Ask an operator to resume it")
@@ -148,10 +150,10 @@ def enabled(endpoint: Endpoint, *, actor: str) -> Outcome:
 
 
 def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
-    """Send nothing until it is enabled again; events wait.
+    """Disable it at the organization's request; pending deliveries wait until it is enabled again.
 
     Raises:
-        WrongEndpointState: an operator paused it, and enabling it afterwards would end that.
+        WrongEndpointState: an operator paused it; enabling it afterwards would end the pause.
     """
     _demand_there(endpoint)
     if endpoint.status is EndpointStatus.PAUSED:
@@ -160,7 +162,7 @@ def disabled(endpoint: Endpoint, *, actor: str, reason: str = "") -> Outcome:
 
 
 def closed(endpoint: Endpoint, *, actor: str) -> Outcome:
-    """Disable it for good with its organization, also where an operator paused it.
+    """Disable it for good because its organization was closed, even if an operator paused it.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.
@@ -171,7 +173,7 @@ def closed(endpoint: Endpoint, *, actor: str) -> Outcome:
 
 
 def given_up(endpoint: Endpoint, why: GivenUp) -> Outcome:
-    """Disable it because of how it answers.
+    """Disable it because of its receiver's answers or failures.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.
@@ -183,7 +185,7 @@ def given_up(endpoint: Endpoint, why: GivenUp) -> Outcome:
 
 
 def paused(endpoint: Endpoint, *, actor: str, reason: str) -> Outcome:
-    """Hold it back until an operator resumes it.
+    """Pause it until an operator resumes it.
 
     Raises:
         WrongEndpointState: it is not enabled.
@@ -194,7 +196,7 @@ def paused(endpoint: Endpoint, *, actor: str, reason: str) -> Outcome:
 
 
 def resumed(endpoint: Endpoint, *, actor: str) -> Outcome:
-    """Resume after a pause; one that is enabled is tried again at once.
+    """End a pause; if it is enabled already, retry its deliveries at once.
 
     Raises:
         WrongEndpointState: it is disabled or deleted.
@@ -205,7 +207,7 @@ def resumed(endpoint: Endpoint, *, actor: str) -> Outcome:
 
 
 def skipped(endpoint: Endpoint, delivery_id: object, *, actor: str, reason: str) -> Outcome:
-    """Leave out one delivery that keeps others waiting.
+    """Skip one delivery that blocks the ones after it.
 
     Raises:
         Invalid: none is named.
@@ -223,16 +225,16 @@ def skipped(endpoint: Endpoint, delivery_id: object, *, actor: str, reason: str)
 
 
 def deleted(endpoint: Endpoint, *, actor: str) -> Outcome:
-    """End it for good."""
+    """Delete it; this is final."""
     _demand_there(endpoint)
     return _becomes(endpoint, EndpointStatus.DELETED, "deleted", actor)
 
 
 def checked_types(types: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
-    """Return the types of events that an endpoint gets, each once, sorted.
+    """Return the event types of an endpoint, deduplicated and sorted.
 
     Raises:
-        Invalid: there is none, or one that does not exist; `field` is `types`.
+        Invalid: no type is given, or one that does not exist; `field` is `types`.
     """
     wanted = tuple(sorted(set(types)))
     if not wanted:
@@ -251,17 +253,17 @@ def checked_types(types: Sequence[str], known: Collection[str]) -> tuple[str, ..
 
 
 def check_asked(asked: Sequence[tuple[datetime, int]], *, wanted: int, most: int, what: str, now: datetime) -> None:
-    """Refuse to send more webhooks by request than an organization may have in an hour.
+    """Enforce the hourly limit of webhooks that an organization may have sent on request.
 
     Args:
-        asked: when it asked for some, and for how many; the oldest first.
-        wanted: how many more it asks for.
-        most: how many there may be within an hour.
-        what: the kind of requests, for the refusal.
-        now: of the request.
+        asked: its earlier requests, each with time and number of webhooks; the oldest first.
+        wanted: the number of webhooks requested now.
+        most: the limit within an hour.
+        what: the kind of request, for the error text.
+        now: the time of the request.
 
     Raises:
-        RateLimited: `webhook.requests_exhausted`; says when there can be so many again.
+        RateLimited: `webhook.requests_exhausted`; it says when the request would be accepted.
     """
     recent = [(at, number) for at, number in asked if at > now - HOUR]
     left = most - sum(number for _, number in recent)

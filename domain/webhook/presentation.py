@@ -1,4 +1,4 @@
-"""A webhook endpoint in words, for whoever reads its run in the Temporal UI."""
+"""The text that the Temporal UI shows for a webhook endpoint's run."""
 
 from domain.text import as_markdown
 from domain.webhook.agenda import Backlog
@@ -6,7 +6,7 @@ from domain.webhook.endpoint import Endpoint
 
 
 def details(endpoint: Endpoint, backlog: Backlog | None) -> str:
-    """Return its status, what waits, since when and why, as Markdown."""
+    """Return its status and its backlog, with age and reason, as Markdown."""
     lines = [f"**{endpoint.status.value}** · webhooks of {endpoint.org_id}", ""]
     if endpoint.reason is not None:
         lines.append(f"- {as_markdown(endpoint.reason)}")

@@ -1,4 +1,4 @@
-"""Which of an organization's endpoints is sent to next, where not all of them may be sent to at once. Pure."""
+"""The limit of endpoints of one organization that are sent to at once, and their turns. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ FORGOTTEN_AFTER = 3 * ASKS_EVERY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """An endpoint among those of its organization.
+    """One of an organization's endpoints.
 
     Attributes:
-        endpoint_id: of the endpoint.
-        is_sent_to: it has its turn now.
-        waits_since: when it first asked for the turn that it waits for; None where it waits for none.
+        endpoint_id: the id of the endpoint.
+        is_sent_to: whether it is being sent to now.
+        waits_since: since when it has been waiting for its turn; None if it is not.
     """
 
     endpoint_id: str
@@ -28,12 +28,12 @@ class Place:
 
 
 def has_turn(asking: Place, others: Iterable[Place], *, at_once: int) -> bool:
-    """Return whether an endpoint is sent to now: after those that are, and after those that wait for longer.
+    """Return whether it is an endpoint's turn: endpoints being sent to, and those waiting for longer, come first.
 
     Args:
-        asking: the endpoint that asks.
+        asking: the endpoint in question.
         others: the organization's other endpoints.
-        at_once: how many are sent to at once.
+        at_once: how many endpoints may be sent to at once.
     """
     return sum(each.is_sent_to or _is_ahead(each, asking) for each in others) < at_once
 
