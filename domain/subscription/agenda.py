@@ -26,12 +26,12 @@ class Step(StrEnum):
     """What a run can do by itself, in the order of precedence.
 
     Attributes:
-        LOOK: ask the provider how the subscription stands: somebody said that there is news, an answer was lost, or the
+        LOOK: read the subscription from the provider: an event or a person asked for it, a response was lost, or the
             period has ended.
-        SUBMIT: have the provider make what was ordered.
-        GRANT: grant the next month of a year that is paid.
-        LAPSE: undo an upgrade that no bill was seen of.
-        TELL: tell the organization that its trial ends soon.
+        SUBMIT: send the ordered change to the provider.
+        GRANT: grant the next month of a paid year.
+        LAPSE: undo an upgrade for which no bill has appeared.
+        TELL: send the organization the mail that its trial ends soon.
     """
 
     LOOK = "look"
@@ -46,12 +46,12 @@ class News:
     """What the run knows beside the state.
 
     Attributes:
-        told: the provider has news, or somebody wants it to be asked.
-        looked_at: when it was asked last.
-        tries: how often in a row a step had no effect, and `held_until` when it is tried again.
-        tells: the run tells of the end of trials; runs of before do not.
-        looked: the last step was a look, which gives way to what else is due: news that do not end would keep all of
-            that waiting. Runs of before let it wait.
+        told: whether the provider has to be read: it sent an event, or somebody requested it.
+        looked_at: when it was last read.
+        tries: how many times in a row a step had no effect; it is tried again at `held_until`.
+        tells: whether the run sends mails about the end of trials; older runs do not.
+        looked: whether the last step was a look. Then other due steps come first, so that a stream of events cannot
+            starve them. Older runs do not set it.
     """
 
     told: bool = False
@@ -63,7 +63,7 @@ class News:
 
 
 def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait | None:
-    """Return what is done next, or until when nothing is due; None after the end."""
+    """Return the next step, or the time until which nothing is due; None once the subscription has ended."""
     if subscription.status is S.ENDED and subscription.order is None and not news.told:
         return None
     steps = due(subscription, now, news)
@@ -91,9 +91,9 @@ def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
 
 
 def wakes_at(subscription: Subscription, at: datetime) -> datetime | None:
-    """Return from when on something is due that only a run does, as of its last event; None when nothing ever is.
+    """Return the time from which a step is due that needs a run, as of the last event; None if there is none.
 
-    Polls do not count: they are for events that were lost, and a run that was lost may miss one.
+    Polls do not count: they only make up for lost events, and a lost run may miss one.
     """
     if subscription.order is not None:
         return at
@@ -110,7 +110,7 @@ def page_closes(page: CheckoutPage) -> datetime:
 
 
 def hold_until(now: datetime, tries: int) -> datetime:
-    """Return when something is tried again that was tried so often in vain."""
+    """Return when a step is retried after so many attempts without effect."""
     pause: timedelta = FIRST_TRY * 2 ** min(tries, 16)
     return now + min(pause, LONGEST_TRY)
 

@@ -1,6 +1,6 @@
-"""What people order of a subscription: pure functions from the state to an outcome, or a refusal.
+"""The commands of a subscription, as pure functions from the state to an outcome or a refusal.
 
-A change is previewed by the same function that orders it. Which plan is larger, the list of plans says.
+A change is previewed by the same function that orders it. The order of the list of plans decides which is larger.
 """
 
 import hashlib
@@ -60,9 +60,9 @@ WITHDRAWING = frozenset({OrderKind.RESUME, OrderKind.CANCEL_AT_END})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a change would do: when it takes effect, its cost now and its grant; a downgrade costs nothing now.
+    """The effects of a change: when it takes effect, its cost now and its grant; a downgrade costs nothing now.
 
-    `later_minor` is what it costs where the provider counts it from a moment that is `LATER`.
+    `later_minor` is its cost if the provider prorates it from a moment that is `LATER`.
     """
 
     kind: ChangeKind
@@ -267,10 +267,10 @@ def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bo
 
 
 def resuming(subscription: Subscription, command_id: str, *, actor: str, at: datetime) -> Outcome:
-    """Undo what was to happen at the end of the period: the cancellation, or the downgrade.
+    """Withdraw the cancellation or downgrade that was to take effect at the end of the period.
 
     Raises:
-        SubscriptionRefused: nothing is, or the period is over.
+        SubscriptionRefused: there is none, or the period is over.
     """
     _running(subscription, at)
     _require_no_order(subscription)
@@ -286,7 +286,7 @@ def resuming(subscription: Subscription, command_id: str, *, actor: str, at: dat
 
 
 def checked_out(subscription: Subscription, page: CheckoutPage) -> Outcome:
-    """Note the page where the payer subscribes; nothing is given before they have paid there."""
+    """Record the page where the payer subscribes; nothing is granted before they have paid there."""
     after = replace(subscription, order=None, status=S.INCOMPLETE, checkout=page)
     details = {"page": page.ref, "until": page.expires_at.isoformat()}
     return Outcome(subscription=after, event="checkout_opened", actor=WORKFLOW, details=details)
@@ -295,11 +295,11 @@ def checked_out(subscription: Subscription, page: CheckoutPage) -> Outcome:
 def confirmed(
     subscription: Subscription, seen: SubscriptionSnapshot | None = None, *, tells_again: bool = True
 ) -> Subscription:
-    """Return the state once the provider has what was ordered; what came of it, `converge` says.
+    """Return the state once the provider has accepted the order; `converge` then applies the result.
 
-    A downgrade is withdrawn with that, unless its period has begun there by now and is billed at its price: then it
-    acts, and the provider is told of its price again. Runs of before told one that was to cancel nothing of prices
-    (`tells_again`).
+    An order that withdraws a downgrade removes it here, unless its period has begun at the provider and is billed at
+    its price: then it takes effect, and its price is sent to the provider again. For a cancellation, older runs do not
+    send it (`tells_again`).
     """
     order, after = subscription.order, replace(subscription, order=None)
     if order is not None and order.kind is OrderKind.UNDO:
@@ -313,9 +313,10 @@ def confirmed(
 
 
 def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
-    """Return the state once the provider was looked at after a lost answer.
+    """Return the state once the provider was read after a lost response.
 
-    A subscription that is there was made. Anything else is ordered again under its key, which has its effect once.
+    If the provider has the subscription, it was created. Everything else is ordered again under its key, which takes
+    effect once.
     """
     order = subscription.order
     if order is None or not order.unknown:
@@ -331,7 +332,7 @@ def is_cancelled_unmade(subscription: Subscription) -> bool:
 
 
 def lost(subscription: Subscription) -> Outcome:
-    """Note that the answer to a call was lost: the provider is looked at before anything else is ordered of it."""
+    """Record that the response to a call was lost: the provider is read before anything else is ordered."""
     assert subscription.order is not None
     after = replace(subscription, order=replace(subscription.order, unknown=True))
     return Outcome(
@@ -362,7 +363,7 @@ def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
 
 
 def ended(subscription: Subscription, *, why: str, actor: str, at: datetime) -> Outcome:
-    """Return the end: the organization has what is free from now on."""
+    """End the subscription: the organization has the free plan from now on."""
     after = replace(
         subscription,
         status=S.ENDED,
@@ -384,13 +385,13 @@ def opening(subscription: Subscription, command_id: str, *, actor: str) -> Outco
 
 
 def _chosen(terms: Terms) -> dict[str, object]:
-    """Return what was asked for, as the event of an order has it."""
+    """Return the content of an order, as its event records it."""
     chosen: dict[str, object] = {"plan": terms.plan, "interval": terms.interval.value}
     return chosen if terms.seats is None else {**chosen, "seats": terms.seats}
 
 
 def refused(subscription: Subscription, *, actor: str, details: Mapping[str, object]) -> Outcome:
-    """Put the refusal of a signal into the timeline."""
+    """Record the refusal of a signal in the timeline."""
     return Outcome(subscription=subscription, event="command_refused", actor=actor, details=details)
 
 
@@ -402,12 +403,12 @@ def trial_refused(subscription: Subscription, *, why: str) -> Outcome:
 
 
 def is_not_paid(subscription: Subscription, at: datetime) -> bool:
-    """Return whether what was invoiced on net terms is overdue for so long that the subscription ends."""
+    """Return whether an invoice on net terms is overdue for so long that the subscription ends."""
     return subscription.order is None and any(at >= each.due_at + NET_GRACE for each in subscription.requests)
 
 
 def not_paid(subscription: Subscription) -> Outcome:
-    """End an unpaid subscription on net terms; what was invoiced stays due."""
+    """End an unpaid subscription on net terms; its invoices stay due."""
     order = Order(kind=OrderKind.CANCEL, command_id=f"not_paid:{subscription.requests[0].bill_ref}")
     after = replace(subscription, order=order, ended_why="not_paid")
     return Outcome(
@@ -416,12 +417,12 @@ def not_paid(subscription: Subscription) -> Outcome:
 
 
 def told_of_trial_end(subscription: Subscription) -> Outcome:
-    """Note that the mail about the end of the trial is sent, so that it is sent once."""
+    """Record that the mail about the end of the trial is sent, so that it is sent once."""
     return Outcome(subscription=replace(subscription, trial_told=True), event="trial_ends", actor=WORKFLOW)
 
 
 def lapsed(subscription: Subscription) -> Outcome:
-    """Drop an upgrade whose payment never came, as runs of before did: the provider still has it."""
+    """Drop an upgrade that was never paid, as older runs did; the provider still has it."""
     after = replace(subscription, change=None)
     return Outcome(subscription=after, event="upgrade_lapsed", actor=WORKFLOW)
 

@@ -47,12 +47,12 @@ _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
 
 
 class OtherSubscription(Exception):
-    """The provider's object is not this subscription's: another customer, or another one is noted."""
+    """The provider's object belongs to another customer, or is not the one recorded for this subscription."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A subscription on its way, and what was settled, granted and billed until here."""
+    """Work in progress: the subscription, and what was settled, granted and billed so far."""
 
     subscription: Subscription
     settled: tuple[Settled, ...] = ()
@@ -74,11 +74,11 @@ def converge(
     awaits_bills: bool = True,
     grants_by_charge: bool = True,
 ) -> Outcome | None:
-    """Return what is new at the provider; None if nothing is.
+    """Return the changes since the state was last converged; None if there are none.
 
-    `given_up` are the bills whose invoices were: whatever comes for them goes back, and on net terms they stay unpaid.
-    Runs of before did not wait for the bills of upgrades (`awaits_bills`), and granted everything that was agreed
-    whatever was charged (`grants_by_charge`).
+    `given_up` are the bills whose invoices were given up: money received for them is returned, and on net terms they
+    stay unpaid. Older runs do not wait for the bills of upgrades (`awaits_bills`), and grant the agreed credits
+    regardless of the charge (`grants_by_charge`).
 
     Raises:
         OtherSubscription: the report is about another subscription.
@@ -137,14 +137,14 @@ def has_unknown_card(subscription: Subscription, seen: SubscriptionSnapshot) -> 
 
 
 def plan_held(subscription: Subscription) -> str | None:
-    """Return the plan that the organization is on by its subscription; None for what is free."""
+    """Return the plan that the subscription entitles the organization to; None for the free plan."""
     return subscription.terms.plan if subscription.is_entitled else None
 
 
 def monthly_grant(subscription: Subscription, at: datetime) -> Outcome | None:
-    """Return the next month's credits of a year that is paid, when that month has begun; None before.
+    """Return the credits of the next month of a paid year, once that month has begun; None before.
 
-    A month that passed while nobody looked is granted all the same, one after the other.
+    Months that passed without a run are granted too, one after the other.
     """
     month = due_month(subscription)
     if month is None or at < month.start or subscription.paid_bill is None:
@@ -160,7 +160,7 @@ def monthly_grant(subscription: Subscription, at: datetime) -> Outcome | None:
 
 
 def due_month(subscription: Subscription) -> Period | None:
-    """Return the month that is granted next of a year that is paid; None where no further one is."""
+    """Return the next month of a paid year to grant; None if there is none left."""
     return _next_month(subscription) if subscription.terms.credits_minor else None
 
 
@@ -188,7 +188,7 @@ def _with_month(subscription: Subscription, month: Period) -> tuple[Subscription
 
 
 def _returned(step: _Step, bill: Bill) -> _Step:
-    """Book money that came for an invoice that was given up: it goes back, so it pays and grants nothing."""
+    """Book money received for an invoice that was given up: it is returned, so it pays and grants nothing."""
     settled = (_settled(bill, bill.period),) if bill.paid_minor > 0 else ()
     return replace(step, subscription=_known(step.subscription, bill), settled=(*step.settled, *settled))
 
@@ -277,7 +277,7 @@ def _with_pages(requests: tuple[Request, ...], seen: SubscriptionSnapshot) -> tu
 
 
 def _caught_up(step: _Step, until: datetime) -> _Step:
-    """Grant the months of a year that have begun by a moment and have no credits: what changes then comes after."""
+    """Grant the months of a year that have begun by a moment and have no credits, before a change at that moment."""
     while (month := _next_month(step.subscription)) is not None and month.start <= until:
         subscription, grants = _with_month(step.subscription, month)
         step = replace(step, subscription=subscription, grants=(*step.grants, *grants))
@@ -412,7 +412,7 @@ def _is_ending(subscription: Subscription) -> bool:
 
 
 def _with_order(before: Subscription, after: Subscription) -> Subscription:
-    """Return what is left to be asked for once the change has acted.
+    """Return what is left to order at the provider once the change has taken effect.
 
     Nothing of an upgrade whose answer was lost, nor of one that was paid when it was to be undone. A downgrade can no
     longer be withdrawn, and the provider may have been told to: so it is told of its price again, under a key of its

@@ -13,7 +13,7 @@ def waiting(subscription: Subscription) -> Change | None:
 def acting(subscription: Subscription, bill: Bill) -> Change | None:
     """Return the downgrade that begins with a bill's period; None if the bill is for the earlier terms.
 
-    Of the two prices the higher one was charged, or the lower one counts: nobody has a plan for less than it costs.
+    Unless the higher of the two prices was charged, the lower one counts: nobody has a plan for less than its price.
     """
     change, period = waiting(subscription), bill.period
     if change is None or period is None or period.start < change.acts_at:

@@ -1,4 +1,4 @@
-"""An operator says that the provider has not done what was ordered of it, because no answer ever came."""
+"""The outcome of an order whose response was lost, as an operator states it. Pure."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Bills that are not paid in their turn: given up on net terms, or paid after the bill of a newer period. Pure."""
+"""Bills paid out of order: given up on net terms, or paid after the bill of a newer period. Pure."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -14,7 +14,7 @@ _UNPAID = frozenset({BillState.DRAFT, BillState.OPEN, BillState.UNCOLLECTIBLE})
 def awaiting(subscription: Subscription, given_up: Collection[Request]) -> Subscription:
     """Await each bill on net terms whose invoice was given up, although the provider may have been paid for it.
 
-    That money goes back, so the period is as unpaid as before: it makes the subscription past due, and ends it.
+    Such money is returned, so the period stays unpaid: the subscription becomes past due, and then ends.
     """
     if not subscription.terms.net_days or subscription.status is SubscriptionStatus.ENDED:
         return subscription
@@ -27,7 +27,7 @@ def awaiting(subscription: Subscription, given_up: Collection[Request]) -> Subsc
 
 
 def page_of(subscription: Subscription, bill_ref: str) -> str | None:
-    """Return the page where a bill on net terms is paid, also after the end; None where it is not known."""
+    """Return the page where a bill on net terms is paid, also after the end; None if it is unknown."""
     request = next((each for each in subscription.requests if each.bill_ref == bill_ref), None)
     if request is not None and request.pay_url is not None:
         return request.pay_url
@@ -37,9 +37,9 @@ def page_of(subscription: Subscription, bill_ref: str) -> str | None:
 
 
 def overtaken(before: Subscription, after: Subscription, bills: Iterable[Bill]) -> Subscription:
-    """Note what earlier periods grant that are not paid, once a newer one is: as agreed until then, whenever it comes.
+    """Record the grants of unpaid earlier periods once a newer period is paid, by the terms agreed until then.
 
-    On net terms a request remembers that.
+    They are granted whenever their bill is paid. On net terms the payment request has them already.
     """
     if after.paid_through is None or after.paid_through == before.paid_through or after.terms.net_days:
         return after
@@ -53,9 +53,9 @@ def overtaken(before: Subscription, after: Subscription, bills: Iterable[Bill]) 
 
 
 def late_period(subscription: Subscription, bill: Bill) -> LatePeriod | None:
-    """Return what a bill grants that is paid after a newer one; None where what was agreed for it is not known.
+    """Return the grant of a bill that is paid after a newer one; None if the terms agreed for it are unknown.
 
-    Periods that were overtaken before this was noted are known where they were billed at today's price.
+    For periods from before grants were recorded, the terms are known only if they were billed at today's price.
     """
     noted = next((each for each in subscription.late_periods if each.bill_ref == bill.ref), None)
     if noted is not None or subscription.terms.net_days or not _is_before(bill, subscription):
@@ -81,7 +81,7 @@ def _agreed(held: Subscription, bill: Bill) -> Terms:
 
 
 def _noted(held: Subscription, bill: Bill) -> LatePeriod:
-    """Return what a bill grants by what is agreed; never more than its part of the price, before discounts."""
+    """Return the grant of a bill by the agreed terms; at most its part of the price, before discounts."""
     terms = _agreed(held, bill)
     whole = replace(terms, credits_minor=terms.credits_minor * terms.interval.months)
     credits = credits_charged(whole, bill)

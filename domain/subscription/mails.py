@@ -1,4 +1,4 @@
-"""Which mail a change of a subscription is told by. Pure."""
+"""The choice of the mail about a change of a subscription. Pure."""
 
 from domain.mail import MailKind
 from domain.subscription.state import ENTITLED, Change, Subscription, SubscriptionStatus

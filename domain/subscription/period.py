@@ -37,7 +37,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """What periods are counted from: a moment, and the zone whose clocks and dates it had then."""
+    """The origin that periods are counted from: a moment, and the time zone at that time."""
 
     at: datetime
     zone: str = "UTC"

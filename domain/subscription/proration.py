@@ -1,4 +1,4 @@
-"""What a change in the middle of a period costs, and what it grants: integers, rounded once for each amount.
+"""The cost and the grant of a change in the middle of a period, in integers, each amount rounded once.
 
 A line of money is the price times the part of the period that is left, in whole seconds, rounded half up. Credits are
 rounded down.
@@ -11,12 +11,12 @@ from domain.subscription.period import Period
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proration:
-    """What a change costs now, in minor units.
+    """The cost of a change now, in minor units.
 
     Attributes:
-        unused_minor: what is credited of the old price for the rest of its period.
-        charge_minor: what the new price costs for what is left, or for a whole period that begins now.
-        period: what the charge is for.
+        unused_minor: the credit for the rest of the period at the old price.
+        charge_minor: the charge at the new price, for the rest of the period or for a whole period that begins now.
+        period: the period of the charge.
     """
 
     unused_minor: int
@@ -81,8 +81,8 @@ def worth(amount_minor: int, total_minor: int, whole_minor: int) -> int:
 
     Args:
         amount_minor: the price of the whole period.
-        total_minor: what the bill came to.
-        whole_minor: what its lines came to, before discounts.
+        total_minor: the bill's total.
+        whole_minor: the sum of its lines, before discounts.
     """
     if whole_minor <= 0 or total_minor >= whole_minor:
         return amount_minor

@@ -41,7 +41,7 @@ class LostCredits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What comes back of lost credits: their cost is taken from what is not earned yet, and then from revenue."""
+    """The lost credits that are granted again; their cost comes from deferred revenue first, then from revenue."""
 
     credits_minor: int
     unearned_minor: int
@@ -49,12 +49,12 @@ class Restored:
 
     @property
     def cost_minor(self) -> int:
-        """What the credits cost that come back."""
+        """The cost of the credits that are granted again."""
         return self.unearned_minor + self.earned_minor
 
 
 def restored(lost: LostCredits, deferred: Deferred) -> Restored:
-    """Return what comes back of lost credits: no more than the bill still stands for after its credit notes."""
+    """Return the lost credits to grant again; their cost is at most what credit notes have left of the bill."""
     unearned = min(lost.cost_minor, deferred.left_minor)
     earned = min(lost.cost_minor - unearned, deferred.accrued_minor)
     cost = unearned + earned
@@ -64,7 +64,7 @@ def restored(lost: LostCredits, deferred: Deferred) -> Restored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """From where a credit note's net amount is taken: not earned yet, counted as earned, and the rest by rounding."""
+    """The sources of a credit note's net amount: deferred revenue, recognized revenue, and a rounding difference."""
 
     unearned_minor: int
     earned_minor: int
@@ -89,7 +89,7 @@ def creditable_minor(gross_minor: int, deferred: Deferred, *, credited_gross_min
 
 
 def split(deferred: Deferred, net_minor: int) -> Split:
-    """Take a credit note's net amount from what is not earned yet, and only then from what is revenue."""
+    """Take a credit note's net amount from deferred revenue first, then from recognized revenue."""
     unearned = min(net_minor, deferred.left_minor)
     earned = min(net_minor - unearned, deferred.accrued_minor)
     return Split(unearned_minor=unearned, earned_minor=earned, rounding_minor=net_minor - unearned - earned)
@@ -114,8 +114,8 @@ def credits_left(credits_minor: int, cost_minor: int, deferred: Deferred, *, gon
         credits_minor: what the month grants.
         cost_minor: what that costs, without tax.
         deferred: the bill.
-        gone_minor: what of the received money was refunded or is disputed, without tax; credit notes are for a part of
-    it.
+        gone_minor: the part of the received money that was refunded or is disputed, without tax; credit notes cover
+            some of it.
     """
     left = deferred.left_minor - max(0, gone_minor - deferred.credited_minor)
     cost = max(0, min(cost_minor, left))

@@ -1,7 +1,7 @@
 """A subscription as its provider has it now: frozen values that every adapter answers with.
 
-An event is never trusted: whoever hears of one reads the subscription again, so the newest state wins in whatever order
-events come.
+The content of events is never used: each event only causes the subscription to be read again, so the newest state wins
+regardless of the order of events.
 """
 
 from dataclasses import dataclass
@@ -59,11 +59,11 @@ class Bill:
     """A provider's request for payment, for one period or one change.
 
     Attributes:
-        ref: its id there, which is what it is booked by.
-        total_minor: what it comes to; `paid_minor` is what was paid of it.
-        payment_ref: what paid it.
-        attempts: how often the provider has tried to collect it; only it retries.
-        next_attempt_at: when it tries again.
+        ref: the provider's id, by which it is booked once.
+        total_minor: the total; `paid_minor` is the part that is paid.
+        payment_ref: the provider's id of the payment.
+        attempts: the number of the provider's attempts to collect it; only the provider retries.
+        next_attempt_at: the time of the provider's next attempt.
         pay_url: the page where the payer can pay it, or confirm it with their bank.
     """
 
@@ -84,7 +84,7 @@ class Bill:
 
     @property
     def whole_minor(self) -> int:
-        """What its lines come to, before discounts."""
+        """The sum of its lines, before discounts."""
         return sum(line.amount_minor for line in self.lines)
 
     @property
@@ -104,13 +104,13 @@ class CheckoutPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSnapshot:
-    """Everything that concerns us of a subscription at its provider.
+    """The relevant state of a subscription at its provider.
 
     Attributes:
-        price_id: of its one item, whose id is `item_ref`; `quantity` of it are bought.
-        period: the one that is paid for or awaits its payment.
-        bills: all of them, oldest first.
-        fingerprint: of the card that pays, the same for the same card in every account.
+        price_id: the price of its one item, whose id is `item_ref`; `quantity` is the number of units.
+        period: the period that is paid for or awaits payment.
+        bills: all bills, oldest first.
+        fingerprint: the fingerprint of the card that pays; one card has the same one in every account.
     """
 
     ref: str

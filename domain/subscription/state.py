@@ -26,12 +26,12 @@ class SubscriptionStatus(StrEnum):
     """The status of a subscription.
 
     Attributes:
-        CREATED: agreed, and not yet made at the provider.
-        INCOMPLETE: its first payment is awaited. Nothing is given before it is there.
-        TRIALING: tried without paying.
-        ACTIVE: paid for.
-        PAST_DUE: a period began and was not paid; the provider tries again, and what the plan includes stays.
-        UNPAID: the provider has given up collecting; the organization has what is free.
+        CREATED: agreed, and not yet created at the provider.
+        INCOMPLETE: waits for its first payment. Nothing is granted before.
+        TRIALING: in a free trial.
+        ACTIVE: paid.
+        PAST_DUE: the present period is not paid; the provider retries, and the entitlements of the plan continue.
+        UNPAID: the provider has given up collecting; the organization has the free plan.
         ENDED: ended permanently.
     """
 
@@ -64,11 +64,11 @@ class SubscriptionRefused(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is agreed: the plan as it was when it was subscribed to, whatever the configuration says later.
+    """The agreed terms: the plan as it was when it was subscribed to; later changes of the configuration do not apply.
 
-    `is_agreed` says that the price was agreed with the organization, and is not everybody's. With `net_days` a period
-    is not charged when it begins: payment is requested then, due in so many days. `seats` were bought of a plan that is
-    sold by the seat: the amount and the credits are those of all of them, and `price_id` is the price of one.
+    `is_agreed` says that the price was agreed with this organization, and is not the usual one. With `net_days`, a
+    period is invoiced when it begins, due in so many days, and not charged. `seats` is the number of seats of a plan
+    sold by the seat: amount and credits are for all of them, and `price_id` is the price of one.
     """
 
     plan: str
@@ -83,12 +83,12 @@ class Terms:
 
     @property
     def quantity(self) -> int:
-        """How many units of the provider's price they are."""
+        """The number of units of the provider's price."""
         return self.seats or 1
 
     @property
     def unit_minor(self) -> int:
-        """What one of these units costs."""
+        """The price of one unit."""
         return self.amount_minor // self.quantity
 
     @property
@@ -118,11 +118,11 @@ class Change:
     """A change that was ordered and has not taken effect yet; there is one at a time.
 
     Attributes:
-        acts_at: of a downgrade, the end of the period; of an upgrade, the moment that its proration is counted from.
-        credits_minor: what an upgrade grants once it is paid.
-        most_minor: what the provider may charge for an upgrade; None of one from before this was kept.
-        bill_ref: the bill that an upgrade waits for, once it was seen open.
-        lapses_at: when an upgrade without a bill is undone again; a day after it was ordered where that is left out.
+        acts_at: for a downgrade, the end of the period; for an upgrade, the moment from which it is prorated.
+        credits_minor: the credits that an upgrade grants once it is paid.
+        most_minor: the most that the provider may charge for an upgrade; None for changes older than the field.
+        bill_ref: the open bill that an upgrade waits for, once it is known.
+        lapses_at: when an upgrade without a bill is undone; None means a day after it was ordered.
     """
 
     kind: ChangeKind
