@@ -1,4 +1,4 @@
-"""What the alerts about spending say. Each is raised once for its window, which its key names."""
+"""The alerts about spending. Each is raised once for its window, which is part of its key."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,17 +34,17 @@ class Happened:
 
     Attributes:
         key: the unique key of the alert.
-        kind: what happened.
-        org_id: of whom.
-        control_id: whose limit it is; None for the credits themselves.
-        subject: what the control is for, `agent agt_…`.
-        window: of the limit; None where it is no window's.
-        ends_at: when it ends.
-        part_e4: the threshold that is reached, in ten-thousandths.
-        reason: why it was refused.
-        asset: of the control.
-        amount_minor: the requested amount, in credits.
-        severity: of the alert.
+        kind: the kind of event.
+        org_id: the organization.
+        control_id: the spend control; None if it is about the credit balance.
+        subject: the subject of the control, such as `agent agt_…`.
+        window: the window of the limit; None if it is not about a window.
+        ends_at: when the window ends.
+        part_e4: the threshold that was reached, in ten-thousandths.
+        reason: the reason of a refusal.
+        asset: the asset of the control.
+        amount_minor: the requested amount, in minor units of credits.
+        severity: the severity of the alert.
     """
 
     key: str
@@ -70,17 +70,17 @@ _REASONS = {
 
 
 def is_near(happened: Happened) -> bool:
-    """Return whether it is a limit that is nearly reached, which contacts are written to about."""
+    """Return whether it reports that a limit is nearly reached; contacts get a mail about that."""
     return happened.kind is AlertKind.BUDGET
 
 
 def subject_of(happened: Happened) -> str:
-    """Return the id of what an alert is about: the control, or the organization."""
+    """Return the id of the subject of an alert: the control, or the organization."""
     return happened.org_id if happened.control_id is None else uuid_id("ctl", happened.control_id)
 
 
 def detail_of(happened: Happened) -> str:
-    """Say what happened, and what to do about it."""
+    """Return the text of the alert: what happened, and what to do about it."""
     amount = "" if happened.amount_minor is None else f"{format_amount(happened.amount_minor, CREDIT)} {CREDIT}"
     window = happened.window or "term"
     match happened.kind:

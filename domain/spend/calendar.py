@@ -1,4 +1,4 @@
-"""When the windows of a spend control begin and end; `ledger/sql/calendar.sql` says the same to the database.
+"""The begin and end of the windows of a spend control. `ledger/sql/calendar.sql` has the same rules in SQL.
 
 Windows of a zone follow each other without a gap and without an overlap, whatever its clocks do: a day begins with the
 first moment of its date, and hours are counted from there. So the last hour of a day on which the clocks change by half
@@ -53,9 +53,9 @@ def window_start(window: Window, at: datetime, zone: ZoneInfo, week_starts: int)
     """Return when the window began that holds a moment, in UTC.
 
     Args:
-        window: of which kind.
-        at: the moment, aware.
-        zone: whose clocks and dates count.
+        window: the kind of window.
+        at: the moment, timezone-aware.
+        zone: the time zone of the control.
         week_starts: the first day of the week, 1 for Monday to 7 for Sunday.
     """
     if window is Window.LIFETIME:

@@ -38,13 +38,13 @@ class ControlStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """What may be spent in one window.
+    """The limit of one window.
 
     Attributes:
-        window: what it is counted over.
-        amount_minor: the most, in minor units of the control's asset; 0 is nothing, None is no limit.
-        uses: how many times; 0 is never, None is no limit.
-        hard: whether it refuses spends above it; one that is not hard raises alerts only.
+        window: the window.
+        amount_minor: the maximum amount, in minor units of the control's asset; 0 allows nothing, None is no limit.
+        uses: the maximum number of spends; 0 allows none, None is no limit.
+        hard: whether spends above it are refused; otherwise it only raises alerts.
     """
 
     window: Window
@@ -55,14 +55,14 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What a control allows from one version to the next.
+    """The part of a control that a new version can change.
 
     Attributes:
-        limits: one for each window at most; without any, the control counts nothing and can be frozen.
-        per_spend_minor: the most that one spend may be.
+        limits: at most one for each window; a control without limits counts nothing, but can be frozen.
+        per_spend_minor: the maximum of one spend, in minor units of the control's asset; None for no limit.
         thresholds_e4: the parts of a limit, in ten-thousandths, that raise an alert when they are reached.
-        starts_at: when the control begins to apply; None is always.
-        ends_at: when it ceases to.
+        starts_at: when the control begins to apply; None for no start.
+        ends_at: when it ceases to apply; None for no end.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -72,7 +72,7 @@ class Allowance:
     ends_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself.
+        """Refuse contradictory values.
 
         Raises:
             Invalid: a window has two limits, a limit limits nothing, a number is out of bounds, or the term is empty.
@@ -121,13 +121,13 @@ def limits_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewControl:
-    """What never changes about a control once it is opened.
+    """The part of a control that never changes once it is opened.
 
     Attributes:
-        subject_kind: what kind of thing it is for.
-        subject_id: its id; of a run whatever its requests call it.
-        asset: what the amounts are in.
-        time_zone: an IANA name; windows begin by its clocks.
+        subject_kind: the kind of its subject.
+        subject_id: the id of the subject; for a run, the name that its requests use.
+        asset: the asset of all amounts.
+        time_zone: the IANA name of the time zone in which windows begin.
         week_starts: the first day of the week, 1 for Monday to 7 for Sunday.
     """
 
@@ -165,12 +165,12 @@ class NewControl:
 
 
 def remaining_minor(limit_minor: int | None, used_minor: int) -> int | None:
-    """Return what is left of a limit: never below zero, and None where there is no limit."""
+    """Return the rest of a limit, at least zero; None if there is no limit."""
     return None if limit_minor is None else max(0, limit_minor - used_minor)
 
 
 def shown_amount(amount_minor: int | None, asset: str) -> str | None:
-    """Write an amount as a decimal string; None where there is none."""
+    """Write an amount as a decimal string; None stays None."""
     return None if amount_minor is None else format_amount(amount_minor, asset)
 
 

@@ -1,4 +1,4 @@
-"""What of a control is spent at a moment: its limits, with what counts in the window that holds the moment."""
+"""The use of a control at a moment: its limits, each with the counters of the window at that moment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from domain.spend.control import Limit, remaining_minor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What one counter says, in minor units of the control's asset.
+    """The values of one counter, in minor units of the control's asset.
 
     Attributes:
-        spent_minor: charged, captured and forced, less what came back.
-        held_minor: of reservations that are open.
-        uses: how many times was spent or reserved.
+        spent_minor: the sum of charges, captures and forced spends, less refunds.
+        held_minor: the sum of open reservations.
+        uses: the number of spends and reservations.
     """
 
     spent_minor: int = 0
@@ -25,11 +25,11 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitState:
-    """A limit and what is left of it.
+    """A limit with its use and its rest.
 
     Attributes:
-        starts_at: when the window began; None for a lifetime.
-        resets_at: when the next one begins; None for a lifetime.
+        starts_at: when the window began; None for a lifetime limit.
+        resets_at: when the next window begins; None for a lifetime limit.
     """
 
     limit: Limit
@@ -39,12 +39,12 @@ class LimitState:
 
     @property
     def remaining_minor(self) -> int | None:
-        """What can still be spent or reserved; None where the window has no amount."""
+        """The amount that can still be spent or reserved; None if the limit has no amount."""
         return remaining_minor(self.limit.amount_minor, self.counted.spent_minor + self.counted.held_minor)
 
     @property
     def uses_remaining(self) -> int | None:
-        """How many times can still be spent; None where the window counts none."""
+        """The number of spends that are left; None if the limit has no number of uses."""
         return remaining_minor(self.limit.uses, self.counted.uses)
 
 
@@ -54,7 +54,7 @@ _NOTHING = Counted()
 def limit_states(
     limits: Sequence[Limit], counters: Mapping[Window, Counted], zone: str, week_starts: int, at: datetime
 ) -> list[LimitState]:
-    """Return each limit with what counts in the window that holds a moment; no counter is nothing spent."""
+    """Return each limit with its use in the window at a moment; without a counter, nothing was spent."""
     clocks = zone_of(zone)
     states = []
     for limit in limits:

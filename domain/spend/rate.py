@@ -108,7 +108,7 @@ def exchange_rate(
 
 
 def rate_between(base: str, quote: str, base_minor: int, quote_minor: int) -> Fraction:
-    """Return how many of `quote` one of `base` is worth, from minor units of both."""
+    """Return the price of one `base` in `quote`, from minor units of both."""
     return Fraction(quote_minor * 10 ** scale_of(base), base_minor * 10 ** scale_of(quote))
 
 

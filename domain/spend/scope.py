@@ -12,7 +12,7 @@ from domain.errors import Invalid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """For what a key or an agent spends; None where an admin has said nothing."""
+    """The department and project that a key or an agent is attributed to; None if not set."""
 
     department_id: str | None = None
     project_id: str | None = None
@@ -35,7 +35,7 @@ class SpendingKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """What a request names; None for what it leaves out."""
+    """The attribution that a request names; None for what it leaves out."""
 
     agent_id: str | None = None
     department_id: str | None = None
@@ -45,7 +45,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the organization has of what a request names; needed where it names an agent, a department or a project.
+    """The objects of the organization that a request names; needed if it names an agent, a department or a project.
 
     Attributes:
         agents: the organization's own agents among those named, with what they are attributed to.
@@ -61,7 +61,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """For what one spend counts: whose controls it has to fit into."""
+    """The attribution of one spend, which decides the controls that apply to it."""
 
     key_id: str
     agent_id: str | None = None

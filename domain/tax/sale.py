@@ -1,6 +1,6 @@
-"""Tax that is charged with the payment of a sale: of credits, in place of when they are used, of agents and slots.
+"""The tax charged with the payment of a sale of credits, agents or slots. Pure.
 
-Frozen values and integers alone.
+Credits that were taxed when they were bought are not taxed again when they are used.
 """
 
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from domain.tax.rates import WHOLE, AppliedTax, TaxCategory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleTax:
-    """The tax of one sale, decided when it was asked for.
+    """The tax of one sale, decided when the payment was requested.
 
     Attributes:
         code, category, rate_e6: see `AppliedTax`.
         amount_minor: the tax in the whole amount of the payment, in its currency.
-        is_proven: false where the country of the buyer has no two pieces of evidence.
-        keeps_parties: whether the following two are known: those of who paid before they were kept are not.
+        is_proven: whether two pieces of evidence agree on the buyer's country.
+        keeps_parties: whether `entity` and `party` are recorded; False for payments older than these fields.
         entity: the code of the legal entity that sells; None for the deployment's first one.
-        party: whom it was decided for, by name of what a document keeps of a buyer.
+        party: the buyer's data that documents keep, by name.
     """
 
     code: str
@@ -35,21 +35,20 @@ class SaleTax:
     def part_of(self, kept_minor: int, whole_minor: int) -> int:
         """Return the tax in the part of the whole amount that was received and not refunded, rounded down.
 
-        What is booked is the difference of two of these, so parts that add up to the whole have its tax, and a sale of
-        which everything went back has none, whatever came in between.
+        Bookings are differences of two such values, so the taxes of all parts add up to the tax of the whole, and a
+        sale that is refunded completely has no tax, regardless of rounding in between.
         """
         return self.amount_minor * max(0, kept_minor) // whole_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleRules:
-    """How a deployment taxes what payments buy.
+    """The deployment's settings for taxes on payments.
 
     Attributes:
-        seller_country: where it is, ISO 3166-1.
-        includes_tax: the purposes of payments that are taxed when they are paid, and whether their prices include the
-            tax.
-        others: where its other legal entities are, by their codes.
+        seller_country: the country of its first legal entity, ISO 3166-1.
+        includes_tax: the purposes of payments that are taxed on payment, and whether their prices include the tax.
+        others: the countries of its other legal entities, by code.
     """
 
     seller_country: str | None
@@ -68,11 +67,11 @@ class Taxation:
     party: tuple[tuple[str, str], ...] = ()
 
     def charged(self, price_minor: int) -> int:
-        """Return what is charged for a price."""
+        """Return the amount charged for a price."""
         return price_minor if self.includes_tax else with_tax(price_minor, self.tax)
 
     def of(self, charged_minor: int) -> SaleTax:
-        """Return the tax of a sale, of the whole amount that is charged."""
+        """Return the tax of a sale for the whole amount charged."""
         return SaleTax(
             code=self.tax.code,
             category=self.tax.category,
@@ -91,5 +90,5 @@ def with_tax(net_minor: int, tax: AppliedTax) -> int:
 
 
 def tax_in(gross_minor: int, tax: AppliedTax) -> int:
-    """Return the tax in an amount that includes it; of what `with_tax` returns, what it has added."""
+    """Return the tax in an amount that includes it; for an amount from `with_tax`, exactly the tax that it added."""
     return half_up(gross_minor * tax.rate_e6, WHOLE + tax.rate_e6)

@@ -1,7 +1,7 @@
-"""The tax on a creator's statement: how much, who owes it, or that none is stated. A creator's rate is never guessed.
+"""The tax on a creator's statement: the amount, who owes it, or that none is stated. A rate is never guessed.
 
-Whoever puts a tax on a document in another's name makes that other owe it (Article 203 of Directive 2006/112/EC). So an
-amount is stated only if the creator itself has said that it charges VAT, and its number is confirmed.
+VAT that the platform states on a document in the creator's name is owed by the creator (Article 203 of Directive
+2006/112/EC). So an amount is stated only if the creator has declared that it charges VAT and its number is confirmed.
 """
 
 from collections.abc import Iterable
@@ -33,12 +33,12 @@ class StatedTax(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supplier:
-    """A creator as a supplier: what is known of its taxes, and what it says itself.
+    """The facts about a creator as a supplier that decide the tax on its statement.
 
     Attributes:
-        party: as for what it buys.
-        has_number: it gave a VAT number, confirmed or not.
-        charges_vat: what it earns includes its VAT, by its own word.
+        party: the same facts as for its purchases.
+        has_number: whether it gave a VAT number, confirmed or not.
+        charges_vat: whether it has declared that its earnings include VAT.
     """
 
     party: TaxParty
@@ -48,7 +48,7 @@ class Supplier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """What is stated of tax; the rate in millionths is 0 unless it is `charged`."""
+    """The tax statement; the rate, in millionths, is 0 unless tax is `charged`."""
 
     code: StatedTax
     rate_e6: int = 0
@@ -60,9 +60,9 @@ def stated_tax(
     """Return what to state of a creator's tax.
 
     Args:
-        creator: who sells; where an operator found it counts before the address that it gave.
-        platform_country: where the platform is, which buys; None if not configured.
-        rates: of the platform's country.
+        creator: the seller; a country confirmed by an operator takes precedence over its billing address.
+        platform_country: the country of the platform, the buyer; None if not configured.
+        rates: the rates of the platform's country.
         product: the product code of what creators sell.
         at: when it was sold.
     """
@@ -88,12 +88,12 @@ def stated_tax(
 
 
 def included(total_minor: int, rate_e6: int) -> int:
-    """Return the tax in an amount that includes it, rounded half up; none in what is not positive."""
+    """Return the tax in an amount that includes it, rounded half up; zero unless the amount is positive."""
     return half_up(max(total_minor, 0) * rate_e6, WHOLE + rate_e6)
 
 
 def spread(tax_minor: int, amounts: list[int]) -> list[int]:
-    """Return what each amount is without its share of a tax that all of them include; an amount may be negative."""
+    """Return each amount without its share of the tax that all of them include; an amount may be negative."""
     total, done, nets = sum(amounts), 0, list[int]()
     for amount in amounts:
         before, done = done, done + amount

@@ -1,4 +1,4 @@
-"""Which tax an organization is charged: by where it is proven to be, and whether it owes the tax itself."""
+"""The tax that an organization is charged, by its proven country, and by whether it owes the tax itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,11 +47,11 @@ class TaxParty:
     """The facts about an organization that decide its taxes. Countries are ISO 3166-1.
 
     Attributes:
-        billing_country: of the address that it gave; `card_country` of its card; `confirmed_country` what an operator
-            found. Two of them that agree prove where it is.
-        region: of the billing address.
-        vat_country: of its VAT number, where that was confirmed with a reference; None otherwise.
-        is_exempt: by an operator's word.
+        billing_country: the country of its billing address; `card_country` is that of its card, and
+            `confirmed_country` the one that an operator has confirmed. Two that agree prove its country.
+        region: the region of its billing address.
+        vat_country: the country of its VAT number, if the number was confirmed with a reference; None otherwise.
+        is_exempt: whether an operator has declared it exempt.
     """
 
     billing_country: str | None = None
@@ -70,7 +70,7 @@ class TaxParty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
-    """What is charged on each product; `is_proven` is false where an operator has to look at the case."""
+    """The tax on each product; `is_proven` is false if an operator has to review the case."""
 
     taxes: tuple[AppliedTax, ...]
     is_proven: bool
@@ -81,14 +81,14 @@ def treat(
 ) -> Treatment:
     """Decide the tax of products that a seller bills at a time.
 
-    Where the country is not proven, tax is charged all the same: the highest of the countries that are in question, the
-    seller's own among them, so nobody pays less by hiding where they are. So too where a country taxes by region and
-    its region is not known.
+    If the country is not proven, the highest tax of all possible countries is charged, including the seller's, so
+    nobody pays less by hiding their country. The same holds for regions, if a country taxes by region and the region is
+    unknown.
 
     Args:
-        party: who is billed.
-        seller_country: where the seller is; None charges no tax at all.
-        rates: all that may apply.
+        party: the organization that is billed.
+        seller_country: the country of the seller; with None, no tax is charged.
+        rates: all rates that may apply.
         products: the product code of each line.
         at: when the tax becomes due.
     """
