@@ -1,4 +1,4 @@
-"""What changed: trend, sudden change, and the events that moved a score most."""
+"""Changes of a score: its trend, sudden changes, and the events that moved it most."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How much a fact counts: what was at stake and paid for, who says it, and how much that one has said before."""
+"""The weight of a fact: by the value at stake and the commission paid, the rater's trust, and its earlier evidence."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -37,7 +37,7 @@ class BilledStatus(StrEnum):
 
 
 class Source(StrEnum):
-    """What usage is priced by; in the order of an invoice's lines."""
+    """The source of the price of usage, in the order of an invoice's lines."""
 
     MODEL = "model"
     AGENT = "agent"
@@ -46,13 +46,13 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
-    """What one event adds to one sum of its bill.
+    """The amount that one event adds to one sum of its bill.
 
     Attributes:
-        source: whose price it has.
+        source: the source of the price.
         ref: the model's name, the agent's id, or the meter's number.
-        quantity: what a meter counted, priced when it is collected; zero for the others.
-        pico: what the event costs by itself; zero where a meter prices it.
+        quantity: the quantity of a meter, priced when the sum is collected; zero for other sources.
+        pico: the event's own cost, in pico of the currency; zero if a meter prices it.
     """
 
     source: Source
@@ -67,7 +67,7 @@ class Billed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metered:
-    """What a charged meter counted of an event, and its price; `charge` and `currency` are None where it has none."""
+    """A charged meter's quantity for an event, and its price; `charge` and `currency` are None without one."""
 
     number: int
     quantity: Decimal
@@ -77,7 +77,7 @@ class Metered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCost:
-    """What an event costs by itself, by the price of a model or an agent."""
+    """The event's own cost, by the price of a model or an agent."""
 
     source: Source
     ref: str
@@ -86,19 +86,19 @@ class EventCost:
 
 
 def billed_parts(metered: Sequence[Metered], cost: EventCost | None, currency: str) -> tuple[Billed, ...]:
-    """Return what an event adds to the sums of a bill; nothing if it costs nothing.
+    """Return the additions of an event to the sums of a bill; empty if it costs nothing.
 
-    Charged meters with a price bill what they counted. What the event costs by itself counts where no charged meter
-    counts it, or one without a price; and once, however many those are.
+    Charged meters with a price bill their quantities. The event's own cost is billed, once, if no charged meter reads
+    the event, or at least one without a price does.
 
     Args:
-        metered: of the charged meters that count the event.
-        cost: of the event by itself.
-        currency: of the bill.
+        metered: the charged meters that read the event.
+        cost: the event's own cost.
+        currency: the currency of the bill.
 
     Raises:
         OtherCurrency: one of the prices is in another currency; none is converted silently.
-        InvalidEvent: it costs more by itself than an invoice may come to, and its month could not be invoiced.
+        InvalidEvent: the event costs more than the maximum of an invoice, so its month could not be invoiced.
     """
     parts = [
         Billed(source=Source.METER, ref=str(each.number), quantity=each.quantity)
@@ -123,7 +123,7 @@ def billed_parts(metered: Sequence[Metered], cost: EventCost | None, currency: s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBill:
-    """What events of a month are added to until it is collected; later ones go to the next number."""
+    """The bill that a month's events are added to until it is collected; later events go to the next number."""
 
     month: date
     number: int
@@ -131,16 +131,16 @@ class OpenBill:
 
 @dataclass(slots=True, kw_only=True)
 class Unbilled:
-    """What an organization's usage that is on no invoice yet comes to, while events are added to it.
+    """The total of an organization's usage that is not invoiced yet, while events are added to it.
 
-    Late usage of several months may be on one invoice, so it is of all months. A part of what an invoice may come to is
-    kept for rounding, and for events that are added by other requests without a lock.
+    One invoice may have late usage of several months, so the total is over all months. Part of an invoice's maximum is
+    reserved for rounding, and for events that other requests add without a lock.
 
     Attributes:
-        currency: of the bills.
+        currency: the currency of the bills.
         charges: the prices of meters, by number.
-        counted: what each meter counted of each month, on bills of any state and paid with credits.
-        pico: what the usage comes to.
+        counted: the quantity of each meter in each month, on bills of any state and paid with credits.
+        pico: the total, in pico of the currency.
     """
 
     currency: str
@@ -150,15 +150,15 @@ class Unbilled:
 
     @property
     def most_pico(self) -> int:
-        """The most that it may come to."""
+        """The maximum of the total."""
         return MAX_AMOUNT_MINOR * minor_pico(self.currency) * 999 // 1_000
 
     def is_far_from_full(self, after_pico: int) -> bool:
-        """Return whether an addition, after which it comes to so much, is safe beside others that are not seen."""
+        """Return whether this new total leaves enough room for concurrent additions by other requests."""
         return after_pico <= self.most_pico // 2 and after_pico - self.pico <= self.most_pico // 10**6
 
     def with_event(self, month: date, parts: Sequence[Billed]) -> "Unbilled":
-        """Return what it is with what an event adds."""
+        """Return the total with the additions of an event."""
         counted, pico = dict(self.counted), self.pico
         for part in parts:
             pico += part.pico

@@ -1,4 +1,4 @@
-"""What of an event is rated: the call of a model that it reports, and the quantity that its agent is paid for. Pure."""
+"""The rated parts of an event: a call of a model, and the quantity that its agent is paid for. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,12 +18,12 @@ from domain.usage.event import InvalidEvent
 
 
 class Cost(NamedTuple):
-    """What an event costs, and who gets it. The shares add up to the cost.
+    """The cost of an event and its shares, which add up to the cost.
 
     Attributes:
-        rated_by: `agent` or `model`: whose price it is.
-        price_ref: which price: the agent's id, or the model's key and the version of the list.
-        creator_org_id: whose agent it is; None where the model's price applies, and the creator gets nothing.
+        rated_by: the source of the price, `agent` or `model`.
+        price_ref: the agent's id, or the model's key and the version of the price list.
+        creator_org_id: the organization of the agent; None for a model's price, of which no creator gets a share.
         rated: the lines of a model's price; None for an agent's.
     """
 
@@ -72,7 +72,7 @@ def quantity_of(given: object) -> Decimal:
 
 
 def cost_of_use(agent_id: str, creator_org_id: str, price_minor: int, shares: Shares) -> Cost:
-    """Return what the use of an agent of the marketplace costs, in minor units of credits, and its shares."""
+    """Return the cost of the use of a marketplace agent, in minor units of credits, with its shares."""
     pico = minor_pico(CREDIT)
     return Cost(
         currency=CREDIT,
@@ -86,7 +86,7 @@ def cost_of_use(agent_id: str, creator_org_id: str, price_minor: int, shares: Sh
 
 
 def cost_by_model(call: ModelCall, price: ModelPrice, at: datetime) -> Cost:
-    """Return what a call at a time costs by its model's price, which is the platform's.
+    """Return the cost of a call at a time by the model's price; all of it is the platform's.
 
     Raises:
         Invalid: `usage.unit_unpriced`.

@@ -16,7 +16,7 @@ from domain.usage.meter import Aggregation
 
 
 class Waits(StrEnum):
-    """Why an event is not charged yet."""
+    """The reason why an event is not charged yet."""
 
     #: It costs something in a currency in which credits have no price, and that has no exchange rate.
     RATE = "rate"
@@ -46,12 +46,12 @@ def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: boo
     """Refuse to void what can still be charged, was charged, or is owed to a creator too.
 
     Args:
-        waits_for: what the charge waits for.
-        is_use: it is for the use of an agent, a part of whose price is its creator's.
-        has_closed_party: the buyer or the seller of the use is closed, so that it is never charged.
+        waits_for: the reason why it is not charged yet.
+        is_use: whether it is for the use of an agent, whose creator gets a share.
+        has_closed_party: whether the buyer or the seller of the use is closed, so that it is never charged.
 
     Raises:
-        NotVoidable.
+        NotVoidable: the charge can still be made, was made, or is owed to a creator too.
     """
     if waits_for not in VOIDABLE:
         raise NotVoidable(
@@ -66,13 +66,13 @@ def check_voidable(waits_for: str | None, *, is_use: bool, has_closed_party: boo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one charged meter counted of an event.
+    """The part of an event that one charged meter read.
 
     Attributes:
-        quantity: of the event.
-        before: what the month was charged for already.
-        charge: the meter's price; None where the event is charged what it costs by itself.
-        currency: of the price.
+        quantity: the quantity of the event.
+        before: the quantity of the month that was charged before.
+        charge: the meter's price; None if the event's own cost is charged.
+        currency: the currency of the price.
     """
 
     quantity: Decimal
@@ -99,13 +99,15 @@ def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | Non
 def credits_of(
     parts: Sequence[Part], cost: tuple[int, str] | None, price: CreditPrice, rates: Mapping[str, Fraction] | None = None
 ) -> int | Waits:
-    """Return what an event is charged in minor units of credits, rounded up once a currency; or why it has to wait.
+    """Return the charge of an event in minor units of credits, or why it has to wait.
+
+    The charge is rounded up once for each currency.
 
     Args:
-        parts: of the charged meters that counted it.
-        cost: of the event by itself, in pico of a currency; it counts once, however many meters charge by it.
-        price: of a credit.
-        rates: by currency, how many of it one of the price's currency is worth.
+        parts: the parts read by charged meters.
+        cost: the event's own cost, in pico of a currency; it is charged once, even if several meters charge by it.
+        price: the price of a credit.
+        rates: by currency, its value for one unit of the price's currency.
     """
     pico = Counter[str]()
     try:

@@ -82,17 +82,17 @@ class OtherEvent(Conflict):
 
 
 class UsageEvent(NamedTuple):
-    """One event, as its sender means it.
+    """One usage event.
 
     Attributes:
-        source: who or what reports; with `id` it makes the event one within its organization.
+        source: the reporter; source and `id` are unique together within an organization.
         id: the sender's id of the event.
-        type: what happened, such as `llm.call`.
-        subject: what it is about, in the sender's words.
-        occurred_at: when it happened: the sender's time, or ours where none was sent.
-        content: a hash of what was sent, so that another event under the same id is noticed.
-        attributes: those of `ATTRIBUTES` and `REFERENCES`, and `PAYEE`, that `data` has.
-        data: all of what was sent as `data`.
+        type: the type of what happened, such as `llm.call`.
+        subject: the sender's name of the object it is about.
+        occurred_at: the sender's time; if none was sent, the time of receipt.
+        content: a hash of the event as sent, to detect a different event with the same id.
+        attributes: the fields of `data` that are in `ATTRIBUTES` or `REFERENCES`, or are `PAYEE`.
+        data: the whole `data` as sent.
     """
 
     source: str
@@ -106,7 +106,7 @@ class UsageEvent(NamedTuple):
 
     @property
     def action(self) -> str:
-        """What was done: the event's `action`, and its type where it has none."""
+        """The event's `action`, or its type if it has none."""
         return self.attributes.get("action", self.type)
 
     @property

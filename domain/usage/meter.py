@@ -1,4 +1,4 @@
-"""Meters: what is counted of the events of one type, by day and by dimensions. Pure."""
+"""Meters: quantities aggregated from the events of one type, by day and by dimensions. Pure."""
 
 import hashlib
 import re
@@ -39,19 +39,19 @@ class Aggregation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """What is counted.
+    """A meter.
 
     Attributes:
-        number: what events and days name it by.
-        name: what people call it.
-        event_type: the events that it reads.
-        aggregation: how.
-        property: where in `data` the value stands; None for `count`.
-        dimensions: attributes of events, or places in `data`, that it is kept by.
-        is_charged: the organization is charged for what it counts, by its own price if it has one.
-        currency: of its price; None for a meter without one.
-        price: what its quantities cost, as `domain.metering.charges.parse_charge` reads it.
-        is_own: an organization made it, and not the platform.
+        number: the number by which readings and daily sums refer to it.
+        name: the display name.
+        event_type: the type of the events that it reads.
+        aggregation: how values are combined.
+        property: the path of the value in `data`; None for `count`.
+        dimensions: attributes of events, or paths in `data`, that quantities are broken down by.
+        is_charged: whether the organization is charged for its events, by the meter's price if it has one.
+        currency: the currency of its price; None without one.
+        price: the price of its quantities, in the form that `domain.metering.charges.parse_charge` reads.
+        is_own: whether an organization made it, and not the platform.
     """
 
     number: int
@@ -68,12 +68,12 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one meter reads of one event.
+    """The reading of one event by one meter.
 
     Attributes:
-        meter: its number.
+        meter: the meter's number.
         quantity: the value; 1 for `count` and `unique`.
-        member: what `unique` counts once, by a hash; None for the others.
+        member: the hash of the value that `unique` counts once; None for other aggregations.
         values: the event's value in each dimension of the meter, and `ALL`.
     """
 
@@ -85,10 +85,10 @@ class Reading:
 
 
 def check_meter(aggregation: Aggregation, property: str | None, dimensions: Sequence[str]) -> None:
-    """Refuse a meter that could not read anything.
+    """Refuse a meter that could not read any event.
 
     Raises:
-        Invalid: it names no property where one is needed, or what cannot be a property or dimension.
+        Invalid: a required property is missing, or a property or dimension is malformed.
     """
     if (property is None) != (aggregation is Aggregation.COUNT):
         needed = "has no property" if property is not None else "needs a property of data"
@@ -109,10 +109,10 @@ class TooManyReadings(Invalid):
 
 
 def check_readings(meters: Mapping[str, Sequence[Meter]], event_types: Sequence[str]) -> None:
-    """Refuse events that meters would read too many values of; a single event is never refused.
+    """Refuse a batch of events with too many readings; a single event is never refused.
 
     Args:
-        meters: by the type of the events that they read.
+        meters: the meters by event type.
         event_types: the type of each event.
 
     Raises:
@@ -130,7 +130,7 @@ def check_readings(meters: Mapping[str, Sequence[Meter]], event_types: Sequence[
 
 
 def _values_read(meters: Iterable[Meter]) -> int:
-    """Return how many values meters read of one event: one by each, and one more for each of its dimensions."""
+    """Return the number of values read of one event: for each meter one, and one more for each of its dimensions."""
     return sum(1 + len(meter.dimensions) for meter in meters)
 
 

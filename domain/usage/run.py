@@ -1,4 +1,4 @@
-"""What a run of agents cost: in total, by agent, and by step with all that the step set off. Pure."""
+"""The cost of a run of agents: in total, by agent, and by step including the steps below it. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPart:
-    """What some events of one agent, step and currency come to; those without a step are the run's own."""
+    """The sum of events of one agent, step and currency; events without a step belong to the run itself."""
 
     agent_id: str | None
     step_id: str | None
@@ -20,7 +20,7 @@ class RunPart:
 
 @dataclass(slots=True)
 class Cost:
-    """What some events cost, by currency, and how many they are."""
+    """The cost of some events by currency, and their number."""
 
     events: int = 0
     tokens: int = 0
@@ -28,7 +28,7 @@ class Cost:
     pico: dict[str, int] = field(default_factory=dict)
 
     def add(self, part: RunPart) -> None:
-        """Count events."""
+        """Add events."""
         self.events += part.events
         self.tokens += part.tokens
         if part.cost_pico is None or part.currency is None:
@@ -37,7 +37,7 @@ class Cost:
             self.pico[part.currency] = self.pico.get(part.currency, 0) + part.cost_pico
 
     def merge(self, other: "Cost") -> None:
-        """Count what another one counts."""
+        """Add another total."""
         self.events += other.events
         self.tokens += other.tokens
         self.unrated += other.unrated
@@ -50,10 +50,10 @@ class Step:
     """One step of a run.
 
     Attributes:
-        parent_id: the step that set it off; None for those that the run began with.
-        agents: who worked on it.
-        own: what its own events cost.
-        total: what it cost with every step below it.
+        parent_id: the step that started it; None for the first steps of the run.
+        agents: the agents that worked on it.
+        own: the cost of its own events.
+        total: its cost including all steps below it.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCost:
-    """What a run cost."""
+    """The cost of a run."""
 
     total: Cost
     by_agent: Mapping[str, Cost]
@@ -73,10 +73,10 @@ class RunCost:
 
 
 def cost_of(parts: Iterable[RunPart]) -> RunCost:
-    """Add the events of a run up.
+    """Add up the events of a run.
 
-    A step's parent is the first that one of its events names. Steps that name each other in a circle, which only a
-    sender's mistake makes, count what hangs on each of them and not each other.
+    A step's parent is the first one that any of its events names. Steps that form a cycle, which is a sender's mistake,
+    include the steps below them, but not each other.
     """
     total, by_agent, own = Cost(), defaultdict[str, Cost](Cost), dict[str, Cost]()
     parents: dict[str, str | None] = {}
