@@ -162,7 +162,7 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
 
 @dataclass
 class Readers:
-    """Browsers of somebody who has signed in, each with nothing kept from before."""
+    """Browsers of a signed-in person, each with an empty cache."""
 
     browser: Browser
     origin: str
@@ -202,16 +202,16 @@ class Traffic:
             self.open[event["requestId"]] = event["request"]["url"]
 
     def answered(self, event: dict[str, Any]) -> None:
-        """Leave out what came from the disk."""
+        """Leave out responses from the disk cache."""
         if event["response"].get("fromDiskCache"):
             self.open.pop(event["requestId"], None)
 
     def kept(self, event: dict[str, Any]) -> None:
-        """Leave out what came from memory."""
+        """Leave out responses from the memory cache."""
         self.open.pop(event["requestId"], None)
 
     def ended(self, event: dict[str, Any]) -> None:
-        """Add what came over the line, heads included."""
+        """Add bytes that came over the network, headers included."""
         if self.open.pop(event["requestId"], None) is not None:
             self.requests += 1
             self.octets += event["encodedDataLength"]

@@ -29,7 +29,7 @@ async def _one(connection: Connection, requests: list[bytes], until: float, time
 
 
 async def load(host: str, port: int, path: str, connections: int, seconds: float, headers: list[str]) -> str:
-    """Send requests until the time is over and return the three figures."""
+    """Send requests until the time is up and return the three figures."""
     ends = itertools.cycle([f"{header}\r\n\r\n" for header in headers] or ["\r\n"])
     turns = [
         [f"GET {each.format(n=n)} HTTP/1.1\r\nHost: {host}:{port}\r\n{end}".encode() for each in path.split()]

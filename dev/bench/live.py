@@ -1,4 +1,4 @@
-"""Streams of changes: what they cost postings, and how soon a change by somebody else is on one."""
+"""Streams of changes: what they cost postings, and how soon another user's change appears."""
 
 import asyncio
 import itertools

@@ -167,7 +167,7 @@ async def news(database: Database, org: str, _: AsyncExitStack) -> Act:
             for outcome in outcomes
         )
         message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=NOW)
-        # As the API does before it starts the run: the books make no payment that nobody has asked for.
+        # As the API does before it starts the run: the books refuse a payment without stored terms.
         async with database.platform() as session:
             await payment_command.add(session, terms.payment_id, b"", terms)
         if not (await books.record(message)).applied:
@@ -250,7 +250,7 @@ async def refund(database: Database, org: str, held: AsyncExitStack) -> Act:
             raise RuntimeError("the books did not take the event")
         return numbered.escrow
 
-    # Whatever comes in pays the debt, so the credits that are put in come for each escrow.
+    # All incoming credits pay the debt, so they are added for each escrow.
     ledger = Ledger(await _connected(database, held))
     await _move(ledger, ISSUANCE, accounts.org_credits(org), terms.amount_minor)
     escrow = await write(escrows.opened(terms, actor=payer, now=NOW), None)

@@ -1,4 +1,4 @@
-"""Escrows and payments with what they tell, against the same that tell nobody: as their benches drive them, and alone.
+"""Escrows and payments with and without events in the outbox: as their benches drive them, and alone.
 
 Alone is the transaction, in this process, on one connection, without Temporal or HTTP.
 """
@@ -102,7 +102,7 @@ async def run(world: World) -> list[Row]:
 
 
 async def _whole() -> list[Row]:
-    """Measure on a stack whose worker can be asked to tell nobody."""
+    """Measure on a stack whose worker can be asked to write no events."""
     rows = list[Row]()
     async with AsyncExitStack() as held:
         world = await held.enter_async_context(running_world([part for part in PARTS if part != "worker"]))
@@ -130,7 +130,7 @@ async def _whole() -> list[Row]:
 
 @asynccontextmanager
 async def _worker(world: World) -> AsyncIterator[Callable[..., Awaitable[float]]]:
-    """Run the worker of a stack that has none; what is yielded measures a rate while it tells, or tells nobody."""
+    """Run the worker of a stack that has none; yields what measures a rate with events, or without."""
     env = python_environment({**os.environ, **world.stack.environment()}, world.data_dir)
     with (world.data_dir / "logs" / "quiet_worker.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(

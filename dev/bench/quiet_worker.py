@@ -1,4 +1,4 @@
-"""The product's worker, which can be asked to tell nobody: SIGUSR1 begins that, SIGUSR2 ends it.
+"""The product's worker, which can be asked to write no events: SIGUSR1 begins that, SIGUSR2 ends it.
 
 `python -m dev.bench.quiet_worker`, with the settings of `worker.py` in its environment.
 """

@@ -15,7 +15,7 @@ class Market:
         self.rate_e4 = rate_e4
         self.rows: dict[str, Evidence] = {}
         self.given: dict[tuple[str, str], Given] = {}
-        #: Of newcomers and of the proven: what came in before today, and what they are taught today.
+        #: Of newcomers and of the proven: the evidence until yesterday, and that of today.
         self.past = [opened(day), opened(day)]
         self.lessons = [[0, 0], [0, 0]]
         self.priors_of = {day: self._priors(day)}

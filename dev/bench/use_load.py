@@ -42,7 +42,7 @@ async def _one(host: str, port: int, key: str, until: float) -> int:
 
 
 async def load(host: str, port: int, seconds: float, keys: list[str]) -> float:
-    """Charge until the time is over and return requests a second."""
+    """Charge until the time is up and return requests a second."""
     began = time.perf_counter()
     done = await asyncio.gather(*(_one(host, port, key, began + seconds) for key in keys))
     return sum(done) / (time.perf_counter() - began)

@@ -1,7 +1,7 @@
 """Webhooks that the worker sends, against a bare HTTP client; and how long one takes from its event's commit.
 
-The receiver is in this process, and whoever sends is in another one. Rates are taken at the receiver, from the first
-webhook to the last, so the wait for the dispatcher is in the second row alone.
+The receiver is in this process, and the sender in another one. Rates are taken at the receiver, from the first webhook
+to the last, so the wait for the dispatcher is in the second row alone.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Answers that a stand-in keeps back, so that whoever sent something cannot know yet whether it was taken.
+"""Responses that a stand-in holds back, so that the sender does not know yet whether its request took effect.
 
 GET `/_control/hold`: `{"held": [[to, text], …]}`, what was taken and waits for its answer.
 POST `/_control/hold`: `{"hold": true}` keeps answers back from now on, false gives them all.
@@ -23,7 +23,7 @@ class Holding:
         self._open.set()
 
     async def wait(self, to: str, text: str) -> None:
-        """Wait until what was taken may be answered; whoever hangs up meanwhile waits no more."""
+        """Wait until the response may be sent, or the client disconnects."""
         key = object()
         self._held[key] = (to, text)
         try:

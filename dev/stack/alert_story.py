@@ -1,6 +1,6 @@
 """The demo's scene on alerts: a rule fires and notifies an owner, who then acknowledges an escalated alert.
 
-It begins before the stories whose facts are told, and ends after them: figures are looked at once a minute.
+It begins before the stories whose events it shows, and ends after them: rules are evaluated once a minute.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class AlertStory:
     """Tells it of the client's owner, with an address and a rule of its own."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells it."""
+        """Take the narrator."""
         self._narrator = narrator
         self._name = f"credits_below_a_million_{secrets.token_hex(3)}"
         self._address = f"{self._name}@acme.example"
@@ -51,7 +51,7 @@ class AlertStory:
         narrator.say("   and wants to be warned while fewer than a million credits are available")
 
     async def end(self) -> None:
-        """Show what came, and have somebody answer; raises StoryEnded when something does not come."""
+        """Show the notifications, and acknowledge an alert; raises StoryEnded when something does not come."""
         narrator = self._narrator
         if not self._rule:
             return

@@ -49,7 +49,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Return ports that nobody uses now."""
+        """Return unused ports."""
         return cls(**dict.fromkeys((field.name for field in fields(cls)), 0)).settled()
 
     def settled(self) -> "Ports":

@@ -1,6 +1,6 @@
-"""The demo's scene in the web console: somebody without a key enters by a link, signs for a delivery, and money moves.
+"""The demo's scene in the web console: a person without a key enters by a link, signs for a delivery, and money moves.
 
-It does what a browser without scripts does: it opens pages, and sends their forms with what stands in them.
+It does what a browser without scripts does: it opens pages, and sends their forms as they are.
 """
 
 import re
@@ -19,7 +19,7 @@ class ConsoleStory:
     """Tells it of an escrow that waits for the signature of one person."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells it."""
+        """Take the narrator."""
         self._narrator = narrator
 
     async def tell(self) -> None:

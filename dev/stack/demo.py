@@ -61,7 +61,7 @@ class EscrowStories:
     """Tells stories of escrows paid with credits, and compares who holds what before and after."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells them."""
+        """Take the narrator."""
         self._narrator = narrator
         self._running = narrator.running
 

@@ -1,4 +1,4 @@
-"""Run a program as another account and on a leash: it is signalled when whoever started it dies, however that died.
+"""Run a program as another account and on a leash: it is signalled when its parent dies for any reason.
 
     python leash.py PARENT_PID DEATH_SIGNAL UID GID PROGRAM [ARGUMENT ...]
 

@@ -10,10 +10,10 @@ LIMIT, RAISED = "5.00", "8.00"
 
 
 class LimitStory:
-    """Tells it with an agent of its own, whose limit nobody else spends."""
+    """Tells it with an agent of its own, whose limit is not used otherwise."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells it."""
+        """Take the narrator."""
         self._narrator = narrator
 
     async def tell(self) -> None:

@@ -9,10 +9,10 @@ PRICE = "25.00"
 
 
 class MarketplaceStory:
-    """Tells it with an agent of its own, which nobody else buys."""
+    """Tells it with an agent of its own, which is not bought otherwise."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells it."""
+        """Take the narrator."""
         self._narrator = narrator
 
     async def tell(self) -> None:

@@ -1,4 +1,4 @@
-"""Who tells the demo's stories: gives commands over HTTP as anybody would, shows lines, and keeps what is off."""
+"""Tells the demo's stories: sends commands over HTTP like any client, shows lines, and collects problems."""
 
 import asyncio
 import secrets

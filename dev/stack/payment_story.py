@@ -57,7 +57,7 @@ class PaymentStory:
     """Tells it on a stack whose providers are sandboxes, with a customer of its own."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells it."""
+        """Take the narrator."""
         self._narrator = narrator
         self._running = narrator.running
         self._began_at = datetime.now(UTC)
@@ -152,7 +152,7 @@ class PaymentStory:
         deposit = made["deposit"]
         self._narrator.say(f"     send {deposit['amount']} {deposit['asset']} to {deposit['address']}")
         sent = {name: deposit[name] for name in ("address", "amount", "asset")}
-        # Three blocks at once: nobody watches the chain in the demo.
+        # Three blocks at once: the demo does not wait for confirmations.
         await self._narrator.steer(f"{self._running.chains_url}/_control/evm/deposit", {**sent, "mine": 3})
         await self._paid("by USDC", made)
 
@@ -374,7 +374,7 @@ class PaymentStory:
         return Statement(sums, unexplained, frozenset(one["id"] for one in found["data"]))
 
     def _compare(self, provider: str, before: Statement, after: Statement) -> None:
-        """Judge what came with the demo, and say apart what was there before it."""
+        """Check what the demo has added, and report separately what was there before."""
         self._narrator.expect(f"differences of {provider} that came with the demo", len(after.open - before.open), 0)
         for currency, total in sorted(after.sums.items()):
             made = total - before.sums.get(currency, Sums())

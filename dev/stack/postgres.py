@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: a cluster in a directory, served on a unix socket only, and durable (fsync on).
 
-It is run directly as a foreground child, without `pg_ctl`, so that whoever starts it owns it. PostgreSQL refuses to
-run as root: then the cluster belongs to `nobody` and the server runs as that account.
+It is run directly as a foreground child, without `pg_ctl`, so that its parent owns it. PostgreSQL refuses to run as
+root: then the cluster belongs to `nobody` and the server runs as that account.
 """
 
 import contextlib

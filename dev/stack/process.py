@@ -114,7 +114,7 @@ def kill_tree(root: psutil.Process) -> None:
 
 
 def runs(process: psutil.Process) -> bool:
-    """Return whether the process still runs; a dead one that nobody has reaped yet does not."""
+    """Return whether the process still runs; a dead one that is not reaped yet does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

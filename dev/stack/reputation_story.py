@@ -1,6 +1,6 @@
 """The story of two agents whose ten jobs go differently, of the scores that follow, and of what follows from those.
 
-Only credits that somebody paid for count, so the client buys them by card, and the payment sandbox must be there.
+Only purchased credits count, so the client buys them by card, and the payment sandbox must be there.
 """
 
 import secrets
@@ -32,7 +32,7 @@ class ReputationStory:
     """Tells it with a client and two studios of its own, and with a rule for each agent that ends with the story."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells it."""
+        """Take the narrator."""
         self._narrator = narrator
         self._agents: dict[str, str] = {}
 

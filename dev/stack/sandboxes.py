@@ -35,7 +35,7 @@ _OWN_ACCOUNT = {
     "vies": ("BURSAR_VAT_NUMBER", "BURSAR_VIES_URL"),
     "slack": ("BURSAR_SLACK_URL",),
 }
-#: What nobody wants to wait for on their own machine; the environment may say otherwise.
+#: Short waits for a developer's machine; the environment can override them.
 _PACE = {
     "BURSAR_FIRST_POLL": "PT2S",
     "BURSAR_CHAIN_POLL": "PT2S",
@@ -208,7 +208,7 @@ class Sandboxes:
     def _add_vies(self) -> None:
         url = f"http://127.0.0.1:{self._ports.vies_sandbox}"
         self.parts["vies"] = SandboxPart("vies", self._ports.vies_sandbox, self._data_dir, self._environment)
-        # Whoever asks has to be named.
+        # The caller has to be named.
         self.settings |= {"BURSAR_VIES_URL": url, "BURSAR_VAT_NUMBER": "DE129273398"}
         self.dev |= {"vies_url": url}
 

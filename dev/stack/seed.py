@@ -1,6 +1,6 @@
 """What a fresh stack holds so that it can be used at once: two organizations, an agent, keys of every role, a grant.
 
-Everything goes over the HTTP API as any client would do it, except for the first operator's key, which nobody could
+Everything goes over the HTTP API as any client would do it, except for the first operator's key, which no client could
 ask for, and the prices of models, which a command imports. What was made is kept in the data directory step by step,
 and each step has an idempotency key of its own, so a seeding that was interrupted goes on where it stopped and a later
 start finds the same keys.
@@ -99,7 +99,7 @@ class Seed:
             await self._id("grant", post, "/credits/grants", grant)
 
     async def _operator_is_known(self, client: httpx2.AsyncClient) -> bool:
-        """Return whether the kept keys belong to this database; somebody may have removed one without the other."""
+        """Return whether the kept keys belong to this database; one may have been removed without the other."""
         if "operator" not in self.keys:
             return False
         answer = await client.get("/api-keys", headers={"Authorization": f"Bearer {self.keys['operator']}"})

@@ -188,7 +188,7 @@ class Stack:
         }
 
     def _console_seed(self) -> dict[str, str]:
-        """Return whose keys the console offers: nobody's where it could be reached from elsewhere or money is real."""
+        """Return whose keys the console offers: none if it could be reached from elsewhere or money is real."""
         is_sandbox = {"stripe", "paypal", "chains"} <= self.sandboxes.parts.keys()
         if not is_sandbox or os.environ.get("BURSAR_PUBLIC_URL"):
             return {}
@@ -375,7 +375,7 @@ async def _exit_of(process: Process) -> int:
 
     def wait() -> None:
         code = process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no answer is needed
             loop.call_soon_threadsafe(settle, code)
 
     threading.Thread(target=wait, name=f"wait for {process.program.name}", daemon=True).start()

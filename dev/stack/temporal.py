@@ -25,9 +25,9 @@ PRAGMAS = ("journal_mode=wal", "synchronous=full")
 #: The worker that ends a workflow task gets the activity that the task asks for with the answer, not by a queue.
 EAGER_ACTIVITIES = "system.enableActivityEagerExecution=true"
 #: How often a second the server may read each of a shard's queues. Its default of 20 is for hundreds of shards; this
-#: server has one, so somebody who calls one after the other would wait 50 ms for every workflow task.
+#: server has one, so sequential calls would wait 50 ms for every workflow task.
 QUEUE_READS = tuple(f"history.{queue}ProcessorMaxPollRPS=2000" for queue in ("transfer", "timer", "visibility"))
-#: Nobody here speaks to the server over HTTP; a page that had its name resolve to this machine could.
+#: No client here uses HTTP; a web page whose name resolves to this machine could.
 NO_HTTP_HOSTS = 'frontend.httpAllowedHosts=["nobody.invalid"]'
 
 #: What lets a server skip time. It looks for due timers so often; by default, each one skipped to costs a second.
@@ -53,7 +53,7 @@ def find_temporal() -> str:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now.
+    """Return an unused port of 127.0.0.1.
 
     It is below those that systems give to outgoing connections, one of which could take it before its server starts.
     """

@@ -40,7 +40,7 @@ class UiDoor:
         self._server = await asyncio.start_server(self._taken, "127.0.0.1", self._port, limit=MAX_HEAD_BYTES)
 
     async def close(self) -> None:
-        """Stop listening and end what is under way. Closing twice does no harm."""
+        """Stop listening and end open connections. Closing twice does no harm."""
         if self._server is None:
             return
         self._server.close()

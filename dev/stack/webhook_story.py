@@ -18,7 +18,7 @@ TITLE = "A server learns of an escrow by webhooks, and misses none although it f
 TYPES = ["escrow.opened", "escrow.funded", "escrow.cancel_requested"]
 #: How long the story waits for a webhook, and for a mail, in seconds.
 PATIENCE, MAIL_PATIENCE = 60, 90
-#: Who is written to about security where the client has nobody yet.
+#: The security contact to set if the client has none.
 CONTACT = {"email": "security@acme.example", "purposes": ["security"]}
 
 
@@ -72,7 +72,7 @@ class WebhookStory:
     """Tells it with an endpoint of its own."""
 
     def __init__(self, narrator: Narrator) -> None:
-        """Take who tells it."""
+        """Take the narrator."""
         self._narrator = narrator
         self._disabled: str | None = None
         self._contacts = set[str]()

@@ -25,7 +25,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, Workf
 PRODUCT = ("activities", "api", "commands", "composition", "providers", "repositories", "services")
 
 #: PostgreSQL calls a built-in function by its number, except when the planner inlines one that is written in SQL: then
-#: it reads what is in the catalogue. So both stay what they are to whoever refers to them.
+#: it reads what is in the catalogue. So both stay the same objects for other references.
 _IN_POSTGRESQL = """
 CREATE SCHEMA simulated;
 CREATE TABLE simulated.clock (ahead interval NOT NULL);
@@ -85,7 +85,7 @@ class Calendar:
         return datetime.now(UTC).astimezone(zone) + self.ahead
 
     def busy(self) -> list[str]:
-        """Return the runs that have a workflow task or an activity under way, by their workflow ids."""
+        """Return the runs with an open workflow task or activity, by their workflow ids."""
         return [run.workflow_id for run in list(self.runs.values()) if run.in_task or run.activities]
 
     def next_timer(self) -> datetime | None:

@@ -282,7 +282,7 @@ class Market:
             await self.world.settle()
 
     async def charge_back(self, customer: Customer, amount: str = "600.00", outcome: str = "lost") -> None:
-        """Buy credits, and have the cardholder's bank take the money back, for good unless the outcome is `won`."""
+        """Buy credits, and have the cardholder's bank take the money back, finally unless the outcome is `won`."""
         payment_id = await self.top_up(customer, amount)
         if payment_id is None:
             raise YearError("the top-up to charge back was declined")

@@ -40,7 +40,7 @@ class Proof:
     """Collects what ties, and what does not."""
 
     def __init__(self, market: Market) -> None:
-        """Take who did what."""
+        """Take the market, with what its people did."""
         self.market, self.world = market, market.world
         self.ties: list[Tie] = []
         self.problems: list[str] = []
@@ -199,7 +199,7 @@ class Proof:
         )
 
     async def _agreed(self) -> None:
-        """What whoever agreed on the price of a plan was billed for it."""
+        """What organizations with an agreed price of a plan were billed for it."""
         prices = {each.org_id: price for each in self._customers() for price in each.agreed.values()}
         agreed = {org_id: int(Decimal(price) * 100) for org_id, price in prices.items()}
         bills = [

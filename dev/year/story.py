@@ -31,7 +31,7 @@ REFERRER, REFERRED = "Ivy", {"Alba": "Ivy", "Bolt": "Alba", "Cove": "Ivy"}
 #: What was agreed for plans, by the month.
 AGREED = {"Dune": {"enterprise": "249.00"}}
 
-#: Something that is done; it returns what came of it, for people.
+#: An act; it returns its result in words.
 Act = Callable[[], Awaitable[object]]
 #: A customer's name, month and day, what people read, and what the customer does.
 Planned = tuple[str, int, int, str, Callable[[Customer], Act]]
@@ -39,7 +39,7 @@ Planned = tuple[str, int, int, str, Callable[[Customer], Act]]
 
 @dataclass(order=True)
 class Event:
-    """One thing that somebody does."""
+    """One planned act."""
 
     at: datetime
     number: int
@@ -81,7 +81,7 @@ class Story:
         self.events.sort()
 
     async def play(self, say: Callable[[str], None] = lambda _line: None) -> None:
-        """Let the year pass, and say each act with what came of it."""
+        """Let the year pass, and report each act with its result."""
         for event in self.events:
             await self.market.world.advance(event.at)
             came_of_it = await event.act()
@@ -198,7 +198,7 @@ class Month(Story):
     """One month of one customer and one creator, for `make demo`."""
 
     def __init__(self, market: Market, year: int) -> None:
-        """Take who is in it."""
+        """Take the market."""
         super().__init__(market, year, months=1, customers=1)
 
     async def cast(self) -> None:
@@ -233,7 +233,7 @@ class Spring(Story):
     """The weeks from the leap day to the changes of clocks in three time zones, short enough for every run of tests."""
 
     def __init__(self, market: Market, year: int) -> None:
-        """Take who is in it."""
+        """Take the market."""
         super().__init__(market, year, months=3, customers=3)
 
     async def cast(self) -> None:

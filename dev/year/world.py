@@ -75,7 +75,7 @@ class Caller:
         self._http, self._token, self.org_id = http, token, org_id
 
     async def ask(self, method: str, path: str, body: Json | None = None) -> httpx2.Response:
-        """Send a request and return whatever the answer is."""
+        """Send a request and return the answer."""
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"year-{next(self._numbers)}"}
         return await self._http.request(method, f"/api/v1{path}", headers=headers, json=body)
 
@@ -127,7 +127,7 @@ class World:
         await self.jobs(("usage-months",))
 
     async def advance(self, until: datetime) -> None:
-        """Let time pass: whatever comes due is done in order, in Temporal and at the sandbox, until all is quiet."""
+        """Let time pass: do what becomes due in order, in Temporal and at the sandbox, until nothing is left."""
         await self.settle()
         while (at := self._next(until)) is not None:
             before = self.now()
@@ -149,7 +149,7 @@ class World:
         await self.jobs(("accounting-days",))
 
     async def settle(self) -> None:
-        """Wait until webhooks are delivered, the inbox is worked off and no run has an activity under way."""
+        """Wait until webhooks are delivered, the inbox is handled and no run has an open activity."""
         calm, seen, waiting, unhandled = 0, -1, Json(), 0
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -253,7 +253,7 @@ class World:
         return _good(await self.steer(control, body or {}))
 
     async def steer(self, control: str, body: Json) -> httpx2.Response:
-        """Steer the sandbox, and return whatever it says."""
+        """Control the sandbox, and return its answer."""
         return await self.http.post(f"{self.settings.stripe_api_base}/_control/{control}", json=body)
 
     async def at_stripe(self, method: str, path: str, data: dict[str, str] | None = None) -> Json:
@@ -279,7 +279,7 @@ class World:
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to whoever runs the year."""
+        """Leave signals to the process that runs the year."""
         yield
 
 

@@ -1,7 +1,7 @@
 """Public keys and an address to receive at, for machines where none are configured, and what its chains are known by.
 
 The keys are those of the mnemonic that BIP-84 publishes its test vectors for ("abandon" eleven times and "about"), so
-whatever is sent to them on a real chain belongs to everybody. For the sandbox only.
+money that is sent to them on a real chain is lost. For the sandbox only.
 """
 
 BTC_XPUB = (

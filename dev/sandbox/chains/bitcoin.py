@@ -44,7 +44,7 @@ class Bitcoin:
             self._db.execute("UPDATE btc_txs SET height = ? WHERE height IS NULL", (height,))
 
     def reorganise(self, depth: int, *, drop: bool) -> None:
-        """Replace the newest blocks by empty ones; what was in them waits again, or is gone for good."""
+        """Replace the newest blocks by empty ones; their transactions wait again, or are lost."""
         tip = self.tip()
         gone = "DELETE FROM btc_txs" if drop else "UPDATE btc_txs SET height = NULL"
         self._db.execute(f"{gone} WHERE height > ?", (tip - depth,))

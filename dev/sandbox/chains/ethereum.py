@@ -90,7 +90,7 @@ class Ethereum:
         return hashes
 
     def reorganise(self, depth: int, *, drop: bool) -> None:
-        """Replace the newest blocks by empty ones; what was in them is ordered again, or gone for good."""
+        """Replace the newest blocks by empty ones; their transactions are ordered again, or lost."""
         target = self.tip() - depth
         self._db.execute("BEGIN")
         self._backend.revert_to_snapshot(self._backend.chain.get_canonical_block_by_number(target).hash)

@@ -20,7 +20,7 @@ _DEFAULT = {
 
 
 class Prices:
-    """What coins cost until somebody sets another price."""
+    """The prices of coins until others are set."""
 
     def __init__(self, store: Store) -> None:
         """Take the state, and fill in what has no price yet."""

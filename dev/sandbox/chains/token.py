@@ -1,7 +1,7 @@
 """A token like USDC, written in EVM instructions: `transfer`, `balanceOf`, `decimals` and `totalSupply` of ERC-20.
 
 The balance of an address is stored under the address itself; the whole supply begins with its creator.
-A transfer of more than there is reverts. There are no allowances, since nobody here spends for somebody else.
+A transfer of more than there is reverts. There are no allowances: no account spends for another one here.
 """
 
 from collections.abc import Sequence

@@ -70,7 +70,7 @@ class SpendLogFile:
             **given,
         }
         self.rows.append(row)
-        # In one step, so that whoever is killed in between has the rows of before.
+        # In one step, so that a process that is killed in between keeps the old rows.
         written = self._path.with_suffix(".new")
         written.write_text(json.dumps(self.rows))
         written.replace(self._path)

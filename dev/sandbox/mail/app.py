@@ -1,4 +1,4 @@
-"""The mailbox as a page and as JSON, for whoever is at this machine.
+"""The mailbox as a page and as JSON, for users of this machine.
 
 GET `/`: the mails that came, newest first. GET `/mails/{number}`: one of them with its headers, as HTML and as text;
     below it, `/html`, `/text` and `/raw` are its parts alone.

@@ -88,7 +88,7 @@ class Mailbox:
         )
         del self.mails[:-MOST]
         if self._path is not None:
-            # In one step, so that whoever is killed in between has the mails of before.
+            # In one step, so that a process that is killed in between keeps the old mails.
             written = self._path.with_suffix(".new")
             written.write_text(json.dumps(self.mails))
             written.replace(self._path)

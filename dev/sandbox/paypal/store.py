@@ -32,7 +32,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file."""
-        # Made by one thread and used by one other: whoever serves the app.
+        # Created by one thread and used by another one, which serves the app.
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript("PRAGMA journal_mode = WAL;" + _TABLES)
 
@@ -126,7 +126,7 @@ class Store:
         return default if row is None else json.loads(row[0])
 
     def set(self, name: str, value: Any) -> None:
-        """Set something for good."""
+        """Set a value permanently."""
         self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
 
     def add_delivery(self, event: Json, due_at: datetime, state: str) -> None:
@@ -160,7 +160,7 @@ class Store:
         return None if due_at is None else datetime.fromisoformat(due_at)
 
     def update_delivery(self, delivery: int, *, due_at: datetime, attempts: int, state: str) -> None:
-        """Note what became of an attempt."""
+        """Record the outcome of an attempt."""
         self._db.execute(
             "UPDATE deliveries SET due_at = ?, attempts = ?, state = ? WHERE id = ?",
             (due_at.isoformat(), attempts, state, delivery),

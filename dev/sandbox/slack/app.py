@@ -1,4 +1,4 @@
-"""Incoming webhooks, and what was posted to them as a page and as JSON, for whoever is at this machine.
+"""Incoming webhooks, and what was posted to them as a page and as JSON, for users of this machine.
 
 POST `/services/{team}/{app}/{secret}`: takes a message as Slack does, and answers `ok`. Every hook of this form
     is there. What has neither `text` nor `blocks`, or has too many or too long ones, is 400; a hook that was revoked is
@@ -99,7 +99,7 @@ class Posts:
         )
         del self.posts[:-MOST]
         if self._path is not None:
-            # In one step, so that whoever is killed in between has the messages of before.
+            # In one step, so that a process that is killed in between keeps the old messages.
             written = self._path.with_suffix(".new")
             written.write_text(json.dumps(self.posts))
             written.replace(self._path)

@@ -1,7 +1,7 @@
 """The test cards and test bank accounts that Stripe publishes, and what each of them does: a table.
 
 Facts from docs.stripe.com/testing, docs.stripe.com/payments/ach-direct-debit and docs.stripe.com/payments/sepa-debit.
-Several ids may stand for one number; what is said of a number is the same under each of them.
+Several ids can belong to one number; they behave the same.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ class DebitCourse(StrEnum):
 
     SETTLES = "settles"
     FAILS = "fails"
-    STAYS = "stays"  # processing, until somebody cancels or settles it
+    STAYS = "stays"  # processing, until it is cancelled or settled
     DISPUTED = "disputed"  # settles, and is charged back
 
 

@@ -1,6 +1,6 @@
 """Test cards in use: the payment methods made from them, when their banks want to see the payer, how they decline.
 
-A stored payment method is led back to its card by the fingerprint, which at Stripe too stands for the number.
+A stored payment method is led back to its card by the fingerprint, which identifies the number at Stripe too.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ JSON = dict[str, Any]
 
 _BY_NUMBER: Mapping[str, Card] = {card.number: card for card in reversed(tuple(CARDS.values()))}
 _BY_FINGERPRINT: Mapping[str, Card] = {card.fingerprint: card for card in _BY_NUMBER.values()}
-# What is behind a method that stands for a cash balance: no number, and no bank that could decline.
+# The card of a method for a cash balance: no number, and no bank that could decline.
 _CASH_BALANCE = Card(id="", number="", type="customer_balance")
 
 

@@ -2,7 +2,7 @@
 
 Facts from docs.stripe.com/payments/customer-balance. One function changes a balance, and each change has its line, so
 what is available is the sum of all lines. Not here: returns to the customer's bank, and what Stripe does by itself with
-money that nobody has used for 75 days.
+money that was not used for 75 days.
 """
 
 from typing import Any

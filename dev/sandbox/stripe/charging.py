@@ -1,4 +1,4 @@
-"""Charges: one attempt to take money, what becomes of it, and what it does to the balance.
+"""Charges: one attempt to take money, its outcome, and its effect on the balance.
 
 An attempt succeeds, fails or, for bank debits, is pending. Money is taken when a charge is captured: only then has it a
 line in the balance.
@@ -29,7 +29,7 @@ def authorize(
     What does not pay by card is pending first; a cash balance has what it pays, so its charge is captured at once.
 
     `terms` has amount, currency, customer, description, metadata and so on under the names of a PaymentIntent.
-    `authenticated` says that the payer has just passed 3-D Secure; `decline_code` fails the attempt whatever the card.
+    `authenticated` says that the payer has just passed 3-D Secure; `decline_code` fails the attempt with any card.
     """
     card = cards.behind(payment_method)
     is_debit = card.type != "card"

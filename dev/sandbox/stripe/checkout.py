@@ -1,4 +1,4 @@
-"""Hosted checkout: a session from its opening to the payment, and to what becomes of a slow one.
+"""Hosted checkout: a session from its opening to the payment, and to the outcome of a slow one.
 
 Facts from docs.stripe.com/payments/checkout/how-checkout-works and docs.stripe.com/payments/checkout/fulfillment. The
 PaymentIntent is made when the payer first tries to pay, and so is the subscription in the mode of that name: it stays
@@ -112,7 +112,7 @@ def finish_setup(ctx: Context, session: JSON, intent: JSON) -> None:
 
 
 def expire(ctx: Context, session: JSON) -> None:
-    """Close a session that nobody has paid, and its intent with it."""
+    """Close an unpaid session, and its intent with it."""
     if session["status"] != "open":
         message = f"Only open checkout sessions can be expired; {session['id']} is {session['status']}."
         raise invalid(message, param="session")

@@ -1,8 +1,7 @@
 """Test clocks: customers who live by a time of their own, which only moves when it is advanced.
 
-Facts from docs.stripe.com/billing/testing/test-clocks. Whoever is on no test clock lives by the sandbox's own time.
-What is put off is kept in one place whichever clock it waits for. Charges, balance and events keep to the
-sandbox's own time.
+Facts from docs.stripe.com/billing/testing/test-clocks. Objects without a test clock use the sandbox's own time. What is
+put off is kept in one place whichever clock it waits for. Charges, balance and events keep to the sandbox's own time.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""How the money for invoices is collected: off session, again after a failure, or by whoever pays one.
+"""How invoices are collected: off session, by retries, or by a person who pays one.
 
-Facts from docs.stripe.com/billing/revenue-recovery. Whatever moves the PaymentIntent of an invoice, moves the invoice.
-A charge that fails is tried again after three, five and seven days, unless `_control/billing` says otherwise.
+Facts from docs.stripe.com/billing/revenue-recovery. Every change of an invoice's PaymentIntent changes the invoice. A
+charge that fails is tried again after three, five and seven days, unless `_control/billing` says otherwise.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ def collect(ctx: Context, id: str) -> Refusal | None:
 def pay(
     ctx: Context, invoice: JSON, method: JSON | None, *, off_session: bool, return_url: str | None = None
 ) -> Refusal | None:
-    """Try to pay an open invoice with a method, the stored one where none is given, as somebody asked for."""
+    """Try to pay an open invoice with a method, the stored one where none is given, on request."""
     if invoice["status"] == "draft":
         invoicing.finalize(ctx, invoice)
         invoice = invoicing.get(ctx, invoice["id"])
@@ -118,7 +118,7 @@ intents.FOLLOWERS.append(follow)
 
 
 def collection(ctx: Context) -> JSON:
-    """Return how failed charges are tried again, and what becomes of a subscription at the end of it."""
+    """Return how failed charges are retried, and what the subscription becomes after the last retry."""
     usual = {"retry_days": RETRY_DAYS, "after_retries": "cancel"}
     return usual | (ctx.store.setting("billing") or {})
 

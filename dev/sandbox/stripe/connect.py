@@ -31,7 +31,7 @@ AT_FIRST = (
     "tos_acceptance.ip",
 )
 CURRENCY_OF = {"US": "usd", "DE": "eur", "FR": "eur", "IE": "eur", "NL": "eur", "GB": "gbp"}
-# Bank accounts of docs.stripe.com/connect/testing, and what becomes of a payout to each.
+# Bank accounts of docs.stripe.com/connect/testing, and the outcome of a payout to each.
 BANK_ACCOUNTS: dict[str, str | None] = {
     "000123456789": None,
     "000111111116": "no_account",
@@ -177,7 +177,7 @@ def demand_more(ctx: Context, account: JSON, requirement: str, *, deadline: int 
 
 
 def reject(ctx: Context, account: JSON, reason: str) -> None:
-    """Has the platform reject an account, for good."""
+    """Has the platform reject an account permanently."""
     previous = {"requirements": account["requirements"]}
     known = {"terms_of_service": "rejected.platform_terms_of_service", "other": "rejected.platform_other"}
     why = known.get(reason, "rejected.platform_fraud" if "fraud" in reason else "rejected.platform_other")

@@ -104,7 +104,7 @@ def expansion(kind: str, name: str) -> Callable[[Expansion], Expansion]:
 
 def random_text(length: int) -> str:
     """Returns so many random letters and digits."""
-    # Not quite even, which matters to nobody here, and quicker than choosing one by one.
+    # Slightly biased, which does not matter here, and quicker than choosing one by one.
     return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))
 
 
@@ -120,7 +120,7 @@ class Context:
         account: The connected account that the request acts for, empty for the platform.
         events: The accounts and ids of the events of this transaction.
         put_off: Whether it has put something off.
-        silent: Whether what happens now is undone, so that nobody is notified of it.
+        silent: Whether changes are being undone, so that no event is emitted.
     """
 
     sandbox: Sandbox
@@ -210,7 +210,7 @@ class Context:
 
     @contextlib.contextmanager
     def undone(self) -> Iterator[None]:
-        """Takes back whatever is stored and put off inside, also when it raises; no event is emitted."""
+        """Undoes all changes of the block, also when it raises; no event is emitted."""
         self.silent = True
         self.store.sql.execute("SAVEPOINT undone")
         try:

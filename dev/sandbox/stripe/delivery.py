@@ -51,7 +51,7 @@ class Deliverer:
         self.under_way: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Sends whatever comes due, until it is cancelled."""
+        """Sends due deliveries, until it is cancelled."""
         async with httpx2.AsyncClient(timeout=httpx2.Timeout(PATIENCE_SECONDS, pool=None)) as http:
             self.http = http
             try:
@@ -86,7 +86,7 @@ class Deliverer:
         return None
 
     def start(self, seq: int) -> asyncio.Task[None]:
-        """Starts one delivery; its end wakes whoever waits for room."""
+        """Starts one delivery; its end makes room for the next."""
         running = self.under_way[seq] = asyncio.create_task(self.deliver(seq))
 
         def ended(_: asyncio.Task[None]) -> None:

@@ -128,7 +128,7 @@ def kept_share(ctx: Context, subscription: JSON, items: list[JSON], item: JSON, 
 
 @task("coupons.close")
 async def close(ctx: Context, coupon: str) -> None:
-    """Let nobody redeem a coupon any more whose time has come."""
+    """Expire a coupon whose time has come."""
     found = ctx.store.get("coupon", coupon)
     if found is not None and not found.get("deleted"):
         ctx.store.put(found | {"valid": False})

@@ -179,7 +179,7 @@ def move(ctx: Context, intent: JSON, status: str) -> None:
 
 @task("intents.expire_authorization")
 async def expire_authorization(ctx: Context, intent: str) -> None:
-    """Release what nobody has captured in time."""
+    """Release an authorization that was not captured in time."""
     stored = ctx.store.get("payment_intent", intent)
     if stored is not None and stored["status"] == "requires_capture":
         cancel(ctx, stored, "automatic")

@@ -6,7 +6,7 @@ docs.stripe.com/api/balance_transactions. Where this sandbox is simpler than Str
     Fees are 2.9 % and a fixed part by currency for cards, 0.8 % up to 5.00 for US bank accounts, 0.35 for SEPA
     debits, 1.00 for bank transfers.
     Money becomes available after two days of the clock, weekends included.
-    The fee for a dispute is 15.00 and stays with Stripe whoever wins, as in the United States; the fee for countering
+    The fee for a dispute is 15.00 and stays with Stripe in either case, as in the United States; the fee for countering
     one is not charged.
 """
 

@@ -5,7 +5,7 @@ one that fails brings it back under a line of its own. The fee of the charge is 
 and not captured is reported as a refund too, as Stripe does, but has no line in the balance.
 
 What came by bank transfer goes to a bank account that the payer has to name first, asked by e-mail: such a refund
-requires action, can be canceled until then, and fails when nobody answers.
+requires action, can be canceled until then, and fails without an answer.
 """
 
 from typing import Any
@@ -141,7 +141,7 @@ def _return(ctx: Context, refund: JSON, status: str, reason: str | None) -> None
 
 @task("refunding.end")
 async def end(ctx: Context, refund: str, fails: bool) -> None:
-    """End a refund as its card has it, unless somebody else has ended it."""
+    """End a refund as its card determines, unless it has ended already."""
     stored = ctx.store.get("refund", refund)
     assert stored is not None
     if fails and stored["status"] == "succeeded":

@@ -103,7 +103,7 @@ async def announce_trial_end(ctx: Context, subscription: str, end: int) -> None:
 
 @task("subscriptions.give_up")
 async def give_up(ctx: Context, subscription: str) -> None:
-    """End a subscription whose first invoice nobody has paid in 23 hours."""
+    """End a subscription whose first invoice was not paid within 23 hours."""
     stored = ctx.store.get("subscription", subscription)
     if stored is not None and stored["status"] == "incomplete":
         subscribing.end(ctx, stored, "payment_failed")

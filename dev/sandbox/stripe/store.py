@@ -114,7 +114,7 @@ class Store:
         return None if row is None else json.loads(row[0])
 
     def find(self, id: str) -> dict[str, Any] | None:
-        """Returns a copy of the object with this id whatever its kind, or None."""
+        """Returns a copy of the object of any kind with this id, or None."""
         row = self.sql.execute("SELECT body FROM objects WHERE id = ? AND account = ?", (id, self.account)).fetchone()
         return None if row is None else json.loads(row[0])
 

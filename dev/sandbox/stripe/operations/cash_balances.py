@@ -1,4 +1,4 @@
-"""Cash balances over the API: read, set, and funded by the test helper that stands for a bank transfer."""
+"""Cash balances over the API: read, set, and funded by the test helper in place of a bank transfer."""
 
 from typing import Any
 

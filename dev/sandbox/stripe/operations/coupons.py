@@ -67,7 +67,7 @@ async def update(ctx: Context, params: JSON, coupon: str) -> JSON:
 
 @operation("delete", "/v1/coupons/{coupon}")
 async def delete(ctx: Context, _: JSON, coupon: str) -> JSON:
-    """Delete a coupon; whoever has redeemed it keeps the discount."""
+    """Delete a coupon; customers that have redeemed it keep the discount."""
     found = discounting.coupon(ctx, coupon)
     ctx.store.delete("coupon", coupon)
     ctx.emit("coupon.deleted", found)

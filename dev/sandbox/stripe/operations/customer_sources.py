@@ -67,7 +67,7 @@ async def update(ctx: Context, params: JSON, customer: str, id: str) -> JSON:
 
 @operation("delete", "/v1/customers/{customer}/sources/{id}")
 async def delete(ctx: Context, _: JSON, customer: str, id: str) -> JSON:
-    """Take a card from its customer for good; the newest of the others becomes the default."""
+    """Remove a card from its customer permanently; the newest of the others becomes the default."""
     payment_methods.detached(ctx, get(ctx, customer, id))
     return {"id": id, "object": "card", "deleted": True}
 

@@ -206,7 +206,7 @@ async def update(ctx: Context, params: JSON, customer: str) -> JSON:
 
 @operation("delete", "/v1/customers/{customer}")
 async def delete(ctx: Context, _: JSON, customer: str) -> JSON:
-    """Deletes a customer for good; subscriptions end, payment methods are detached, the id stays known as deleted.
+    """Deletes a customer permanently; subscriptions end, payment methods are detached, the id stays known as deleted.
 
     A customer that has ever had a cash balance stays, also when nothing is left of it.
     """

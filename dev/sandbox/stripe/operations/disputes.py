@@ -176,7 +176,7 @@ async def decide(ctx: Context, dispute: str, text: str) -> None:
 
 @task("dispute.past_due")
 async def past_due(ctx: Context, dispute: str) -> None:
-    """End a dispute that nobody has answered in time: it is lost."""
+    """End a dispute that was not answered in time: it is lost."""
     found = get(ctx, dispute)
     if found["status"] in ANSWERABLE:
         found["evidence_details"]["past_due"] = True

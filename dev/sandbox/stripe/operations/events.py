@@ -22,7 +22,7 @@ async def retrieve(ctx: Context, _: JSON, event: str) -> JSON:
 
 @operation("get", "/v1/events")
 async def list_all(ctx: Context, params: JSON) -> JSON:
-    """Lists events, of one type or several; `charge.*` stands for all that begin so."""
+    """Lists events, of one type or several; `charge.*` means all that begin so."""
     if "type" in params and "types" in params:
         raise invalid("Name either `type` or `types`.", param="types")
     wanted = params.get("types") or ([params["type"]] if "type" in params else [])
@@ -32,7 +32,7 @@ async def list_all(ctx: Context, params: JSON) -> JSON:
 
 
 def matching(pattern: str) -> list[str]:
-    """Returns the types of events that a pattern stands for."""
+    """Returns the types of events that match a pattern."""
     if not pattern.endswith("*"):
         return [pattern]
     return [name for name in schemas.event_types() if name.startswith(pattern[:-1])]

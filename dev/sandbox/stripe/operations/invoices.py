@@ -183,7 +183,7 @@ async def send(ctx: Context, _: JSON, invoice: str) -> JSON:
 
 @operation("post", "/v1/invoices/{invoice}/void")
 async def void(ctx: Context, _: JSON, invoice: str) -> JSON:
-    """Take an invoice back that nobody has paid."""
+    """Void an unpaid invoice."""
     invoicing.void(ctx, invoicing.get(ctx, invoice))
     return invoicing.get(ctx, invoice)
 

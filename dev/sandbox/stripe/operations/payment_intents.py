@@ -26,7 +26,7 @@ def get(ctx: Context, id: str, *, param: str = "intent", status: int = 404) -> J
 
 
 def new(ctx: Context, params: JSON) -> JSON:
-    """Store a PaymentIntent that nobody has confirmed, notify of it, and return it."""
+    """Store an unconfirmed PaymentIntent, emit its event, and return it."""
     currency = money.check_currency(params["currency"])
     money.check_amount(params["amount"], currency)
     if "customer" in params:

@@ -28,7 +28,7 @@ def attached(ctx: Context, method: JSON, customer: str) -> JSON:
     """Gives a payment method to a customer, who may have it already, and returns it.
 
     Raises:
-        Refusal: It is somebody else's, was taken from somebody before, or its issuer declines.
+        Refusal: It belongs to another customer, was detached before, or its issuer declines.
     """
     owner = ctx.store.get("customer", customer)
     if owner is None or owner.get("deleted"):
@@ -58,7 +58,7 @@ def declined(card: cards.Card) -> Refusal:
 
 
 def detached(ctx: Context, method: JSON) -> JSON:
-    """Takes a payment method from its customer, for good, and returns it."""
+    """Detaches a payment method permanently, and returns it."""
     customer, card = method["customer"], sources.shown(method) if sources.is_source(method) else None
     method["customer"] = None
     ctx.store.put(method)

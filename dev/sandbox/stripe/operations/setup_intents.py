@@ -158,7 +158,7 @@ def authenticate(ctx: Context, intent: JSON, *, succeeds: bool) -> None:
 
 
 def new(ctx: Context, params: JSON) -> JSON:
-    """Stores an intent that nobody has confirmed, notifies of it, and returns it."""
+    """Stores an unconfirmed intent, emits its event, and returns it."""
     for name in NOT_HERE:
         if name in params:
             raise invalid(f"This sandbox does not have the parameter {name} of a SetupIntent yet.", param=name)

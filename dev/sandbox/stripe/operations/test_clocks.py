@@ -12,7 +12,7 @@ JSON = dict[str, Any]
 
 @operation("post", "/v1/test_helpers/test_clocks")
 async def create(ctx: Context, params: JSON) -> JSON:
-    """Make a clock that stands at `frozen_time`."""
+    """Create a clock at `frozen_time`."""
     demand_only(params, "a test clock", "frozen_time", "name")
     clock: JSON = {
         "id": ctx.new_id("clock"),

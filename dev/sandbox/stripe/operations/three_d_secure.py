@@ -1,4 +1,4 @@
-"""The end of 3-D Secure, whoever waits for it: a payment, a method that is stored, or a checkout session of either."""
+"""The end of 3-D Secure, for a payment, a method that is stored, or a checkout session of either."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ JSON = dict[str, Any]
 def named_at_start(ctx: Context, url: str, secret: str | None) -> None:
     """Makes sure of the endpoint that the command line names: it gets every event, signed with this secret.
 
-    There is one such endpoint, which follows the command line, with whatever still waits for it, to another address.
+    There is one such endpoint, which follows the command line, with its waiting events, to another address.
     """
     endpoint = ctx.store.get("webhook_endpoint", ctx.store.setting("endpoint_at_start") or "")
     if endpoint is None:
