@@ -26,7 +26,7 @@ class Gathering(Generic[Q, A]):
         self._working: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Q) -> A | None:
-        """Return the answer, or None where there is none; raises what the read raised."""
+        """Return the answer, or None if there is none; raises what the read raised."""
         answer: asyncio.Future[A | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(question, []).append(answer)
         if len(self._working) < MAX_STATEMENTS:

@@ -110,7 +110,7 @@ class Asked:
         return self.given.get("organization_id")
 
     def get(self, name: str) -> Any:
-        """Return the value of a filter, None where it was not given."""
+        """Return the value of a filter, None if it was not given."""
         return self.given.get(name)
 
     def wanted(self, org_id: str | None, *, without: Sequence[str] = (), **named: str) -> Wanted:

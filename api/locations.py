@@ -24,7 +24,7 @@ def names_of_made(paths: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def location(request: Request, made: Mapping[str, Any]) -> str | None:
-    """Return where the answer to a request can be read again; None where that is nowhere.
+    """Return where the answer to a request can be read again; None if that is nowhere.
 
     Args:
         request: that has made something.

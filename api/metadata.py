@@ -235,7 +235,7 @@ def _precondition_if_given(
     return _parsed(if_match)
 
 
-#: None where the request does not say for which version it was made; give it to `required`.
+#: None if the request does not say for which version it was made; give it to `required`.
 PreconditionDep = Annotated[Precondition | None, Depends(_precondition)]
 #: The same for operations that were released without the header, so none of them can come to require it.
 GivenPreconditionDep = Annotated[Precondition | None, Depends(_precondition_if_given)]

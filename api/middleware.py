@@ -132,7 +132,7 @@ class Edge:
 
 
 def _limits(counted: Sequence[tuple[Limiter, str]]) -> list[tuple[bytes, bytes]]:
-    """Return the headers of the limits that a request counted against; none where there were none."""
+    """Return the headers of the limits that a request counted against; none if there were none."""
     if not counted:
         return []
     return [

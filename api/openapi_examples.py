@@ -1,7 +1,7 @@
 """Valid examples of responses in the OpenAPI document: made from the schemas and from `openapi_story`.
 
 The story has values that belong together: amounts that add up, the state after a command. Everything else is a value
-that its name or its format gives. A field that neither knows is null where it can be, and `UNKNOWN` where it cannot,
+that its name or its format gives. A field that neither knows is null if it can be, and `UNKNOWN` where it cannot,
 which a test refuses: give it a word in `openapi_words`.
 """
 

@@ -72,7 +72,7 @@ async def _place_and_time(connection: asyncpg.Connection) -> tuple[str, str, dat
 
 
 async def archived_segment(connection: asyncpg.Connection) -> str | None:
-    """Have the server end a segment of its WAL, and return it once it is archived; None where it is not.
+    """Have the server end a segment of its WAL, and return it once it is archived; None if it is not.
 
     The server is asked, because a file of that name may be there of another cluster, which it does not overwrite.
     """

@@ -49,7 +49,7 @@ async def _made(principal: str, secret_file: Path | None, known: str | None) -> 
 
 
 def _read(secret_file: Path | None) -> str | None:
-    """Return what the file contains; None where there is none yet."""
+    """Return what the file contains; None if there is none yet."""
     try:
         return secret_file.read_text("utf-8").strip() if secret_file is not None and secret_file.exists() else None
     except (OSError, UnicodeDecodeError) as error:

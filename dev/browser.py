@@ -28,7 +28,7 @@ SHIFTED = """() => new Promise((done) => {
 
 
 def chromium() -> Path | None:
-    """Return where Chromium is; None where there is none."""
+    """Return where Chromium is; None if there is none."""
     named = os.environ.get("BURSAR_TEST_CHROMIUM")
     found = named or next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     return Path(found) if found else None

@@ -94,7 +94,7 @@ def _checked(binaries: Path) -> Path:
 
 
 def backup_folder() -> BackupFolder | None:
-    """Return the folder of backups that BURSAR_BACKUP_DIR names; None where the WAL is not archived."""
+    """Return the folder of backups that BURSAR_BACKUP_DIR names; None if the WAL is not archived."""
     named = os.environ.get("BURSAR_BACKUP_DIR")
     return BackupFolder(Path(named).absolute()) if named else None
 

@@ -68,7 +68,7 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
 
     @property
     def console_url(self) -> str | None:
-        """Where people reach the console from outside; None where there is none, or nothing says where."""
+        """Where people reach the console from outside; None if there is none, or nothing says where."""
         if self.console == "off" or self.public_url is None:
             return None
         return f"{self.public_url.rstrip('/')}{CONSOLE}"

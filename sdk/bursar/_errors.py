@@ -62,7 +62,7 @@ class UnexpectedAnswer(BursarError):
     Attributes:
         status: the HTTP status.
         body: the answer as it came.
-        key: the key of the request; None where it has none.
+        key: the key of the request; None if it has none.
     """
 
     def __init__(self, message: str, *, status: int, body: bytes, key: str | None = None) -> None:
@@ -134,7 +134,7 @@ class APIError(BursarError):
         detail: one sentence for people.
         request_id: finds the request in the logs.
         problem: all members of the problem document.
-        retry_after: seconds to wait before the request may succeed; None where the answer does not say.
+        retry_after: seconds to wait before the request may succeed; None if the answer does not say.
     """
 
     def __init__(

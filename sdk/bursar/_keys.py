@@ -96,7 +96,7 @@ _SCOPE: ContextVar[Scope | None] = ContextVar("bursar_scope", default=None)
 
 
 def current_scope() -> Scope | None:
-    """Return where the call stands, None where nothing names it."""
+    """Return where the call stands, None if nothing names it."""
     scope = _SCOPE.get()
     if scope is not None:
         return scope

@@ -169,7 +169,7 @@ class ResponseInfo:
         replayed: whether the API had answered this key before.
         retried: whether an earlier attempt of the same call may have reached the API, so that a replay may be its own.
         etag: what to give as `if_match`.
-        key: the idempotency key of the request; None where the operation takes none.
+        key: the idempotency key of the request; None if the operation takes none.
     """
 
     request_id: str | None = None

@@ -221,7 +221,7 @@ def _by_authorization(scope: Scope) -> str:
 
 
 async def _read(receive: Receive, most: int) -> bytes | None:
-    """Read a whole body, None where it is too long.
+    """Read a whole body, None if it is too long.
 
     Raises:
         ClientDisconnect: the body is incomplete: the client is gone, and no handler may process a part of it.

@@ -58,7 +58,7 @@ class PricingCreate(RequestModel):
     currency: Currency = CREDIT
 
     def price_minor(self) -> int | None:
-        """Return the price in minor units, None where there is none.
+        """Return the price in minor units, None if there is none.
 
         Raises:
             Invalid: the model needs an amount that is missing, or takes none.

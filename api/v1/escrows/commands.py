@@ -77,7 +77,7 @@ async def shown(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Besid
 
 
 async def names_of(deps: Deps, contract: Contract) -> Names | None:
-    """Read the names of the parties; None where the Temporal UI may not be shown any."""
+    """Read the names of the parties; None if the Temporal UI may not be shown any."""
     if not deps.settings.names_are_shown:
         return None
     async with deps.database.platform() as session:

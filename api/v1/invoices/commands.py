@@ -45,7 +45,7 @@ async def charge(deps: Deps, client: Client, held: Collection, command: ChargeIn
 
 
 async def taxed(deps: Deps, drafted: InvoiceRow, command_id: str, now: datetime) -> TaxAnswer | None:
-    """Ask the outside tax service for a draft; None where there is no service, or it is a draft no more.
+    """Ask the outside tax service for a draft; None if there is no service, or it is a draft no more.
 
     Raises:
         TaxUnavailable, TaxRefused: it may not be finalised.

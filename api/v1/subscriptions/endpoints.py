@@ -235,7 +235,7 @@ async def _held(deps: Deps, org_id: str) -> Subscription:
 async def _done(
     deps: Deps, org_id: str, once: Command, kinds: set[str], asked: Mapping[str, str | int | None]
 ) -> Subscription | None:
-    """Return the subscription that the command has acted on; None where it is new.
+    """Return the subscription that the command has acted on; None if it is new.
 
     Answers to keys are forgotten some day, and runs forget what they answered; the timeline does not.
 
@@ -336,7 +336,7 @@ def _currency(body: SubscriptionCreate, agreed: BillingTerms) -> str:
 
 
 def _return_url(deps: Deps, body: SubscriptionCreate, plan: Plan) -> str | None:
-    """Return where the payer returns to from the page that is asked for; None where a stored method is charged.
+    """Return where the payer returns to from the page that is asked for; None if a stored method is charged.
 
     Raises:
         Invalid: there is no such place, or no such trial.

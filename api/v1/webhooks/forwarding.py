@@ -39,7 +39,7 @@ async def start_run(client: Client, event: ProviderEventInput, *, summary: str) 
 
 
 async def _signal_payment(inbox: StatementPool, client: Client, event: ProviderEventInput) -> bool:
-    """Signal the payment, then mark the event; False where the event's run has to see to it."""
+    """Signal the payment, then mark the event; False if the event's run has to see to it."""
     provider, event_id = event.provider, event.event_id
     found = await inbox.read(lambda pool: provider_event.named(pool, provider, event_id))
     if found is not None and found.status != "received":

@@ -106,7 +106,7 @@ class Posts:
 
 
 def problem_of(message: object) -> str | None:
-    """Return Slack's word for what is wrong with a message; None where it is taken."""
+    """Return Slack's word for what is wrong with a message; None if it is taken."""
     if not isinstance(message, dict):
         return "invalid_payload"
     blocks = message.get("blocks", [])

@@ -216,7 +216,7 @@ class Limits:
 
 
 def _refusal(control: _Control, limit: dict[str, Any], amount: Decimal) -> dict[str, Any] | None:
-    """Return why a control, or a limit of it, refuses an amount; None where it does not."""
+    """Return why a control, or a limit of it, refuses an amount; None if it does not."""
     most, is_hard, allows = control.allows["per_spend"], limit.get("hard", False), control.allows
     why: dict[str, Any] | None = None
     nothing = {"window": None, "limit": None, "remaining": None, "resets_at": None}
@@ -276,7 +276,7 @@ def _amount(value: Any, name: str) -> str | None:
 
 
 def _window(window: str, at: datetime, week_starts: int) -> tuple[datetime, datetime | None]:
-    """Return when a window began, and when it ends; None where it does not."""
+    """Return when a window began, and when it ends; None if it does not."""
     begin = _STARTS[window]
     starts = begin(at.replace(second=0, microsecond=0), week_starts)
     if window == "lifetime":

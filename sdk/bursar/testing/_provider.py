@@ -24,7 +24,7 @@ _DECLINED = {
     "StolenCard": Decline("stolen_card", "The bank declined this card."),
     "ExpiredCard": Decline("expired_card", "This card has expired."),
 }
-#: The test cards, by the names that Stripe gives them: why each is declined, or None where it pays.
+#: The test cards, by the names that Stripe gives them: why each is declined, or None if it pays.
 CARDS: dict[str, Decline | None] = {
     **dict.fromkeys(("pm_card_visa", "pm_card_mastercard", "pm_card_amex")),
     "pm_card_chargeCustomerFail": _DECLINED[""],
