@@ -135,9 +135,9 @@ class ProblemPage:
     Attributes:
         title: what is the matter.
         sentence: what that means, and what to do.
-        detail: what the API said beside it; empty where that adds nothing.
+        detail: what the API said beside it; empty if that adds nothing.
         request_id: finds the request in the logs.
-        again: an address to go on at; empty where none helps.
+        again: an address to go on at; empty if none helps.
         again_label: what that does.
         approval: the approval that another operator gives; empty without one.
     """
@@ -216,7 +216,7 @@ async def _page(request: Request, answer: Answer) -> Response:
 
 
 def _going_on(request: Request, reaction: Reaction) -> tuple[str, str]:
-    """Return an address to go on at and what that does; empty where nothing helps."""
+    """Return an address to go on at and what that does; empty if nothing helps."""
     url = request.url
     if request.method in SAFE_METHODS:
         here = f"{url.path}?{url.query}" if url.query else url.path
@@ -225,7 +225,7 @@ def _going_on(request: Request, reaction: Reaction) -> tuple[str, str]:
 
 
 async def _shown(request: Request, page: ProblemPage, status: int) -> Response:
-    """Answer with the page, within the frame of whoever has signed in where that is known."""
+    """Answer with the page, within the frame of the signed-in principal if that is known."""
     visit: Visit | None = request.scope.get("console.visit")
     if visit is not None:
         try:

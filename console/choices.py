@@ -33,7 +33,7 @@ LOCALES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a reader has chosen. `zone` is None where nothing was: times are UTC then, and say so."""
+    """What a reader has chosen. `zone` is None if nothing was: times are UTC then, and say so."""
 
     theme: str = "system"
     zone: str | None = None

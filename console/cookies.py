@@ -17,7 +17,7 @@ class Site:
     """Where the console is reached, and so how its cookies are kept.
 
     Attributes:
-        origin: of `BURSAR_PUBLIC_URL`; None where it is not set.
+        origin: of `BURSAR_PUBLIC_URL`; None if it is not set.
         secure: whether cookies are bound to https. Plain HTTP is for loopback alone.
     """
 
@@ -33,7 +33,7 @@ class Site:
         return cls(None, settings.host not in LOOPBACK)
 
     def cookie_name(self, noun: str) -> str:
-        """Name a cookie; with the prefix, a browser takes it from this host over https only, whoever sets it."""
+        """Name a cookie; with the prefix, browsers accept it from this host over https only."""
         return f"__Host-bursar_{noun}" if self.secure else f"bursar_{noun}"
 
     def keep(self, response: Response, noun: str, value: str, *, seconds: int | None = None) -> None:

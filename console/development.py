@@ -28,14 +28,14 @@ PERSONAS = {
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Somebody whom one can continue as."""
+    """A principal that one can continue as."""
 
     name: str
     label: str
 
 
 def personas(request: Request, seed: Path | None) -> tuple[Persona, ...]:
-    """Return whom this browser can continue as; nobody where there is no file or it comes from elsewhere."""
+    """Return the principals that this browser can continue as; none without a file, or for a remote browser."""
     if seed is None or not is_loopback(request):
         return ()
     keys = _keys(seed)
@@ -43,7 +43,7 @@ def personas(request: Request, seed: Path | None) -> tuple[Persona, ...]:
 
 
 def key_of(request: Request, seed: Path | None, name: str) -> str | None:
-    """Return the key of somebody whom this browser can continue as."""
+    """Return the key of a principal that this browser can continue as."""
     if seed is None or name not in PERSONAS or not is_loopback(request):
         return None
     return _keys(seed).get(name)

@@ -106,7 +106,7 @@ def amount(value: str, currency: str, prefs: Prefs = DEFAULT, *, signed: bool = 
 
     Args:
         value: a decimal string of the API.
-        currency: the code of its asset; one that is not known is written as it stands.
+        currency: the code of its asset; an unknown one is written unchanged.
         prefs: gives the marks between the digits.
         signed: also write a plus, for movements.
 

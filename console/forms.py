@@ -40,7 +40,7 @@ class FormRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What somebody sent: the text of each field as it was typed, and the command key."""
+    """A submitted form: the text of each field as it was typed, and the command key."""
 
     values: Mapping[str, str]
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -48,15 +48,15 @@ class Form:
     prefs: Prefs = DEFAULT
 
     def text(self, name: str) -> str:
-        """Return a field without the space around it; empty where it was not sent, as a box that is not ticked."""
+        """Return a field without the space around it; empty if it was not sent, as a box that is not ticked."""
         return self.values.get(name, "").strip()
 
     def maybe(self, name: str) -> str | None:
-        """Return a field, None where nothing was typed: a field of the API that may be left out."""
+        """Return a field, None if nothing was typed: a field of the API that may be left out."""
         return self.text(name) or None
 
     def number(self, name: str) -> str:
-        """Return a number as it was typed, and never as another one than whoever typed it reads.
+        """Return a number as typed, changed so that the API refuses one that it would read differently than its reader.
 
         Where a reader's numbers are `1.500,00`, the API would take `1.500` for one and a half. It goes as `1.500,00`,
         which the API refuses at its field.
@@ -64,7 +64,7 @@ class Form:
         return self.as_read(self.text(name))
 
     def maybe_number(self, name: str) -> str | None:
-        """Return a number, None where nothing was typed."""
+        """Return a number, None if nothing was typed."""
         return self.number(name) or None
 
     def as_read(self, text: str) -> str:
@@ -78,7 +78,7 @@ class Form:
 
 
 def written(number: str) -> str:
-    """Return a number of the API as a field has it: `2.375` is two thousand to some, and `2.3750` to nobody."""
+    """Return a number of the API as a field value: `2.375` can be read as two thousand, `2.3750` cannot."""
     return f"{number}0" if _GROUPED.fullmatch(number) else number
 
 
@@ -88,10 +88,10 @@ class Shown:
 
     Attributes:
         key: the command key that the form sends.
-        values: what stands in its fields.
+        values: of its fields.
         lists: the same of fields that come several times.
         errors: what is wrong, by field.
-        summary: pairs of a field's name, empty where none is at fault, and a sentence. Shown on top, with focus.
+        summary: pairs of a field's name, empty if none is at fault, and a sentence. Shown on top, with focus.
         way_label: what one can do about it, such as "Add credits"; empty where nothing.
         way_href: where that is done.
     """
@@ -105,7 +105,7 @@ class Shown:
     way_href: str = ""
 
     def value(self, name: str, otherwise: str = "") -> str:
-        """Return what stands in a field."""
+        """Return a field's value."""
         return self.values.get(name, otherwise)
 
     def error(self, name: str) -> str:
@@ -119,7 +119,7 @@ def new_key() -> str:
 
 
 def blank(**values: str) -> Shown:
-    """Return a form that nobody has filled in yet."""
+    """Return an empty form."""
     return Shown(key=new_key(), values=values)
 
 

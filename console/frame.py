@@ -30,16 +30,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header says of whoever has signed in.
+    """The header's content for the signed-in principal.
 
     Attributes:
         principal: the name that they act under.
         role: in words.
         made_by: who made the link that they came in by; None for their own sessions.
         organization: whose pages these are; None on the platform's.
-        credits: what can be spent; None where there is no organization or it is not told.
+        credits: what can be spent; None if there is no organization or it is not told.
         credits_href: the transactions.
-        top_up: where credits are added; None where the role may not, or the page is not there.
+        top_up: where credits are added; None if the role may not, or the page is not there.
         upgrade: where the plan is changed; the same.
         search: whether the role can search.
         notified: whether the role is told anything, and so has notifications.
@@ -70,14 +70,14 @@ class Frame:
         theme: `system`, `light` or `dark`.
         shortcuts: whether single keys do something.
         zone: in which times are shown.
-        band: of an environment in which no money moves; empty where it does.
+        band: of an environment in which no money moves; empty if it does.
         operator_band: says whose pages an operator looks at; empty for the tenant itself.
-        header: None where nobody has signed in.
+        header: None without a session.
         groups: the side navigation.
         notice: what is said once.
         path: of this page with its query, to come back to.
-        changes: the stream of what changes, which the page follows; empty where it follows none.
-        marks: what each topic had come to before the page was read, as JSON; empty where that is not known.
+        changes: the stream of what changes, which the page follows; empty if it follows none.
+        marks: what each topic had come to before the page was read, as JSON; empty if that is not known.
         is_there: whether the address has this page: not where a form was answered, nor where something is not there.
     """
 
@@ -97,7 +97,7 @@ class Frame:
 
 
 def anonymous(brand: str, choices: Choices, path: str, notice: str = "", *, environment: str) -> Frame:
-    """Return the frame of pages that nobody needs to have signed in for; it says what the others do of money."""
+    """Return the frame of pages without sign-in, with the same band about real money as the others."""
     return Frame(
         brand=brand,
         theme=choices.theme,
@@ -134,7 +134,7 @@ def frame(
         exists: tells whether a path has a page.
         organization: whose pages these are; None on the platform's.
         balance: the answer of `GET /billing/balance`.
-        marks: what `GET /changes` shows, as it was before anything else was read; None where that is not known.
+        marks: what `GET /changes` shows, as it was before anything else was read; None if that is not known.
         notice: the word for what is said once.
         back: where a link leads back to.
     """

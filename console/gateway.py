@@ -21,7 +21,7 @@ AT_ONCE = 8
 SILENCE = "console.no_answer"
 UNREADABLE = "console.unreadable"
 BASE = "/api/v1"
-#: What `live.js` and the gateway send, as `1`, with what nobody has asked for just now.
+#: The header of background requests of `live.js` and the gateway, `1`.
 BACKGROUND = "X-Background"
 
 Query = Mapping[str, str | int | Sequence[str] | None]
@@ -83,11 +83,11 @@ class Gateway:
 
     Args:
         api: the whole ASGI app of the API, edge included.
-        token: the session's token or a key; None asks as nobody.
+        token: the session's token or a key; None sends none.
         request_id: names every call that is made for one page.
         address: the browser's network address.
         browser: what the browser calls itself.
-        is_background: nobody has asked for it just now, so it keeps no session from ending.
+        is_background: no person caused the request, so it does not extend the session.
         order_seconds: how long a command may take before it counts as not answered.
     """
 
@@ -311,7 +311,7 @@ def problem_of(status: int, body: Any) -> Problem:
 
 
 def encoded(query: Query) -> bytes:
-    """Write a query as it stands in an address; parameters that are None are left out."""
+    """Encode a query string; parameters that are None are left out."""
     return urlencode([(name, text) for name, value in query.items() for text in _texts(value)]).encode()
 
 

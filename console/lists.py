@@ -96,7 +96,7 @@ def asked(visit: Visit, *names: str, days: bool = True) -> Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """What stands around the rows of a list. `failed` stands in their place where the API did not answer."""
+    """Everything around the rows of a list. `failed` is shown instead of them if the API did not answer."""
 
     path: str
     form: Shown
@@ -111,7 +111,7 @@ class Listed:
 class Found:
     """What a list page asked for: its choice, the API's answer, what was asked beside it, the status of the page.
 
-    `answer` is None where the API was not asked, because a filter is wrong.
+    `answer` is None if the API was not asked, because a filter is wrong.
     """
 
     asked: Asked
@@ -121,7 +121,7 @@ class Found:
 
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
-        """The rows of the API; none where it did not answer."""
+        """The rows of the API; none if it did not answer."""
         return tuple(self.answer.body["data"]) if self.answer is not None and self.answer.ok else ()
 
     def listed(self, title: str, labels: Mapping[str, str], *, tabbed: Collection[str] = ()) -> Listed:
@@ -162,7 +162,7 @@ class Found:
         )
 
     def _failed(self, title: str) -> Failed | None:
-        """Return the section that stands in place of a list that did not answer; None where it did."""
+        """Return the section to show in place of a list that could not be read; None if it was read."""
         answer = self.answer
         if answer is None or answer.problem is None or reaction_to(answer.problem) is not Reaction.UNKNOWN:
             return None
@@ -234,7 +234,7 @@ async def csv(visit: Visit, path: str, noun: str, *names: str, days: bool = True
 
 
 async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
-    """Return the row that the address names, of those that `q` finds: its principal, or whatever it is found by.
+    """Return the row that the address names, of those that `q` finds: its principal, or another searched field.
 
     Raises:
         Refused: there is none among the first few thousand.
@@ -278,7 +278,7 @@ async def _pages(visit: Visit, path: str, cursor: str | None, **query: str) -> A
 
 
 def counted(summary: Answer, statuses: Collection[str], prefs: Prefs) -> str:
-    """Return how many a tab has by a summary of the API: of some statuses, or of all. Empty where that is not known."""
+    """Return how many a tab has by a summary of the API: of some statuses, or of all. Empty if that is not known."""
     if not summary.ok:
         return ""
     parts = [each for each in summary.body["by_status"] if not statuses or each["status"] in statuses]

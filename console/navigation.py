@@ -131,7 +131,7 @@ PLATFORM: Groups = (
 
 
 def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[Group, ...]:
-    """Return the groups of what somebody may read, with the entry of the page marked.
+    """Return the groups of pages that the principal may read, with the present page marked.
 
     Args:
         me: who looks.
@@ -153,7 +153,7 @@ def navigation(me: Me, org_id: str | None, path: str, exists: Exists) -> tuple[G
 
 
 def start_of(me: Me, exists: Exists) -> str:
-    """Return the page that somebody begins with: home, or the first of the platform's that they may read."""
+    """Return the principal's first page: home, or the first of the platform's that it may read."""
     if me.organization is not None:
         return f"/console/{me.organization.id}"
     groups = navigation(me, None, "", exists)

@@ -14,7 +14,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "chargeback.offered": ("good", "Your evidence is kept. The platform reads it and answers the bank."),
     "alert.acknowledged": ("good", "You have taken the alert on."),
     "alert.resolved": ("good", "The alert is resolved."),
-    "alert.snoozed": ("good", "Nobody is called about it for a day."),
+    "alert.snoozed": ("good", "No notifications of it for a day."),
     "approval.approved": ("good", "It is approved. Who asked for it can do it now."),
     "approval.rejected": ("good", "It is rejected, and will not be done."),
     "choices.saved": ("good", "Your choices are saved in this browser."),

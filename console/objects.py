@@ -48,7 +48,7 @@ KINDS = {
 
 
 def named(id: str, base: str, exists: Callable[[str], bool]) -> str:
-    """Return the address of the page of what an id names; empty where it has none.
+    """Return the address of the page of what an id names; empty if it has none.
 
     Args:
         id: of the object.
@@ -62,12 +62,12 @@ def named(id: str, base: str, exists: Callable[[str], bool]) -> str:
 def page_of(
     kind: str, id: str, org_id: str | None, *, title: str = "", is_platform: bool, exists: Callable[[str], bool]
 ) -> str:
-    """Return the address of an object's page; empty where it has none.
+    """Return the address of an object's page; empty if it has none.
 
     Args:
         kind: of the object, as the API says it.
         id: of the object.
-        org_id: whose it is; None where that is nobody.
+        org_id: its organization; None if it has none.
         title: what the search calls it.
         is_platform: whether one of the platform's own roles asks.
         exists: tells whether the console has a page, by the path of its route.

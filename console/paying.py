@@ -14,7 +14,7 @@ from console.visit import Visit
 STORED = "stored:"
 #: A way to pay in coins begins with this.
 COIN = "coin:"
-#: Fields of the API that the radios `by` stand for.
+#: Fields of the API that the radio buttons `by` set.
 NAMES = {"payment_method": "by", "provider": "by", "asset": "by"}
 
 #: The value of a way to pay, its words, and a hint.
@@ -45,7 +45,7 @@ def means(answers: Mapping[str, Answer], *, coins: bool = True) -> tuple[Way, ..
 
 
 def options(visit: Visit, by: str) -> dict[str, Any]:
-    """Return the options of a payment for a way to pay; whoever pays comes back to the page of the payment."""
+    """Return the payment options for a way to pay; the payer returns to the page of the payment."""
     if by.startswith(COIN):
         return {"provider": "crypto", "asset": by.removeprefix(COIN)}
     back = visit.address_of("/payments/{PAYMENT_ID}/return")
@@ -58,7 +58,7 @@ def options(visit: Visit, by: str) -> dict[str, Any]:
 
 
 def seen(form: Form, by: str) -> dict[str, str]:
-    """Return the total that whoever pays has seen, as the API takes it; in coins it is at the rate of the moment."""
+    """Return the total that the payer has seen, as the API accepts it; in coins it is at the present rate."""
     total = form.maybe("total")
     return {} if total is None or by.startswith(COIN) else {"total": total}
 

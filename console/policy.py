@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from runtime.settings.payments import STRIPE_JS
 
-#: Load what is ours, send forms to us, be in nobody's frame, and make HTML of no text.
+#: Load only our own files, send forms only to us, never be framed, and never turn text into HTML.
 _OURS: Final[Mapping[str, str]] = {
     "default-src": "'none'",
     "script-src": "'self'",

@@ -139,10 +139,10 @@ def reaction_to(problem: Problem) -> Reaction:
 
 
 def answered(answer: Answer) -> bool:
-    """Return whether a section has its answer; False where that is not known yet, so that the section says so.
+    """Return whether a section has its answer; False if that is not known yet, so that the section says so.
 
     Raises:
-        Refused: for good, such as by the role: the page is not for whoever asks.
+        Refused: finally, such as by the role: the page is not for this principal.
     """
     if answer.problem is not None and reaction_to(answer.problem) is not Reaction.UNKNOWN:
         raise Refused(answer)
@@ -163,7 +163,7 @@ WORDS = {
         "What was sent first stands, and nothing was done this time. Sent once more it is done as it stands here.",
     ),
     Reaction.FORBIDDEN: ("Your role may not do this", "Ask an owner of the organization for a key that may."),
-    Reaction.NOT_FOUND: ("Not found", "There is nothing here, or it belongs to somebody else."),
+    Reaction.NOT_FOUND: ("Not found", "There is nothing here, or it belongs to another organization."),
     Reaction.FAULT: ("This page has a fault", "Nothing was done. Tell support the number below."),
     Reaction.ELSEWHERE: ("This page has a fault", "Nothing was done. Tell support the number below."),
     Reaction.SIGN_IN: ("Sign in", "Your session has ended."),

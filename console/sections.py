@@ -6,7 +6,7 @@ from console.widgets import Failed
 
 
 def unanswered(title: str, answer: Answer, again: str) -> Failed | None:
-    """Return what stands in place of a section; None where its call was answered.
+    """Return what to show in place of a section; None if its call succeeded.
 
     Args:
         title: of the section.
@@ -14,6 +14,6 @@ def unanswered(title: str, answer: Answer, again: str) -> Failed | None:
         again: the address of the page, to try again.
 
     Raises:
-        Refused: for good, such as by the role: the page is not for whoever asks.
+        Refused: finally, such as by the role: the page is not for this principal.
     """
     return None if answered(answer) else Failed(title=title, request_id=answer.request_id, again=again)

@@ -222,8 +222,8 @@ _ORGANIZATION: Mapping[str, Status] = {
 }
 
 _ALERT: Mapping[str, Status] = {
-    AlertStatus.FIRING: _bad("Open", "The condition holds, and nobody has acknowledged it."),
-    AlertStatus.ACKNOWLEDGED: _busy("Acknowledged", "Somebody is working on it."),
+    AlertStatus.FIRING: _bad("Open", "The condition holds, and it is not acknowledged."),
+    AlertStatus.ACKNOWLEDGED: _busy("Acknowledged", "A person is working on it."),
     AlertStatus.RESOLVED: _good("Resolved", "The condition no longer holds."),
 }
 
@@ -309,7 +309,7 @@ _NOTIFICATION: Mapping[str, Status] = {
     "digested": _good("In a digest", "It was sent in a digest."),
     "sent": _good("Sent", "It was sent."),
     "failed": _bad("Failed", "It was given up."),
-    "dropped": _idle("Dropped", "Nobody was to receive it by the time it was due."),
+    "dropped": _idle("Dropped", "It had no recipient by the time it was due."),
 }
 
 _RESERVATION: Mapping[str, Status] = {
@@ -423,7 +423,7 @@ STATUSES: Mapping[str, Mapping[str, Status]] = {
 
 
 def status_of(noun: str, status: str) -> Status:
-    """Return how a status is shown; one that the console does not know is shown as it stands.
+    """Return how a status is shown; an unknown one is shown unchanged.
 
     A newer API may have words that this console has not: a page with an odd badge is better than none.
     """

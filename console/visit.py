@@ -1,4 +1,4 @@
-"""One request of somebody who has signed in: who they are, how they read, and the API as they see it.
+"""One request of a signed-in principal: who it is, its preferences, and the API with its session.
 
 A page is a function from a `Visit` to a response. Who asks is known before it runs; everything else it asks for at
 once, and what the frame needs is asked beside it.
@@ -45,7 +45,7 @@ class Console:
 
 
 class SignInNeeded(Exception):
-    """Nobody has signed in, or the session has ended."""
+    """There is no session, or it has ended."""
 
     def __init__(self, *, ended: bool) -> None:
         """Take whether there was a session."""
@@ -295,7 +295,7 @@ class Visit:
 
     @property
     def _is_led(self) -> bool:
-        """Whether a page of ours has led here, so that its notice is of what was done and no claim of somebody's link.
+        """Whether a page of ours has led here, so that a foreign link cannot make up a notice.
 
         Who comes from a provider's page is led through an address of its own, which proves nothing.
         """
@@ -316,7 +316,7 @@ class Visit:
         return "", ""
 
     def _first_result(self, problem: Problem) -> tuple[str, str]:
-        """Return where the result of what was sent first under a form's key is shown; empty where that has no page."""
+        """Return where the result of what was sent first under a form's key is shown; empty if that has no page."""
         first = problem.more.get("object_id")
         href = named(first, self.base, self.has_page) if isinstance(first, str) else ""
         return ("See what was done first", href) if href else ("", "")
@@ -393,8 +393,8 @@ async def begin(request: Request, console: Console, *, is_background: bool = Fal
     """Find out who asks; `is_background` says that the browser asks by itself.
 
     Raises:
-        SignInNeeded: nobody that the API knows.
-        Refused: the API does not answer, or the address is of somebody else's organization.
+        SignInNeeded: the API does not know the session. Refused: the API does not answer, or the address is of another
+        organization.
     """
     token = console.site.read(request, "session")
     if token is None:
@@ -427,7 +427,7 @@ def _is_marked(request: Request) -> bool:
 
 
 def not_found(request: Request) -> Answer:
-    """Return the answer that stands for all that is not there."""
+    """Return the answer for every page that does not exist."""
     problem = Problem(status=404, code="not_found", title="Not found", detail="")
     return Answer(status=404, request_id=request_id_of(request), problem=problem)
 
@@ -444,7 +444,7 @@ def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) 
     Args:
         request: of the browser.
         reason: the refusal's code and detail.
-        others: reactions beside that to a wrong role with which whoever asks may not give it at all.
+        others: reactions, besides that to a wrong role, with which the principal may not give the command at all.
 
     Raises:
         Refused: they may not at all.
@@ -456,13 +456,13 @@ def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) 
 
 
 def frame_of_nobody(request: Request, console: Console) -> Frame:
-    """Return what stands round pages that nobody has signed in for."""
+    """Return the frame of pages without sign-in."""
     choices, notice = read_choices(console.site.read(request, CHOICES)), request.query_params.get("notice", "")
     return anonymous(
         console.settings.brand_name,
         choices,
         request.url.path,
-        # Of a session alone: anybody's link leads here.
+        # Only with a session: anyone can link here.
         notice if notice.startswith("session.") else "",
         environment=console.settings.environment,
     )

@@ -24,7 +24,7 @@ _ACTS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Something that waits for the reader; `href` is empty where it has no page."""
+    """Something that waits for the reader; `href` is empty if it has no page."""
 
     act: str
     title: str
@@ -51,7 +51,7 @@ def task(body: Mapping[str, Any], base: str, prefs: Prefs, *, has: Callable[[str
         base: where the pages begin.
         prefs: how the reader reads.
         has: tells whether a path below `base` has a page.
-        alerts: where open alerts are; empty where they have no page.
+        alerts: where open alerts are; empty if they have no page.
     """
     act, noun = _ACTS.get(body["kind"], (body["kind"].replace("_", " ").capitalize(), ""))
     own = f"{base}/{noun}/{body['object_id']}" if has(f"{noun}/{{id}}") else ""

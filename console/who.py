@@ -1,4 +1,4 @@
-"""Who a session stands for, as `GET /me` says."""
+"""The principal of a session, from `GET /me`."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -24,7 +24,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class External:
-    """An address that somebody else wrote: `host` is shown beside it, and is empty where it is no link."""
+    """An address from another person: `host` is shown beside it, and is empty if it is not a link."""
 
     text: str
     href: str
@@ -33,7 +33,7 @@ class External:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tab:
-    """One of several lists of the same page; `count` is written already, and empty where it is not known."""
+    """One of several lists of the same page; `count` is written already, and empty if it is not known."""
 
     label: str
     href: str
@@ -52,7 +52,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pager:
-    """The way through a list; an address is empty where there is nothing. `csv` is of the same choice."""
+    """The way through a list; an address is empty if there is nothing. `csv` is of the same choice."""
 
     next: str = ""
     newest: str = ""
@@ -112,7 +112,7 @@ class Asking:
 
 
 def external(text: str, address: str) -> External:
-    """Return a link to an address that somebody wrote; one that is not http or https is text and no link."""
+    """Return a link to a person's address; one that is not http or https is shown as text."""
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""

@@ -61,7 +61,7 @@ async def create(visit: Visit) -> Response:
 
 
 def _own(visit: Visit, answer: Answer) -> Answer:
-    """Refuse an agent of somebody else: what it offers is in the marketplace."""
+    """Refuse another organization's agent: its offer is in the marketplace."""
     visit.theirs(answer.need())
     return answer
 
@@ -104,7 +104,7 @@ async def ask_to_change(visit: Visit, form: Shown | None = None, status: int = 2
     """Show the form that changes what the listing of an agent says."""
     visit.need(Permission.MANAGE_AGENTS)
     answer = _own(visit, await visit.ask(f"/agents/{visit.path('id')}"))
-    # What changed meanwhile is shown as it is now, not as somebody has typed it over what was there before.
+    # After a conflict the form shows the present values, not the typed ones, which were based on old values.
     kept = with_summary(blank(**_listing(answer.body)), form.summary[0][1]) if form and status == 409 else form
     page = selling.change(answer.body, answer.etag or "", kept, blank(), _listed(visit))
     return await visit.render("agent/change.html", page, status)

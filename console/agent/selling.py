@@ -15,7 +15,7 @@ from domain.money import CREDIT
 LISTING = ("name", "description", "visibility", "category")
 OFFER = ("model", "price", "currency", "prices", "included_uses", "summary", "status")
 _DIGITS = 12
-_STATUSES = ((OfferStatus.LISTED.value, "Sold to everybody"), (OfferStatus.RETIRED.value, "Sold to nobody any more"))
+_STATUSES = ((OfferStatus.LISTED.value, "For sale"), (OfferStatus.RETIRED.value, "No longer for sale"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The form that offers an agent on the marketplace; `status` is None and `version` empty where it is not yet."""
+    """The form that offers an agent on the marketplace; `status` is None and `version` empty if it is not yet."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -52,7 +52,7 @@ def _crumbs(agent: Mapping[str, Any], listed: str) -> tuple[Link, ...]:
 
 
 def change(agent: Mapping[str, Any], version: str, form: Shown | None, key: Shown, listed: str) -> Change:
-    """Return the page that changes a listing; `form` is None where nothing was typed yet."""
+    """Return the page that changes a listing; `form` is None if nothing was typed yet."""
     here = f"{listed}/{agent['id']}"
     return Change(
         title="Change the listing",
@@ -83,8 +83,8 @@ def offer(
 
     Args:
         agent: as the API shows it.
-        offered: its offer now; None where it has none.
-        version: of that offer; empty where it has none.
+        offered: its offer now; None if it has none.
+        version: of that offer; empty if it has none.
         form: as it was typed; None shows the offer, or the price of the listing where there is none.
         key: a form with a command key.
         listed: the address of the list of agents.

@@ -87,7 +87,7 @@ class Earned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """One agent. Jobs and earnings have a `…_failed` that stands in their place."""
+    """One agent. `…_failed` is shown in place of jobs or earnings that could not be read."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -115,7 +115,7 @@ class Agent:
 
 
 def page(found: Found, prefs: Prefs, create: str) -> Agents:
-    """Return the list for what the API answered to `GET /agents`; `create` is empty where the reader may not."""
+    """Return the list for what the API answered to `GET /agents`; `create` is empty if the reader may not."""
     asked = found.asked
     active = asked.given.get("active", "")
     return Agents(
@@ -197,7 +197,7 @@ def one(
         listed: the address of the list.
         may_change: whether the reader may change agents.
         may_sell: whether the reader may offer them on the marketplace.
-        jobs: the address of an escrow's page with `{id}` in it; empty where there is none.
+        jobs: the address of an escrow's page with `{id}` in it; empty if there is none.
     """
     agent, again = answers["agent"].need(), f"{listed}/{answers['agent'].body['id']}"
     pricing = agent["pricing"]

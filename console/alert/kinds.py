@@ -144,7 +144,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "subscription.upgrade_not_undone": Advice("Upgrade not undone", _PLATFORM),
     "tax.country_unproven": Advice("Country not proven", "Check country and region of your billing address."),
-    "tax.vat_doubtful": Advice("VAT number may belong to somebody else", "Check that the VAT number is yours."),
+    "tax.vat_doubtful": Advice("VAT number may belong to another company", "Check that the VAT number is yours."),
     "tax.vat_not_in_force": Advice("VAT number not valid", "Check the VAT number in your billing details."),
     "usage.not_charged": Advice(
         "Usage not charged", "See what waits to be charged, and add credits if there are too few.", *_USAGE
@@ -162,5 +162,5 @@ ADVICE: Mapping[str, Advice] = {
 
 
 def advice_for(kind: str) -> Advice:
-    """Return what to do about a kind; a kind that is not known is one of a rule that somebody wrote."""
+    """Return what to do about a kind; an unknown kind belongs to a custom rule."""
     return ADVICE.get(kind, _RULE)

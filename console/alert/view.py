@@ -91,7 +91,7 @@ def page(
         has: tells whether a path below `base` has a page.
         commands: whether the reader may acknowledge.
         operator: whether the reader is of the platform, and resolves what is for operators too.
-        settings: where webhook endpoints are; empty where the reader may not read them.
+        settings: where webhook endpoints are; empty if the reader may not read them.
     """
     status = found.asked.given.get("status", "")
 

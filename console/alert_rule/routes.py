@@ -14,7 +14,7 @@ from console.visit import Visit
 from domain.access import Permission
 
 _PATH = "/alert-rules"
-#: The channels that whoever writes a rule can name: their own.
+#: The channels that a rule's author can name: their own.
 _MINE: Wanted = ("/notifications/channels", {})
 
 

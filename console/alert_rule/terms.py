@@ -112,7 +112,7 @@ def switch(form: Form) -> dict[str, Any]:
 
 
 def typed(found: Mapping[str, Any]) -> Shown:
-    """Return a rule as it stands in the form."""
+    """Return a rule as form values."""
     condition = found["condition"] or {}
     values = {name: found[name] or "" for name in ("metric", "severity", "description")}
     values |= {name: period_typed(found[name] or "") for name in ("window", "cool_down")}

@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The list. `failed` stands in its place where the API did not answer."""
+    """The list. `failed` is shown instead if the API did not answer."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -79,7 +79,7 @@ class Set:
         says: when it fires, where that is not the form's to say: of a rule that everybody has.
         named: whether the form has a name, as that of a new rule.
         written: whether it says what is watched; a rule that everybody has says that by itself.
-        remove: a link that deletes it, or has it be as it was made; None where there is nothing to remove.
+        remove: a link that deletes it, or has it be as it was made; None if there is nothing to remove.
     """
 
     title: str
@@ -168,7 +168,7 @@ def heard(mine: Answer, form: Shown, *, platform: bool) -> Heard:
     """Return who can be told and called.
 
     Args:
-        mine: the channels of whoever asks; those of others that the rule names are shown by their ids.
+        mine: the reader's channels; those of others that the rule names are shown by their ids.
         form: as it is shown.
         platform: whether an operator asks.
     """
@@ -179,7 +179,7 @@ def heard(mine: Answer, form: Shown, *, platform: bool) -> Heard:
     }
     others = (each for each in form.lists.get(terms.CHANNELS, ()) if each not in own)
     return Heard(
-        channels=(*own.values(), *((each, each, "Of somebody else") for each in others)),
+        channels=(*own.values(), *((each, each, "Of another person") for each in others)),
         roles=terms.callable_by(platform=platform),
         steps=terms.steps_of(form),
     )

@@ -14,7 +14,7 @@ from console.widgets import Failed, Link
 from domain.invoice.collection import CollectionMethod
 from domain.subscription.state import ChangeKind
 
-#: The way to pay by whatever method is the default one, and by the provider's page.
+#: The ways to pay by the default method, and by the provider's page.
 STORED, PAGE = "stored", "page"
 
 

@@ -11,13 +11,13 @@ from console.widgets import Failed, Link
 from domain.plan import FREE, Interval
 from domain.subscription.state import CHANGEABLE, ChangeKind, SubscriptionStatus
 
-#: How often a plan is paid, as it stands behind a price.
+#: The interval of a plan, as shown behind a price.
 EVERY: Mapping[str, str] = {Interval.MONTH: "a month", Interval.YEAR: "a year"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a plan costs; `href` leads to what choosing it would do, and is empty where the reader may not."""
+    """What a plan costs; `href` leads to what choosing it would do, and is empty if the reader may not."""
 
     amount: Amount
     every: str
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plans:
-    """The comparison. `failed` stands in its place where the API did not answer; `manage` is empty for most roles."""
+    """The comparison. `failed` is shown instead if the API did not answer; `manage` is empty for most roles."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -82,10 +82,10 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, here: str, *, may_change: 
 
 
 def subscription_of(answer: Answer) -> Mapping[str, Any] | None:
-    """Return the subscription; None where there is none, or it is not known: `answered` tells the two apart.
+    """Return the subscription; None if there is none, or it is not known: `answered` tells the two apart.
 
     Raises:
-        Refused: for good.
+        Refused: finally.
     """
     if answer.status == 404 or not answered(answer):
         return None

@@ -19,7 +19,7 @@ from domain.subscription.state import CHANGEABLE, ChangeKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The subscription. Addresses are empty where there is nothing to do there, or the reader may not."""
+    """The subscription. Addresses are empty if there is nothing to do there, or the reader may not."""
 
     plan: str
     status: Status
@@ -70,11 +70,11 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billing:
-    """The page. A `…_failed` stands in the place of a section that did not answer.
+    """The page. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
         plan: what the organization is on, whether it is subscribed to or given.
-        held: the subscription; None where there is none.
+        held: the subscription; None if there is none.
         plans: leads to the comparison.
     """
 
@@ -150,7 +150,7 @@ def held_of(
 
 
 def next_of(held: Mapping[str, Any], config: Answer, prefs: Prefs, now: datetime) -> str:
-    """Say what comes next in one sentence: the end, another plan, or the next bill; empty where nothing is known."""
+    """Say what comes next in one sentence: the end, another plan, or the next bill; empty if nothing is known."""
     end, waiting = held["period_end"], held["pending_change"]
     if end is None:
         return ""

@@ -55,7 +55,7 @@ class Chargebacks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """One chargeback. `answer` leads to where evidence is written; empty where none is taken, or the role may not."""
+    """One chargeback. `answer` leads to where evidence is written; empty if none is taken, or the role may not."""
 
     title: str
     id: Ident

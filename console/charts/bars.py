@@ -90,7 +90,7 @@ def histogram(
         title: names the chart.
         bins: side by side, each as wide as the others, in their order.
         unit: of their bounds.
-        marker: a value that is marked; one outside the bins stands at their end.
+        marker: a marked value; one outside of the bins is shown at their end.
         marked: whose value that is.
 
     Raises:

@@ -92,7 +92,7 @@ class Chart:
         kind: `line`, `bars` or `histogram`.
         sentence: what it shows, in words.
         note: what must be known to read it, such as an axis that does not begin at zero.
-        svg: the plot alone, to be stretched; None where there is nothing to draw.
+        svg: the plot alone, to be stretched; None if there is nothing to draw.
         up: the labels of the axis from top to bottom, evenly spaced.
         along: one for each point.
         heads: of the table.
@@ -189,7 +189,7 @@ def rules(scale: Scale) -> Markup:
 
 
 def plot(content: Markup) -> Markup:
-    """Put a drawing into its square. What it says stands in words beside it, so screen readers pass it over."""
+    """Put a drawing into its square. Screen readers skip it: a sentence beside it says the same."""
     head = Markup('<svg class="plot" viewBox="0 0 {0} {0}" preserveAspectRatio="none" aria-hidden="true">').format(SIDE)
     return head + content + Markup("</svg>")
 

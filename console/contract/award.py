@@ -78,7 +78,7 @@ def page(
         base: where the organization's pages begin.
         prefs: how the reader reads.
         defaults: periods and share that apply where nothing is said, by their names in the API.
-        me: who signs where nobody else is named; empty for an operator.
+        me: the default signatory; empty for an operator.
     """
     listed = {each["id"]: _agent_words(each, prefs) for each in agents}
     chosen = form.value("agent_id")

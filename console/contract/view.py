@@ -29,7 +29,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One contract. `escrow` is the state of its escrow, None where it has none or that is not known."""
+    """One contract. `escrow` is the state of its escrow, None if it has none or that is not known."""
 
     href: str
     title: str
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contracts:
-    """The list, those without an escrow first. `failed` stands in its place where the API did not answer."""
+    """The list, contracts without an escrow first. `failed` is shown instead if the API did not answer."""
 
     title: str
     listed: Listed
@@ -68,11 +68,11 @@ class Contract:
 
     Attributes:
         next: what has to happen.
-        outside: the terms outside of the agent's listing; empty where there are none.
+        outside: the terms outside of the agent's listing; empty if there are none.
         accept: where the payee accepts it; empty for those who may not.
         open: where its escrow is opened; the same.
         open_by: until when it can be opened; None once it is.
-        escrow: the escrow's page; empty where it has none.
+        escrow: the escrow's page; empty if it has none.
     """
 
     title: str
@@ -101,10 +101,10 @@ def page(found: Found, escrows: Answer | None, prefs: Prefs, base: str, award: s
 
     Args:
         found: of `GET /contracts`.
-        escrows: of `GET /escrows` since the oldest of them; None where it was not asked for.
+        escrows: of `GET /escrows` since the oldest of them; None if it was not asked for.
         prefs: how the reader reads.
         base: where the pages of contracts begin.
-        award: where work is awarded; empty where one may not.
+        award: where work is awarded; empty if one may not.
     """
     states = _states(escrows)
     rows = [row(each, states, prefs, base) for each in found.rows]
@@ -124,7 +124,7 @@ def page(found: Found, escrows: Answer | None, prefs: Prefs, base: str, award: s
 
 
 def _states(escrows: Answer | None) -> dict[str, str] | None:
-    """Return the states of escrows by their contracts' ids; None where the answer does not hold all of them."""
+    """Return the states of escrows by their contracts' ids; None if the answer does not hold all of them."""
     if escrows is None or not escrows.ok or escrows.body["next_cursor"] is not None:
         return None
     return {each["contract_id"]: each["status"] for each in escrows.body["data"]}
@@ -135,7 +135,7 @@ def row(contract: Mapping[str, Any], states: Mapping[str, str] | None, prefs: Pr
 
     Args:
         contract: as the API shows it.
-        states: of the escrows, by their contracts' ids; None where they are not known.
+        states: of the escrows, by their contracts' ids; None if they are not known.
         prefs: how the reader reads.
         base: where the pages of contracts begin.
     """

@@ -59,7 +59,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earnings:
-    """The page. Each section has a `…_failed` that stands in its place where the API did not answer."""
+    """The page. `…_failed` is shown in place of a section that could not be read."""
 
     title: str
     payable: tuple[Payable, ...]

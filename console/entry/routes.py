@@ -22,9 +22,9 @@ from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, anyone, console_of
 from console.visit import Visit, frame_of_nobody, gateway_of
 
-#: What a wrong key is answered, whatever is wrong with it.
+#: The answer to any wrong key.
 _WRONG_KEY = "This key opens nothing: it is not known, was revoked, or has expired."
-_SILENT = "The API does not answer at the moment, so nobody can sign in. Try again shortly."
+_SILENT = "The API does not answer at the moment, so you cannot sign in. Try again shortly."
 
 
 async def sign_in(request: Request) -> Response:
@@ -70,7 +70,7 @@ async def redeem_link(request: Request) -> Response:
 
 
 async def start(visit: Visit) -> Response:
-    """Lead to where somebody begins."""
+    """Redirect to the principal's first page."""
     return RedirectResponse(start_of(visit.me, visit.has_page), 303)
 
 
@@ -141,7 +141,7 @@ def _said(name: str, sentence: str) -> Shown:
 
 
 def _is_sendable(key: str) -> bool:
-    """Return whether a text can stand in a header at all."""
+    """Return whether a text is possible in a header."""
     return bool(key) and len(key) <= 300 and key.isascii() and key.isprintable() and " " not in key
 
 

@@ -39,7 +39,7 @@ class Enter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOut:
-    """A button for whoever opens the address by hand."""
+    """A button for people who open the address by hand."""
 
     title: str
 

@@ -14,7 +14,7 @@ A = EscrowAction
 PATHS: Mapping[str, str] = {action: action.value.replace("_", "-") for action in EscrowAction}
 #: What is entered, and only then has an effect that can be shown: these are asked on a page of their own.
 PREVIEWED = frozenset({A.REFUND, A.RESOLVE, A.FUND})
-#: Commands that whoever may give them is waited for with.
+#: Commands that the escrow waits for.
 AWAITED = frozenset({A.FUND, A.DELIVER, A.APPROVE, A.VALIDATE, A.RESOLVE})
 
 
@@ -36,9 +36,9 @@ class Act:
         kind: of the button.
         title: of what asks for it.
         sentence: what it does.
-        lines: the same in amounts; empty where nothing moves.
+        lines: the same in amounts; empty if nothing moves.
         href: its page, to which its form is sent.
-        dialog: the id of its dialog; empty where it is asked for on its page alone.
+        dialog: the id of its dialog; empty if it is asked for on its page alone.
         delivery: the number of the delivery that it is about; empty for none.
         milestones: pairs of a milestone that can be delivered and its words.
         form: as it is shown.

@@ -23,9 +23,9 @@ class Asking:
         shares: links to usual shares.
         percent: where the slider stands.
         sources: what an escrow is funded from: triples of a value, its words and a hint.
-        costs: what credits for the escrow cost that are paid from outside; None where it is in money, or not known.
-        total: the same, as it is sent with the form; empty where it is not known.
-        available: the payer's credits; None where they are not known or are not asked for.
+        costs: what credits for the escrow cost that are paid from outside; None if it is in money, or not known.
+        total: the same, as it is sent with the form; empty if it is not known.
+        available: the payer's credits; None if they are not known or are not asked for.
     """
 
     title: str
@@ -101,7 +101,7 @@ _SHARES = (("0", "Nothing"), ("0.25", "25%"), ("0.5", "Half"), ("0.75", "75%"), 
 
 
 def _percent(share: str) -> str:
-    """Return where a slider of whole percents stands for a share such as `0.6`; in its middle where that is none."""
+    """Return a slider's position in whole percents for a share such as `0.6`; the middle if it is not a share."""
     whole, _, rest = share.partition(".")
     digits = whole + rest[:2].ljust(2, "0")
     return str(int(digits)) if share and digits.isdecimal() and int(digits) <= 100 else "50"

@@ -53,7 +53,7 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """Where something that was delivered is; `sha256` is None where it was not told."""
+    """Where something that was delivered is; `sha256` is None if it was not told."""
 
     link: External
     sha256: Ident | None
@@ -72,7 +72,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signatory:
-    """Who may sign; `at` is None where they have not. `by` names an operator who signed in their place."""
+    """Who may sign; `at` is None if they have not. `by` names an operator who signed in their place."""
 
     name: str
     at: Moment | None
@@ -81,7 +81,7 @@ class Signatory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What somebody brought forward."""
+    """A party's evidence."""
 
     by: str
     at: Moment
@@ -109,7 +109,7 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """One escrow. A `…_failed` stands in the place of a section that did not answer."""
+    """One escrow. `…_failed` is shown in place of a section that could not be read."""
 
     title: str
     id: Ident
@@ -151,8 +151,8 @@ class Around:
         prefs: how the reader reads.
         now: the time.
         list: the address of the list.
-        contract: of the contract's page; empty where there is none.
-        transfers: of a transfer's page, with `{id}` in it; empty where there is none.
+        contract: of the contract's page; empty if there is none.
+        transfers: of a transfer's page, with `{id}` in it; empty if there is none.
         run: of the escrow's run in the Temporal UI; empty for those who have no access there.
     """
 
@@ -241,7 +241,7 @@ def _next(escrow: Mapping[str, Any]) -> str:
 
 
 def _due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, ...]:
-    """Return what happens by itself when nobody acts, the next first."""
+    """Return what happens automatically at deadlines, the next first."""
     deadlines, dispute = escrow["deadlines"], escrow["dispute"]
     found: list[tuple[str | None, str]] = []
     match escrow["status"]:
@@ -250,7 +250,7 @@ def _due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, .
         case EscrowStatus.FUNDED:
             found = [(deadlines["deliver_by"], f"Not delivered by then: what is held goes to {escrow['payer_name']}.")]
         case EscrowStatus.DELIVERED:
-            found = [(deadlines["review_by"], "Nobody objects by then: the money is released.")]
+            found = [(deadlines["review_by"], "Without an objection by then the money is released.")]
         case EscrowStatus.DISPUTED if dispute:
             share = percent(dispute["default_payee_share"], prefs)
             found = [

@@ -91,7 +91,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 
 
 def _linked(visit: Visit, path: str) -> str:
-    """Return the address of a page with `{id}` in it; empty where there is no such page."""
+    """Return the address of a page with `{id}` in it; empty if there is no such page."""
     whole = f"{visit.base}/{path}"
     return whole if visit.has_page(whole) else ""
 
@@ -152,13 +152,13 @@ def _money(visit: Visit) -> dict[str, Wanted]:
 
 
 async def _quote(visit: Visit, escrow: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what the credits of an escrow cost; None where that is not known."""
+    """Return what the credits of an escrow cost; None if that is not known."""
     answer = await visit.ask("/billing/quote", credits=escrow["amount"])
     return answer.body if answer.ok else None
 
 
 def share_of(percent: str) -> str:
-    """Return the share that the slider stands at."""
+    """Return the slider's share."""
     whole = percent.rjust(3, "0")
     return f"{whole[:-2].lstrip('0') or '0'}.{whole[-2:]}"
 

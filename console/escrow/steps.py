@@ -23,7 +23,7 @@ EVENTS: Mapping[str, tuple[str, Tone, str]] = {
     "cancelled": ("Cancelled", Tone.IDLE, "cross"),
     "funding_expired": ("Not funded in time: cancelled", Tone.IDLE, "clock"),
     "delivery_expired": ("Not delivered in time: refunded", Tone.WARN, "clock"),
-    "review_expired": ("Nobody objected in time: released", Tone.GOOD, "clock"),
+    "review_expired": ("Released without an objection", Tone.GOOD, "clock"),
     "review_extended": ("The payee is suspended: review extended", Tone.WARN, "clock"),
     "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
     "default_applied": ("Not decided in time: divided as agreed", Tone.WARN, "clock"),

@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escrows:
-    """The list; `award` is empty where one may not."""
+    """The list; `award` is empty if one may not."""
 
     title: str
     listed: Listed
@@ -83,7 +83,7 @@ def page(
         found: of `GET /escrows`, with `summary` and `waiting` beside it, and `overdue` where these are of all.
         prefs: how the reader reads.
         base: where the pages of escrows begin.
-        award: where a contract is awarded; empty where one may not.
+        award: where a contract is awarded; empty if one may not.
         across: whether these are escrows of all organizations.
         runs: where each escrow's run is shown, by its id; empty for those who have no access there.
     """
@@ -136,7 +136,7 @@ def row(escrow: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Ro
 
 
 def next_moment(escrow: Mapping[str, Any]) -> str | None:
-    """Return when something happens by itself; None where nothing does."""
+    """Return when something happens by itself; None if nothing does."""
     deadlines, dispute = escrow["deadlines"], escrow["dispute"]
     match escrow["status"]:
         case EscrowStatus.OPEN:

@@ -1,1 +1,1 @@
-"""Where somebody begins: all of an organization's money on one page."""
+"""The first page: all of an organization's money."""

@@ -33,7 +33,7 @@ def first_day(today: date) -> date:
 
 
 def by_month(answer: Answer) -> Months | None:
-    """Return what was spent this month and in the same days of the last; None where that is not known.
+    """Return what was spent this month and in the same days of the last; None if that is not known.
 
     The last month counts up to the same day of the month, or its own last day. Days are those of the series.
     """
@@ -52,7 +52,7 @@ def by_month(answer: Answer) -> Months | None:
 
 
 def balance_of(answer: Answer, prefs: Prefs) -> Chart | None:
-    """Return the balance of `GET /series`; None where there is nothing to draw."""
+    """Return the balance of `GET /series`; None if there is nothing to draw."""
     series = _series(answer, "Balance")
     if not series:
         return None
@@ -61,7 +61,7 @@ def balance_of(answer: Answer, prefs: Prefs) -> Chart | None:
 
 
 def spending_of(answer: Answer, prefs: Prefs) -> Chart | None:
-    """Return the spending by service of the last days of the series; None where nothing was spent in them."""
+    """Return the spending by service of the last days of the series; None if nothing was spent in them."""
     recent = (replace(one, values=one.values[-DAYS:]) for one in _series(answer, "Other services"))
     series = tuple(one for one in recent if any(one.values))
     if not series:

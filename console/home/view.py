@@ -60,7 +60,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnderWay:
-    """An escrow that holds money, or an invoice that is due; `href` is empty where it has no page."""
+    """An escrow that holds money, or an invoice that is due; `href` is empty if it has no page."""
 
     label: str
     href: str
@@ -71,7 +71,7 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """Home. Each section has a `…_failed` that stands in its place where the API did not answer."""
+    """Home. `…_failed` is shown in place of a section that could not be read."""
 
     title: str
     cards: tuple[Card, ...]
@@ -160,7 +160,7 @@ def _cards(
 
 
 def _spent(spent: Answer, usage: str, prefs: Prefs) -> tuple[Card, ...]:
-    """Return the card of what was spent this month against the same days of the last; none where that is not known."""
+    """Return the card of what was spent this month against the same days of the last; none if that is not known."""
     months = by_month(spent)
     if months is None:
         return ()

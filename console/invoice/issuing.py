@@ -111,7 +111,7 @@ def discarding(invoice: Mapping[str, Any], form: Shown, base: str) -> Asking:
         action=f"{here}/discard",
         label="Discard the draft",
         form=form,
-        effect=("No invoice can be made of it any more. Nobody owes anything for it.",),
+        effect=("It cannot become an invoice any more. Nothing is owed for it.",),
     )
 
 

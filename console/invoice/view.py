@@ -68,7 +68,7 @@ class Invoices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of an invoice; `days` is empty where it is of no period, and `tax` in a draft."""
+    """A line of an invoice; `days` is empty if it is of no period, and `tax` in a draft."""
 
     description: str
     days: str
@@ -88,7 +88,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paid:
-    """What came of one payment."""
+    """The outcome of one payment."""
 
     payment: Link
     amount: Amount
@@ -106,7 +106,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """One invoice. `pay`, `void`, `issue` and `discard` lead to where that is asked; empty where it may not be."""
+    """One invoice. `pay`, `void`, `issue` and `discard` lead to where that is asked; empty if it may not be."""
 
     title: str
     id: Ident
@@ -162,7 +162,7 @@ def page(found: Found, prefs: Prefs, base: str, *, across: bool, new: str = "") 
 
 
 def title_of(invoice: Mapping[str, Any]) -> str:
-    """Return the number of an invoice, or what stands for it until it has one."""
+    """Return the number of an invoice, or a substitute until it has one."""
     if invoice["number"]:
         return f"Invoice {invoice['number']}"
     word = "Draft" if invoice["status"] == InvoiceStatus.DRAFT else "Invoice"
@@ -235,7 +235,7 @@ def _paused(invoice: Mapping[str, Any]) -> str:
     if not invoice["paused_for"]:
         return ""
     why = str(invoice["paused_for"]).replace("_", " ")
-    return f"It is due again after a {why}. Nobody charges or reminds until an operator says so."
+    return f"It is due again after a {why}. Collection is paused until an operator resumes it."
 
 
 def _line(line: Mapping[str, Any], currency: str, prefs: Prefs) -> Line:

@@ -29,7 +29,7 @@ ROLES: Mapping[Role, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One key. `revoke` is empty where it cannot be revoked, or not by whoever looks."""
+    """One key. `revoke` is empty if it cannot be revoked, or not by the reader."""
 
     id: Ident
     principal: str
@@ -71,7 +71,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A key that was issued. `secret` is empty where the form had been sent before."""
+    """A key that was issued. `secret` is empty if the form had been sent before."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -99,7 +99,7 @@ def page(
         prefs: how the reader reads.
         tabs: the parts of the settings.
         revocable: the roles whose keys the reader may revoke.
-        issue: where a key is issued; empty where the reader may not.
+        issue: where a key is issued; empty if the reader may not.
         now: what has expired is before it.
     """
     asked = found.asked

@@ -22,7 +22,7 @@ COMMANDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One purchase; `until` says what becomes of it by itself, and is empty where nothing does."""
+    """One purchase; `until` says what happens automatically, and is empty if nothing does."""
 
     href: str
     name: str
@@ -48,7 +48,7 @@ class Purchase:
 
     Attributes:
         commands: what may be done now.
-        not_refunded: why it is not given back now; empty where it can be.
+        not_refunded: why it is not given back now; empty if it can be.
         money: pairs of a label and an amount.
     """
 
@@ -192,5 +192,5 @@ def _effect(purchase: Mapping[str, Any], name: str, prefs: Prefs) -> tuple[str, 
     found = ["It cannot be used any more from now on."]
     if purchase["payment_id"]:
         found.append("The money is returned to where it came from, which can take days.")
-    found.append("An agent can be returned once: whoever buys it again keeps it.")
+    found.append("An agent can be returned once: a second purchase of it is final.")
     return tuple(found)

@@ -24,15 +24,15 @@ class Buying:
     """What buying does, and what its form sends.
 
     Attributes:
-        label: of the button; empty where the agent cannot be bought by whoever looks.
+        label: of the button; empty if the reader cannot buy the agent.
         sentences: what it does.
-        price: what is paid now, with its tax; None where nothing is.
+        price: what is paid now, with its tax; None if nothing is.
         net, tax: the parts of a price in money, where it is taxed; None otherwise, and before it is asked for.
         tax_label: names the tax.
-        have: the credits that there are; None where they are not known or do not matter.
+        have: the credits that there are; None if they are not known or do not matter.
         sent: what the form sends beside its key.
         ways: how it is paid, where it is not by credits.
-        dialog: the id of the dialog that asks; empty where a page does.
+        dialog: the id of the dialog that asks; empty if a page does.
     """
 
     label: str
@@ -50,7 +50,7 @@ class Buying:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """One agent. `owned` is how the organization has it, None where it does not; `why` is why it cannot be bought.
+    """One agent. `owned` is how the organization has it, None if it does not; `why` is why it cannot be bought.
 
     Attributes:
         score: pairs of what is known of its work; empty without evidence.
@@ -131,7 +131,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> Offered:
 
 
 def owned_by(library: Answer) -> Mapping[str, Any] | None:
-    """Return the purchase by which the organization has the agent; None where it has none, or that is not known."""
+    """Return the purchase by which the organization has the agent; None if it has none, or that is not known."""
     rows = library.body["data"] if library.ok else ()
     return next((each for each in rows if each["has_access"] or each["status"] == "suspended"), None)
 
@@ -178,7 +178,7 @@ def buying_of(
     have: Amount | None,
     ways: tuple[Way, ...],
 ) -> Buying:
-    """Return what buying an offer does; nothing where it cannot be bought by whoever looks."""
+    """Return what buying an offer does; nothing if the reader cannot buy it."""
     by_money, prefs = costs_money(offer), around.prefs
     price = None if offer["price"] is None else amount(offer["price"], offer["currency"], prefs)
     # An organization that has an agent whose uses cost something else by now can accept the new prices: people can.
@@ -199,7 +199,7 @@ def buying_of(
 
 
 def _quoted(buying: Buying, quoted: Mapping[str, Any], prefs: Prefs) -> Buying:
-    """Return what buying costs with its tax; the form sends what is paid, so that nobody pays anything else."""
+    """Return the price with tax; the form sends it, so that a changed price is refused."""
     currency, tax = quoted["currency"], quoted["tax"]
     return replace(
         buying,
@@ -240,7 +240,7 @@ def _sentences(offer: Mapping[str, Any], *, takes_over: bool) -> tuple[str, ...]
                 "What is cancelled ends with the month that was paid.",
             ]
         case _:
-            found = ["It is yours for good."]
+            found = ["You keep it permanently."]
     if offer["included_uses"] is not None:
         found.append(f"The price is for {offer['included_uses']} uses: a refund deducts those that were used.")
     found.append("The library says until when it can be returned, and what would be refunded.")
@@ -257,7 +257,7 @@ def _sent(offer: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def why_not(offer: Mapping[str, Any], org_id: str) -> str:
-    """Say why nobody of an organization can buy what is offered; empty where they can."""
+    """Say why an organization cannot buy an offer; empty if it can."""
     if offer["organization_id"] == org_id:
         return "This is an agent of your own organization: others buy it, and you use it as it is."
     if offer["status"] != OfferStatus.LISTED:

@@ -88,7 +88,7 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
         return await show_one(visit, with_summary(blank(), why), 409)
     quoted = None
     if ways:
-        # The tax is the same whoever takes the payment, and nobody is asked who is not set up.
+        # The tax is the same with every provider, so a provider that is set up is asked.
         takes = options(visit, ways[0][0])["provider"]
         quoted = (await visit.ask("/billing/quote", agent_id=offer["agent_id"], provider=takes)).need()
     page = one.asking(offer, answers, form or blank(), ways, around, quoted)
@@ -122,7 +122,7 @@ def order(visit: Visit, form: Form) -> dict[str, Any]:
     """Return what is asked of the API: what was shown, and how it is paid where that is not by credits."""
     body: dict[str, Any] = {name: form.text(name) for name in _SHOWN if form.maybe(name)}
     if "uses" in form.values:
-        # Empty where the price is for any number of uses.
+        # Empty if the price is for any number of uses.
         body["included_uses"] = int(form.text("uses")) if form.text("uses").isdecimal() else None
     if form.all("meter"):
         parts = (each.rpartition("=") for each in form.all("meter"))

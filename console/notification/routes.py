@@ -1,4 +1,4 @@
-"""The reader's notifications: read, channels made by a code and removed, preferences. Nobody reads those of others."""
+"""The reader's notifications: read, channels made by a code and removed, preferences. Only their own."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the pages of notifications show: the reader's own, of whatever organization they look at."""
+"""What the pages of notifications show: the reader's own, on pages of any organization."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One notification; `read` is empty where it was read, and otherwise where that is said."""
+    """One notification; `read` is empty if it was read, and otherwise where that is said."""
 
     id: str
     at: Moment
@@ -208,7 +208,7 @@ def preferences(
         found: of `GET /notifications/preferences`.
         mine: the channels; without them the inbox alone can be chosen.
         way: the channel that is shown, `inbox` or an id; one that is not there is the inbox.
-        form: what was chosen and refused; None where nothing was.
+        form: what was chosen and refused; None if nothing was.
         clock: the same of the times.
     """
     named = {INBOX: "Inbox"} | {

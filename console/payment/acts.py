@@ -26,18 +26,22 @@ PATHS: Mapping[str, str] = {
 PREVIEWED = frozenset({A.CAPTURE, A.REFUND})
 #: What the button of each says, its kind, and what it does.
 _WORDS: Mapping[str, tuple[str, str, str]] = {
-    A.CONFIRM: ("Ask the provider", "", "The provider is asked how the payment stands, and what came in is booked."),
+    A.CONFIRM: ("Ask the provider", "", "The payment is refreshed from the provider, and money received is booked."),
     A.CAPTURE: ("Capture", "primary", "The money that is reserved is taken, and what it pays for is given."),
-    A.CANCEL: ("Cancel payment", "danger", "Nobody can pay it any more. What is paid meanwhile still counts."),
+    A.CANCEL: (
+        "Cancel payment",
+        "danger",
+        "It cannot be paid any more. Money that arrives in the meantime is still booked.",
+    ),
     A.REFUND: ("Refund", "", "The money is refunded to the payer, and what was bought with it is clawed back."),
     A.GIVE_UP_REFUND: (
-        "Say what became of the refund",
+        "Record the outcome of the refund",
         "",
         "Its outcome is not known, and nothing else can be refunded until it is. Look it up at the provider first.",
     ),
 }
 _BY_TWO = "Another operator has to approve this first. Send it to ask for that, and again once it is approved."
-#: Where operators say what became of a refund, whosever pages they came from.
+#: The page where operators record the outcome of a refund.
 _PLATFORM = "/console/platform/payments"
 #: What the provider may have, as it is asked: the value, its words, and what follows.
 WHERE = (
@@ -71,7 +75,7 @@ class Asking:
     """The page of one command.
 
     Attributes:
-        preview: the form that asks for another amount, sent to the same address by GET; None where there is none.
+        preview: the form that asks for another amount, sent to the same address by GET; None if there is none.
         sent: the amount that the effect is of; empty where two operators approve all.
         unit: of the amount.
         credits_note: whether a refund may come with a credit note of its invoice.
@@ -180,5 +184,5 @@ def asking(
 
 
 def unknown_refund(payment: Mapping[str, Any]) -> str:
-    """Return the id of the refund whose outcome is not known; empty where there is none. There is one at most."""
+    """Return the id of the refund whose outcome is not known; empty if there is none. There is one at most."""
     return next((str(each["id"]) for each in payment["refunds"] if each["status"] == RefundState.UNKNOWN), "")

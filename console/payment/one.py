@@ -76,7 +76,7 @@ class Chargeback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """A name and a value; `href` is empty where it leads nowhere."""
+    """A name and a value; `href` is empty if it leads nowhere."""
 
     label: str
     value: str
@@ -85,12 +85,12 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """One payment. A `…_failed` stands in the place of a section that did not answer.
+    """One payment. `…_failed` is shown in place of a section that could not be read.
 
     Attributes:
-        go: leads to the provider's page; empty where there is nothing to do there.
-        decline: why nothing was paid, in a sentence; empty where it was not declined.
-        receipt: the receipt as PDF; empty where nothing came in.
+        go: leads to the provider's page; empty if there is nothing to do there.
+        decline: why nothing was paid, in a sentence; empty if it was not declined.
+        receipt: the receipt as PDF; empty if nothing came in.
         run: the payment's run in the Temporal UI; empty for all but operators.
     """
 
@@ -171,7 +171,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
 
 
 def declined(payment: Mapping[str, Any]) -> str:
-    """Say why the provider or a bank refused; empty where none did, or where it was paid all the same."""
+    """Say why the provider or a bank refused; empty if none did, or where it was paid all the same."""
     decline = payment["decline"]
     if decline is None or decimal(payment["received_amount"]):
         return ""
@@ -179,7 +179,7 @@ def declined(payment: Mapping[str, Any]) -> str:
 
 
 def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:
-    """Return where coins are sent to; None where none are awaited, or the reader may not pay."""
+    """Return where coins are sent to; None if none are awaited, or the reader may not pay."""
     found = payment["deposit"]
     if found is None:
         return None
@@ -203,7 +203,7 @@ def deposit(payment: Mapping[str, Any], around: Around) -> Deposit | None:
 
 
 def confirmed(payment: Mapping[str, Any], around: Around) -> str:
-    """Say how far the network is with coins that were sent; empty where none are seen."""
+    """Say how far the network is with coins that were sent; empty if none are seen."""
     found, final = payment["confirmations"], around.final.get(payment["currency"])
     if found is None:
         return ""
@@ -213,7 +213,7 @@ def confirmed(payment: Mapping[str, Any], around: Around) -> str:
 
 
 def _next(payment: Mapping[str, Any], around: Around) -> str:
-    """Say what is awaited until when; empty where nothing is."""
+    """Say what is awaited until when; empty if nothing is."""
     if payment["status"] not in AWAITED:
         return ""
     if payment["deposit"] is None and decimal(payment["seen_amount"]):
@@ -296,13 +296,13 @@ _EVENTS: Mapping[str, str] = {
     "submitted": "Made at the provider",
     "outcome_unknown": "The provider's answer was lost",
     "refused": "Declined",
-    "time_over": "The payer's time is over",
+    "time_over": "The payment expired",
     "overdue": "Neither paid nor ended long after its time",
     "fee_booked": "The provider's fee was booked",
     "settled": "The provider's balance shows the money",
     "refund_requested": "Refund requested",
     "refund_unknown": "The provider's answer to the refund was lost",
-    "refund_given_up": "An operator said what became of the refund",
+    "refund_given_up": "An operator recorded the outcome of the refund",
     "refund_taken_over": "Refund made at the provider",
     "dispute_inquiry": "The payer's bank asks a question",
     "dispute_opened": "The payer's bank holds the money for now",

@@ -105,7 +105,7 @@ async def go(visit: Visit) -> Response:
 
 
 async def come_back(visit: Visit) -> Response:
-    """Show whoever comes back what the books hold; what the address says is not read."""
+    """Show the returning payer the payment's state in the books, not what the address claims."""
     answer = await visit.ask(f"{_PATH}/{visit.path('id')}")
     visit.theirs(answer.need())
     return await visit.render("payment/return.html", way.back(answer, visit.base, visit.choices.prefs))
@@ -126,7 +126,7 @@ async def ask(visit: Visit, name: PaymentAction, form: Shown | None = None, stat
     payment, found = visit.theirs(answers["payment"].need()), _named(answers["all"], name)
     preview, wrong = Shown(key="", values={"amount": chosen}), _wrong(answers["part"], name) if chosen else ""
     if chosen and not wrong:
-        # Whoever may not give all may give a part: two operators approve an amount.
+        # An operator who may not refund all may refund a part: two operators approve an amount.
         found = _named(answers["part"], name)
     if not found["effect"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
@@ -155,7 +155,7 @@ def _all(visit: Visit, action: Mapping[str, Any], name: PaymentAction) -> str:
 
 
 def _wrong(answer: Answer, name: PaymentAction) -> str:
-    """Say what is wrong with the amount that was typed; empty where nothing is."""
+    """Say what is wrong with the amount that was typed; empty if nothing is."""
     if answer.problem is not None:
         if reaction_to(answer.problem) is not Reaction.FIELDS:
             raise Refused(answer)

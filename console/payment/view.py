@@ -34,7 +34,7 @@ TABS: tuple[tuple[str, tuple[PaymentStatus, ...]], ...] = (
     ("Not paid", (P.FAILED, P.EXPIRED, P.CANCELLED)),
     ("Gone back", (P.REFUNDED, P.DISPUTED, P.CHARGED_BACK)),
 )
-#: First on the list of all organizations: what nobody can say yet whether it is paid.
+#: First on the list of all organizations: payments with an unknown outcome.
 UNKNOWN = ("Outcome not known", (P.UNKNOWN,))
 NO_RUNS: Mapping[str, str] = {}
 PROVIDERS = {"stripe": "Card", "paypal": "PayPal", "crypto": "Coins", "credits": "Credits"}
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payments:
-    """The list; `top_up` is empty where one may not pay."""
+    """The list; `top_up` is empty if one may not pay."""
 
     title: str
     listed: Listed
@@ -88,7 +88,7 @@ def page(
         prefs: how the reader reads.
         base: where the pages around this one begin.
         across: whether these are payments of all organizations.
-        top_up: where credits are bought; empty where one may not.
+        top_up: where credits are bought; empty if one may not.
         runs: where each payment's run is shown, by its id; empty for those who have no access there.
     """
     asked, summary = found.asked, found.beside["summary"]

@@ -31,7 +31,7 @@ class Return:
     """How the books say that it went.
 
     Attributes:
-        again: leads to the provider's page once more; empty where there is nothing to do.
+        again: leads to the provider's page once more; empty if there is nothing to do.
         next: where one goes on.
     """
 
@@ -85,7 +85,7 @@ _FOR = (
 
 
 def back(answer: Answer, base: str, prefs: Prefs) -> Return:
-    """Return the page for whoever comes back, from what the books hold."""
+    """Return the page for the returning payer, from the books."""
     payment = answer.need()
     here, status = f"{base}/payments/{payment['id']}", payment["status"]
     shown = status_of("payment", status)

@@ -89,7 +89,7 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
 
 
 async def remove(visit: Visit) -> Response:
-    """Remove a method for good."""
+    """Remove a method permanently."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, _here(visit), "payment_method.removed", show=partial(ask))

@@ -26,7 +26,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Methods:
-    """The page. `add` leads to the provider, `form_here` to its form in a page of ours; empty where there is none."""
+    """The page. `add` leads to the provider, `form_here` to its form in a page of ours; empty if there is none."""
 
     title: str
     path: str

@@ -40,13 +40,13 @@ class Room:
     Attributes:
         text: how much there is.
         tiers: the plans that have more room.
-        plans: where they are compared; empty where there is no such page.
+        plans: where they are compared; empty if there is no such page.
         slot: the price of one slot.
         buy: where slots are bought; empty for a role that may not.
         stays: whether projects alone are used up, which undeploying does not change.
         deployed: what could be undeployed, the newest projects first.
-        rest: where the others are; empty where all are named.
-        failed: stands in place of the tiers where the API did not answer.
+        rest: where the others are; empty if all are named.
+        failed: shown in place of the tiers if the API did not answer.
     """
 
     title: str
@@ -88,7 +88,7 @@ def room(
         answers: `config`, and `deployed`: projects that are.
         prefs: how the reader reads.
         here: the address of the list of projects.
-        ways: `slots` and `plans`: addresses of what the role may; empty where it may not.
+        ways: `slots` and `plans`: addresses of what the role may; empty if it may not.
     """
     no_project, no_deployment = full(limits)
     config, running, price = answers["config"], answers["deployed"], limits["slot_price"]

@@ -26,7 +26,7 @@ Option = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One project. `deploy` and `undeploy` are empty where it cannot be, or the role may not.
+    """One project. `deploy` and `undeploy` are empty if it cannot be, or the role may not.
 
     `room` leads to what makes room for it where there is none, and takes the place of `deploy`.
     """
@@ -59,7 +59,7 @@ class Projects:
     """The list. `form` has what the refusal of a command says.
 
     Attributes:
-        room: what makes room, in a dialog; None where there is room, and for a role that may not use it.
+        room: what makes room, in a dialog; None if there is room, and for a role that may not use it.
         room_href: the page in place of the dialog.
         opens: whether the dialog opens by itself, after a refusal.
         no_project: whether there is no room for another project.
@@ -133,7 +133,7 @@ def page(
         keys: a form for each row.
         prefs: how the reader reads.
         here: the address of the list.
-        ways: `create`, `slots`, `plans`, `deploy`: addresses of what the role may; empty where it may not.
+        ways: `create`, `slots`, `plans`, `deploy`: addresses of what the role may; empty if it may not.
         room: what makes room, where there is none.
     """
     limits = found.beside.get("limits")

@@ -53,7 +53,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """What somebody said of a settled job; the comment is their text."""
+    """Feedback on a settled job; the comment is the client's text."""
 
     ratings: str
     comment: str
@@ -80,7 +80,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reputation:
-    """The page. Each section has a `…_failed` that stands in its place where the API did not answer."""
+    """The page. `…_failed` is shown in place of a section that could not be read."""
 
     title: str
     crumbs: tuple[Link, ...]

@@ -12,7 +12,7 @@ from console.widgets import Failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One object that was found; `href` is empty where it has no page."""
+    """One object that was found; `href` is empty if it has no page."""
 
     kind: str
     title: str
@@ -24,7 +24,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """The search page; `hits` is empty where nothing was asked or found."""
+    """The search page; `hits` is empty if nothing was asked or found."""
 
     title: str
     text: str
@@ -40,7 +40,7 @@ def page(text: str, answer: Answer | None, own_org: str | None, prefs: Prefs, ex
 
     Args:
         text: what was searched for.
-        answer: of `GET /search`; None where nothing was asked.
+        answer: of `GET /search`; None if nothing was asked.
         own_org: the organization of a tenant; None for the roles of the platform.
         prefs: how the reader reads.
         exists: tells whether the console has a page, by the path of its route.

@@ -45,13 +45,13 @@ async def download(visit: Visit) -> Response:
 
 
 def _need_to_end(visit: Visit, found: Mapping[str, Any]) -> None:
-    """Refuse a page about a session or link of a role whose sessions whoever asks may not end, as the API would."""
+    """Refuse a page about a session or link of a role whose sessions the principal may not end, as the API would."""
     if found["role"] not in _endable(visit):
         raise Refused(forbidden(visit.request))
 
 
 async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
-    """Ask before a session is ended; those of roles whose keys whoever asks may not revoke are not theirs to end."""
+    """Ask before a session is ended; sessions of roles whose keys the principal may not revoke are refused."""
     found = await lists.row_of(visit, _SESSIONS)
     if found["principal"] != visit.me.principal:
         _need_to_end(visit, found)
@@ -60,7 +60,7 @@ async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200)
 
 
 async def end(visit: Visit) -> Response:
-    """End a session; whoever ends their own is signed out."""
+    """End a session; ending one's own signs out."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_SESSIONS}/{visit.path('id')}", key=form.key)
     if not answer.ok:

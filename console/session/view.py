@@ -20,7 +20,7 @@ PERIODS = (("PT15M", "15 minutes"), ("PT1H", "1 hour"), ("PT8H", "8 hours"), ("P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One session. `end` is empty where whoever looks may not end it."""
+    """One session. `end` is empty if the reader may not end it."""
 
     principal: str
     role: str
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """The sessions that go on. `failed` stands in their place where the API did not answer."""
+    """The open sessions. `failed` is shown instead if the API did not answer."""
 
     title: str
     listed: Listed
@@ -47,7 +47,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
-    """One link that nobody has used yet."""
+    """One unused link."""
 
     id: Ident
     principal: str
@@ -85,7 +85,7 @@ class Make:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A link that was made. `url` is empty where the form had been sent before."""
+    """A link that was made. `url` is empty if the form had been sent before."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -111,7 +111,7 @@ def page(
         prefs: how the reader reads.
         tabs: the parts of the settings.
         principal: who looks; one ends one's own.
-        endable: the roles whose sessions whoever looks may end too.
+        endable: the roles whose sessions the reader may end as well.
     """
     ends = {role.value for role in endable}
     return Sessions(

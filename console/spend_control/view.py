@@ -52,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The list; `create` is empty where the reader may not."""
+    """The list; `create` is empty if the reader may not."""
 
     title: str
     listed: Listed
@@ -65,7 +65,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Something that was refused. `left` and `limit` are empty where the reason has none."""
+    """Something that was refused. `left` and `limit` are empty if the reason has none."""
 
     at: Moment
     reason: str
@@ -142,7 +142,7 @@ class Set:
 
 
 def _names(answers: Mapping[str, Answer]) -> dict[str, str]:
-    """Return the names of agents and departments by id; without an answer ids stand for themselves."""
+    """Return the names of agents and departments by id; without an answer ids are shown."""
     found = [answers[name] for name in ("agents", "departments")]
     return {each["id"]: each["name"] for answer in found if answer.ok for each in answer.body["data"]}
 

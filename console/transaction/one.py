@@ -22,7 +22,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """One transfer. `cause_href` is empty where what it was for has no page."""
+    """One transfer. `cause_href` is empty if what it was for has no page."""
 
     title: str
     crumbs: tuple[Link, ...]

@@ -48,7 +48,7 @@ def page(found: Found, prefs: Prefs, href: str) -> Transactions:
     Args:
         found: of `GET /billing/transactions`.
         prefs: how the reader reads.
-        href: the address of a transfer's page with `{id}` in it; empty where there is none.
+        href: the address of a transfer's page with `{id}` in it; empty if there is none.
     """
     return Transactions(
         title="Transactions",

@@ -24,7 +24,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One event. `cost` is None where it has none of its own."""
+    """One event. `cost` is None if it has none of its own."""
 
     at: Moment
     action: str

@@ -50,7 +50,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one group used. `href` leads to its events, and is empty where they cannot be chosen by it."""
+    """What one group used. `href` leads to its events, and is empty if they cannot be chosen by it."""
 
     name: str
     id: Ident | None
@@ -63,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """A month. A `…_failed` stands in place of a section that did not answer; `sync` is for operators alone."""
+    """A month. `…_failed` is shown in place of a section that could not be read; `sync` is for operators only."""
 
     title: str
     month: str
@@ -112,7 +112,7 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, s
         answers: `days` and `groups` of `GET /billing/usage`; `names` where the groups have names.
         prefs: how the reader reads.
         form: of a command that was refused; a blank one otherwise.
-        sync: where usage is pulled; empty where the reader may not.
+        sync: where usage is pulled; empty if the reader may not.
     """
     days, groups, names = answers["days"], answers["groups"], answers.get("names")
     total: Mapping[str, Any] = (

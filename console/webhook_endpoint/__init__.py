@@ -1,1 +1,1 @@
-"""Webhook endpoints of an organization: where its events are sent, and what became of each."""
+"""Webhook endpoints of an organization: where its events are sent, and their deliveries."""

@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """The list; `create` is empty where one may not."""
+    """The list; `create` is empty if one may not."""
 
     title: str
     listed: Listed
@@ -49,7 +49,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """An endpoint's new secret. `secret` is empty where the form had been sent before."""
+    """An endpoint's new secret. `secret` is empty if the form had been sent before."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -62,7 +62,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event for the endpoint. `retry` is None where it cannot be sent again, or not by the reader."""
+    """One event for the endpoint. `retry` is None if it cannot be sent again, or not by the reader."""
 
     id: str
     at: Moment
@@ -129,7 +129,7 @@ def page(found: Found, prefs: Prefs, alerts: str, create: str) -> Endpoints:
         found: of `GET /webhook-endpoints`.
         prefs: how the reader reads.
         alerts: the address of the alerts.
-        create: where an endpoint is made; empty where the reader may not.
+        create: where an endpoint is made; empty if the reader may not.
     """
     return Endpoints(
         title="Webhook endpoints",

@@ -46,7 +46,7 @@ async def issue(visit: Visit) -> Response:
 
 
 async def revoke(visit: Visit) -> Response:
-    """Revoke a key for good."""
+    """Revoke a key permanently."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"/api-keys/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, lists.back(visit, PLACE), "key.revoked", show=show)

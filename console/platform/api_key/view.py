@@ -25,7 +25,7 @@ ROLES = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One key. `revoke` is None where it is over, or the reader may not."""
+    """One key. `revoke` is None if it has ended, or the reader may not."""
 
     id: Ident
     who: str

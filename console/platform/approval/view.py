@@ -29,7 +29,7 @@ _WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One request. `approve` and `reject` are None where the reader may not; `own` says that it is the reader's.
+    """One request. `approve` and `reject` are None if the reader may not; `own` says that it is the reader's.
 
     One that was approved and not used can be rejected still.
     """
@@ -61,7 +61,7 @@ class Approvals:
 
 
 def page(found: Found, form: Shown, principal: str, prefs: Prefs, *, may: bool) -> Approvals:
-    """Return the page; nobody approves what they asked for themselves, and who may not decide reads alone."""
+    """Return the page; operators cannot approve their own requests, and other roles only read."""
     rows = [(_row(each, principal, prefs, may=may), each["status"] == "requested") for each in found.rows]
     return Approvals(
         title="Approvals",

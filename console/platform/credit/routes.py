@@ -46,7 +46,7 @@ async def set_cost(visit: Visit) -> Response:
     """Set what an action costs from now on."""
     form = await read_form(visit.request, "action", "cost", "cost_note")
     action = form.text("action")
-    # It stands in the address of the API, which finds nothing under one that cannot be.
+    # It becomes part of the API's path, where an impossible one is not found.
     if not is_action(action):
         errors = {"action": "A name has lower case letters, digits, _, ., : and -, at most 64."}
         return await _cost_again(visit, corrected(form, errors), 422)

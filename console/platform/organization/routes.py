@@ -82,7 +82,7 @@ async def resume(visit: Visit) -> Response:
 
 
 async def close(visit: Visit) -> Response:
-    """Close an organization for good."""
+    """Close an organization permanently."""
     return await _act(visit, "close", "POST", "organization.closed", "closing_reason")
 
 

@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """How the payments of one provider went; `success` is the part of those that ended, and empty where none has."""
+    """How the payments of one provider went; `success` is the part of those that ended, and empty if none has."""
 
     name: str
     href: str
@@ -70,7 +70,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The overview. Each section has a `…_failed` that stands in its place where the API did not answer."""
+    """The overview. `…_failed` is shown in place of a section that could not be read."""
 
     title: str
     held: tuple[Held, ...]
@@ -178,7 +178,7 @@ def _providers(counted: Iterable[Mapping[str, Any]], prefs: Prefs, *, linked: bo
 def _provider(name: str, rows: Sequence[Mapping[str, Any]], prefs: Prefs, *, linked: bool) -> Provider:
     number = sum(each["count"] for each in rows)
     unpaid = sum(each["count"] for each in rows if each["status"] in ENDED_UNPAID)
-    # What was received counts here, whatever became of it later.
+    # Received money counts here, also if it was refunded or charged back later.
     succeeded = number - unpaid - sum(each["count"] for each in rows if each["status"] in AWAITING)
     ended = succeeded + unpaid
     return Provider(

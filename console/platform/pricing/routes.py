@@ -116,7 +116,7 @@ async def ask_to_end(visit: Visit, form: Shown | None = None, status: int = 200)
 
 
 async def end(visit: Visit) -> Response:
-    """End a rule for good."""
+    """End a rule permanently."""
     form = await read_form(visit.request)
     answer = await visit.order("DELETE", f"{_PATH}/{visit.path('id')}", None, form.key)
     return await visit.concluded(form, answer, f"{PLACE}/{visit.path('id')}", "price_rule.ended", show=ask_to_end)

@@ -46,7 +46,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of rule; `step` is what its steps begin at, empty where it has none."""
+    """A kind of rule; `step` is what its steps begin at, empty if it has none."""
 
     word: str
     sentence: str
@@ -206,7 +206,7 @@ def typed(body: Mapping[str, Any], zone: str) -> tuple[dict[str, str], dict[str,
 
 
 def initial(kind: str) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """Return what stands in the form of a new rule."""
+    """Return the initial form of a new rule."""
     values = {field.name: field.value for field in KINDS[kind].fields if field.value}
     return {**values, "stacking": Stacking.MULTIPLY.value}, {WEEKDAYS: _EVERY_DAY}
 

@@ -27,7 +27,7 @@ _LEAST_STEPS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One rule; `agent` and `client` are None where it is for all."""
+    """One rule; `agent` and `client` are None if it is for all."""
 
     href: str
     name: str
@@ -83,7 +83,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """The form of a rule. `tabs` choose its kind, and are empty where a rule is changed."""
+    """The form of a rule. `tabs` choose its kind, and are empty if a rule is changed."""
 
     title: str
     lead: str
@@ -104,7 +104,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class One:
-    """One rule. `change` and `end` are empty where it is ended, or the role may not."""
+    """One rule. `change` and `end` are empty if it is ended, or the role may not."""
 
     title: str
     crumbs: tuple[Link, ...]

@@ -24,12 +24,12 @@ _RUNS: Mapping[str, Status] = {
         word="Failed", tone=Tone.BAD, icon="cross", sentence="The statement could not be read to its end."
     ),
 }
-_OPEN = Status(word="Open", tone=Tone.WARN, icon="warn", sentence="Somebody has to book or accept it.")
+_OPEN = Status(word="Open", tone=Tone.WARN, icon="warn", sentence="An operator has to book or accept it.")
 _RESOLUTIONS: Mapping[str, Status] = {
     "booked": Status(word="Booked", tone=Tone.GOOD, icon="check", sentence="A correction makes the books agree."),
     "accepted": Status(word="Accepted", tone=Tone.IDLE, icon="dash", sentence="It was left as it is, for a reason."),
     "matched": Status(word="Matched", tone=Tone.GOOD, icon="check", sentence="It was over by itself."),
-    "superseded": Status(word="Superseded", tone=Tone.IDLE, icon="dash", sentence="Another discrepancy stands for it."),
+    "superseded": Status(word="Superseded", tone=Tone.IDLE, icon="dash", sentence="Replaced by another discrepancy."),
 }
 
 
@@ -318,7 +318,7 @@ def account(body: Mapping[str, Any], prefs: Prefs) -> Account:
 
 
 def differences_of(answer: Answer, prefs: Prefs) -> tuple[Difference, ...]:
-    """Return the rows of a list of discrepancies; none where there is no answer."""
+    """Return the rows of a list of discrepancies; none if there is no answer."""
     return tuple(_difference(each, prefs) for each in (answer.body["data"] if answer.ok else ()))
 
 

@@ -51,7 +51,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The page. Each section has a `…_failed` that stands in its place where the API did not answer."""
+    """The page. `…_failed` is shown in place of a section that could not be read."""
 
     title: str
     path: str
@@ -72,7 +72,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that counted for an agent, or did not. `void` is empty where it is void, or the reader may not."""
+    """Something that counted for an agent, or did not. `void` is empty if it is void, or the reader may not."""
 
     id: Ident
     at: Moment

@@ -1,4 +1,4 @@
-"""The inbox of webhooks: what came from providers, what became of it, and its handling started again."""
+"""The inbox of webhooks: received events, their status, and retries."""
 
 from starlette.responses import Response
 

@@ -31,7 +31,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One event. `retry` is None where it is handled, or the reader may not."""
+    """One event. `retry` is None if it is handled, or the reader may not."""
 
     number: str
     received: Moment
