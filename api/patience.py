@@ -40,17 +40,9 @@ async def retry_until_answered(attempt: Callable[[], Awaitable[T]], *, limit: ti
         DomainError: the workflow refused the command.
         Unavailable: no answer in time; repeating the key is safe.
     """
-    pause = PAUSE
     try:
         async with asyncio.timeout(limit.total_seconds()):
-            while True:
-                try:
-                    return await attempt()
-                except RPCError as error:
-                    if error.status not in _REPEATABLE and not was_cut_off(error):
-                        raise
-                await asyncio.sleep(pause.total_seconds())
-                pause = min(pause * 2, MAX_PAUSE)
+            return await _repeated(attempt)
     except WorkflowUpdateFailedError as failure:
         refusal = domain_error_from(failure)
         if refusal is None:
@@ -61,3 +53,15 @@ async def retry_until_answered(attempt: Callable[[], Awaitable[T]], *, limit: ti
             f"The {what} did not answer in time. The command may still take effect: repeat it with the same "
             "Idempotency-Key."
         ) from None
+
+
+async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
+    pause = PAUSE
+    while True:
+        try:
+            return await attempt()
+        except RPCError as error:
+            if error.status not in _REPEATABLE and not was_cut_off(error):
+                raise
+        await asyncio.sleep(pause.total_seconds())
+        pause = min(pause * 2, MAX_PAUSE)
