@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from runtime.codec import KEY_BYTES, parse_keys
 
-#: 130 bits of the signature are kept: nobody can try so many at a server.
+#: 130 bits of the signature are kept, too many to guess over the network.
 SIGNATURE_LENGTH = 26
 
 

@@ -77,7 +77,7 @@ class SearchAttributesMissing(RuntimeError):
 
 
 class OwnDataConverter(DataConverter):
-    """A converter without storage of its own: a message that refers to one is left to whoever reads it.
+    """A converter without external storage: a payload that refers to one is passed on to its reader.
 
     The SDK raises for such a reference before any handler has a say, which fails the workflow task for ever.
     """

@@ -8,7 +8,7 @@ from temporalio.worker import Worker
 
 
 class Workers:
-    """Runs several workers as one, each on a task queue of its own. Where one fails, all end, and whoever runs them."""
+    """Runs several workers as one, each on its own task queue. If one fails, all end, and `run` raises."""
 
     def __init__(self, *workers: Worker) -> None:
         """Take the workers, which have not been started."""

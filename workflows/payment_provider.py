@@ -138,7 +138,7 @@ class PaymentAtProvider(PaymentRecord):
             await self._converge(answer)
 
     async def _vanish(self, answer: ProviderResponse | None, handled: Sequence[str]) -> None:
-        """End a payment that the provider no longer has and nobody can pay, and mark its events as handled.
+        """End a payment that the provider no longer has and that cannot be paid, and mark its events as handled.
 
         Events of a payment that was paid stay unhandled: they may be about money, and an operator has to see them.
         """

@@ -112,7 +112,7 @@ async def _refuse_beside_limited(session: AsyncSession, actor: Actor) -> None:
 
 
 async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
-    """Alert the organization when somebody else made a key with which contracts are signed; tell whether it is one."""
+    """Alert the organization of a key that another person made for a signatory; returns whether it is one."""
     if key.org_id is None or not await signatories.is_named(session, key.org_id, key.principal):
         return False
     await alert.raise_alert(

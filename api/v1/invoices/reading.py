@@ -147,7 +147,7 @@ async def held_of(session: AsyncSession, invoice_id: str) -> Collection:
 
 
 async def collection_of(session: AsyncSession, invoice_id: str) -> CollectionView:
-    """Show how an invoice is collected; 404 if nobody collects it."""
+    """Show how an invoice is collected; 404 if it has no collection."""
     held = await held_of(session, invoice_id)
     return collection_view(held, await collections.timeline(session, invoice_id))
 
