@@ -2220,6 +2220,8 @@ class AsyncCreators:
     ) -> models.CreatorEarningsView:
         """Show what each agent earned in a period, and how much of its earnings is pending, frozen or available now.
 
+        An agent's key sees its own agent only.
+
         Give the period as times (`from`, `to`) or as days in UTC (`start_date`, `end_date`); all time when left out. Credits are paid out at what was paid for these very credits, less the platform's share.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
@@ -2540,7 +2542,7 @@ class AsyncEarnings:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.EarningsView]:
-        """List what each agent of an organization has earned in credits, the newest agents first.
+        """List what each agent of an organization has earned in credits, the newest agents first; an agent sees its own.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
