@@ -1,5 +1,6 @@
 """Pricing rules of operators, which can be tried on past quotes; quotes for clients, used by contracts."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -191,7 +192,8 @@ async def try_rule(
         old, new = (book.price(facts, commission_bps=borne).adjusted_minor for book in (before, after))
         return Tried(quote.id, quote.currency, quote.base_minor, old, new)
 
-    return [tried(quote) for quote in quotes]
+    # Seconds with many rules, in which the event loop would answer nobody.
+    return await asyncio.to_thread(lambda: [tried(quote) for quote in quotes])
 
 
 def totals(tried: Iterable[Tried]) -> dict[str, tuple[int, int, int]]:

@@ -1,5 +1,7 @@
 """The pages of contracts, and the form whose steps award work, open its escrow and fund it."""
 
+from datetime import UTC, datetime
+
 from starlette.responses import Response
 
 from console import lists
@@ -54,6 +56,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         form or blank(),
         visit.choices.prefs,
         visit.base,
+        now=datetime.now(UTC),
         accepts=accepts,
         opens=opens,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from console.escrow.terms import Fact, terms
@@ -154,7 +155,15 @@ def row(contract: Mapping[str, Any], states: Mapping[str, str] | None, prefs: Pr
 
 
 def one(
-    contract: Mapping[str, Any], escrow: Answer, form: Shown, prefs: Prefs, base: str, *, accepts: bool, opens: bool
+    contract: Mapping[str, Any],
+    escrow: Answer,
+    form: Shown,
+    prefs: Prefs,
+    base: str,
+    *,
+    now: datetime,
+    accepts: bool,
+    opens: bool,
 ) -> Contract:
     """Return the page of one contract.
 
@@ -164,23 +173,25 @@ def one(
         form: the form that was refused, or a blank one.
         prefs: how the reader reads.
         base: where the organization's pages begin.
+        now: the time.
         accepts: whether the reader may accept it while it is proposed.
         opens: whether the reader may open its escrow once it is accepted.
     """
     here = f"{base}/contracts/{contract['id']}"
     status = contract["status"]
     has_none = escrow.status == 404
+    in_time = now < datetime.fromisoformat(contract["open_by"])
     return Contract(
         title=contract["title"],
         id=ident(contract["id"]),
         crumbs=(Link(label="Contracts", href=f"{base}/contracts"),),
         status=status_of("contract", status),
-        next=_next(contract, escrow),
+        next=_next(contract, escrow, in_time=in_time),
         outside=joined([each.replace("_", " ") for each in contract["outside_listing"]]),
         accept_by=moment(contract["accept_by"], prefs) if contract["accept_by"] else None,
         open_by=moment(contract["open_by"], prefs) if has_none and status != ContractStatus.EXPIRED else None,
         accept=f"{here}/accept" if accepts and status == ContractStatus.PROPOSED else "",
-        open=f"{here}/open" if opens and has_none and status == ContractStatus.ACCEPTED else "",
+        open=f"{here}/open" if opens and has_none and in_time and status == ContractStatus.ACCEPTED else "",
         escrow=f"{base}/escrows/{escrow_id_of(contract['id'])}" if escrow.ok else "",
         escrow_status=status_of("escrow", escrow.body["status"]) if escrow.ok else None,
         form=form,
@@ -196,7 +207,7 @@ def one(
     )
 
 
-def _next(contract: Mapping[str, Any], escrow: Answer) -> str:
+def _next(contract: Mapping[str, Any], escrow: Answer, *, in_time: bool) -> str:
     """Say what has to happen."""
     match contract["status"]:
         case ContractStatus.PROPOSED:
@@ -205,6 +216,8 @@ def _next(contract: Mapping[str, Any], escrow: Answer) -> str:
             return "It was not accepted in time. Award the work again, with other terms if need be."
     if escrow.ok:
         return "Its escrow says how the work stands."
+    if escrow.status == 404 and not in_time:
+        return "Its escrow was not opened in time. Award the work again."
     if escrow.status == 404:
         return f"{contract['payer_name']} has to open its escrow and fund it. No money has moved."
     return "Both sides agree on the terms."

@@ -54,6 +54,16 @@ async def test_as_many_deliveries_as_an_escrow_takes_are_taken_and_the_next_is_r
     assert (await kinds(sides.worker, made)).count("delivered") == MAX_DELIVERIES
 
 
+@pytest.mark.parametrize("body", [{}, {"artifacts": []}, {"note": "  "}, {"milestone": "draft"}])
+async def test_a_delivery_of_nothing_is_refused(
+    operator: Caller, database: Database, sides: Sides, body: dict[str, Any]
+) -> None:
+    made = await funded_escrow(operator, database, sides.payer, sides.payee)
+    problem = refused(await sides.worker.post(f"/escrows/{made}/delivery", body, key=new_key()), 422, "request.invalid")
+    assert "a note or at least one artifact" in str(problem["errors"])
+    assert await kinds(sides.buyer, made) == ["opened", "funded"]
+
+
 async def test_a_cancel_that_the_payer_has_asked_for_is_not_sent_again(
     operator: Caller, database: Database, sides: Sides
 ) -> None:

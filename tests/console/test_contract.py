@@ -33,7 +33,7 @@ ONE: dict[str, Any] = {
 
 
 def shown(escrow: Answer, *, accepts: bool = True, opens: bool = True, **changes: Any) -> view.Contract:
-    return view.one({**ONE, **changes}, escrow, blank(), Prefs(), BASE, accepts=accepts, opens=opens)
+    return view.one({**ONE, **changes}, escrow, blank(), Prefs(), BASE, now=NOW, accepts=accepts, opens=opens)
 
 
 @pytest.mark.parametrize("status", ContractStatus)
@@ -52,6 +52,11 @@ def test_contract_leads_to_its_escrow_and_opens_no_second_one() -> None:
     assert page.open_by is None
     assert shown(refused(404, "not_found")).open_by is not None
     assert shown(refused(503, "service.unavailable")).open == ""
+
+
+def test_contract_that_waited_too_long_offers_no_escrow() -> None:
+    page = shown(refused(404, "not_found"), open_by=NOW.isoformat())
+    assert (page.open, page.next) == ("", "Its escrow was not opened in time. Award the work again.")
 
 
 def listed(escrows: Answer | None) -> view.Contracts:

@@ -145,11 +145,11 @@ async def test_milestones_are_paid_one_by_one(world: World) -> None:
     escrow = await world.escrow("funded", milestones=milestones)
     path = f"/escrows/{escrow['id']}"
     assert [m["status"] for m in escrow["milestones"]] == ["pending", "pending"]
-    good(await world.agent.post(f"{path}/delivery", {"milestone": "draft"}))
+    good(await world.agent.post(f"{path}/delivery", {"milestone": "draft", "note": "A draft"}))
     first = good(await world.validator.post(f"{path}/validation", {"score": "0.9"}))
     assert (first["status"], amounts(first)) == ("funded", ("5.00", "1.90", "0.00", "0.10"))
     assert [m["status"] for m in first["milestones"]] == ["released", "pending"]
-    good(await world.agent.post(f"{path}/delivery", {}))
+    good(await world.agent.post(f"{path}/delivery", {"note": "All of it"}))
     last = good(await world.validator.post(f"{path}/validation", {"score": "0.9"}))
     assert (last["status"], amounts(last)) == ("released", ("5.00", "4.75", "0.00", "0.25"))
 

@@ -120,7 +120,7 @@ def test_stack_survives_the_death_of_a_part_and_of_its_launcher(live_stack: Runn
         while people.status(unfunded) == "open":
             time.sleep(0.1)
         assert people.status(unfunded) == "cancelled"
-        people.ask("agent", "POST", f"/escrows/{funded}/delivery", {"artifacts": []})
+        people.ask("agent", "POST", f"/escrows/{funded}/delivery", {"note": "Done"})
         paid = people.ask("validator", "POST", f"/escrows/{funded}/validation", {"score": "1"})
         assert paid["status"] == "released"
         started = [*again.processes().values()]

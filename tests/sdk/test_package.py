@@ -383,7 +383,7 @@ NOT_PLAYED = {
     "contracts": set(),
     "credits": {"summarise_usage", "list_lots", "get_stats"},
     "departments": {"get_limits", "set_limits"},
-    "earnings": {"convert"},
+    "earnings": {"convert", "waive"},
     "escrows": set(),
     "grants": set(),
     "payments": {"get_receipt", "list_receipts", "get_tax_receipt", "give_up_refund"},

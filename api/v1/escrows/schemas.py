@@ -1,9 +1,9 @@
 """What escrows look like over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import (
@@ -148,6 +148,13 @@ class Deliver(RequestModel):
     milestone: GivenName | None = Field(
         default=None, description="The milestone that is delivered; the next one when left out."
     )
+
+    @model_validator(mode="after")
+    def _has_content(self) -> Self:
+        # The client's silence would release a delivery of nothing.
+        if not self.artifacts and not (self.note and self.note.strip()):
+            raise ValueError("Send a note or at least one artifact.")
+        return self
 
 
 class Validate(RequestModel):

@@ -54,6 +54,8 @@ def _fund(escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
 
 
 def _deliver(escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
+    if not body.get("artifacts") and not (body.get("note") or "").strip():
+        raise Refused(422, "request.invalid", "Send a note or at least one artifact.", errors=[{"field": "body"}])
     escrow.require("deliver")
     escrow.delivery = {
         "number": escrow.version + 1,

@@ -1,6 +1,6 @@
 """The agents and contracts of `FakeBursar`: an organization awards contracts to agents of its own."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -152,6 +152,7 @@ class Contracts:
             "status": "accepted",
             "outside_listing": [],
             "accept_by": None,
+            "open_by": time_of(datetime.now(UTC) + timedelta(days=7)),
             "accepted_at": None,
             "accepted_by": None,
             "quote_id": None,
