@@ -23,7 +23,7 @@ IDS = {
     **{"payer_org": "org", "counterparty_organization": "org", "actor_organization": "org", "object": "esc"},
     **{"link": "lnk", "linkcreated": "lnk", "session": "ses", "sessioncreated": "ses", "redeemed": "ses"},
     **{"mesession": "ses", "meorganization": "org", "meagent": "agt", "namedorganization": "org", "searchhit": "esc"},
-    **{"stuckrun": "esc", "cause": "esc", "subject": "org", "eventresult": "use", "itemanswer": "spd"},
+    **{"waiver": "tr", "stuckrun": "esc", "cause": "esc", "subject": "org", "eventresult": "use", "itemanswer": "spd"},
 }
 
 #: Numbers that are not 1, or their minimum, in any life.

@@ -67,6 +67,19 @@ async def earn(
             )
 
 
+async def defer(database: Database, paid_minor: int, asset: str) -> None:
+    """Book what was paid for credits, as their purchase would."""
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="t",
+            source=accounts.platform("exchange", asset),
+            destination=accounts.platform("deferred_revenue", asset),
+            amount_minor=paid_minor,
+            effective_at=datetime.now(UTC),
+        )
+
+
 async def convert(caller: Caller, studio: Tenant, key: str | None = None, **body: Any) -> Any:
     return await caller.post(PATH, {"agent_id": studio.agent_id, **body}, key=key or new_key())
 
@@ -128,15 +141,7 @@ async def test_conversions_at_once_never_take_more_than_there_is(
 
 
 async def test_price_and_payment_of_others_stay_theirs(studio: Tenant, payer: Tenant, database: Database) -> None:
-    async with database.platform() as session:
-        await Ledger(await driver_connection(session)).post(
-            key=new_key(),
-            kind="t",
-            source=accounts.platform("exchange", "NOK"),
-            destination=accounts.platform("deferred_revenue", "NOK"),
-            amount_minor=500,
-            effective_at=datetime.now(UTC),
-        )
+    await defer(database, 500, "NOK")
     bought = {"source": LotSource.PURCHASE, "paid_minor": 500, "paid_asset": "NOK", "payment_id": "pay_of_the_payer"}
     await earn(database, payer, studio, 50, "paid", **bought)
     good(await convert(studio.owner, studio, kind="paid", amount="50"), 201)
@@ -231,6 +236,7 @@ async def test_key_of_an_agent_sees_what_its_agent_has_earned_alone(
     database: Database, payer: Tenant, studio: Tenant, operator: Caller
 ) -> None:
     second = good(await operator.post("/agents", {"name": "Second", "organization_id": studio.org_id}), 201)["id"]
+    await defer(database, 300, "USD")
     await earn(database, payer, studio, 30, "paid", paid_minor=300, paid_asset="USD", source=LotSource.PURCHASE)
     earned = accounts.agent_earnings(second, "USD", studio.org_id)
     async with database.platform() as session:
