@@ -70,7 +70,7 @@ def test_reason_keeps_its_lines() -> None:
 
 
 def test_milestone_that_was_named_before_names_were_judged_can_still_be_delivered() -> None:
-    assert Deliver(milestone=ZERO_WIDTH).milestone == ZERO_WIDTH
+    assert Deliver(milestone=ZERO_WIDTH, note="Done").milestone == ZERO_WIDTH
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ async def test_escrow_is_released_by_as_many_approvals_as_it_needs(market: Marke
 async def test_command_in_another_state_is_a_conflict_and_changes_nothing(market: Market) -> None:
     escrows = market.owner.escrows
     made = await market.escrow("5")
-    for command in (escrows.deliver(made.id), escrows.approve(made.id), escrows.refund(made.id)):
+    for command in (escrows.deliver(made.id, note="Done"), escrows.approve(made.id), escrows.refund(made.id)):
         with pytest.raises(bursar.Conflict) as early:
             await command
         assert (early.value.code, early.value.problem["state"]) == ("escrow.wrong_state", "open")
@@ -124,18 +124,18 @@ async def test_milestones_are_delivered_and_released_one_by_one(market: Market) 
     milestones: Any = [{"name": "draft", "amount": "5"}, {"name": "final", "amount": "15"}]
     made = await market.escrow("20", status="funded", milestones=milestones, validation_threshold="0.9")
     with pytest.raises(bursar.InvalidRequest):
-        await escrows.deliver(made.id, milestone="other")
-    await escrows.deliver(made.id)
+        await escrows.deliver(made.id, note="Done", milestone="other")
+    await escrows.deliver(made.id, note="Done")
     with pytest.raises(bursar.Conflict) as early:
-        await escrows.deliver(made.id, milestone="final")
+        await escrows.deliver(made.id, note="Done", milestone="final")
     assert early.value.code == "escrow.wrong_state"
     first = await escrows.approve(made.id)
     assert (first.status, shares(first)) == ("funded", numbers("20", "4.75", "0.25", "0"))
     assert [(each.name, each.status) for each in first.milestones] == [("draft", "released"), ("final", "pending")]
     with pytest.raises(bursar.Conflict) as done:
-        await escrows.deliver(made.id, milestone="draft")
+        await escrows.deliver(made.id, note="Done", milestone="draft")
     assert done.value.code == "escrow.milestone_released"
-    delivered = await escrows.deliver(made.id)
+    delivered = await escrows.deliver(made.id, note="Done")
     assert (delivered.delivery and delivered.delivery.milestone, delivered.signatures) == ("final", [])
     scored = await market.validator.escrows.validate(made.id, score="0.5")
     assert (scored.status, scored.validation_score) == ("delivered", Decimal("0.5"))

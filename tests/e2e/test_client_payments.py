@@ -203,7 +203,7 @@ async def test_card_funds_an_escrow_and_a_declined_one_leaves_it_open(market: Ma
     assert (before.in_escrow, before.pending) == numbers("20", "20")
     refunded = await escrows.refund(made.id, amount="5")
     assert refunded.refunded_amount == Decimal(5)
-    await escrows.deliver(made.id)
+    await escrows.deliver(made.id, note="Done")
     released = await escrows.approve(made.id)
     assert (released.status, shares(released)) == ("released", numbers("20", "14.25", "0.75", "5"))
     after = await market.assets(currency)
@@ -318,7 +318,7 @@ async def test_actions_of_an_escrow_say_what_its_commands_move(market: Market) -
     )
     assert (found["cancel"].to_payer, found["deliver"].status) == (Decimal(20), "delivered")
     assert (await may(opened, amount=21))["refund"] == "escrow.refund_exceeds_held"
-    await market.owner.escrows.deliver(opened.id)
+    await market.owner.escrows.deliver(opened.id, note="Done")
     await market.owner.escrows.approve(opened.id)
     assert (await may(opened))["approve"] == "escrow.already_signed"
     signed = (await may(opened, market.finance))["approve"]

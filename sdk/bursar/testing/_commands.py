@@ -197,7 +197,7 @@ def share_of(text: Any, name: str) -> Decimal:
 #: All of them, in the order in which they are listed.
 COMMANDS = (
     Command("fund", "fund", "funded", _fund, lambda escrow: {"source": escrow.usual_source}),
-    Command("deliver", "delivery", "delivered", _deliver),
+    Command("deliver", "delivery", "delivered", _deliver, lambda _escrow: {"note": "."}),
     Command("validate", "validation", "validated", _validate, lambda _escrow: {"score": "1"}),
     Command("approve", "approvals", "approved", _approve),
     Command("dispute", "disputes", "disputed", _dispute, lambda _escrow: {"reason": "."}),
