@@ -55,6 +55,7 @@ DECLARE
     d_asset text;
     d_org text;
     d_lots boolean;
+    first bigint;
 BEGIN
     INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
     VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
@@ -68,6 +69,16 @@ BEGIN
 
     IF (p_amount > 0) IS NOT TRUE THEN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
+    END IF;
+
+    -- Those who wait for the first balance wait here, in a line: at the row itself each commit would wake all of them. Who
+    -- holds that balance already, by whatever else its transaction does, never waits for the line.
+    first := least(p_source, p_destination);
+    IF first & 255 = 0 AND NOT pg_try_advisory_xact_lock(first) THEN
+        PERFORM FROM ledger.balances b WHERE b.account_id = first AND b.stripe = 0 FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            PERFORM pg_advisory_xact_lock(first);
+        END IF;
     END IF;
 
     -- Twice the same two updates, because the lower id is locked first. A source that is not found has not enough, or
