@@ -144,8 +144,18 @@ async def charging(books: Books) -> Account:
     return credits
 
 
-async def test_charges_of_one_organization_wait_in_a_line_and_not_all_for_its_balance(
-    quiet: tuple[Books, asyncpg.Connection],
+async def take(how: str, connection: asyncpg.Connection, credits: Account, amount_minor: int = 1) -> None:
+    """Charge an organization, or post from its credits."""
+    if how == "post":
+        await post(credits, COMMISSION, amount_minor)(Ledger(connection))
+    else:
+        charged = await Spending(connection, credits.path.split("/")[1]).charge(spend(amount_minor), at=NOW)
+        assert charged.outcome is Outcome.CHARGED
+
+
+@pytest.mark.parametrize("how", ["charge", "post"])
+async def test_who_takes_of_one_balance_waits_in_a_line_and_not_all_for_its_row(
+    how: str, quiet: tuple[Books, asyncpg.Connection]
 ) -> None:
     """Who waits for the balance itself is woken by each commit, and waits again: one is enough."""
     books, owner = quiet
@@ -158,30 +168,30 @@ async def test_charges_of_one_organization_wait_in_a_line_and_not_all_for_its_ba
         )
         tasks = []
         for connection in waiting:
-            charged = Spending(connection, busy.path.split("/")[1]).charge(spend(1), at=NOW)
-            tasks.append(asyncio.ensure_future(charged))
+            tasks.append(asyncio.ensure_future(take(how, connection, busy)))
             await waits(owner, connection)
         kinds = await owner.fetch(
             "SELECT locktype FROM pg_locks WHERE NOT granted AND pid = ANY ($1::integer[]) ORDER BY locktype",
             [connection.get_server_pid() for connection in waiting],
         )
-    assert [(await task).outcome for task in tasks] == [Outcome.CHARGED] * len(waiting)
+    await asyncio.gather(*tasks)
     assert [row["locktype"] for row in kinds] == ["advisory", "advisory", "advisory", "transactionid"]
     await books.assert_proven()
 
 
-async def test_who_holds_the_balance_charges_without_waiting_for_the_line(
-    quiet: tuple[Books, asyncpg.Connection],
+@pytest.mark.parametrize("how", ["charge", "post"])
+async def test_who_holds_the_balance_takes_of_it_without_waiting_for_the_line(
+    how: str, quiet: tuple[Books, asyncpg.Connection]
 ) -> None:
     books, owner = quiet
     busy = await charging(books)
-    holder, other = (Spending(connection, busy.path.split("/")[1]) for connection in books.connections[:2])
     async with books.connections[0].transaction():
         await books.clients[0].lock_balances([busy])
-        task = asyncio.ensure_future(other.charge(spend(1), at=NOW))
+        task = asyncio.ensure_future(take(how, books.connections[1], busy))
         await waits(owner, books.connections[1])
-        assert (await holder.charge(spend(2), at=NOW)).outcome is Outcome.CHARGED
-    assert (await task).available_minor == 96
+        await take(how, books.connections[0], busy, 2)
+    await task
+    assert (await books.ledger.balance(busy)).posted_minor == 96
     await books.assert_proven()
 
 
