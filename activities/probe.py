@@ -377,5 +377,5 @@ class ProbeActivities:
 
 
 def _parties(parties: ProbeParties) -> tuple[Party, Party]:
-    """Return the payer, whose own agent takes no part in the run, and the payee."""
+    """Return the payer and the payee. The payer needs no agent, so its agent's id is empty."""
     return Party(parties.payer_org_id, ""), Party(parties.payee_org_id, parties.payee_agent_id)

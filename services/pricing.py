@@ -122,7 +122,7 @@ async def _fit_in(session: AsyncSession, rule: Rule) -> int:
 
 
 def _applies_after(row: PricingRule, now: datetime) -> bool:
-    """Return whether a rule can still apply to a future price; an expired one takes no place among the others."""
+    """Return whether a rule can still apply to a price. Expired rules neither overlap nor count towards the limit."""
     return row.valid_until is None or row.valid_until > now
 
 
