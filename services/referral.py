@@ -90,10 +90,9 @@ async def _look_at_referral(
     now: datetime,
 ) -> None:
     paid = await referral.first_standing(session, row.org_id)
-    related, states_same = [
-        await organization_trait.in_one_hand(session, row.org_id, row.referrer_org_id, exempt, by_word=by_word)
-        for by_word in (False, True)
-    ]
+    both = (row.org_id, row.referrer_org_id, exempt)
+    related = await organization_trait.in_one_hand(session, *both, by_word=False)
+    states_same = not related and await organization_trait.in_one_hand(session, *both)
     seen = Seen(
         referred_at=row.created_at,
         paid_at=None if paid is None else paid[1],
