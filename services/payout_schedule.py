@@ -60,7 +60,7 @@ class Due:
 
 
 async def due(session: AsyncSession, org_id: str, *, hold_back: HoldBack, now: datetime) -> Due | None:
-    """Return what an organization is paid out in on the day that is due; None where none is, or it has no account."""
+    """Return the day that is due and its currencies; None if no day is due or the organization has no account."""
     row, account = await payout_schedule.find(session, org_id), await creator_account.find(session, org_id)
     if row is None or row.next_on is None or row.next_on > now.date() or account is None:
         return None
@@ -79,9 +79,10 @@ async def pay_out_more(
     minimum: str,
     now: datetime,
 ) -> Payout | None:
-    """Pay out what one payout of a day could not take, because it takes so many lots at most; None once it is little.
+    """Request one part of a day's payout in a currency; None if it is refused, for example below the minimum.
 
-    Whoever earns by use has more lots in a day than that. What a crash leaves out waits for the next day.
+    A payout takes a limited number of lots, and earnings by use can have more of them in a day. Parts that a crash
+    leaves out wait for the next day.
     """
     command_id = payout_schedule_key(org_id, day, currency, part)
     with suppress(Conflict, OrganizationSuspended):
@@ -100,10 +101,9 @@ async def pay_out_also(
     row = await payout_schedule.find(session, org_id, lock=True)
     if row is None or row.next_on is None or row.next_on > now.date():
         return None
-    command_id = payout_schedule_key(org_id, row.next_on, currency)
-    with suppress(Conflict, OrganizationSuspended):
-        return await _requested(session, org_id, currency, command_id, hold_back, minimum, now)
-    return None
+    return await pay_out_more(
+        session, org_id, currency, 1, day=row.next_on, hold_back=hold_back, minimum=minimum, now=now
+    )
 
 
 async def pay_out(
