@@ -27,6 +27,19 @@ BEGIN
 END
 $$;
 
+-- Waits for a balance in a line, because at its row each commit would wake all who wait. The caller has found somebody in
+-- the line. Who holds the balance already, by whatever else its transaction does, never waits.
+CREATE OR REPLACE FUNCTION ledger.wait_in_line(p_account bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM FROM ledger.balances b WHERE b.account_id = p_account AND b.stripe = 0 FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        PERFORM pg_advisory_xact_lock(p_account);
+    END IF;
+END
+$$;
+
 -- Posts one amount from one account to another. BU001: the source's floor forbids it. BU002: the key stands for
 -- something else. BU004: the request breaks a rule. BU009: no such account. What p_lots says of lots, and BU012, stand with
 -- `ledger.move_lots`; it is no part of what the key stands for.
@@ -71,14 +84,9 @@ BEGIN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
-    -- Those who wait for the first balance wait here, in a line: at the row itself each commit would wake all of them. Who
-    -- holds that balance already, by whatever else its transaction does, never waits for the line.
     first := least(p_source, p_destination);
     IF first & 255 = 0 AND NOT pg_try_advisory_xact_lock(first) THEN
-        PERFORM FROM ledger.balances b WHERE b.account_id = first AND b.stripe = 0 FOR NO KEY UPDATE SKIP LOCKED;
-        IF NOT FOUND THEN
-            PERFORM pg_advisory_xact_lock(first);
-        END IF;
+        PERFORM ledger.wait_in_line(first);
     END IF;
 
     -- Twice the same two updates, because the lower id is locked first. A source that is not found has not enough, or

@@ -49,13 +49,8 @@ BEGIN
     SELECT c.id, r.id INTO credits, redemption FROM ledger.accounts c, ledger.accounts r
     WHERE c.path = 'org/' || p_org || '/credits' AND c.asset = 'CREDIT'
       AND r.path = 'platform/credit_redemption' AND r.asset = 'CREDIT';
-    -- Those who wait for one balance wait here, in a line: at the row itself each commit would wake all of them. Who holds
-    -- the balance already, by whatever else its transaction does, never waits for the line.
     IF NOT pg_try_advisory_xact_lock(credits) THEN
-        PERFORM FROM ledger.balances b WHERE b.account_id = credits AND b.stripe = 0 FOR NO KEY UPDATE SKIP LOCKED;
-        IF NOT FOUND THEN
-            PERFORM pg_advisory_xact_lock(credits);
-        END IF;
+        PERFORM ledger.wait_in_line(credits);
     END IF;
     -- The mutex and the balance in one. It is given back below where something does not fit.
     UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1

@@ -14,6 +14,7 @@ depends_on: str | None = None
 
 def upgrade() -> None:
     run("ledger/sql/post.sql")
+    run("ledger/sql/spend_quick.sql")
 
 
 def downgrade() -> None:
