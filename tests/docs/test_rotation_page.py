@@ -56,7 +56,7 @@ def sealer(*key_ids: str) -> Sealer:
 
 
 def test_failure_that_the_page_quotes_is_the_one_that_a_missing_key_causes() -> None:
-    (quoted,) = re.findall(r'workflow tasks fail with "([^"]+)"', PAGE)
+    (quoted,) = re.findall(r'workflow tasks fail with "([^"]+)"', " ".join(PAGE.split()))
     sealed = Payload(metadata={"encoding": ENCODING, "encryption-cipher": CIPHER, "encryption-key-id": b"old"})
     with pytest.raises(SealedPayloadError) as missing:
         EncryptionCodec([("new", bytes(32))]).open(sealed)
