@@ -202,7 +202,7 @@ def make_worker(
         link=Unsubscribing.of(settings.public_url, settings.signing_keys).link_in,
         give_up_after=settings.mail_give_up_after,
     )
-    calling = EscalationActivities(database, notification.tell, sealed_signals=sealed_signals)
+    calling = EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     deployment = None if build_id is None else _deployment(build_id)
     everything = Worker(

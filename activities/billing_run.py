@@ -134,11 +134,11 @@ class BillingRunActivities:
             as failed, with alerts.
         """
         await self._number()
-        await self._tell(message.month)
+        await self._publish(message.month)
         issued, waiting = await self._ask_again(message)
         if issued:
             await self._number()
-            await self._tell(message.month)
+            await self._publish(message.month)
         if waiting and _waited() < self._tax_patience:
             raise ApplicationError("Invoices wait for the tax service.", type=billing_run.TAX_WAITS)
         async with self._database.platform() as session:
@@ -260,7 +260,7 @@ class BillingRunActivities:
                 async with self._database.platform() as session:
                     numbered = await invoices.number_page(session, series, NUMBERED)
 
-    async def _tell(self, month: date) -> None:
+    async def _publish(self, month: date) -> None:
         """Make the documents of a month's invoices, queue their mails, and start their workflows, page by page."""
         after: str | None = ""
         while after is not None:
@@ -270,7 +270,7 @@ class BillingRunActivities:
             if self._documents is not None:
                 await self._documents.issue(rows)
             async with self._database.platform() as session:
-                await billing_run.tell(session, rows)
+                await billing_run.queue_mails(session, rows)
                 waiting = await collections.waiting(session, [row.id for row in rows])
             await self._collect(waiting)
             after = rows[-1].org_id if len(rows) == NUMBERED else None

@@ -171,15 +171,15 @@ class EscrowActivities:
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
         driver = await books.driver()
-        tells = facts(held, message.event, message.escrow)
+        events = facts(held, message.event, message.escrow)
         has_frozen = await escrow.write(
             driver,
             message,
             transfer_id,
             settles_all=message.due_at is not None or over,
             closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
-            tells=tells,
-            event_ids=new_ids("evt", len(tells)),
+            events=events,
+            event_ids=new_ids("evt", len(events)),
         )
         if has_frozen and message.escrow.funded_from == CREDITS:
             # Only after the credits have moved: that waited for the lock of a concurrent freeze, so it is seen.

@@ -60,12 +60,14 @@ class InboxActivities:
                 return await _of_a_customer(session, row, handling)
             if handling is Handling.CREATOR:
                 return await _of_a_creator(session, row)
-            told = {Handling.SUBSCRIPTION: self._to_a_subscription, Handling.FUNDS: self._to_payouts}.get(handling)
-            found = await payment.concerned(session, row.provider, row.payment_id, row.refs) if told is None else None
-            if told is None and found is None:
+            handler = {Handling.SUBSCRIPTION: self._to_a_subscription, Handling.FUNDS: self._to_payouts}.get(handling)
+            found = None
+            if handler is None:
+                found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
+            if handler is None and found is None:
                 return await _without_payment(session, row, last_try=message.last_try)
-        if told is not None:
-            return await told(row)
+        if handler is not None:
+            return await handler(row)
         assert found is not None
         terms = found.terms
         await reach.signal(self._client, *payment_news(terms, principal=terms.provider, event_id=message.event_id))

@@ -298,7 +298,7 @@ class InvoiceActivities:
             raise _Refused(refusal) from refusal
         outcome = Outcome(collection=after, event=message.event, actor=message.actor, details=dict(message.details))
         await collections.write(session, outcome, command_id=message.command_id, at=message.at)
-        await self._tell(session, held, message)
+        await self._notify(session, held, message)
         return RecordedCollection(applied=True, stored=after, standing=collections.standing_of(row))
 
     async def _effect(self, session: AsyncSession, message: RecordCollection) -> None:
@@ -318,7 +318,7 @@ class InvoiceActivities:
             case "resumed" | "charge_requested":
                 await invoice_end.resume(session, actor, after.invoice_id, message.at)
 
-    async def _tell(self, session: AsyncSession, held: Collection, message: RecordCollection) -> None:
+    async def _notify(self, session: AsyncSession, held: Collection, message: RecordCollection) -> None:
         after = message.collection
         if message.actor_detail is not None and message.event in {"charge_requested", REFUSED}:
             await audit.record(
@@ -330,7 +330,7 @@ class InvoiceActivities:
                 after.org_id,
             )
         await alert.close_cases(session, after.invoice_id, ("invoice.books_refused",))
-        await self._tell_failure(session, message)
+        await self._alert_failure(session, message)
         was, waits = held.status is CollectionStatus.PAUSED, after.status is CollectionStatus.PAUSED
         if waits and (not was or held.paused_for is not after.paused_for):
             reason = after.paused_for or Pause.UNANSWERED
@@ -347,7 +347,7 @@ class InvoiceActivities:
         if held.next_at + stuck_after(held.status) < message.at:
             await alert.close_cases(session, after.invoice_id, (STUCK,))
 
-    async def _tell_failure(self, session: AsyncSession, message: RecordCollection) -> None:
+    async def _alert_failure(self, session: AsyncSession, message: RecordCollection) -> None:
         """Alert of a failed charge and its next try; resolved by the next charge, or when the invoice ends."""
         after = message.collection
         failed = message.event in {"declined", "not_charged", "requires_action"}

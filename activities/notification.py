@@ -129,18 +129,18 @@ class NotificationActivities:
         # Alerts go first, and never wait for events.
         events, alerts, written = 0, 0, 0
         async with self._database.platform() as session:
-            untold = await alert.untold(session, now=now, limit=PAGE)
-            ladders = await alert_rule.ladders(session, untold)
-        if untold:
-            called = {row.id: await self._escalate(row, ladders[row.id]) for row in untold}
+            unnotified = await alert.unnotified(session, now=now, limit=PAGE)
+            ladders = await alert_rule.ladders(session, unnotified)
+        if unnotified:
+            called = {row.id: await self._escalate(row, ladders[row.id]) for row in unnotified}
             async with self._database.platform() as session:
-                told = await fan_out.tell_alerts(session, called, now=now)
-            alerts, written = told.facts, written + told.written
+                page = await fan_out.notify_of_alerts(session, called, now=now)
+            alerts, written = page.facts, written + page.written
         for _ in range(PAGES_AT_ONCE):
             async with self._database.platform() as session:
-                told = await fan_out.tell_events(session, now=now, limit=PAGE)
-            events, written = events + told.facts, written + told.written
-            if not told.more:
+                page = await fan_out.notify_of_events(session, now=now, limit=PAGE)
+            events, written = events + page.facts, written + page.written
+            if not page.more:
                 break
         started = await self._start_digests(now)
         return FannedOut(looks=1, events=events, alerts=alerts, notifications=written, digests=started)
@@ -233,8 +233,8 @@ class NotificationActivities:
             data = {"code": code}
         if row.kind == DIGEST:
             held = await notifications.by_ids(session, row.data["ids"][:SPELT_OUT])
-            told = [written(each.kind, each.fact, each.subject, each.data, language, formats) for each in held]
-            words = written_together(told, language, len(row.data["ids"]))
+            texts = [written(each.kind, each.fact, each.subject, each.data, language, formats) for each in held]
+            words = written_together(texts, language, len(row.data["ids"]))
         else:
             words = written(row.kind, row.fact, row.subject, data, language, formats)
         return _Ready(row, channel, to, language, words)

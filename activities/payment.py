@@ -163,7 +163,7 @@ class PaymentActivities:
                 if recorded.stored is not None and gone_minor(recorded.stored):
                     await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
-                await self._tell_follower(recorded)
+                await self._signal_follower(recorded)
                 return recorded
             except REFUSED_BY_THE_BOOKS as refusal:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
@@ -303,8 +303,8 @@ class PaymentActivities:
                 await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
         async with together(session) as writes:
             await self._write_rows(writes, event, transfer_id, owed)
-            tells = facts(before, after)
-            await outbox.record(writes, tells, new_ids("evt", len(tells)))
+            events = facts(before, after)
+            await outbox.record(writes, events, new_ids("evt", len(events)))
             await _mark_handled(writes, terms.payment_id, terms.provider, handled)
         is_followed = BOOKS[terms.purpose.kind].is_followed
         await payment_loss.note_loss(session, event, transfer_id, owed, is_followed=is_followed)
@@ -369,7 +369,7 @@ class PaymentActivities:
                 shared=True,
             )
 
-    async def _tell_follower(self, recorded: RecordedPayment) -> None:
+    async def _signal_follower(self, recorded: RecordedPayment) -> None:
         """Signal the run that waits for the payment. If the signal fails, that run polls."""
         stored = recorded.stored if recorded.applied else None
         follower = None if stored is None else BOOKS[stored.terms.purpose.kind].follower(stored)

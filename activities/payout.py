@@ -177,7 +177,7 @@ class PayoutActivities:
         if after.status is PayoutStatus.PAID and held.status is not after.status:
             await transfer_reversal.plan_owed(session, after.org_id, now=message.at)
         await outbox.record(session, facts(held, after, message.at))
-        await self._tell(session, held, message)
+        await self._notify(session, held, message)
         return RecordedPayout(applied=True, stored=after)
 
     async def _book(self, session: AsyncSession, held: Payout, message: RecordPayout) -> UUID | None:
@@ -192,7 +192,7 @@ class PayoutActivities:
             raise BooksRefused(f"What was sent for {held.payout_id} is not what was taken out for it.")
         return await service.book_sent(session, held, movement, now=message.at)
 
-    async def _tell(self, session: AsyncSession, held: Payout, message: RecordPayout) -> None:
+    async def _notify(self, session: AsyncSession, held: Payout, message: RecordPayout) -> None:
         after, changed = message.payout, message.payout.status is not held.status
         amount = format_amount(after.amount_minor, after.currency)
         if message.actor_detail is not None:

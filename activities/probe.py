@@ -190,7 +190,7 @@ class ProbeActivities:
             terms = await self._terms.off_session(payer.org_id, TEST_CARD, self._credits_minor, key=key, now=now)
             async with self._database.platform() as session:
                 terms = await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), terms)
-        await self._tell(terms, "create", CreatePaymentCommand(command_id=command_id, actor=payer.owner))
+        await self._send(terms, "create", CreatePaymentCommand(command_id=command_id, actor=payer.owner))
         paid = await self._settled(terms.payment_id, AWAITING)
         if paid.status is PaymentStatus.SUCCEEDED:
             return ProbeStepDone(payment_id=terms.payment_id)
@@ -321,7 +321,7 @@ class ProbeActivities:
                 await self._give_back(paid, party)
             else:
                 command_id = probe_command_id(f"{paid.terms.payment_id} cancel {paid.version}")
-                await self._tell(paid.terms, "cancel", CancelPayment(command_id=command_id, actor=party.owner))
+                await self._send(paid.terms, "cancel", CancelPayment(command_id=command_id, actor=party.owner))
         return len(left)
 
     async def _give_back(self, paid: Payment, party: Party) -> None:
@@ -330,9 +330,9 @@ class ProbeActivities:
         command = RefundPayment(
             command_id=command_id, actor=party.owner, refund_id=refund_id_of(payment_id, command_id)
         )
-        await self._tell(paid.terms, "refund", command)
+        await self._send(paid.terms, "refund", command)
 
-    async def _tell(self, terms: PaymentTerms, name: str, command: PaymentCommand) -> None:
+    async def _send(self, terms: PaymentTerms, name: str, command: PaymentCommand) -> None:
         """Send a command to a payment, unless it was done."""
         async with self._database.platform() as session:
             row = await payments.get(session, terms.payment_id)

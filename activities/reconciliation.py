@@ -95,7 +95,7 @@ class ReconciliationActivities:
                     )
                 )
             for run in await books.running_since(session, message.now - OVERDUE):
-                await _tell_failed(
+                await _alert_failed(
                     session, run.id, f"it started at {run.started_at:%Y-%m-%d %H:%M} UTC and has not ended"
                 )
         return PlannedReconciliations(runs=tuple(runs), day=day)
@@ -203,7 +203,7 @@ class ReconciliationActivities:
                 await books.finish(
                     session, run.id, report, clearing=accounts, at=at, failure=unread, is_done=not has_gap
                 )
-                await _tell_unread(session, run, unread, has_gap=has_gap)
+                await _alert_unread(session, run, unread, has_gap=has_gap)
         return _result(await self._run(run.id))
 
     @activity.defn(name="fail_reconciliation")
@@ -220,7 +220,7 @@ class ReconciliationActivities:
             await books.fail(session, message.run_id, message.why, message.at)
             run = await books.get_run(session, message.run_id)
             if run is not None and run.status == "failed":
-                await _tell_failed(session, run.id, message.why)
+                await _alert_failed(session, run.id, message.why)
         return _result(await self._run(message.run_id))
 
     async def _run(self, run_id: str) -> ReconciliationRun:
@@ -327,12 +327,12 @@ async def _record_page(session: AsyncSession, run: ReconciliationRun, page: Sequ
         if compared.match_status in DISCREPANCIES:
             seen = await discrepancies.see(session, run.provider, compared, run_id=run.id, at=at)
             if seen is not None:
-                await _tell(session, seen, compared)
+                await _alert(session, seen, compared)
     matched = [compared.key for compared in page if compared.match_status is MatchStatus.MATCHED]
     await _close(session, await discrepancies.settle(session, run.provider, matched, "matched", at=at))
 
 
-async def _tell(session: AsyncSession, row: ReconciliationDiscrepancy, compared: Compared) -> None:
+async def _alert(session: AsyncSession, row: ReconciliationDiscrepancy, compared: Compared) -> None:
     await alert.raise_alert(
         session,
         kind="reconciliation.difference",
@@ -342,12 +342,12 @@ async def _tell(session: AsyncSession, row: ReconciliationDiscrepancy, compared:
     )
 
 
-async def _tell_unread(session: AsyncSession, run: ReconciliationRun, unread: str | None, *, has_gap: bool) -> None:
+async def _alert_unread(session: AsyncSession, run: ReconciliationRun, unread: str | None, *, has_gap: bool) -> None:
     """Alert of what a run could not read, and resolve earlier alerts that this run replaces or settles."""
     for subject in await books.alerted_before(session, run.provider, INCOMPLETE, but=run.id):
         await alert.resolve(session, f"{INCOMPLETE}:{subject}", PRINCIPAL)
     if has_gap:
-        await _tell_failed(session, run.id, unread or "")
+        await _alert_failed(session, run.id, unread or "")
         return
     for run_id in await books.failed_within(session, run.provider, _window(run)):
         await alert.resolve(session, failed_key(run_id), PRINCIPAL)
@@ -357,7 +357,7 @@ async def _tell_unread(session: AsyncSession, run: ReconciliationRun, unread: st
         )
 
 
-async def _tell_failed(session: AsyncSession, run_id: str, why: str) -> None:
+async def _alert_failed(session: AsyncSession, run_id: str, why: str) -> None:
     await alert.raise_alert(
         session,
         kind="reconciliation.failed",

@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
-from domain.events.spend_limit import facts, is_told
+from domain.events.spend_limit import facts, has_event
 from domain.mail import MailKind
 from domain.spend.alerts import AlertKind, detail_of, is_near, subject_of
 from repositories import alert, event, spend_alert, spend_control
@@ -31,9 +31,9 @@ class SpendAlertActivities:
         async with self._database.platform() as session:
             found = await spend_alert.due(session, message.now)
             # A control that is being changed is left to the next run, because its own events take numbers meanwhile.
-            told = {each.control_id for each in found if is_told(each) and each.control_id is not None}
-            held = await spend_control.lock(session, told)
-            found = [each for each in found if not is_told(each) or each.control_id in held]
+            alerted = {each.control_id for each in found if has_event(each) and each.control_id is not None}
+            held = await spend_control.lock(session, alerted)
+            found = [each for each in found if not has_event(each) or each.control_id in held]
             for happened in found:
                 is_ours = happened.kind is AlertKind.NO_RATE
                 raised = await alert.raise_alert(

@@ -207,16 +207,16 @@ class SubscriptionActivities:
                 return
             found = await provider.cancel(found.ref, at_period_end=False, idempotency_key=message.key)
             paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
-            told = f"{found.ref} was made at the provider. It has ended there. Give back what it was paid: {paid}."
+            sentence = f"{found.ref} was made at the provider. It has ended there. Give back what it was paid: {paid}."
         except ProviderRefused as refusal:
             # A retry would be refused again, and the run would never end.
-            told = f"the provider has news of it and refuses to end it: {refusal.detail} End it there, and give back."
+            sentence = f"the provider refuses to end it: {refusal.detail} End it there, and refund what it was paid."
         async with self._database.platform() as session:
             await alert.raise_alert(
                 session,
                 kind="subscription.made_after_all",
                 subject=asked.subscription_id,
-                detail=f"{asked.subscription_id} was given up, and {told}",
+                detail=f"{asked.subscription_id} was given up, and {sentence}",
                 org_id=asked.org_id,
                 key=f"subscription.made_after_all:{asked.subscription_id}",
             )

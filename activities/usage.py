@@ -209,7 +209,7 @@ class UsageActivities:
             bare = [event_of(rows[place], heard=False) for place in refused]
             for place, outcome in zip(refused, await record(session, delivery, bare) if bare else [], strict=True):
                 done[place] = outcome
-            return await _told(session, org_id, calls, done)
+            return await _explained(session, org_id, calls, done)
 
 
 def _is_refused(outcome: Outcome) -> bool:
@@ -217,14 +217,14 @@ def _is_refused(outcome: Outcome) -> bool:
     return outcome.status is Status.INVALID and not isinstance(outcome.error, HeldSpend)
 
 
-async def _told(
+async def _explained(
     session: AsyncSession, org_id: str, calls: Sequence[Mapping[str, Any]], done: Sequence[Outcome]
 ) -> list[Outcome]:
     """Return the outcomes of calls; one with a known id is a duplicate, or a different call under a used id.
 
     A call has one row. A row with more or fewer fields and the same start time was recorded by another release.
     """
-    told = list(done)
+    explained = list(done)
     began = {
         place: (digest_of(org_id, SOURCE, calls[place]["id"]), datetime.fromisoformat(calls[place]["time"]))
         for place, outcome in enumerate(done)
@@ -235,10 +235,10 @@ async def _told(
         if not isinstance(outcome.error, OtherEvent):
             continue
         if place not in began or began[place] in same:
-            told[place] = outcome._replace(status=Status.DUPLICATE, error=None)
+            explained[place] = outcome._replace(status=Status.DUPLICATE, error=None)
         else:
-            told[place] = outcome._replace(error=OtherEvent(_REUSED.format(id=calls[place]["id"])))
-    return told
+            explained[place] = outcome._replace(error=OtherEvent(_REUSED.format(id=calls[place]["id"])))
+    return explained
 
 
 def _window(since: datetime, end: datetime) -> SyncPage:

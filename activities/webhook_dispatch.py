@@ -27,7 +27,7 @@ FULL_AT_MOST = 1_000
 FORGETS = 5_000
 
 
-async def tell_runs(database: Database, client: Client, endpoint_ids: Sequence[str]) -> None:
+async def signal_runs(database: Database, client: Client, endpoint_ids: Sequence[str]) -> None:
     """Signal the runs of endpoints that there is something to send; missing runs are started."""
     async with database.platform() as session:
         rows = [await endpoints.get(session, each) for each in endpoint_ids]
@@ -53,7 +53,7 @@ class WebhookDispatchActivities:
         Fails with: an outage of the database or of Temporal, which is retried.
         """
         until = time.monotonic() + message.seconds
-        told, looks = 0, 0
+        signalled, looks = 0, 0
         async with signs_of_life():
             async with self._database.platform() as session:
                 place = await event.head(session) or deliveries.BEGINNING
@@ -63,16 +63,16 @@ class WebhookDispatchActivities:
                     if not await deliveries.has_pending(session, each, MOST_PENDING // 2):
                         await alert.close_cases(session, each, (FULL_ALERT,))
                 forgotten = await deliveries.forget_answers(session, before=now - ANSWER_KEPT, limit=FORGETS)
-            await tell_runs(self._database, self._client, behind)
+            await signal_runs(self._database, self._client, behind)
             while time.monotonic() < until and not activity.is_worker_shutdown():
                 async with self._database.platform() as session:
                     news = await endpoints.news(session, place, limit=LOOKS_AT)
                 looks += 1
                 if news.head is not None:
                     place = news.head
-                    told += len(news.endpoints)
-                    await tell_runs(self._database, self._client, news.endpoints)
+                    signalled += len(news.endpoints)
+                    await signal_runs(self._database, self._client, news.endpoints)
                 # No pause after a full page, so that one organization's flood does not delay the others.
                 if not news.is_full:
                     await asyncio.sleep(LOOKS_EVERY)
-        return DispatchedWebhooks(looks=looks, told=told, found_behind=len(behind), forgotten=forgotten)
+        return DispatchedWebhooks(looks=looks, told=signalled, found_behind=len(behind), forgotten=forgotten)

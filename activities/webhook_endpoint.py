@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from activities.books import BooksRefused, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
-from activities.webhook_dispatch import tell_runs
+from activities.webhook_dispatch import signal_runs
 from contracts.escrow import Declined
 from contracts.webhook_endpoint import (
     DrainedWebhookEndpoint,
@@ -229,10 +229,10 @@ class WebhookEndpointActivities:
         # As when its organization enables it: the time that it was paused says nothing about the receiver.
         afresh = _columns(Pace()) if message.event == "resumed" else {}
         await endpoints.write(session, outcome, command_id=message.command_id, at=message.at, **afresh)
-        await self._tell(session, message)
+        await self._notify(session, message)
         return RecordedWebhookEndpoint(applied=True, stored=after)
 
-    async def _tell(self, session: AsyncSession, message: RecordWebhookEndpoint) -> None:
+    async def _notify(self, session: AsyncSession, message: RecordWebhookEndpoint) -> None:
         after = message.endpoint
         if message.actor_detail is not None:
             kind = f"webhook_endpoint.{message.event}"
@@ -441,7 +441,7 @@ class WebhookEndpointActivities:
             takes_more = left.waiting < MOST_PENDING
             behind = takes_more and await deliveries.is_behind(session, row, place)
         if following is not None:
-            await tell_runs(self._database, self._client, [following])
+            await signal_runs(self._database, self._client, [following])
         now = drain.now()
         return DrainedWebhookEndpoint(
             tried=drain.tried,

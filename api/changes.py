@@ -57,21 +57,21 @@ class Listener:
         self._credits_version = marks.credits_version
         return {topic: mark for topic, mark in marks.marks.items() if topic in self._topics}
 
-    def tell(self, topics: set[str]) -> None:
+    def send(self, topics: set[str]) -> None:
         """Have it say that these topics changed."""
         self._unsaid |= topics & self._topics
         if self._unsaid:
             self._woken.set()
 
-    def tell_all(self) -> None:
+    def send_all(self) -> None:
         """Have it say that everything may have changed."""
-        self.tell(set(self._topics))
+        self.send(set(self._topics))
 
-    def tell_version(self, credits_version: int) -> None:
+    def send_version(self, credits_version: int) -> None:
         """Have it say that the balance changed, if the credits account was posted to."""
         if self._credits_version is not None and credits_version > self._credits_version:
             self._credits_version = credits_version
-            self.tell({BALANCE})
+            self.send({BALANCE})
 
     def end(self) -> None:
         """End the stream."""
@@ -175,7 +175,7 @@ class Changes:
                 )
             )
             self._before = found.snapshot if self._listeners else None
-            _tell(listeners, found)
+            _send(listeners, found)
 
     async def _forever(self) -> None:
         clock = asyncio.get_running_loop()
@@ -190,17 +190,17 @@ class Changes:
             await asyncio.sleep(max(EVERY_SECONDS / 10, began + EVERY_SECONDS - clock.time()))
 
 
-def _tell(listeners: list[Listener], found: Round) -> None:
+def _send(listeners: list[Listener], found: Round) -> None:
     all_kinds = {kind for kinds in (found.news or {}).values() for kind in kinds}
     for listener in listeners:
         if listener.key_id in found.ended or listener.session_id in found.ended:
             listener.end()
         elif found.news is None:
-            listener.tell_all()
+            listener.send_all()
         else:
             kinds = all_kinds if listener.org_id is None else found.news.get(listener.org_id, ())
-            listener.tell(topics_of(kinds))
-            listener.tell_version(found.versions.get(listener.org_id or "", 0))
+            listener.send(topics_of(kinds))
+            listener.send_version(found.versions.get(listener.org_id or "", 0))
 
 
 async def lines_of(

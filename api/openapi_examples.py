@@ -26,17 +26,17 @@ def add(document: Json) -> None:
                 media = response.get("content", {}).get("application/json")
                 if status.startswith("2") and media is not None and not media.keys() & {"example", "examples"}:
                     made = _example(media["schema"], schemas, "", "", _DEPTH)
-                    told = OPERATIONS.get(operation["operationId"])
-                    media["example"] = made if told is None else _put_over(made, told)
+                    override = OPERATIONS.get(operation["operationId"])
+                    media["example"] = made if override is None else _put_over(made, override)
 
 
-def _put_over(made: Any, told: Any) -> Any:
+def _put_over(made: Any, override: Any) -> Any:
     """Merge the written example into the generated one, and each item of a written list into the first generated."""
-    if isinstance(made, dict) and isinstance(told, dict):
-        return made | {key: _put_over(made.get(key), value) for key, value in told.items()}
-    if isinstance(made, list) and made and isinstance(told, list):
-        return [_put_over(made[0], each) for each in told]
-    return told
+    if isinstance(made, dict) and isinstance(override, dict):
+        return made | {key: _put_over(made.get(key), value) for key, value in override.items()}
+    if isinstance(made, list) and made and isinstance(override, list):
+        return [_put_over(made[0], each) for each in override]
+    return override
 
 
 def _example(schema: Json, schemas: dict[str, Json], name: str, owner: str, depth: int) -> Any:
@@ -62,9 +62,9 @@ def _example(schema: Json, schemas: dict[str, Json], name: str, owner: str, dept
         )
     kind = schema.get("type")
     if kind == "object":
-        told = SCHEMAS.get(owner, {})
+        overrides = SCHEMAS.get(owner, {})
         fields = schema.get("properties", {})
-        return {key: _field(field, schemas, key, owner, told, depth - 1) for key, field in fields.items()}
+        return {key: _field(field, schemas, key, owner, overrides, depth - 1) for key, field in fields.items()}
     if kind == "array":
         return [] if depth <= 0 else [_example(schema.get("items", {}), schemas, name, owner, depth - 1)]
     number = NUMBERS.get(name, schema.get("minimum", 1))
@@ -85,15 +85,15 @@ def _is_left_out(schema: Json, name: str, owner: str) -> bool:
     )
 
 
-def _field(schema: Json, schemas: dict[str, Json], name: str, owner: str, told: Json, depth: int) -> Any:
-    if name not in told:
+def _field(schema: Json, schemas: dict[str, Json], name: str, owner: str, overrides: Json, depth: int) -> Any:
+    if name not in overrides:
         return _example(schema, schemas, name, owner, depth)
-    if isinstance(told[name], dict | list):
+    if isinstance(overrides[name], dict | list):
         # A partly given value is made in full first, even if it may be left out or empty.
         kept = [part for part in schema.get("anyOf", ()) if part != {"type": "null"}]
         whole = kept[0] if len(kept) == 1 else {key: value for key, value in schema.items() if key != "default"}
-        return _put_over(_example(whole, schemas, name, owner, depth), told[name])
-    return told[name]
+        return _put_over(_example(whole, schemas, name, owner, depth), overrides[name])
+    return overrides[name]
 
 
 def _text(schema: Json, name: str, owner: str) -> str | None:

@@ -77,11 +77,11 @@ async def make_current(client: Client, build_id: str, *, wait: float) -> str:
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             break
-    await _told_everywhere(client, give_up_at)
+    await _known_everywhere(client, give_up_at)
     return answer.previous_deployment_version.build_id
 
 
-async def _told_everywhere(client: Client, give_up_at: float) -> None:
+async def _known_everywhere(client: Client, give_up_at: float) -> None:
     """Wait until every task queue knows the current build: until then one may still give work to the old one."""
     request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
     while True:

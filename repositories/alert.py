@@ -320,13 +320,13 @@ async def _change(session: AsyncSession, alert_id: str, statement: Update) -> tu
     return found, False
 
 
-async def untold(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Alert]:
+async def unnotified(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[Alert]:
     """Return the first alerts without notifications; those that operators have snoozed wait until the snooze ends."""
     query = select(Alert).where(Alert.told_at.is_(None), or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= now))
     return (await session.scalars(query.order_by(Alert.id).limit(limit))).all()
 
 
-async def take_untold(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[Alert]:
+async def take_unnotified(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[Alert]:
     """Mark alerts as notified, and return those that were not; rows that another transaction has locked are skipped."""
     free = select(Alert.id).where(Alert.id.in_(ids), Alert.told_at.is_(None)).with_for_update(skip_locked=True)
     taken = update(Alert).where(Alert.id.in_(free.scalar_subquery())).values(told_at=now).returning(Alert)

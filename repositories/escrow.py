@@ -151,7 +151,7 @@ _WRITE = f"""
 WITH written AS ({{row}}),
     settled AS ({escrow_notice.SETTLE.format(escrow_id="$1", command_id="$13", all="$17")}),
     closed AS ({alert.CLOSE_CASES.format(subject="$1", kinds="$18")}),
-    told AS ({{told}})
+    recorded AS ({{recorded}})
 INSERT INTO escrow_events
     (escrow_id, number, kind, status, actor, command_id, content_hash, transfer_id, details, at, recorded_at)
 VALUES ($1, $3, $11, $2, $12, $13, $14, $15, $16, $10, clock_timestamp())
@@ -162,10 +162,10 @@ RETURNING $11 = 'funded' AND EXISTS (
 
 
 @cache
-def _write(*, is_first: bool, tells: int) -> str:
+def _write(*, is_first: bool, events: int) -> str:
     """Return the statement that writes an event and a number of outbox events; the parameters of these come last."""
     row, first = (_OPEN, 27) if is_first else (_CHANGE, 19)
-    return _WRITE.format(row=row, told=outbox.record_part(tells, first=first))
+    return _WRITE.format(row=row, recorded=outbox.record_part(events, first=first))
 
 
 async def write(
@@ -175,7 +175,7 @@ async def write(
     *,
     settles_all: bool,
     closes: Collection[str],
-    tells: Sequence[Event],
+    events: Sequence[Event],
     event_ids: Sequence[str],
 ) -> bool:
     """Write an event and the state after it, record outbox events, settle the command's notice and resolve alerts.
@@ -189,7 +189,7 @@ async def write(
         transfer_id: of the event's transfer.
         settles_all: settle every notice of the escrow.
         closes: kinds of alerts about the escrow to resolve.
-        tells: the outbox events of its parties.
+        events: the outbox events of its parties.
         event_ids: the ids of these.
 
     Raises:
@@ -208,8 +208,8 @@ async def write(
         outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
         written += [terms.contract_id, terms.payer_org_id, terms.payee_org_id, outside, terms.agent_id]
         written += [escrow_workflow_id(terms.contract_id), terms.currency, terms.amount_minor]
-    values = (*written, *outbox.values_of(tells, event_ids))
-    return bool(await connection.fetchval(_write(is_first=is_first, tells=len(tells)), *values))
+    values = (*written, *outbox.values_of(events, event_ids))
+    return bool(await connection.fetchval(_write(is_first=is_first, events=len(events)), *values))
 
 
 async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str, int]:

@@ -55,19 +55,19 @@ _COLUMNS = {
 #: object is written before the object, and its first event has the external id.
 _RECORD = """
     INSERT INTO events (id, type, org_id, subject, subject_seq, at, data)
-    SELECT coalesce(told.id, new_event_id()), told.type, told.org_id, told.subject,
-        coalesce((SELECT e.subject_seq FROM events e WHERE e.subject = told.subject AND e.org_id = told.org_id
-                  ORDER BY e.subject_seq DESC LIMIT 1), 0) + told.number,
-        coalesce(told.at, now()),
-        coalesce((SELECT told.data || jsonb_build_object('external_id', m.external_id) FROM object_metadata m
-                  WHERE m.object_id = told.subject AND m.org_id = told.org_id
-                  AND told.data -> 'external_id' = 'null'), told.data)
+    SELECT coalesce(given.id, new_event_id()), given.type, given.org_id, given.subject,
+        coalesce((SELECT e.subject_seq FROM events e WHERE e.subject = given.subject AND e.org_id = given.org_id
+                  ORDER BY e.subject_seq DESC LIMIT 1), 0) + given.number,
+        coalesce(given.at, now()),
+        coalesce((SELECT given.data || jsonb_build_object('external_id', m.external_id) FROM object_metadata m
+                  WHERE m.object_id = given.subject AND m.org_id = given.org_id
+                  AND given.data -> 'external_id' = 'null'), given.data)
     FROM {rows}
 """
 _COLUMNS_OF_JSON = ", ".join(f"{name} {type}" for name, type in _COLUMNS.items())
 #: It returns a column, so that it can be a part of `together`.
 _RECORD_JSON = text(
-    _RECORD.format(rows=f"jsonb_to_recordset(CAST(:events AS jsonb)) AS told ({_COLUMNS_OF_JSON})") + "RETURNING id"
+    _RECORD.format(rows=f"jsonb_to_recordset(CAST(:events AS jsonb)) AS given ({_COLUMNS_OF_JSON})") + "RETURNING id"
 ).columns(EventRow.id)
 
 
@@ -80,7 +80,7 @@ def record_part(count: int, *, first: int) -> str:
         return "SELECT"
     numbers = itertools.count(first)
     rows = (", ".join(f"${next(numbers)}::{type}" for type in _COLUMNS.values()) for _ in range(count))
-    return _RECORD.format(rows=f"(VALUES {', '.join(f'({row})' for row in rows)}) AS told ({', '.join(_COLUMNS)})")
+    return _RECORD.format(rows=f"(VALUES {', '.join(f'({row})' for row in rows)}) AS given ({', '.join(_COLUMNS)})")
 
 
 def values_of(events: Sequence[Event], ids: Sequence[str]) -> list[object]:
@@ -129,11 +129,11 @@ async def record(session: Writes, events: Iterable[Event], ids: Sequence[str] | 
         UnknownEvent: an event does not match the catalogue.
         IntegrityError: another transaction has recorded events of the same subject.
     """
-    told = list(events)
-    if told:
-        made = [None] * len(told) if ids is None else ids
-        rows = to_json([_row(*each, event_id) for each, event_id in zip(_numbered(told), made, strict=True)])
-        for event in told:
+    given = list(events)
+    if given:
+        made = [None] * len(given) if ids is None else ids
+        rows = to_json([_row(*each, event_id) for each, event_id in zip(_numbered(given), made, strict=True)])
+        for event in given:
             check(event, CATALOGUE, at_most=len(rows))
         await session.execute(_RECORD_JSON.bindparams(events=rows.decode()))
 

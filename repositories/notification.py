@@ -151,14 +151,14 @@ async def defaults(session: AsyncSession) -> Defaults:
     """Return the default cadence of each role, for the types whose defaults operators have changed."""
     rows = await session.scalars(select(NotificationDefault).execution_options(populate_existing=True))
     return {
-        row.kind: {Role(role): Cadence.OFF if told == INBOX else Cadence(told) for role, told in row.roles.items()}
+        row.kind: {Role(role): Cadence.OFF if word == INBOX else Cadence(word) for role, word in row.roles.items()}
         for row in rows
     }
 
 
-async def put_defaults(session: AsyncSession, kind: str, told: Mapping[Role, Cadence], *, now: datetime) -> None:
+async def put_defaults(session: AsyncSession, kind: str, cadences: Mapping[Role, Cadence], *, now: datetime) -> None:
     """Set the default cadence of each role for a type."""
-    roles = {role.value: INBOX if cadence is Cadence.OFF else cadence.value for role, cadence in told.items()}
+    roles = {role.value: INBOX if cadence is Cadence.OFF else cadence.value for role, cadence in cadences.items()}
     values = {"roles": roles, "updated_at": now}
     await session.execute(
         insert(NotificationDefault)

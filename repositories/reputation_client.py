@@ -15,13 +15,13 @@ from domain.reputation.settled import stakes_of
 from models.reputation import ReputationClientRow
 
 #: The maximum number of events that are read, and of those that are returned.
-_READ, _TOLD = 100, 20
+_READ, _SHOWN = 100, 20
 
 
 async def take(
     connection: asyncpg.Connection,
     event_id: str,
-    told: Conduct,
+    conduct: Conduct,
     *,
     at: datetime,
     exempt: Sequence[str] = (),
@@ -33,29 +33,29 @@ async def take(
     Args:
         connection: of the transaction in which it happened.
         event_id: the event's id.
-        told: the fact. In a currency without a known value, or between related organizations, it has no weight.
+        conduct: the fact. In a currency without a known value, or between related organizations, it has no weight.
         at: when it happened.
         exempt: principals that made many unrelated organizations; `*` for all.
     """
-    stakes = stakes_of(told.currency)
+    stakes = stakes_of(conduct.currency)
     if stakes is None:
         return False
-    good_e4, bad_e4 = SAYS_E4[told.fact]
+    good_e4, bad_e4 = SAYS_E4[conduct.fact]
     event = {
         "id": event_id,
-        "org_id": told.org_id,
-        "kind": told.fact.value,
-        "key": told.key,
-        "subject": told.subject,
+        "org_id": conduct.org_id,
+        "kind": conduct.fact.value,
+        "key": conduct.key,
+        "subject": conduct.subject,
         "at": at.isoformat(),
-        "value_minor": told.value_minor,
-        "commission_minor": told.commission_minor,
+        "value_minor": conduct.value_minor,
+        "commission_minor": conduct.commission_minor,
         "typical_minor": stakes.typical_minor,
         "unit_commission_minor": stakes.unit_commission_minor,
         "good_e4": good_e4,
         "bad_e4": bad_e4,
-        "escrow_id": told.escrow_id,
-        "counterparty_org_id": told.counterparty_org_id,
+        "escrow_id": conduct.escrow_id,
+        "counterparty_org_id": conduct.counterparty_org_id,
         "exempt": list(exempt),
     }
     taken: bool = await connection.fetchval("SELECT reputation_take_client($1)", json.dumps(event))
@@ -75,12 +75,12 @@ SELECT * FROM (
     WHERE client_good_e6 + client_bad_e6 > 0
     UNION ALL
     (SELECT id, seq, kind, subject, good_e6, bad_e6, at, NULL
-     FROM reputation_client_events WHERE org_id = :org_id ORDER BY seq DESC LIMIT :told)
-) known ORDER BY seq DESC LIMIT :told
+     FROM reputation_client_events WHERE org_id = :org_id ORDER BY seq DESC LIMIT :shown)
+) known ORDER BY seq DESC LIMIT :shown
 """)
 
 
 async def latest(session: AsyncSession, org_id: str) -> Sequence[Mapping[str, Any]]:
     """Return the latest events of an organization as a client, newest first, at most twenty."""
-    found = await session.execute(_LATEST, {"org_id": org_id, "read": _READ, "told": _TOLD})
+    found = await session.execute(_LATEST, {"org_id": org_id, "read": _READ, "shown": _SHOWN})
     return [dict(row) for row in found.mappings()]

@@ -193,7 +193,7 @@ async def decide(session: AsyncSession, actor: Actor, approval_id: str, *, appro
         await _approve(session, actor, row, now)
     else:
         row.status, row.decided_by, row.decided_at = ApprovalStatus.REJECTED.value, actor.qualified(), now
-        await _tell(session, actor, row, "reject")
+        await _record_event(session, actor, row, "reject")
     await session.flush()
     return row
 
@@ -241,10 +241,10 @@ async def _approve(session: AsyncSession, actor: Actor, row: Approval, now: date
         key_at=row.requested_at if mine is None else mine.at,
     )
     row.status, row.decided_by, row.decided_at = ApprovalStatus.APPROVED.value, actor.qualified(), now
-    await _tell(session, actor, row, "approve")
+    await _record_event(session, actor, row, "approve")
 
 
-async def _tell(session: AsyncSession, actor: Actor, row: Approval, verb: str) -> None:
+async def _record_event(session: AsyncSession, actor: Actor, row: Approval, verb: str) -> None:
     details = {"action": row.action, "subject": row.subject, "requested_by": row.requested_by}
     await audit.record(session, actor, f"approval.{verb}", row.id, details)
     await alert.resolve(session, f"approval.requested:{row.id}", actor.qualified())

@@ -228,7 +228,7 @@ async def note_failure(
     return True
 
 
-async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
+async def queue_mails(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
     """Queue a mail to each organization that a numbered invoice was issued, with what is due; once for each invoice."""
     for row in rows:
         values = {

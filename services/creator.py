@@ -79,7 +79,7 @@ async def _replace(
         return  # somebody else has replaced it meanwhile
     if row.destination is not None or made.destination is not None:
         row.destination_changed_at = asked_at
-        await _tell(session, row, made, hold)
+        await _notify(session, row, made, hold)
     row.ref, row.created_by = made.ref, created_by
     _note(row, made, asked_at)
     await session.flush()
@@ -110,7 +110,7 @@ async def write(
         return None if row is None else creator_account.account_of(row)
     if is_redirected(row.destination, snapshot.destination):
         row.destination_changed_at = asked_at
-        await _tell(session, row, snapshot, hold)
+        await _notify(session, row, snapshot, hold)
     elif row.destination_changed_at is not None and asked_at >= row.destination_changed_at + hold:
         await alert.close_cases(session, row.org_id, ("payout.destination_added",))
     _note(row, snapshot, asked_at)
@@ -126,7 +126,7 @@ def _note(row: CreatorAccountRow, snapshot: AccountSnapshot, asked_at: datetime)
     row.seen_at = asked_at
 
 
-async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: AccountSnapshot, hold: timedelta) -> None:
+async def _notify(session: AsyncSession, row: CreatorAccountRow, snapshot: AccountSnapshot, hold: timedelta) -> None:
     assert row.destination_changed_at is not None
     until = row.destination_changed_at + hold
     kind = "payout.destination_added" if row.destination is None else "payout.destination_changed"

@@ -197,24 +197,24 @@ def known(seller: Party | None) -> Party:
     return seller
 
 
-async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, told: Mapping[str, str] | None = None) -> Buyer:
+async def buyer_of(session: AsyncSession, org_id: str, zone: ZoneInfo, kept: Mapping[str, str] | None = None) -> Buyer:
     """Return the buyer: as stored with the finalised invoice, or by its present profile.
 
     `zone` is the time zone of the days in the document; the billing terms set it.
     """
     profile = await billing_profile.find(session, org_id)
-    told = told or frozen(profile) or {}
+    kept = kept or frozen(profile) or {}
     contacts = await contact.get(session, org_id)
-    language = told.get("language") or (contacts.language if contacts else LANGUAGES[0])
+    language = kept.get("language") or (contacts.language if contacts else LANGUAGES[0])
     party = Party(
-        name=told.get("legal_name") or (await organization.get(session, org_id)).name,
-        line1=told.get("line1"),
-        line2=told.get("line2"),
-        postcode=told.get("postal_code"),
-        city=told.get("city"),
-        country=told.get("country"),
-        vat_id=told.get("vat_id"),
-        email=told.get("email"),
+        name=kept.get("legal_name") or (await organization.get(session, org_id)).name,
+        line1=kept.get("line1"),
+        line2=kept.get("line2"),
+        postcode=kept.get("postal_code"),
+        city=kept.get("city"),
+        country=kept.get("country"),
+        vat_id=kept.get("vat_id"),
+        email=kept.get("email"),
     )
     return Buyer(
         party=party,

@@ -24,7 +24,7 @@ from domain.notification.types import (
     MAILED_TO_OWNERS,
     TOLD_BY_EVENT,
     NotificationType,
-    is_told_by_alert,
+    is_covered_by_alert,
     type_of_alert,
 )
 from models.alert import Alert
@@ -64,7 +64,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class NotifiedPage:
     """How many events or alerts were read, how many notifications are new, and whether there may be more to read."""
 
     facts: int
@@ -153,7 +153,7 @@ def recipients(
     return found
 
 
-async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> Told:
+async def notify_of_events(session: AsyncSession, *, now: datetime, limit: int) -> NotifiedPage:
     """Read the next events of the outbox that have a notification type, and write their notifications.
 
     Args:
@@ -164,22 +164,24 @@ async def tell_events(session: AsyncSession, *, now: datetime, limit: int) -> To
     place = await notifications.lock_cursor(session)
     rows = await event.page(session, after=place, limit=limit, types=BY_FACT)
     if not rows:
-        return Told(0, 0, more=False)
+        return NotifiedPage(0, 0, more=False)
     people = await notifications.people(session, {row.org_id for row in rows})
     contacts = Contacts(session)
     found: list[New] = []
     for row in rows:
-        if is_told_by_alert(row.type, row.data):
+        if is_covered_by_alert(row.type, row.data):
             continue
         about = about_event(row)
         for person, ways in recipients(about, people[row.org_id]):
             found += rows_of(about, person, await contacts.leave_out(about, person, ways), now)
     written = await notifications.add(session, found)
     await notifications.move_cursor(session, Position(rows[-1].written_in, rows[-1].id))
-    return Told(len(rows), written, more=len(rows) == limit)
+    return NotifiedPage(len(rows), written, more=len(rows) == limit)
 
 
-async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Role]], *, now: datetime) -> Told:
+async def notify_of_alerts(
+    session: AsyncSession, called: Mapping[str, Collection[Role]], *, now: datetime
+) -> NotifiedPage:
     """Write the notifications of alerts that have none yet, and mark those alerts.
 
     Args:
@@ -187,16 +189,16 @@ async def tell_alerts(session: AsyncSession, called: Mapping[str, Collection[Rol
         called: the ids of the alerts, each with the roles that its escalation notifies itself.
         now: the time; immediate notifications are due then.
     """
-    rows = await alerts.take_untold(session, called, now=now)
+    rows = await alerts.take_unnotified(session, called, now=now)
     open_ones = [row for row in rows if row.status != AlertStatus.RESOLVED.value]
-    told = [(row, side, called[row.id]) for row in open_ones for side in _sides(row, now)]
-    return Told(len(rows), await _tell(session, told, now), more=False)
+    calls = [(row, side, called[row.id]) for row in open_ones for side in _sides(row, now)]
+    return NotifiedPage(len(rows), await _notify(session, calls, now), more=False)
 
 
-async def tell_organization(session: AsyncSession, row: Alert, called: Collection[Role], *, now: datetime) -> None:
+async def notify_organization(session: AsyncSession, row: Alert, called: Collection[Role], *, now: datetime) -> None:
     """Notify the organization of an open alert before somebody resolves or snoozes it.
 
-    The person who does that may be the one whom the alert is about. `tell_alerts` notifies nobody a second time.
+    The person who does that may be the one whom the alert is about. `notify_of_alerts` notifies nobody a second time.
 
     Args:
         session: of the platform, with the row locked.
@@ -204,27 +206,27 @@ async def tell_organization(session: AsyncSession, row: Alert, called: Collectio
         called: roles that its escalation has notified.
         now: the time; immediate notifications are due then.
     """
-    await _tell(session, [(row, side, called) for side in _sides(row, now) if side is not None], now)
+    await _notify(session, [(row, side, called) for side in _sides(row, now) if side is not None], now)
 
 
-async def _tell(
-    session: AsyncSession, told: Sequence[tuple[Alert, str | None, Collection[Role]]], now: datetime
+async def _notify(
+    session: AsyncSession, calls: Sequence[tuple[Alert, str | None, Collection[Role]]], now: datetime
 ) -> int:
     """Write notifications and return how many are new.
 
     Args:
         session: of the platform.
-        told: alerts, each with its organization (None for the platform) and the roles to leave out.
+        calls: alerts, each with its organization (None for the platform) and the roles to leave out.
         now: the time.
     """
-    if not told:
+    if not calls:
         return 0
-    rows = [row for row, _, _ in told]
-    people = await notifications.people(session, {side for _, side, _ in told})
+    rows = [row for row, _, _ in calls]
+    people = await notifications.people(session, {side for _, side, _ in calls})
     named = await alert_rules.channels(session, {(row.org_id, row.rule_id) for row in rows if row.rule_id is not None})
     contacts = Contacts(session)
     found: list[New] = []
-    for row, side, roles in told:
+    for row, side, roles in calls:
         about = about_alert(row, for_platform=side is None)
         for person, ways in recipients(about, people[side], also=named.get((row.org_id, row.rule_id or ""), ())):
             if person.role not in roles:

@@ -108,13 +108,13 @@ async def suppress(session: AsyncSession, address: str, status: str, *, sent_on:
         f"Mail to one of the contacts came back for good ({status}), so none is sent there any more. "
         "Replace the contact, or ask the operator to lift the suppression."
     )
-    told = await suppressions.organizations_with(session, address)
-    for org_id in told:
+    org_ids = await suppressions.organizations_with(session, address)
+    for org_id in org_ids:
         key = f"{GONE}:{suppression_id}:{org_id}"
         await alert.raise_alert(
             session, kind=GONE, subject=suppression_id, detail=detail, org_id=org_id, key=key, shared=True
         )
-    if not told:
+    if not org_ids:
         detail = f"Mail to an address came back for good ({status}), so none is sent there any more."
         await alert.raise_alert(session, kind=GONE, subject=suppression_id, detail=detail)
 

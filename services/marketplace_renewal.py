@@ -64,7 +64,7 @@ async def renew(
     assert row.anchor_at is not None
     assert row.period is not None
     if is_missed(row.anchor_at, row.period, now) and not await _is_being_paid(session, row):
-        await _tell(session, row)
+        await _notify(session, row)
         await _stop(session, row, now)
         return None
     listing = await marketplace.get(session, row.agent_id)
@@ -133,7 +133,7 @@ async def _by_money(session: AsyncSession, row: MarketplacePurchase, offer: Offe
     if row.tries:
         waits = await _is_being_paid(session, row)
         if not waits:
-            await _tell(session, row)
+            await _notify(session, row)
         if waits or row.tries >= MOST_TRIES:
             await (_later(session, row, now) if waits else _stop(session, row, now))
             return None
@@ -195,7 +195,7 @@ def status_when_cancelled(row: MarketplacePurchase) -> PurchaseStatus:
 
 async def _not_paid(session: AsyncSession, row: MarketplacePurchase, now: datetime) -> None:
     row.tries += 1
-    await _tell(session, row)
+    await _notify(session, row)
     await (_stop(session, row, now) if row.tries >= MOST_TRIES else _later(session, row, now))
 
 
@@ -212,7 +212,7 @@ async def _stop(session: AsyncSession, row: MarketplacePurchase, now: datetime) 
     await session.flush()
 
 
-async def _tell(session: AsyncSession, row: MarketplacePurchase) -> None:
+async def _notify(session: AsyncSession, row: MarketplacePurchase) -> None:
     assert row.price_minor is not None
     assert row.currency is not None
     assert row.ends_at is not None

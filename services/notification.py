@@ -28,7 +28,7 @@ from domain.notification.due import DIGESTS, Cadence
 from domain.notification.preferences import (
     OnlyRecipient,
     Preferences,
-    check_somebody_is_told,
+    check_somebody_is_notified,
     checked_choices,
     checked_defaults,
     recipient_of,
@@ -177,7 +177,7 @@ async def set_preferences(session: AsyncSession, actor: Actor, wanted: Preferenc
 
 
 async def set_defaults(
-    session: AsyncSession, actor: Actor, kind: str, told: Mapping[Role, Cadence], *, now: datetime
+    session: AsyncSession, actor: Actor, kind: str, cadences: Mapping[Role, Cadence], *, now: datetime
 ) -> None:
     """Set how soon roles are notified of a type by default, in place of the product's or an operator's setting.
 
@@ -185,19 +185,19 @@ async def set_defaults(
         session: of the platform.
         actor: an operator, for the audit trail.
         kind: the name of a type.
-        told: role → cadence over mail and Slack, `off` for the inbox alone; roles that are not named are not notified.
+        cadences: role → cadence over mail and Slack, `off` for the inbox alone; other roles are not notified.
         now: of the request.
 
     Raises:
         NotFound: there is no such type.
         Invalid: see `checked_defaults`.
     """
-    told = checked_defaults(type_named(kind), told)
+    cadences = checked_defaults(type_named(kind), cadences)
     before = (await notifications.defaults(session)).get(kind)
-    if before == told:
+    if before == cadences:
         return
-    await notifications.put_defaults(session, kind, told, now=now)
-    details = {"roles": {role.value: cadence.value for role, cadence in told.items()}}
+    await notifications.put_defaults(session, kind, cadences, now=now)
+    details = {"roles": {role.value: cadence.value for role, cadence in cadences.items()}}
     await audit.record(session, actor, "notification_defaults.set", kind, details)
 
 
@@ -259,7 +259,7 @@ async def unsubscribe(
         raise refusals[0]
 
 
-async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
+async def notify_roles(session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> int:
     """Notify people of some roles about an alert that nobody has answered, in the caller's transaction.
 
     It is sent at once, and not in a digest, to the inbox and over every channel that gets such alerts or that the
@@ -293,7 +293,7 @@ async def tell(session: AsyncSession, alert: Alert, roles: Collection[Role], ste
     return await notifications.add(session, rows)
 
 
-async def tell_first(session: AsyncSession, alert_id: str, *, by_operator: bool, now: datetime) -> None:
+async def notify_first(session: AsyncSession, alert_id: str, *, by_operator: bool, now: datetime) -> None:
     """Notify the people of an open alert before somebody answers it.
 
     An answer ends the escalation, and the person who answers may be the one whom the alert is about. So the people whom
@@ -311,9 +311,9 @@ async def tell_first(session: AsyncSession, alert_id: str, *, by_operator: bool,
     ladder = (await alert_rule.ladders(session, [row]))[row.id] if by_operator else ()
     steps = at_once(ladder, is_shared=row.shared and row.org_id is not None)
     for step in steps:
-        await tell(session, row, (step.role,), step.name)
+        await notify_roles(session, row, (step.role,), step.name)
     if row.told_at is None:
-        await fan_out.tell_organization(session, row, {step.role for step in steps}, now=now)
+        await fan_out.notify_organization(session, row, {step.role for step in steps}, now=now)
 
 
 async def _set(
@@ -328,7 +328,7 @@ async def _set(
     wanted = replace(wanted, defaults=await notifications.defaults(session))
     before = (await notifications.people(session, [org_id]))[org_id]
     after = [replace(each, preferences=wanted) if each.principal == principal.lower() else each for each in before]
-    check_somebody_is_told(before, after)
+    check_somebody_is_notified(before, after)
     await notifications.put_preferences(session, org_id=org_id, principal=principal, wanted=wanted, now=now)
     return wanted
 

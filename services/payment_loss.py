@@ -128,8 +128,8 @@ async def _short(session: AsyncSession, terms: PaymentTerms, transfer_id: UUID |
 
 
 async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> None:
-    told = await alert.last_raised(session, _IN_VAIN, event.payment.terms.payment_id)
-    if await recovery.close_of(session, event.payment.terms.payment_id, ref, given_since=told, at=event.at):
+    raised_at = await alert.last_raised(session, _IN_VAIN, event.payment.terms.payment_id)
+    if await recovery.close_of(session, event.payment.terms.payment_id, ref, given_since=raised_at, at=event.at):
         what = "refund" if event.event == "refund_failed" else "chargeback"
         became = "has failed" if event.event == "refund_failed" else "was lost and then won"
         await _ask_operator(session, event, f"The {what} of {event.payment.terms.payment_id} {became}.")
@@ -138,8 +138,8 @@ async def _found_again(session: AsyncSession, event: PaymentEvent, ref: str) -> 
 async def _found_in_part(session: AsyncSession, event: PaymentEvent) -> None:
     """Ask an operator about what creators gave back for a chargeback of which a part was returned since."""
     payment_id, ref = event.payment.terms.payment_id, str(event.booked).partition(":")[0]
-    told = await alert.last_raised(session, _IN_VAIN, payment_id)
-    if await recovery.has_given(session, payment_id, ref, since=told):
+    raised_at = await alert.last_raised(session, _IN_VAIN, payment_id)
+    if await recovery.has_given(session, payment_id, ref, since=raised_at):
         await _ask_operator(session, event, f"The lost chargeback of {payment_id} was returned in part.")
 
 

@@ -72,7 +72,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     for each in taking:
         await _take(session, ledger, locked, each, now)
     if taking:
-        await _tell(session, locked, taking)
+        await _notify(session, locked, taking)
         await close_paid_debts(session, ledger, locked.org_id, locked.asset)
     arrived_meanwhile = any(use.agent_id is not None and use.source not in known for use in uses)
     left = sum(lost) - sum(each.taken_minor + each.owed_minor for each in taking)
@@ -236,7 +236,7 @@ async def _take(session: AsyncSession, ledger: Ledger, case: Recovery, taking: _
     await session.flush()
 
 
-async def _tell(session: AsyncSession, case: Recovery, takings: Sequence[_Taking]) -> None:
+async def _notify(session: AsyncSession, case: Recovery, takings: Sequence[_Taking]) -> None:
     """Alert and mail each organization once about everything that was taken from it."""
     by_organization: dict[str, list[_Taking]] = {}
     for each in takings:

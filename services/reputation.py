@@ -55,7 +55,7 @@ async def record_settled(
         return
     about = _about(message.escrow, found, "escrow", message.actor, message.at, policy)
     escrow_id, number = message.escrow.terms.escrow_id, message.escrow.version
-    told = [
+    facts = [
         Fact(
             id=new_id("rev"),
             kind=each.kind.value,
@@ -70,7 +70,7 @@ async def record_settled(
         )
         for each in found.facts
     ]
-    await reputation.take(connection, about, told)
+    await reputation.take(connection, about, facts)
 
 
 def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, policy: EvidencePolicy) -> About:
@@ -106,8 +106,8 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
         gone = recalled(after, await recalls.funded_by(connection, payment_id))
         for event_id in await recalls.recall(connection, payment_id, gone):
             await recalls.give_again(connection, event_id, new_id("rev"), at=at)
-    for told in conduct.of_payment(before, after):
-        await clients.take(await driver_connection(session), new_id("rev"), told, at=at)
+    for fact in conduct.of_payment(before, after):
+        await clients.take(await driver_connection(session), new_id("rev"), fact, at=at)
 
 
 async def judge_traits(database: Database) -> None:

@@ -117,13 +117,13 @@ async def issue(
     for row, taken_in, moved in sorted(to_correct, key=lambda e: (e[0].series, e[0].month, e[0].currency, e[1])):
         await _correct(session, row, taken_in, moved, now=now)
     if made:
-        told = month_text(month)
+        month_name = month_text(month)
         await mail.queue(
             session,
-            key=f"statement:{org_id}:{told}",
+            key=f"statement:{org_id}:{month_name}",
             org_id=org_id,
             kind=MailKind.STATEMENT_READY,
-            data={"month": told},
+            data={"month": month_name},
         )
     return made
 

@@ -105,7 +105,7 @@ async def write(
         await _follow_tier(session, platform, after, plans, at)
     await subscription_seats.look(session, before, after, plans)
     await subscription_charge.look(session, outcome)
-    await subscription_news.tell(session, before, outcome, plans, at)
+    await subscription_news.notify(session, before, outcome, plans, at)
     if actor is not None:
         await audit.record(
             session, actor, f"subscription.{outcome.event}", after.subscription_id, dict(outcome.details), after.org_id

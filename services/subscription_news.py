@@ -10,7 +10,7 @@ from domain.mail import MailKind
 from domain.money import format_amount
 from domain.plan import Plans
 from domain.subscription.commands import UNDO_DECLINED
-from domain.subscription.mails import told_by_mail, undone_upgrade
+from domain.subscription.mails import mail_about, undone_upgrade
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
 from repositories import alert, billing_terms
 from services import mail
@@ -19,7 +19,7 @@ from services.alert_evaluation import raise_built_in
 UPGRADE_NOT_UNDONE = "subscription.upgrade_not_undone"
 
 
-async def tell(
+async def notify(
     session: AsyncSession, before: Subscription | None, outcome: Outcome, plans: Plans, at: datetime
 ) -> None:
     """Queue the mails about an event, and raise or resolve its alerts; the caller has locked the subscription's row."""
@@ -76,9 +76,9 @@ async def _mail(
 ) -> None:
     """Queue the mails to the billing contacts about what has changed."""
     # On net terms the invoice is dunned, which tells of it.
-    is_told = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
+    is_notified = after.status is SubscriptionStatus.PAST_DUE and not after.terms.net_days
     priced, key = _priced(after.terms, plans), f"subscription:{after.subscription_id}"
-    if is_told and (before is None or before.status is not after.status):
+    if is_notified and (before is None or before.status is not after.status):
         await _queue(session, after, f"{key}:past_due:{after.version}", MailKind.SUBSCRIPTION_PAST_DUE, priced)
     if after.trial_told and after.trial_end is not None and before is not None and not before.trial_told:
         ends_on = await _day(session, after, after.trial_end, at)
@@ -86,7 +86,7 @@ async def _mail(
     if (unpaid := undone_upgrade(before, after)) is not None:
         ordered = _priced(unpaid.terms, plans)
         await _queue(session, after, f"{key}:{after.version}:undone", MailKind.UPGRADE_NOT_PAID, ordered)
-    kind = told_by_mail(before, after)
+    kind = mail_about(before, after)
     if kind is MailKind.SUBSCRIPTION_CANCELLED:
         ends_on = await _day(session, after, _end_of(after) or at, at)
         await _queue(session, after, f"{key}:{after.version}", kind, {"plan": priced["plan"], "ends_on": ends_on})

@@ -246,8 +246,8 @@ async def try_out(session: AsyncSession, actor: Actor, endpoint_id: str, *, comm
         _demand_enabled(held)
         await _check_by_hand(session, held.org_id, now)
         data = {"endpoint_id": endpoint_id}
-        told = Event(type=TEST, org_id=held.org_id, subject=endpoint_id, data=data, at=now)
-        await event.record(session, [told])
+        event_of_test = Event(type=TEST, org_id=held.org_id, subject=endpoint_id, data=data, at=now)
+        await event.record(session, [event_of_test])
         await _write(session, actor, rules.noted(held, "tested", actor=actor.qualified()), command_id, now)
 
 

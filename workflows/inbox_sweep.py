@@ -41,7 +41,7 @@ class InboxSweepWorkflow:
             return await self._by_children()
         now = workflow.now()
         begin = SweepProgress(
-            page=SweepPage(before=now - PATIENCE, after="", limit=PAGE, forwarded_before=told_before(now))
+            page=SweepPage(before=now - PATIENCE, after="", limit=PAGE, forwarded_before=signalled_before(now))
         )
         done = await sweep_pages(Sweeps.events, start or begin, "start events that are not handled")
         if done.started:
@@ -54,7 +54,7 @@ class InboxSweepWorkflow:
         unhandled, started = await sweep(
             lambda after: workflow.execute_local_activity_method(
                 InboxActivities.find_unhandled,
-                FindUnhandled(before=now - PATIENCE, after=after, limit=PAGE, forwarded_before=told_before(now)),
+                FindUnhandled(before=now - PATIENCE, after=after, limit=PAGE, forwarded_before=signalled_before(now)),
                 **local_activity(f"find events that came before {now - PATIENCE:%H:%M:%S} and are not handled"),
             ),
             _start,
@@ -68,7 +68,7 @@ class InboxSweepWorkflow:
         return InboxSweepResult(unhandled=unhandled, started=started)
 
 
-def told_before(now: datetime) -> datetime | None:
+def signalled_before(now: datetime) -> datetime | None:
     """Return before when a payment must have been signalled to be signalled again now; None if none is due."""
     return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
 

@@ -340,7 +340,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
                 # No page can be sent here, so the attempt is recorded as not paid.
                 code, detail = verdict.code or "", f"{verdict.detail} {page.detail}"
                 await self._follow_up(
-                    held, lambda known, now: rules.unanswered(known, now, code=code, detail=detail, told=True)
+                    held, lambda known, now: rules.unanswered(known, now, code=code, detail=detail, mails_payer=True)
                 )
                 return
             payment_id, link = page.payment_id, page.link
@@ -375,10 +375,10 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
 
     def _look_later(self) -> None:
         """Postpone the next poll, unless there was news since the last one."""
-        is_told = workflow.patched(IS_TOLD)
-        if is_told and self._stale:
+        is_informed = workflow.patched(IS_TOLD)
+        if is_informed and self._stale:
             return
-        self._follow_at = rules.look_at(workflow.now(), self._looks, is_told=is_told)
+        self._follow_at = rules.look_at(workflow.now(), self._looks, is_informed=is_informed)
         self._looks += 1
 
     async def _wait(self, wait: Wait) -> None:

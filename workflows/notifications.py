@@ -29,7 +29,7 @@ class NotificationsWorkflow:
         """Read and send concurrently, so that a mail server that hangs does not delay in-app notifications."""
         seconds, heartbeat = int(LASTS.total_seconds()), timedelta(seconds=10)
         workflow.set_current_details("Reads events and alerts, and sends notifications that are due, for a minute")
-        told, sent = await asyncio.gather(
+        fanned_out, sent = await asyncio.gather(
             workflow.execute_activity_method(
                 NotificationActivities.fan_out,
                 FanOut(seconds=seconds),
@@ -41,21 +41,21 @@ class NotificationsWorkflow:
                 **regular_activity("send what is due", timeout=5 * LASTS, heartbeat=heartbeat),
             ),
         )
-        workflow.set_current_details(_details(told, sent))
-        return told
+        workflow.set_current_details(_details(fanned_out, sent))
+        return fanned_out
 
 
-def _details(told: FannedOut, sent: SentNotifications) -> str:
+def _details(fanned_out: FannedOut, sent: SentNotifications) -> str:
     """Render the run's result for operators."""
     later = sent.tried - sent.sent - sent.failed - sent.dropped
     return "\n".join(
         (
-            f"Read new events and alerts {told.looks} times",
+            f"Read new events and alerts {fanned_out.looks} times",
             "",
-            f"- events with notifications: {told.events}",
-            f"- alerts with notifications: {told.alerts}",
-            f"- notifications written: {told.notifications}",
-            f"- digests started: {told.digests}",
+            f"- events with notifications: {fanned_out.events}",
+            f"- alerts with notifications: {fanned_out.alerts}",
+            f"- notifications written: {fanned_out.notifications}",
+            f"- digests started: {fanned_out.digests}",
             "",
             f"Messages tried: {sent.tried}",
             "",

@@ -45,7 +45,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
     def _seen(self, *, woken: bool = False) -> News:
         return replace(
             self._tried,
-            told=bool(self._events) or self._refresh_wanted,
+            wants_refresh=bool(self._events) or self._refresh_wanted,
             woken=woken,
             asked=self._question is not None and not self._question.task.done(),
             answered=self._has_answer(),

@@ -109,8 +109,8 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
                     await self._write_own(unpaid.lapsed(self._state, workflow.now()))
                 else:
                     await self._write_own(commands.lapsed(self._state))
-            case Step.TELL:
-                await self._write_own(commands.told_of_trial_end(self._state))
+            case Step.REMIND:
+                await self._write_own(commands.reminded_of_trial_end(self._state))
 
     def _next_step(self) -> Step | Wait | None:
         """Ask the agenda for the next step; older runs refreshed before anything else."""
@@ -119,11 +119,13 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         return item if item == before or workflow.patched("looks-give-way") else before
 
     async def _wait(self, wait: Wait) -> None:
-        version, told = self._state.version, self._is_told()
+        version, was_wanted = self._state.version, self._wants_refresh()
         with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: (
-                    self._state.version != version or (self._is_told() and not told) or self._should_continue_as_new()
+                    self._state.version != version
+                    or (self._wants_refresh() and not was_wanted)
+                    or self._should_continue_as_new()
                 ),
                 timeout=wait.until - workflow.now(),
                 timeout_summary=f"{self._state.status.value}: {wait.why}",
@@ -220,7 +222,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
 
     def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:
         """Record that the provider has confirmed; older cancellations left the price of a downgrade in place."""
-        done, before = (commands.confirmed(self._state, seen, tells_again=tells) for tells in (True, False))
+        done, before = (commands.confirmed(self._state, seen, sends_again=tells) for tells in (True, False))
         return done if done == before or workflow.patched("cancellations-withdraw-downgrades") else before
 
     async def _end_given_up(self) -> None:
@@ -244,10 +246,11 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
 
     def _news(self) -> News:
         # Older runs woke at other times during a trial.
-        tells = self._state.status is not SubscriptionStatus.TRIALING or workflow.patched("trials-end-with-a-mail")
-        return replace(self._tried, told=self._is_told(), tells=tells)
+        is_trial = self._state.status is SubscriptionStatus.TRIALING
+        sends_reminders = not is_trial or workflow.patched("trials-end-with-a-mail")
+        return replace(self._tried, wants_refresh=self._wants_refresh(), sends_reminders=sends_reminders)
 
-    def _is_told(self) -> bool:
+    def _wants_refresh(self) -> bool:
         return bool(self._events) or self._look_wanted
 
     def _in_vain(self) -> None:

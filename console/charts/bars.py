@@ -17,12 +17,12 @@ from console.charts.shape import (
     Unit,
     along,
     checked,
+    described,
     height,
     paint,
     plot,
     rules,
     table,
-    told,
     up,
 )
 
@@ -62,7 +62,7 @@ def stacked(
         below = [sum((v for v in column if v < 0), Decimal(0)) for column in _columns(labels, series)]
         totals = [None if not column else sum(column, Decimal(0)) for column in _columns(labels, series)]
     heads, rows = table(labels, series, unit, head)
-    sentence = told(labels, totals, unit)
+    sentence = described(labels, totals, unit)
     if len(series) > 1 and any(total is not None for total in totals):
         sentence += f" {_largest(series, unit)}"
     if not any(v is not None for one in series for v in one.values):

@@ -15,13 +15,13 @@ from console.charts.shape import (
     Unit,
     along,
     checked,
+    described,
     height,
     middle,
     paint,
     plot,
     rules,
     table,
-    told,
     up,
 )
 
@@ -44,7 +44,7 @@ def line(title: str, labels: Sequence[str], series: Sequence[Series], unit: Unit
     """
     checked(labels, series)
     values = [v for one in series for row in (one.values, one.low, one.high) for v in row if v is not None]
-    sentence = told(labels, series[0].values, unit) if len(series) == 1 else _each(labels, series, unit)
+    sentence = described(labels, series[0].values, unit) if len(series) == 1 else _each(labels, series, unit)
     heads, rows = table(labels, series, unit, head)
     if not values:
         return Chart(kind="line", title=title, sentence=sentence, heads=heads, rows=rows)
@@ -71,14 +71,14 @@ def spark(labels: Sequence[str], values: Sequence[Decimal | None], unit: Unit) -
     series = Series(label="", values=tuple(values))
     checked(labels, (series,))
     known = [value for value in values if value is not None]
-    sentence = told(labels, values, unit)
+    sentence = described(labels, values, unit)
     if not known:
         return Spark(sentence=sentence, svg=None)
     return Spark(sentence=sentence, svg=plot(_series(series, paint(0), scale(known), True)))
 
 
 def _each(labels: Sequence[str], series: Sequence[Series], unit: Unit) -> str:
-    return " ".join(f"{one.label}: {told(labels, one.values, unit)}" for one in series)
+    return " ".join(f"{one.label}: {described(labels, one.values, unit)}" for one in series)
 
 
 def _series(one: Series, colour: str, axis: Scale, alone: bool) -> Markup:

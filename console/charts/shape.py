@@ -217,7 +217,7 @@ def _cell(value: Decimal | None, unit: Unit, projected: bool) -> str:
     return f"{unit.write(value)} (projected)" if projected else unit.write(value)
 
 
-def told(labels: Sequence[str], values: Sequence[Decimal | None], unit: Unit) -> str:
+def described(labels: Sequence[str], values: Sequence[Decimal | None], unit: Unit) -> str:
     """Say a series in a sentence: first, last, change, extremes."""
     known = [(value, label) for value, label in zip(values, labels, strict=True) if value is not None]
     if not known:

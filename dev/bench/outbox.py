@@ -23,7 +23,7 @@ from contracts.escrow import RecordEscrowEvent
 from dev.bench.escrow import Escrows
 from dev.bench.neighbours import news
 from dev.bench.payments import PaymentDriver, burst
-from dev.bench.quiet_worker import telling_nobody
+from dev.bench.quiet_worker import without_events
 from dev.bench.rows import Row, alternate
 from dev.bench.world import PARTS, World, running_world
 from dev.stack.parts import python_environment
@@ -106,7 +106,7 @@ async def _whole() -> list[Row]:
     rows = list[Row]()
     async with AsyncExitStack() as held:
         world = await held.enter_async_context(running_world([part for part in PARTS if part != "worker"]))
-        told = await held.enter_async_context(_worker(world))
+        measured = await held.enter_async_context(_worker(world))
         escrows, payments = Escrows(world), PaymentDriver(world)
         held.callback(escrows.close)
         held.push_async_callback(payments.http.aclose)
@@ -115,16 +115,18 @@ async def _whole() -> list[Row]:
         async def booked() -> float:
             return PAYMENTS / (await burst(payments, PAYMENTS))[1]
 
-        measured = {
-            "escrows over HTTP with what they tell, 20 clients": (escrows.rate, "escrow."),
-            f"{PAYMENTS} payments booked at once with what they tell": (booked, "payment."),
+        rows_of = {
+            "escrows over HTTP with their events, 20 clients": (escrows.rate, "escrow."),
+            f"{PAYMENTS} payments booked at once with their events": (booked, "payment."),
         }
-        for name, (rate, type) in measured.items():
+        for name, (rate, type) in rows_of.items():
             await rate()
-            ours, untold = await alternate(
-                partial(told, rate, type, tells=True), partial(told, rate, type, tells=False), WHOLE_ROUNDS
+            ours, without = await alternate(
+                partial(measured, rate, type, with_events=True),
+                partial(measured, rate, type, with_events=False),
+                WHOLE_ROUNDS,
             )
-            rows.append(Row(name=name, value=ours, unit="/s", against="without", baseline=untold, target=0.95))
+            rows.append(Row(name=name, value=ours, unit="/s", against="without", baseline=without, target=0.95))
     return rows
 
 
@@ -138,13 +140,13 @@ async def _worker(world: World) -> AsyncIterator[Callable[..., Awaitable[float]]
         )
     owner = await asyncpg.connect(world.database_url)
 
-    async def measured(rate: Rate, type: str, *, tells: bool) -> float:
+    async def measured(rate: Rate, type: str, *, with_events: bool) -> float:
         count = "SELECT count(*) FROM events WHERE starts_with(type, $1)"
-        process.send_signal(signal.SIGUSR2 if tells else signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2 if with_events else signal.SIGUSR1)
         before = await owner.fetchval(count, type)
         found = await rate()
-        if (await owner.fetchval(count, type) > before) is not tells:
-            raise RuntimeError(f"the worker wrote {'no' if tells else 'some'} events of {type}")
+        if (await owner.fetchval(count, type) > before) is not with_events:
+            raise RuntimeError(f"the worker wrote {'no' if with_events else 'some'} events of {type}")
         return found
 
     try:
@@ -168,16 +170,16 @@ async def _alone(world: World) -> list[Row]:
                 await book()
             return EACH / (time.perf_counter() - began)
 
-        async def untold(rate: Rate) -> float:
-            with telling_nobody():
+        async def without(rate: Rate) -> float:
+            with without_events():
                 return await rate()
 
-        measured = {
+        rows_of = {
             "an escrow's event with two rows of the outbox, one connection": written.rate,
             "a payment's news with their rows of the outbox, one connection": booked,
         }
-        for name, rate in measured.items():
+        for name, rate in rows_of.items():
             await rate()
-            ours, bare = await alternate(rate, partial(untold, rate), ROUNDS)
+            ours, bare = await alternate(rate, partial(without, rate), ROUNDS)
             rows.append(Row(name=name, value=ours, unit="/s", against="without", baseline=bare))
     return rows

@@ -15,7 +15,7 @@ import worker
 
 
 @contextmanager
-def telling_nobody() -> Iterator[None]:
+def without_events() -> Iterator[None]:
     """Have escrows and payments write their events without rows of the outbox, and without what makes these."""
     with ExitStack() as patched:
         for noun in ("escrow", "payment"):
@@ -26,7 +26,7 @@ def telling_nobody() -> Iterator[None]:
 def main() -> None:
     """Work until SIGINT or SIGTERM."""
     quiet = ExitStack()
-    signal.signal(signal.SIGUSR1, lambda *_: quiet.enter_context(telling_nobody()))
+    signal.signal(signal.SIGUSR1, lambda *_: quiet.enter_context(without_events()))
     signal.signal(signal.SIGUSR2, lambda *_: quiet.close())
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(worker.main())

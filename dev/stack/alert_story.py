@@ -59,11 +59,11 @@ class AlertStory:
         try:
             mail = await self._mail(self._name)
             inbox = await narrator.get("client", "/notifications?limit=100")
-            told = [each for each in inbox["data"] if each["data"].get("kind") == self._name]
-            titles = [each["title"] for each in told]
+            received = [each for each in inbox["data"] if each["data"].get("kind") == self._name]
+            titles = [each["title"] for each in received]
             narrator.expect("notifications in the inbox about the rule", titles, [mail["subject"]])
             narrator.say(f"   by mail and in the inbox: {mail['subject']}")
-            for each in told:
+            for each in received:
                 narrator.say(f"     {each['text'].partition(' It is about')[0]}")
             await self._answer()
         finally:

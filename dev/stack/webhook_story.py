@@ -108,10 +108,10 @@ class WebhookStory:
         await narrator.post("client", f"/escrows/{escrow['id']}/cancel", {"reason": "to see it told"})
         narrator.say("   the escrow is funded, and its end is asked for; the server answers the first webhook with 503")
         await self._expect(receiver, 3)
-        told = [(event["type"], event["subject_seq"]) for event in receiver.events.values()]
-        narrator.expect("webhooks in their order", told, [(name, number) for number, name in enumerate(TYPES, 1)])
+        received = [(event["type"], event["subject_seq"]) for event in receiver.events.values()]
+        narrator.expect("webhooks in their order", received, [(name, number) for number, name in enumerate(TYPES, 1)])
         narrator.expect("webhooks whose signature was wrong", receiver.forged, 0)
-        narrator.say("   five seconds later it has both, in their order: " + " → ".join(name for name, _ in told))
+        narrator.say("   five seconds later it has both, in their order: " + " → ".join(name for name, _ in received))
 
     async def _lose(self, receiver: Receiver, endpoint_id: str) -> None:
         """Take the server away: the endpoint is disabled, and those who are written to about security get a mail."""

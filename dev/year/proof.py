@@ -110,10 +110,10 @@ class Proof:
 
     async def _usage(self) -> None:
         """What the market reported, the events, the lines of the monthly invoices."""
-        told: Counter[tuple[str, str]] = Counter()
+        reported: Counter[tuple[str, str]] = Counter()
         for customer in self._customers():
             for (month, _), units in customer.used.items():
-                told[customer.org_id, month] += int(units * UNIT * 100)
+                reported[customer.org_id, month] += int(units * UNIT * 100)
         events = {
             (row["org_id"], f"{row['bill_month']:%Y-%m}"): int(row["minor"])
             for row in await self._rows(
@@ -121,7 +121,7 @@ class Proof:
                 " WHERE bill_month IS NOT NULL GROUP BY 1, 2"
             )
         }
-        self._same("usage that was reported = usage events, by organization and month", dict(told), events)
+        self._same("usage that was reported = usage events, by organization and month", dict(reported), events)
         lines: Counter[tuple[str, str]] = Counter()
         for period in await self._rows(
             "SELECT p.org_id, p.month, i.subtotal_minor + i.granted_minor + i.taxed_minor AS minor"
@@ -226,7 +226,7 @@ class Proof:
 
     async def _uses(self) -> None:
         """What agents of the marketplace were used, and the uses that were sold."""
-        told = {
+        reported = {
             (each.org_id, agent_id): pages * parse_amount(PAGE, CREDIT)
             for each in self._customers()
             for agent_id, pages in each.pages.items()
@@ -237,7 +237,7 @@ class Proof:
                 "SELECT org_id, agent_id, sum(price_minor)::bigint AS minor FROM marketplace_uses GROUP BY 1, 2"
             )
         }
-        self._same("uses of agents at their prices = uses that were sold", told, sold, CREDIT)
+        self._same("uses of agents at their prices = uses that were sold", reported, sold, CREDIT)
 
     async def _referrals(self) -> None:
         """Who was brought, and the credits that were granted for it."""

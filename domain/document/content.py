@@ -225,27 +225,27 @@ class Document:
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Self:
         """Read the JSON of `as_stored`, also of earlier releases with fewer fields."""
-        told = dict(stored)
-        due_on, period = told.get("due_on"), told.get("period")
+        fields = dict(stored)
+        due_on, period = fields.get("due_on"), fields.get("period")
         lines = [
             Line(**{**line, "period": _days(line["period"]), "tax": line["tax"] and Tax(**line["tax"])})
-            for line in told.pop("lines")
+            for line in fields.pop("lines")
         ]
         return cls(
             **{
-                **told,
-                "kind": DocumentKind(told["kind"]),
-                "issued_on": date.fromisoformat(told["issued_on"]),
+                **fields,
+                "kind": DocumentKind(fields["kind"]),
+                "issued_on": date.fromisoformat(fields["issued_on"]),
                 "due_on": due_on and date.fromisoformat(due_on),
                 "period": _days(period),
-                "seller": Party(**told["seller"]),
-                "buyer": Party(**told["buyer"]),
+                "seller": Party(**fields["seller"]),
+                "buyer": Party(**fields["buyer"]),
                 "lines": tuple(lines),
-                "taxes": tuple(TaxSum(**{**each, "tax": Tax(**each["tax"])}) for each in told.get("taxes", ())),
-                "reductions": tuple(Reduction(**each) for each in told.get("reductions", ())),
+                "taxes": tuple(TaxSum(**{**each, "tax": Tax(**each["tax"])}) for each in fields.get("taxes", ())),
+                "reductions": tuple(Reduction(**each) for each in fields.get("reductions", ())),
                 "balances": tuple(
                     Balance(kind=BalanceKind(each["kind"]), amount_minor=each["amount_minor"])
-                    for each in told.get("balances", ())
+                    for each in fields.get("balances", ())
                 ),
             }
         )

@@ -99,7 +99,7 @@ def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
         return format_amount(minor, terms.currency)
 
     score, deadline = after.validation_score_e4, next_deadline(after)
-    told: dict[str, JSON] = {
+    data: dict[str, JSON] = {
         "escrow_id": terms.escrow_id,
         "external_id": None,
         "contract_id": terms.contract_id,
@@ -117,7 +117,7 @@ def facts(before: Escrow | None, event: str, after: Escrow) -> list[Event]:
         "next_deadline_at": time_of(deadline.at if deadline else None),
     }
     return [
-        Event(f"escrow.{name}", org_id, terms.escrow_id, {**told, "role": role}, after.updated_at)
+        Event(f"escrow.{name}", org_id, terms.escrow_id, {**data, "role": role}, after.updated_at)
         for org_id, role in parties(after).items()
     ]
 

@@ -121,19 +121,19 @@ def facts(before: Payment | None, after: Payment) -> list[Event]:
     at, terms = after.updated_at, after.terms
     known = {refund.refund_id: refund.state for refund in before.refunds} if before else {}
     contested = {dispute.ref: dispute.status for dispute in before.disputes} if before else {}
-    told = [
+    events = [
         Event(f"refund.{refund.state}", terms.org_id, refund.refund_id, _refund(after, refund), at)
         for refund in after.refunds
         if known.get(refund.refund_id) is not refund.state
     ]
-    told += [
+    events += [
         Event(f"chargeback.{dispute.status}", terms.org_id, dispute.dispute_id, _chargeback(after, dispute), at)
         for dispute in after.disputes
         if contested.get(dispute.ref) is not dispute.status
     ]
     if before is None or before.status is not after.status:
-        told.append(Event(f"payment.{after.status}", terms.org_id, terms.payment_id, _payment(after), at))
-    return told
+        events.append(Event(f"payment.{after.status}", terms.org_id, terms.payment_id, _payment(after), at))
+    return events
 
 
 def _payment(payment: Payment) -> dict[str, JSON]:

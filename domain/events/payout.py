@@ -39,11 +39,11 @@ def facts(before: Payout | None, after: Payout, at: datetime) -> list[Event]:
     """Return the events that the change of a payout makes."""
     if before is not None and before.status is after.status:
         return []
-    told = {
+    data = {
         "payout_id": after.payout_id,
         "status": after.status.value,
         "currency": after.currency,
         "amount": format_amount(after.amount_minor, after.currency),
         "failure_code": after.failure_code,
     }
-    return [Event(f"payout.{after.status}", after.org_id, after.payout_id, told, at)]
+    return [Event(f"payout.{after.status}", after.org_id, after.payout_id, data, at)]

@@ -69,7 +69,7 @@ def fact(
     """
     name = CREATED if before is None else UPDATED if before is status else STATES[status]
     kind, subject_id = subject
-    told: dict[str, JSON] = {
+    data: dict[str, JSON] = {
         "control_id": control_id,
         "parent_id": parent_id,
         "subject_type": kind.value,
@@ -78,4 +78,4 @@ def fact(
         "status": status.value,
         "version": version,
     }
-    return Event(f"spend_control.{name}", org_id, control_id, told, at)
+    return Event(f"spend_control.{name}", org_id, control_id, data, at)

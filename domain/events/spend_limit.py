@@ -20,19 +20,19 @@ TYPES = (
 )
 
 
-def is_told(happened: Happened) -> bool:
+def has_event(happened: Happened) -> bool:
     """Return whether there is an event for it; only crossed thresholds have one."""
     return happened.kind in {AlertKind.THRESHOLD, AlertKind.BUDGET}
 
 
 def facts(happened: Happened) -> list[Event]:
     """Return the event of a crossed threshold."""
-    if not is_told(happened):
+    if not has_event(happened):
         return []
-    told = {
+    data = {
         "control_id": subject_of(happened),
         "window": happened.window,
         "threshold_percent": (happened.part_e4 or 0) // 100,
         "resets_at": None if happened.ends_at == FOREVER else time_of(happened.ends_at),
     }
-    return [Event(CROSSED, happened.org_id, subject_of(happened), told)]
+    return [Event(CROSSED, happened.org_id, subject_of(happened), data)]

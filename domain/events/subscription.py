@@ -48,12 +48,12 @@ TYPES = (
 
 def facts(before: Subscription | None, after: Subscription, at: datetime) -> list[Event]:
     """Return the events that the change of a subscription makes."""
-    told = data_of(after)
+    data = data_of(after)
     if before is not None and before.status is after.status:
-        if data_of(before) == told:
+        if data_of(before) == data:
             return []
-        return [Event(UPDATED, after.org_id, after.subscription_id, told, at)]
-    return [Event(f"subscription.{after.status}", after.org_id, after.subscription_id, told, at)]
+        return [Event(UPDATED, after.org_id, after.subscription_id, data, at)]
+    return [Event(f"subscription.{after.status}", after.org_id, after.subscription_id, data, at)]
 
 
 def data_of(subscription: Subscription) -> dict[str, JSON]:

@@ -148,9 +148,9 @@ def charging(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
     return Outcome(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
 
 
-def look_at(now: datetime, looks: int, *, is_told: bool) -> datetime:
+def look_at(now: datetime, looks: int, *, is_informed: bool) -> datetime:
     """Return when a payment is checked again, after a number of checks."""
-    pauses = LOOKS if is_told else LOOKS_UNTOLD
+    pauses = LOOKS if is_informed else LOOKS_UNTOLD
     return now + pauses[min(looks, len(pauses) - 1)]
 
 
@@ -230,10 +230,10 @@ def needs_payer(
     )
 
 
-def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told: bool = False) -> Outcome:
+def unanswered(held: Collection, now: datetime, *, code: str, detail: str, mails_payer: bool = False) -> Outcome:
     """Retry a charge that was neither paid nor declined; after as many as there are days, pause for an operator.
 
-    `told`: whether the organization gets a reminder.
+    `mails_payer`: whether the organization gets a reminder.
     """
     count = held.unanswered + 1
     failed = replace(_settled(held), charge_now=False, unanswered=count, failure_code=code, failure=detail)
@@ -242,7 +242,7 @@ def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told:
     else:
         after = replace(failed, status=S.SCHEDULED, next_at=now + _gap(held.days, count))
     details = _attempt(held) | _why(failed)
-    mail = MailKind.INVOICE_OVERDUE if told else None
+    mail = MailKind.INVOICE_OVERDUE if mails_payer else None
     return Outcome(collection=after, event="unanswered", actor=WORKFLOW, details=details, mail=mail)
 
 

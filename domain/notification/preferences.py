@@ -42,7 +42,7 @@ class Preferences:
         if role not in kind.audience:
             return Cadence.OFF
         chosen = self.choices.get(kind.name, {}).get(channel)
-        return chosen or kind.default(role, inbox=channel == INBOX, told=self.defaults.get(kind.name))
+        return chosen or kind.default(role, inbox=channel == INBOX, cadences=self.defaults.get(kind.name))
 
     def switched_off(self, kind: str, channel: str) -> "Preferences":
         """Return the preferences without a type on a channel."""
@@ -89,14 +89,14 @@ def checked_choices(choices: Choices, role: Role, channels: Collection[str]) -> 
     return {name: dict(ways) for name, ways in choices.items() if ways}
 
 
-def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Mapping[Role, Cadence]:
+def checked_defaults(kind: NotificationType, cadences: Mapping[Role, Cadence]) -> Mapping[Role, Cadence]:
     """Return the defaults, checked for the type.
 
     Raises:
         Invalid: a role that may not be notified of it; or, for a type that must reach somebody, a role that would no
             longer be notified over mail and Slack.
     """
-    for role in told:
+    for role in cadences:
         if role not in kind.audience:
             raise Invalid(
                 f"The role {role.value} gets no notifications of the type {kind.name}.",
@@ -104,15 +104,15 @@ def checked_defaults(kind: NotificationType, told: Mapping[Role, Cadence]) -> Ma
             )
     if kind.must_reach:
         for role, cadence in kind.defaults.items():
-            if cadence is not Cadence.OFF and told.get(role, Cadence.OFF) is Cadence.OFF:
+            if cadence is not Cadence.OFF and cadences.get(role, Cadence.OFF) is Cadence.OFF:
                 raise Invalid(
                     f"Somebody must be notified of {kind.name}: the role {role.value} needs more than its inbox.",
                     extra={"field": f"roles.{role.value}"},
                 )
-    return dict(told)
+    return dict(cadences)
 
 
-def check_somebody_is_told(before: Collection[Person], after: Collection[Person]) -> None:
+def check_somebody_is_notified(before: Collection[Person], after: Collection[Person]) -> None:
     """Check that a change leaves a recipient for every type that must reach somebody.
 
     If somebody was notified over mail or Slack before, the inbox is not enough.

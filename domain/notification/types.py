@@ -58,15 +58,15 @@ class NotificationType:
     mailed: frozenset[str] = frozenset()
     purpose: Purpose = Purpose.BILLING
 
-    def default(self, role: Role, *, inbox: bool, told: Mapping[Role, Cadence] | None = None) -> Cadence:
+    def default(self, role: Role, *, inbox: bool, cadences: Mapping[Role, Cadence] | None = None) -> Cadence:
         """Return the default cadence of a role: in the inbox, or over any other channel.
 
-        `told` is set by operators instead of the type's own defaults.
+        `cadences` are set by operators instead of the type's own defaults.
         """
-        told = self.defaults if told is None else told
-        if role not in told or role not in self.audience:
+        cadences = self.defaults if cadences is None else cadences
+        if role not in cadences or role not in self.audience:
             return Cadence.OFF
-        return Cadence.INSTANT if inbox else told[role]
+        return Cadence.INSTANT if inbox else cadences[role]
 
 
 def _words(en: str, en_text: str, de: str, de_text: str) -> Words:
@@ -366,7 +366,7 @@ _BY_ALERT: Mapping[str, NotificationType] = {kind: each for each in TYPES for ki
 TOLD_BY_EVENT = frozenset({"payout.failed", "payment.refund_failed"})
 
 
-def is_told_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
+def is_covered_by_alert(fact: str, data: Mapping[str, JSON]) -> bool:
     """Return whether an alert notifies of the event's fact; for a charge of an invoice it also has the next try."""
     return fact == "payment.failed" and data["invoice_id"] is not None
 
@@ -435,10 +435,10 @@ def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], langua
     return Written(subject=_line(title), paragraphs=(_line(text), *about))
 
 
-def written_together(told: Collection[Written], language: str, count: int) -> Written:
+def written_together(texts: Collection[Written], language: str, count: int) -> Written:
     """Write a digest: a line for each of the first notifications, and how many more there are."""
     subject, text = (each.format_map({"count": count}) for each in _DIGEST[language])
-    lines = [f"{each.subject}. {each.paragraphs[0]}" for each in told]
+    lines = [f"{each.subject}. {each.paragraphs[0]}" for each in texts]
     more = [] if count <= len(lines) else [_MORE[language].format_map({"count": count - len(lines)})]
     return Written(subject=_line(subject), paragraphs=(text, *lines, *more))
 

@@ -64,7 +64,7 @@ class News:
     """What the workflow knows besides the payment's state.
 
     Attributes:
-        told: a signal says that the provider has news, or requests a refresh.
+        wants_refresh: a signal says that the provider has news, or requests a refresh.
         woken: a timer has fired; the order of earlier releases looks up unknown outcomes only then.
         asked: an escrow was asked and has not answered; `answered`: it has.
         lookups: the number of consecutive lookups without a result.
@@ -74,7 +74,7 @@ class News:
         held: until when steps without effect are held back.
     """
 
-    told: bool = False
+    wants_refresh: bool = False
     woken: bool = False
     asked: bool = False
     answered: bool = False
@@ -112,7 +112,7 @@ def due(payment: Payment, now: datetime, news: News) -> list[Step]:
         Step.END_UNMADE: _is_unmade(payment) and now >= payment.terms.expires_at,
         Step.SUBMIT: _is_unmade(payment) and now < payment.terms.expires_at,
         Step.SUBMIT_REFUNDS: any(refund.state in IN_FLIGHT for refund in payment.refunds),
-        Step.LOOK: (news.told or payment.unknown) and not _is_unmade(payment),
+        Step.LOOK: (news.wants_refresh or payment.unknown) and not _is_unmade(payment),
         Step.FULFIL: _is_to_be_fulfilled(payment) and not (news.asked or news.answered),
         Step.END_TIME: _is_over(payment, now) and not (news.asked or news.answered),
     }
@@ -193,8 +193,8 @@ def _first_before(payment: Payment, now: datetime, news: News) -> Step | None:
     if _is_unmade(payment):
         return Step.SUBMIT
     if any(refund.state in IN_FLIGHT for refund in payment.refunds):
-        return Step.REFUND_AND_LOOK if news.told else Step.SUBMIT_REFUNDS
-    if news.told or payment.unknown:
+        return Step.REFUND_AND_LOOK if news.wants_refresh else Step.SUBMIT_REFUNDS
+    if news.wants_refresh or payment.unknown:
         return Step.LOOK
     if fulfilment_due(payment):
         asks = is_ready(payment) and isinstance(fulfil(payment, at=now), EscrowRequest)

@@ -29,10 +29,10 @@ _ORDER = {
 }
 
 
-def new_dispute(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
+def new_dispute(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outcome | None:
     """Open an unknown dispute, or one that was an inquiry until now."""
     known = {dispute.ref: dispute for dispute in payment.disputes}
-    for snapshot in told:
+    for snapshot in snapshots:
         dispute = known.get(snapshot.ref)
         if dispute is None and len(payment.disputes) < MAX_ITEMS and payment.received_minor:
             return _opened(payment, snapshot)
@@ -84,9 +84,9 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
     return _outcome(payment.with_dispute(opened), opened, "dispute_opened", PaymentPostingKind.CLAW_BACK, elsewhere)
 
 
-def asked_anew(outcome: Outcome, told: Iterable[DisputeSnapshot]) -> Outcome:
+def asked_anew(outcome: Outcome, snapshots: Iterable[DisputeSnapshot]) -> Outcome:
     """Return a reopened dispute with its new due date for evidence."""
-    due_at = {snapshot.ref: snapshot.evidence_due_at for snapshot in told}
+    due_at = {snapshot.ref: snapshot.evidence_due_at for snapshot in snapshots}
     dispute = next((item for item in outcome.payment.disputes if item.ref == outcome.debtor), None)
     if dispute is None or dispute.ref not in due_at:
         return outcome
@@ -94,9 +94,9 @@ def asked_anew(outcome: Outcome, told: Iterable[DisputeSnapshot]) -> Outcome:
     return replace(outcome, payment=outcome.payment.with_dispute(dated))
 
 
-def date_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
+def date_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outcome | None:
     """Record a changed due date for evidence, if nothing else of the dispute has changed."""
-    by_ref = {snapshot.ref: snapshot for snapshot in told}
+    by_ref = {snapshot.ref: snapshot for snapshot in snapshots}
     for dispute in payment.disputes:
         snapshot = by_ref.get(dispute.ref)
         if snapshot is None or snapshot.status is not dispute.status or dispute.status not in ANSWERABLE:
@@ -109,9 +109,9 @@ def date_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome |
     return None
 
 
-def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
+def dispute_changed(payment: Payment, snapshots: Iterable[DisputeSnapshot]) -> Outcome | None:
     """Record a changed status of an open dispute; an older snapshot never sets an earlier status."""
-    by_ref = {snapshot.ref: snapshot for snapshot in told}
+    by_ref = {snapshot.ref: snapshot for snapshot in snapshots}
     for dispute in payment.disputes:
         snapshot = by_ref.get(dispute.ref)
         if snapshot is None or not dispute.is_open or snapshot.status is dispute.status:

@@ -42,7 +42,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
     """
     terms = after.terms
     lost = _lost(after) - (set() if before is None else _lost(before))
-    told = [
+    facts = [
         Conduct(
             fact=ClientFact.CHARGED_BACK,
             key=f"{terms.payment_id}:charged_back:{dispute.ref}",
@@ -55,7 +55,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
         if dispute.ref in lost
     ]
     if _is_declined(after) and not (before is not None and _is_declined(before)):
-        told.append(
+        facts.append(
             Conduct(
                 fact=ClientFact.PAYMENT_FAILED,
                 key=f"{terms.payment_id}:payment_failed",
@@ -65,7 +65,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
                 currency=terms.currency,
             )
         )
-    return tuple(told)
+    return tuple(facts)
 
 
 def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:

@@ -31,14 +31,14 @@ class Step(StrEnum):
         SUBMIT: send the ordered change to the provider.
         GRANT: grant the next month of a paid year.
         LAPSE: undo an upgrade for which no bill has appeared.
-        TELL: send the organization the mail that its trial ends soon.
+        REMIND: send the organization the mail that its trial ends soon.
     """
 
     LOOK = "look"
     SUBMIT = "submit"
     GRANT = "grant"
     LAPSE = "lapse"
-    TELL = "tell"
+    REMIND = "remind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,30 +46,30 @@ class News:
     """What the run knows beside the state.
 
     Attributes:
-        told: whether the provider has to be read: it sent an event, or somebody requested it.
+        wants_refresh: whether the provider has to be read: it sent an event, or somebody requested it.
         looked_at: when it was last read.
         tries: how many times in a row a step had no effect; it is tried again at `held_until`.
-        tells: whether the run sends mails about the end of trials; older runs do not.
+        sends_reminders: whether the run sends mails about the end of trials; older runs do not.
         looked: whether the last step was a look. Then other due steps come first, so that a stream of events cannot
             starve them. Older runs do not set it.
     """
 
-    told: bool = False
+    wants_refresh: bool = False
     looked_at: datetime | None = None
     tries: int = 0
     held_until: datetime | None = None
-    tells: bool = True
+    sends_reminders: bool = True
     looked: bool = False
 
 
 def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait | None:
     """Return the next step, or the time until which nothing is due; None once the subscription has ended."""
-    if subscription.status is S.ENDED and subscription.order is None and not news.told:
+    if subscription.status is S.ENDED and subscription.order is None and not news.wants_refresh:
         return None
     steps = due(subscription, now, news)
     if steps and news.held_until is not None and now < news.held_until:
         # What waits for the provider does not keep a month's credits from being granted.
-        free = [step for step in steps if step in {Step.GRANT, Step.LAPSE, Step.TELL}]
+        free = [step for step in steps if step in {Step.GRANT, Step.LAPSE, Step.REMIND}]
         return free[0] if free else Wait(until=news.held_until, why="try again")
     if news.looked and len(steps) > 1 and steps[0] is Step.LOOK and not _is_unknown(subscription):
         return steps[1]
@@ -81,11 +81,13 @@ def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
     order, month = subscription.order, due_month(subscription)
     is_made = subscription.ref is not None or subscription.checkout is not None or (order is not None and order.unknown)
     conditions = {
-        Step.LOOK: is_made and (news.told or _is_unknown(subscription) or _is_over(subscription, now, news)),
+        Step.LOOK: is_made and (news.wants_refresh or _is_unknown(subscription) or _is_over(subscription, now, news)),
         Step.SUBMIT: order is not None,
         Step.GRANT: month is not None and now >= month.start,
         Step.LAPSE: _lapses_at(subscription) is not None and now >= (_lapses_at(subscription) or now),
-        Step.TELL: news.tells and _tells_at(subscription) is not None and now >= (_tells_at(subscription) or now),
+        Step.REMIND: news.sends_reminders
+        and (remind_at := _reminder_at(subscription)) is not None
+        and now >= remind_at,
     }
     return [step for step in Step if conditions[step]]
 
@@ -141,7 +143,7 @@ def _lapses_at(subscription: Subscription) -> datetime | None:
     return change.lapses_at or change.acts_at + UPGRADE_LAPSES
 
 
-def _tells_at(subscription: Subscription) -> datetime | None:
+def _reminder_at(subscription: Subscription) -> datetime | None:
     if subscription.status is not S.TRIALING or subscription.trial_told or subscription.cancel_at_period_end:
         return None
     if leaves_trial(subscription):
@@ -152,13 +154,13 @@ def _tells_at(subscription: Subscription) -> datetime | None:
 def _wake(subscription: Subscription, now: datetime, news: News) -> Wait:
     poll = Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")
     # A period whose end has passed was asked about, and is polled for.
-    coming = [wait for wait in _appointments(subscription, tells=news.tells) if now < wait.until]
+    coming = [wait for wait in _appointments(subscription, sends_reminders=news.sends_reminders) if now < wait.until]
     return min((poll, *coming), key=lambda wait: wait.until)
 
 
-def _appointments(subscription: Subscription, *, tells: bool = True) -> list[Wait]:
+def _appointments(subscription: Subscription, *, sends_reminders: bool = True) -> list[Wait]:
     waits, period = [], subscription.period
-    told = _tells_at(subscription)
+    reminder_at = _reminder_at(subscription)
     month, lapses = due_month(subscription), _lapses_at(subscription)
     if subscription.checkout is not None:
         waits.append(Wait(until=page_closes(subscription.checkout), why="the page expires"))
@@ -166,8 +168,8 @@ def _appointments(subscription: Subscription, *, tells: bool = True) -> list[Wai
         waits.append(Wait(until=period.end + BOUNDARY, why="the period ends"))
     if month is not None:
         waits.append(Wait(until=month.start, why="the next month's credits"))
-    if tells and told is not None:
-        waits.append(Wait(until=told, why="the trial ends soon"))
+    if sends_reminders and reminder_at is not None:
+        waits.append(Wait(until=reminder_at, why="the trial ends soon"))
     if lapses is not None:
         waits.append(Wait(until=lapses, why="the upgrade lapses"))
     return waits

@@ -293,13 +293,13 @@ def checked_out(subscription: Subscription, page: CheckoutPage) -> Outcome:
 
 
 def confirmed(
-    subscription: Subscription, seen: SubscriptionSnapshot | None = None, *, tells_again: bool = True
+    subscription: Subscription, seen: SubscriptionSnapshot | None = None, *, sends_again: bool = True
 ) -> Subscription:
     """Return the state once the provider has accepted the order; `converge` then applies the result.
 
     An order that withdraws a downgrade removes it here, unless its period has begun at the provider and is billed at
     its price: then it takes effect, and its price is sent to the provider again. For a cancellation, older runs do not
-    send it (`tells_again`).
+    send it (`sends_again`).
     """
     order, after = subscription.order, replace(subscription, order=None)
     if order is not None and order.kind is OrderKind.UNDO:
@@ -309,7 +309,7 @@ def confirmed(
     if seen is None or not _has_begun(subscription, seen):
         return replace(after, change=None)
     again = Order(kind=OrderKind.DOWNGRADE, command_id=order.command_id)
-    return replace(after, order=again if tells_again or order.kind is OrderKind.RESUME else None)
+    return replace(after, order=again if sends_again or order.kind is OrderKind.RESUME else None)
 
 
 def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
@@ -416,7 +416,7 @@ def not_paid(subscription: Subscription) -> Outcome:
     )
 
 
-def told_of_trial_end(subscription: Subscription) -> Outcome:
+def reminded_of_trial_end(subscription: Subscription) -> Outcome:
     """Record that the mail about the end of the trial is sent, so that it is sent once."""
     return Outcome(subscription=replace(subscription, trial_told=True), event="trial_ends", actor=WORKFLOW)
 

@@ -7,15 +7,15 @@ from domain.subscription.unpaid import is_undoing
 S = SubscriptionStatus
 
 
-def told_by_mail(before: Subscription | None, after: Subscription) -> MailKind | None:
+def mail_about(before: Subscription | None, after: Subscription) -> MailKind | None:
     """Return the mail about a confirmation, change or cancellation; None if there was none of these.
 
     The end that a cancellation announced has no further mail, and a subscription that never began has no mail at all.
     """
     began = before is not None and before.status not in {S.CREATED, S.INCOMPLETE}
     if after.status is S.ENDED:
-        told = before is not None and (before.cancel_at_period_end or before.status is S.ENDED)
-        return MailKind.SUBSCRIPTION_CANCELLED if began and not told else None
+        was_ending = before is not None and (before.cancel_at_period_end or before.status is S.ENDED)
+        return MailKind.SUBSCRIPTION_CANCELLED if began and not was_ending else None
     if before is None or not began:
         return MailKind.SUBSCRIPTION_CONFIRMED if after.status in ENTITLED else None
     if after.cancel_at_period_end and not before.cancel_at_period_end:

@@ -64,8 +64,8 @@ class TaxParty:
     @property
     def proven_country(self) -> str | None:
         """The country that two pieces of evidence agree on."""
-        told = [c for c in (self.confirmed_country, self.billing_country, self.card_country) if c is not None]
-        return next((country for country in told if told.count(country) > 1), None)
+        countries = [c for c in (self.confirmed_country, self.billing_country, self.card_country) if c is not None]
+        return next((country for country in countries if countries.count(country) > 1), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,7 @@ def _served_on(document: Document) -> date:
 
 
 def _party(party: Party) -> dict[str, str]:
-    told = {
+    fields = {
         "name": party.name,
         "addr_l1": party.line1,
         "addr_l2": party.line2,
@@ -119,12 +119,12 @@ def _party(party: Party) -> dict[str, str]:
         "tax_identifier": party.tax_number,
         "legal_identifier": party.registration,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _line(number: int, line: Line, document: Document) -> dict[str, Any]:
     assert line.tax is not None
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "BT-126": str(number),
         "BT-153": line.description,
         "BT-130": _PIECE,
@@ -132,24 +132,24 @@ def _line(number: int, line: Line, document: Document) -> dict[str, Any]:
         **_tax(line.tax, ("BT-151", "BT-152")),
     }
     if line.unit_minor is not None and line.quantity * line.unit_minor - line.discount_minor == line.net_minor:
-        told |= {"BT-129": str(line.quantity), "BT-146": _money(line.unit_minor, document)}
+        fields |= {"BT-129": str(line.quantity), "BT-146": _money(line.unit_minor, document)}
         if line.discount_minor:
             allowance = {"amount": _money(line.discount_minor, document), "reason_code": _DISCOUNT}
-            told["BG-27"] = [allowance]
+            fields["BG-27"] = [allowance]
     else:
         # Where discounts on the whole or included taxes are shared out, quantity times price is not the net amount.
-        told |= {"BT-129": "1", "BT-146": _money(line.net_minor, document)}
+        fields |= {"BT-129": "1", "BT-146": _money(line.net_minor, document)}
     if line.period is not None:
         first, after = line.period
-        told |= {"BT-134": first, "BT-135": after - timedelta(days=1)}
-    return told
+        fields |= {"BT-134": first, "BT-135": after - timedelta(days=1)}
+    return fields
 
 
 def _tax(tax: Tax, names: tuple[str, str]) -> Mapping[str, str]:
     category, rate = names
-    told = {category: tax.category}
+    fields = {category: tax.category}
     # What is outside of the tax has no rate, not one of zero (BR-O-05).
-    return told if tax.category == "O" else {**told, rate: f"{Decimal(tax.rate_e6).scaleb(-4).normalize():f}"}
+    return fields if tax.category == "O" else {**fields, rate: f"{Decimal(tax.rate_e6).scaleb(-4).normalize():f}"}
 
 
 def _reason(tax: Tax, document: Document) -> str | None:

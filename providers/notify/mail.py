@@ -128,12 +128,12 @@ class _Answers:
     said: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def delivery(self, to: tuple[str, ...]) -> Delivery:
-        told = {address: (code, _in_one_line(code, text)) for address, (code, text) in self.said.items()}
+        replies = {address: (code, _in_one_line(code, text)) for address, (code, text) in self.said.items()}
         late = dict.fromkeys((each for each in to if each not in self.asked), "The mail server broke off.")
         return Delivery(
-            accepted=tuple(each for each in self.asked if each not in told),
-            refused={address: text for address, (code, text) in told.items() if code >= 500},
-            deferred={address: text for address, (code, text) in told.items() if code < 500} | late,
+            accepted=tuple(each for each in self.asked if each not in replies),
+            refused={address: text for address, (code, text) in replies.items() if code >= 500},
+            deferred={address: text for address, (code, text) in replies.items() if code < 500} | late,
         )
 
 

@@ -539,7 +539,7 @@ async def test_an_invoice_that_credits_pay_in_full_is_told_of_without_a_day_that
     rows = [row for org in orgs for row in await page.market.invoices(org)]
     for _ in range(2):
         async with page.database.platform() as session:
-            await billing_run.tell(session, rows)
+            await billing_run.queue_mails(session, rows)
     async with page.database.platform() as session:
         told = {row.org_id: (row.kind, row.data) for row in await session.scalars(select(QueuedMail))}
     asked = {"number": "INV-000002", "amount": "20.00", "currency": "USD", "due_on": "2026-03-06"}

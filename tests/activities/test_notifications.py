@@ -29,8 +29,8 @@ from repositories import notification as notifications
 from runtime.database import Database
 from runtime.identity import new_id
 from services import fan_out
-from services.fan_out import Told
-from services.notification import tell
+from services.fan_out import NotifiedPage
+from services.notification import notify_roles
 from tests.support.notifications import SEALER, a_channel, a_principal, an_organization
 from tests.support.outbox import past_others
 
@@ -57,19 +57,19 @@ async def raised(database: Database, org_id: str | None, **values: Any) -> Alert
         return (await session.scalars(select(Alert).where(Alert.key == key))).one()
 
 
-async def tell_alerts(
+async def notify_of_alerts(
     database: Database, *rows: Alert, called: Sequence[Role] = (), now: datetime | None = None
-) -> Told:
+) -> NotifiedPage:
     async with database.platform() as session:
         ids = {row.id: list(called) for row in rows}
-        return await fan_out.tell_alerts(session, ids, now=now or datetime.now(UTC))
+        return await fan_out.notify_of_alerts(session, ids, now=now or datetime.now(UTC))
 
 
 async def read_on(database: Database) -> None:
     """Read the outbox until its end."""
     while True:
         async with database.platform() as session:
-            done = await fan_out.tell_events(session, now=datetime.now(UTC), limit=200)
+            done = await fan_out.notify_of_events(session, now=datetime.now(UTC), limit=200)
         if not done.more:
             return
 
@@ -121,10 +121,10 @@ async def test_two_readers_at_once_tell_everything_once(db: Database) -> None:
 
     async def read() -> int:
         async with db.platform() as session:
-            events = await fan_out.tell_events(session, now=datetime.now(UTC), limit=7)
+            events = await fan_out.notify_of_events(session, now=datetime.now(UTC), limit=7)
         return events.written
 
-    await asyncio.gather(*(read() for _ in range(6)), *(tell_alerts(db, *alerts) for _ in range(3)))
+    await asyncio.gather(*(read() for _ in range(6)), *(notify_of_alerts(db, *alerts) for _ in range(3)))
     await read_on(db)
     row = NotificationRow
     async with db.platform() as session:
@@ -160,15 +160,15 @@ async def test_reader_that_dies_before_its_commit_has_told_nothing(db: Database)
 
     async def dies() -> None:
         async with db.platform() as session:
-            await fan_out.tell_events(session, now=datetime.now(UTC), limit=1000)
-            await fan_out.tell_alerts(session, {row.id: ()}, now=datetime.now(UTC))
+            await fan_out.notify_of_events(session, now=datetime.now(UTC), limit=1000)
+            await fan_out.notify_of_alerts(session, {row.id: ()}, now=datetime.now(UTC))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await dies()
     assert await told(db, org, paid) == {}
     await read_on(db)
-    assert (await tell_alerts(db, row)).facts == 1
+    assert (await notify_of_alerts(db, row)).facts == 1
     assert await told(db, org, paid) == await told(db, org, row.id) == {("ann", INBOX): "sent"}
 
 
@@ -226,8 +226,8 @@ async def test_owner_has_one_mail_of_what_is_mailed_to_owners_and_is_called_agai
     mail, slack = await a_channel(db, org, "ann"), await a_channel(db, org, "ann", kind=ChannelKind.SLACK)
     row = await raised(db, org, kind="payout.destination_changed", severity="critical")
     async with db.platform() as session:
-        await tell(session, row, (Role.OWNER,), "owner:0")
-        await tell(session, row, (Role.OWNER,), "owner:1800")
+        await notify_roles(session, row, (Role.OWNER,), "owner:0")
+        await notify_roles(session, row, (Role.OWNER,), "owner:1800")
     assert {channel for _, channel in await told(db, org, f"{row.id}:owner:0")} == {INBOX, slack}
     assert {channel for _, channel in await told(db, org, f"{row.id}:owner:1800")} == {INBOX, slack, mail}
 
@@ -242,14 +242,14 @@ async def test_alert_is_told_to_each_side_that_it_is_for(db: Database) -> None:
         await raised(db, org, shared=False),
         await raised(db, org, for_operators=False),
     )
-    await tell_alerts(db, shared, ours, theirs)
+    await notify_of_alerts(db, shared, ours, theirs)
     for row, org_side, our_side in ((shared, 1, 1), (ours, 0, 1), (theirs, 1, 0)):
         assert (len(await told(db, org, row.id)), int((operator, INBOX) in await told(db, None, row.id))) == (
             org_side,
             our_side,
         )
     async with db.platform() as session:
-        assert shared.id not in {row.id for row in await alert.untold(session, now=datetime.now(UTC), limit=10_000)}
+        assert shared.id not in {row.id for row in await alert.unnotified(session, now=datetime.now(UTC), limit=10_000)}
 
 
 async def test_snoozed_alert_waits_and_whom_an_escalation_calls_is_left_to_it(db: Database) -> None:
@@ -261,10 +261,10 @@ async def test_snoozed_alert_waits_and_whom_an_escalation_calls_is_left_to_it(db
     async with db.platform() as session:
         await session.execute(update(Alert).where(Alert.id == row.id).values(snoozed_until=now + timedelta(hours=1)))
     async with db.platform() as session:
-        assert row.id not in {each.id for each in await alert.untold(session, now=now, limit=10_000)}
-        later = await alert.untold(session, now=now + timedelta(hours=1), limit=10_000)
+        assert row.id not in {each.id for each in await alert.unnotified(session, now=now, limit=10_000)}
+        later = await alert.unnotified(session, now=now + timedelta(hours=1), limit=10_000)
         assert row.id in {each.id for each in later}
-    await tell_alerts(db, row, called=[Role.OWNER, Role.OPERATOR])
+    await notify_of_alerts(db, row, called=[Role.OWNER, Role.OPERATOR])
     assert await told(db, org, row.id) == {("adm", INBOX): "sent"}
 
 
@@ -276,14 +276,14 @@ async def test_step_of_an_escalation_calls_once_over_every_channel_at_once(db: D
     await wants(db, org, "ann", {"alert_warning": {mail: Cadence.WEEKLY, INBOX: Cadence.OFF}})
     row = await raised(db, org)
     async with db.platform() as session:
-        assert await tell(session, row, (Role.OWNER,), "owner:0") == 2
+        assert await notify_roles(session, row, (Role.OWNER,), "owner:0") == 2
     async with db.platform() as session:
-        assert await tell(session, row, (Role.OWNER,), "owner:0") == 0
-        assert await tell(session, row, (Role.OWNER,), "owner:1800") == 2
+        assert await notify_roles(session, row, (Role.OWNER,), "owner:0") == 0
+        assert await notify_roles(session, row, (Role.OWNER,), "owner:1800") == 2
     assert await told(db, org, f"{row.id}:owner:0") == {("ann", INBOX): "sent", ("ann", mail): "queued"}
     hidden = await raised(db, org, shared=False)
     async with db.platform() as session:
-        assert await tell(session, hidden, (Role.OWNER,), "owner:0") == 0
+        assert await notify_roles(session, hidden, (Role.OWNER,), "owner:0") == 0
 
 
 async def test_rule_is_told_over_its_own_channels_besides(db: Database) -> None:
@@ -317,7 +317,7 @@ async def test_step_of_a_rules_ladder_is_told_over_the_rules_channels_besides(db
     mail, other = await a_channel(db, org, "fin"), await a_channel(db, org, "fin")
     row = await raised(db, org, rule_id=await a_rule(db, org, channels=[mail], ladder=["finance:0"]))
     async with db.platform() as session:
-        await tell(session, row, (Role.FINANCE,), "finance:0")
+        await notify_roles(session, row, (Role.FINANCE,), "finance:0")
     assert await told(db, org, f"{row.id}:finance:0") == {("fin", INBOX): "sent", ("fin", mail): "queued"}
     assert other
 
@@ -367,10 +367,10 @@ async def test_alerts_wait_for_no_events_however_many_there_are(db: Database, mo
     await a_principal(db, org, "ann", Role.OWNER)
     waits = await raised(db, org)
 
-    async def flood(*_: object, **__: object) -> Told:
-        return Told(facts=200, written=0, more=True)
+    async def flood(*_: object, **__: object) -> NotifiedPage:
+        return NotifiedPage(facts=200, written=0, more=True)
 
-    monkeypatch.setattr(fan_out, "tell_events", flood)
+    monkeypatch.setattr(fan_out, "notify_of_events", flood)
     work = NotificationActivities(db, AsyncMock(), {}, SEALER)
     done = await ActivityEnvironment().run(work.fan_out, FanOut(seconds=0))
     assert done.events == 200 * PAGES_AT_ONCE

@@ -404,7 +404,7 @@ async def test_organization_is_told_of_what_one_of_its_keys_silences_before_anyb
         assert len(good(await tenant.callers["admin"].get(f"/notifications?subject={about}"))["data"]) == 1
         assert good(await operator.get(f"/notifications?subject={about}"))["data"] == []
     async with deps.database.platform() as session:
-        await fan_out.tell_alerts(session, {alert["id"]: (), other["id"]: ()}, now=datetime.now(UTC))
+        await fan_out.notify_of_alerts(session, {alert["id"]: (), other["id"]: ()}, now=datetime.now(UTC))
     assert len(good(await tenant.callers["admin"].get(f"/notifications?subject={subject}"))["data"]) == 1
 
 
@@ -427,7 +427,7 @@ async def test_organization_is_told_of_what_an_operator_handles_before_anybody_w
     assert good(await operator.get(inbox))["data"] == []
     # What is told later is told to operators, or by the escalation.
     async with deps.database.platform() as session:
-        await fan_out.tell_alerts(session, {alert["id"]: {Role.OWNER}}, now=datetime.now(UTC))
+        await fan_out.notify_of_alerts(session, {alert["id"]: {Role.OWNER}}, now=datetime.now(UTC))
     assert len(good(await tenant.owner.get(inbox))["data"]) == 1
     assert len(good(await operator.get(inbox))["data"]) == (command == "snooze")
 
@@ -446,11 +446,11 @@ async def test_owners_are_called_though_an_operator_answers_before_their_step(
     if read:
         # Its escalation was started, and calls the owners itself.
         async with deps.database.platform() as session:
-            await fan_out.tell_alerts(session, {alert["id"]: {Role.OWNER}}, now=datetime.now(UTC))
+            await fan_out.notify_of_alerts(session, {alert["id"]: {Role.OWNER}}, now=datetime.now(UTC))
     body = {"until": ahead(days=29)} if command == "snooze" else {}
     good(await operator.post(f"/alerts/{alert['id']}/{command}", body))
     step = TakeStep(alert_id=alert["id"], step=OWNERS[0].name)
-    await EscalationActivities(deps.database, notification.tell).take(step)
+    await EscalationActivities(deps.database, notification.notify_roles).take(step)
     query = text("SELECT source FROM notifications WHERE org_id = :org AND subject = :subject AND channel = 'inbox'")
     async with deps.database.platform() as session:
         told = (await session.scalars(query, {"org": company.org_id, "subject": subject})).all()
@@ -467,7 +467,7 @@ async def test_operators_are_called_though_one_of_them_answers_before_their_step
         await alerts.raise_alert(session, kind="escrow.start_refused", subject=subject, detail="Look.")
     (alert,) = await found(operator, subject)
     async with deps.database.platform() as session:
-        await fan_out.tell_alerts(session, {alert["id"]: {Role.OPERATOR}}, now=datetime.now(UTC))
+        await fan_out.notify_of_alerts(session, {alert["id"]: {Role.OPERATOR}}, now=datetime.now(UTC))
     body = {"until": ahead(days=29)} if command == "snooze" else {}
     good(await operator.post(f"/alerts/{alert['id']}/{command}", body))
     query = text("SELECT DISTINCT source FROM notifications WHERE subject = :subject AND channel = 'inbox'")
@@ -540,7 +540,7 @@ async def test_alert_of_a_rule_fires_once_in_each_window(tenant: Tenant, deps: D
 async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     tenant: Tenant, stranger: Tenant, operator: Caller, deps: Deps
 ) -> None:
-    work, subject = EscalationActivities(deps.database, notification.tell), new_id("pay")
+    work, subject = EscalationActivities(deps.database, notification.notify_roles), new_id("pay")
     kind = "payment.dispute_opened"
     async with deps.database.platform() as session:
         await alerts.raise_alert(session, kind=kind, subject=subject, detail="x", org_id=tenant.org_id, shared=True)

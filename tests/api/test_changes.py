@@ -358,7 +358,7 @@ async def test_slow_reader_gets_each_topic_once() -> None:
     lines = lines_of(listener, {})
     await anext(lines)
     for _ in range(100):
-        listener.tell({"escrows", "alerts"})
+        listener.send({"escrows", "alerts"})
     assert [await anext(lines) for _ in range(2)] == [
         b'event: changed\ndata: {"topic": "alerts"}\n\n',
         b'event: changed\ndata: {"topic": "escrows"}\n\n',

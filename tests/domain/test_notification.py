@@ -23,7 +23,13 @@ from domain.notification.channel import (
     digest_of,
 )
 from domain.notification.due import DIGESTS, LONGEST_QUIET, Cadence, Clock, Quiet, checked_quiet, day_of, digest_at, due
-from domain.notification.preferences import OnlyRecipient, Person, Preferences, check_somebody_is_told, checked_choices
+from domain.notification.preferences import (
+    OnlyRecipient,
+    Person,
+    Preferences,
+    check_somebody_is_notified,
+    checked_choices,
+)
 from domain.notification.types import (
     BY_FACT,
     BY_NAME,
@@ -246,16 +252,16 @@ def person(principal: str, role: Role = Role.OWNER, *channels: str, **off: str) 
 def test_only_recipient_cannot_switch_off_what_somebody_has_to_be_told_of() -> None:
     alone, silent = person("kim"), person("kim", Role.OWNER, chargeback="inbox")
     with pytest.raises(OnlyRecipient) as refusal:
-        check_somebody_is_told([alone], [silent])
+        check_somebody_is_notified([alone], [silent])
     assert refusal.value.extra == {"notification_type": "chargeback"}
-    check_somebody_is_told([alone, person("lou")], [silent, person("lou")])
+    check_somebody_is_notified([alone, person("lou")], [silent, person("lou")])
     # A member is not of the audience, so it is nobody to be told.
     with pytest.raises(OnlyRecipient):
-        check_somebody_is_told([alone, person("lou", Role.MEMBER)], [silent, person("lou", Role.MEMBER)])
+        check_somebody_is_notified([alone, person("lou", Role.MEMBER)], [silent, person("lou", Role.MEMBER)])
     # The inbox of the other one is no mail.
     mailed = person("kim", Role.OWNER, "nch_1")
     with pytest.raises(OnlyRecipient):
-        check_somebody_is_told([mailed, person("lou")], [person("kim", Role.OWNER, "nch_1", chargeback="nch_1")])
+        check_somebody_is_notified([mailed, person("lou")], [person("kim", Role.OWNER, "nch_1", chargeback="nch_1")])
 
 
 def test_choices_are_of_types_and_channels_that_the_caller_has() -> None:

@@ -63,7 +63,7 @@ class Run:
 
     def __init__(self, found: Payment, now, *, noisy: bool) -> None:
         self.payment, self.now, self.noisy = found, now, noisy
-        self.news, self.done = News(told=noisy), list[Step]()
+        self.news, self.done = News(wants_refresh=noisy), list[Step]()
 
     def turn(self) -> None:
         item = agenda(self.payment, self.now, self.news)
@@ -71,10 +71,10 @@ class Run:
             # A run that has ended stays where it is.
             assert item.until > self.now or item.why == STAYS_OPEN, item
             self.now = max(item.until, self.now)
-            self.news = replace(self.news, told=True)
+            self.news = replace(self.news, wants_refresh=True)
             return
         self.done.append(item)
-        self.news = replace(self.news, told=self.noisy, lookups=self.news.lookups + 1)
+        self.news = replace(self.news, wants_refresh=self.noisy, lookups=self.news.lookups + 1)
         held = None if item is Step.LOOK else hold_until(self.now, self.news.lookups)
         self.news = after(self.news, item, hold_until=held)
         self.now += timedelta(seconds=1)
@@ -84,7 +84,7 @@ class Run:
 @given(reachable(), st.booleans(), st.sampled_from([0, 22, 24, 24 * 40]))
 def test_pitfall_36_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, hours):
     now = max(EPOCH + timedelta(hours=hours), found.updated_at)
-    wanted = set(due(found, now, News(told=noisy)))
+    wanted = set(due(found, now, News(wants_refresh=noisy)))
     run = Run(found, now, noisy=noisy)
     for _ in range(TURNS):
         run.turn()
@@ -110,14 +110,14 @@ def disputed(**changes: object) -> Payment:
 
 
 def test_a_freeze_does_not_wait_for_a_refund_that_is_unknown():
-    assert agenda(disputed(), EPOCH, News(told=True)) is Step.FREEZE
+    assert agenda(disputed(), EPOCH, News(wants_refresh=True)) is Step.FREEZE
     assert agenda(disputed(), EPOCH, News(woken=True), Order.BEFORE) is Step.SUBMIT_REFUNDS
 
 
 def test_a_refund_that_is_unknown_holds_up_neither_a_look_nor_a_poll():
     found = replace(disputed(), escrow_frozen=True)
     held = after(News(), Step.SUBMIT_REFUNDS, hold_until=EPOCH + LONGEST_LOOKUP)
-    assert agenda(found, EPOCH, replace(held, told=True)) is Step.LOOK
+    assert agenda(found, EPOCH, replace(held, wants_refresh=True)) is Step.LOOK
     item = agenda(found, EPOCH + timedelta(seconds=5), replace(held, polled_at=EPOCH))
     assert item == Wait(until=EPOCH + timedelta(seconds=found.terms.first_poll_seconds), why="ask the provider")
 

@@ -11,7 +11,7 @@ from repositories import provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.inbox import Mailroom
-from workflows.inbox_sweep import told_before
+from workflows.inbox_sweep import signalled_before
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -95,5 +95,5 @@ async def test_payment_that_was_told_is_told_again_only_after_a_while(mailroom):
             )
             found[name] = event_id in {one.event_id for one in rows}
     assert found == {"never": False, "young": False, "late": True}
-    assert told_before(now) == now - timedelta(minutes=15)
-    assert told_before(now.replace(minute=16)) is None
+    assert signalled_before(now) == now - timedelta(minutes=15)
+    assert signalled_before(now.replace(minute=16)) is None

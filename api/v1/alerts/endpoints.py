@@ -162,7 +162,7 @@ async def _answer(
     **details: str,
 ) -> AlertView:
     """Change an alert; `silences` tells whether who was not notified of it yet would not be, or only later."""
-    await _tell_first(deps, actor, alert_id, silences)
+    await _notify_first(deps, actor, alert_id, silences)
     async with deps.session_for(actor) as session:
         row, changed = await change(session, alert_id)
         if changed:
@@ -175,10 +175,10 @@ async def _answer(
     return answer
 
 
-async def _tell_first(deps: Deps, actor: Actor, alert_id: str, silences: Callable[[Alert], bool]) -> None:
+async def _notify_first(deps: Deps, actor: Actor, alert_id: str, silences: Callable[[Alert], bool]) -> None:
     """Notify the organization of an alert that the actor silences, if it was not: the alert may be about them."""
     async with deps.session_for(actor) as session:
         seen = await alerts.find(session, alert_id) if is_id(alert_id, "alr") else None
     if seen is not None and silences(seen) and (actor.is_platform or seen.told_at is None):
         async with deps.database.platform() as session:
-            await notification.tell_first(session, alert_id, by_operator=actor.is_platform, now=datetime.now(UTC))
+            await notification.notify_first(session, alert_id, by_operator=actor.is_platform, now=datetime.now(UTC))

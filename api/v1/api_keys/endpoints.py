@@ -111,7 +111,7 @@ async def _refuse_beside_limited(session: AsyncSession, actor: Actor) -> None:
         )
 
 
-async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
+async def _alert_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
     """Alert the organization of a key that another person made for a signatory; returns whether it is one."""
     if key.org_id is None or not await signatories.is_named(session, key.org_id, key.principal):
         return False
@@ -127,7 +127,7 @@ async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -
     return True
 
 
-async def _tell_of_operator(session: AsyncSession, deps: Deps, actor: Actor, key: ApiKey) -> None:
+async def _alert_of_operator(session: AsyncSession, deps: Deps, actor: Actor, key: ApiKey) -> None:
     """Alert where an operator made a key with which one could refund alone what takes two operators."""
     refunds = Permission.REFUND_PAYMENT in PERMISSIONS[Role(key.role)]
     if deps.settings.two_operators_above is None or not (actor.is_platform and key.org_id and refunds):
@@ -210,9 +210,9 @@ async def create_api_key(
                 plans = deps.settings.plan_book
                 await entitlements.check_seats(session, org_id, plans, principal=row.principal, before=people)
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
-            if not own and await _tell_of_signatory(session, actor, row):
+            if not own and await _alert_of_signatory(session, actor, row):
                 details["signatory"] = True
-            await _tell_of_operator(session, deps, actor, row)
+            await _alert_of_operator(session, deps, actor, row)
             await audit.record(session, actor, "api_key.create", row.id, details, org_id)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
 

@@ -86,7 +86,7 @@ def start(deps: Deps, held: Collection | None) -> None:
         deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
 
 
-def tell(deps: Deps, held: Collection | None) -> None:
+def signal_run(deps: Deps, held: Collection | None) -> None:
     """Signal the run of a changed invoice; if that fails, the sweep does."""
     if held is not None and deps.temporal is not None:
         run, name, news = invoice_news(held)

@@ -340,7 +340,7 @@ async def credit_invoice(
             )
             shown, collected = note_view(made), await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
-        commands.tell(deps, held)
+        commands.signal_run(deps, held)
         return shown
 
     return await once.run(act, status_code=201)
@@ -394,7 +394,7 @@ async def _operated(
             shown = view(changed, now, await metadata.get(session, changed.id, changed.org_id))
             collected = await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
-        commands.tell(deps, held)
+        commands.signal_run(deps, held)
         return shown
 
     return await once.run(act)

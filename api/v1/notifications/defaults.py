@@ -46,7 +46,7 @@ async def set_notification_defaults(
     async def act() -> DefaultsView:
         kind = service.type_named(notification_type)
         async with deps.database.platform() as session:
-            await service.set_defaults(session, actor, kind.name, body.told, now=datetime.now(UTC))
+            await service.set_defaults(session, actor, kind.name, body.cadences, now=datetime.now(UTC))
             return DefaultsView.of(kind, await notifications.defaults(session))
 
     return await command.run(act)

@@ -247,7 +247,7 @@ class DefaultsSet(RequestModel):
     model_config = example(roles={"owner": "instant", "finance": "daily", "auditor": "inbox"})
 
     @property
-    def told(self) -> dict[Role, Cadence]:
+    def cadences(self) -> dict[Role, Cadence]:
         """How soon, with `off` for the inbox alone."""
         return {role: Cadence.OFF if usual == INBOX else Cadence(usual) for role, usual in self.roles.items()}
 
@@ -265,8 +265,10 @@ class DefaultsView(ResponseModel):
     @classmethod
     def of(cls, kind: NotificationType, defaults: Defaults) -> Self:
         """Show the defaults of a type, by those that operators set."""
-        told = defaults.get(kind.name, kind.defaults)
-        shown: dict[Role, Any] = {role: INBOX if told[role] is Cadence.OFF else told[role].value for role in told}
+        cadences = defaults.get(kind.name, kind.defaults)
+        shown: dict[Role, Any] = {
+            role: INBOX if cadence is Cadence.OFF else cadence.value for role, cadence in cadences.items()
+        }
         return cls(
             type=kind.name,
             description=kind.sentence,

@@ -11,7 +11,7 @@ from api.errors import errors
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.v1.organizations.schemas import Closing, OrganizationView, Suspension
-from api.v1.webhook_endpoints.endpoints import tell as tell_endpoint
+from api.v1.webhook_endpoints.endpoints import signal_run as signal_endpoint
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, TimedExits
@@ -107,7 +107,7 @@ async def close_organization(
             )
             view, hooks = await _view(session, row), await webhook_endpoints.of(session, organization_id)
         for each in hooks:
-            tell_endpoint(deps, each)
+            signal_endpoint(deps, each)
         return view
 
     return await command.run(act)

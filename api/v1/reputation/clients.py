@@ -25,7 +25,7 @@ from repositories import reputation_client as store
 
 router = Resource(tags=["reputation"])
 
-_TOLD = {
+_FACTS = {
     ClientFact.PAID: "A contract was paid out",
     ClientFact.ACCEPTED: "Work was accepted",
     ClientFact.DISPUTE_LOST: "A dispute was decided for the payee",
@@ -60,11 +60,11 @@ class ClientEventView(ResponseModel):
 
 
 def _sentence(kind: ClientFact, row: Mapping[str, Any]) -> str:
-    told = f"{_TOLD[kind]} ({row['subject']})"
+    fact = f"{_FACTS[kind]} ({row['subject']})"
     if row["void_reason"] is not None:
-        return f"{told}; it does not count any more: {row['void_reason']}"
+        return f"{fact}; it does not count any more: {row['void_reason']}"
     amount_e6, word = max((row["good_e6"], "good"), (row["bad_e6"], "bad"))
-    return f"{told}; it counts {amount_e6 / ONE_E6:.3f} units of {word} evidence, by what was at stake."
+    return f"{fact}; it counts {amount_e6 / ONE_E6:.3f} units of {word} evidence, by what was at stake."
 
 
 class ClientView(ResponseModel):

@@ -403,16 +403,16 @@ _WHY = {
 
 def sentence(row: ReputationEventRow) -> str:
     """Say what an event did to the score, and by which rule."""
-    told = f"{SENTENCES[FactKind(row.kind)]} ({row.subject})"
+    fact = f"{SENTENCES[FactKind(row.kind)]} ({row.subject})"
     if row.voided_at is not None:
-        return f"{told}; it was voided by {row.voided_by}: {row.void_reason}"
+        return f"{fact}; it was voided by {row.voided_by}: {row.void_reason}"
     if row.excluded is not None:
-        return f"{told}; {_WHY[row.excluded]}."
+        return f"{fact}; {_WHY[row.excluded]}."
     rule = f"it counts {row.weight_e6 / ONE_E6:.3f} units by value, commission"
     rule += f" and a trust in the client of {row.rater_e6 / ONE_E6:.2f}" if row.rater_e6 < ONE_E6 else " and facts"
     if row.counterparty is not None:
         rule += ", bounded for all that this client says"
-    return f"{told}; {rule}, and moved the overall score by {change(row.score_delta_e6):+.3f} points."
+    return f"{fact}; {rule}, and moved the overall score by {change(row.score_delta_e6):+.3f} points."
 
 
 class ReputationEventView(ResponseModel):

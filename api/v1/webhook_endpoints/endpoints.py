@@ -69,8 +69,8 @@ async def _visible(
     return row
 
 
-def tell(deps: Deps, row: WebhookEndpointRow) -> None:
-    """Tell the endpoint's run, after the answer, that there may be something to do."""
+def signal_run(deps: Deps, row: WebhookEndpointRow) -> None:
+    """Signal the endpoint's run, after the answer, that there may be something to do."""
     if deps.temporal is not None:
         run, name, message = webhook_endpoint_news(row.id, row.org_id)
         deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, message))
@@ -191,7 +191,7 @@ async def change_webhook_endpoint(
         if body.status == "disabled" and row.status != EndpointStatus.DISABLED.value:
             row = await _disable(deps, temporal, actor, row, command)
         else:
-            tell(deps, row)
+            signal_run(deps, row)
         return WebhookEndpointView.of(row)
 
     return await command.run(act)
@@ -235,7 +235,7 @@ async def delete_webhook_endpoint(
             await service.delete(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
         return {}
 
-    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=204))
+    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=204))
 
 
 @router.post(
@@ -286,7 +286,7 @@ async def try_webhook_endpoint(
             await service.try_out(session, actor, endpoint_id, command_id=command.command_id, now=datetime.now(UTC))
         return WebhookTested(type=TEST)
 
-    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=202))
+    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=202))
 
 
 @router.post(
@@ -325,7 +325,7 @@ async def replay_webhooks(
             )
         return WebhookReplayed(deliveries=count)
 
-    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=202))
+    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=202))
 
 
 _DELIVERIES = ListOf(
@@ -386,11 +386,11 @@ async def retry_webhook_delivery(
             after = await service.retry(session, actor, delivery, command_id=command.command_id, now=datetime.now(UTC))
         return WebhookDeliveryView.of(after)
 
-    return await _run_and_tell(deps, seen, partial(command.run, act, status_code=202))
+    return await _run_and_signal(deps, seen, partial(command.run, act, status_code=202))
 
 
-async def _run_and_tell(deps: Deps, seen: WebhookEndpointRow, run: Callable[[], Awaitable[Response]]) -> Response:
-    """Answer, and tell the endpoint's run."""
+async def _run_and_signal(deps: Deps, seen: WebhookEndpointRow, run: Callable[[], Awaitable[Response]]) -> Response:
+    """Answer, and signal the endpoint's run."""
     response = await run()
-    tell(deps, seen)
+    signal_run(deps, seen)
     return response

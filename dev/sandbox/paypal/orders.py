@@ -210,7 +210,7 @@ class Orders:
         if waits:
             refund["status_details"] = {"reason": "ECHECK"}
         self._keep(order, capture)
-        self._tell_refund(refund)
+        self._send_refund(refund)
         return refund
 
     def settle_refund(self, refund_id: str, *, complete: bool) -> Json:
@@ -224,7 +224,7 @@ class Orders:
         for capture in _payments(order, "captures"):
             _mark_refunded(capture, order)
         self._keep(order, refund)
-        self._tell_refund(refund)
+        self._send_refund(refund)
         return refund
 
     def reverse(self, capture_id: str, value: str | None = None) -> Json:
@@ -332,7 +332,7 @@ class Orders:
         _mark_refunded(capture, order)
         return refund
 
-    def _tell_refund(self, refund: Json) -> None:
+    def _send_refund(self, refund: Json) -> None:
         words = {"COMPLETED": "PAYMENT.CAPTURE.REFUNDED", "PENDING": "PAYMENT.REFUND.PENDING"}
         self._notify(words.get(refund["status"], "PAYMENT.REFUND.FAILED"), "refund", refund)
 

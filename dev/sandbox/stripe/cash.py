@@ -104,7 +104,7 @@ def change(ctx: Context, customer: str, currency: str, amount: int, kind: str, d
     return line
 
 
-def tell_of_rest(ctx: Context, customer: str, currency: str) -> None:
+def announce_rest(ctx: Context, customer: str, currency: str) -> None:
     """Send the event that money has come which no payment has used, with the balance of all currencies."""
     if available(ctx, customer, currency) > 0:
         ctx.emit("cash_balance.funds_available", shown(ctx, customer))

@@ -94,7 +94,7 @@ def succeed(ctx: Context, refund: JSON) -> None:
     former = refund["status"]
     refund |= {"status": "succeeded", "pending_reason": None}
     refund.pop("next_action", None)
-    _tell(ctx, refund, {"status": former})
+    _announce(ctx, refund, {"status": former})
 
 
 def fail(ctx: Context, refund: JSON, reason: str = "lost_or_stolen_card") -> None:
@@ -136,7 +136,7 @@ def _return(ctx: Context, refund: JSON, status: str, reason: str | None) -> None
     charge["amount_refunded"] -= refund["amount"]
     charge["refunded"] = False
     ctx.store.put(charge)
-    _tell(ctx, refund, {"status": former})
+    _announce(ctx, refund, {"status": former})
 
 
 @task("refunding.end")
@@ -229,7 +229,7 @@ def _expect(refund: JSON, *statuses: str) -> None:
         raise Refusal(400, "invalid_request_error", f"Refund {refund['id']} is {refund['status']}.")
 
 
-def _tell(ctx: Context, refund: JSON, previous: JSON) -> None:
+def _announce(ctx: Context, refund: JSON, previous: JSON) -> None:
     ctx.store.put(refund)
     ctx.emit("refund.updated", refund, previous)
     ctx.emit("charge.refund.updated", refund, previous)

@@ -57,7 +57,7 @@ def fund(ctx: Context, customer: str, currency: str, amount: int, reference: str
     """Let a bank transfer arrive, apply it to what waits for it, and return its line of the cash balance."""
     line = cash.receive(ctx, customer, currency, amount, reference)
     _reconcile(ctx, customer, currency, sent=amount, reference=reference)
-    cash.tell_of_rest(ctx, customer, currency)
+    cash.announce_rest(ctx, customer, currency)
     return line
 
 
@@ -103,7 +103,7 @@ def follow(ctx: Context, intent: JSON) -> None:
     why = {"payment_intent": intent["id"]}
     cash.change(ctx, customer, currency, kept["amount"], "unapplied_from_payment", why)
     _reconcile(ctx, customer, currency)
-    cash.tell_of_rest(ctx, customer, currency)
+    cash.announce_rest(ctx, customer, currency)
 
 
 intents.CONFIRMATIONS[TYPE] = confirm

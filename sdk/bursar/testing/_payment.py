@@ -168,5 +168,6 @@ class Payment:
         return {"amount": text_of(amount), "currency": self.goods_currency}
 
     def _story(self) -> str:
-        told = f"{text_of(self.amount)} {self.currency} by stripe for {self.purpose}: {self.status.replace('_', ' ')}."
-        return told if self.decline is None else f"{told} Declined: {self.decline.detail}"
+        status = self.status.replace("_", " ")
+        summary = f"{text_of(self.amount)} {self.currency} by stripe for {self.purpose}: {status}."
+        return summary if self.decline is None else f"{summary} Declined: {self.decline.detail}"

@@ -121,7 +121,7 @@ class World:
             return monthly_grant(self.held, self.now)
         if name == "lapse" and name in is_due:
             return lapsed(self.held, self.now)
-        return commands.told_of_trial_end(self.held) if name == "tell" and name in is_due else None
+        return commands.reminded_of_trial_end(self.held) if name == "tell" and name in is_due else None
 
 
 def page(now: datetime) -> CheckoutPage:
@@ -154,7 +154,7 @@ class Run:
 
     def __init__(self, found: Subscription, now: datetime, *, noisy: bool, away: int) -> None:
         self.held, self.now, self.noisy, self.away = found, now, noisy, away
-        self.news, self.done = News(told=noisy), list[Step]()
+        self.news, self.done = News(wants_refresh=noisy), list[Step]()
 
     def turn(self) -> bool:
         item = agenda(self.held, self.now, self.news)
@@ -171,7 +171,7 @@ class Run:
         if item in {Step.LOOK, Step.SUBMIT}:
             self.ask(item)
         else:
-            outcome = {Step.GRANT: self.grant, Step.LAPSE: self.lapse, Step.TELL: self.tell}[item]()
+            outcome = {Step.GRANT: self.grant, Step.LAPSE: self.lapse, Step.REMIND: self.tell}[item]()
             assert outcome is not None
             self.held = outcome.subscription
             assert self.held != before
@@ -185,18 +185,18 @@ class Run:
         return lapsed(self.held, self.now)
 
     def tell(self) -> Outcome:
-        return commands.told_of_trial_end(self.held)
+        return commands.reminded_of_trial_end(self.held)
 
     def ask(self, item: Step) -> None:
         """Have the provider look or do what is ordered, in vain while it is away."""
         if self.away:
             self.away -= 1
             tries = self.news.tries + 1
-            self.news = replace(self.news, told=True, tries=tries, held_until=hold_until(self.now, tries))
+            self.news = replace(self.news, wants_refresh=True, tries=tries, held_until=hold_until(self.now, tries))
             if item is Step.SUBMIT:
                 self.held = commands.lost(self.held).subscription
             return
-        self.news = News(told=self.noisy, looked_at=self.now, looked=item is Step.LOOK)
+        self.news = News(wants_refresh=self.noisy, looked_at=self.now, looked=item is Step.LOOK)
         closes = self.held.checkout is not None and self.now >= page_closes(self.held.checkout)
         if item is Step.SUBMIT:
             order = self.held.order
@@ -216,7 +216,7 @@ class Run:
 def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, away, hours):
     held, now = found
     now += timedelta(hours=hours)
-    wanted = set(due(held, now, News(told=noisy)))
+    wanted = set(due(held, now, News(wants_refresh=noisy)))
     run = Run(held, now, noisy=noisy, away=away)
     for _ in range(TURNS):
         if not run.turn():
@@ -241,7 +241,7 @@ def test_nothing_is_ordered_again_before_it_was_looked_for_and_a_wait_lies_ahead
 
 def test_news_without_end_keep_nothing_else_waiting() -> None:
     held, now = active(interval=YEAR), ANCHOR.after(1)
-    news = News(told=True, looked_at=now)
+    news = News(wants_refresh=True, looked_at=now)
     assert agenda(held, now, news) is Step.LOOK
     assert agenda(held, now, replace(news, looked=True)) is Step.GRANT
     unknown = replace(held, order=Order(kind=OrderKind.CANCEL, command_id="cmd_2", unknown=True))

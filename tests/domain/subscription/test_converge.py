@@ -20,10 +20,10 @@ from domain.subscription.commands import (
     looked_up,
     lost,
     preview,
+    reminded_of_trial_end,
     require_first_trial,
     require_none,
     resuming,
-    told_of_trial_end,
 )
 from domain.subscription.converge import OtherSubscription, converge, monthly_grant
 from domain.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
@@ -401,7 +401,7 @@ def test_upgrade_that_was_made_although_its_answer_was_lost_is_not_ordered_again
 
 def test_month_is_granted_although_the_provider_is_away() -> None:
     held, now = active(interval=YEAR), ANCHOR.after(1)
-    away = News(told=True, looked_at=START, tries=3, held_until=now + days(1))
+    away = News(wants_refresh=True, looked_at=START, tries=3, held_until=now + days(1))
     assert agenda(held, now, away) is Step.GRANT
 
 
@@ -413,8 +413,8 @@ def test_end_of_a_trial_is_told_once_three_days_before_unless_it_is_cancelled() 
     assert isinstance(early, Wait)
     assert (early.until, early.why) == (ends - days(3), "the trial ends soon")
     news = News(looked_at=ends - days(3))
-    assert agenda(trying, ends - days(3), news) is Step.TELL
-    for quiet in (told_of_trial_end(trying).subscription, replace(trying, cancel_at_period_end=True)):
+    assert agenda(trying, ends - days(3), news) is Step.REMIND
+    for quiet in (reminded_of_trial_end(trying).subscription, replace(trying, cancel_at_period_end=True)):
         assert isinstance(agenda(quiet, ends - days(3), news), Wait)
 
 

@@ -145,7 +145,7 @@ def test_provider_that_withdrew_too_late_is_told_of_the_small_price_again(order:
     late = confirmed(order(waits()), after(unpaid(1, SMALL, month(1))))
     assert (late.order and late.order.kind) == OrderKind.DOWNGRADE
     # A run of before has left the small price there when it cancelled, and its history goes on as it did.
-    before = confirmed(order(waits()), after(unpaid(1, SMALL, month(1))), tells_again=False)
+    before = confirmed(order(waits()), after(unpaid(1, SMALL, month(1))), sends_again=False)
     assert (before.order is not None) == (order is resumed)
 
 

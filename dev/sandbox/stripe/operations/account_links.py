@@ -72,7 +72,7 @@ def _link(ctx: Context, request: Request) -> tuple[str, JSON | None]:
 
 
 def _form(error: str = "") -> Response:
-    told = "".join(
+    listed = "".join(
         f"<li><span>{escape(number)}</span><span class=quiet>payouts {f'fail: {why}' if why else 'succeed'}</span></li>"
         for number, why in connect.BANK_ACCOUNTS.items()
     )
@@ -82,6 +82,6 @@ def _form(error: str = "") -> Response:
         f"{f'<p class=error role=alert>{escape(error)}</p>' if error else ''}"
         "<form method='post'><label>Account number or IBAN"
         "<input name='number' required autocomplete='off' value='000123456789'></label><button>Done</button></form>"
-        f"<details><summary class='quiet'>Test accounts</summary><ul>{told}</ul></details>",
+        f"<details><summary class='quiet'>Test accounts</summary><ul>{listed}</ul></details>",
         status=402 if error else 200,
     )
