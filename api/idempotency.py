@@ -6,7 +6,8 @@ action and the response, the next request with the key waits for the lease to en
 effects.
 
 Responses of 2xx and final refusals (402, 409, 422 from the action) are stored. A temporary refusal (401, 403, 404, 429)
-frees the key. After a failure with an unknown outcome (5xx) the key is free for the same request only.
+frees the key, and so does a refusal that only asks for more (`frees_key`). After a failure with an unknown outcome
+(5xx) the key is free for the same request only.
 
 A stored response holds no client secret of a payment: a replay shows the payment's present one. Other client secrets
 are sealed.
@@ -153,10 +154,10 @@ class Command:
             async with self._lease_kept(owner):
                 content = _dump(await action())
         except DomainError as error:
-            if error.status in _FINAL and not error.retryable:
+            if error.status in _FINAL and not error.retryable and not error.frees_key:
                 await self._finish(owner, error.status, MEDIA_TYPE, self._problem(error))
             else:
-                await self._free(owner, forget=error.status in _FREEING)
+                await self._free(owner, forget=error.frees_key or error.status in _FREEING)
             raise
         except Exception:
             await self._free(owner, forget=False)

@@ -62,7 +62,7 @@ REACTIONS = _table(
     marketplace.refund_window_closed marketplace.used_up marketplace.refunded_before pricing.too_many_rules
     pricing.quote_used pricing.quote_expired escrow.wrong_state escrow.exists escrow.exposure_limit
     escrow.already_signed escrow.payment_mismatch escrow.evidence_closed escrow.delivery_changed
-    escrow.evidence_full escrow.deliveries_full escrow.refunds_full escrow.milestone_released
+    escrow.delivery_required escrow.evidence_full escrow.deliveries_full escrow.refunds_full escrow.milestone_released
     subscription.exists subscription.same_plan subscription.change_pending subscription.price_changed
     subscription.payment_disputed
     subscription.trial_used subscription.contact_missing subscription.unpaid subscription.wrong_state

@@ -85,7 +85,7 @@ class DeliverEscrow(EscrowCommand):
 
 
 class ValidateEscrow(EscrowCommand):
-    """Records a score in ten-thousandths."""
+    """Records a score in ten-thousandths, for the delivery with that event number."""
 
     score_e4: int
     note: str | None = None
@@ -97,7 +97,7 @@ class ValidateEscrow(EscrowCommand):
 
 
 class ApproveEscrow(EscrowCommand):
-    """Signs as the actor, for the delivery with that event number when it is given."""
+    """Signs as the actor, for the delivery with that event number. It may be left out for the first."""
 
     delivery: int | None = None
 

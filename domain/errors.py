@@ -32,6 +32,7 @@ class DomainError(Exception):
         code: stable, dotted, documented in `docs/errors.md`.
         status: the HTTP status that carries it.
         retryable: whether the same request may succeed later without being changed.
+        frees_key: whether the idempotency key may carry the request again with what was missing, as nothing was done.
         detail: one sentence that says what is wrong and what to do.
         extra: further members of the problem document (for example `{"state": "released"}`), JSON values only.
     """
@@ -39,6 +40,7 @@ class DomainError(Exception):
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    frees_key: ClassVar[bool] = False
 
     def __init__(self, detail: str, *, code: str | None = None, extra: Mapping[str, object] | None = None) -> None:
         """Keep the sentence and what goes beside it; `code` narrows the class's own code."""

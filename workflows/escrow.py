@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.signing import refuse_second_signature
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from workflows import escrow_signals as by_signal
+    from workflows.escrow_gates import reviewed
     from workflows.escrow_run import EscrowRun
     from workflows.signals import NO_INPUT
 
@@ -282,7 +283,7 @@ class EscrowWorkflow(EscrowRun):
             score_e4=command.score_e4,
             note=command.note,
             now=now,
-            delivery=command.delivery,
+            delivery=reviewed(escrow, command.delivery),
         )
 
     def _approve(self, command: ApproveEscrow, given_at: datetime | None = None) -> Decision:
@@ -291,7 +292,7 @@ class EscrowWorkflow(EscrowRun):
             signatory=signatory_name(escrow, command.actor),
             actor=command.actor,
             now=now,
-            delivery=command.delivery,
+            delivery=reviewed(escrow, command.delivery),
             given_at=given_at,
         )
 

@@ -10,6 +10,7 @@ from domain.escrow.state import Decision, Escrow, Outcome
 from domain.money import parse_ratio
 from domain.signals import Addressee
 from domain.text import plain_text
+from workflows.escrow_gates import reviewed
 from workflows.signals import check_addressed, sender
 
 Sig = TypeVar("Sig", bound=OperatorSignal)
@@ -21,7 +22,9 @@ def approve(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
     delivery = signal.delivery
     if delivery is not None and type(delivery) is not int:
         raise Invalid("delivery is the number of the delivery's event.", extra={"field": "delivery"})
-    return commands.approve(escrow, signatory=signatory, actor=sender(signal), now=now, delivery=delivery)
+    return commands.approve(
+        escrow, signatory=signatory, actor=sender(signal), now=now, delivery=reviewed(escrow, delivery)
+    )
 
 
 def dispute(signal: DisputeSignal, escrow: Escrow, now: datetime) -> Outcome:

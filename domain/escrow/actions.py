@@ -82,8 +82,8 @@ def actions(
     """Return every command, tried by the actor on the state.
 
     A command that takes more than its parameters is tried with what is most usual: funding with what the contract is
-    in, the next milestone, a score that releases. The payer's balance is not checked. A deadline that has passed acts
-    before any command, so it is applied first here.
+    in, the next milestone, a score that releases, the delivery under review. The payer's balance is not checked. A
+    deadline that has passed acts before any command, so it is applied first here.
 
     Args:
         escrow: the state that the books hold.
@@ -126,12 +126,18 @@ def _deliver(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameter
 
 
 def _validate(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    return commands.validate(escrow, actor=actor, score_e4=WHOLE_E4, note=None, now=now)
+    reviewed = _under_review(escrow)
+    return commands.validate(escrow, actor=actor, score_e4=WHOLE_E4, note=None, now=now, delivery=reviewed)
+
+
+def _under_review(escrow: Escrow) -> int | None:
+    return escrow.delivery.number if escrow.delivery else None
 
 
 def _approve(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
     signing = as_signatory(escrow, actor)
-    signed = commands.approve(escrow, signatory=signatory_name(escrow, signing), actor=signing, now=now)
+    name, reviewed = signatory_name(escrow, signing), _under_review(escrow)
+    signed = commands.approve(escrow, signatory=name, actor=signing, now=now, delivery=reviewed)
     refuse_second_signature(escrow, signing)
     return signed
 

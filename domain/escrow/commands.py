@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, WrongState
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
-from domain.escrow.signing import AlreadySigned, signer
+from domain.escrow.signing import AlreadySigned, require_delivery, signer
 from domain.escrow.state import (
     ALLOWED,
     MAX_DELIVERY_BYTES,
@@ -167,11 +167,12 @@ def validate(
 ) -> Outcome:
     """Record a validator's score; at or above the contract's threshold the delivery is released.
 
-    With `delivery`, the event number of the delivery that was looked at, the score counts for no other one.
+    `delivery` is the event number of the delivery that was looked at, and the score counts for no other one. It may be
+    left out for the first.
     """
     _require(actor.may(Permission.VALIDATE), "Only a validator of the platform may score a delivery.")
     _require_state(escrow, "validate")
-    _require_delivery(escrow, delivery)
+    require_delivery(escrow, delivery)
     threshold = escrow.terms.validation_threshold_e4
     scored = replace(escrow, validation_score_e4=score_e4)
     details: dict[str, object] = {"score": format_ratio(score_e4)}
@@ -193,9 +194,9 @@ def approve(
 ) -> Outcome:
     """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it.
 
-    With `delivery`, the event number of the delivery that was looked at, the signature counts for no other one. An
-    actor of the platform signs on behalf of the signatory, where the contract does not exclude it; so does whoever made
-    the link that opened the actor's session.
+    `delivery` is the event number of the delivery that was looked at, and the signature counts for no other one. It may
+    be left out for the first. An actor of the platform signs on behalf of the signatory, where the contract does not
+    exclude it; so does whoever made the link that opened the actor's session.
     """
     if actor.signs_on_behalf and not escrow.terms.operator_approvals:
         raise Forbidden(
@@ -205,7 +206,7 @@ def approve(
     if signatory not in escrow.terms.signatories:
         raise Forbidden(f"{signatory} is not a signatory of this escrow.", code="escrow.not_a_signatory")
     _require_state(escrow, "approve")
-    _require_delivery(escrow, delivery)
+    require_delivery(escrow, delivery)
     if any(signature.signatory == signatory for signature in escrow.signatures):
         raise AlreadySigned(f"{signatory} has already signed.", extra={"state": escrow.status.value})
     signature = Signature(
@@ -373,16 +374,6 @@ def _require_state(escrow: Escrow, command: str) -> None:
         raise WrongState(
             f"{_CANNOT[command]} while the escrow is {escrow.status}.",
             extra={"state": escrow.status.value},
-        )
-
-
-def _require_delivery(escrow: Escrow, number: int | None) -> None:
-    under_review = escrow.delivery.number if escrow.delivery else None
-    if number is not None and number != under_review:
-        raise Conflict(
-            f"Delivery {number} is not under review; delivery {under_review} is.",
-            code="escrow.delivery_changed",
-            extra={"state": escrow.status.value, "delivery": under_review},
         )
 
 

@@ -164,6 +164,8 @@ def _signals(escrow: Escrow) -> list[str]:
     for name, members in _SIGNALS.get(escrow.status, {}).items():
         if name == "approve" and not terms.operator_approvals:
             continue
-        shown = {name: terms.escrow_id, "operator": "…", **members}
+        shown: dict[str, object] = {name: terms.escrow_id, "operator": "…", **members}
+        if name == "approve" and escrow.delivery:
+            shown["delivery"] = escrow.delivery.number
         lines += [f"- `{name}` `{json.dumps(shown, ensure_ascii=False)}`"]
     return ["", "Available signals; replace each …:", "", *lines] if lines else []

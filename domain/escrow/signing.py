@@ -1,14 +1,58 @@
-"""Each person signs once: `required_signatures` is a number of people, not of names that one of them can use."""
+"""What a signature counts for: one person, and one delivery.
+
+`required_signatures` is a number of people, not of names that one of them can use. And a signature or a score is for
+what its sender has looked at: the payee can deliver again, or deliver the next milestone, while it is on its way.
+"""
 
 from domain.access import Actor
 from domain.errors import Conflict
-from domain.escrow.state import Escrow
+from domain.escrow.state import FIRST_DELIVERY, Escrow, EscrowStatus
 
 
 class AlreadySigned(Conflict):
     """The signatory, or whoever signs for it, has signed for the delivery under review."""
 
     code = "escrow.already_signed"
+
+
+class DeliveryRequired(Conflict):
+    """Another delivery may be meant than the one under review, whose number is the field `delivery`."""
+
+    code = "escrow.delivery_required"
+    frees_key = True
+
+
+def may_mean_another(escrow: Escrow, delivery: int | None) -> bool:
+    """Return whether a command names no delivery, and another one may have been under review before this one.
+
+    Only the delivery that came right after the funding is surely the first.
+    """
+    if delivery is not None or escrow.delivery is None or escrow.status is not EscrowStatus.DELIVERED:
+        return False
+    return escrow.delivery.number > FIRST_DELIVERY
+
+
+def require_delivery(escrow: Escrow, delivery: int | None) -> None:
+    """Refuse a signature or a score for another delivery than the one under review, or one that does not say.
+
+    Raises:
+        Conflict: `escrow.delivery_changed`, it names another delivery.
+        DeliveryRequired: it names none, and may mean another one.
+    """
+    under_review = escrow.delivery.number if escrow.delivery else None
+    extra = {"state": escrow.status.value, "delivery": under_review}
+    if may_mean_another(escrow, delivery):
+        raise DeliveryRequired(
+            f"This escrow may have had other deliveries. Delivery {under_review} is under review: look at it, then "
+            f'send "delivery": {under_review}.',
+            extra=extra,
+        )
+    if delivery is not None and delivery != under_review:
+        raise Conflict(
+            f"Delivery {delivery} is not under review; delivery {under_review} is.",
+            code="escrow.delivery_changed",
+            extra=extra,
+        )
 
 
 def signer(actor: Actor) -> str:

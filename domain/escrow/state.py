@@ -20,6 +20,8 @@ MAX_EVIDENCE = 50
 MAX_EVIDENCE_BYTES = 128 * 1024
 #: How many bytes the artifacts and the note of one delivery may take.
 MAX_DELIVERY_BYTES = 64 * 1024
+#: The number of the event that a first delivery makes: the escrow was opened and funded before.
+FIRST_DELIVERY = 3
 #: One, in ten-thousandths.
 WHOLE_E4 = 10_000
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Terms
+from domain.escrow.state import FIRST_DELIVERY, WHOLE_E4, Escrow, EscrowStatus, Terms
 from domain.money import CREDIT, SCALES, allocate
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says, says
@@ -15,8 +15,6 @@ _COMPARED = frozenset({CREDIT, "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "USDC"}
 #: What a typical contract is in coins, in ten-thousandths of a coin.
 _COINS_E4 = {"BTC": 5, "ETH": 150, "TON": 150_000}
 _VALIDATED, _RESOLVED, _PARTLY_REFUNDED = "validated", "resolved", "partially_refunded"
-#: The number of the event that a first delivery makes: the escrow was opened and funded before.
-_FIRST_DELIVERY = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +252,7 @@ def _is_late(escrow: Escrow) -> bool:
     milestones after the first it says nothing.
     """
     delivery, terms = escrow.delivery, escrow.terms
-    if delivery is None or escrow.milestones_released or delivery.number <= _FIRST_DELIVERY:
+    if delivery is None or escrow.milestones_released or delivery.number <= FIRST_DELIVERY:
         return False
     return delivery.delivered_at > escrow.opened_at + timedelta(seconds=terms.fund_seconds + terms.deliver_seconds)
 

@@ -14,6 +14,7 @@ from api.app import create_app
 from api.deps import Deps
 from api.idempotency import Command, idempotency
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound, Unavailable
+from domain.escrow.signing import DeliveryRequired
 from repositories import idempotency as store
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
@@ -345,3 +346,15 @@ async def test_transaction_of_one_organization_touches_no_key_of_another(
             await connection.fetch(f"SELECT {call}", tenant.org_id)
     finally:
         await connection.close()
+
+
+async def test_a_refusal_that_asks_for_more_frees_its_key(bench: Bench, caller: Caller) -> None:
+    async def refuse() -> dict[str, object]:
+        raise DeliveryRequired("Name the delivery.")
+
+    key, bench.act = keyed(new_key()), refuse
+    for _ in range(2):
+        refused(await post(caller, "/acts/a", **key), 409, "escrow.delivery_required")
+    bench.act = bench.count
+    assert good(await post(caller, "/acts/a", {"delivery": 5}, **key), 201) == {"run": 1}
+    assert len(set(bench.commands)) == 1

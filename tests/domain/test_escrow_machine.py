@@ -75,14 +75,15 @@ class EscrowMachine(RuleBasedStateMachine):
             milestones=milestones,
             commission_on_sum=on_sum,
         )
-        self.now, self.count = e.T0, 0
+        self.now, self.count, self.deliveries = e.T0, 0, 0
         self.wallet = accounts.org_wallet(e.PAYER_ORG, currency)
         self.paid = accounts.payment(PAYMENT, currency, e.PAYER_ORG)
         self.held = accounts.escrow(terms.escrow_id, currency, e.PAYER_ORG)
         self.earned = accounts.agent_earnings(e.AGENT, currency, e.PAYEE_ORG)
         self.taken = accounts.platform("commission", currency)
         self.balances = {self.wallet: amount, self.paid: amount, self.held: 0, self.earned: 0, self.taken: 0}
-        self.escrow: Escrow = commands.opened(terms, actor=e.PROCUREMENT, now=self.now).escrow
+        opened = commands.opened(terms, actor=e.PROCUREMENT, now=self.now)
+        self.escrow: Escrow = commands.numbered(opened, command_id="c0", now=self.now).escrow
 
     def attempt(self, command: str, actor, decide, *, parameters=Parameters(), usual=True) -> None:
         before = self.escrow
@@ -132,6 +133,7 @@ class EscrowMachine(RuleBasedStateMachine):
             source, destination = accounts_of(after, move)
             self.balances[source] -= move.amount_minor
             self.balances[destination] += move.amount_minor
+        self.deliveries += outcome.event == "delivered"
         told = facts(before, outcome.event, after)
         assert {event.data["role"] for event in told} >= {"payer", "payee"}
         for event in told:
@@ -161,22 +163,30 @@ class EscrowMachine(RuleBasedStateMachine):
             usual=milestone is None,
         )
 
-    @rule(actor=ACTORS, score=st.integers(0, 10_000) | st.just(10_000))
-    def validate(self, actor, score):
-        self.attempt(
-            "validate",
-            actor,
-            lambda s: commands.validate(s, actor=actor, score_e4=score, note=None, now=self.now),
-            usual=score == 10_000,
-        )
+    def reviewed(self, s: Escrow, named: bool) -> dict[str, int]:
+        """Return what a signature or a score says about its delivery; without it, it may be for the first one only."""
+        return {"delivery": s.delivery.number} if named and s.delivery else {}
 
-    @rule(actor=ACTORS)
-    def approve(self, actor):
-        self.attempt(
-            "approve",
-            actor,
-            lambda s: commands.approve(s, signatory=signatory_name(s, actor), actor=actor, now=self.now),
-        )
+    @rule(actor=ACTORS, score=st.integers(0, 10_000) | st.just(10_000), named=st.booleans())
+    def validate(self, actor, score, named):
+        def decide(s):
+            given = self.reviewed(s, named)
+            outcome = commands.validate(s, actor=actor, score_e4=score, note=None, now=self.now, **given)
+            assert given or self.deliveries == 1
+            return outcome
+
+        self.attempt("validate", actor, decide, usual=score == 10_000 and named)
+
+    @rule(actor=ACTORS, named=st.booleans())
+    def approve(self, actor, named):
+        def decide(s):
+            given = self.reviewed(s, named)
+            name = signatory_name(s, actor)
+            outcome = commands.approve(s, signatory=name, actor=actor, now=self.now, **given)
+            assert given or self.deliveries == 1
+            return outcome
+
+        self.attempt("approve", actor, decide, usual=named)
 
     @rule(actor=ACTORS)
     def dispute(self, actor):

@@ -136,10 +136,16 @@ async def test_milestones_are_delivered_and_released_one_by_one(market: Market) 
         await escrows.deliver(made.id, note="Done", milestone="draft")
     assert done.value.code == "escrow.milestone_released"
     delivered = await escrows.deliver(made.id, note="Done")
-    assert (delivered.delivery and delivered.delivery.milestone, delivered.signatures) == ("final", [])
-    scored = await market.validator.escrows.validate(made.id, score="0.5")
+    assert delivered.delivery is not None
+    assert (delivered.delivery.milestone, delivered.signatures) == ("final", [])
+    second, judge = delivered.delivery.number, market.validator.escrows
+    for unnamed in (judge.validate(made.id, score="0.9"), escrows.approve(made.id)):
+        with pytest.raises(bursar.Conflict) as asked:
+            await unnamed
+        assert (asked.value.code, asked.value.problem["delivery"]) == ("escrow.delivery_required", second)
+    scored = await judge.validate(made.id, score="0.5", delivery=second)
     assert (scored.status, scored.validation_score) == ("delivered", Decimal("0.5"))
-    last = await market.validator.escrows.validate(made.id, score="0.9")
+    last = await judge.validate(made.id, score="0.9", delivery=second)
     assert (last.status, shares(last)) == ("released", numbers("20", "19", "1", "0"))
 
 

@@ -149,8 +149,11 @@ async def test_milestones_are_paid_one_by_one(world: World) -> None:
     first = good(await world.validator.post(f"{path}/validation", {"score": "0.9"}))
     assert (first["status"], amounts(first)) == ("funded", ("5.00", "1.90", "0.00", "0.10"))
     assert [m["status"] for m in first["milestones"]] == ["released", "pending"]
-    good(await world.agent.post(f"{path}/delivery", {"note": "All of it"}))
-    last = good(await world.validator.post(f"{path}/validation", {"score": "0.9"}))
+    second = good(await world.agent.post(f"{path}/delivery", {"note": "All of it"}))["delivery"]["number"]
+    key, body = new_key(), {"score": "0.9"}
+    asked = refused(await world.validator.post(f"{path}/validation", body, key=key), 409, "escrow.delivery_required")
+    assert (asked["state"], asked["delivery"]) == ("delivered", second)
+    last = good(await world.validator.post(f"{path}/validation", {**body, "delivery": second}, key=key))
     assert (last["status"], amounts(last)) == ("released", ("5.00", "4.75", "0.00", "0.25"))
 
 

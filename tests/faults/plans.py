@@ -74,9 +74,11 @@ def _deliver(plan: Plan, rng: random.Random, milestone: str | None = None) -> No
     plan.rounds.append(((Step("delivered", rng.choice(("agent", "studio")), "delivery", body),), "delivered"))
 
 
-def _validate(plan: Plan, score: str, status: str) -> None:
+def _validate(plan: Plan, score: str, status: str, delivery: int = 3) -> None:
+    """Score a delivery, which is the event of that number; the first one is the third."""
     transfer = None if status == "delivered" else RELEASED
-    plan.rounds.append(((Step("validated", "validator", "validation", {"score": score}, transfer),), status))
+    body = {"score": score, "delivery": delivery}
+    plan.rounds.append(((Step("validated", "validator", "validation", body, transfer),), status))
 
 
 def _by_score(plan: Plan, rng: random.Random) -> None:
@@ -112,7 +114,7 @@ def _by_milestones(plan: Plan, rng: random.Random) -> None:
     _fund(plan)
     for n, part in enumerate(parts, 1):
         _deliver(plan, rng, f"part {n}")
-        _validate(plan, "0.95", "released" if n == count else "funded")
+        _validate(plan, "0.95", "released" if n == count else "funded", delivery=1 + 2 * n)
         plan.pay(part)
 
 

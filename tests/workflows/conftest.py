@@ -222,6 +222,12 @@ class Job:
             assert row.status == row.state["status"]
             return escrows.state_of(row)
 
+    async def under_review(self) -> int:
+        """Return the number of the delivery under review."""
+        delivery = (await self.state()).delivery
+        assert delivery is not None
+        return delivery.number
+
     async def timeline(self) -> list[EscrowEventRow]:
         async with self.stage.database.platform() as session:
             return list(await escrows.timeline(session, self.terms.escrow_id))

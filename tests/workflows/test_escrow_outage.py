@@ -20,6 +20,7 @@ from contracts.escrow import (
     SubmitEvidence,
 )
 from domain.errors import Conflict, Unavailable
+from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
 from models.escrow_notice import EscrowNotice
 from repositories import escrow_notice as notices
@@ -29,6 +30,7 @@ from runtime.settings import Settings
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.behind import (
+    committed_behind_the_run,
     delivered_without_a_run,
     disputed_without_a_run,
     funded_without_a_run,
@@ -310,6 +312,17 @@ async def test_approval_noted_for_one_delivery_signs_for_no_other_that_was_noted
     state = await job.state()
     assert (state.status, state.delivery.note, state.released_minor) == ("delivered", "junk", 0)
     await replay_and_keep(await job.handle.fetch_history(), "notes_of_two_deliveries")
+
+
+async def test_approval_noted_without_a_number_signs_for_no_later_delivery(award):
+    job = await late(award, required_signatures=1)
+    at = datetime.now(UTC) - timedelta(days=4)
+    junk = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note="junk", milestone=None, now=at)
+    await committed_behind_the_run(job, junk, new_id("cmd"), at)
+    await noted(job, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance), before=HOUR)
+    await back(job)
+    await job.end()
+    assert (await job.kinds())[-2:] == ["delivered", "review_expired"]
 
 
 async def test_second_signature_for_one_milestone_pays_for_no_other(award):

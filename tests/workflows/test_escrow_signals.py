@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import Conflict
+from domain.escrow.signing import DeliveryRequired
 from repositories import audit
 from repositories import escrow as escrows
 from repositories.listing import Wanted
@@ -170,7 +171,7 @@ async def test_what_an_operator_does_by_signal_is_in_the_audit_trail(award, stag
 
 async def test_an_approval_for_a_delivery_that_was_replaced_is_refused(award):
     job = await (await award(required_signatures=1)).delivered()
-    seen = (await job.state()).delivery.number
+    seen = await job.under_review()
     await job.send("deliver", job.bot)
     for name, actor, fields in (
         ("approve", job.finance, {}),
@@ -179,8 +180,45 @@ async def test_an_approval_for_a_delivery_that_was_replaced_is_refused(award):
         with pytest.raises(Conflict) as refused:
             await job.send(name, actor, delivery=seen, **fields)
         assert refused.value.error_code == "escrow.delivery_changed"
-    current = (await job.state()).delivery.number
-    assert (await job.send("approve", job.finance, delivery=current)).status == "released"
+    assert (await job.send("approve", job.finance, delivery=await job.under_review())).status == "released"
+
+
+async def test_approval_that_names_no_delivery_is_refused_after_the_first_and_its_key_takes_the_number(award):
+    job = await (await award(required_signatures=1)).delivered()
+    await job.send("deliver", job.bot, note="junk")
+    current = await job.under_review()
+    for name, actor, fields in (
+        ("validate", job.validator, {"score_e4": 10_000}),
+        ("approve", job.finance, {}),
+    ):
+        with pytest.raises(DeliveryRequired) as refused:
+            await job.send(name, actor, key=name, **fields)
+        assert refused.value.extra["delivery"] == current
+    await job.handle.signal("approve", {"signatory": "finance", "operator": "kim"})
+    assert (await job.told("command_refused")).details["code"] == "escrow.delivery_required"
+    assert (await job.state()).signatures == ()
+    assert (await job.send("approve", job.finance, key="approve", delivery=current)).status == "released"
+
+
+async def test_operator_signs_for_a_later_delivery_by_its_number(award):
+    job = await (await award(required_signatures=1)).delivered()
+    await job.send("deliver", job.bot, note="better")
+    signal = {"signatory": "finance", "operator": "kim", "delivery": await job.under_review()}
+    await job.handle.signal("approve", signal)
+    assert await job.end() == "released"
+
+
+async def test_approval_on_its_way_does_not_accept_the_delivery_that_replaces_the_one_seen(award):
+    job = await (await award(required_signatures=1)).delivered()
+    deliver, approve = await asyncio.gather(
+        job.send("deliver", job.bot, note="junk"), job.send("approve", job.finance), return_exceptions=True
+    )
+    state = await job.state()
+    if isinstance(approve, DeliveryRequired):
+        assert (state.status, state.delivery.note) == ("delivered", "junk")
+    else:
+        assert isinstance(deliver, Conflict)
+        assert (state.status, state.delivery.note) == ("released", None)
 
 
 async def test_cancelling_a_run_whose_step_waits_for_the_books_gives_the_money_back(award, stage):

@@ -83,5 +83,6 @@ async def test_next_milestone_is_signed_by_the_same_people(award):
     for then in ("funded", "released"):
         if then == "released":
             await job.send("deliver", job.bot)
-        await job.send("approve", link)
-        assert (await job.send("approve", job.procurement)).status == then
+        part = await job.under_review()
+        await job.send("approve", link, delivery=part)
+        assert (await job.send("approve", job.procurement, delivery=part)).status == then

@@ -4,6 +4,7 @@ A stored history is never made again to get a failing replay to pass: gate the c
 record a new scenario beside the old ones. `BURSAR_RECORD_HISTORIES=1` writes those that are not there yet.
 """
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from contracts import search_attributes
 from dev.stack.temporal import find_temporal
+from domain.errors import Conflict
 from domain.escrow.state import Milestone
 from runtime.settings import Settings
 from runtime.temporal import data_converter
@@ -201,7 +203,17 @@ async def two_small_milestones_released(stage: Stage) -> Job:
     job = await (await stage.award(milestones=(*small, rest), deliver_seconds=2)).funded()
     for _ in small:
         await job.send("deliver", job.bot)
-        await job.send("validate", job.validator, score_e4=9000)
+        await job.send("validate", job.validator, score_e4=9000, delivery=await job.under_review())
+    return job
+
+
+async def signed_without_the_number_of_a_second_delivery(stage: Stage) -> Job:
+    """Older code took such signatures for whatever was under review; today's refuses them."""
+    job = await (await stage.award(review_seconds=2)).delivered()
+    await job.send("deliver", job.bot, note="junk")
+    with contextlib.suppress(Conflict):
+        await job.send("approve", job.finance)
+    await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim"})
     return job
 
 
@@ -234,6 +246,7 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | PaymentDriver]]] = (
             dispute_signalled_again_after_an_outage,
             evidence_from_one_side,
             two_small_milestones_released,
+            signed_without_the_number_of_a_second_delivery,
             declined_then_funded_then_refunded,
         )
     }

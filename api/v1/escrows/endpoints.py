@@ -69,6 +69,7 @@ from domain.escrow.actions import (
     refunds_full,
 )
 from domain.escrow.commands import CREDITS
+from domain.escrow.signing import DeliveryRequired
 from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id, sale_tax_key
 from domain.metadata import ExternalIdTaken
@@ -121,8 +122,15 @@ _FUNDING = errors(
 _DELIVERING = errors(
     NotFound, Forbidden, WrongState, (Conflict, "escrow.milestone_released"), (Conflict, "escrow.deliveries_full")
 )
+_SCORING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.delivery_changed"), DeliveryRequired)
 _SIGNING = errors(
-    NotFound, Forbidden, (Forbidden, "escrow.not_a_signatory"), WrongState, (Conflict, "escrow.already_signed")
+    NotFound,
+    Forbidden,
+    (Forbidden, "escrow.not_a_signatory"),
+    WrongState,
+    (Conflict, "escrow.delivery_changed"),
+    DeliveryRequired,
+    (Conflict, "escrow.already_signed"),
 )
 _HEARING = errors(
     NotFound, Forbidden, WrongState, (Conflict, "escrow.evidence_closed"), (Conflict, "escrow.evidence_full")
@@ -372,7 +380,7 @@ async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
 
 
 @router.post(
-    "/escrows/{escrow_id}/validation", response_model=EscrowView, responses=_REFUSALS, operation_id="escrows.validate"
+    "/escrows/{escrow_id}/validation", response_model=EscrowView, responses=_SCORING, operation_id="escrows.validate"
 )
 async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, once: MovesMoney) -> Response:
     """Record a validator's score. A score at or above the contract's threshold releases the delivery."""

@@ -62,8 +62,9 @@ DeliveryNumber = Annotated[
     Field(
         ge=1,
         le=2**31,
-        description="`delivery.number` of the delivery that was reviewed. The command then applies to that delivery "
-        "only, and fails with 409 `escrow.delivery_changed` when a newer one is under review.",
+        description="`delivery.number` of the delivery that you have reviewed. If another one is under review, the "
+        "answer is 409 `escrow.delivery_changed`. You may leave it out for the first delivery of an escrow; later the "
+        "answer without it is 409 `escrow.delivery_required`.",
     ),
 ]
 
@@ -160,7 +161,7 @@ class Deliver(RequestModel):
 class Validate(RequestModel):
     """A validator's score between 0 and 1."""
 
-    model_config = example(score="0.92", note="Complete and correct")
+    model_config = example(score="0.92", note="Complete and correct", delivery=3)
 
     score: Share
     note: Note | None = None
@@ -170,9 +171,9 @@ class Validate(RequestModel):
 class Approve(RequestModel):
     """Signs for the delivery as the principal of the API key."""
 
-    delivery: DeliveryNumber | None = None
+    model_config = example(delivery=3)
 
-    model_config = example()
+    delivery: DeliveryNumber | None = None
 
 
 class OpenDispute(RequestModel):

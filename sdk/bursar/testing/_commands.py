@@ -186,6 +186,11 @@ def _give_back(escrow: Escrow, amount: Decimal) -> None:
     escrow.move("refund", amount)
 
 
+def _reviewed(escrow: Escrow) -> dict[str, Any]:
+    """Name the delivery under review, as somebody does who has looked at it."""
+    return {"delivery": escrow.delivery["number"]} if escrow.delivery else {}
+
+
 def share_of(text: Any, name: str) -> Decimal:
     """Read a share of one."""
     share = amount(str(text), name)
@@ -198,8 +203,8 @@ def share_of(text: Any, name: str) -> Decimal:
 COMMANDS = (
     Command("fund", "fund", "funded", _fund, lambda escrow: {"source": escrow.usual_source}),
     Command("deliver", "delivery", "delivered", _deliver, lambda _escrow: {"note": "."}),
-    Command("validate", "validation", "validated", _validate, lambda _escrow: {"score": "1"}),
-    Command("approve", "approvals", "approved", _approve),
+    Command("validate", "validation", "validated", _validate, lambda escrow: {"score": "1", **_reviewed(escrow)}),
+    Command("approve", "approvals", "approved", _approve, _reviewed),
     Command("dispute", "disputes", "disputed", _dispute, lambda _escrow: {"reason": "."}),
     Command("submit_evidence", "disputes/evidence", "evidence_submitted", _hear, lambda _escrow: {"note": "."}),
     Command(

@@ -21,6 +21,8 @@ _TAKEN: dict[str, tuple[str, frozenset[str]]] = {
     "refund": ("Money cannot be refunded", frozenset({"funded", "delivered", "disputed"})),
     "cancel": ("The escrow cannot be cancelled", frozenset({"open", "funded"})),
 }
+#: The number of the event that a first delivery makes: the escrow was opened and funded before.
+FIRST_DELIVERY = 3
 NO_DEADLINES: dict[str, str | None] = {"fund_by": None, "deliver_by": None, "review_by": None}
 FINAL = frozenset({"released", "refunded", "split", "cancelled"})
 
@@ -141,8 +143,14 @@ class Escrow:
         return Refused(409, code, detail, state=self.status, **members)
 
     def reviewed(self, delivery: int | None) -> None:
-        """Refuse a command that was given for another delivery."""
+        """Refuse a command that was given for another delivery, or that may mean another one."""
         number = self.delivery["number"] if self.delivery else None
+        if delivery is None and number is not None and number > FIRST_DELIVERY:
+            detail = (
+                f"This escrow may have had other deliveries. Delivery {number} is under review: look at it, then send "
+                f'"delivery": {number}.'
+            )
+            raise self.refused(detail, "escrow.delivery_required", delivery=number)
         if delivery not in {None, number}:
             detail = f"Delivery {delivery} is not under review; delivery {number} is."
             raise self.refused(detail, "escrow.delivery_changed", delivery=number)
