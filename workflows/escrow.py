@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.signing import refuse_second_signature
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from workflows import escrow_signals as by_signal
-    from workflows.escrow_gates import reviewed
+    from workflows.escrow_gates import disputed, reviewed
     from workflows.escrow_run import EscrowRun
     from workflows.signals import NO_INPUT
 
@@ -297,8 +297,8 @@ class EscrowWorkflow(EscrowRun):
         )
 
     def _dispute(self, command: DisputeEscrow, given_at: datetime | None = None) -> Decision:
-        return lambda escrow, now: commands.dispute(
-            escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at
+        return lambda escrow, now: disputed(
+            commands.dispute(escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at)
         )
 
     def _submit_evidence(self, command: SubmitEvidence) -> Decision:

@@ -1,13 +1,18 @@
 """Gates of rules that runs of before decided an escrow without. A validator never runs again, so it needs no gate."""
 
+from dataclasses import replace
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.escrow.signing import may_mean_another
-    from domain.escrow.state import Escrow
+    from domain.escrow.state import Escrow, Outcome
 
 #: The gate of runs that took a signature or a score without a number for whatever was under review.
 SIGNATURES_NAME_THEIR_DELIVERY = "signatures-name-their-delivery"
+
+#: The gate of runs whose disputes all ended by the contract's default when nobody decided.
+DEFAULT_IS_FOR_WHAT_WAS_DELIVERED = "default-is-for-what-was-delivered"
 
 
 def reviewed(escrow: Escrow, delivery: int | None) -> int | None:
@@ -18,3 +23,13 @@ def reviewed(escrow: Escrow, delivery: int | None) -> int | None:
         return None
     assert escrow.delivery is not None
     return escrow.delivery.number
+
+
+def disputed(outcome: Outcome) -> Outcome:
+    """Return the opening of a dispute, with the default that applies to it."""
+    dispute = outcome.escrow.dispute
+    if dispute is None or dispute.default_share_e4 is None:
+        return outcome
+    if workflow.unsafe.is_read_only() or workflow.patched(DEFAULT_IS_FOR_WHAT_WAS_DELIVERED):
+        return outcome
+    return replace(outcome, escrow=replace(outcome.escrow, dispute=replace(dispute, default_share_e4=None)))

@@ -121,7 +121,12 @@ _USUAL: Mapping[str, tuple[str, str, str]] = {
     A.DELIVER: ("Deliver", "primary", "{payer} has its time to review from then on."),
     A.VALIDATE: ("Score", "primary", _RELEASES),
     A.APPROVE: ("Sign", "primary", "Nothing moves yet: more signatures are needed. It cannot be undone."),
-    A.DISPUTE: ("Dispute", "", "The money is frozen until an arbiter decides, or the agreed default applies."),
+    A.DISPUTE: (
+        "Dispute",
+        "",
+        "The money is frozen until an arbiter decides, or the agreed default applies. A payee that opens the dispute "
+        "gets its share of delivered work only.",
+    ),
     A.SUBMIT_EVIDENCE: ("Add evidence", "primary", "The other side and the arbiter read it. It cannot be changed."),
     A.RESOLVE: ("Decide", "primary", "What is held is divided as you say. It cannot be undone."),
     A.REFUND: ("Refund", "", "What you refund goes to {payer}. It cannot be undone."),

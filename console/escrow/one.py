@@ -252,10 +252,13 @@ def _due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, .
         case EscrowStatus.DELIVERED:
             found = [(deadlines["review_by"], "Without an objection by then the money is released.")]
         case EscrowStatus.DISPUTED if dispute:
-            share = percent(dispute["default_payee_share"], prefs)
+            share, payee = dispute["default_payee_share"], escrow["payee_name"]
+            default = f"what is held goes back to {escrow['payer_name']}"
+            if decimal(share):
+                default = f"{percent(share, prefs)} goes to {payee}"
             found = [
                 (dispute["decide_by"], "Not decided by then: operators are alerted."),
-                (dispute["default_at"], f"Not decided by then: {share} goes to {escrow['payee_name']}, as agreed."),
+                (dispute["default_at"], f"Not decided by then: {default}."),
             ]
     return tuple(
         Due(at=moment(at, prefs), left=relative(at, now, prefs), left_seconds=seconds_until(at, now), then=then)

@@ -26,7 +26,7 @@ EVENTS: Mapping[str, tuple[str, Tone, str]] = {
     "review_expired": ("Released without an objection", Tone.GOOD, "clock"),
     "review_extended": ("The payee is suspended: review extended", Tone.WARN, "clock"),
     "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
-    "default_applied": ("Not decided in time: divided as agreed", Tone.WARN, "clock"),
+    "default_applied": ("Not decided in time: the default was applied", Tone.WARN, "clock"),
 }
 
 

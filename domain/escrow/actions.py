@@ -63,7 +63,7 @@ class Parameters:
     """The parameters for the dry run of some commands.
 
     Attributes:
-        payee_share_e4: of a decision, in ten-thousandths; None is the share that the contract has by default.
+        payee_share_e4: of a decision, in ten-thousandths; None is the share that applies when nobody decides.
         refund_minor: of a refund, in minor units; None is all that is held.
     """
 
@@ -154,7 +154,7 @@ def _submit_evidence(escrow: Escrow, actor: Actor, now: datetime, _parameters: P
 def _resolve(escrow: Escrow, actor: Actor, now: datetime, parameters: Parameters) -> Outcome:
     share_e4 = parameters.payee_share_e4
     if share_e4 is None:
-        share_e4 = escrow.terms.dispute_default_share_e4
+        share_e4 = escrow.default_share_e4
     return commands.resolve(escrow, actor=actor, payee_share_e4=share_e4, note=None, now=now)
 
 

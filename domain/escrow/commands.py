@@ -229,7 +229,10 @@ def approve(
 
 
 def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_at: datetime | None = None) -> Outcome:
-    """Freeze the escrow until an arbiter decides, or until the contract's default is due."""
+    """Freeze the escrow until an arbiter decides, or until the default is due.
+
+    The default is the contract's. A payee that opens the dispute has its share of the delivery under review only.
+    """
     party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
     _require(party, "Only the two parties, or an operator, may open a dispute.")
     _require_state(escrow, "dispute")
@@ -250,9 +253,23 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
             evidence_until=evidence_until,
             decide_by=decide_by,
             default_at=decide_by + timedelta(seconds=terms.grace_seconds),
+            default_share_e4=_default_share(escrow, actor),
         ),
     )
     return Outcome(escrow=frozen, event="disputed", actor=actor.qualified(), details={"reason": reason})
+
+
+def _default_share(escrow: Escrow, actor: Actor) -> int | None:
+    """Return the payee's share when nobody decides, where it is less than the contract's: of what it has delivered.
+
+    Who pays may stop work that the payee would have delivered, so then the contract's default applies. It is rounded
+    down to a ten-thousandth of what is held.
+    """
+    if is_payer(escrow, actor) or not is_payee(escrow, actor):
+        return None
+    agreed = escrow.terms.dispute_default_share_e4
+    share = agreed * escrow.under_review_minor // escrow.held_minor
+    return share if share < agreed else None
 
 
 def submit_evidence(

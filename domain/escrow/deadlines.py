@@ -29,11 +29,7 @@ def next_deadline(escrow: Escrow) -> Deadline | None:
     if escrow.status is S.DISPUTED and escrow.dispute:
         if not escrow.dispute.overdue_alerted:
             return Deadline(at=escrow.dispute.decide_by, what="if not decided by then: alert operators")
-        share = format_ratio(escrow.terms.dispute_default_share_e4)
-        return Deadline(
-            at=escrow.dispute.default_at,
-            what=f"if not decided by then: split by the contract's default, {share} to the payee",
-        )
+        return Deadline(at=escrow.dispute.default_at, what=f"if not decided by then: {_default(escrow)}")
     return None
 
 
@@ -60,7 +56,15 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
         escrow,
         event="default_applied",
         actor=actor,
-        payee_share_e4=escrow.terms.dispute_default_share_e4,
+        payee_share_e4=escrow.default_share_e4,
         note=None,
         now=now,
     )
+
+
+def _default(escrow: Escrow) -> str:
+    """Say what happens to what is held when nobody decides the dispute."""
+    share = format_ratio(escrow.default_share_e4)
+    if escrow.default_share_e4 == escrow.terms.dispute_default_share_e4:
+        return f"split by the contract's default, {share} to the payee"
+    return f"split, {share} to the payee for what it delivered" if escrow.default_share_e4 else "refund what is held"

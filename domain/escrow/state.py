@@ -162,7 +162,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
-    """A frozen escrow: who froze it and why, until when each step may be taken, and how it ended."""
+    """A frozen escrow: who froze it and why, until when each step may be taken, and how it ended.
+
+    `default_share_e4` is the payee's share when nobody decides, where that is less than by the terms.
+    """
 
     opened_by: str
     reason: str
@@ -172,6 +175,7 @@ class Dispute:
     default_at: datetime
     evidence: tuple[Evidence, ...] = ()
     overdue_alerted: bool = False
+    default_share_e4: int | None = None
     resolved_by: str | None = None
     payee_share_e4: int | None = None
     resolution_note: str | None = None
@@ -226,6 +230,20 @@ class Escrow:
     def paid_minor(self) -> int:
         """The gross amount released so far: the payee's part and the commission on it."""
         return self.released_minor + self.commission_minor
+
+    @property
+    def under_review_minor(self) -> int:
+        """The amount that the delivery under review is worth: its milestone's price, or all that is held."""
+        if self.status is not S.DELIVERED or self.delivery is None:
+            return 0
+        prices = {each.name: each.amount_minor for each in self.terms.milestones}
+        return min(prices.get(self.delivery.milestone or "", self.held_minor), self.held_minor)
+
+    @property
+    def default_share_e4(self) -> int:
+        """The payee's share of what is held when nobody decides a dispute."""
+        own = self.dispute.default_share_e4 if self.dispute else None
+        return self.terms.dispute_default_share_e4 if own is None else own
 
     @property
     def is_final(self) -> bool:

@@ -105,7 +105,7 @@ def settled(
         back = escrow.refunded_minor - before.refunded_minor
         return _unpaid((_given_back(is_rated=True),), escrow, back)
     elif event == _VALIDATED and score_e4 is not None:
-        return _unpaid(_scored(score_e4, good=False), escrow, _under_review_minor(escrow))
+        return _unpaid(_scored(score_e4, good=False), escrow, escrow.under_review_minor)
     else:
         return None
     commission = escrow.commission_minor - before.commission_minor
@@ -162,12 +162,6 @@ def undiscounted_minor(terms: Terms, value_minor: int) -> int:
 
 def _due(bps: int, value_minor: int) -> int:
     return allocate(value_minor, [WHOLE_E4 - bps, bps])[1]
-
-
-def _under_review_minor(escrow: Escrow) -> int:
-    milestone = escrow.delivery.milestone if escrow.delivery else None
-    prices = {each.name: each.amount_minor for each in escrow.terms.milestones}
-    return min(prices.get(milestone or "", escrow.held_minor), escrow.held_minor)
 
 
 def _ended(

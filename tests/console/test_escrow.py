@@ -146,10 +146,15 @@ def test_countdown_is_the_time_that_is_left() -> None:
     assert (due.left, due.then) == ("in 2 days", "Not delivered by then: what is held goes to Acme.")
 
 
+def test_dispute_of_a_payee_that_delivered_nothing_ends_with_a_refund() -> None:
+    page = shown(status="disputed", dispute={**DISPUTE, "default_payee_share": "0.00"})
+    assert page.due[1].then == "Not decided by then: what is held goes back to Acme."
+
+
 def test_dispute_has_two_ends_and_the_evidence_of_each_side() -> None:
     page = shown(status="disputed", dispute=DISPUTE)
     assert [due.left for due in page.due] == ["in 2 days", "in 3 days"]
-    assert page.due[1].then == "Not decided by then: 50% goes to Studio, as agreed."
+    assert page.due[1].then == "Not decided by then: 50% goes to Studio."
     assert page.dispute is not None
     assert [each.note for each in page.dispute.payer] == ["See"]
     assert [each.note for each in page.dispute.payee] == ["No"]

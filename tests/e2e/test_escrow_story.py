@@ -110,6 +110,12 @@ async def test_operator_freezes_an_escrow_and_brings_no_evidence(world: World) -
     refused(await world.operator.post(f"{path}/evidence", {"note": "I saw it"}), 403, "auth.forbidden")
 
 
+async def test_dispute_says_that_a_payee_without_a_delivery_gets_nothing_by_default(world: World) -> None:
+    escrow = await world.escrow("funded")
+    frozen = good(await world.studio.post(f"/escrows/{escrow['id']}/disputes", {"reason": "Where is the input?"}))
+    assert frozen["dispute"]["default_payee_share"] == "0.00"
+
+
 async def test_arbiter_splits_a_dispute(world: World) -> None:
     escrow = await world.escrow("disputed", price="0.000101")
     assert escrow["dispute"]["reason"] == "Not what was agreed"

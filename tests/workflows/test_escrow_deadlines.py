@@ -18,6 +18,15 @@ from services import organization as organizations
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
+async def test_payee_that_disputes_before_its_delivery_gets_nothing_when_nobody_decides(award):
+    job = await (await award(dispute_default_share_e4=9_000)).funded()
+    await job.send("dispute", job.bot, reason="I want my share")
+    assert (await job.state()).default_share_e4 == 0
+    await job.pass_time(days=9)
+    assert await job.end() == "refunded"
+    assert await job.money() == {"payer": 100_000_000, "escrow": 0, "payee": 0}
+
+
 async def test_pitfall_24_an_escrow_that_is_not_funded_is_cancelled(award):
     job = await award()
     await job.open()

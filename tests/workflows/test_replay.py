@@ -217,6 +217,13 @@ async def signed_without_the_number_of_a_second_delivery(stage: Stage) -> Job:
     return job
 
 
+async def disputed_by_the_payee_before_its_delivery(stage: Stage) -> Job:
+    """Older code divided the money by the default of the terms when nobody decided; today's returns it."""
+    job = await (await stage.award(**SHORT)).funded()
+    await job.send("dispute", job.bot, reason="I want my half")
+    return job
+
+
 async def declined_then_funded_then_refunded(stage: Stage) -> Job:
     job = await stage.award(balance=1)
     await job.open()
@@ -247,6 +254,7 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | PaymentDriver]]] = (
             evidence_from_one_side,
             two_small_milestones_released,
             signed_without_the_number_of_a_second_delivery,
+            disputed_by_the_payee_before_its_delivery,
             declined_then_funded_then_refunded,
         )
     }

@@ -275,7 +275,10 @@ class DisputeView(ResponseModel):
     evidence_until: datetime
     decide_by: datetime
     default_at: datetime
-    default_payee_share: Exact
+    default_payee_share: Exact = Field(
+        description="The payee's share of what is held if nobody decides: the contract's default. If the payee has "
+        "opened the dispute, it is for the delivery under review only, and 0 before a delivery."
+    )
     resolved_by: str | None
     payee_share: Exact | None
     resolution_note: str | None
@@ -465,7 +468,7 @@ def _dispute(escrow: Escrow) -> DisputeView | None:
         evidence_until=dispute.evidence_until,
         decide_by=dispute.decide_by,
         default_at=dispute.default_at,
-        default_payee_share=format_ratio(escrow.terms.dispute_default_share_e4),
+        default_payee_share=format_ratio(escrow.default_share_e4),
         resolved_by=dispute.resolved_by,
         payee_share=_ratio(dispute.payee_share_e4),
         resolution_note=dispute.resolution_note,

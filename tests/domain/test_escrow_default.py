@@ -1,0 +1,140 @@
+"""Nobody decides a dispute: the contract's default applies, and who has delivered nothing gets nothing by it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.access import Actor
+from domain.escrow import commands
+from domain.escrow.deadlines import timed_exit
+from domain.escrow.presentation import story
+from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Milestone, Outcome
+from domain.money import allocate
+from tests.support import escrows as e
+
+PAYEE = (e.WORKER, e.STUDIO)
+OTHERS = (e.PROCUREMENT, e.FINANCE, e.OPERATOR)
+S = EscrowStatus
+
+
+def numbered(outcome: Outcome) -> Escrow:
+    return commands.numbered(outcome, command_id="c", now=e.T0).escrow
+
+
+def funded(*prices: int, share_e4: int = 5_000, amount_minor: int = 100) -> Escrow:
+    """Return a funded escrow with milestones at the prices, or without."""
+    terms = e.terms(
+        amount_minor=sum(prices) or amount_minor,
+        milestones=tuple(Milestone(name=f"m{n}", amount_minor=price) for n, price in enumerate(prices)),
+        dispute_default_share_e4=share_e4,
+        commission_bps=0,
+    )
+    opened = numbered(commands.opened(terms, actor=e.PROCUREMENT, now=e.T0))
+    return numbered(commands.fund(opened, actor=e.PROCUREMENT, source="credits", now=e.T0))
+
+
+def delivered(escrow: Escrow) -> Escrow:
+    return numbered(commands.deliver(escrow, actor=e.WORKER, artifacts=(), note=".", milestone=None, now=e.T0))
+
+
+def accepted(escrow: Escrow) -> Escrow:
+    number = escrow.delivery.number if escrow.delivery else None
+    return numbered(
+        commands.validate(escrow, actor=e.VALIDATOR, score_e4=WHOLE_E4, note=None, now=e.T0, delivery=number)
+    )
+
+
+def disputed(escrow: Escrow, actor: Actor) -> Escrow:
+    return numbered(commands.dispute(escrow, actor=actor, reason="r", now=e.T0))
+
+
+def undecided(escrow: Escrow) -> Escrow:
+    """Return how a dispute ends that nobody decides."""
+    while not escrow.is_final:
+        assert escrow.dispute is not None
+        outcome = timed_exit(escrow, escrow.dispute.default_at)
+        assert outcome is not None
+        escrow = numbered(outcome)
+    return escrow
+
+
+@pytest.mark.parametrize("actor", PAYEE)
+@pytest.mark.parametrize("share_e4", [1_000, 5_000, 10_000])
+def test_payee_that_has_delivered_nothing_gets_nothing_by_default(actor, share_e4):
+    frozen = disputed(funded(share_e4=share_e4), actor)
+    assert frozen.default_share_e4 == 0
+    assert "if not decided by then: " in story(numbered(timed_exit(frozen, frozen.dispute.decide_by)))
+    end = undecided(frozen)
+    assert (end.status, end.released_minor, end.refunded_minor) == (S.REFUNDED, 0, 100)
+
+
+@pytest.mark.parametrize("actor", OTHERS)
+def test_default_of_the_contract_applies_to_a_dispute_that_others_open_before_a_delivery(actor):
+    frozen = disputed(funded(), actor)
+    assert frozen.dispute.default_share_e4 is None
+    end = undecided(frozen)
+    assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 50, 50)
+
+
+@pytest.mark.parametrize("actor", [*PAYEE, *OTHERS])
+def test_default_of_the_contract_applies_to_all_that_was_delivered(actor):
+    frozen = disputed(delivered(funded()), actor)
+    assert frozen.dispute.default_share_e4 is None
+    assert undecided(frozen).released_minor == 50
+
+
+def test_payee_that_disputes_a_small_milestone_gets_nothing_of_the_dear_one_by_default():
+    end = undecided(disputed(delivered(funded(2, 98)), e.WORKER))
+    assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 1, 99)
+
+
+def test_payee_that_disputes_before_the_next_milestone_keeps_what_was_paid_and_gets_no_more_by_default():
+    end = undecided(disputed(accepted(delivered(funded(2, 98))), e.STUDIO))
+    assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 2, 98)
+
+
+def test_arbiter_decides_as_before():
+    frozen = disputed(funded(), e.WORKER)
+    end = numbered(commands.resolve(frozen, actor=e.ARBITER, payee_share_e4=6_000, note=None, now=e.T0))
+    assert end.released_minor == 60
+
+
+def test_organization_that_hires_its_own_agent_disputes_as_the_payer():
+    escrow = funded()
+    own = replace(escrow, terms=replace(escrow.terms, payee_org_id=e.PAYER_ORG))
+    assert disputed(own, e.PROCUREMENT).dispute.default_share_e4 is None
+
+
+@given(
+    prices=st.lists(st.integers(1, 10**9), max_size=4),
+    paid=st.integers(0, 3),
+    is_delivered=st.booleans(),
+    back=st.integers(0, 10**9),
+    share_e4=st.integers(0, WHOLE_E4),
+    actor=st.sampled_from((*PAYEE, *OTHERS)),
+)
+def test_nobody_gets_more_by_default_than_its_share_of_what_it_delivered(
+    prices, paid, is_delivered, back, share_e4, actor
+):
+    escrow = funded(*prices, share_e4=share_e4, amount_minor=10**6 + 1)
+    for _ in range(min(paid, len(prices) - 1)):
+        escrow = accepted(delivered(escrow))
+    back = min(back, escrow.held_minor - 1)
+    if back:
+        escrow = numbered(commands.refund(escrow, actor=e.STUDIO, amount_minor=back))
+    if is_delivered:
+        escrow = delivered(escrow)
+    end = undecided(disputed(escrow, actor))
+    gained = end.released_minor - escrow.released_minor
+    assert end.released_minor + end.refunded_minor == end.funded_minor
+    if actor in OTHERS:
+        assert gained == allocate(escrow.held_minor, [share_e4, WHOLE_E4 - share_e4])[0]
+        return
+    price = prices[len(escrow.milestones_released)] if prices else escrow.held_minor
+    claim = min(price, escrow.held_minor) if is_delivered else 0
+    # Rounded to the nearest unit; the half unit is the payee's.
+    assert gained * WHOLE_E4 <= claim * share_e4 + WHOLE_E4 // 2
+    if claim == escrow.held_minor:
+        assert gained == allocate(claim, [share_e4, WHOLE_E4 - share_e4])[0]
