@@ -55,6 +55,23 @@ async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_min
     return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]
 
 
+_OWN_WORK = text(
+    """
+    SELECT g.id, b.posted - b.pending_out AS amount
+    FROM agents g
+    JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/own_work/' || :asset AND a.asset = :asset
+    JOIN ledger.balances b ON b.account_id = a.id AND b.posted > b.pending_out
+    WHERE g.org_id = :org_id ORDER BY g.id
+    """
+)
+
+
+async def own_work(session: AsyncSession, org_id: str, asset: str) -> dict[str, int]:
+    """Return what an organization has paid to its own agents and they still have, by agent."""
+    rows = await session.execute(_OWN_WORK, {"org_id": org_id, "asset": asset})
+    return {row.id: row.amount for row in rows}
+
+
 #: The last part of the path of an account with earnings of a kind.
 _NAMED = {EarningsKind.GRANTED: "granted_earnings", EarningsKind.OWN_WORK: "own_work", EarningsKind.PAID: "earnings"}
 _AGENTS = text(

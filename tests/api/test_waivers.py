@@ -29,14 +29,20 @@ async def studio(new_tenant: NewTenant) -> Tenant:
 
 
 async def earned(
-    database: Database, studio: Tenant, minor: int, currency: str = "USD", *, age: timedelta = OLD
+    database: Database,
+    studio: Tenant,
+    minor: int,
+    currency: str = "USD",
+    *,
+    age: timedelta = OLD,
+    kind: Callable[[str, str, str], accounts.Account] = accounts.agent_earnings,
 ) -> None:
     async with database.platform() as session:
         await Ledger(await driver_connection(session)).post(
             key=new_key(),
             kind="t",
             source=accounts.platform("exchange", currency),
-            destination=accounts.agent_earnings(studio.agent_id, currency, studio.org_id),
+            destination=kind(studio.agent_id, currency, studio.org_id),
             amount_minor=minor,
             effective_at=datetime.now(UTC) - age,
         )
@@ -108,3 +114,42 @@ async def test_last_decimal_is_waived_whatever_the_minimum_is(database: Database
     async with database.platform() as session:
         made = await waive(session, actor, **terms, hold_back=HoldBack.default(), minimum="0", now=datetime.now(UTC))
     assert made.amount_minor == 5
+
+
+async def test_organization_closes_once_its_owner_has_waived_the_money_of_own_work(
+    operator: Caller, database: Database, studio: Tenant
+) -> None:
+    close = f"/organizations/{studio.org_id}/close"
+    await earned(database, studio, 95_000, kind=accounts.agent_own_work, age=timedelta(0))
+    await earned(database, studio, 12 * 10**6, "USDC", kind=accounts.agent_own_work)
+    await earned(database, studio, 2_000)
+    left = refused(await operator.post(close, {"reason": "left"}), 409, "organization.not_empty")["left"]
+    assert {(each["kind"], each["currency"]) for each in left} == {
+        ("earnings", "USD"),
+        ("own_work", "USD"),
+        ("own_work", "USDC"),
+    }
+    body = {"kind": "own_work", "currency": "USD", "amount": "950.00"}
+    less = await studio.owner.post(PATH, {**body, "amount": "949.00"}, key=new_key())
+    assert refused(less, 409, "earnings.not_waivable")["available"] == "950.00"
+    key = new_key()
+    made = good(await studio.owner.post(PATH, body, key=key), 201)
+    assert (made["kind"], made["amount"]) == ("own_work", "950.00")
+    assert good(await studio.owner.post(PATH, body, key=key), 201) == made
+    coins = {"kind": "own_work", "currency": "USDC", "amount": "12"}
+    good(await studio.owner.post(PATH, coins, key=new_key()), 201)
+    # What others have paid is there as before: it can be paid out.
+    left = refused(await operator.post(close, {"reason": "left"}), 409, "organization.not_empty")["left"]
+    assert [(each["kind"], each["amount"]) for each in left] == [("earnings", "20.00")]
+    payable = {"currency": "USD", "amount": "20.00"}
+    refused(await studio.owner.post(PATH, payable, key=new_key()), 409, "earnings.not_waivable")
+    granted = {"kind": "granted", "currency": "USD", "amount": "1.00"}
+    refused(await studio.owner.post(PATH, granted, key=new_key()), 422, "request.invalid")
+
+
+async def test_coins_that_others_have_paid_are_waived_because_nothing_pays_them_out(
+    database: Database, studio: Tenant
+) -> None:
+    await earned(database, studio, 250 * 10**6, "USDC")
+    made = good(await studio.owner.post(PATH, {"currency": "USDC", "amount": "250"}, key=new_key()), 201)
+    assert (made["kind"], made["amount"], made["currency"]) == ("paid", "250.00", "USDC")

@@ -110,10 +110,11 @@ async def waive_earnings(
     actor: Actor = require(Permission.PAY_OUT),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Waive all earnings in a currency that are too little to be paid out, for good, so the organization can be closed.
+    """Waive earnings in a currency that cannot be paid out, for good, so that the organization can be closed.
 
-    They become income of the platform. `amount` must be exactly what is left, all of it available, and below the
-    minimum of a payout. Earnings in credits are converted instead.
+    They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings all must
+    be available and below the minimum of a payout; `own_work` is never paid out, so any amount of it can be waived.
+    Earnings in credits are converted instead.
     """
     org_id = acting_organization(actor, None)
     refuse_by_link(actor, "waive earnings")
@@ -126,6 +127,7 @@ async def waive_earnings(
                 org_id=org_id,
                 currency=body.currency,
                 amount_minor=parse_amount(body.amount, body.currency),
+                kind=body.kind,
                 hold_back=deps.settings.hold_back,
                 minimum=deps.settings.payout_minimum,
                 command_id=command.command_id,

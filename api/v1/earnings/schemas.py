@@ -1,7 +1,7 @@
 """What agents' earnings in credits look like over HTTP."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -93,8 +93,12 @@ class WaiverCreate(RequestModel):
 
     model_config = example(currency="USD", amount="3.20")
 
+    kind: Literal[EarningsKind.PAID, EarningsKind.OWN_WORK] = Field(
+        default=EarningsKind.PAID,
+        description="`paid` earnings that are too little for a payout, or `own_work`, which is never paid out.",
+    )
     currency: Currency
-    amount: Amount = Field(description="Exactly what is left in the currency. It states the organization's consent.")
+    amount: Amount = Field(description="Exactly what is left of the kind. It states the organization's consent.")
 
 
 class WaiverView(ResponseModel):
@@ -102,6 +106,7 @@ class WaiverView(ResponseModel):
 
     id: str = Field(description="The id of the transfer in the books.")
     organization_id: str
+    kind: EarningsKind
     amount: Exact
     currency: str
     created_at: datetime
@@ -112,6 +117,7 @@ class WaiverView(ResponseModel):
         return cls(
             id=transfer_id(made.transfer_id),
             organization_id=made.org_id,
+            kind=made.kind,
             amount=format_amount(made.amount_minor, made.currency),
             currency=made.currency,
             created_at=made.waived_at,
