@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.credits import CreditPrice
-from repositories import escrow_notice, idempotency, provider_event
+from repositories import escrow_notice, idempotency, notification, provider_event
 from repositories import session as sessions
 from runtime.database import Database
 from services import exchange_rate
@@ -30,7 +30,7 @@ class _Page(Protocol):
 
 
 class Maintenance:
-    """Forgets idempotency keys, notes of commands that were settled, and sessions, after 30 days; once an hour.
+    """Forgets idempotency keys, settled notes of commands, sessions, and deleted addresses after 30 days; once an hour.
 
     What webhooks said is forgotten 18 months after they were handled.
 
@@ -63,6 +63,7 @@ class Maintenance:
         # Keys first: of these there are most, and what fails ends the round.
         forgotten = await self._forget(idempotency.delete_older_than, before)
         await self._forget(escrow_notice.delete_settled_before, before)
+        await self._forget(notification.forget_addresses, before)
         await self._forget(provider_event.forget_payloads, now - KEEP_PAYLOADS)
         return forgotten
 

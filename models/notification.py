@@ -18,10 +18,11 @@ from models.base import Base
 class NotificationChannel(Base):
     """A channel of a principal besides its inbox. Kept when deleted, because codes sent to it count for the rate limit.
 
-    When a principal without any key gets one, a trigger deletes its channels: it may be a different person.
+    When a principal without any key gets one, a trigger deletes its channels: it may be a different person. The address
+    of an owner is kept for a while, for mails that every owner gets, see `repositories.notification.mail_addresses`.
 
     Attributes:
-        address: the mail address; null for Slack, and once it is deleted.
+        address: the mail address; null for Slack, and once it is deleted and forgotten.
         hook: the URL of Slack's hook, sealed; null for mail, and once it is deleted.
         shown: the abbreviated address or URL that may be shown.
         target_digest: the digest of the address or URL, to recognise the same one.
@@ -29,6 +30,7 @@ class NotificationChannel(Base):
         code_sent_at: when that code was made.
         code_tries: the number of attempts to enter it.
         codes_sent_at: when each code that was ever sent was made.
+        removed_at: when it was deleted; null if its address was not kept.
     """
 
     __tablename__ = "notification_channels"
@@ -36,13 +38,18 @@ class NotificationChannel(Base):
         CheckConstraint("kind IN ('mail', 'slack')", name="kind"),
         CheckConstraint("status IN ('pending', 'verified', 'deleted')", name="status"),
         CheckConstraint(
-            "status = 'deleted' AND num_nonnulls(address, hook, code) = 0 "
+            "status = 'deleted' AND num_nonnulls(hook, code) = 0 AND (address IS NULL OR removed_at IS NOT NULL) "
             "OR status <> 'deleted' AND (address IS NOT NULL) = (kind = 'mail') "
             "AND (hook IS NOT NULL) = (kind = 'slack')",
             name="target",
         ),
         Index("ix_notification_channels_recipient_id", "recipient", "id"),
         Index("ix_notification_channels_target", "target_digest"),
+        Index(
+            "ix_notification_channels_removed",
+            "removed_at",
+            postgresql_where=text("status = 'deleted' AND address IS NOT NULL"),
+        ),
         Index(
             "uq_notification_channels_target",
             "recipient",
@@ -69,6 +76,7 @@ class NotificationChannel(Base):
     codes_sent_at: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     verified_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
 
 
 class NotificationPreferences(Base):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,7 +32,7 @@ from repositories.listing import Position as Place
 MISSING = "There is no such notification."
 NO_CHANNEL = "There is no such channel."
 _OUTBOX = "outbox"
-#: For how long owners without a key still have the mails that every owner has.
+#: For how long owners without a key, and at addresses that they have deleted, still have the mails of every owner.
 REMEMBERED = timedelta(days=30)
 _SET_PRINCIPAL = text("SELECT set_config('bursar.principal', :principal, true)")
 
@@ -237,7 +237,8 @@ async def people(session: AsyncSession, org_ids: Collection[str | None]) -> dict
 async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list[str]:
     """Return the verified addresses of an organization's principals of a role, whatever their preferences.
 
-    Principals who lost their last key within `REMEMBERED` are among them: a thief would revoke the others' keys first.
+    Principals who lost their last key within `REMEMBERED` are among them, and so are addresses that were deleted since:
+    a thief would first revoke the others' keys, issue them anew, or delete their channels.
     """
     key, row = ApiKey, NotificationChannel
     holders = (
@@ -246,10 +247,26 @@ async def mail_addresses(session: AsyncSession, org_id: str, role: Role) -> list
         .where(func.coalesce(func.least(key.revoked_at, key.expires_at), func.now()) > func.now() - REMEMBERED)
     )
     recipients = [recipient_of(org_id, each) for each in (await session.scalars(holders.distinct())).all()]
+    kept = and_(row.status == ChannelStatus.DELETED.value, row.removed_at > func.now() - REMEMBERED)
     query = select(row.address).where(
-        row.recipient.in_(recipients), row.status == ChannelStatus.VERIFIED.value, row.address.is_not(None)
+        row.recipient.in_(recipients),
+        or_(row.status == ChannelStatus.VERIFIED.value, kept),
+        row.address.is_not(None),
     )
     return sorted({address for address in await session.scalars(query) if address is not None})
+
+
+async def forget_addresses(session: AsyncSession, before: datetime, *, limit: int) -> int:
+    """Forget addresses of channels that were deleted before a moment; returns how many, up to the limit."""
+    row = NotificationChannel
+    due = (
+        select(row.id)
+        .where(row.status == ChannelStatus.DELETED.value, row.address.is_not(None), row.removed_at < before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    forgotten = update(row).where(row.id.in_(due.scalar_subquery())).values(address=None).returning(row.id)
+    return len((await session.execute(forgotten)).all())
 
 
 # Writing --------------------------------------------------------------------------------------------------------------

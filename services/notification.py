@@ -152,15 +152,20 @@ async def verify_channel(
     return await _own(session, actor, channel_id), None
 
 
-async def delete_channel(session: AsyncSession, actor: Actor, channel_id: str) -> None:
+async def delete_channel(session: AsyncSession, actor: Actor, channel_id: str, *, now: datetime) -> None:
     """Delete a channel and its address. Queued notifications are not sent over it.
+
+    The verified address of an owner is kept for a while, see `notifications.mail_addresses`.
 
     Raises:
         NotFound: the caller has no such channel.
     """
     row = await _own(session, actor, channel_id)
-    gone = dict.fromkeys(("address", "hook", "code", "code_sent_at"))
-    await notifications.change_channel(session, row.id, status=ChannelStatus.DELETED.value, shown="", **gone)
+    kept = row.address if actor.role is Role.OWNER and row.status == ChannelStatus.VERIFIED.value else None
+    gone = dict.fromkeys(("hook", "code", "code_sent_at"))
+    await notifications.change_channel(
+        session, row.id, status=ChannelStatus.DELETED.value, address=kept, shown="", removed_at=now, **gone
+    )
     await _audit(session, actor, "deleted", row)
 
 

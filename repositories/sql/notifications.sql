@@ -25,12 +25,14 @@ GRANT SELECT, INSERT, UPDATE ON notification_channels, notifications, notificati
 GRANT SELECT, INSERT, UPDATE, DELETE ON notification_preferences TO bursar_platform;
 
 -- A principal that gets a key while it has none may be somebody else by now: it begins without the channels, the preferences
--- and the inbox of whoever had the name before.
+-- and the inbox of whoever had the name before. The addresses of an owner are kept for a while, because a thief may have
+-- replaced the key, and mails about where money goes still have to reach the owner.
 CREATE OR REPLACE FUNCTION forget_recipient() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_principal text := lower(NEW.principal);
     v_recipient text := coalesce(NEW.org_id, 'platform') || '/' || v_principal;
+    v_owner boolean;
 BEGIN
     IF EXISTS (
         SELECT FROM public.api_keys k
@@ -39,7 +41,12 @@ BEGIN
     ) THEN
         RETURN NULL;
     END IF;
-    UPDATE public.notification_channels SET status = 'deleted', address = NULL, hook = NULL, code = NULL, shown = ''
+    v_owner := EXISTS (
+        SELECT FROM public.api_keys k
+        WHERE k.id <> NEW.id AND k.role = 'owner' AND lower(k.principal) = v_principal AND k.org_id = NEW.org_id
+    );
+    UPDATE public.notification_channels SET status = 'deleted', hook = NULL, code = NULL, shown = '', removed_at = now(),
+            address = CASE WHEN v_owner AND status = 'verified' THEN address END
         WHERE recipient = v_recipient AND status <> 'deleted';
     DELETE FROM public.notification_preferences WHERE recipient = v_recipient;
     UPDATE public.notifications SET hidden_at = now(),

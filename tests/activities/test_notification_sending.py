@@ -189,7 +189,7 @@ async def test_nothing_is_sent_to_whom_it_is_not_for_any_more(world: World) -> N
     async with world.database.platform() as session:
         channel = (await world.row(gone)).channel
         actor = Actor(principal="Ann", role=Role.OWNER, org_id=world.org)
-        await service.delete_channel(session, actor, channel)
+        await service.delete_channel(session, actor, channel, now=datetime.now(UTC))
     assert sorted(await world.sender.send_due(NOW)) == ["dropped", "dropped", "dropped", "sent"]
     assert {(await world.row(each)).status for each in (off, gone, pending)} == {"dropped"}
     assert (await world.row(late)).status == "sent"

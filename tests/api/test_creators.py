@@ -18,9 +18,10 @@ from dev.sandbox.stripe.app import build
 from dev.sandbox.stripe.core import Sandbox
 from dev.sandbox.stripe.store import Store
 from domain import creator as rules
-from domain.access import Role
+from domain.access import Actor, Role
 from domain.creator import CreatorAccount
 from domain.errors import Conflict
+from domain.notification.preferences import recipient_of
 from domain.payment.snapshot import ProviderEvent
 from models.session import Session, SessionLink
 from providers.payments.base import OutcomeUnknown
@@ -29,7 +30,9 @@ from providers.payments.stripe import make_client
 from providers.payouts.base import AccountSnapshot, NewAccount
 from providers.payouts.stripe import StripeConnect
 from repositories import creator_account, provider_event
+from repositories import notification as notifications
 from runtime.identity import new_id
+from services.notification import delete_channel
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.notifications import a_channel, a_principal
@@ -182,6 +185,39 @@ async def test_first_destination_is_held_and_told_like_another_one(bureau: Burea
     await bureau.noticed(studio)
     await bureau.told("account.updated", ref)
     assert [each["status"] for each in good(await bureau.at(studio.owner).get("/alerts"))["data"]] == ["resolved"]
+
+
+async def test_new_destination_reaches_owners_whose_keys_and_channels_a_thief_replaced(
+    bureau: Bureau, studio: Tenant
+) -> None:
+    database, now = bureau.deps.database, datetime.now(UTC)
+    addresses = {name: f"{name}-{studio.org_id}@owners.example" for name in ("ann", "ben", "eve")}
+    channels = {}
+    for name in addresses:
+        revoked_at = now if name == "ben" else None
+        await a_principal(database, studio.org_id, name, Role.OWNER, revoked_at=revoked_at)
+        channels[name] = await a_channel(database, studio.org_id, name, address=addresses[name])
+    # The thief issues the key of one owner anew, and deletes the channel of another one, whose key it has taken.
+    await a_principal(database, studio.org_id, "Ben", Role.OWNER)
+    for name in ("ann", "eve"):
+        thief = Actor(principal=name, role=Role.OWNER, org_id=studio.org_id)
+        async with database.platform() as session:
+            await delete_channel(session, thief, channels[name], now=now)
+    async with database.platform() as session:
+        long_ago = {"id": channels["eve"], "removed_at": now - timedelta(days=31)}
+        await session.execute(
+            text("UPDATE notification_channels SET removed_at = :removed_at WHERE id = :id"), long_ago
+        )
+        assert await notifications.channels(session, recipient_of(studio.org_id, "ben")) == []
+    await bureau.connected(studio)
+    async with database.platform() as session:
+        told = await session.scalar(
+            text("SELECT recipients FROM mails WHERE org_id = :org_id"), {"org_id": studio.org_id}
+        )
+    assert told == [addresses["ann"], addresses["ben"]]
+    async with database.platform() as session:
+        assert await notifications.forget_addresses(session, now - timedelta(days=30), limit=10) == 1
+        assert await notifications.forget_addresses(session, now - timedelta(days=30), limit=10) == 0
 
 
 async def test_only_owner_and_finance_connect(bureau: Bureau, studio: Tenant) -> None:

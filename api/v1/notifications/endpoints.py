@@ -223,7 +223,7 @@ async def delete_notification_channel(
 ) -> Response:
     """Delete a channel permanently. Nothing more is sent to it."""
     async with deps.database.platform() as session:
-        await service.delete_channel(session, actor, channel_id)
+        await service.delete_channel(session, actor, channel_id, now=datetime.now(UTC))
     return Response(status_code=204)
 
 

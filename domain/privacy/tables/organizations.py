@@ -179,12 +179,13 @@ TABLES: Mapping[str, Place] = {
     ),
     "notification_channels": Place(
         "where a principal wants to be told of what happens",
-        "until it is deleted, or its principal's last key ends; what was asked for, as long as the organization",
+        "until it is deleted, by its principal or with its last key, an owner's address for 30 days more; what was "
+        "asked for, as long as the organization",
         {
             IDENTIFIER: "id org_id command_id target_digest",
             CONTACT: "principal recipient address shown",
             SECRET: "hook code",
-            TECHNICAL: "kind status code_sent_at code_tries codes_sent_at created_at verified_at",
+            TECHNICAL: "kind status code_sent_at code_tries codes_sent_at created_at verified_at removed_at",
         },
         {CONTACT: DELETE},
     ),
