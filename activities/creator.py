@@ -68,7 +68,7 @@ class CreatorActivities:
         return ProviderEventResult(outcome="handled")
 
     async def _reversed(self, row: ProviderEventRow) -> ProviderEventResult:
-        """Alert operators where a transfer was reversed past Bursar: the books still say that it was paid."""
+        """Alert operators where a transfer was reversed past Bursar: the books say that it was paid, or soon will."""
         assert self._payouts is not None
         async with self._database.platform() as session:
             sent = await payout.by_transfer(session, row.provider, row.refs)
@@ -82,8 +82,8 @@ class CreatorActivities:
                         kind="payout.reversed_elsewhere",
                         subject=sent.id,
                         detail=f"{format_amount(past_us, sent.currency)} {sent.currency} of {sent.id} to {sent.org_id} "
-                        f"were reversed at {row.provider}, and not by Bursar. The books still have the payout as paid "
-                        "in full: correct them when reconciliation reports the discrepancy.",
+                        f"were reversed at {row.provider}, and not by Bursar. The books have a payout that is paid as "
+                        "paid in full: correct them when reconciliation reports the discrepancy.",
                         org_id=sent.org_id,
                         key=f"payout.reversed_elsewhere:{sent.id}:{found.reversed_minor}",
                     )

@@ -54,8 +54,12 @@ async def get(session: AsyncSession, payout_id: str) -> PayoutRow | None:
 
 
 async def by_transfer(session: AsyncSession, provider: str, refs: Collection[str]) -> PayoutRow | None:
-    """Return the payout whose transfer has one of a provider's ids, or None."""
-    query = select(PayoutRow).where(PayoutRow.provider == provider, PayoutRow.transfer_ref.in_(refs))
+    """Return the payout whose transfer has one of a provider's ids, or None.
+
+    A payout whose transfer is not known yet is found by its own id; one that has failed is not.
+    """
+    mine = PayoutRow.id.in_(refs) & (PayoutRow.status != PayoutStatus.FAILED.value)
+    query = select(PayoutRow).where(PayoutRow.provider == provider, PayoutRow.transfer_ref.in_(refs) | mine)
     return (await session.scalars(query.limit(1))).one_or_none()
 
 

@@ -27,10 +27,10 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payable import HoldBack, PayableState
 from domain.payment.purposes.escrow import fulfilled
-from domain.payment.snapshot import ProviderEvent, RefundStatus
+from domain.payment.snapshot import BalanceTransaction, ProviderEvent, RefundStatus
 from domain.payment.terms import Purpose, PurposeKind
-from domain.payout.commands import numbered, sent
-from domain.payout.state import Payout
+from domain.payout.commands import failed, numbered, sent
+from domain.payout.state import Outcome, Payout
 from domain.recovery import LOOKS
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Posting
@@ -249,17 +249,26 @@ class World:
     async def sends(self, payout: Payout, *, at: datetime) -> None:
         """Send a payout and book it, as its run does."""
         made = await self.fake.transfer(_asked(payout), idempotency_key=payout.payout_id)
-        after = numbered(sent(payout, transfer_ref=made.ref), "paid").payout
+        await self._writes(payout, sent(payout, transfer_ref=made.ref), at=at, movement=made.movement)
+
+    async def fails(self, payout: Payout, *, at: datetime) -> None:
+        """Return a payout to the earnings, as its run does."""
+        await self._writes(payout, failed(payout, code="payout.given_up", detail="Not there."), at=at)
+
+    async def _writes(
+        self, payout: Payout, outcome: Outcome, *, at: datetime, movement: BalanceTransaction | None = None
+    ) -> None:
         acts, environment = PayoutActivities(self.database, self.fake, hold_back=HOLD_BACK), ActivityEnvironment()
         environment.info = replace(environment.info, is_local=True)
         message = RecordPayout(
-            payout=after,
-            event="paid",
-            command_id="paid",
+            payout=numbered(outcome, outcome.event).payout,
+            event=outcome.event,
+            command_id=outcome.event,
             actor="workflow",
+            details=dict(outcome.details),
             at=at,
             decided_from=state_hash(payout),
-            movement=made.movement,
+            movement=movement,
         )
         assert (await environment.run(acts.record, message)).applied
 
@@ -534,34 +543,60 @@ async def test_transfer_that_is_reversed_past_bursar_alerts_operators_when_its_e
     payout = await world.paid_out(at=NOW + timedelta(seconds=1))
     await world.lost(paid)
     assert await world.recover() == (1, 1)
-    acts = CreatorActivities(world.database, world.fake, hold=timedelta(hours=72))
-
-    async def told() -> list[str]:
-        event = ProviderEvent(
-            event_id=new_id("evt"),
-            type="transfer.reversed",
-            occurred_at=datetime.now(UTC),
-            payment_id=None,
-            refs=(f"tr_{payout.payout_id}",),
-            livemode=False,
-            payload={},
-        )
-        async with world.database.platform() as session:
-            connection = await driver_connection(session)
-            await provider_event.store(connection, "fake", event, "received", handled=False)
-        heard = ProviderEventInput(provider="fake", event_id=event.event_id)
-        assert (await ActivityEnvironment().run(acts.refresh_creator, heard)).outcome == "handled"
-        found = select(Alert.detail).where(Alert.kind == "payout.reversed_elsewhere", Alert.subject == payout.payout_id)
-        async with world.database.platform() as session:
-            return list(await session.scalars(found))
-
     # What Bursar reversed itself is no news.
-    assert await told() == []
     ref = f"tr_{payout.payout_id}"
+    assert await told_of_reversal(world, payout, ref) == []
     own = world.fake.back[next(iter(world.fake.back))]
     world.fake.back["by hand"] = replace(own, ref="trr_by_hand", transfer_ref=ref, amount_minor=150)
-    assert [detail[:8] for detail in await told()] == ["1.50 USD"]
-    assert len(await told()) == 1
+    assert [detail[:8] for detail in await told_of_reversal(world, payout, ref)] == ["1.50 USD"]
+    assert len(await told_of_reversal(world, payout, ref)) == 1
+
+
+async def test_part_of_a_transfer_that_is_reversed_before_it_is_known_alerts_operators_once(world: World) -> None:
+    await world.bought()
+    await world.works(100)
+    payout = await world.asked_for(at=NOW + timedelta(seconds=1))
+    made = await world.fake.transfer(_asked(payout), idempotency_key=payout.payout_id)
+    terms = {"amount_minor": 400, "currency": "USD"}
+    await world.fake.reverse(made.ref, reversal_id=new_id("x"), idempotency_key=new_id("k"), **terms)
+    # Stripe's transfer names the payout as its group.
+    refs = (made.ref, payout.payout_id)
+    assert [detail[:8] for detail in await told_of_reversal(world, payout, *refs)] == ["4.00 USD"]
+    await world.sends(payout, at=NOW + timedelta(days=1))
+    assert len(await told_of_reversal(world, payout, *refs)) == 1
+
+
+async def test_transfer_of_a_payout_that_failed_is_reversed_without_an_alert(world: World) -> None:
+    await world.bought()
+    await world.works(100)
+    payout = await world.asked_for(at=NOW + timedelta(seconds=1))
+    made = await world.fake.transfer(_asked(payout), idempotency_key=payout.payout_id)
+    await world.fails(payout, at=NOW + timedelta(days=1))
+    terms = {"amount_minor": 1000, "currency": "USD"}
+    await world.fake.reverse(made.ref, reversal_id=new_id("x"), idempotency_key=new_id("k"), **terms)
+    assert await told_of_reversal(world, payout, made.ref, payout.payout_id) == []
+
+
+async def told_of_reversal(world: World, payout: Payout, *refs: str) -> list[str]:
+    """Hear that a transfer was reversed, and return the alerts about it."""
+    event = ProviderEvent(
+        event_id=new_id("evt"),
+        type="transfer.reversed",
+        occurred_at=datetime.now(UTC),
+        payment_id=None,
+        refs=refs,
+        livemode=False,
+        payload={},
+    )
+    async with world.database.platform() as session:
+        connection = await driver_connection(session)
+        await provider_event.store(connection, "fake", event, "received", handled=False)
+    acts = CreatorActivities(world.database, world.fake, hold=timedelta(hours=72))
+    heard = ProviderEventInput(provider="fake", event_id=event.event_id)
+    assert (await ActivityEnvironment().run(acts.refresh_creator, heard)).outcome == "handled"
+    found = select(Alert.detail).where(Alert.kind == "payout.reversed_elsewhere", Alert.subject == payout.payout_id)
+    async with world.database.platform() as session:
+        return list(await session.scalars(found))
 
 
 async def test_transfer_that_was_reversed_before_it_was_found_is_not_taken_for_paid(world: World) -> None:

@@ -15,7 +15,7 @@ from providers.payouts.base import AccountSnapshot, BalanceShort, NewAccount, Ne
 from providers.payouts.stripe import StripeConnect
 from runtime.identity import new_id
 from tests.providers.harness import key
-from tests.providers.stripe_harness import SandboxHarness
+from tests.providers.stripe_harness import SECRETS, SandboxHarness, signed
 
 NO_ACCOUNT = "000111111116"
 
@@ -212,6 +212,16 @@ async def test_reversal_takes_back_at_most_the_transfer_and_is_found_again(sandb
         await connect.reverse(made.ref, reversal_id="rev_3", idempotency_key=key(), amount_minor=601, currency="USD")
     with pytest.raises(ProviderNotFound):
         await connect.reverse("tr_none", reversal_id="rev_4", idempotency_key=key(), **options)
+
+
+async def test_event_of_a_reversed_transfer_names_its_payout(sandbox, connect):
+    await funded(sandbox)
+    made = await connect.transfer(asked(await onboarded(sandbox, connect)), idempotency_key=key())
+    options = {"amount_minor": 400, "currency": "USD", "idempotency_key": key()}
+    await connect.reverse(made.ref, reversal_id="rev_1", **options)
+    (event,) = (await sandbox.client.v1.events.list_async({"type": "transfer.reversed"})).data
+    told = await sandbox.provider.verify_webhook(*signed(str(event), SECRETS[0]))
+    assert told.refs == (made.ref, made.payout_id)
 
 
 async def test_reversal_is_short_when_the_creator_has_paid_out(sandbox, connect):

@@ -67,7 +67,7 @@ def _event(payload: dict[str, Any]) -> ProviderEvent:
         type=name_in(payload, "type"),
         occurred_at=at(int(payload["created"])),
         payment_id=_payment_id(thing),
-        refs=tuple(dict.fromkeys((*_refs(thing), *_refs(before), *_account(payload)))),
+        refs=tuple(dict.fromkeys((*_refs(thing), *_group(thing), *_refs(before), *_account(payload)))),
         livemode=bool(payload["livemode"]),
         payload=payload,
     )
@@ -78,6 +78,13 @@ def _account(payload: dict[str, Any]) -> Iterator[str]:
     account = payload.get("account")
     if isinstance(account, str):
         yield account
+
+
+def _group(thing: dict[str, Any]) -> Iterator[str]:
+    """Name the payout that a transfer is: its group, as `providers.payouts.stripe` makes it."""
+    group = thing.get("transfer_group")
+    if thing.get("object") == "transfer" and isinstance(group, str):
+        yield group
 
 
 def _payment_id(thing: dict[str, Any]) -> str | None:
