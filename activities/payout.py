@@ -91,7 +91,7 @@ class PayoutActivities:
 
     @activity.defn(name="send_payout")
     async def send(self, message: SendPayout) -> SentPayout:
-        """Send a payout, unless its account cannot receive it, the organization has a debt, or it was charged back.
+        """Send a payout, unless its account cannot receive it, or its organization is stopped, owes or is charged back.
 
         Effect: one transfer at the provider, and the account's present state.
         Idempotent by: the provider's key, of the payout and its attempt; the caller has looked it up before.
@@ -105,6 +105,7 @@ class PayoutActivities:
             if payable_to(account, datetime.now(UTC), hold).destination != sending.destination:
                 raise Redirected("The destination was changed after the payout was asked for.")
             async with self._database.platform() as session:
+                await service.refuse_suspended(session, sending.org_id)
                 await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))
                 # The payout may have waited for funds for a month.
                 await service.refuse_debtor(Ledger(await driver_connection(session)), sending.org_id)

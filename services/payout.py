@@ -21,6 +21,7 @@ from domain.events.payout import facts
 from domain.ids import payout_id_of, payout_key
 from domain.lots import LotTerms
 from domain.money import CREDIT, cut_minor, format_amount
+from domain.organization import OrganizationStatus, OrganizationSuspended
 from domain.payable import HoldBack, PayableState, Share, Slice, Taken, available, take
 from domain.payment.snapshot import BalanceTransaction
 from domain.payout.commands import asked_for, numbered, requested
@@ -178,6 +179,20 @@ async def refuse_debtor(ledger: Ledger, org_id: str) -> None:
             f"The organization owes {format_amount(owed, asset)} {asset}. Nothing is paid out before that is paid.",
             code="payout.debt_open",
             extra={"owed": format_amount(owed, asset), "currency": asset},
+        )
+
+
+async def refuse_suspended(session: AsyncSession, org_id: str) -> None:
+    """Refuse to send a payout to an organization that was suspended since the request.
+
+    Raises:
+        OrganizationSuspended: it was.
+    """
+    if await organizations.status_of(session, org_id) is OrganizationStatus.SUSPENDED:
+        raise OrganizationSuspended(
+            "The organization was suspended before the payout was sent. Request it again once the organization is "
+            "resumed.",
+            extra={"organization_id": org_id},
         )
 
 

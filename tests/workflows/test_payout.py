@@ -11,6 +11,7 @@ from contracts.payment import DispatchProviderEvent
 from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import payout_news
 from domain import accounts
+from domain.access import Actor, Role
 from domain.errors import DomainError
 from domain.money import CREDIT
 from domain.payment.event_types import handling_of
@@ -27,6 +28,7 @@ from runtime import reach
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
+from services import organization
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import stage_on
@@ -110,6 +112,24 @@ async def test_payout_of_who_has_come_to_owe_is_not_sent_and_what_comes_back_pay
     assert (await made.handle.result()).status == "failed"
     assert (await made.state()).failure_code == "payout.debt_open"
     assert await made.earnings() == {"CREDIT": 750_000_000}
+    assert made.payout.payout_id not in stage.payouts.sent
+
+
+async def test_payout_asked_for_before_its_organization_was_suspended_is_not_sent(stage):
+    made = await taken_out(stage, "short")
+    await made.reaches("waiting_for_funds")
+    operator = Actor(principal="kim", role=Role.OPERATOR)
+    async with stage.database.platform() as session:
+        await organization.suspend(session, operator, made.payout.org_id, reason="Fraud.", now=datetime.now(UTC))
+    stage.payouts.modes[made.payout.account_ref] = "ok"
+    await stage.env.fast_forward(made.handle, timedelta(hours=1))
+    assert (await made.handle.result()).status == "failed"
+    state = await made.state()
+    assert (state.failure_code, state.failure) == (
+        "organization.suspended",
+        "The organization was suspended before the payout was sent. Request it again once the organization is resumed.",
+    )
+    assert await made.earnings() == ALL
     assert made.payout.payout_id not in stage.payouts.sent
 
 
