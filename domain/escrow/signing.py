@@ -4,6 +4,8 @@
 what its sender has looked at: the payee can deliver again, or deliver the next milestone, while it is on its way.
 """
 
+from collections.abc import Mapping, Set
+
 from domain.access import Actor
 from domain.errors import Conflict
 from domain.escrow.state import FIRST_DELIVERY, Escrow, EscrowStatus
@@ -75,5 +77,30 @@ def refuse_second_signature(escrow: Escrow, actor: Actor) -> None:
             raise AlreadySigned(
                 f"{person} has already signed for {signature.signatory}. One person cannot give two of the required "
                 "signatures. The other signatory must sign with its own key.",
+                extra={"state": escrow.status.value},
+            )
+
+
+def refuse_same_people(escrow: Escrow, actor: Actor, people: Set[str], signed: Mapping[str, Set[str]]) -> None:
+    """Refuse a signature that whoever has signed for this delivery may be giving with a key issued in another's name.
+
+    The books ask it, as they ask `refuse_second_signature`.
+
+    Args:
+        escrow: the state in the books.
+        actor: who signs now.
+        people: who may be giving this signature.
+        signed: who may have given the newest signature of each signatory.
+
+    Raises:
+        AlreadySigned: names the signatory for whom the same person may have signed.
+    """
+    for signature in escrow.signatures:
+        others = signed.get(signature.signatory, frozenset()) | {(signature.signed_by or "").lower()}
+        if people & others:
+            raise AlreadySigned(
+                f"{signer(actor)} and whoever signed for {signature.signatory} count as one person: one of them issued "
+                "a key in the other's name, or the same person issued keys in both names. Have an operator issue the "
+                "signatory a key, and sign with that.",
                 extra={"state": escrow.status.value},
             )

@@ -2,12 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.access import Actor
+from domain.access import Actor, Role
 from domain.errors import Conflict
 from domain.escrow.state import Milestone
+from models.api_key import ApiKey
+from models.session import Session
+from runtime.identity import new_id
 from tests.workflows.conftest import Job
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -86,3 +90,107 @@ async def test_next_milestone_is_signed_by_the_same_people(award):
         part = await job.under_review()
         await job.send("approve", link, delivery=part)
         assert (await job.send("approve", job.procurement, delivery=part)).status == then
+
+
+async def with_key(job: Job, actor: Actor, *, by: Actor | None, days: int, ends: int | None = None) -> Actor:
+    """Return the actor with a key that somebody issued so many days ago, an operator without `by`."""
+    key_id, now = new_id("key"), datetime.now(UTC)
+    async with job.stage.database.platform() as session:
+        session.add(
+            ApiKey(
+                id=key_id,
+                org_id=actor.org_id,
+                principal=actor.principal,
+                place=1 + (ends is None),
+                role=actor.role.value,
+                secret_hash=b"0" * 32,
+                created_by="kim" if by is None else by.qualified(),
+                command_id=key_id,
+                created_at=now - timedelta(days=days),
+                revoked_at=None if ends is None else now - timedelta(days=ends),
+            )
+        )
+    return replace(actor, key_id=key_id)
+
+
+async def refused_as_one(job: Job, first: Actor, second: Actor) -> None:
+    await job.send("approve", first)
+    with pytest.raises(Conflict) as refused:
+        await job.send("approve", second)
+    assert refused.value.error_code == "escrow.already_signed"
+    assert "count as one person" in refused.value.detail
+    assert (await job.state()).status == "delivered"
+
+
+@pytest.mark.parametrize("owner_first", [True, False])
+async def test_owner_does_not_sign_again_with_a_key_that_it_issued_for_another(award, owner_first):
+    job = await (await award()).delivered()
+    owner = await with_key(job, job.procurement, by=None, days=9)
+    own = await with_key(job, job.finance, by=None, days=8, ends=0)
+    slipped = await with_key(job, job.finance, by=owner, days=1)
+    await refused_as_one(job, *((owner, slipped) if owner_first else (slipped, owner)))
+    if owner_first:
+        # The signatory's own key is another person's.
+        assert (await job.send("approve", own)).status == "released"
+
+
+async def test_owner_does_not_sign_with_two_keys_that_it_issued_for_others(award):
+    job = await (await award()).delivered()
+    owner = Actor(principal="boss", role=Role.OWNER, org_id=job.terms.payer_org_id)
+    slipped = []
+    for signatory in (job.finance, job.procurement):
+        await with_key(job, signatory, by=None, days=9, ends=2)
+        slipped.append(await with_key(job, signatory, by=owner, days=1))
+    await refused_as_one(job, *slipped)
+
+
+async def test_key_that_an_issued_key_has_issued_is_its_issuers_too(award):
+    job = await (await award()).delivered()
+    owner = await with_key(job, job.procurement, by=None, days=9)
+    await with_key(job, job.finance, by=None, days=8, ends=5)
+    await with_key(job, job.finance, by=owner, days=4, ends=1)
+    own = await with_key(job, job.finance, by=job.finance, days=2)
+    await refused_as_one(job, owner, own)
+
+
+async def test_link_made_with_an_issued_key_is_its_issuers_too(award):
+    job = await (await award()).delivered()
+    owner = await with_key(job, job.procurement, by=None, days=9)
+    ben = Actor(principal="ben", role=Role.OWNER, org_id=job.terms.payer_org_id)
+    await with_key(job, ben, by=None, days=8, ends=2)
+    slipped = await with_key(job, ben, by=owner, days=1)
+    session_id = new_id("ses")
+    async with job.stage.database.platform() as session:
+        session.add(
+            Session(
+                id=session_id,
+                secret_hash=b"0" * 32,
+                key_id=slipped.key_id,
+                org_id=ben.org_id,
+                principal="finance",
+                role="finance",
+                browser="",
+                idle_seconds=60,
+                expires_at=datetime.now(UTC) + timedelta(days=1),
+            )
+        )
+    await refused_as_one(job, replace(job.finance, session_id=session_id, made_by=ben.qualified()), owner)
+
+
+async def test_first_keys_and_keys_by_operators_are_their_principals(award):
+    job = await (await award()).delivered()
+    owner = await with_key(job, job.procurement, by=None, days=9)
+    # Somebody has to issue everybody's first key, and the slipped one was over before an operator issued the next.
+    await with_key(job, job.finance, by=owner, days=8, ends=7)
+    await with_key(job, job.finance, by=owner, days=6, ends=3)
+    await with_key(job, job.finance, by=None, days=2, ends=0)
+    own = await with_key(job, job.finance, by=job.finance, days=1)
+    await job.send("approve", owner)
+    assert (await job.send("approve", own)).status == "released"
+
+
+async def test_owner_and_the_holder_of_a_first_key_are_two(award):
+    job = await (await award()).delivered()
+    owner = await with_key(job, job.procurement, by=None, days=9)
+    await job.send("approve", owner)
+    assert (await job.send("approve", await with_key(job, job.finance, by=owner, days=8))).status == "released"
