@@ -61,27 +61,6 @@ _UNITS: Mapping[str, str] = {
 }
 #: Fields that repeat another one of the entry, in an older form or another unit of account.
 _SAME = frozenset({"input_cost_per_token_cache_hit", "cost_per_second"})
-#: Price fields of the map that no unit of usage stands for, and why. The command that reads a map counts them.
-REFUSED: Mapping[str, str] = {
-    "annotation_cost_per_page": "answers do not say which pages were annotated",
-    "cache_creation_input_audio_token_cost": "answers do not distinguish audio and text that was written to a cache",
-    "citation_cost_per_token": "answers do not count the tokens of citations separately",
-    "code_interpreter_cost_per_session": "a session outlives its call",
-    "computer_use_input_cost_per_1k_tokens": "answers do not count these tokens separately",
-    "computer_use_output_cost_per_1k_tokens": "answers do not count these tokens separately",
-    "explicit_cache_read_input_token_cost": "answers do not distinguish caches",
-    "file_search_cost_per_1k_calls": "it is not a price of a call",
-    "file_search_cost_per_gb_per_day": "it is a price of storage",
-    "google_maps_grounding_cost_per_query": "answers do not distinguish these searches from others",
-    "guardrail_cost_per_unit": "it is a table of policies, not of prices",
-    "input_cost_per_text_message": "it is a price of messages, not of a model",
-    "input_cost_per_video_per_second_above_8s_interval": "answers do not contain the interval of frames",
-    "input_cost_per_video_per_second_above_15s_interval": "answers do not contain the interval of frames",
-    "input_dbu_cost_per_token": "it is in units of account of the provider; the entry has the price in dollars too",
-    "output_dbu_cost_per_token": "it is in units of account of the provider; the entry has the price in dollars too",
-    "ocr_cost_per_credit": "it is in units of account of the provider",
-    "vector_store_cost_per_gb_per_day": "it is a price of storage",
-}
 _TIERS: Mapping[str, str] = {"batches": "batch"} | {
     name: name for name in ("flex", "priority", "balanced", "ultrafast", "decisions")
 }
@@ -315,11 +294,6 @@ def _placed(name: str) -> tuple[str, tuple[str, int]] | None:
         return None
     above = int(match["above"] or 0) * (1000 if match["kilo"] else 1)
     return _UNITS[match["base"]], (_TIERS[match["tier"]] if match["tier"] else STANDARD, above)
-
-
-def is_read(name: str) -> bool:
-    """Return whether a field of an entry is read as a price, a surcharge or a table of prices."""
-    return name in _TABLES or name in _SAME or name in _REGIONS or _placed(name) is not None
 
 
 def _off_peak(table: object, found: Found) -> tuple[Hours, ...]:
