@@ -22,12 +22,12 @@ from domain.payment.state import Outcome, Payment
 from domain.payment.terms import PaymentTerms
 from models.payment_command import PaymentCommand
 from providers.payments.registry import Providers
-from providers.rates import FixedRates
 from providers.tax.service import TaxService
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import settings_for
 from tests.support.payments import TERMS, Account, FakeProvider
+from tests.support.rates import FixedRates
 from tests.support.runs import ask_for, payment_message
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

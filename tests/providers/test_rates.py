@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from providers.payments.base import ProviderRefused, ProviderUnavailable
-from providers.rates import FixedRates, HttpRates
+from providers.rates import HttpRates
 from tests.support.chains import ChainsInTest, Clock, answering
 
 
@@ -90,12 +90,3 @@ async def test_an_answer_about_something_else_is_refused(answer: Any):
     client = answering(lambda _: httpx2.Response(200, json=answer))
     with pytest.raises(ProviderUnavailable):
         await HttpRates(client, "http://prices", clock=Clock()).rate("BTC", "USD")
-
-
-async def test_fixed_prices_are_as_configured():
-    clock = Clock()
-    rates = FixedRates({("BTC", "USD"): Decimal("64000")}, clock=clock)
-    rate = await rates.rate("BTC", "USD")
-    assert (rate.price, rate.at, rate.source) == (Decimal(64000), clock(), "fixed")
-    with pytest.raises(ProviderRefused):
-        await rates.rate("BTC", "EUR")
