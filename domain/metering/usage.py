@@ -132,11 +132,6 @@ class TokenUsage:
         """Return all tokens of the prompt."""
         return sum(_prompt(self))
 
-    @property
-    def answer_tokens(self) -> int:
-        """Return all tokens of the answer."""
-        return sum(getattr(self, unit) for unit in ANSWER_UNITS)
-
     def quantities(self) -> dict[str, int]:
         """Return the quantities by unit, without zeros."""
         given = self.__dict__
