@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
 
-import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
@@ -46,8 +45,6 @@ from runtime.temporal import connect
 from services.document_files import Documents
 from services.mail_suppression import Bounces
 from services.unsubscribing import Unsubscribing
-
-log = structlog.get_logger("bursar.api")
 
 VERSION = "0.1.0"
 V1 = "/api/v1"

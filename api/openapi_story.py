@@ -75,7 +75,6 @@ _QUOTED: Json = {
     **{"base_price": "50.00", "adjusted_price": "60.00", "multiplier": 1.2},
     "adjustments": [{"rule": "busy hours", "type": "surge", "multiplier": 1.2, "description": "Most is busy."}],
 }
-_COUNTED: Json = {"events": 3, "costs": [{"currency": "USD", "cost": "1.00", "creator_share": "0.80"}]}
 _LIABILITY: Json = {"line": "customer credits", "kind": "liability", "debits": "2.00", "credits": "500.00"}
 _REVENUE: Json = {"line": "credits", "kind": "revenue", "debits": "0.00", "credits": "2.00"}
 _ISSUED: Json = {"line": "credits issued", "kind": "equity", "debits": "500.00", "credits": "0.00"}

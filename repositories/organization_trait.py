@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Text, bindparam, select, text
+from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.reputation.traits import TraitKind, digest
-from models.organization_trait import OrganizationTrait
 
 # A trait that is seen again is updated at most once a day.
 _SEEN = text("""
@@ -75,15 +74,3 @@ async def in_one_hand(
     """
     values = {"one": one, "other": other, "exempt": list(exempt)}
     return bool(await session.scalar(_IN_ONE_HAND if by_word else _PROVEN, values))
-
-
-async def of(session: AsyncSession, org_id: str) -> Sequence[tuple[OrganizationTrait, Sequence[str]]]:
-    """Return the traits of an organization, each with up to a hundred other organizations that share it."""
-    own = await session.scalars(
-        select(OrganizationTrait).where(OrganizationTrait.org_id == org_id).order_by(OrganizationTrait.first_seen)
-    )
-    row, found = OrganizationTrait, []
-    for each in own.all():
-        others = select(row.org_id).where(row.kind == each.kind, row.digest == each.digest, row.org_id != org_id)
-        found.append((each, (await session.scalars(others.order_by(row.org_id).limit(100))).all()))
-    return found

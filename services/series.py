@@ -1,7 +1,7 @@
 """Reads figures over time, one metric at a time, by intervals."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,7 +10,6 @@ from domain.series import Grouping, Metric, Series, largest, place_of
 from repositories import accounting, spend_day
 from repositories import series as store
 
-_DAY = timedelta(days=1)
 #: The line of the chart of accounts behind a metric of the platform.
 _LINES = {Metric.ESCROW_HELD: "customers/escrow", Metric.COMMISSION: "platform/commission"}
 
