@@ -183,27 +183,6 @@ async def are_related(
     return related
 
 
-@dataclass(frozen=True, slots=True)
-class Seasoned:
-    """An agent's overall score by evidence whose payments can no longer be charged back, as shares in millionths.
-
-    Attributes:
-        stars_e6: the mean, one half for an agent without such evidence.
-        rank_e6: the mean less one standard deviation, with the agent's own prior.
-        evidence_count: how many whole units of evidence that is: each event by its weight, one at most.
-    """
-
-    stars_e6: int
-    rank_e6: int
-    evidence_count: int
-
-
-async def seasoned(connection: "asyncpg.Connection | asyncpg.Pool", agent_id: str, day: date) -> Seasoned:
-    """Return the score for an agent's terms on a day, see `domain.reputation.policy`. Needs the platform's role."""
-    [row] = await connection.fetch("SELECT * FROM reputation_seasoned_score($1, $2)", agent_id, day)
-    return Seasoned(*(int(value) for value in row))
-
-
 _VISIBLE = "({viewer} IS NULL OR a.org_id = {viewer} OR a.visibility = 'public')"
 # Each night is read by the primary key. An index by agent would have to be written for every agent each night.
 _NIGHTS = """generate_series($3::date, $4::date, interval '1 day') AS night

@@ -16,7 +16,7 @@ from domain.reputation.facts import Says
 from domain.reputation.traits import TraitKind, digest
 from providers.payments.registry import Providers
 from repositories import organization_trait as traits
-from repositories.reputation import are_related, seasoned, take, void
+from repositories.reputation import are_related, take, void
 from repositories.reputation_recalls import give_again, recall, refresh, stale
 from runtime.database import Database, driver_connection, plain_url
 from services.reputation import judge_traits
@@ -24,6 +24,7 @@ from tests.conftest import new_database
 from tests.repositories import test_reputation as known
 from tests.repositories.test_reputation import DAY, about, books, fact, new_agent, rows_of  # noqa: F401
 from tests.support.payments import TERMS, FakeProvider
+from tests.support.seasoned import seasoned
 
 pytestmark = pytest.mark.db
 
