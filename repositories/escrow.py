@@ -221,12 +221,6 @@ async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str
 _TIMELINE = Listing(of=EscrowEventRow, order=[EscrowEventRow.number], created="at", ascending=True)
 
 
-async def timeline(session: AsyncSession, escrow_id: str) -> Sequence[EscrowEventRow]:
-    """Return all events of an escrow in their order."""
-    query = select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id).order_by(EscrowEventRow.number)
-    return (await session.scalars(query)).all()
-
-
 async def timeline_page(
     session: AsyncSession, wanted: Wanted, *, escrow_id: str, after: Position | None, limit: int
 ) -> Found[EscrowEventRow]:

@@ -200,12 +200,6 @@ async def write_movement(session: Writes, payment: Payment, booked: Booked, tran
 _TIMELINE = Listing(of=PaymentEventRow, order=[PaymentEventRow.number], created="at", ascending=True)
 
 
-async def timeline(session: AsyncSession, payment_id: str) -> Sequence[PaymentEventRow]:
-    """Return all events of a payment in their order."""
-    query = select(PaymentEventRow).where(PaymentEventRow.payment_id == payment_id).order_by(PaymentEventRow.number)
-    return (await session.scalars(query)).all()
-
-
 async def timeline_page(
     session: AsyncSession, wanted: Wanted, *, payment_id: str, after: Position | None, limit: int
 ) -> Found[PaymentEventRow]:

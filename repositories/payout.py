@@ -74,12 +74,6 @@ async def page(session: AsyncSession, wanted: Wanted, *, after: Position | None,
     return await _LIST.page(session, wanted, parts, after=after, limit=limit)
 
 
-async def timeline(session: AsyncSession, payout_id: str) -> Sequence[PayoutEventRow]:
-    """Return the events of a payout in their order."""
-    query = select(PayoutEventRow).where(PayoutEventRow.payout_id == payout_id).order_by(PayoutEventRow.number)
-    return (await session.scalars(query)).all()
-
-
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PayoutRow]:
     """Return payouts whose workflow should have acted by a time, by id, after the id `after`."""
     query = select(PayoutRow).where(PayoutRow.wake_at < before, PayoutRow.id > after).order_by(PayoutRow.id)

@@ -135,12 +135,6 @@ async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> 
     return None if found is None or found.kind not in DROPPED else str(found.details["why"])
 
 
-async def timeline(session: AsyncSession, subscription_id: str) -> Sequence[SubscriptionEventRow]:
-    """Return all its events, the oldest first."""
-    query = select(SubscriptionEventRow).where(SubscriptionEventRow.subscription_id == subscription_id)
-    return (await session.scalars(query.order_by(SubscriptionEventRow.number))).all()
-
-
 async def held(session: AsyncSession, org_id: str) -> Subscription | None:
     """Return the one subscription of an organization that has not ended."""
     query = select(SubscriptionRow).where(

@@ -108,12 +108,6 @@ async def has_done(session: AsyncSession, endpoint_id: str, command_id: str) -> 
     return await event_of(session, endpoint_id, command_id) is not None
 
 
-async def timeline(session: AsyncSession, endpoint_id: str) -> Sequence[WebhookEndpointEventRow]:
-    """Return the events of an endpoint in their order."""
-    row = WebhookEndpointEventRow
-    return (await session.scalars(select(row).where(row.endpoint_id == endpoint_id).order_by(row.number))).all()
-
-
 async def add(session: AsyncSession, values: Mapping[str, Any], outcome: Outcome, *, at: datetime) -> None:
     """Insert an endpoint with its first event."""
     changing = _columns(outcome, at)

@@ -7,11 +7,13 @@ import pytest
 
 from domain.access import Actor, Role
 from domain.escrow import commands
+from models.escrow import EscrowEventRow
 from repositories import escrow as escrows
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good
 from tests.api.escrowing import delivered_escrow, escrow_between, write
 from tests.api.listing import check_range
+from tests.support.timelines import timeline
 
 pytestmark = pytest.mark.db
 
@@ -88,6 +90,6 @@ async def test_deliveries_are_counted_and_one_that_was_taken_is_known(
     payer, payee = await new_tenant(), await new_tenant()
     made = await delivered_escrow(operator, database, payer, payee, times=2)
     async with database.tenant(payee.org_id) as session:
-        events = await escrows.timeline(session, made)
+        events = await timeline(session, EscrowEventRow, escrow_id=made)
         assert await escrows.count_events(session, made, "delivered", "another") == (2, False)
         assert await escrows.count_events(session, made, "delivered", events[-1].command_id) == (2, True)

@@ -23,6 +23,7 @@ from domain.webhook import endpoint as webhook_rules
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend, Outcome
+from models.webhook_endpoint import WebhookEndpointEventRow
 from repositories import alert
 from repositories import organization as organizations
 from repositories import webhook_endpoint as endpoints
@@ -42,6 +43,7 @@ from tests.api.test_subscriptions import on as subscribed
 from tests.support.locks import somebody_waits
 from tests.support.outbox import past_others
 from tests.support.runs import escrow_hash
+from tests.support.timelines import timeline
 from tests.support.webhooks import stored_endpoint
 
 pytestmark = pytest.mark.db
@@ -448,7 +450,7 @@ async def test_closed_organization_has_no_keys_and_no_way_back(operator: Caller,
 
 
 async def kinds(session: AsyncSession, endpoint_id: str) -> list[str]:
-    return [each.kind for each in await endpoints.timeline(session, endpoint_id)]
+    return [each.kind for each in await timeline(session, WebhookEndpointEventRow, endpoint_id=endpoint_id)]
 
 
 async def test_closed_organization_has_no_webhook_endpoint_that_is_sent_anything(

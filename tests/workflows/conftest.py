@@ -70,6 +70,7 @@ from tests.support.proving import prove_all
 from tests.support.sandbox import UntriedSandbox
 from tests.support.stored_methods import FakeStoredMethods
 from tests.support.subscriptions import FakeSubscriptions
+from tests.support.timelines import timeline
 from tests.support.webhooks import WEBHOOK_KEYS, FakeReceivers
 from tests.workflows import payment_driver
 from tests.workflows.approval.activities import TABLES, ApprovalActivities
@@ -230,7 +231,7 @@ class Job:
 
     async def timeline(self) -> list[EscrowEventRow]:
         async with self.stage.database.platform() as session:
-            return list(await escrows.timeline(session, self.terms.escrow_id))
+            return list(await timeline(session, EscrowEventRow, escrow_id=self.terms.escrow_id))
 
     async def told(self, kind: str) -> EscrowEventRow:
         """Return the first event of a kind once the books have it; what nobody waits for, a signal, comes later."""

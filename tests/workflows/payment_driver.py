@@ -44,6 +44,7 @@ from runtime.interceptors import domain_error_from
 from tests.support.looking import again
 from tests.support.payments import TERMS, Account
 from tests.support.runs import ask_for
+from tests.support.timelines import timeline
 from workflows.payment import PaymentWorkflow
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class PaymentDriver:
 
     async def kinds(self) -> list[str]:
         async with self.stage.database.platform() as session:
-            return [event.kind for event in await payments.timeline(session, self.terms.payment_id)]
+            return [event.kind for event in await timeline(session, PaymentEventRow, payment_id=self.terms.payment_id)]
 
     async def happened(self, kind: str, count: int = 1) -> Payment:
         """Wait until the books have so many events of a kind."""
@@ -210,7 +211,7 @@ class PaymentDriver:
 
     async def timeline(self) -> list[PaymentEventRow]:
         async with self.stage.database.platform() as session:
-            return list(await payments.timeline(session, self.terms.payment_id))
+            return list(await timeline(session, PaymentEventRow, payment_id=self.terms.payment_id))
 
     async def money(self) -> dict[str, int]:
         """Return the balances of everybody, in minor units; the clearing account of this payment alone is not told."""

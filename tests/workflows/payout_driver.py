@@ -28,6 +28,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import payout as service
 from tests.support.looking import again
+from tests.support.timelines import timeline
 from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver
@@ -71,7 +72,7 @@ class PayoutDriver:
 
     async def timeline(self) -> Sequence[PayoutEventRow]:
         async with self.stage.database.platform() as session:
-            return await payouts.timeline(session, self.payout.payout_id)
+            return await timeline(session, PayoutEventRow, payout_id=self.payout.payout_id)
 
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.timeline()]

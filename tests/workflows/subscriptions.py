@@ -26,6 +26,7 @@ from models.subscription import SubscriptionEventRow
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
+from tests.support.timelines import timeline
 from tests.workflows.conftest import Stage
 
 PLANS = plans_from(DEFAULTS)
@@ -93,7 +94,9 @@ class Subscriber:
 
     async def timeline(self) -> Sequence[SubscriptionEventRow]:
         async with self.stage.database.platform() as session:
-            return await subscriptions.timeline(session, self.start.subscription.subscription_id)
+            return await timeline(
+                session, SubscriptionEventRow, subscription_id=self.start.subscription.subscription_id
+            )
 
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.timeline()]

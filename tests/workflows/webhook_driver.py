@@ -28,6 +28,7 @@ from runtime.identity import new_id
 from services import webhook_endpoint as service
 from services.webhook_endpoint import NewEndpoint
 from tests.support.looking import again
+from tests.support.timelines import timeline
 from tests.support.webhooks import SEALER
 from tests.workflows.conftest import Stage
 
@@ -134,7 +135,7 @@ class EndpointDriver:
 
     async def timeline(self) -> Sequence[WebhookEndpointEventRow]:
         async with self.stage.database.platform() as session:
-            return await endpoints.timeline(session, self.endpoint_id)
+            return await timeline(session, WebhookEndpointEventRow, endpoint_id=self.endpoint_id)
 
     async def kinds(self) -> list[str]:
         return [each.kind for each in await self.timeline()]
