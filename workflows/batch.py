@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.queues import local_activity
+    from contracts.queues import local_activity, regular_activity
 
 T = TypeVar("T")
 Done = TypeVar("Done")
@@ -78,6 +78,33 @@ async def through_transactions(
         return await workflow.execute_local_activity_method(method, message(at), **options)
 
     return await through_pages(progress, page)
+
+
+async def through_activities(
+    progress: P,
+    method: Callable[[A, M], Awaitable[Done]],
+    message: Callable[[P], M],
+    summary: Callable[[P], str],
+    details: Callable[[P], str],
+) -> P:
+    """Do the remaining pages, each in one activity that handles its items one by one; the run's details follow.
+
+    Args:
+        progress: the run's input.
+        method: the activity that does a page.
+        message: makes the activity's message from the batch's progress.
+        summary: makes the summary that the Temporal UI shows.
+        details: renders the progress for operators.
+    """
+
+    async def page(at: P) -> Done:
+        workflow.set_current_details(details(at))
+        options = regular_activity(summary(at), timeout=timedelta(minutes=10))
+        return await workflow.execute_activity_method(method, message(at), **options)
+
+    done = await through_pages(progress, page)
+    workflow.set_current_details(details(done))
+    return done
 
 
 async def window(children: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T | BaseException]:

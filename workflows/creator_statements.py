@@ -1,14 +1,11 @@
 """CreatorStatementsWorkflow: makes the statements of the previous month, daily, for creators that have none yet."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.statement import StatementActivities
-    from contracts.queues import regular_activity
-    from contracts.statement import CreatorStatements, MadeStatements, MakeStatements
-    from workflows.batch import through_pages
+    from contracts.statement import CreatorStatements, MakeStatements
+    from workflows.batch import through_activities
 
 #: How many organizations one attempt handles, one after the other.
 PAGE = 50
@@ -27,18 +24,12 @@ class CreatorStatementsWorkflow:
     @workflow.run
     async def run(self, start: CreatorStatements | None = None) -> CreatorStatements:
         """Make statements page by page."""
-        done = await through_pages(start or CreatorStatements(now=workflow.now(), limit=PAGE), self._page)
-        workflow.set_current_details(_details(done))
-        return done
-
-    async def _page(self, progress: CreatorStatements) -> MadeStatements:
-        workflow.set_current_details(_details(progress))
-        return await workflow.execute_activity_method(
+        return await through_activities(
+            start or CreatorStatements(now=workflow.now(), limit=PAGE),
             StatementActivities.make_statements,
-            MakeStatements(now=progress.now, after=progress.after, limit=progress.limit),
-            **regular_activity(
-                f"make statements of the month before {progress.now:%Y-%m}", timeout=timedelta(minutes=10)
-            ),
+            lambda at: MakeStatements(now=at.now, after=at.after, limit=at.limit),
+            lambda at: f"make statements of the month before {at.now:%Y-%m}",
+            _details,
         )
 
 

@@ -1,14 +1,11 @@
 """MailSweepWorkflow: sends the mails that are queued, every minute."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
-    from contracts.mail import MailSweep, SendMails, SentMails
-    from contracts.queues import regular_activity
-    from workflows.batch import through_pages
+    from contracts.mail import MailSweep, SendMails
+    from workflows.batch import through_activities
 
 #: How many mails one attempt sends, one after the other.
 PAGE = 20
@@ -27,16 +24,12 @@ class MailSweepWorkflow:
     @workflow.run
     async def run(self, start: MailSweep | None = None) -> MailSweep:
         """Send page by page."""
-        done = await through_pages(start or MailSweep(now=workflow.now(), limit=PAGE), self._page)
-        workflow.set_current_details(_details(done))
-        return done
-
-    async def _page(self, progress: MailSweep) -> SentMails:
-        workflow.set_current_details(_details(progress))
-        return await workflow.execute_activity_method(
+        return await through_activities(
+            start or MailSweep(now=workflow.now(), limit=PAGE),
             MailActivities.send_mails,
-            SendMails(now=progress.now, limit=progress.limit),
-            **regular_activity(f"send mails due at {progress.now:%H:%M:%S}", timeout=timedelta(minutes=10)),
+            lambda at: SendMails(now=at.now, limit=at.limit),
+            lambda at: f"send mails due at {at.now:%H:%M:%S}",
+            _details,
         )
 
 

@@ -1,14 +1,11 @@
 """PurchaseRenewalsWorkflow: renews monthly purchases of agents, every hour."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.marketplace import MarketplaceActivities
-    from contracts.marketplace import PurchaseRenewals, RenewedPurchases, RenewPurchases
-    from contracts.queues import regular_activity
-    from workflows.batch import through_pages
+    from contracts.marketplace import PurchaseRenewals, RenewPurchases
+    from workflows.batch import through_activities
 
 #: How many purchases one attempt renews, one after the other.
 PAGE = 20
@@ -27,16 +24,12 @@ class PurchaseRenewalsWorkflow:
     @workflow.run
     async def run(self, start: PurchaseRenewals | None = None) -> PurchaseRenewals:
         """Renew page by page."""
-        done = await through_pages(start or PurchaseRenewals(now=workflow.now(), limit=PAGE), self._page)
-        workflow.set_current_details(_details(done))
-        return done
-
-    async def _page(self, progress: PurchaseRenewals) -> RenewedPurchases:
-        workflow.set_current_details(_details(progress))
-        return await workflow.execute_activity_method(
+        return await through_activities(
+            start or PurchaseRenewals(now=workflow.now(), limit=PAGE),
             MarketplaceActivities.renew_purchases,
-            RenewPurchases(now=progress.now, after=progress.after, limit=progress.limit),
-            **regular_activity(f"renew purchases due at {progress.now:%H:%M:%S}", timeout=timedelta(minutes=10)),
+            lambda at: RenewPurchases(now=at.now, after=at.after, limit=at.limit),
+            lambda at: f"renew purchases due at {at.now:%H:%M:%S}",
+            _details,
         )
 
 

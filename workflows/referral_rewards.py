@@ -1,14 +1,11 @@
 """ReferralRewardsWorkflow: rewards referrals, every day."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.referral import ReferralActivities
-    from contracts.queues import regular_activity
-    from contracts.referral import LookAtReferrals, LookedAtReferrals, ReferralRewards
-    from workflows.batch import through_pages
+    from contracts.referral import LookAtReferrals, ReferralRewards
+    from workflows.batch import through_activities
 
 #: How many referrals one attempt handles, one after the other.
 PAGE = 100
@@ -27,16 +24,12 @@ class ReferralRewardsWorkflow:
     @workflow.run
     async def run(self, start: ReferralRewards | None = None) -> ReferralRewards:
         """Decide referrals page by page."""
-        done = await through_pages(start or ReferralRewards(now=workflow.now(), limit=PAGE), self._page)
-        workflow.set_current_details(_details(done))
-        return done
-
-    async def _page(self, progress: ReferralRewards) -> LookedAtReferrals:
-        workflow.set_current_details(_details(progress))
-        return await workflow.execute_activity_method(
+        return await through_activities(
+            start or ReferralRewards(now=workflow.now(), limit=PAGE),
             ReferralActivities.look_at_referrals,
-            LookAtReferrals(now=progress.now, after=progress.after, limit=progress.limit),
-            **regular_activity(f"decide referrals due at {progress.now:%Y-%m-%d}", timeout=timedelta(minutes=10)),
+            lambda at: LookAtReferrals(now=at.now, after=at.after, limit=at.limit),
+            lambda at: f"decide referrals due at {at.now:%Y-%m-%d}",
+            _details,
         )
 
 

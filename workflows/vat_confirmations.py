@@ -1,14 +1,11 @@
 """VatConfirmationsWorkflow: confirms VAT numbers again that were never confirmed, or not for a month, nightly."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.vat_numbers import VatNumberActivities
-    from contracts.queues import regular_activity
-    from contracts.vat_numbers import ConfirmedVatNumbers, ConfirmVatNumbers, VatConfirmations
-    from workflows.batch import through_pages
+    from contracts.vat_numbers import ConfirmVatNumbers, VatConfirmations
+    from workflows.batch import through_activities
 
 #: How many numbers one attempt checks, one after the other.
 PAGE = 20
@@ -27,18 +24,12 @@ class VatConfirmationsWorkflow:
     @workflow.run
     async def run(self, start: VatConfirmations | None = None) -> VatConfirmations:
         """Check page by page."""
-        done = await through_pages(start or VatConfirmations(now=workflow.now(), limit=PAGE), self._page)
-        workflow.set_current_details(_details(done))
-        return done
-
-    async def _page(self, progress: VatConfirmations) -> ConfirmedVatNumbers:
-        workflow.set_current_details(_details(progress))
-        return await workflow.execute_activity_method(
+        return await through_activities(
+            start or VatConfirmations(now=workflow.now(), limit=PAGE),
             VatNumberActivities.confirm_vat_numbers,
-            ConfirmVatNumbers(now=progress.now, after=progress.after, limit=progress.limit),
-            **regular_activity(
-                f"ask for numbers after {progress.after or 'the beginning'}", timeout=timedelta(minutes=10)
-            ),
+            lambda at: ConfirmVatNumbers(now=at.now, after=at.after, limit=at.limit),
+            lambda at: f"ask for numbers after {at.after or 'the beginning'}",
+            _details,
         )
 
 
