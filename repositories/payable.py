@@ -98,6 +98,64 @@ _EARNED_OF = """CROSS JOIN LATERAL (SELECT DISTINCT n.transfer_id FROM ledger.en
         JOIN earning g ON g.account_id = e.account_id"""
 #: The cutoff of a transfer `t`: newer earnings are held back. Sales of agents have one of their own.
 _CUTOFF = "CASE t.kind WHEN 'payment.agent_bought' THEN g.sales_cutoff ELSE g.cutoff END"
+#: What earnings `g` have of the escrows and sales that `charged` payments have paid.
+_FROZEN_BY_PAYMENT = f"""
+    SELECT g.account_id, sum(e.amount - h.answered) AS amount,
+        sum(e.amount - h.answered) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
+    FROM charged d
+    JOIN payments p ON p.id = d.payment_id
+    CROSS JOIN LATERAL (
+        SELECT a.id FROM ledger.accounts a
+        WHERE a.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
+          AND a.asset <> 'CREDIT' OFFSET 0
+    ) s
+    {_EARNED_OF}
+    JOIN ledger.transfers t ON t.id = e.transfer_id
+    CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
+    WHERE e.effective_at > d.opened_at - g.answers
+    GROUP BY g.account_id
+"""
+#: What they have of balances that `charged` payments have topped up.
+_FROZEN_BY_TOP_UP = f"""
+    -- Of a balance that was topped up nobody knows which escrow it paid, so no more is frozen than was paid in.
+    SELECT u.account_id, sum(least(u.amount, u.paid)) AS amount, sum(least(u.young, u.paid)) AS young
+    FROM (
+        SELECT g.account_id, p.amount_minor AS paid, sum(e.amount - h.answered) AS amount,
+            coalesce(sum(e.amount - h.answered) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
+        FROM charged d
+        JOIN payments p ON p.id = d.payment_id AND p.purpose = 'balance'
+        CROSS JOIN LATERAL ({CASH_ESCROWS}) s
+        {_EARNED_OF}
+        CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
+        WHERE e.effective_at > d.opened_at - g.answers AND g.asset = p.currency
+        GROUP BY g.account_id, p.id, p.amount_minor
+    ) u GROUP BY u.account_id
+"""
+#: What came after the cutoff and has not gone since, by the escrow or sale that it came from.
+_YOUNG = f"""
+    SELECT sum(n.came - n.gone)::bigint AS young, min(n.first_in) AS first_in
+    FROM (
+        SELECT coalesce(sum(e.amount - h.answered) FILTER (WHERE h.is_young), 0) AS came,
+            coalesce(-sum(e.amount) FILTER (WHERE h.is_gone), 0) AS gone,
+            min(e.effective_at - h.cutoff) FILTER (WHERE h.is_young) AS first_in
+        FROM ({version_before("g.account_id", "g.sales_cutoff")}) v (version)
+        CROSS JOIN LATERAL (
+            SELECT n.* FROM ledger.entries n
+            WHERE n.account_id = g.account_id AND n.stripe = 0 AND n.version > v.version
+                AND n.effective_at > g.sales_cutoff
+            OFFSET 0
+        ) e
+        CROSS JOIN LATERAL (SELECT n.* FROM ledger.transfers n WHERE n.id = e.transfer_id OFFSET 0) t
+        CROSS JOIN LATERAL (SELECT {_CUTOFF} AS cutoff) c
+        CROSS JOIN LATERAL (
+            SELECT c.cutoff, e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > c.cutoff AS is_young,
+                e.amount < 0 AND t.kind NOT IN ('payout.requested', 'earnings.recovered') AS is_gone,
+                {_ANSWERED} AS answered
+        ) h
+        GROUP BY coalesce(t.reference, t.id::text)
+    ) n
+    WHERE n.came > n.gone
+"""
 
 
 def cash_shares(
@@ -125,34 +183,9 @@ def cash_shares(
         SELECT payment_id, min(opened_at) AS opened_at FROM {disputed} d
         WHERE EXISTS (SELECT FROM earning) GROUP BY payment_id
     ), frozen AS (
-        SELECT g.account_id, sum(e.amount - h.answered) AS amount,
-            sum(e.amount - h.answered) FILTER (WHERE e.effective_at > {_CUTOFF}) AS young
-        FROM charged d
-        JOIN payments p ON p.id = d.payment_id
-        CROSS JOIN LATERAL (
-            SELECT a.id FROM ledger.accounts a
-            WHERE a.path IN ('org/' || p.org_id || '/payments/' || p.id, 'escrow/' || p.escrow_id)
-              AND a.asset <> 'CREDIT' OFFSET 0
-        ) s
-        {_EARNED_OF}
-        JOIN ledger.transfers t ON t.id = e.transfer_id
-        CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
-        WHERE e.effective_at > d.opened_at - g.answers
-        GROUP BY g.account_id
+        {_FROZEN_BY_PAYMENT}
     ), topped_up AS (
-        -- Of a balance that was topped up nobody knows which escrow it paid, so no more is frozen than was paid in.
-        SELECT u.account_id, sum(least(u.amount, u.paid)) AS amount, sum(least(u.young, u.paid)) AS young
-        FROM (
-            SELECT g.account_id, p.amount_minor AS paid, sum(e.amount - h.answered) AS amount,
-                coalesce(sum(e.amount - h.answered) FILTER (WHERE e.effective_at > g.cutoff), 0) AS young
-            FROM charged d
-            JOIN payments p ON p.id = d.payment_id AND p.purpose = 'balance'
-            CROSS JOIN LATERAL ({CASH_ESCROWS}) s
-            {_EARNED_OF}
-            CROSS JOIN LATERAL (SELECT {_ANSWERED} AS answered) h
-            WHERE e.effective_at > d.opened_at - g.answers AND g.asset = p.currency
-            GROUP BY g.account_id, p.id, p.amount_minor
-        ) u GROUP BY u.account_id
+        {_FROZEN_BY_TOP_UP}
     )
     SELECT g.agent_id, g.asset, b.posted - b.pending_out AS free,
         coalesce(y.young, 0)::bigint AS young, y.first_in,
@@ -163,28 +196,7 @@ def cash_shares(
     LEFT JOIN frozen z ON z.account_id = g.account_id
     LEFT JOIN topped_up c ON c.account_id = g.account_id
     LEFT JOIN LATERAL (
-        SELECT sum(n.came - n.gone)::bigint AS young, min(n.first_in) AS first_in
-        FROM (
-            SELECT coalesce(sum(e.amount - h.answered) FILTER (WHERE h.is_young), 0) AS came,
-                coalesce(-sum(e.amount) FILTER (WHERE h.is_gone), 0) AS gone,
-                min(e.effective_at - h.cutoff) FILTER (WHERE h.is_young) AS first_in
-            FROM ({version_before("g.account_id", "g.sales_cutoff")}) v (version)
-            CROSS JOIN LATERAL (
-                SELECT n.* FROM ledger.entries n
-                WHERE n.account_id = g.account_id AND n.stripe = 0 AND n.version > v.version
-                    AND n.effective_at > g.sales_cutoff
-                OFFSET 0
-            ) e
-            CROSS JOIN LATERAL (SELECT n.* FROM ledger.transfers n WHERE n.id = e.transfer_id OFFSET 0) t
-            CROSS JOIN LATERAL (SELECT {_CUTOFF} AS cutoff) c
-            CROSS JOIN LATERAL (
-                SELECT c.cutoff, e.amount > 0 AND t.kind <> 'payout.returned' AND e.effective_at > c.cutoff AS is_young,
-                    e.amount < 0 AND t.kind NOT IN ('payout.requested', 'earnings.recovered') AS is_gone,
-                    {_ANSWERED} AS answered
-            ) h
-            GROUP BY coalesce(t.reference, t.id::text)
-        ) n
-        WHERE n.came > n.gone
+        {_YOUNG}
     ) y ON true
     ORDER BY g.agent_id, g.asset
     """
