@@ -1,5 +1,6 @@
 """Issues credit notes: the correction, the credits that are refunded, the row and its number in one transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,12 +11,13 @@ from domain.credit_note import CreditedCredits, CreditNote, ExceedsRemainder, no
 from domain.errors import Invalid, other_request
 from domain.invoice import booking
 from domain.invoice.arithmetic import part_of
-from domain.invoice.booking import Part
+from domain.invoice.booking import InvoicePosting, Part
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.series import DocumentType, entity_of, number_text, series_of
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState, changed
 from domain.money import format_amount
 from models.invoice import CreditNoteRow, InvoiceRow
+from models.subscription import SubscriptionBill
 from repositories import audit, command, credit_lot, credit_note, debt, invoice, invoice_line
 from repositories import subscription as subscriptions
 from runtime.identity import new_id
@@ -163,33 +165,10 @@ async def issue(
     note = _note(row, amount_minor, most)
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
     parts = booking.share(of_row, before, note.amount_minor)
-    if bill is None:
-        postings = booking.taken_back(row.org_id, row.currency, parts)
-    else:
-        net = sum(part.amount_minor for part in parts if part.account == SUBSCRIPTIONS)
-        postings = await subscription_refund.credit(session, bill, net)
-        others = [part for part in parts if part.account != SUBSCRIPTIONS]
-        postings += booking.taken_back(row.org_id, row.currency, others)
-    postings += booking.given_back(
-        row.org_id,
-        row.currency,
-        granted_credits=note.granted_credits_minor,
-        taxed_credits=note.taxed_credits_minor,
-        credits=note.prepaid_credits_minor,
-        prepaid_minor=note.prepaid_minor,
-    )
-    postings += booking.rounded(row.org_id, row.currency, note.rounded_minor, back=True)
+    postings = await _postings(session, row, bill, note, parts)
     note_id = new_id("crn")
     posted = await post(session, row, postings, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
-    row.credited_minor += note.amount_minor
-    row.prepaid_minor -= note.prepaid_minor
-    row.rounded_minor -= note.rounded_minor
-    row.prepaid_credits_minor -= note.prepaid_credits_minor
-    row.granted_credits_minor -= note.granted_credits_minor
-    row.taxed_credits_minor -= note.taxed_credits_minor
-    row.updated_at = now
-    if not invoice.balance_of(row).unpaid_minor:
-        row.status, row.paused_for = InvoiceStatus.PAID.value, None
+    _take_off(row, note, now)
     await session.flush()
     if restores and bill is not None and bill.returned_minor and row.status == InvoiceStatus.PAID.value:
         await subscription_refund.restore(session, bill, cause=f"credit_note:{command_id}", now=now)
@@ -219,3 +198,38 @@ async def issue(
     )
     await credit_note.add(session, made)
     return made
+
+
+async def _postings(
+    session: AsyncSession, row: InvoiceRow, bill: SubscriptionBill | None, note: CreditNote, parts: Sequence[Part]
+) -> list[InvoicePosting]:
+    """Return what a note posts, and record it on the bill of a subscription, whose deferred revenue is used first."""
+    if bill is None:
+        postings = booking.taken_back(row.org_id, row.currency, parts)
+    else:
+        net = sum(part.amount_minor for part in parts if part.account == SUBSCRIPTIONS)
+        postings = await subscription_refund.credit(session, bill, net)
+        others = [part for part in parts if part.account != SUBSCRIPTIONS]
+        postings += booking.taken_back(row.org_id, row.currency, others)
+    postings += booking.given_back(
+        row.org_id,
+        row.currency,
+        granted_credits=note.granted_credits_minor,
+        taxed_credits=note.taxed_credits_minor,
+        credits=note.prepaid_credits_minor,
+        prepaid_minor=note.prepaid_minor,
+    )
+    return postings + booking.rounded(row.org_id, row.currency, note.rounded_minor, back=True)
+
+
+def _take_off(row: InvoiceRow, note: CreditNote, now: datetime) -> None:
+    """Take a note off the invoice's figures; an invoice on which nothing is due then is paid."""
+    row.credited_minor += note.amount_minor
+    row.prepaid_minor -= note.prepaid_minor
+    row.rounded_minor -= note.rounded_minor
+    row.prepaid_credits_minor -= note.prepaid_credits_minor
+    row.granted_credits_minor -= note.granted_credits_minor
+    row.taxed_credits_minor -= note.taxed_credits_minor
+    row.updated_at = now
+    if not invoice.balance_of(row).unpaid_minor:
+        row.status, row.paused_for = InvoiceStatus.PAID.value, None
