@@ -229,8 +229,7 @@ def refund(
         Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are refunded whole; a credit note
             for a payment without an invoice, or without a reason.
     """
-    terms, remainder = payment.terms, payment.refundable_minor
-    left = remainder if takes_others else left_to_refund(payment)
+    terms, rules = payment.terms, rules_of(payment.terms)
     if with_credit_note and terms.purpose.invoice_id is None:
         raise Invalid(
             "Only the refund of an invoice's payment can have a credit note. Leave credit_note out.",
@@ -238,41 +237,9 @@ def refund(
         )
     if with_credit_note and not reason:
         raise Invalid("A credit note needs a reason. Send reason.", extra={"field": "reason"})
-    if not payment.received_minor:
-        raise _wrong_state(payment, "refund")
-    if not terms.refundable:
-        raise NotRefundable(f"Money that came by {terms.provider} cannot be refunded by this service.")
-    if any(item.state in IN_FLIGHT for item in payment.refunds):
-        raise NotYet(
-            "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
-            code="payment.refund_in_flight",
-        )
-    rules = rules_of(terms)
     waiting = rules.waiting_minor(payment)
-    if waiting and payment.fulfilling:
-        raise NotYet(
-            "The escrow is being funded with this payment. Repeat the refund in a moment.",
-            code="payment.fulfilment_under_way",
-        )
-    if not remainder:
-        raise Conflict(
-            "Nothing of this payment is left to refund.",
-            code="payment.already_refunded",
-            extra={"state": payment.status.value},
-        )
-    if not left:
-        raise spent_credits()
-    amount = left if amount_minor is None else amount_minor
-    if amount > left:
-        shown = format_amount(left, terms.currency)
-        raise RefundExceeds(
-            f"Only {shown} {terms.currency} of this payment are left to refund.", extra={"refundable": shown}
-        )
-    if amount < left and len(payment.refunds) >= MOST_REFUNDS:
-        raise Conflict(
-            f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing.",
-            code="payment.too_many_refunds",
-        )
+    _refuse_refund(payment, waiting)
+    amount = _amount_to_refund(payment, amount_minor, takes_others=takes_others)
     rules.check_refund(payment, amount)
     entitlement = rules.taken_for(payment, amount)
     waiting = min(entitlement, waiting)
@@ -299,6 +266,48 @@ def refund(
         ),
         at,
     )
+
+
+def _refuse_refund(payment: Payment, waiting_minor: int) -> None:
+    """Raise if the payment cannot be refunded now, whatever the amount."""
+    if not payment.received_minor:
+        raise _wrong_state(payment, "refund")
+    if not payment.terms.refundable:
+        raise NotRefundable(f"Money that came by {payment.terms.provider} cannot be refunded by this service.")
+    if any(item.state in IN_FLIGHT for item in payment.refunds):
+        raise NotYet(
+            "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
+            code="payment.refund_in_flight",
+        )
+    if waiting_minor and payment.fulfilling:
+        raise NotYet(
+            "The escrow is being funded with this payment. Repeat the refund in a moment.",
+            code="payment.fulfilment_under_way",
+        )
+    if not payment.refundable_minor:
+        raise Conflict(
+            "Nothing of this payment is left to refund.",
+            code="payment.already_refunded",
+            extra={"state": payment.status.value},
+        )
+
+
+def _amount_to_refund(payment: Payment, amount_minor: int | None, *, takes_others: bool) -> int:
+    """Return the amount of a refund: the given one, or all that is left."""
+    left = payment.refundable_minor if takes_others else left_to_refund(payment)
+    if not left:
+        raise spent_credits()
+    amount = left if amount_minor is None else amount_minor
+    if amount > left:
+        currency = payment.terms.currency
+        shown = format_amount(left, currency)
+        raise RefundExceeds(f"Only {shown} {currency} of this payment are left to refund.", extra={"refundable": shown})
+    if amount < left and len(payment.refunds) >= MOST_REFUNDS:
+        raise Conflict(
+            f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing.",
+            code="payment.too_many_refunds",
+        )
+    return amount
 
 
 def spent_credits() -> NotRefundable:
