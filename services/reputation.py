@@ -16,7 +16,7 @@ from domain.ids import escrow_id_of
 from domain.money import CREDIT, parse_ratio
 from domain.payment.state import Payment
 from domain.reputation import conduct, facts
-from domain.reputation.facts import FactKind
+from domain.reputation.facts import FactKind, Says
 from domain.reputation.policy import EvidencePolicy
 from domain.reputation.recall import recalled, stands_as_before
 from domain.reputation.settled import Settled, at_stake, settled
@@ -187,21 +187,14 @@ async def give_feedback(
         raise Conflict("An organization cannot rate its own agents.", code="reputation.own_agent")
     # Concurrent feedback on the contract waits here, and then finds that it was given.
     await lock_command(session, f"feedback:{contract_id}")
-    row = ReputationFeedbackRow
-    made = await session.scalar(select(row).where(row.command_id == command_id))
+    made = await session.scalar(select(ReputationFeedbackRow).where(ReputationFeedbackRow.command_id == command_id))
     if made is not None:
         # Feedback that was changed since cannot be compared with the command's request.
         is_same = made.changed_at is not None or _is_as(made, ratings, comment)
         if made.contract_id != contract_id or not is_same:
             raise other_request()
         return made
-    given = await session.scalar(select(row).where(row.contract_id == contract_id))
-    if given is not None:
-        raise Conflict(
-            "Feedback on this contract already exists. Change it instead.",
-            code="reputation.already_given",
-            extra={"feedback_id": given.id},
-        )
+    await _refuse_second(session, contract_id)
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
     connection = await driver_connection(session)
@@ -217,14 +210,7 @@ async def give_feedback(
             "The two organizations are related, so feedback between them does not count.",
             code="reputation.related",
         )
-    event = Fact(
-        id=new_id("rev"),
-        kind=FactKind.FEEDBACK.value,
-        key=f"{contract_id}:1",
-        subject=contract_id,
-        says=facts.as_paid(said, escrow.paid_minor, found.value_minor),
-        is_rated=True,
-    )
+    event = _feedback(contract_id, 1, said, escrow, found)
     await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event])
     feedback = ReputationFeedbackRow(
         id=new_id("fbk"),
@@ -290,14 +276,7 @@ async def change_feedback(
             # Feedback that was voided because of a lost payment is restored when the money is back. Any other void is
             # final.
             raise Conflict("This feedback was voided and cannot be changed.", code="reputation.window_closed")
-    event = Fact(
-        id=new_id("rev"),
-        kind=FactKind.FEEDBACK.value,
-        key=f"{row.contract_id}:2",
-        subject=row.contract_id,
-        says=facts.as_paid(said, escrow.paid_minor, found.value_minor),
-        is_rated=True,
-    )
+    event = _feedback(row.contract_id, 2, said, escrow, found)
     await reputation.take(connection, _about(escrow, found, "feedback", by, now, policy), [event])
     row.ratings, row.comment, row.event_id, row.given_by = dict(ratings), comment, event.id, by
     row.changed_at, row.change_command_id = now, command_id
@@ -332,6 +311,28 @@ async def report(
     if said != [(each.dimension, each.good_e6, each.bad_e6) for each in facts.increments(fact.says, found.weight_e6)]:
         raise other_request()
     return found
+
+
+async def _refuse_second(session: AsyncSession, contract_id: str) -> None:
+    given = await session.scalar(select(ReputationFeedbackRow).where(ReputationFeedbackRow.contract_id == contract_id))
+    if given is not None:
+        raise Conflict(
+            "Feedback on this contract already exists. Change it instead.",
+            code="reputation.already_given",
+            extra={"feedback_id": given.id},
+        )
+
+
+def _feedback(contract_id: str, number: int, said: tuple[Says, ...], escrow: Escrow, found: Settled) -> Fact:
+    """Return the first feedback on a contract as evidence, or its change, the second."""
+    return Fact(
+        id=new_id("rev"),
+        kind=FactKind.FEEDBACK.value,
+        key=f"{contract_id}:{number}",
+        subject=contract_id,
+        says=facts.as_paid(said, escrow.paid_minor, found.value_minor),
+        is_rated=True,
+    )
 
 
 def _is_as(row: ReputationFeedbackRow, ratings: Mapping[str, int], comment: str | None) -> bool:
