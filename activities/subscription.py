@@ -25,14 +25,8 @@ from domain.invoice.dunning import DAYS
 from domain.invoice.rules import InvoiceRules
 from domain.organization import STOPPED
 from domain.plan import Plans
-from domain.subscription.commands import (
-    MAKING,
-    TRIAL_USED,
-    is_cancelled_unmade,
-    require_first_trial,
-    require_none,
-    require_none_unpaid,
-)
+from domain.subscription.commands import TRIAL_USED, require_first_trial, require_none, require_none_unpaid
+from domain.subscription.orders import MAKING, is_cancelled_unmade
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionRefused, Terms
 from domain.subscription.unpaid import upgrading

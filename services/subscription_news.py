@@ -9,8 +9,8 @@ from domain.alert.rules import FAILED_PAYMENT
 from domain.mail import MailKind
 from domain.money import format_amount
 from domain.plan import Plans
-from domain.subscription.commands import UNDO_DECLINED
 from domain.subscription.mails import mail_about, undone_upgrade
+from domain.subscription.orders import UNDO_DECLINED
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
 from repositories import alert, billing_terms
 from services import mail

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import DomainError
     from domain.ids import subscription_key
     from domain.organization import STOPPED
-    from domain.subscription import commands, unpaid
+    from domain.subscription import commands, orders, unpaid
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
     from domain.subscription.converge import converge, has_unknown_card, monthly_grant
     from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
@@ -108,9 +108,9 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
                 if workflow.patched(AWAITS_BILLS):
                     await self._write_own(unpaid.lapsed(self._state, workflow.now()))
                 else:
-                    await self._write_own(commands.lapsed(self._state))
+                    await self._write_own(orders.lapsed(self._state))
             case Step.REMIND:
-                await self._write_own(commands.reminded_of_trial_end(self._state))
+                await self._write_own(orders.reminded_of_trial_end(self._state))
 
     def _next_step(self) -> Step | Wait | None:
         """Ask the agenda for the next step; older runs refreshed before anything else."""
@@ -141,19 +141,19 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             self._look_wanted = True
             return
         self._tried = News(looked_at=workflow.now(), looked=True)
-        if says.missing and commands.is_cancelled_unmade(self._state):
+        if says.missing and orders.is_cancelled_unmade(self._state):
             await self._end_unmade()
             return
         page = self._state.checkout
         if says.missing and page is not None and workflow.now() >= page_closes(page):
-            lapsed = commands.ended(self._state, why=commands.PAGE_EXPIRED, actor="workflow", at=workflow.now())
+            lapsed = orders.ended(self._state, why=orders.PAGE_EXPIRED, actor="workflow", at=workflow.now())
             await self._write_own(lapsed, handled=events)
             return
         if says.snapshot is not None and has_unknown_card(self._state, says.snapshot):
-            await self._write_own(commands.trial_refused(self._state, why=commands.TRIAL_CARD_UNKNOWN), handled=events)
+            await self._write_own(orders.trial_refused(self._state, why=orders.TRIAL_CARD_UNKNOWN), handled=events)
             self._events = [each for each in self._events if each not in events]
             return
-        held = commands.looked_up(self._state, made=says.snapshot is not None)
+        held = orders.looked_up(self._state, made=says.snapshot is not None)
         outcome = None if says.snapshot is None else self._converged(held, says.snapshot, says.given_up)
         if outcome is None and held != self._state:
             outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
@@ -163,10 +163,10 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
         # Older runs ended an ended subscription again when there was news of it.
-        if commands.is_not_paid(self._state, workflow.now()) and not (
+        if orders.is_not_paid(self._state, workflow.now()) and not (
             self._state.status is SubscriptionStatus.ENDED and workflow.patched("what-has-ended-is-not-ended-again")
         ):
-            await self._write_own(commands.not_paid(self._state))
+            await self._write_own(orders.not_paid(self._state))
 
     async def _end_unmade(self) -> None:
         """End a subscription that the provider does not have, once no call of an earlier run can still arrive there.
@@ -181,7 +181,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             self._look_wanted = True
             self._tried = replace(self._tried, held_until=arrives)
             return
-        await self._write_own(commands.ended(self._state, why=commands.CANCELLED, actor="workflow", at=now))
+        await self._write_own(orders.ended(self._state, why=orders.CANCELLED, actor="workflow", at=now))
 
     async def _submit(self) -> None:
         """Send the request to the provider; a declined one is dropped."""
@@ -190,15 +190,15 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         says = await self._asked(SubscriptionActivities.order, f"{order.kind.value} at the provider")
         if says is None or says.unknown is not None:
             self._in_vain()
-            await self._write_own(commands.lost(self._state))
+            await self._write_own(orders.lost(self._state))
             return
         self._tried = News(looked_at=workflow.now())
         if says.declined is not None:
             self._refusals[order.command_id] = says.declined.code
-            await self._write_own(commands.declined(self._state, why=says.declined.code, at=workflow.now()))
+            await self._write_own(orders.declined(self._state, why=says.declined.code, at=workflow.now()))
             return
         if says.page is not None:
-            await self._write_own(commands.checked_out(self._state, says.page))
+            await self._write_own(orders.checked_out(self._state, says.page))
             return
         assert says.snapshot is not None
         done = self._confirmed(says.snapshot)
@@ -222,7 +222,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
 
     def _confirmed(self, seen: SubscriptionSnapshot) -> Subscription:
         """Record that the provider has confirmed; older cancellations left the price of a downgrade in place."""
-        done, before = (commands.confirmed(self._state, seen, sends_again=tells) for tells in (True, False))
+        done, before = (orders.confirmed(self._state, seen, sends_again=tells) for tells in (True, False))
         return done if done == before or workflow.patched("cancellations-withdraw-downgrades") else before
 
     async def _end_given_up(self) -> None:
@@ -301,7 +301,7 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         )
         other = recorded.declined
         if other is not None and other.code == commands.TRIAL_USED and self._state.version:
-            refused = commands.trial_refused(self._state, why=commands.TRIAL_CARD_USED)
+            refused = orders.trial_refused(self._state, why=orders.TRIAL_CARD_USED)
             return await self._write(refused, f"run:{refused.event}:{self._state.version + 1}", None, handled)
         if other is not None and other.code in _NOT_BEGUN:
             # The run completes, with nothing in the books.

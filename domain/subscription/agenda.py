@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.agenda import Wait
-from domain.subscription.commands import UPGRADE_LAPSES
 from domain.subscription.converge import due_month
+from domain.subscription.orders import UPGRADE_LAPSES
 from domain.subscription.snapshot import CheckoutPage
 from domain.subscription.state import Subscription, SubscriptionStatus
 from domain.subscription.unpaid import leaves_trial, upgrading

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from domain.subscription.commands import MAKING, declined, ended
+from domain.subscription.orders import MAKING, declined, ended
 from domain.subscription.state import Outcome, Subscription, SubscriptionRefused
 
 #: Stands where the provider's word for a decline would.

@@ -11,7 +11,8 @@ from domain.access import Actor, Role
 from domain.invoice.collection import CollectionMethod
 from domain.invoice.state import WrongInvoiceState
 from domain.payment.terms import PurposeKind
-from domain.subscription.commands import is_not_paid, not_paid, require_none_unpaid
+from domain.subscription.commands import require_none_unpaid
+from domain.subscription.orders import is_not_paid, not_paid
 from domain.subscription.snapshot import BillState, ProviderState
 from domain.subscription.state import OrderKind, SubscriptionRefused, SubscriptionStatus
 from ledger.gateway import Ledger

@@ -17,8 +17,8 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import PaymentStatus
-from domain.subscription.commands import confirmed, declined
 from domain.subscription.converge import monthly_grant
+from domain.subscription.orders import confirmed, declined
 from domain.subscription.snapshot import BillReason, BillState, ProviderState
 from domain.subscription.state import Outcome
 from domain.tax.rates import AppliedTax, TaxCategory

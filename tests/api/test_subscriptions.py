@@ -14,8 +14,9 @@ from sqlalchemy import text
 
 from domain.ids import command_id
 from domain.plan import Interval, plans_from
-from domain.subscription.commands import PRICE_CHANGED, changing, declined, preview, resuming
+from domain.subscription.commands import PRICE_CHANGED, changing, preview, resuming
 from domain.subscription.converge import converge
+from domain.subscription.orders import declined
 from domain.subscription.period import Anchor, Period
 from domain.subscription.state import Outcome, Terms, numbered
 from domain.subscription.terms import terms_of

@@ -10,8 +10,8 @@ from domain import accounts
 from domain.invoice.dunning import DAYS
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.plan import Interval
-from domain.subscription.commands import confirmed
 from domain.subscription.converge import converge
+from domain.subscription.orders import confirmed
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import Outcome, Subscription, numbered
 from ledger.gateway import Ledger

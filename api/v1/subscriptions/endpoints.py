@@ -47,16 +47,8 @@ from domain.mail import Purpose
 from domain.money import parse_amount
 from domain.organization import STOPPED
 from domain.plan import Interval, Plan
-from domain.subscription.commands import (
-    CANCELLED,
-    PAGE_EXPIRED,
-    PRICE_CHANGED,
-    Preview,
-    preview,
-    require_contact,
-    require_none,
-    trial_card,
-)
+from domain.subscription.commands import PRICE_CHANGED, Preview, preview, require_contact, require_none, trial_card
+from domain.subscription.orders import CANCELLED, PAGE_EXPIRED
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionRefused, SubscriptionStatus, Terms
 from domain.subscription.terms import require_seats, terms_of, terms_of_change
 from providers.subscriptions.base import SubscriptionProvider

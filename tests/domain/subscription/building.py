@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.plan import DEFAULTS, Interval, plans_from
-from domain.subscription.commands import changing, confirmed, preview
+from domain.subscription.commands import changing, preview
 from domain.subscription.converge import converge
+from domain.subscription.orders import confirmed
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Order, OrderKind, Outcome, Subscription, Terms

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.agenda import Wait
 from domain.errors import DomainError
 from domain.plan import Interval
-from domain.subscription import commands
+from domain.subscription import commands, orders
 from domain.subscription.agenda import News, Step, agenda, due, hold_until, page_closes
 from domain.subscription.converge import converge, monthly_grant
 from domain.subscription.period import Period
@@ -101,18 +101,18 @@ class World:
             case _ if order is None:
                 return None
             case "confirmed" if order.kind is OrderKind.CHECK_OUT:
-                return commands.checked_out(held, page(self.now))
+                return orders.checked_out(held, page(self.now))
             case "confirmed" | "found":
                 # What was not asked for yet is looked for before it is made, and done where it is found.
-                is_done = name == "confirmed" or (order.kind in commands.MAKING and not order.unknown)
-                done = commands.confirmed(held) if is_done else commands.looked_up(held, made=True)
+                is_done = name == "confirmed" or (order.kind in orders.MAKING and not order.unknown)
+                done = orders.confirmed(held) if is_done else orders.looked_up(held, made=True)
                 return converge(done, there, self.now)
             case "lost":
-                return commands.lost(held)
+                return orders.lost(held)
             case "missing" if order.unknown:
-                return Outcome(subscription=commands.looked_up(held, made=False), event="looked_up", actor="workflow")
+                return Outcome(subscription=orders.looked_up(held, made=False), event="looked_up", actor="workflow")
             case "declined":
-                return commands.declined(held, why="card_declined", at=self.now)
+                return orders.declined(held, why="card_declined", at=self.now)
         return None
 
     def done(self, name: str) -> Outcome | None:
@@ -121,7 +121,7 @@ class World:
             return monthly_grant(self.held, self.now)
         if name == "lapse" and name in is_due:
             return lapsed(self.held, self.now)
-        return commands.reminded_of_trial_end(self.held) if name == "tell" and name in is_due else None
+        return orders.reminded_of_trial_end(self.held) if name == "tell" and name in is_due else None
 
 
 def page(now: datetime) -> CheckoutPage:
@@ -185,7 +185,7 @@ class Run:
         return lapsed(self.held, self.now)
 
     def tell(self) -> Outcome:
-        return commands.reminded_of_trial_end(self.held)
+        return orders.reminded_of_trial_end(self.held)
 
     def ask(self, item: Step) -> None:
         """Have the provider look or do what is ordered, in vain while it is away."""
@@ -194,7 +194,7 @@ class Run:
             tries = self.news.tries + 1
             self.news = replace(self.news, wants_refresh=True, tries=tries, held_until=hold_until(self.now, tries))
             if item is Step.SUBMIT:
-                self.held = commands.lost(self.held).subscription
+                self.held = orders.lost(self.held).subscription
             return
         self.news = News(wants_refresh=self.noisy, looked_at=self.now, looked=item is Step.LOOK)
         closes = self.held.checkout is not None and self.now >= page_closes(self.held.checkout)
@@ -203,12 +203,12 @@ class Run:
             assert order is not None
             assert not order.unknown
             on_page = order.kind is OrderKind.CHECK_OUT
-            held = commands.checked_out(self.held, page(self.now)).subscription if on_page else self.held
-            self.held = held if on_page else replace(commands.confirmed(held), ref="sub_there")
-        elif commands.is_cancelled_unmade(self.held) or closes:
-            self.held = commands.ended(self.held, why="cancelled", actor="workflow", at=self.now).subscription
+            held = orders.checked_out(self.held, page(self.now)).subscription if on_page else self.held
+            self.held = held if on_page else replace(orders.confirmed(held), ref="sub_there")
+        elif orders.is_cancelled_unmade(self.held) or closes:
+            self.held = orders.ended(self.held, why="cancelled", actor="workflow", at=self.now).subscription
         else:
-            self.held = commands.looked_up(self.held, made=False)
+            self.held = orders.looked_up(self.held, made=False)
 
 
 @settings(max_examples=300, deadline=None)

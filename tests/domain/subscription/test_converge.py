@@ -9,23 +9,18 @@ import pytest
 from domain.agenda import Wait
 from domain.plan import Interval
 from domain.subscription.agenda import BOUNDARY, News, Step, agenda, due, wakes_at
-from domain.subscription.commands import (
+from domain.subscription.commands import cancelling, changing, preview, require_first_trial, require_none, resuming
+from domain.subscription.converge import OtherSubscription, converge, monthly_grant
+from domain.subscription.orders import (
     UPGRADE_LAPSES,
-    cancelling,
-    changing,
     confirmed,
     declined,
     is_cancelled_unmade,
     lapsed,
     looked_up,
     lost,
-    preview,
     reminded_of_trial_end,
-    require_first_trial,
-    require_none,
-    resuming,
 )
-from domain.subscription.converge import OtherSubscription, converge, monthly_grant
 from domain.subscription.snapshot import BillLine, BillReason, BillState, ProviderState
 from domain.subscription.state import Grant, OrderKind, SubscriptionRefused, SubscriptionStatus
 from domain.subscription.terms import require_seats

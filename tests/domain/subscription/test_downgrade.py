@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from domain.subscription.commands import cancelling, changing, confirmed, declined, looked_up, lost, preview, resuming
+from domain.subscription.commands import cancelling, changing, preview, resuming
 from domain.subscription.given_up import give_up
+from domain.subscription.orders import confirmed, declined, looked_up, lost
 from domain.subscription.snapshot import Bill, BillLine, SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription
 from tests.domain.subscription.building import (

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from domain.plan import Interval, PlanPrice
 from domain.subscription.accrual import Deferred
-from domain.subscription.commands import confirmed, preview
+from domain.subscription.commands import preview
+from domain.subscription.orders import confirmed
 from domain.subscription.period import Period
 from domain.subscription.proration import part_of, refundable_minor
 from domain.subscription.refund import LostCredits, restored

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.plan import MAX_SEATS, Plan, PlanPrice, Plans
-from domain.subscription.commands import changing, confirmed, preview
+from domain.subscription.commands import changing, preview
+from domain.subscription.orders import confirmed
 from domain.subscription.snapshot import BillReason
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionRefused, Terms
 from domain.subscription.terms import require_seats, seats_of, terms_of, terms_of_change

@@ -8,8 +8,8 @@ import pytest
 from domain.agenda import Wait
 from domain.subscription.accrual import Deferred, accrues
 from domain.subscription.agenda import POLL, News, Step, agenda
-from domain.subscription.commands import UPGRADE_LAPSES, confirmed, declined
 from domain.subscription.converge import converge
+from domain.subscription.orders import UPGRADE_LAPSES, confirmed, declined
 from domain.subscription.period import Period
 from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState
 from domain.subscription.state import Order, OrderKind, Subscription, SubscriptionStatus

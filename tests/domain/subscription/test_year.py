@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.subscription.accrual import Deferred
-from domain.subscription.commands import confirmed, preview
+from domain.subscription.commands import preview
 from domain.subscription.converge import monthly_grant
+from domain.subscription.orders import confirmed
 from domain.subscription.refund import credits_left, net_cost
 from domain.subscription.snapshot import BillReason
 from domain.subscription.state import Grant, Subscription

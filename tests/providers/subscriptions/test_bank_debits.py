@@ -6,8 +6,9 @@ import pytest
 
 from domain.plan import Interval
 from domain.subscription.agenda import News, Step, agenda
-from domain.subscription.commands import changing, confirmed, preview
+from domain.subscription.commands import changing, preview
 from domain.subscription.converge import converge, due_month
+from domain.subscription.orders import confirmed
 from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
 from providers.subscriptions.base import Item

@@ -8,8 +8,9 @@ from unittest.mock import AsyncMock
 import pytest
 
 from domain.plan import DEFAULTS, Interval, PlanPrice, Plans, plans_from
-from domain.subscription.commands import changing, confirmed, preview
+from domain.subscription.commands import changing, preview
 from domain.subscription.converge import converge
+from domain.subscription.orders import confirmed
 from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Subscription, Terms
 from domain.subscription.terms import terms_of
