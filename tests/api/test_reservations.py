@@ -337,6 +337,18 @@ async def test_key_of_a_department_or_a_project_changes_and_reads_reservations_o
     good(await release(spender.member, free["id"]))
 
 
+async def test_owner_releases_any_reservation_whatever_its_key_spends_for(spender: Tenant) -> None:
+    made = await reserve(spender.member, "10")
+    assert spender.owner.token is not None
+    to = good(await spender.owner.post("/departments", {"name": f"Department {new_key()}"}), 201)["id"]
+    path = f"/api-keys/key_{spender.owner.token.split('_')[1]}/attribution"
+    good(await spender.owner.ask("PUT", path, json={"department_id": to}))
+    # Only what it spends for is captured.
+    refused(await capture(spender.owner, made["id"]), 404, "not_found")
+    good(await release(spender.owner, made["id"]))
+    assert await balance(spender.owner) == ("100.00", "0.00")
+
+
 async def test_principal_ends_its_own_reservation_after_its_key_was_moved(spender: Tenant) -> None:
     made = await reserve(spender.member, "10")
     assert spender.member.token is not None

@@ -175,8 +175,11 @@ async def release_credits(
     spend_key: Key,
     actor: Actor = require(Permission.USE_CREDITS),
 ) -> Response:
-    """Release what is still held of a reservation."""
-    spend_id = await _own(deps, actor, key, body.reservation_id)
+    """Release what is still held of a reservation.
+
+    Owners and admins release any of their organization, whatever department or project their key spends for.
+    """
+    spend_id = await _releasable(deps, actor, key, body.reservation_id)
     release = await deps.charges.run(
         _organization(actor), lambda books: books.release(key=spend_key, spend_id=spend_id)
     )
@@ -286,6 +289,14 @@ async def _own(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) 
     """Return the reservation that a request names, if it is the key's own; see `domain.spend.scope.is_own`."""
     async with deps.session_for(actor) as session:
         return (await spends.get_own(session, reservation_id, Holder(key, actor.principal))).id
+
+
+async def _releasable(deps: Deps, actor: Actor, key: SpendingKey, reservation_id: str) -> UUID:
+    """Return the reservation that a request names, if it is the key's own or its holder manages spending."""
+    if not actor.may(Permission.MANAGE_SPENDING):
+        return await _own(deps, actor, key, reservation_id)
+    async with deps.session_for(actor) as session:
+        return (await spends.get(session, reservation_id)).id
 
 
 def _organization(actor: Actor) -> str:
