@@ -33,8 +33,9 @@ from domain.events.escrow import facts
 from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
 from domain.organization import STOPPED, OrganizationStatus, TimedExits
-from domain.payment.fulfilment import NotPaid
+from domain.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payment.purposes.escrow import is_reserved
+from domain.payment.terms import PurposeKind
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
@@ -43,6 +44,7 @@ from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
 from services.level import refuse_exposure
+from services.purposes.base import refuse_beside_others
 from services.reputation import record_settled
 from services.spend import refuse_frozen
 
@@ -51,7 +53,15 @@ from services.spend import refuse_frozen
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
 
 #: What the books refuse as a result: the caller can mend it.
-_REFUSALS = (InsufficientFunds, SpendLimitExceeded, IdempotencyConflict, ExposureLimit, AlreadySigned, *STOPPED)
+_REFUSALS = (
+    InsufficientFunds,
+    SpendLimitExceeded,
+    IdempotencyConflict,
+    ExposureLimit,
+    AlreadySigned,
+    PaymentUnderWay,
+    *STOPPED,
+)
 
 
 class EscrowActivities:
@@ -167,6 +177,8 @@ class EscrowActivities:
             if payment_of(message.escrow.funded_from) is None:
                 # Only credits are refused: money of a payment was already on its way.
                 terms = message.escrow.terms
+                kind, escrow_id = PurposeKind.ESCROW, terms.escrow_id
+                await refuse_beside_others(books.session, terms.payer_org_id, kind, escrow_id)
                 await organization.refuse_stopped_as(await books.driver(), terms.payer_org_id, terms.payee_org_id)
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.

@@ -53,6 +53,7 @@ from repositories import invoice_collection as collections
 from runtime import reach
 from runtime.database import Database
 from runtime.identity import new_id
+from runtime.interceptors import domain_error_from
 from services import invoice as invoices
 from services import invoice_end, mail
 from services.alert_evaluation import raise_built_in
@@ -158,25 +159,35 @@ class InvoiceActivities:
         command_id = invoice_charge_command_id(held.invoice_id, held.attempts, page=message.page)
         async with self._database.platform() as session:
             terms = await payment_command.find(session, command_id)
-            others = [] if terms or message.page else await _others(session, held)
-        if terms is None:
-            if message.page and not await self._ended_first(held):
-                return OrderedCharge()
-            for other in others:
-                if not ends_others(held) or not await self._ended(held, other):
-                    return OrderedCharge(waits_for=other.terms.payment_id)
-            try:
+            begun = terms is not None and await payment.get(session, terms.payment_id) is not None
+            others = [] if begun or message.page else await _others(session, held)
+        if terms is None and message.page and not await self._ended_first(held):
+            return OrderedCharge()
+        for other in others:
+            if not ends_others(held) or not await self._ended(held, other):
+                return OrderedCharge(waits_for=other.terms.payment_id)
+        try:
+            if terms is None:
                 terms = await self._noted(message, command_id)
-            except DomainError as refusal:
-                if refusal.retryable or refusal.status >= 500:
-                    raise
-                return OrderedCharge(refused=refusal.error_code, detail=refusal.detail)
+            elif not begun and not message.page:
+                # Another payment was under way when this one was to begin. It may have paid what this one is for.
+                await self._require_due(held, terms)
+        except DomainError as refusal:
+            if refusal.retryable or refusal.status >= 500:
+                raise
+            return OrderedCharge(refused=refusal.error_code, detail=refusal.detail)
         if not message.page:
             # Not waited for: a hundred charges would take every slot, which their own payments need to call the
             # provider.
             await reach.start_missing(self._client, await self._run(terms, command_id), rpc_timeout=PAYMENT_TIMEOUT)
             return OrderedCharge(payment_id=terms.payment_id)
-        await self._create(terms, command_id)
+        try:
+            await self._create(terms, command_id)
+        except WorkflowUpdateFailedError as failed:
+            why = domain_error_from(failed)
+            if why is None or why.retryable:
+                raise
+            return OrderedCharge(refused=why.error_code, detail=why.detail)
         async with self._database.platform() as session:
             made = await _payment(session, terms.payment_id)
         link = None if made is None or made.action is None else made.action.redirect_url
@@ -219,6 +230,12 @@ class InvoiceActivities:
             if _payable(await invoice.get(session, held.invoice_id, locked=True)) != payable:
                 raise WrongInvoiceState("The invoice has changed.", extra={"state": "open"})
             return await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), wanted)
+
+    async def _require_due(self, held: Collection, terms: PaymentTerms) -> None:
+        async with self._database.platform() as session:
+            payable = _payable(await invoice.get(session, held.invoice_id))
+        if payable.due_minor != terms.purpose.goods_minor:
+            raise WrongInvoiceState("The invoice has changed.", extra={"state": "open"})
 
     async def _ended_first(self, held: Collection) -> bool:
         """Cancel the attempt's first payment; False if it goes on or was paid after all."""

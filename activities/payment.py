@@ -28,7 +28,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.approval import ApprovalRequired
-from domain.errors import InsufficientFunds
+from domain.errors import InsufficientFunds, WrongState
 from domain.events.payment import facts
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice.state import WrongInvoiceState
@@ -39,6 +39,7 @@ from domain.payment import booking
 from domain.payment.chargebacks import ANSWERABLE
 from domain.payment.commands import NotRefundable, RefundExceeds, RefundTooPrecise
 from domain.payment.entitlement import gone_minor
+from domain.payment.fulfilment import PaymentUnderWay
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
@@ -105,6 +106,8 @@ REFUSED_BY_THE_BOOKS = (
     NotRefundable,
     RefundExceeds,
     RefundTooPrecise,
+    PaymentUnderWay,
+    WrongState,
 )
 
 
@@ -253,11 +256,15 @@ class PaymentActivities:
         """Return why the payment is not made, and alert operators; None if its terms are those that the API stored.
 
         The API stores the terms before it starts the run, so other terms come from a run that was started by hand.
+
+        Raises:
+            DomainError: what it pays for takes no payment now.
         """
         if message.events:
             opening = message.events[0]
-            asked = await payment_command.noted(session, opening.payment.terms.payment_id)
-            if asked == (opening.command_id, opening.payment.terms):
+            terms = opening.payment.terms
+            if await payment_command.noted(session, terms.payment_id) == (opening.command_id, terms):
+                await BOOKS[terms.purpose.kind].begin(session, terms)
                 return None
         why = "No payment was requested on these terms."
         await alert.raise_alert(

@@ -11,11 +11,12 @@ from contracts.base import Message, content_of
 from contracts.seal import Seal
 from domain.access import Actor
 from domain.approval import ApprovalRequired
-from domain.errors import DomainError, InsufficientFunds, Invalid, SpendLimitExceeded
+from domain.errors import DomainError, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
 from domain.invoice.state import WrongInvoiceState
 from domain.money import check_ratio
+from domain.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
 
 
@@ -232,6 +233,8 @@ _DECLINES: tuple[type[DomainError], ...] = (
     ApprovalRequired,
     AlreadySigned,
     WrongInvoiceState,
+    PaymentUnderWay,
+    WrongState,
 )
 
 
@@ -248,9 +251,9 @@ class Declined(Message):
         return cls(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra)
 
     def error(self, *, state: str) -> DomainError:
-        """Return the refusal again, with the state that it was decided on."""
+        """Return the refusal again, with the state that it was decided on unless it names one itself."""
         kind = next((it for it in _DECLINES if it.code == self.code), Invalid)
-        return kind(self.detail, code=self.code, extra={**self.extra, "state": state})
+        return kind(self.detail, code=self.code, extra={"state": state, **self.extra})
 
 
 class RecordedEscrow(Message):

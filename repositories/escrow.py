@@ -112,6 +112,12 @@ async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
     return await session.get(EscrowRow, escrow_id)
 
 
+async def lock_state(session: AsyncSession, escrow_id: str) -> Escrow:
+    """Lock an escrow until the transaction ends, and return its state."""
+    query = select(EscrowRow).where(EscrowRow.id == escrow_id).with_for_update()
+    return state_of((await session.scalars(query.execution_options(populate_existing=True))).one())
+
+
 async def of_contract(session: AsyncSession, contract_id: str) -> Escrow | None:
     """Return the escrow of a contract, when the session may see it."""
     row = await session.scalar(select(EscrowRow).where(EscrowRow.contract_id == contract_id))

@@ -253,6 +253,23 @@ async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: s
     return (await session.scalars(query.order_by(row.id))).all()
 
 
+async def open_for(
+    session: AsyncSession, org_id: str, kind: PurposeKind, subject_id: str, *, besides: str | None = None
+) -> Sequence[Payment]:
+    """Return the payments of an escrow or an invoice that have a step to come, oldest first, without one."""
+    row = PaymentRow
+    named = row.escrow_id if kind is PurposeKind.ESCROW else row.state["terms"]["purpose"]["invoice_id"].astext
+    awaiting = row.status.in_([status.value for status in AWAITING])
+    query = select(row).where(
+        row.org_id == org_id,
+        row.purpose == kind.value,
+        named == subject_id,
+        awaiting | row.wake_at.is_not(None),
+        row.id.is_distinct_from(besides),
+    )
+    return [state_of(found) for found in await session.scalars(query.order_by(row.id))]
+
+
 async def processing_of_invoice(
     session: AsyncSession, org_id: str, invoice_id: str, *, besides: str | None = None
 ) -> str | None:

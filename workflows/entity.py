@@ -129,6 +129,8 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         self._wanted: dict[str, Wanted[W]] = {}
         # The next run begins when all handlers have answered, so no caller waits across runs.
         self._leaving = False
+        # Why the books refused the first event; the run fails with it.
+        self._refused_start: ApplicationError | None = None
         # Whether the run was started without a state, to resume from the books.
         self._published: StrEnum | None = None if start.resume else self._state.status
 
@@ -215,6 +217,11 @@ class Entity(ABC, Generic[In, S, E, W, R]):
                 if not is_cancelled_exception(error):
                     raise
                 await asyncio.shield(self._cancel_requested())
+            except ApplicationError:
+                if self._refused_start is not None:
+                    # Whoever waits for the start gets the refusal, and not only that the run is gone.
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                raise
         if not self._has_ended():
             known = {"resume": self._state.version > 0, "signals": self._signals}
             workflow.continue_as_new(start.model_copy(update=known | self._carried()))
@@ -234,12 +241,15 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         if self._start.resume:
             self._adopt(await self._load("resume from the books"))
             return
+        if self._refused_start is not None:
+            raise self._refused_start
         try:
             await self._open()
         except DomainError as refusal:
             # This fails the run, and a command that waits for it. No money has moved yet.
             why = refusal.status, refusal.detail, refusal.extra
             failure = ApplicationError(refusal.detail, *why, type=refusal.error_code, non_retryable=True)
+            self._refused_start = failure
             raise failure from refusal
 
     @workflow.query(name="version")
@@ -307,8 +317,10 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     # Commands ---------------------------------------------------------------------------------------------------------
 
     async def _answer_when(self, is_answered: Callable[[], bool]) -> R:
-        """Wait until the update that starts the entity can be answered, and return the state."""
-        await workflow.wait_condition(is_answered)
+        """Wait until the update that starts the entity can be answered, and return the state, or refuse the start."""
+        await workflow.wait_condition(lambda: self._refused_start is not None or is_answered())
+        if self._refused_start is not None:
+            raise self._refused_start
         return self._result()
 
     async def _answer(self, act: Callable[[], Awaitable[None]]) -> R:

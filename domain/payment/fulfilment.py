@@ -8,6 +8,12 @@ from domain.payment.purposes.base import EscrowRequest, Fulfil, Readiness, Retur
 from domain.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
 
+class PaymentUnderWay(Conflict):
+    """Another payment of the same escrow or invoice is under way; `payment_id` names it, `state` is its state."""
+
+    code = "payment.under_way"
+
+
 class NotPaid(Conflict):
     """The payment cannot fund the escrow; the field `state` is the state that prevents it."""
 
@@ -29,6 +35,22 @@ def is_ready(payment: Payment) -> bool:
 def fulfilment_due(payment: Payment) -> bool:
     """Return whether the payment is to be fulfilled now, or can never be."""
     return readiness(payment) in {Readiness.READY, Readiness.FAILED}
+
+
+def refuse_beside(other: Payment) -> None:
+    """Refuse a payment beside another one of its subject that can still be paid, or whose money is being handed over.
+
+    Raises:
+        PaymentUnderWay: it is under way.
+    """
+    if other.status not in AWAITING and not fulfilment_due(other):
+        return
+    payment_id, state = other.terms.payment_id, other.status.value
+    raise PaymentUnderWay(
+        f"{payment_id} is under way for this {other.terms.purpose.kind.value}, and would be paid twice. Complete it or "
+        "cancel it, or wait until it has ended. Then send a new request.",
+        extra={"payment_id": payment_id, "state": state},
+    )
 
 
 def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:

@@ -13,10 +13,12 @@ from domain.access import Actor
 from domain.accounts import Account
 from domain.payable import HoldBack
 from domain.payment import booking
+from domain.payment.fulfilment import refuse_beside
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
-from domain.payment.terms import PaymentTerms
+from domain.payment.terms import PaymentTerms, PurposeKind
 from ledger.gateway import Ledger
+from repositories import payment
 from services.tax_receipt import TaxedMovement
 
 #: Moves whose accounts depend on balances.
@@ -90,6 +92,9 @@ class PurposeBooks(Protocol):
     async def refuse(self, session: AsyncSession, subject: object) -> None:
         """Check that the subject can be paid, before anybody pays; `session` is the platform's."""
 
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock the subject before a payment of it begins, and refuse the payment if another one is under way."""
+
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
         """Lock the subject and return its share in the event's moves; None if it has none.
 
@@ -115,6 +120,20 @@ class PurposeBooks(Protocol):
         """Return the run that waits for the payment's outcome; None if none waits, or there is no outcome yet."""
 
 
+async def refuse_beside_others(
+    session: AsyncSession, org_id: str, kind: PurposeKind, subject_id: str, *, besides: str | None = None
+) -> None:
+    """Refuse to pay for an escrow or an invoice while a payment of it is under way, other than `besides`.
+
+    Whoever has locked the subject can rely on it until the transaction ends.
+
+    Raises:
+        PaymentUnderWay: one is.
+    """
+    for other in await payment.open_for(session, org_id, kind, subject_id, besides=besides):
+        refuse_beside(other)
+
+
 class Alone:
     """A purpose without a subject: every share is empty."""
 
@@ -127,6 +146,9 @@ class Alone:
 
     async def refuse(self, session: AsyncSession, subject: object) -> None:
         """Refuse nothing."""
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock nothing: any number of payments may be under way."""
 
     async def share(
         self,

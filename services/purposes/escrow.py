@@ -6,11 +6,12 @@ from domain.access import Actor
 from domain.errors import NotFound
 from domain.escrow.commands import payment_source
 from domain.escrow.state import Escrow
-from domain.payment.purposes.escrow import require_fundable
+from domain.payment.purposes.escrow import require_fundable, require_open
 from domain.payment.state import Fulfilment, Payment
+from domain.payment.terms import PaymentTerms
 from repositories import escrow, organization
 from services.level import refuse_exposure
-from services.purposes.base import Alone
+from services.purposes.base import Alone, refuse_beside_others
 
 MISSING = "There is no such escrow."
 
@@ -43,6 +44,19 @@ class EscrowBooks(Alone):
         assert isinstance(subject, Escrow)
         await organization.refuse_stopped(session, subject.terms.payer_org_id, subject.terms.payee_org_id)
         await refuse_exposure(session, subject.terms, lock=False)
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock the escrow, which is funded by one payment.
+
+        Raises:
+            WrongState: it is not open any more.
+            PaymentUnderWay: another payment is under way for it.
+        """
+        escrow_id = terms.purpose.escrow_id
+        assert escrow_id is not None
+        require_open(await escrow.lock_state(session, escrow_id))
+        kind, ours = terms.purpose.kind, terms.payment_id
+        await refuse_beside_others(session, terms.org_id, kind, escrow_id, besides=ours)
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Return whether the escrow has taken the money; the payment's workflow asks again before it assumes not."""

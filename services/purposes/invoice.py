@@ -31,7 +31,7 @@ from providers.payments.limits import refundable
 from repositories import invoice, invoice_line
 from repositories import subscription as subscriptions
 from services import credit_note, invoice_collection, payment_loss, subscription_grant, subscription_refund
-from services.purposes.base import Alone, Follower
+from services.purposes.base import Alone, Follower, refuse_beside_others
 from services.tax_receipt import TaxedMovement
 
 #: Events by which an operator returns money.
@@ -197,6 +197,19 @@ class InvoiceBooks(Alone):
         due = require_payable(invoice.balance_of(row))
         await invoice_collection.require_not_requested(session, row)
         return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock the invoice: one payment at a time pays what is due.
+
+        Raises:
+            WrongInvoiceState: nothing is due any more.
+            PaymentUnderWay: another payment is under way for it.
+        """
+        invoice_id = terms.purpose.invoice_id
+        assert invoice_id is not None
+        require_payable(invoice.balance_of(await invoice.get(session, invoice_id, locked=True)))
+        kind, ours = terms.purpose.kind, terms.payment_id
+        await refuse_beside_others(session, terms.org_id, kind, invoice_id, besides=ours)
 
     async def share(
         self,

@@ -75,7 +75,7 @@ from domain.ids import escrow_id_of, is_id, sale_tax_key
 from domain.metadata import ExternalIdTaken
 from domain.money import parse_amount, parse_ratio
 from domain.organization import STOPPED
-from domain.payment.fulfilment import NotPaid
+from domain.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.reputation.levels import ExposureLimit
@@ -117,6 +117,7 @@ _FUNDING = errors(
     (Conflict, "escrow.payment_mismatch"),
     ExposureLimit,
     NotPaid,
+    PaymentUnderWay,
     *CREATING,
 )
 _DELIVERING = errors(

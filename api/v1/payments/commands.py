@@ -31,6 +31,7 @@ from domain.metadata import NOTHING, Written
 from domain.payment.commands import NotYet
 from domain.payment.fulfilment import NotPaid, fulfilment_due
 from domain.payment.options import CREDITS
+from domain.payment.purposes import rules_of
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms
 from repositories import metadata
@@ -39,6 +40,7 @@ from repositories import payment_command as intents
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id
+from services.purposes import BOOKS
 from services.spend import refuse_frozen
 
 MISSING = "There is no such payment."
@@ -101,6 +103,7 @@ async def create(
     Raises:
         IdempotencyConflict: the command asked for something else before.
         ExternalIdTaken: another payment has the id.
+        PaymentUnderWay: another payment is under way for the same escrow or invoice.
         SpendLimitExceeded: it is made with credits, and the caller's spending is frozen. PaymentDeclined: the payment
         was declined, and is recorded as failed. Invalid: `provider.refused`, the provider did not make the payment; it
         has been recorded as failed. Unavailable: no answer in time; repeating the key is safe.
@@ -110,6 +113,10 @@ async def create(
     asked = await deps.pool.read(lambda pool: intents.asked(pool, org_id, command_id, request_hash))
     if asked is None:
         made = await make()
+        if rules_of(made).named_by is not None:
+            # It is checked again as its first event is written; refused here, it leaves nothing behind.
+            async with deps.database.platform() as session:
+                await BOOKS[made.purpose.kind].begin(session, made)
         if made.provider == CREDITS:
             async with deps.database.platform_statement() as connection:
                 await refuse_frozen(connection, actor, org_id, at=datetime.now(UTC))

@@ -60,6 +60,7 @@ from domain.money import parse_amount
 from domain.organization import STOPPED
 from domain.payment.actions import NEEDS, PaymentAction
 from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
+from domain.payment.fulfilment import PaymentUnderWay
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
@@ -95,7 +96,7 @@ CREATING = (
     TaxUnavailable,
     *STOPPED,
 )
-INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"))
+INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"), PaymentUnderWay)
 _CREATING = errors(
     *(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), ExposureLimit, *INVOICED),
     *(*CREATING, ExternalIdTaken, SpendLimitExceeded),

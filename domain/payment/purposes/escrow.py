@@ -43,6 +43,15 @@ def require_fundable(escrow: Escrow, actor: Actor) -> None:
     """
     if not is_payer(escrow, actor):
         raise Forbidden("Only the paying organization can fund an escrow.")
+    require_open(escrow)
+
+
+def require_open(escrow: Escrow) -> None:
+    """Refuse an escrow that is not open.
+
+    Raises:
+        WrongState: it is not open.
+    """
     if escrow.status is not EscrowStatus.OPEN:
         raise WrongState(
             f"This escrow is {escrow.status.value}. Only an open escrow can be funded.",
