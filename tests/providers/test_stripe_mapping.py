@@ -238,6 +238,43 @@ class TestMovements:
         ]
         assert [item and item.payment_amount_minor for item in listed] == [-1_000, *parts]
 
+    @pytest.mark.parametrize(
+        ("charged", "taken", "expected"),
+        [
+            # The balance is kept in a third currency: the share of the charge that was taken.
+            (line(1_100, "usd"), line(-550, "usd"), 500),
+            # The rate has moved a little since the charge: it is the whole charge.
+            (line(1_100, "usd"), line(-1_095, "usd"), 1_000),
+            (line(1_100, "usd"), line(-1_200, "usd"), 1_000),
+            # The balance is kept in the currency of the charge.
+            (line(1_000, "eur"), line(-995, "eur"), 995),
+            # The balance is kept in the currency of the dispute.
+            (line(860, "gbp"), line(-430, "gbp"), 500),
+        ],
+    )
+    def test_a_dispute_in_another_currency_is_its_share_of_the_charge(
+        self, charged: dict[str, Any], taken: dict[str, Any], expected: int
+    ):
+        paid = charge(disputed=True, balance_transaction=charged)
+        disputed = dispute(taken, currency="gbp", amount=430)
+        shown = intent_snapshot(intent(latest_charge=paid), disputes=[disputed])
+        assert [(each.amount_minor, each.status) for each in shown.disputes] == [
+            (expected, DisputeStatus.NEEDS_RESPONSE)
+        ]
+        movement = shown.movements[-1]
+        assert (movement.paid_minor, movement.paid_currency) == (-expected, "EUR")
+        assert movement.amount_minor == taken["amount"]
+
+    def test_a_dispute_in_another_currency_whose_line_is_not_shown_yet_is_an_inquiry(self):
+        paid = charge(disputed=True)
+        shown = intent_snapshot(intent(latest_charge=paid), disputes=[dispute(currency="gbp", amount=430)])
+        assert [(each.amount_minor, each.status) for each in shown.disputes] == [(1_000, DisputeStatus.INQUIRY)]
+        unsettled = charge(disputed=True, balance_transaction=None)
+        taken = dispute(line(-430, "gbp"), currency="gbp", amount=430)
+        shown = intent_snapshot(intent(latest_charge=unsettled), disputes=[taken])
+        assert [each.status for each in shown.disputes] == [DisputeStatus.INQUIRY]
+        assert [each.kind for each in shown.movements] == [BalanceTransactionKind.CHARGE]
+
     def test_a_part_in_a_currency_without_decimals_is_a_whole_unit(self):
         lines = [
             line(amount, "usd", number=number, created=100 + number, exchange_rate=0.0073)

@@ -55,9 +55,34 @@ def refund_movements(refund: stripe.Refund) -> list[BalanceTransaction]:
     return [movement for movement in moved if movement is not None]
 
 
-def dispute_movements(dispute: stripe.Dispute) -> list[BalanceTransaction]:
-    """List what a dispute did to the balance, fees of the dispute included."""
-    return [_converted(line, role) for line, role in _dispute_roles(dispute)]
+def disputed_part(dispute: stripe.Dispute, charge: stripe.Charge) -> int | None:
+    """Return what a dispute takes of its charge, in the currency of the charge and in Stripe's minor unit.
+
+    A bank may dispute a charge in its own currency. Then it is the share of the charge that the balance has lost, at
+    the two rates; they differ, so less than 1 % is no part. None as long as the balance does not show both.
+    """
+    if dispute.currency == charge.currency:
+        return dispute.amount
+    came, taken = field(charge, "balance_transaction"), [line for line in _lines(dispute) if line.amount < 0]
+    whole = charge.amount_captured or charge.amount
+    if not taken or not isinstance(came, stripe.BalanceTransaction) or came.currency != taken[0].currency:
+        return None
+    if came.currency == charge.currency:
+        return min(whole, -taken[0].amount)
+    part = round(whole * Fraction(-taken[0].amount, came.amount))
+    return whole if (whole - part) * 100 <= whole else max(1, part)
+
+
+def dispute_movements(dispute: stripe.Dispute, charge: stripe.Charge | None = None) -> list[BalanceTransaction]:
+    """List what a dispute did to the balance, fees of the dispute included.
+
+    With `charge`, what it did to the payment is in the currency of its charge; nothing until that is known.
+    """
+    amount = dispute.amount if charge is None else disputed_part(dispute, charge)
+    if amount is None:
+        return []
+    currency = dispute.currency if charge is None else charge.currency
+    return [_converted(line, role) for line, role in _dispute_roles(dispute, amount, currency)]
 
 
 def transfer_movement(transfer: stripe.Transfer) -> BalanceTransaction | None:
@@ -101,7 +126,7 @@ def _roles(source: object) -> Iterator[tuple[Expandable, Role]]:
         case stripe.Refund():
             yield from zip(_refund_lines(source), _refund_roles(source), strict=True)
         case stripe.Dispute():
-            yield from _dispute_roles(source)
+            yield from _dispute_roles(source, source.amount, source.currency)
         case stripe.Transfer():
             yield from _transfer_roles(source)
         case stripe.TransferReversal():
@@ -151,11 +176,16 @@ def _refund_roles(refund: stripe.Refund) -> tuple[Role, Role]:
     )
 
 
-def _dispute_roles(dispute: stripe.Dispute) -> Iterable[tuple[stripe.BalanceTransaction, Role]]:
-    taken, named = set(), []
+def _lines(dispute: stripe.Dispute) -> list[stripe.BalanceTransaction]:
     # Money is taken before it is returned, also within one second of Stripe's clock.
-    lines = sorted(dispute.balance_transactions, key=lambda line: (line.created, line.amount))
-    for line, amount in zip(lines, _disputed(dispute, lines), strict=True):
+    return sorted(dispute.balance_transactions, key=lambda line: (line.created, line.amount))
+
+
+def _dispute_roles(
+    dispute: stripe.Dispute, whole: int, currency: str
+) -> Iterable[tuple[stripe.BalanceTransaction, Role]]:
+    taken, named, lines = set(), [], _lines(dispute)
+    for line, amount in zip(lines, _disputed(whole, lines), strict=True):
         back = line.amount > 0
         key = f"{dispute.id}:reversal" if back else dispute.id
         if key in taken:
@@ -163,22 +193,22 @@ def _dispute_roles(dispute: stripe.Dispute) -> Iterable[tuple[stripe.BalanceTran
         taken.add(key)
         kind = BalanceTransactionKind.DISPUTE_REVERSAL if back else BalanceTransactionKind.DISPUTE
         payment_id = metadata_of(dispute, "payment_id")
-        named.append((line, Role(key, kind, dispute.id, payment_id, amount, dispute.currency)))
+        named.append((line, Role(key, kind, dispute.id, payment_id, amount, currency)))
     return named
 
 
-def _disputed(dispute: stripe.Dispute, lines: Sequence[stripe.BalanceTransaction]) -> Iterator[int]:
-    """Return the part of the disputed amount that each line moves, in the currency of the charge, with its sign.
+def _disputed(whole: int, lines: Sequence[stripe.BalanceTransaction]) -> Iterator[int]:
+    """Return the part of the disputed amount that each line moves, in the currency of that amount, with its sign.
 
     A line has the amount of the balance alone. The first took the whole; what another moves is its share of that, each
     by its own rate. A rate is rounded, so the last 1 % is no part.
     """
     outside = 0
     for line in lines:
-        part = _share(dispute.amount, lines[0], line)
+        part = _share(whole, lines[0], line)
         if line.amount > 0:
             rest = outside - part
-            part = outside if abs(rest) * 100 <= dispute.amount or rest < 0 < outside else part
+            part = outside if abs(rest) * 100 <= whole or rest < 0 < outside else part
             outside = max(0, outside - part)
             yield part
         else:

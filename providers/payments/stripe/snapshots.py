@@ -27,7 +27,12 @@ from domain.reputation.traits import TraitKind, method
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.errors import decline_of
 from providers.payments.stripe.fields import at, field, metadata_of
-from providers.payments.stripe.movements import charge_movements, dispute_movements, refund_movements
+from providers.payments.stripe.movements import (
+    charge_movements,
+    dispute_movements,
+    disputed_part,
+    refund_movements,
+)
 
 #: Metadata of a PaymentIntent that charges one stored method: nobody is there to try another one.
 SINGLE_ATTEMPT = "single_attempt"
@@ -102,7 +107,7 @@ def intent_snapshot(
     movements = [
         *(charge_movements(charge) if charge and intent.status == "succeeded" else ()),
         *(movement for refund in given_back for movement in refund_movements(refund)),
-        *(movement for dispute in disputes for movement in dispute_movements(dispute)),
+        *(movement for dispute in disputes for movement in dispute_movements(dispute, charge)),
     ]
     payment_id = metadata_of(intent, "payment_id")
     return Snapshot(
@@ -120,7 +125,7 @@ def intent_snapshot(
             for movement in sorted(movements, key=lambda movement: movement.occurred_at)
         ),
         refunds=tuple(map(refund_snapshot, given_back)),
-        disputes=tuple(map(dispute_snapshot, disputes)),
+        disputes=tuple(dispute_snapshot(dispute, charge) for dispute in disputes),
         pays_until=pays_until if status is ProviderStatus.REQUIRES_ACTION else None,
         methods=_methods(charge) if charge and status is ProviderStatus.SUCCEEDED else (),
     )
@@ -185,13 +190,23 @@ def refund_snapshot(refund: stripe.Refund) -> RefundSnapshot:
     )
 
 
-def dispute_snapshot(dispute: stripe.Dispute) -> DisputeSnapshot:
-    """Tell of a dispute; a status that is not known yet asks for a person."""
+def dispute_snapshot(dispute: stripe.Dispute, charge: stripe.Charge | None = None) -> DisputeSnapshot:
+    """Tell of a dispute; a status that is not known yet asks for a person.
+
+    One in another currency than its charge is an inquiry until it is known what it takes of the charge.
+    """
     due_by = field(field(dispute, "evidence_details"), "due_by")
+    status = _DISPUTE_STATUSES.get(dispute.status, DisputeStatus.NEEDS_RESPONSE)
+    amount, currency = dispute.amount, dispute.currency
+    if charge is not None and currency != charge.currency:
+        part, currency = disputed_part(dispute, charge), charge.currency
+        amount = charge.amount_captured or charge.amount if part is None else part
+        if part is None and status is not DisputeStatus.WON:
+            status = DisputeStatus.INQUIRY
     return DisputeSnapshot(
         ref=dispute.id,
-        status=_DISPUTE_STATUSES.get(dispute.status, DisputeStatus.NEEDS_RESPONSE),
-        amount_minor=from_stripe(dispute.amount, dispute.currency),
+        status=status,
+        amount_minor=from_stripe(amount, currency),
         reason=dispute.reason,
         evidence_due_at=at(due_by) if due_by else None,
         created_at=at(dispute.created),
