@@ -210,13 +210,18 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
     ) -> Outcome | None:
         """Return what is new at the provider.
 
-        Older runs dropped an upgrade although its bill was open, and granted more than was charged.
+        Older runs dropped an upgrade although its bill was open, granted more than was charged, and kept a downgrade
+        waiting while renewals cost nothing.
         """
-        now, options = workflow.now(), {"grants_by_charge": True}
+        now, options = workflow.now(), {"grants_by_charge": True, "acts_unpaid": True}
         new = converge(held, seen, now, given_up)
         if new != converge(held, seen, now, given_up, grants_by_charge=False) and not workflow.patched(BY_CHARGE):
-            options = {"grants_by_charge": False}
+            options["grants_by_charge"] = False
             new = converge(held, seen, now, given_up, **options)
+        before = converge(held, seen, now, given_up, **(options | {"acts_unpaid": False}))
+        if new != before and not workflow.patched("downgrades-act-unpaid"):
+            options["acts_unpaid"] = False
+            new = before
         before = converge(held, seen, now, given_up, awaits_bills=False, **options)
         return new if new == before or workflow.patched(AWAITS_BILLS) else before
 

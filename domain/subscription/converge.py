@@ -59,6 +59,7 @@ class _Step:
     grants: tuple[Grant, ...] = ()
     billed: tuple[Billed, ...] = ()
     by_charge: bool = True
+    acts_unpaid: bool = True
 
     def credits_of(self, terms: Terms, bill: Bill) -> int:
         """Return the credits of a month of these terms that a bill is charged for."""
@@ -73,12 +74,13 @@ def converge(
     *,
     awaits_bills: bool = True,
     grants_by_charge: bool = True,
+    acts_unpaid: bool = True,
 ) -> Outcome | None:
     """Return the changes since the state was last converged; None if there are none.
 
     `given_up` are the bills whose invoices were given up: money received for them is returned, and on net terms they
-    stay unpaid. Older runs do not wait for the bills of upgrades (`awaits_bills`), and grant the agreed credits
-    regardless of the charge (`grants_by_charge`).
+    stay unpaid. Older runs do not wait for the bills of upgrades (`awaits_bills`), grant the agreed credits regardless
+    of the charge (`grants_by_charge`), and keep a downgrade waiting while renewals cost nothing (`acts_unpaid`).
 
     Raises:
         OtherSubscription: the report is about another subscription.
@@ -99,7 +101,7 @@ def converge(
         trial_card=_card_of_trial(subscription, seen),
         pay_url=_page_to_pay(subscription, seen, returned),
     )
-    step = _Step(before, by_charge=grants_by_charge)
+    step = _Step(before, by_charge=grants_by_charge, acts_unpaid=acts_unpaid)
     for bill in seen.bills:
         if bill.is_paid and bill.ref not in step.subscription.settled:
             was = step.subscription
@@ -203,7 +205,9 @@ def _settle(step: _Step, bill: Bill) -> _Step:
     if bill.reason is BillReason.UPDATE and (bill.paid_minor > 0 or change is not None):
         return _settle_change(replace(step, subscription=known), bill, change)
     if bill.paid_minor <= 0:
-        return replace(step, subscription=known)  # a trial's: nothing was received, so nothing is granted
+        # Nothing was received, so nothing is granted: it is a trial's, or a discount or a credit pays for all of it.
+        step = replace(step, subscription=known)
+        return _begin_unpaid(step, bill) if step.acts_unpaid else step
     if bill.reason is BillReason.OTHER or bill.period is None:
         return replace(step, subscription=known, settled=(*step.settled, _settled(bill, bill.period)))
     step = _caught_up(replace(step, subscription=known), bill.period.start)
@@ -222,6 +226,16 @@ def _settle(step: _Step, bill: Bill) -> _Step:
     short = short_minor(renewed.terms, bill) if renewed.paid_bill == bill.ref and request is None else None
     settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan, short_minor=short)
     return replace(step, subscription=renewed, settled=(*step.settled, settled), grants=(*step.grants, *grants))
+
+
+def _begin_unpaid(step: _Step, bill: Bill) -> _Step:
+    """Begin a period that costs nothing: a downgrade that waited for it acts."""
+    change, period = acting(step.subscription, bill), bill.period
+    if change is None or period is None or bill.reason is not BillReason.CYCLE:
+        return step
+    step = _caught_up(step, period.start)
+    worth = worth_of(change.terms, bill)
+    return replace(step, subscription=replace(step.subscription, terms=change.terms, change=None, worth_minor=worth))
 
 
 def _is_requested(subscription: Subscription, bill: Bill) -> bool:

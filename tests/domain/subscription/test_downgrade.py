@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from domain.subscription.commands import cancelling, changing, preview, resuming
+from domain.subscription.converge import converge
 from domain.subscription.given_up import give_up
 from domain.subscription.orders import confirmed, declined, looked_up, lost
 from domain.subscription.snapshot import Bill, BillLine, SubscriptionSnapshot
@@ -169,3 +170,28 @@ def test_what_else_stands_on_a_bill_keeps_no_plan() -> None:
     setup = BillLine(description="Set up by hand", amount_minor=LARGE, period=month(1), price_id="price_else")
     renewed = taken(held, after(bill(1, SMALL + LARGE, month(1), lines=(line, setup))), RENEWED)
     assert (renewed.plan, granted(renewed)) == ("starter", [500])
+
+
+@pytest.mark.parametrize("net_days", [0, 30])
+def test_downgrade_acts_with_a_renewal_that_costs_nothing(net_days: int) -> None:
+    """A coupon or the customer's credit pays for all of it."""
+    held = replace(waits(), terms=replace(terms("professional"), net_days=net_days))
+    line = BillLine(description="Starter", amount_minor=SMALL, period=month(1), price_id=None)
+    free = bill(1, 0, month(1), lines=(line,))
+    renewed = taken(held, after(free), RENEWED)
+    assert (renewed.plan, granted(renewed), renewed.subscription.change) == ("starter", [], None)
+    later = taken(renewed.subscription, after(free, bill(2, SMALL, month(2)), period=2), month(2).start)
+    assert (later.subscription.terms.plan, granted(later)) == ("starter", [500])
+
+
+def test_renewal_of_the_large_plan_that_costs_nothing_leaves_the_downgrade() -> None:
+    line = BillLine(description="Professional", amount_minor=LARGE, period=month(1))
+    renewed = taken(resumed(waits()), after(bill(1, 0, month(1), lines=(line,))), RENEWED).subscription
+    assert (renewed.terms.plan, renewed.change) == ("professional", waits().change)
+
+
+def test_downgrade_waited_on_while_renewals_cost_nothing_in_runs_of_before() -> None:
+    free = bill(1, 0, month(1), lines=(BillLine(description="Starter", amount_minor=SMALL),))
+    before = converge(waits(), after(free), RENEWED, acts_unpaid=False)
+    assert before is not None
+    assert before.subscription.change == waits().change
