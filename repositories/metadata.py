@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +14,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.metadata import ExternalIdTaken, Written
 from models.metadata import MetadataPair, ObjectMetadata
+from models.payment import PaymentRow
+from models.payment_command import PaymentCommand
 from repositories import command
 from repositories.command import Row
 
@@ -20,6 +23,7 @@ _READ = "SELECT * FROM object_metadata WHERE object_id = $1 AND org_id = $2"
 _READ_AS = "SELECT * FROM tenant_metadata($2, $1)"
 #: The kind whose external ids are unique on the platform, and not within one organization.
 _ORGANIZATION = "org"
+_PAYMENT = "pay"
 
 
 async def get(session: AsyncSession, object_id: str, org_id: str) -> ObjectMetadata | None:
@@ -149,6 +153,19 @@ async def put(
     return written
 
 
+async def free_unbegun(session: AsyncSession, payment_id: str, org_id: str) -> bool:
+    """Take the external id and metadata off a payment that was refused its start; return whether it never began.
+
+    Needs the platform's session.
+    """
+    row, begun = ObjectMetadata, exists().where(PaymentRow.id == payment_id)
+    own = (row.object_id == payment_id, row.org_id == org_id)
+    freed = await session.execute(
+        update(row).where(*own, ~begun).values(external_id=None, pairs={}).returning(row.object_id)
+    )
+    return freed.first() is not None
+
+
 def narrowed(
     column: InstrumentedAttribute[str], prefix: str, owner: str | None, wanted: Written
 ) -> tuple[ColumnElement[bool], ...]:
@@ -176,11 +193,23 @@ def _owned(query: Select[str], column: InstrumentedAttribute[str], owner: str | 
     return query if owner is None else query.where(column == owner)
 
 
+async def _unbegun(session: AsyncSession, payment_id: str | None) -> datetime | None:
+    """Return when a payment was requested that has not begun, because its request got no answer; None otherwise."""
+    asked, begun = PaymentCommand, exists().where(PaymentRow.id == PaymentCommand.payment_id)
+    return await session.scalar(select(asked.created_at).where(asked.payment_id == payment_id, ~begun))
+
+
 async def _taken(session: AsyncSession, object_id: str, org_id: str, external_id: str) -> ExternalIdTaken:
     """Return the error that another object has the external id, with that object's id."""
     row, prefix = ObjectMetadata, object_id.partition("_")[0]
     query = select(row.object_id).where(row.prefix == prefix, row.external_id == external_id)
     first = await session.scalar(_owned(query, row.org_id, None if prefix == _ORGANIZATION else org_id))
+    if prefix == _PAYMENT and (asked_at := await _unbegun(session, first)) is not None:
+        return ExternalIdTaken(
+            f"A payment that was requested at {asked_at:%Y-%m-%d %H:%M:%S} UTC and has not begun has this external_id. "
+            "Repeat that request with its own Idempotency-Key, or choose another external_id.",
+            extra={"field": "external_id", "id": first, "requested_at": asked_at.isoformat()},
+        )
     return ExternalIdTaken(
         f"{first} has this external_id. Choose another one, or use that object.",
         extra={"field": "external_id", "id": first},

@@ -7,9 +7,13 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from domain.metadata import Written as metadata_of_a_request
+from repositories import metadata
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.paying import intents, paying_app
+from tests.api.paying import Written, intents, paying_app
+from tests.support.payments import TERMS
+from tests.support.runs import ask_for
 
 pytestmark = pytest.mark.db
 
@@ -338,3 +342,26 @@ async def test_packages_show_what_one_of_their_credits_costs(paying: httpx2.Asyn
         ("checkout_medium", "100.00", "10.00", "0.1"),
         ("checkout_large", "500.00", "50.00", "0.1"),
     ]
+
+
+async def test_external_id_of_a_payment_that_has_not_begun_says_what_to_repeat(
+    payer: Caller, database: Database
+) -> None:
+    first, body = new_key(), {**BALANCE, "external_id": "order-1"}
+    refused(await payer.post("/payments", body, key=first), 503, "service.unavailable")
+    document = refused(await payer.post("/payments", body, key=new_key()), 409, "external_id.taken")
+    assert document["id"] in [noted["payment_id"] for noted in await intents(database, payer.org_id or "")]
+    assert document["requested_at"]
+    assert "Idempotency-Key" in document["detail"]
+    refused(await payer.post("/payments", body, key=first), 503, "service.unavailable")
+
+
+async def test_external_id_of_a_payment_that_is_refused_its_start_is_free(payer: Caller, database: Database) -> None:
+    written = Written(database, payer.org_id or "", purpose=TERMS.purpose)
+    await ask_for(database, written.terms)
+    own = metadata_of_a_request(external_id="order-2", metadata={"a": "b"})
+    async with database.platform() as session:
+        await metadata.add(session, written.terms.payment_id, written.terms.org_id, own, "cmd_1")
+        assert await metadata.free_unbegun(session, written.terms.payment_id, written.terms.org_id)
+    document = await payer.post("/payments", {**BALANCE, "external_id": "order-2"}, key=new_key())
+    refused(document, 503, "service.unavailable")

@@ -128,7 +128,13 @@ async def create(
             await metadata.add(session, terms.payment_id, org_id, own, command_id)
     if asked.status in {None, PaymentStatus.CREATED}:
         command = CreatePaymentCommand(command_id=command_id, actor=actor)
-        await _sent(deps, client, terms, "create", command, resume=asked.status is not None)
+        try:
+            await _sent(deps, client, terms, "create", command, resume=asked.status is not None)
+        except DomainError as refusal:
+            if own and not refusal.retryable:
+                async with deps.database.platform() as session:
+                    await metadata.free_unbegun(session, terms.payment_id, org_id)
+            raise
     payment = await seen(deps, actor, terms.payment_id)
     refuse_declined(payment)
     return payment
