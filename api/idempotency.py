@@ -25,6 +25,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import structlog
@@ -96,6 +97,13 @@ class Command:
     def request_hash(self) -> bytes:
         """The SHA-256 of what the request asks for; empty without a key."""
         return self._hash
+
+    async def first_asked_at(self) -> datetime | None:
+        """Return when the request came first, as far as its key is remembered; None without a key."""
+        if self.key is None:
+            return None
+        async with self._deps.database.platform() as session:
+            return await store.first_claimed_at(session, scope=self._scope, key=self.key)
 
     async def run(
         self,

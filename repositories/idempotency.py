@@ -63,6 +63,12 @@ async def finish(
     return bool(await pool.fetchval("SELECT idempotency_finish($1, $2, $3, $4, $5, $6, $7)", *answer, version))
 
 
+async def first_claimed_at(session: AsyncSession, *, scope: str, key: str) -> datetime | None:
+    """Return when a key was first claimed; None if it is not known."""
+    row = IdempotencyKey
+    return await session.scalar(select(row.created_at).where(row.scope == scope, row.key == key))
+
+
 async def answer_of(session: AsyncSession, *, scope: str, key: str) -> bytes | None:
     """Return the stored response of a key; None if the request is not done or was refused."""
     row = IdempotencyKey

@@ -132,6 +132,20 @@ async def test_contract_that_waited_too_long_gets_no_escrow(
     assert document["open_by"] == made["open_by"]
 
 
+async def test_opening_that_was_asked_for_in_time_can_be_repeated_until_its_run_has_written_it(
+    database_urls: DatabaseUrls, deps: Deps, tenant: Tenant, stranger: Tenant
+) -> None:
+    async with paying_app(database_urls, open_within=timedelta(seconds=5)) as client:
+        caller, key = Caller(client, tenant.owner.token), new_key()
+        made = await propose(replace(tenant, callers={"owner": caller}), stranger, review_period="P3D")
+        body = {"contract_id": made["id"]}
+        refused(await caller.post("/escrows", body, key=key), 503, "service.unavailable")
+        async with deps.database.platform() as session:
+            await session.execute(ONCE_IT_CANNOT_BE_OPENED, {"id": made["id"]})
+        refused(await caller.post("/escrows", body, key=key), 503, "service.unavailable")
+        refused(await caller.post("/escrows", body, key=new_key()), 409, "contract.expired")
+
+
 async def test_time_to_open_begins_with_the_award_or_after_the_time_to_accept(tenant: Tenant, stranger: Tenant) -> None:
     accepted = await propose(tenant, stranger, review_period="P3D")
     left = datetime.fromisoformat(accepted["open_by"]) - datetime.fromisoformat(accepted["created_at"])

@@ -272,7 +272,9 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
         if row is None:
             now = datetime.now(UTC)
             require_accepted(contract.accept_by, contract.accepted_at, now)
-            require_in_time(contract.open_by, now)
+            if now >= contract.open_by:
+                # The run of an earlier try may not have written the escrow yet: when it was asked for counts.
+                require_in_time(contract.open_by, await once.first_asked_at() or now)
             parties = contract.org_id, contract.payee_org_id
             await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
             await _write_first(deps, contract, body, once)
