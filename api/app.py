@@ -195,7 +195,7 @@ def _dependencies(
         costs=CostBook(engines, settings.default_costs, announcements),
         documents=Documents.of(engines, settings.document_templates, settings.entities),
         prices=prices,
-        price_facts=PriceFacts(platform_pool, registrars=settings.evidence_policy.registrars),
+        price_facts=PriceFacts(platform_pool, settings.evidence_policy),
         standings=Gathering(partial(_standings, platform_pool)),
         sharing=Sharing(),
         unsubscribing=Unsubscribing.of(settings.public_url, settings.signing_keys),

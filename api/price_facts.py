@@ -13,6 +13,7 @@ from domain.ids import is_id
 from domain.pricing.book import Book
 from domain.pricing.facts import Facts, Standing
 from domain.reputation.levels import Ladder, Rank
+from domain.reputation.policy import EvidencePolicy
 from repositories import pricing
 from repositories.pricing import Question, Read
 from services.pricing import COMPILE, Asked
@@ -24,13 +25,10 @@ TRIES = 5
 class PriceFacts:
     """Keeps the rules of one process. Each statement that reads the facts says whether they are the current ones."""
 
-    def __init__(self, pool: StatementPool, *, registrars: Sequence[str] = ()) -> None:
-        """Take the pool of the platform's role: the demand is work of others.
-
-        Organizations that one of the `registrars` made are not related by that.
-        """
+    def __init__(self, pool: StatementPool, policy: EvidencePolicy | None = None) -> None:
+        """Take the pool of the platform's role, because the demand is work of others, and what counts as evidence."""
         self._pool = pool
-        self._registrars = registrars
+        self._policy = policy or EvidencePolicy()
         self._book, self._ladder = Book((), version=-1), Ladder()
         self._gathering = Gathering(self._read)
         self._gathering_all = Gathering(partial(self._read, everything=True))
@@ -97,8 +95,9 @@ class PriceFacts:
                 demand=everything or book.asks_demand,
                 volume=everything or book.asks_volume,
                 client=everything or book.asks_client,
-                exempt=self._registrars,
+                exempt=self._policy.registrars,
                 levels=bool(ladder.levels),
+                chargeback_days=self._policy.chargeback_days,
             )
         )
         return {question: (row, book, ladder) for question, row in found.items()}

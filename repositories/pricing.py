@@ -103,8 +103,8 @@ _JOBS = """
 """
 
 
-# What the client has paid to each organization; of credits only the part that was paid for, by the lots that funded the
-# escrow.
+# What the client has paid to each organization within 30 days, of what its payers can no longer have charged back; of
+# credits only the part that was paid for, by the lots that funded the escrow.
 _PAID = """
     SELECT e.payee_org_id,
            sum(div((e.released_minor + e.commission_minor) * coalesce(used.paid, 1), coalesce(used.whole, 1))) AS paid
@@ -114,7 +114,8 @@ _PAID = """
         WHERE v.escrow_id = e.id AND v.kind = 'funded'
     ) used ON e.currency = 'CREDIT'
     WHERE e.org_id = q.org_id AND e.status IN ('released', 'split')
-        AND e.updated_at > now() - interval '30 days' AND e.currency = coalesce(q.currency, a.price_currency)
+        AND e.updated_at <= now() - $10 * interval '1 day'
+        AND e.updated_at > now() - ($10 + 30) * interval '1 day' AND e.currency = coalesce(q.currency, a.price_currency)
         AND NOT EXISTS (SELECT FROM reputation_recalls r WHERE r.escrow_id = e.id AND r.restored_at IS NULL)
     GROUP BY e.payee_org_id
 """
@@ -193,6 +194,7 @@ async def read(
     client: bool,
     exempt: Sequence[str],
     levels: bool,
+    chargeback_days: int,
 ) -> dict[Question, Read]:
     """Read the facts of prices, in one statement; agents that do not exist are left out.
 
@@ -204,9 +206,10 @@ async def read(
         client: whether to read the trust in the client and its agent.
         exempt: principals that made many unrelated organizations.
         levels: whether there are levels by reputation.
+        chargeback_days: how old work is that counts as volume, because its payment cannot be charged back any more.
     """
     columns = [list(column) for column in zip(*questions, strict=True)]
-    rows = await pool.fetch(_READ, *columns, demand, volume, client, list(exempt), levels)
+    rows = await pool.fetch(_READ, *columns, demand, volume, client, list(exempt), levels, chargeback_days)
     return {questions[place - 1]: Read(*values) for place, *values in rows}
 
 

@@ -41,8 +41,8 @@ class Facts:
         currency: the asset of all amounts.
         quantity: the quantity, at least 1.
         tier: the client's tier.
-        volume_minor: what the client paid for released work of unrelated organizations in the last 30 days, without
-            credits that were given away.
+        volume_minor: what the client paid for released work of unrelated organizations in 30 days, once no bank can
+            take it back, without credits that were given away.
         open_jobs: funded work of the agent that is not settled, of unrelated organizations, with a limit for each,
             worth half of the listed price at least.
         capacity: how many jobs the agent works on at once; None if its organization has not set it.

@@ -128,9 +128,14 @@ async def fund(
             )
 
 
-async def paid_work(database: Database, shop: Shop, payer: Tenant) -> None:
-    """Have an organization buy 100 credits and pay an agent of the seller's 50 of its credits."""
+async def paid_work(database: Database, shop: Shop, payer: Tenant, urls: DatabaseUrls, days: int = 121) -> None:
+    """Have an organization buy 100 credits and pay an agent of the seller's 50 of its credits, so many days ago."""
     await settle(shop.operator, database, payer, shop.seller, at=datetime.now(UTC))
+    aged = """
+        UPDATE escrows SET updated_at = now() - $2 * interval '1 day'
+        WHERE org_id = $1 AND updated_at > now() - interval '1 day'
+    """
+    await as_owner(urls, aged, payer.org_id, days)
 
 
 async def test_price_has_the_shape_that_clients_rely_on(
@@ -221,7 +226,7 @@ async def test_pitfall_43_who_shares_a_tax_id_or_a_payout_account_moves_no_price
     await shop.set(capacity=4, bears_discounts=True)
     await trust(database_urls, client.org_id, 40)
     await fund(database, shop, client.owner, 1)
-    await paid_work(database, shop, client)
+    await paid_work(database, shop, client, database_urls)
     await shop.add(type="surge", threshold="0.1")
     await shop.add(2, type="volume", currency="CREDIT", steps=[{"amount": "1.00", "multiplier": "0.90"}])
     lines = (await shop.price(client.owner))["adjustments"]
@@ -237,7 +242,7 @@ async def test_who_shares_a_card_is_related_also_under_another_name_as_a_counter
     await shop.set(capacity=4, bears_discounts=True)
     await trust(database_urls, client.org_id, 40)
     await fund(database, shop, client.owner, 1)
-    await paid_work(database, shop, client)
+    await paid_work(database, shop, client, database_urls)
     await shop.add(type="surge", threshold="0.1")
     await shop.add(2, type="volume", currency="CREDIT", steps=[{"amount": "1.00", "multiplier": "0.90"}])
     if how == "chain":
@@ -488,20 +493,31 @@ async def test_volume_counts_what_was_paid_to_unrelated_organizations(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "60.00", "multiplier": "0.96"}])
-    await paid_work(database, shop, client)
+    await paid_work(database, shop, client, database_urls)
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
-    await paid_work(database, shop, client)
+    await paid_work(database, shop, client, database_urls)
     assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
-    await paid_work(database, shop, shop.seller)
-    await paid_work(database, shop, shop.seller)
+    await paid_work(database, shop, shop.seller, database_urls)
+    await paid_work(database, shop, shop.seller, database_urls)
     assert (await shop.price(shop.seller.owner))["adjusted_price"] == "10.00"
     for org_id in (client.org_id, shop.seller.org_id):
         await make_by(database_urls, org_id, "somebody")
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
 
 
+async def test_volume_leaves_out_what_its_payer_can_still_charge_back(
+    shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    await shop.add(type="volume", steps=[{"amount": "1.00", "multiplier": "0.96"}])
+    for days in (1, 119, 151):
+        await paid_work(database, shop, client, database_urls, days)
+        assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    await paid_work(database, shop, client, database_urls, 149)
+    assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
+
+
 async def test_volume_leaves_out_what_was_paid_with_credits_that_were_given_away(
-    shop: Shop, client: Tenant, database: Database
+    shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "20.00", "multiplier": "0.98"}])
     grant = {"organization_id": client.org_id, "amount": "70", "source": "reward"}
@@ -509,7 +525,7 @@ async def test_volume_leaves_out_what_was_paid_with_credits_that_were_given_away
     await work(shop.operator, database, client, shop.seller, at=datetime.now(UTC))
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
     # The other 20 were given away as well, so 30 of 50 are paid.
-    await paid_work(database, shop, client)
+    await paid_work(database, shop, client, database_urls)
     assert (await shop.price(client.owner))["adjusted_price"] == "9.80"
     query = {"organization_id": client.org_id}
     explained = str(good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation", params=query)))
@@ -520,7 +536,7 @@ async def test_volume_leaves_out_work_whose_money_went_back_to_its_payer(
     shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.add(type="volume", steps=[{"amount": "1.00", "multiplier": "0.96"}])
-    await paid_work(database, shop, client)
+    await paid_work(database, shop, client, database_urls)
     assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
     recalled = "INSERT INTO reputation_recalls (escrow_id, payment_id) SELECT id, $1 FROM escrows WHERE org_id = $1"
     await as_owner(database_urls, recalled, client.org_id)
@@ -697,10 +713,10 @@ async def test_rule_is_tried_on_past_quotes_and_nothing_is_kept(shop: Shop, clie
 
 
 async def test_first_rule_of_its_kind_is_tried_on_what_quotes_measured_before_it(
-    shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database
+    shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.set(capacity=4)
-    await paid_work(database, shop, client)
+    await paid_work(database, shop, client, database_urls)
     for _ in range(4):
         await fund(database, shop, (await new_tenant("owner")).owner, 1)
     # No rule asks for any of it, and an explanation says what is so all the same.

@@ -139,7 +139,10 @@ def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
         )
     if facts.org_id is not None:
         paid = f"{format_amount(facts.volume_minor, facts.currency)} {facts.currency}"
-        said.append(f"The client's tier is {facts.tier}. Rules by volume count {paid} that it paid in 30 days.")
+        said.append(
+            f"The client's tier is {facts.tier}. Rules by volume count {paid} that it paid in 30 days and can no "
+            "longer charge back."
+        )
     rule = commission_rule(source, asked.level_version, name, None)
     said.append(f"The commission is {asked.commission_bps(usual_bps) / 100:g} %. {rule}")
     said.append(
