@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PlainValidator,
     StringConstraints,
+    model_validator,
 )
 from pydantic import WithJsonSchema as JsonSchema
 
@@ -281,6 +282,14 @@ class RequestModel(BaseModel):
     """The base of every request schema: unknown fields are refused, so a client learns about its typo."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_a_number(cls, value: object) -> object:
+        """Refuse a `Decimal`: FastAPI has attributes read, so it would pass as an object whose fields are left out."""
+        if isinstance(value, Decimal):
+            raise ValueError("This must be an object.")
+        return value
 
 
 def example(**fields: Any) -> ConfigDict:

@@ -41,6 +41,7 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
         (b"null", 422),
         (b"[]", 422),
         (b'"text"', 422),
+        (b"0.5", 422),
         (b"\xff\xfe", 400),
         (b'{"name": NaN}', 400),
         (b'{"name": -Infinity}', 400),

@@ -50,6 +50,15 @@ async def test_reservation_sets_aside_and_release_gives_back(spender: Tenant) ->
     assert await balance(spender.auditor) == ("100.00", "0.00")
 
 
+@pytest.mark.parametrize("sent", [b"0.5", b"5", b'"0.5"', b"[]"])
+async def test_body_that_is_no_object_captures_nothing(sent: bytes, spender: Tenant) -> None:
+    made = await reserve(spender.member, "10")
+    path, headers = f"/credits/reservations/{made['id']}/capture", {"Content-Type": "application/json"}
+    answer = await spender.member.ask("POST", path, content=sent, headers=headers, key=new_key())
+    refused(answer, 422, "request.invalid")
+    assert await balance(spender.member) == ("90.00", "10.00")
+
+
 async def test_task_of_several_steps_captures_as_it_goes(spender: Tenant) -> None:
     made = await reserve(spender.member, "10", action="research", run_id="run-1")
     first = good(await capture(spender.member, made["id"], amount="3", final_capture=False))
