@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from ledger.invariants import Invariant
 from models.credit_day import CreditDay
-from models.ledger import LedgerAccount
+from models.ledger import LedgerAccount, LedgerTransfer
 from models.ledger_lot import LedgerLot
+
+#: The transfer that brings what a payment has bought.
+_RECEIVED = "payment.received"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +36,17 @@ class Days:
 
 
 async def got_by_source(session: AsyncSession, org_id: str) -> dict[str, int]:
-    """Return how many credits the organization got, by their source, whatever became of them."""
+    """Return how many credits the organization got, by their source, whatever became of them.
+
+    What a payment buys opens its lot on the payment's account, and what comes back after a refund or a dispute opens
+    another one there, which is not bought again.
+    """
+    lot = LedgerLot
+    bought = exists().where(LedgerTransfer.id == lot.transfer_id, LedgerTransfer.kind == _RECEIVED)
     query = (
-        select(LedgerLot.source, func.sum(LedgerLot.amount))
-        .where(LedgerLot.org_id == org_id, LedgerLot.lapses, LedgerLot.parent_id.is_(None))
-        .group_by(LedgerLot.source)
+        select(lot.source, func.sum(lot.amount))
+        .where(lot.org_id == org_id, lot.parent_id.is_(None), or_(lot.lapses, bought))
+        .group_by(lot.source)
     )
     return {source: int(amount) for source, amount in await session.execute(query)}
 

@@ -10,6 +10,7 @@ from ledger.spending import Spending
 from ledger.spends import NewSpend
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import Written
 from tests.api.spending import grant, reserve, use
 
 pytestmark = pytest.mark.db
@@ -48,6 +49,29 @@ async def test_uses_and_captures_count_and_what_is_held_does_not(spender: Tenant
     assert (shown["granted"], shown["rewarded"], shown["purchased"]) == ("100.00", "50.00", "0.00")
     assert (shown["used"], shown["available"], shown["reserved"]) == ("20.00", "126.00", "4.00")
     assert (shown["burn_rate"], shown["burn_days"], shown["days_left"]) == ("20.00", 1, 6)
+
+
+async def test_credits_that_were_bought_count_once_also_where_they_paid_a_debt_or_were_disputed(
+    spender: Tenant, database: Database
+) -> None:
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), spender.org_id)
+        await books.force(NewSpend(key="owed", action="tool", amount_minor=130_000_000), at=datetime.now(UTC))
+    bought = await Written(database, spender.org_id).begin()
+    bought.there.pay()
+    await bought.look()
+    shown = await stats(spender)
+    assert (shown["purchased"], shown["granted"], shown["available"]) == ("100.00", "100.00", "70.00")
+    ref = bought.there.dispute()
+    await bought.look()
+    assert (await stats(spender))["purchased"] == "100.00"
+    bought.there.close_dispute(ref, won=False)
+    await bought.look()
+    bought.there.appeal(ref)
+    bought.there.close_dispute(ref, won=True)
+    await bought.look()
+    shown = await stats(spender)
+    assert (shown["purchased"], shown["granted"], shown["available"]) == ("100.00", "100.00", "70.00")
 
 
 async def test_refund_is_taken_off_the_rate(spender: Tenant, database: Database) -> None:
