@@ -169,7 +169,8 @@ AS $$
             WHEN c.status = 'frozen' THEN 'frozen'
             WHEN counts.amount IS NULL THEN 'rate'
             WHEN counts.amount > c.per_spend THEN 'per_spend'
-            WHEN w.hard AND counts.amount > w.amount - used.amount THEN 'limit'
+            -- What costs nothing fits where nothing is left, also below what was spent before the limit was lowered.
+            WHEN w.hard AND counts.amount > 0 AND counts.amount > w.amount - used.amount THEN 'limit'
             WHEN w.hard AND w.uses <= used.uses THEN 'uses'
         END
     FROM ledger.controls_of(p_org, p_agent, p_department, p_project, p_run, p_key_id, p_at) c

@@ -231,8 +231,11 @@ async def test_a_limit_lowered_below_what_is_spent_leaves_nothing_and_breaks_no_
     refused = await tenant.charge(1)
     assert refused.refusal is not None
     assert (refused.refusal.remaining, refused.refusal.limit) == (0, 10)
+    # What costs nothing fits into nothing.
+    many = await tenant.spending.charge_many([spend(0), spend(1), spend(0)], at=NOW)
+    assert [answer.outcome for answer in many] == [Outcome.CHARGED, Outcome.REFUSED, Outcome.CHARGED]
     await tenant.spending.release(key=fresh("r"), spend_id=reserved, at=NOW)
-    assert await tenant.counter(control) == {"held": 0, "spent": 30, "refunded": 0, "forced": 0, "uses_spent": 1}
+    assert await tenant.counter(control) == {"held": 0, "spent": 30, "refunded": 0, "forced": 0, "uses_spent": 3}
 
 
 # Reservations
