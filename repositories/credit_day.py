@@ -25,7 +25,7 @@ class Days:
         refunded: over all days.
         expired: over all days.
         recent: used and not refunded, on the latest days.
-        first_day: the first day with any; None if there is none.
+        first_day: the first day on which any was used; None if there is none.
     """
 
     used: int
@@ -71,7 +71,7 @@ async def days_of(session: AsyncSession, org_id: str, *, today: date, recent_day
         func.coalesce(func.sum(CreditDay.refunded), 0),
         func.coalesce(func.sum(CreditDay.expired), 0),
         func.coalesce(func.sum(CreditDay.used - CreditDay.refunded).filter(latest), 0),
-        func.min(CreditDay.day),
+        func.min(CreditDay.day).filter(CreditDay.used > 0),
     ).where(CreditDay.org_id == org_id)
     used, refunded, expired, recent, first_day = (await session.execute(query)).one()
     return Days(used=int(used), refunded=int(refunded), expired=int(expired), recent=int(recent), first_day=first_day)

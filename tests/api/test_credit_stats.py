@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from domain.accounts import org_credits, platform
+from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from ledger.spending import Spending
 from ledger.spends import NewSpend
@@ -93,6 +95,28 @@ async def test_expired_credits_are_counted_once(spender: Tenant, database: Datab
         async with database.platform() as session:
             await Ledger(await driver_connection(session)).expire_lots(now=soon + timedelta(hours=1))
     assert (await stats(spender))["expired"] == "7.00"
+
+
+async def test_rate_counts_from_the_first_use_although_credits_expired_before(
+    spender: Tenant, database: Database
+) -> None:
+    now = datetime.now(UTC)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        await ledger.post(
+            key=new_key(),
+            kind="credit.grant",
+            source=platform("promotions", "CREDIT"),
+            destination=org_credits(spender.org_id),
+            amount_minor=5_000_000,
+            effective_at=now - timedelta(days=20),
+            lots=LotTerms(source=LotSource.PROMOTION, expires_at=now - timedelta(days=10)),
+        )
+        await ledger.expire_lots(now=now - timedelta(days=9))
+    assert (await stats(spender))["burn_days"] == 30
+    await use(spender.member, amount="10")
+    shown = await stats(spender)
+    assert (shown["expired"], shown["burn_rate"], shown["burn_days"]) == ("5.00", "10.00", 1)
 
 
 async def test_rate_is_that_of_the_latest_thirty_days(spender: Tenant, database: Database) -> None:
