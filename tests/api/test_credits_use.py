@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from api.deps import Deps
 from domain.errors import Unavailable
@@ -92,6 +93,20 @@ async def test_key_of_another_use_is_refused(spender: Tenant) -> None:
     for body in ({"action": "api_call", "quantity": 2}, {"action": "workflow_execution"}, {"amount": "2"}):
         refused(await spender.member.post("/credits/use", body, key=key), 422, "idempotency.conflict")
     assert await balance(spender.member) == ("99.00", "0.00")
+
+
+async def test_books_have_the_answer_to_a_key_and_none_is_claimed(spender: Tenant, database: Database) -> None:
+    used, refused_key, items = new_key(), new_key(), [{"key": new_key(), "amount": "1"} for _ in range(2)]
+    await use(spender.member, amount="1", key=used)
+    await spender.member.post("/credits/use", {"amount": "1000"}, key=refused_key)
+    good(await spender.member.post("/credits/use/batch", {"items": items}))
+    held, ended = new_key(), new_key()
+    made = good(await spender.member.post("/credits/reserve", {"amount": "2"}, key=held), 201)
+    good(await spender.member.post(f"/credits/reservations/{made['id']}/capture", {}, key=ended))
+    keys = [used, refused_key, held, ended, *(item["key"] for item in items)]
+    async with database.platform() as session:
+        claimed = await session.scalar(text("SELECT count(*) FROM idempotency_keys WHERE key = ANY (:k)"), {"k": keys})
+    assert claimed == 0
 
 
 async def test_principals_choose_their_keys_apart(spender: Tenant) -> None:
