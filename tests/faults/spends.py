@@ -6,7 +6,9 @@ organization lives on automatic top-ups.
 """
 
 import asyncio
+import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,7 +18,7 @@ import asyncpg
 
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings, prove_books
-from tests.faults.clients import Answered, Journal, NoResponse, Request, RetryingClient
+from tests.faults.clients import PATIENCE_SECONDS, Answered, Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
 from tests.faults.run import tell_load, tell_stalls
 from tests.faults.topups import count_topups, fell_twice, intents_of, open_buyer, spend_until
@@ -29,6 +31,14 @@ GRANT_MINOR = 1_000_000_000
 #: In credits of each charge, by its number.
 AMOUNTS = ("0.25", "1", "0.000001", "3.5")
 BATCH = 20
+#: How many wait for what the connection has locked; and of three commands, how many are in the books.
+WAITING = """
+SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
+"""
+DONE = """
+SELECT count(DISTINCT status) FROM ledger.spends
+WHERE org_id = ANY ($1) AND status IN ('charged', 'captured', 'reserved')
+"""
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ async def run_spends(setup: SpendSetup, say: Say, stack: Stack) -> Findings:
     await operator.close()
     killer = Killer(stack, journal, setup.seed, setup.kills, setup.spends, parts=setup.parts)
     clients = [RetryingClient(stack.api_url, f"{setup.seed} client {place}", journal) for place in range(setup.clients)]
+    await _lose_answers(findings, stack, clients, spenders)
     began = time.monotonic()
 
     async def live(client: RetryingClient, spender: Spender, share: Sequence[Work]) -> None:
@@ -139,6 +150,53 @@ async def run_spends(setup: SpendSetup, say: Say, stack: Stack) -> Findings:
     await _count(findings, stack, spenders, journal)
     await asyncio.gather(shopper.close(), *(client.close() for client in clients))
     return findings
+
+
+async def _lose_answers(
+    findings: Findings, stack: Stack, clients: Sequence[RetryingClient], spenders: Sequence[Spender]
+) -> None:
+    """Kill the server after a charge, a capture and a reservation were committed, before it can read that they were."""
+    tiny = {"amount": "0.000001"}
+    held = await _give(clients[1], spenders[1], "/credits/reserve", tiny, "lost-held", {201})
+    assert held is not None
+    requests = [
+        Request(spenders[0].token, "/credits/use", {**tiny, "action": "tool"}, "lost-use"),
+        Request(spenders[1].token, f"/credits/reservations/{held['id']}/capture", {}, "lost-capture"),
+        Request(spenders[2].token, "/credits/reserve", tiny, "lost-hold"),
+    ]
+    org_ids = [spender.org_id for spender in spenders[:3]]
+    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM ledger.balances WHERE org_id = ANY ($1) FOR UPDATE", org_ids)
+            asked = [
+                asyncio.create_task(client.command(request)) for client, request in zip(clients, requests, strict=False)
+            ]
+            await _until(connection, WAITING, len(requests))
+            # It has sent all that the commands take, and reads nothing any more.
+            os.kill(stack.pid("server"), signal.SIGSTOP)
+        await _until(connection, DONE, len(requests), org_ids)
+    finally:
+        await connection.close()
+    await stack.kill("server")
+    await stack.wait_ready("server")
+    answers = await asyncio.gather(*asked)
+    wrong = [
+        f"{request.key}: {answer.status_code} {answer.text[:200]}"
+        for request, answer in zip(requests, answers, strict=True)
+        if answer.headers.get("Idempotent-Replayed") != "true"
+    ]
+    findings.check(f"{len(requests)} answers lost after the commit, each of them given when asked again", wrong)
+    release = {"reservation_id": answers[2].json()["id"]}
+    await _give(clients[2], spenders[2], "/credits/release", release, "lost-end", {200})
+
+
+async def _until(connection: asyncpg.Connection, query: str, number: int, *arguments: object) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while await connection.fetchval(query, *arguments) < number:
+        if time.monotonic() > deadline:
+            raise TimeoutError(query)
+        await asyncio.sleep(0.01)
 
 
 async def _spender(operator: RetryingClient, token: str, place: int, share: Sequence[Work]) -> Spender:

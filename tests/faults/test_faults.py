@@ -44,7 +44,7 @@ async def stack() -> AsyncIterator[Stack]:
 RUNS: list[tuple[str, Any, int]] = [
     ("escrows", partial(run, Setup(FAULTS_SEED, escrows=20, kills=1, clients=6)), 9),
     ("payments", partial(run_payments, PaymentSetup(FAULTS_SEED, payments=PAYMENTS, kills=1, clients=6)), 16),
-    ("spends", partial(run_spends, SpendSetup(FAULTS_SEED, 96, 1, clients=6, parts=("postgres", "server"))), 10),
+    ("spends", partial(run_spends, SpendSetup(FAULTS_SEED, 96, 1, clients=6, parts=("postgres", "server"))), 11),
     ("payouts", partial(run_payouts, PayoutSetup(FAULTS_SEED, 12, 1, ("postgres", "worker", "stripe"))), 5),
     ("collecting", partial(run_collecting, CollectingSetup(FAULTS_SEED, 8, 1, ("postgres", "worker", "stripe"))), 7),
     ("purchases", partial(run_purchases, PurchaseSetup(FAULTS_SEED, 24, 1, ("postgres", "server"))), 6),
