@@ -288,6 +288,9 @@ DECLARE
     after ledger.spends;
     given bigint;
     owed bigint;
+    own bigint;
+    takers uuid[];
+    payers uuid[];
     transfer uuid;
     lots jsonb;
     answer ledger.change_answer;
@@ -306,23 +309,40 @@ BEGIN
         RAISE EXCEPTION 'a refund is of a positive amount' USING ERRCODE = 'BU004';
     END IF;
     owed := least(given, coalesce((SELECT -b.posted FROM ledger.balances b WHERE b.account_id = debts), 0));
-    -- What comes back has the terms that it was used with; what only made the debt that was paid since opens a lot.
-    lots := jsonb_build_object('source', 'refund', 'renew_days', p_renew_days, 'returns', to_jsonb(ARRAY(
+    -- What comes back has the terms that it was used with. What only made a debt that was paid since has those of the
+    -- organization's credits that have paid debts since, and opens a lot of its own where none have.
+    takers := ARRAY(
         SELECT before.transfer_id WHERE before.transfer_id IS NOT NULL
         UNION ALL
         SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'
-    )));
-    IF owed > 0 THEN
-        SELECT t.transfer_id INTO transfer FROM ledger.post_legs(
-            key, 'use_refund', CASE WHEN owed < given THEN ARRAY[redemption, redemption] ELSE ARRAY[redemption] END,
-            CASE WHEN owed < given THEN ARRAY[debts, credits] ELSE ARRAY[debts] END,
-            CASE WHEN owed < given THEN ARRAY[owed, given - owed] ELSE ARRAY[given] END, p_spend::text, p_at, p_org,
-            NULL, lots
-        ) t;
-    ELSE
-        SELECT t.transfer_id INTO transfer
-        FROM ledger.post(key, 'use_refund', redemption, credits, given, p_spend::text, p_at, p_org, NULL, lots) t;
-    END IF;
+    );
+    SELECT least(given - owed, coalesce(sum(u.amount - u.returned), 0)) INTO own
+    FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+    WHERE u.transfer_id = ANY (takers) AND u.to_lot IS NULL AND l.account_id = credits;
+    payers := ARRAY(
+        SELECT e.transfer_id FROM ledger.entries e
+        WHERE given > owed + own AND e.account_id = debts AND e.amount > 0 AND e.effective_at >= before.at
+          AND e.amount = (
+            SELECT CASE WHEN bool_and(l.org_id = p_org) THEN sum(u.amount) END
+            FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+            WHERE u.transfer_id = e.transfer_id AND u.to_lot IS NULL
+          )
+    );
+    lots := jsonb_build_object('source', 'refund', 'renew_days', p_renew_days);
+    SELECT t.transfer_id INTO transfer
+    FROM (
+        SELECT array_fill(redemption, ARRAY[count(*)::integer]) AS sources,
+            array_agg(l.destination ORDER BY l.ord) AS destinations, array_agg(l.amount ORDER BY l.ord) AS amounts,
+            jsonb_agg(l.terms ORDER BY l.ord) AS terms
+        FROM (VALUES
+            (1, debts, owed, 'null'::jsonb),
+            (2, credits, own, lots || jsonb_build_object('returns', takers)),
+            (3, credits, given - owed - own, lots || jsonb_build_object('returns', payers))
+        ) AS l (ord, destination, amount, terms)
+        WHERE l.amount > 0
+    ) legs, LATERAL ledger.post_legs(
+        key, 'use_refund', legs.sources, legs.destinations, legs.amounts, p_spend::text, p_at, p_org, NULL, legs.terms
+    ) t;
     after := before;
     after.refunded := before.refunded + given;
     IF before.status <> 'reserved' AND after.refunded = before.captured THEN

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from domain.accounts import org_credits, org_debt
 from domain.errors import Conflict, IdempotencyConflict, Invalid, NotFound
 from domain.spend.control import Allowance
 from ledger.rates import set_credit_rate
@@ -808,6 +809,30 @@ async def test_a_refund_goes_back_into_the_lots_that_paid(books: Books) -> None:
         await tenant.spending.refund(key=fresh("r"), spend_id=spend_id, at=NOW)
     assert await lots_left(tenant, first, second) == [(50, 0, 0), (50, 0, 0)]
     await books.assert_proven()
+
+
+async def test_a_refund_of_what_made_a_debt_goes_back_into_the_lots_that_paid_the_debt(books: Books) -> None:
+    """Credits that end pay a debt and come back: they end when they would have."""
+    tenant = await Tenant.opened(books, 10)
+    forced = await tenant.spending.force(spend(40), at=NOW)
+    assert forced.spend_id is not None
+    lots = await lot(tenant, 20, NOW + DAY), await lot(tenant, 9, NOW + 2 * DAY, paid_minor=90)
+    await books.ledger.post(
+        key=fresh("paid"),
+        kind="debt.paid",
+        source=org_credits(tenant.org_id),
+        destination=org_debt(tenant.org_id, "CREDIT"),
+        amount_minor=26,
+        effective_at=NOW,
+    )
+    assert await lots_left(tenant, *lots) == [(0, 0, 0), (3, 0, 60)]
+    for part in (4, 10, 6, 20):
+        await tenant.spending.refund(key=fresh("r"), spend_id=forced.spend_id, amount_minor=part, at=NOW)
+        await books.assert_proven()
+    # Four were still owed; of what had been paid at once ten came back, and the rest is what has paid the debt.
+    assert (await debt_of(tenant), await tenant.balance()) == (0, (39, 0))
+    assert await lots_left(tenant, *lots) == [(20, 0, 0), (9, 0, 0)]
+    assert await books.ledger.available([org_credits(tenant.org_id)], NOW + 2 * DAY) == [10]
 
 
 async def test_a_batch_takes_lots_and_their_cost_as_its_items_would_one_by_one(books: Books) -> None:
