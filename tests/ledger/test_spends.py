@@ -7,14 +7,16 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from domain.accounts import org_credits, org_debt
+from domain.accounts import org_credits, org_debt, payment
 from domain.errors import Conflict, IdempotencyConflict, Invalid, NotFound
+from domain.lots import LotSource, LotTerms
 from domain.spend.control import Allowance
+from ledger.gateway import Posting
 from ledger.rates import set_credit_rate
 from ledger.spending import RESERVATION_TERM, Spending, charge_together
 from ledger.spends import Changed, NewSpend, Outcome, RefusalReason, Spender, SpendStatus, Spent
 from tests.conftest import DatabaseUrls
-from tests.support.books import NOW, Books, fresh
+from tests.support.books import ISSUANCE, NOW, Books, fresh, recognise
 from tests.support.spends import Tenant, department, limits, spend
 
 pytestmark = pytest.mark.db
@@ -833,6 +835,32 @@ async def test_a_refund_of_what_made_a_debt_goes_back_into_the_lots_that_paid_th
     assert (await debt_of(tenant), await tenant.balance()) == (0, (39, 0))
     assert await lots_left(tenant, *lots) == [(20, 0, 0), (9, 0, 0)]
     assert await books.ledger.available([org_credits(tenant.org_id)], NOW + 2 * DAY) == [10]
+
+
+async def test_a_refund_of_what_made_a_debt_brings_back_bought_credits_that_paid_it_on_their_way(books: Books) -> None:
+    tenant = await Tenant.opened(books, 10)
+    forced = await tenant.spending.force(spend(25), at=NOW)
+    assert forced.spend_id is not None
+    own, debt = payment("pay_1", "CREDIT", tenant.org_id), org_debt(tenant.org_id, "CREDIT")
+    await books.pay(200)
+    bought = LotTerms(source=LotSource.PURCHASE, paid_minor=200, paid_asset="USD", payment_id="pay_1")
+    wallet = org_credits(tenant.org_id)
+    await books.ledger.post_compound(
+        key=fresh("bought"),
+        kind="payment.received",
+        postings=[Posting(ISSUANCE, own, 20, bought), Posting(own, debt, 15), Posting(own, wallet, 5)],
+        effective_at=NOW,
+    )
+    await tenant.spending.refund(key=fresh("r"), spend_id=forced.spend_id, at=NOW)
+    assert (await debt_of(tenant), await tenant.balance()) == (0, (30, 0))
+    lots = await books.connections[0].fetch(
+        "SELECT l.source, l.payment_id, sum(l.remaining)::bigint, sum(l.paid - l.costed)::bigint FROM ledger.lots l"
+        " JOIN ledger.accounts a ON a.id = l.account_id WHERE a.path = $1 GROUP BY 1, 2 ORDER BY 1",
+        wallet.path,
+    )
+    assert [tuple(row) for row in lots] == [("adjustment", None, 10, 0), ("purchase", "pay_1", 20, 200)]
+    await recognise(books.connections[0])
+    await books.assert_proven()
 
 
 async def test_a_batch_takes_lots_and_their_cost_as_its_items_would_one_by_one(books: Books) -> None:
