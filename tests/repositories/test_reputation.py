@@ -132,7 +132,7 @@ class Model:
     timing: Timing = field(default_factory=Timing)
     lessons: list[tuple[int, int]] = field(default_factory=list)
     started: date | None = None
-    seasons: list[tuple[date, int, list[tuple[Dimension, int, int]]]] = field(default_factory=list)
+    seasons: list[tuple[date, int, list[tuple[Dimension, int, int]], bool]] = field(default_factory=list)
 
     def take(self, what: About, one: Fact, standing: int | None = None) -> int:
         """Take a fact; with `standing` the one that was recorded. Returns the standing."""
@@ -155,8 +155,9 @@ class Model:
             self.rows[each.dimension] = add(row, good, bad, day=day, priors=priors_on(day))
             counted.append((each.dimension, good, bad))
         said = increments(one.says, weight, bad_weight)
-        after_days = seasons_after(sum(each.good_e6 for each in said), sum(each.bad_e6 for each in said), 5)
-        self.seasons.append((day + timedelta(days=after_days), len(self.seasons), counted))
+        up, down = sum(each.good_e6 for each in said), sum(each.bad_e6 for each in said)
+        after_days = seasons_after(up, down, 5)
+        self.seasons.append((day + timedelta(days=after_days), len(self.seasons), counted, up >= down))
         whole = weight_e6(what.value_minor, what.commission_minor, ONE_E6, what.stakes)
         worst = weight_e6(what.value_minor, full, ONE_E6, what.stakes)
         up, down = whole * one.client_good_e4 // 10_000, worst * one.client_bad_e4 // 10_000
@@ -170,18 +171,14 @@ class Model:
         """Fold what counts for terms on a day."""
         rows = {each: Evidence(Beta(0, 0, DAY), 0, 0, 0, DAY) for each in Dimension}
         come = [each for each in sorted(self.seasons, key=lambda event: event[:2]) if each[0] <= day]
-        for on, _, counted in come:
+        for on, _, counted, is_good in come:
             for dimension, good, bad in counted:
-                rows[dimension] = add(rows[dimension], good, bad, day=on, priors=HALF)
-        rows = {
-            each: replace(
-                catch_up(row, day, HALF), prior_e6=nights_to(self.rows[each], self.rows[each].through).prior_e6
-            )
-            for each, row in rows.items()
-        }
+                # What is mostly bad counts at once, and nothing of it is good.
+                rows[dimension] = add(rows[dimension], good if is_good else 0, bad, day=on, priors=HALF)
+        rows = {each: replace(catch_up(row, day, HALF), prior_e6=ONE_E6 // 2) for each, row in rows.items()}
         means = overall_e6({each: stars(row).mean_e6 for each, row in rows.items()})
         ranks = overall_e6({each: rank_e6(row) for each, row in rows.items()})
-        heaviest = (max((good + bad for _, good, bad in counted), default=0) for _, _, counted in come)
+        heaviest = (max((good + bad for _, good, bad in counted), default=0) for _, _, counted, _ in come)
         return Seasoned(means, ranks, sum(min(ONE_E6, each) for each in heaviest) // ONE_E6)
 
 
@@ -436,6 +433,24 @@ async def test_many_events_that_weigh_nothing_are_little_evidence(books):
         shown = await connection.fetchval("SELECT evidence_count FROM reputation_agents WHERE agent_id = $1", small)
     assert (found[small].evidence_count, found[typical].evidence_count) == (0, 2)
     assert (shown, bands[small], bands[typical]) == (80, 0, 0)
+
+
+async def test_what_can_still_be_charged_back_betters_nothing_for_terms(books):
+    later = DAY + timedelta(days=8)
+    known, poor = [await new_agent(books) for _ in range(2)]
+    async with books.acquire() as connection:
+        await take(connection, about(known), [fact()])
+        await take(connection, about(poor), [fact(good_e4=0) for _ in range(3)])
+        before = {agent: await seasoned(connection, agent, later) for agent in (known, poor)}
+        # The marketplace expects more of everybody by now, and most of whom it knows better.
+        for client in ("org_a", "org_b", "org_ring1"):
+            await take(connection, about(known, client, day=later), [fact() for _ in range(3)])
+        # A split that is more bad than good is better than what is known of the other.
+        await take(connection, about(poor, "org_b", day=later), [fact("split", good_e4=4_900)])
+        after = {agent: await seasoned(connection, agent, later) for agent in (known, poor)}
+    assert (before[known].evidence_count, after[known]) == (1, before[known])
+    assert after[poor].rank_e6 <= before[poor].rank_e6
+    assert after[poor].stars_e6 <= before[poor].stars_e6
 
 
 @pytest.mark.parametrize(

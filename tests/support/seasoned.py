@@ -12,7 +12,7 @@ class Seasoned:
 
     Attributes:
         stars_e6: the mean, one half for an agent without such evidence.
-        rank_e6: the mean less one standard deviation, with the agent's own prior.
+        rank_e6: the mean less one standard deviation, with a prior of one half, which no new work raises.
         evidence_count: how many whole units of evidence that is: each event by its weight, one at most.
     """
 
