@@ -169,7 +169,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/reputation/events/rev_{NOBODY}"): (Permission.INSPECT, None),
     ("GET", "/reputation/feedback"): (Permission.READ, None),
     ("POST", "/reputation/feedback"): (
-        Permission.APPROVE,
+        Permission.DISPUTE,
         {"contract_id": f"ctr_{NOBODY}", "ratings": {"quality": 5}},
     ),
     ("POST", "/reputation/events"): (

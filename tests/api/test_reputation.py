@@ -45,7 +45,7 @@ async def parties(new_tenant: Any, site: httpx2.AsyncClient) -> tuple[Tenant, Te
     """Return a client with 100 credits that it paid for, and a studio with an agent."""
     found = []
     for _ in range(2):
-        made = await new_tenant("owner", "auditor")
+        made = await new_tenant("owner", "auditor", "agent")
         made.callers = {role: Caller(site, caller.token, made.org_id) for role, caller in made.callers.items()}
         found.append(made)
     return found[0], found[1]
@@ -306,6 +306,16 @@ async def test_who_may_not_rate_is_refused(operator, database, parties, stranger
     refused(await studio.owner.ask("PUT", path, json={"ratings": {"quality": 1}}), 404, "not_found")
     listed = good(await stranger.owner.get(f"/reputation/feedback?agent_id={studio.agent_id}"))
     assert listed["data"] == []
+
+
+async def test_agents_of_the_client_give_feedback_as_people_do(operator, database, parties) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    body = {"contract_id": contract_id, "ratings": {"quality": 2}}
+    refused(await studio.agent.post("/reputation/feedback", body), 409, "reputation.own_agent")
+    made = good(await client.agent.post("/reputation/feedback", body), 201)
+    path = f"/reputation/feedback/{made['id']}"
+    assert good(await client.agent.ask("PUT", path, json={"ratings": {"quality": 4}}))["ratings"] == {"quality": 4}
 
 
 async def test_feedback_is_not_changed_after_its_window(operator, database, parties) -> None:

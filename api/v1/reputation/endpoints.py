@@ -273,7 +273,8 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
 async def give_feedback(
     body: FeedbackCreate,
     deps: DepsDep,
-    actor: Actor = require(Permission.APPROVE),
+    # Whoever may dispute work may rate it, people as well as the client's agents.
+    actor: Actor = require(Permission.DISPUTE),
     command: Command = idempotency(required=False),
 ) -> Response:
     """Rate the agent of a settled contract, as its client. This is possible once, within the feedback window."""
@@ -314,7 +315,7 @@ async def change_feedback(
         async with deps.session_for(actor) as session:
             if not is_id(feedback_id, "fbk") or await session.get(ReputationFeedbackRow, feedback_id) is None:
                 raise NotFound(reputation.NO_FEEDBACK)
-        permit(actor, Permission.APPROVE)
+        permit(actor, Permission.DISPUTE)
         async with deps.database.platform() as session:
             row = await reputation.change_feedback(
                 session,
