@@ -461,6 +461,38 @@ async def test_trusted_client_pays_less_without_any_rule_of_an_operator(
     assert (quote["adjusted_price"], quote["commission_bps"]) == ("9.50", 0)
 
 
+async def test_trusted_buying_agent_keeps_its_price_and_its_organization_awards_at_it(
+    shop: Shop, new_tenant: NewTenant, database_urls: DatabaseUrls
+) -> None:
+    buying = await new_tenant("owner", "agent", "auditor")
+    await shop.set(bears_discounts=True)
+    today = "(now() AT TIME ZONE 'UTC')::date"
+    for table, columns, values in (
+        ("reputation_agents", "started_on, response_buckets, stars_e6, rank_e6", f"{today}, '{{}}', 990000, 990000"),
+        (
+            "reputation_seasoned",
+            "through, evidence_count, good_e6, bad_e6, held_e6, since, evidence_e6",
+            f"{today}, 40, array_fill(40000000::bigint, ARRAY[5]), array_fill(0::bigint, ARRAY[5]),"
+            f" array_fill(0::bigint, ARRAY[5]), array_fill({today}, ARRAY[5]), 40000000",
+        ),
+    ):
+        statement = f"INSERT INTO {table} (agent_id, {columns}) VALUES ($1, {values})"
+        await as_owner(database_urls, statement, buying.agent_id)
+    price = await shop.price(buying.agent)
+    assert (price["adjusted_price"], price["adjustments"][0]["description"]) == (
+        "8.00",
+        "The buying agent's score is at least 9.5 from 40 units of evidence",
+    )
+    assert (await shop.price(buying.owner))["adjusted_price"] == "10.00"
+    path = f"/payments/pricing/{shop.agent_id}/quotes"
+    refused(await buying.auditor.post(path, {}), 403, "auth.forbidden")
+    quote = await shop.quote(buying.agent)
+    assert quote["adjusted_price"] == "8.00"
+    body = award(shop, quote_id=quote["id"])
+    refused(await buying.agent.post("/contracts", body), 403, "auth.forbidden")
+    assert good(await buying.owner.post("/contracts", body), 201)["price"] == "8.00"
+
+
 async def test_trusted_client_earns_nothing_with_its_own_agents_or_related_ones(
     shop: Shop, client: Tenant, database_urls: DatabaseUrls
 ) -> None:

@@ -101,9 +101,12 @@ async def explain_price(
 async def create_quote(
     agent_id: str, body: QuoteCreate, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
 ) -> Response:
-    """Keep the current price for fifteen minutes. A contract that names the quote gets this price, once."""
+    """Keep the current price for fifteen minutes. A contract that names the quote gets this price, once.
+
+    An agent keeps the price that its own score earns, and its organization awards the contract.
+    """
     await _seen(deps, actor, agent_id)
-    permit(actor, Permission.AWARD)
+    permit(actor, Permission.AWARD if actor.agent_id is None else Permission.USE_CREDITS)
 
     async def create() -> PriceQuoteView:
         org_id = await _client(deps, actor, body.organization_id)
