@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from domain.errors import Invalid
+from domain.money import format_ratio
 from domain.pricing.facts import Facts
 from domain.pricing.terms import (
+    MOST_SURGE_BPS,
     Bounds,
     Bulk,
     ContractPrice,
@@ -124,6 +126,8 @@ class Rule:
         """
         self.terms.check()
         check_order(self.floor_bps, self.ceiling_bps, "floor")
+        if self.type is RuleType.SURGE and (self.floor_bps or 0) > MOST_SURGE_BPS:
+            raise _refused("floor", f"Demand must not raise a price by more than {format_ratio(MOST_SURGE_BPS)} times.")
         if self.valid_from and self.valid_until and self.valid_from >= self.valid_until:
             raise _refused("valid_until", "valid_until must be later than valid_from.")
         if self.phase is not Phase.ADJUST:

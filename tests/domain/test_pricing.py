@@ -203,6 +203,7 @@ def test_bounds_come_last_and_say_so():
         (TimeOfDay("UTC", 9_000, (8,)), {}, ("pricing.rule_invalid", "terms.weekdays")),
         (Surge(10_000), {}, ("pricing.rule_invalid", "terms.threshold")),
         (Surge(8_000, 15_001), {}, ("pricing.rule_invalid", "terms.maximum")),
+        (Surge(8_000), {"floor_bps": 15_001}, ("pricing.rule_invalid", "floor")),
         (Bulk((Step(10, 8_000),)), {}, ("pricing.total_falls", "terms.steps")),
         (Bulk((Step(10, 9_500), Step(10, 9_400))), {}, ("pricing.rule_invalid", "terms.steps")),
         (Bulk((Step(10, 9_500),)), {"stacking": Stacking.ADD}, ("pricing.rule_invalid", "stacking")),
