@@ -51,11 +51,10 @@ def compile_expression(source: str) -> Evaluate:
     except RuntimeError as error:
         found = _ERROR.search(str(error))
         reason = found.group(2) if found else "It is nested too deeply."
-        position = int(found.group(1)) if found else 0
+        # Where it names no place, it is all of the expression.
+        position = max(1, int(found.group(1))) if found else 1
         raise refused(
-            f"The expression is not valid: {reason[:300]}",
-            position if position > 0 else None,
-            code="pricing.expression_invalid",
+            f"The expression is not valid: {reason[:300]}", position, code="pricing.expression_invalid"
         ) from None
     if program.return_type() != cel.Type.INT:
         kind = program.return_type().name().lower()
