@@ -1,8 +1,8 @@
 -- Evidence past the window in which a payer can take its money back: what a commission, a hold-back or a limit may follow.
 -- Running it again replaces everything. The agent's row in reputation_agents is locked before a row here is written.
 
--- The agent's evidence as of a day: the row, with the events that came to count after it and up to that day. An event that is
--- mostly bad comes at once and brings nothing good, because nothing says when its money stays.
+-- The agent's evidence as of a day: the row, with the events that came to count after it and up to that day. An event that
+-- is mostly bad comes at once and brings nothing good, because nothing says when its money stays.
 CREATE OR REPLACE FUNCTION reputation_seasoned_at(p_agent text, p_day date) RETURNS reputation_seasoned
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 DECLARE
@@ -24,7 +24,8 @@ BEGIN
     END IF;
     FOR v_said IN
         SELECT e.seasoned_on AS day, place = 1 AS is_first, value ->> 'dimension' AS dimension,
-               CASE WHEN is_good THEN coalesce(value ->> 'counted_good_e6', value ->> 'good_e6')::bigint ELSE 0 END AS good,
+               CASE WHEN is_good THEN coalesce(value ->> 'counted_good_e6', value ->> 'good_e6')::bigint
+                    ELSE 0 END AS good,
                coalesce(value ->> 'counted_bad_e6', value ->> 'bad_e6')::bigint AS bad, e.says
         FROM reputation_events e,
             LATERAL (SELECT sum((value ->> 'good_e6')::bigint - (value ->> 'bad_e6')::bigint) >= 0 AS is_good
@@ -96,9 +97,9 @@ BEGIN
 END $$;
 
 -- The overall score of an agent on a day by what is past the window: the mean with a prior of one half, what ranks it
--- likewise, and how many whole units of evidence that is: events by their weight, one at most for each, so that many events
--- which weigh nothing are no evidence. The agent's own prior rises with work that can still be charged back, so it counts for
--- nothing here. One row for every agent, a newcomer's without any event.
+-- likewise, and how many whole units of evidence that is: events by their weight, one at most for each, so that many
+-- events which weigh nothing are no evidence. The agent's own prior rises with work that can still be charged back, so it
+-- counts for nothing here. One row for every agent, a newcomer's without any event.
 CREATE OR REPLACE FUNCTION reputation_seasoned_score(
     p_agent text, p_day date, OUT stars_e6 bigint, OUT rank_e6 bigint, OUT evidence_count bigint
 )
@@ -111,7 +112,8 @@ BEGIN
     FROM reputation_seasoned_at(p_agent, p_day) of,
          LATERAL unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality'],
                         of.good_e6, of.held_e6, of.since) AS of_dimension (dimension, good_then, held, at),
-         LATERAL (SELECT CASE WHEN at = '-infinity' THEN 0 ELSE reputation_faded(good_then, p_day - at) END AS good) now;
+         LATERAL (SELECT CASE WHEN at = '-infinity' THEN 0 ELSE reputation_faded(good_then, p_day - at) END AS good)
+             now;
 END $$;
 
 SELECT pg_temp.row_security('reputation_seasoned');
