@@ -1,8 +1,8 @@
 -- Evidence past the window in which a payer can take its money back: what a commission, a hold-back or a limit may follow.
 -- Running it again replaces everything. The agent's row in reputation_agents is locked before a row here is written.
 
--- The agent's evidence as of a day: the row, with the events that came to count after it and up to that day. An event that
--- is mostly bad comes at once and brings nothing good, because nothing says when its money stays.
+-- The agent's evidence as of a day: the row, with the events that came to count after it and up to that day. An event
+-- that is mostly bad comes at once and brings nothing good, because nothing says when its money stays.
 CREATE OR REPLACE FUNCTION reputation_seasoned_at(p_agent text, p_day date) RETURNS reputation_seasoned
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 DECLARE
@@ -98,8 +98,8 @@ END $$;
 
 -- The overall score of an agent on a day by what is past the window: the mean with a prior of one half, what ranks it
 -- likewise, and how many whole units of evidence that is: events by their weight, one at most for each, so that many
--- events which weigh nothing are no evidence. The agent's own prior rises with work that can still be charged back, so it
--- counts for nothing here. One row for every agent, a newcomer's without any event.
+-- events which weigh nothing are no evidence. The agent's own prior rises with work that can still be charged back, so
+-- it counts for nothing here. One row for every agent, a newcomer's without any event.
 CREATE OR REPLACE FUNCTION reputation_seasoned_score(
     p_agent text, p_day date, OUT stars_e6 bigint, OUT rank_e6 bigint, OUT evidence_count bigint
 )
