@@ -36,6 +36,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.test_creators import OTHER_BANK, Bureau
 from tests.api.test_creators import bureau as bureau
 from tests.api.test_earnings import earn
+from tests.api.test_reputation_levels import rank, without_levels
 from tests.conftest import DatabaseUrls
 from tests.support.documents import selling
 from tests.support.proving import prove_about
@@ -140,6 +141,28 @@ async def test_earnings_are_held_back_by_age_and_by_no_less_than_the_floor(
     usual = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7))
     days = [usual.of(Level(name="a", hold_back_days=each)).days for each in (None, 10, 0, 30)]
     assert days == [14, 10, 7, 30]
+
+
+async def test_earnings_are_held_back_by_the_level_of_the_agent_that_earned_them(
+    database: Database, database_urls: DatabaseUrls, payer: Tenant, studio: Tenant, operator: Caller
+) -> None:
+    await earned(database, payer, studio, 100, 1000, age=timedelta(days=5))
+    await earned(database, payer, studio, 200, 2000, age=timedelta(days=9))
+    await earned(database, payer, studio, 400, 4000, age=timedelta(days=15))
+    levels = [
+        {"name": "new", "hold_back_days": 20},
+        {"name": "known", "from_score": "5", "least_evidence": 5},
+        {"name": "trusted", "from_score": "8", "least_evidence": 10, "hold_back_days": 1},
+    ]
+    assert await payable(studio) == {"available": "40.00", "pending": "30.00", "frozen": "0.00"}
+    try:
+        good(await operator.ask("PUT", "/reputation/levels", json={"levels": levels}))
+        assert await payable(studio) == {"available": "0.00", "pending": "70.00", "frozen": "0.00"}
+        await rank(database_urls, studio.agent_id, 20, 30)
+        # The level says a day, and the floor is a week.
+        assert await payable(studio) == {"available": "60.00", "pending": "10.00", "frozen": "0.00"}
+    finally:
+        await without_levels(database_urls)
 
 
 async def test_earnings_of_a_time_or_of_days_are_those_earned_then(

@@ -593,8 +593,17 @@ async def test_quote_holds_when_the_rules_change_and_gives_the_contract_price_an
     shop: Shop, client: Tenant
 ) -> None:
     rule = await shop.add(type="tier", tier="free", multiplier="0.98")
+    before = datetime.now(UTC)
     quote = await shop.quote(client.owner, quantity=10)
     assert (quote["base_price"], quote["adjusted_price"], quote["currency"]) == ("100.00", "98.00", "CREDIT")
+    lasts = timedelta(minutes=15)
+    assert before + lasts <= datetime.fromisoformat(quote["expires_at"]) <= datetime.now(UTC) + lasts
+    # Its base price is the listing's, whatever a client would like.
+    refused(
+        await client.owner.post(f"/payments/pricing/{shop.agent_id}/quotes", {"base_price": "1"}),
+        422,
+        "request.invalid",
+    )
     assert quote["adjustments"][0]["rule"] == "rule 1"
     good(await shop.operator.delete(f"/pricing/rules/{rule['id']}"))
     body = award(shop, quote_id=quote["id"], quantity=10)

@@ -463,6 +463,17 @@ async def test_private_agents_are_on_nobody_elses_leaderboard(operator, parties)
     refused(await client.owner.get(f"/reputation/score/{made['id']}"), 404, "not_found")
 
 
+async def test_leaderboard_has_ten_places_unless_more_are_asked_for(operator, parties) -> None:
+    client, studio = parties
+    for number in range(11):
+        agent = good(await studio.owner.post("/agents", {"name": f"Ranked {number}"}), 201)["id"]
+        body = {"agent_id": agent, "event_type": "collaboration_observed", "score_delta": 1}
+        good(await operator.post("/reputation/events", body, key=new_key()), 201)
+    path = "/reputation/leaderboard"
+    assert len(good(await client.owner.get(path))["data"]) == 10
+    assert len(good(await client.owner.get(f"{path}?limit=11"))["data"]) == 11
+
+
 async def test_agent_that_becomes_private_leaves_the_public_leaderboard_until_it_is_public_again(
     operator, parties
 ) -> None:

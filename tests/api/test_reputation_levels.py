@@ -41,8 +41,12 @@ LEVELS: list[dict[str, Any]] = [
 @pytest.fixture
 async def levels(operator: Caller, database_urls: DatabaseUrls) -> AsyncIterator[dict[str, Any]]:
     yield good(await operator.ask("PUT", "/reputation/levels", json={"levels": LEVELS}))
-    # Others of this database know nothing of levels.
-    owner = await asyncpg.connect(database_urls.owner)
+    await without_levels(database_urls)
+
+
+async def without_levels(urls: DatabaseUrls) -> None:
+    """Take the levels away: others of this database know nothing of them."""
+    owner = await asyncpg.connect(urls.owner)
     await owner.execute("ALTER TABLE reputation_ladders DISABLE TRIGGER USER; DELETE FROM reputation_ladders")
     await owner.execute("ALTER TABLE reputation_ladders ENABLE TRIGGER USER")
     await owner.execute("UPDATE pricing_book SET version = version + 1")
@@ -209,6 +213,7 @@ async def test_best_agent_speaks_for_its_organization_beside_many_that_rank_high
     path = f"/reputation/levels/{seller.agent_id}"
     shown = good(await seller.owner.get(path))
     assert (shown["level"], shown["exposure"]) == ("trusted", [])
+    assert (shown["commission_bps"], shown["priority"], shown["entitlements"]) == (300, 2, ["priority_access"])
 
 
 async def test_escrows_that_are_funded_at_once_stay_within_what_may_be_unsettled(

@@ -358,6 +358,29 @@ def test_better_score_of_the_client_is_never_dearer(facts, bps, scores, other):
 
 
 @settings(deadline=None)
+@given(FACTS_ST, BPS, st.tuples(*[st.integers(0, 100_000)] * 2))
+def test_better_score_of_the_seller_moves_the_price_to_one_side_alone(facts, bps, scores):
+    book = Book([rule(Reputation("seller", multiplier_bps=bps))])
+    worse, better = (book.price(replace(facts, seller=Standing(score, 10))).adjusted_minor for score in sorted(scores))
+    assert worse >= better if bps <= 10_000 else worse <= better
+
+
+@settings(deadline=None)
+@given(
+    FACTS_ST,
+    st.lists(st.tuples(st.integers(1, 10**6), st.integers(1_000, 10_000)), min_size=1, max_size=5),
+    st.integers(0, 10**6),
+)
+def test_client_that_paid_more_is_never_dearer_where_the_steps_fall(facts, drawn, more):
+    least, parts = sorted({each for each, _ in drawn}), sorted((bps for _, bps in drawn), reverse=True)
+    volume = Volume("USD", tuple(Step(each, bps) for each, bps in zip(least, parts, strict=False)))
+    volume.check()
+    book = Book([rule(volume)])
+    paid_more = replace(facts, volume_minor=facts.volume_minor + more)
+    assert book.price(facts).adjusted_minor >= book.price(paid_more).adjusted_minor
+
+
+@settings(deadline=None)
 @given(books(), FACTS_ST, st.integers(1_000, 10_000), st.integers(2, 200))
 def test_more_of_them_never_cost_less_in_total(book, facts, bps, least):
     bulk = Bulk((Step(least, bps),))

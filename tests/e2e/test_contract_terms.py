@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
+from domain.ids import escrow_workflow_id
 from tests.e2e.conftest import WORK, World, good, refused
 
 pytestmark = [pytest.mark.e2e]
@@ -73,3 +75,18 @@ async def test_accepting_at_once_and_again_is_one_acceptance(world: World) -> No
         (good(answers[0])["accepted_at"], good(answers[0])["accepted_by"])
     }
     assert good(await world.client.post("/escrows", {"contract_id": contract["id"]}), 201)["status"] == "open"
+
+
+async def test_level_of_an_agent_is_the_priority_of_its_escrows(world: World, temporal: Client) -> None:
+    async def priority() -> int:
+        contract = await award(world)
+        good(await world.client.post("/escrows", {"contract_id": contract["id"]}), 201)
+        run = await temporal.get_workflow_handle(escrow_workflow_id(contract["id"])).describe()
+        return int(run.raw_description.workflow_execution_info.priority.priority_key)
+
+    usual = await priority()
+    good(await world.operator.put("/reputation/levels", {"levels": [{"name": "new", "priority": 4}]}))
+    try:
+        assert (usual, await priority()) == (0, 4)
+    finally:
+        good(await world.operator.put("/reputation/levels", {"levels": []}))

@@ -116,6 +116,20 @@ async def test_organizations_that_share_a_card_are_one_counterparty(books, datab
     assert max(row[0] for row in rows.values()) <= 3_000_000
 
 
+async def test_a_referrer_and_whom_it_referred_are_related(books, database) -> None:  # noqa: F811
+    await made(books, "org_f1", "org_f2", "org_f3", "org_f4")
+    async with database.platform() as session:
+        for referred in ("org_f2", "org_f3"):
+            await traits.refer(session, referred, "org_f1")
+    assert await related(books, "org_f1", "org_f2")
+    assert await related(books, "org_f2", "org_f3")
+    assert not await related(books, "org_f1", "org_f4")
+    agent_id = await new_agent(books, "org_f2")
+    for client, why in (("org_f1", "related"), ("org_f3", "related"), ("org_f4", None)):
+        said = await deal(books, agent_id, "org_f2", client)
+        assert await books.fetchval("SELECT excluded FROM reputation_events WHERE id = $1", said) == why
+
+
 async def test_probes_count_for_nothing_until_operators_say_that_they_are_none(books, database) -> None:  # noqa: F811
     await made(books, "org_p1", "org_p2")
     await have(database, TraitKind.PROBE, "org_p1", "org_p1", holds=True)
