@@ -15,7 +15,7 @@ from api.deps import Deps, get_deps
 from api.errors import request_id_of
 from api.keyring import Identity
 from api.limits import share_of
-from domain.access import Actor, Permission
+from domain.access import Actor, KeyActor, Permission
 from domain.access import permit as permit
 from domain.errors import Unauthenticated
 from domain.spend.scope import SpendingKey
@@ -88,7 +88,7 @@ async def _authenticate(request: Request) -> Actor:
         if not deps.organization_limiter.try_fast(org_id):
             await deps.organization_limiter.hit(org_id)
     session = identity.session
-    actor = Actor(
+    actor = KeyActor(
         principal=identity.principal,
         role=identity.role,
         org_id=org_id,
@@ -98,6 +98,7 @@ async def _authenticate(request: Request) -> Actor:
         address=address,
         session_id=None if session is None else session.session_id,
         made_by=None if session is None else session.made_by,
+        added=identity.added,
     )
     request.scope["state"]["actor"] = (token, actor)
     request.scope["state"]["identity"] = identity

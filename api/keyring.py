@@ -19,6 +19,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +27,7 @@ import structlog
 
 from api.announcements import Announcements
 from api.pool import StatementPool
-from domain.access import Role
+from domain.access import Permission, Role
 from domain.errors import Unauthenticated
 from domain.ids import SUFFIX
 from domain.session import SessionEnded, Span, is_over
@@ -96,6 +97,7 @@ class Identity:
             agent, however many keys and sessions: it makes its own second key. What a link opened has its own, and not
             that of its maker.
         session: None for a key.
+        added: the permissions of the key beyond those of its role.
         names: the keys and the session with whose change this is doubted.
     """
 
@@ -109,6 +111,7 @@ class Identity:
     share: str
     names: tuple[str, ...]
     session: SessionOf | None = None
+    added: frozenset[Permission] = frozenset()
 
     @property
     def used(self) -> str:
@@ -129,6 +132,11 @@ class _Cached:
     identity: Identity
     until: float
     touch_after: float
+
+
+def _known(permissions: Collection[str]) -> frozenset[Permission]:
+    """Return permissions by their names; what only newer code knows is left out."""
+    return frozenset(permission for permission in Permission if permission.value in permissions)
 
 
 def _share_of(org_id: str | None, principal: str) -> str:
@@ -233,6 +241,7 @@ class KeyRing:
             project_id=record.project_id,
             share=record.agent_id or _share_of(record.org_id, record.principal),
             names=(key_id,),
+            added=_known(record.permissions),
         )
         return identity, record.expires_at
 
@@ -262,6 +271,7 @@ class KeyRing:
             or (_share_of(record.org_id, record.principal) if record.made_by is None else session_id),
             names=tuple({record.key_id, record.spends_as, session_id}),
             session=SessionOf(session_id, record.made_by, span, now if is_use else last_used_at),
+            added=_known(record.permissions),
         )
         return identity, record.expires_at
 

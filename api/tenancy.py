@@ -1,11 +1,14 @@
 """Whose data a request is for."""
 
+from dataclasses import replace
+
 from api.auth import permit
 from api.deps import Deps
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from repositories import agent as agents
 from repositories import organization as organizations
+from repositories.listing import Wanted
 
 
 def acting_organization(actor: Actor, organization_id: str | None) -> str:
@@ -61,6 +64,29 @@ def listed_organization(actor: Actor, organization_id: str | None) -> str | None
     if actor.is_platform:
         permit(actor, Permission.INSPECT)
     return visible_organization(actor, organization_id)
+
+
+def refuse_other_agent(actor: Actor, agent_id: str | None, missing: str) -> None:
+    """Refuse an agent's key an object of another agent: it does not exist for it.
+
+    Raises:
+        NotFound: the object is not of the key's agent.
+    """
+    if actor.agent_id not in {None, agent_id}:
+        raise NotFound(missing)
+
+
+def of_own_agent(actor: Actor, wanted: Wanted) -> Wanted:
+    """Narrow a list to the agent of an agent's key.
+
+    Raises:
+        NotFound: an agent's key named another one.
+    """
+    if actor.agent_id is None:
+        return wanted
+    if wanted.equal.get("agent_id", actor.agent_id) != actor.agent_id:
+        raise NotFound(agents.MISSING)
+    return replace(wanted, equal={**wanted.equal, "agent_id": actor.agent_id})
 
 
 def visible_agent(actor: Actor, agent_id: str | None) -> str | None:

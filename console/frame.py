@@ -38,7 +38,7 @@ class Header:
         made_by: who made the link that they came in by; None for their own sessions.
         organization: whose pages these are; None on the platform's.
         credits: what can be spent; None if there is no organization or it is not told.
-        credits_href: the transactions.
+        credits_href: the transactions; empty if the role may not read them.
         top_up: where credits are added; None if the role may not, or the page is not there.
         upgrade: where the plan is changed; the same.
         search: whether the role can search.
@@ -154,7 +154,7 @@ def frame(
         made_by=actor_named(me.made_by) if me.made_by else None,
         organization=organization,
         credits=credits,
-        credits_href=f"{base}/transactions",
+        credits_href=f"{base}/transactions" if me.may(Permission.READ_BILLING) else "",
         top_up=f"{base}/top-up" if f"{base}/top-up" in offered else None,
         upgrade=plans if org_id and f"{base}/billing" in offered and exists(plans) else None,
         search=not me.is_platform or "inspect" in me.permissions,

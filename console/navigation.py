@@ -55,7 +55,7 @@ TENANT: Groups = (
         (
             Entry("Home", "", "home", letter="h"),
             Entry("Top up", "/top-up", "plus", Permission.PAY),
-            Entry("Alerts", "/alerts", "bell", letter="a"),
+            Entry("Alerts", "/alerts", "bell", Permission.READ_BILLING, letter="a"),
         ),
     ),
     (
@@ -73,15 +73,15 @@ TENANT: Groups = (
     (
         "Money",
         (
-            Entry("Transactions", "/transactions", "list", letter="t"),
-            Entry("Payments", "/payments", "card", letter="p"),
+            Entry("Transactions", "/transactions", "list", Permission.READ_BILLING, letter="t"),
+            Entry("Payments", "/payments", "card", Permission.READ_BILLING, letter="p"),
             Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY),
-            Entry("Invoices", "/invoices", "invoice", letter="i"),
-            Entry("Chargebacks", "/disputes", "dispute"),
-            Entry("Billing", "/billing", "plan", letter="b"),
+            Entry("Invoices", "/invoices", "invoice", Permission.READ_BILLING, letter="i"),
+            Entry("Chargebacks", "/disputes", "dispute", Permission.READ_BILLING),
+            Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),
             Entry("Usage", "/usage", "usage", letter="u"),
             Entry("Limits", "/limits", "limit", letter="l"),
-            Entry("Reports", "/reports", "report"),
+            Entry("Reports", "/reports", "report", Permission.READ_BILLING),
         ),
     ),
     ("Account", (Entry("Settings", "/settings", "settings", letter="s"),)),

@@ -311,7 +311,7 @@ class Visit:
             if self.has_page(href) and self.may(Permission.PAY):
                 return "Add credits", f"{href}?credits={short:f}"
         plans = f"{self.base}/billing/plans"
-        if reaction_to(problem) is Reaction.LIMIT and self.has_page(plans):
+        if reaction_to(problem) is Reaction.LIMIT and self.has_page(plans) and self.may(Permission.READ_BILLING):
             return "See plans", plans
         return "", ""
 

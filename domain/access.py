@@ -29,6 +29,8 @@ class Permission(StrEnum):
     """A permission that an endpoint can require."""
 
     READ = "read"
+    #: Permission to read the organization's money: balances, payments, invoices, payouts, and totals of its usage.
+    READ_BILLING = "read_billing"
     READ_AUDIT = "read_audit"
     MANAGE_ORGANIZATIONS = "manage_organizations"
     CHANGE_ORGANIZATION = "change_organization"
@@ -73,13 +75,16 @@ class Permission(StrEnum):
 READING = frozenset(
     {
         Permission.READ,
+        Permission.READ_BILLING,
         Permission.READ_AUDIT,
         Permission.READ_WEBHOOKS,
         Permission.READ_BOOKS,
         Permission.INSPECT,
     }
 )
-_TENANT_WORK = frozenset({Permission.READ, Permission.APPROVE, Permission.DISPUTE, Permission.BE_NOTIFIED})
+_TENANT_WORK = frozenset(
+    {Permission.READ, Permission.READ_BILLING, Permission.APPROVE, Permission.DISPUTE, Permission.BE_NOTIFIED}
+)
 _MANAGEMENT = _TENANT_WORK | {
     Permission.READ_AUDIT,
     Permission.CHANGE_ORGANIZATION,
@@ -143,7 +148,15 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.METER,
         Permission.USE_CREDITS,
     },
-    Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT, Permission.READ_WEBHOOKS, Permission.BE_NOTIFIED}),
+    Role.AUDITOR: frozenset(
+        {
+            Permission.READ,
+            Permission.READ_BILLING,
+            Permission.READ_AUDIT,
+            Permission.READ_WEBHOOKS,
+            Permission.BE_NOTIFIED,
+        }
+    ),
     Role.AGENT: frozenset(
         {
             Permission.READ,
@@ -159,6 +172,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR: frozenset(
         {
             Permission.READ,
+            Permission.READ_BILLING,
             Permission.READ_AUDIT,
             Permission.MANAGE_ORGANIZATIONS,
             Permission.CHANGE_ORGANIZATION,
@@ -192,6 +206,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.PLATFORM_AUDITOR: READING,
 }
 
+
+#: The permissions that a key can be given beyond those of its role.
+ADDABLE: dict[Role, frozenset[Permission]] = {Role.AGENT: frozenset({Permission.READ_BILLING})}
 
 _TENANT_ROLES = frozenset(Role) - PLATFORM_ROLES
 
@@ -278,6 +295,26 @@ class Actor:
         return f"{self.org_id}/{self.principal}" if self.org_id else self.principal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyActor(Actor):
+    """An actor whose key has permissions beyond those of its role. Messages carry the actor without them.
+
+    Attributes:
+        added: these permissions.
+    """
+
+    added: frozenset[Permission]
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether the role or the key has the permission."""
+        return permission in self.added or Actor.may(self, permission)
+
+
+def addable(role: Role) -> frozenset[Permission]:
+    """Return the permissions that a key of a role can be given beyond those of the role."""
+    return ADDABLE.get(role, frozenset())
+
+
 def refuse_by_link(actor: Actor, what: str) -> None:
     """Refuse an act in a session opened by a link, because the maker of the link could do it in another's name.
 
@@ -299,4 +336,7 @@ def permit(actor: Actor, permission: Permission) -> None:
     if not actor.may(permission):
         if permission in PERMISSIONS[actor.role]:
             refuse_by_link(actor, f"do this ({permission.value})")
-        raise Forbidden(f"The role {actor.role.value} may not do this ({permission.value}).")
+        hint = (
+            " An owner or an admin can issue a key with this permission." if permission in addable(actor.role) else ""
+        )
+        raise Forbidden(f"The role {actor.role.value} may not do this ({permission.value}).{hint}")

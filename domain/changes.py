@@ -71,6 +71,10 @@ TOPICS = frozenset(topic for topics in TOPICS_OF.values() for topic in topics)
 OF_JOBS = frozenset({"escrows", "contracts"})
 
 
+#: The topics of what only `read_billing` reads.
+OF_BILLING = frozenset({"payments", "disputes", "invoices", "subscriptions", "payouts", "alerts", "webhook_endpoints"})
+
+
 class TooManyStreams(Unavailable):
     """Too many streams are open for another one; poll the marks, or try again later."""
 
@@ -79,7 +83,9 @@ class TooManyStreams(Unavailable):
 
 def topics_for(actor: Actor) -> frozenset[str]:
     """Return the topics that an actor may follow: for arbiters and validators of the platform, jobs alone."""
-    return OF_JOBS if actor.is_platform and not actor.may(Permission.INSPECT) else TOPICS
+    if actor.is_platform and not actor.may(Permission.INSPECT):
+        return OF_JOBS
+    return TOPICS if actor.may(Permission.READ_BILLING) else TOPICS - OF_BILLING
 
 
 def topics_of(kinds: Iterable[str]) -> set[str]:

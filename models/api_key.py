@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -18,13 +18,15 @@ class ApiKey(Base):
     `last_used_at` follows at most once a minute. A trigger tells listeners of `bursar_api_keys` about every change, so
     that a revoked key stops in every process at once. A principal is one whatever its case, and has two active keys at
     most, in two places, so that a key can be replaced without a gap: the partial indexes hold it. `department_id` and
-    `project_id` say for what it spends; only owners and admins set them.
+    `project_id` say for what it spends; only owners and admins set them. `permissions` are those that it has beyond its
+    role's; they never change.
     """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         CheckConstraint(f"(org_id IS NULL) = (role IN {PLATFORM_ROLES})", name="platform_roles"),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
+        CheckConstraint("permissions = '{}' OR role = 'agent' AND permissions <@ '{read_billing}'", name="permissions"),
         CheckConstraint("org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)", name="spends"),
         Index(
             "uq_api_keys_principal",
@@ -55,6 +57,7 @@ class ApiKey(Base):
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    permissions: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)

@@ -26,13 +26,18 @@ KEYS_OF_A_PRINCIPAL = 2
 #: What to do, for a caller who may issue one key, and for one who may issue the second.
 _WAYS_OUT = {False: "Revoke it first, have the principal or an owner issue the second", True: "Revoke one first"}
 
-_LOOKUP = "SELECT k.*, a.* FROM api_key_lookup($1) k, api_key_attribution($1) a"
-_ASKED = ("org_id", "principal", "role", "agent_id", "created_by", "expires_at")
+_LOOKUP = """
+    SELECT k.*, a.*, api_key_permissions($1) AS permissions FROM api_key_lookup($1) k, api_key_attribution($1) a
+"""
+_ASKED = ("org_id", "principal", "role", "agent_id", "permissions", "created_by", "expires_at")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What a request needs to know of its key; it spends for its own department and project, else its agent's."""
+    """What a request needs to know of its key; it spends for its own department and project, else its agent's.
+
+    `permissions` are those beyond its role's.
+    """
 
     org_id: str | None
     principal: str
@@ -43,6 +48,7 @@ class KeyRecord:
     revoked_at: datetime | None
     department_id: str | None
     project_id: str | None
+    permissions: Sequence[str]
 
 
 async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", key_id: str) -> KeyRecord | None:
@@ -113,6 +119,7 @@ async def add(
                 code="api_key.limit_reached",
                 extra={"limit": quota},
             )
+    key.permissions = key.permissions or []
     key.place = 1 + (1 in {other.place for other in active})
     if active:
         # Otherwise a key with spend controls could issue itself one without.

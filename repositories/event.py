@@ -173,16 +173,19 @@ async def page(
     return list(await session.scalars(query.limit(fixed(limit))))
 
 
-async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[EventRow]:
+async def listed(
+    session: AsyncSession, wanted: Wanted, *, agent_id: str | None = None, after: Position | None, limit: int
+) -> Found[EventRow]:
     """Return a page of matching events after a position; the next page begins after the returned id.
 
-    A page of a range of time, or of one type of all organizations, reads a bounded number of events, so it may be short
-    or empty without being the last. Reading starts near the first event of the range.
+    A page of a range of time, of one agent, or of one type of all organizations, reads a bounded number of events, so
+    it may be short or empty without being the last. Reading starts near the first event of the range.
     """
     org_id, type, subject = wanted.org_id, wanted.equal.get("type"), wanted.equal.get("subject")
     assert isinstance(type, str | None)
     assert isinstance(subject, str | None)
-    if wanted.since is None and wanted.until is None and type is not None and org_id is not None:
+    is_whole = wanted.since is None and wanted.until is None and agent_id is None
+    if is_whole and type is not None and org_id is not None:
         rows = await page(session, after=after, limit=limit + 1, org_id=org_id, types=[type], subject=subject)
         return Found(rows[:limit], (rows[limit - 1].id,) if len(rows) > limit else None)
     if wanted.since is not None:
@@ -190,7 +193,8 @@ async def listed(session: AsyncSession, wanted: Wanted, *, after: Position | Non
         after = max((place for place in (after, begins) if place is not None), default=None)
     place = None if after is None else astuple(after)
     part = _visible(org_id, subject)
-    found = await _LIST.page(session, wanted, [part], after=place, limit=limit, served=["subject"])
+    besides = None if agent_id is None else lambda row: row.data["agent_id"].astext == agent_id
+    found = await _LIST.page(session, wanted, [part], after=place, limit=limit, served=["subject"], besides=besides)
     return Found(found.rows, None if found.following is None else found.following[1:])
 
 

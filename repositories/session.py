@@ -1,6 +1,6 @@
 """Sessions and links: finding one for a request, opening, listing, ending, and deleting old ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,13 +17,20 @@ from repositories.listing import Found, Listing, Part, Position, Wanted
 
 #: PostgreSQL's channel on which every end of a session is announced, with its id.
 CHANNEL = "bursar_sessions"
+_LOOKUP = """
+    SELECT s.*, CASE WHEN s.made_by IS NULL THEN api_key_permissions(s.key_id) ELSE '{}' END AS permissions
+    FROM session_lookup($1) s
+"""
 MISSING = "There is no such session."
 NO_LINK = "There is no such link."
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """The data of a session that requests need; `spends_as` is the key that its spends count for."""
+    """The data of a session that requests need; `spends_as` is the key that its spends count for.
+
+    `permissions` are those of its key beyond the role's; a session that a link opened has none.
+    """
 
     secret_hash: bytes
     key_id: str
@@ -40,11 +47,12 @@ class SessionRecord:
     spends_as: str
     department_id: str | None
     project_id: str | None
+    permissions: Sequence[str]
 
 
 async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", session_id: str) -> SessionRecord | None:
     """Find a session by its exact id, of any organization; the caller checks the secret."""
-    row = await pool.fetchrow("SELECT * FROM session_lookup($1)", session_id)
+    row = await pool.fetchrow(_LOOKUP, session_id)
     return SessionRecord(**dict(row)) if row else None
 
 

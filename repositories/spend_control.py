@@ -2,11 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +17,10 @@ from domain.ids import is_id, uuid_of
 from domain.spend.calendar import Window
 from domain.spend.control import ControlStatus, SubjectKind
 from domain.spend.presentation import Counted
+from domain.spend.scope import SpendingKey
 from ledger.controls import MISSING
+from models.agent import Agent
+from models.department import Department
 from models.spend import Spend, SpendCounter, SpendRefusal
 from models.spend_control import SpendControl, SpendControlVersion
 from repositories.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
@@ -65,16 +69,58 @@ _REFUSALS = Listing(of=SpendRefusal, order=[SpendRefusal.id], created="at", pref
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, open_only: bool, after: Position | None, limit: int
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    open_only: bool,
+    of: SpendingKey | None = None,
+    after: Position | None,
+    limit: int,
 ) -> Found[SpendControl]:
-    """Return a page of the controls that the session may see, newest first."""
+    """Return a page of the controls that the session may see, newest first; with `of`, of those that are a key's own.
+
+    These are the controls of the key and its agent; else of the department of the key with its parts, of its project,
+    and of the agents that are attributed to them.
+    """
     part: Part = of_owner(SpendControl.org_id, wanted)
     part = (*part, *(getattr(SpendControl, name) == value for name, value in wanted.equal.items()))
     if open_only:
         part = (*part, SpendControl.status != ControlStatus.CLOSED.value)
     return await _LIST.page(
-        session, wanted, [part], after=after, limit=limit, served=wanted.equal, besides=in_states(wanted)
+        session, wanted, [part], after=after, limit=limit, served=wanted.equal, besides=_besides(wanted, of)
     )
+
+
+async def is_own(session: AsyncSession, control: SpendControl, key: SpendingKey) -> bool:
+    """Return whether a control is a key's own; see `page`."""
+    query = select(SpendControl.id).where(SpendControl.id == control.id, _own(SpendControl, key))
+    return await session.scalar(query) is not None
+
+
+def _besides(wanted: Wanted, key: SpendingKey | None) -> Callable[[type[SpendControl]], ColumnElement[bool]] | None:
+    states = in_states(wanted)
+    if key is None:
+        return states
+    return lambda row: and_(_own(row, key), *(() if states is None else (states(row),)))
+
+
+def _own(row: type[SpendControl], key: SpendingKey) -> ColumnElement[bool]:
+    def of(kind: SubjectKind, ids: Any) -> ColumnElement[bool]:
+        return and_(row.subject_kind == kind.value, row.subject_id.in_(ids))
+
+    own = [of(SubjectKind.KEY, [key.key_id])]
+    department_id, project_id = key.attribution.department_id, key.attribution.project_id
+    if key.agent_id is not None:
+        return or_(*own, of(SubjectKind.AGENT, [key.agent_id]))
+    agents = select(Agent.id).where(Agent.org_id == row.org_id)
+    if department_id is not None:
+        parts = select(Department.id).where(Department.path.contains([department_id]))
+        own.append(of(SubjectKind.DEPARTMENT, parts))
+        agents = agents.where(Agent.department_id.in_(parts))
+    if project_id is not None:
+        own.append(of(SubjectKind.PROJECT, [project_id]))
+        agents = agents.where(Agent.project_id == project_id)
+    return or_(*own, of(SubjectKind.AGENT, agents))
 
 
 async def versions(

@@ -1,6 +1,7 @@
 """Sums of spends: past days from their rollups, the rest from single spends."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,7 @@ WITH found AS MATERIALIZED (
         FROM ledger.spends s
         WHERE s.org_id = :org_id AND s.id >= d.first AND s.id <= d.last AND {_DAY} = d.day
     ) s
-), parts AS (
+), whole AS (
     SELECT action, agent_id, department_id, model, day, 1 AS spends, quantity, used, held FROM found
     WHERE at >= :since AND at < :until
     UNION ALL
@@ -48,6 +49,12 @@ WITH found AS MATERIALIZED (
     FROM ledger.spend_changes c JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
     WHERE c.kind = 'refund' AND c.org_id = :org_id AND c.id >= :first AND {_DAY} = ANY (CAST(:rolled_up AS date[]))
         AND s.id <> ALL (CAST(:open AS uuid[]))
+), parts AS (
+    SELECT * FROM whole
+    WHERE (CAST(:agent_id AS text) IS NULL OR agent_id = :agent_id)
+        AND (CAST(:department_id AS text) IS NULL OR department_id IN (
+            SELECT id FROM departments WHERE org_id = :org_id AND path @> ARRAY[CAST(:department_id AS text)]
+        ))
 )
 """
 _CHECK = """
@@ -111,28 +118,47 @@ RETURNING spends
 """)
 
 
-async def summary(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> Sequence[RowMapping]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of an organization's spends: those of an agent, or of a department with its parts; None for all."""
+
+    agent_id: str | None = None
+    department_id: str | None = None
+
+
+WHOLE = Part()
+
+
+async def summary(
+    session: AsyncSession, org_id: str, *, since: datetime, until: datetime, of: Part = WHOLE
+) -> Sequence[RowMapping]:
     """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out.
 
     Days with a rollup that are entirely within the term are read from it, all others from their spends.
     """
-    return await _read(session, _SUMMARY, org_id, since, until)
+    return await _read(session, _SUMMARY, org_id, since, until, of)
 
 
 async def by_day(
-    session: AsyncSession, org_id: str, *, since: datetime, until: datetime, dimension: Grouping | None
+    session: AsyncSession,
+    org_id: str,
+    *,
+    since: datetime,
+    until: datetime,
+    dimension: Grouping | None,
+    of: Part = WHOLE,
 ) -> list[tuple[date, str | None, int]]:
     """Return what was used and not refunded by the day (UTC) of the use, and by one dimension, read as `summary` does.
 
     Only the largest values of the dimension are named; the others are summed.
     """
     statement = text(_BY_DAY.format(column=_COLUMNS[dimension]))
-    rows = await _read(session, statement, org_id, since, until)
+    rows = await _read(session, statement, org_id, since, until, of)
     return [(row["day"], row["name"], row["used"]) for row in rows if row["day"] is not None]
 
 
 async def _read(
-    session: AsyncSession, statement: TextClause, org_id: str, since: datetime, until: datetime
+    session: AsyncSession, statement: TextClause, org_id: str, since: datetime, until: datetime, of: Part
 ) -> Sequence[RowMapping]:
     days = {"org_id": org_id, "first_day": since.astimezone(UTC).date(), "last_day": until.astimezone(UTC).date()}
     rolled_up, raw, open_spends = list[date](), list[date](), list[UUID]()
@@ -152,6 +178,8 @@ async def _read(
         "lasts": [_last_id(day) for day in raw],
         "rolled_up": rolled_up,
         "open": open_spends,
+        "agent_id": of.agent_id,
+        "department_id": of.department_id,
     }
     rows = (await session.execute(statement, asked)).mappings().all()
     if rows[0]["read"] != rows[0]["counted"]:

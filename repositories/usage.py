@@ -11,12 +11,12 @@ from uuid import UUID
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.marketplace.metered import Metered
-from domain.spend.scope import Attribution, Known
+from domain.spend.scope import Attribution, Known, SpendingKey
 from domain.usage.meter import ALL
 from domain.usage.run import RunPart
 from ledger.invariants import Invariant
@@ -296,9 +296,36 @@ async def known(
 _LOG = Listing(of=UsageEventRow, order=[UsageEventRow.occurred_at, UsageEventRow.id], created="occurred_at")
 
 
-async def log(session: AsyncSession, wanted: Wanted, *, after: Position | None, limit: int) -> Found[UsageEventRow]:
-    """Return a page of the events of an organization that the session may see, the latest first."""
-    return await _LOG.page(session, wanted, [(UsageEventRow.org_id == wanted.org_id,)], after=after, limit=limit)
+async def log(
+    session: AsyncSession, wanted: Wanted, *, of: SpendingKey | None = None, after: Position | None, limit: int
+) -> Found[UsageEventRow]:
+    """Return a page of the events of an organization that the session may see, the latest first.
+
+    With `of`, only those of the agent, department and project of a key.
+    """
+    assert wanted.org_id is not None
+    org_id = wanted.org_id
+    return await _LOG.page(
+        session,
+        wanted,
+        [(UsageEventRow.org_id == org_id,)],
+        after=after,
+        limit=limit,
+        besides=None if of is None else lambda row: _of_key(row, org_id, of),
+    )
+
+
+def _of_key(row: type[UsageEventRow], org_id: str, key: SpendingKey) -> ColumnElement[bool]:
+    """Return the condition that an event is of a key's agent; else of its department, with its parts, and project."""
+    if key.agent_id is not None:
+        return row.agent_id == key.agent_id
+    department_id, project_id = key.attribution.department_id, key.attribution.project_id
+    within = [] if department_id is None else [row.department_id.in_(_parts_of(org_id, department_id))]
+    return and_(*within, *([] if project_id is None else [row.project_id == project_id]))
+
+
+def _parts_of(org_id: str, department_id: str) -> Select[str]:
+    return select(Department.id).where(Department.org_id == org_id, Department.path.contains([department_id]))
 
 
 _NAMED_USES = text(
@@ -323,14 +350,17 @@ async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: d
     return Metered(uses=row.uses, days=row.days)
 
 
-async def run_parts(session: AsyncSession, org_id: str, run_id: str, limit: int) -> list[RunPart]:
-    """Sum the events of a run by agent, step and currency."""
+async def run_parts(
+    session: AsyncSession, org_id: str, run_id: str, limit: int, *, of: SpendingKey | None = None
+) -> list[RunPart]:
+    """Sum the events of a run by agent, step and currency; with `of`, those of a key alone, as `log` finds them."""
     row = UsageEventRow
     tokens = [func.coalesce(row.usage[name].astext.cast(BigInteger), 0) for name in _TOKENS]
     keys = (row.agent_id, row.step_id, row.parent_id, row.currency)
     query = (
         select(*keys, func.count(), func.sum(row.cost_pico), func.sum(tokens[0] + tokens[1] + tokens[2] + tokens[3]))
         .where(row.org_id == org_id, row.run_id == run_id)
+        .where(*(() if of is None else (_of_key(row, org_id, of),)))
         .group_by(*keys)
         .order_by(func.min(row.occurred_at), row.step_id, row.agent_id)
         .limit(limit)
@@ -378,7 +408,15 @@ class Total:
 
 
 async def totals(
-    session: AsyncSession, org_id: str, since: date, until: date, *, dimension: str, value: str | None, by_day: bool
+    session: AsyncSession,
+    org_id: str,
+    since: date,
+    until: date,
+    *,
+    dimension: str,
+    value: str | None,
+    by_day: bool,
+    of: SpendingKey | None = None,
 ) -> list[Total]:
     """Return sums of the days in `[since, until)`, for one dimension.
 
@@ -390,6 +428,7 @@ async def totals(
         dimension: one of `DIMENSIONS`, or `ALL`.
         value: only this value of it.
         by_day: a group for each day, otherwise one for each value.
+        of: a key with one of agent, department and project, whose dimension it is; only its own values are added up.
     """
     group = func.to_char(UsageDay.day, "YYYY-MM-DD") if by_day else UsageDay.value
     sums = [func.sum(getattr(UsageDay, name)).label(name) for name in _COUNTED]
@@ -402,6 +441,10 @@ async def totals(
     )
     if value is not None:
         query = query.where(UsageDay.value == value)
+    if of is not None and of.agent_id is None and of.attribution.department_id is not None:
+        query = query.where(UsageDay.value.in_(_parts_of(org_id, of.attribution.department_id)))
+    elif of is not None:
+        query = query.where(UsageDay.value == (of.agent_id or of.attribution.project_id))
     rows = (await session.execute(query)).mappings()
     return [Total(row["group"], row["currency"], {name: int(row[name]) for name in _COUNTED}) for row in rows]
 

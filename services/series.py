@@ -9,6 +9,7 @@ from domain.accounts import org_wallet
 from domain.series import Grouping, Metric, Series, largest, place_of
 from repositories import accounting, spend_day
 from repositories import series as store
+from repositories.spend_day import WHOLE, Part
 
 #: The line of the chart of accounts behind a metric of the platform.
 _LINES = {Metric.ESCROW_HELD: "customers/escrow", Metric.COMMISSION: "platform/commission"}
@@ -23,6 +24,7 @@ async def read(
     org_id: str | None,
     currency: str,
     now: datetime,
+    part: Part = WHOLE,
 ) -> list[Series]:
     """Return the series of a metric. Needs the platform's session.
 
@@ -34,6 +36,7 @@ async def read(
         org_id: whose figures; None for those of the platform.
         currency: what amounts are in.
         now: the last interval ends then.
+        part: whose spends `spent` adds up.
 
     Raises:
         Invalid: there is too much to count.
@@ -47,7 +50,7 @@ async def read(
     if metric in _LINES:
         return [await _line(session, metric, bounds, currency, now)]
     sums: dict[str | None, dict[int, int]] = {}
-    for place, group, value in await _parts(session, metric, grouping, bounds, org_id, currency, now):
+    for place, group, value in await _parts(session, metric, grouping, bounds, org_id, currency, now, part):
         of_group = sums.setdefault(group if grouping is not None else None, {})
         of_group[place] = of_group.get(place, 0) + value
     return largest(sums, number)
@@ -61,11 +64,12 @@ async def _parts(
     org_id: str | None,
     currency: str,
     now: datetime,
+    part: Part,
 ) -> list[tuple[int, str | None, int]]:
     if metric is Metric.SPENT:
         assert org_id is not None
         until = min(bounds[-1], now)
-        rows = await spend_day.by_day(session, org_id, since=bounds[0], until=until, dimension=grouping)
+        rows = await spend_day.by_day(session, org_id, since=bounds[0], until=until, dimension=grouping, of=part)
         return [(place, group, used) for day, group, used in rows for place in _places(day, bounds)]
     if metric is Metric.EARNED:
         assert org_id is not None

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from console import lists
 from console.agent import selling, view
 from console.forms import Form, Shown, blank, read_form, with_summary
-from console.gateway import Answer
+from console.gateway import Answer, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from domain.access import Permission
@@ -69,12 +69,15 @@ def _own(visit: Visit, answer: Answer) -> Answer:
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one agent, with what the form of its price has to say."""
     agent_id = visit.path("id")
-    answers = await visit.ask_all(
-        agent=(f"/agents/{agent_id}", {}),
-        escrows=("/escrows", {"agent_id": agent_id, "limit": _JOBS, **visit.scope}),
-        earnings=("/billing/earnings", {"limit": 100, **visit.scope}),
-        score=(f"/reputation/score/{agent_id}", {}),
-    )
+    wanted: dict[str, Wanted] = {
+        "agent": (f"/agents/{agent_id}", {}),
+        "earnings": ("/billing/earnings", {"limit": 100, **visit.scope}),
+        "score": (f"/reputation/score/{agent_id}", {}),
+    }
+    # An agent's key sees the jobs of its own agent only.
+    if visit.me.agent_id in {None, agent_id}:
+        wanted["escrows"] = ("/escrows", {"agent_id": agent_id, "limit": _JOBS, **visit.scope})
+    answers = await visit.ask_all(**wanted)
     _own(visit, answers["agent"])
     escrow = f"{visit.base}/escrows/{{id}}"
     page = view.one(

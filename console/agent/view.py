@@ -109,6 +109,7 @@ class Agent:
     version: str
     models: Options
     jobs: tuple[Job, ...]
+    asks_jobs: bool
     jobs_failed: Failed | None
     earned: tuple[Earned, ...]
     earned_failed: Failed | None
@@ -190,7 +191,7 @@ def one(
     """Return the page of one agent.
 
     Args:
-        answers: `agent`, `escrows`, `earnings` and `score`.
+        answers: `agent`, `earnings`, `score`, and `escrows` for those who see them.
         form: the price as it was typed; None shows the one that it has.
         key: a form with a command key.
         prefs: how the reader reads.
@@ -204,7 +205,7 @@ def one(
     price = written(pricing["amount"] or "")
     values = {"model": pricing["model"], "amount": price, "currency": pricing["currency"] or CREDIT}
     active = agent["retired_at"] is None
-    escrows, earnings, score = answers["escrows"], answers["earnings"], answers["score"]
+    escrows, earnings, score = answers.get("escrows"), answers["earnings"], answers["score"]
     return Agent(
         title=agent["name"],
         crumbs=(Link(label="Agents", href=listed),),
@@ -225,8 +226,9 @@ def one(
         action=f"{again}/price",
         version=answers["agent"].etag or "",
         models=MODELS,
-        jobs=tuple(_job(each, prefs, jobs) for each in (escrows.body["data"] if escrows.ok else ())),
-        jobs_failed=unanswered("Jobs", escrows, again),
+        jobs=tuple(_job(each, prefs, jobs) for each in (escrows.body["data"] if escrows and escrows.ok else ())),
+        asks_jobs=escrows is not None,
+        jobs_failed=unanswered("Jobs", escrows, again) if escrows else None,
         earned=_earned(earnings.body["data"], agent["id"], prefs) if earnings.ok else (),
         earned_failed=unanswered("Earnings", earnings, again),
     )

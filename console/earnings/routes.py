@@ -22,10 +22,11 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     may = visit.may(Permission.PAY_OUT)
     wanted: dict[str, Wanted] = {
         "earnings": ("/billing/earnings", {"limit": 100, **visit.scope}),
-        "preview": ("/billing/payouts/preview", visit.scope),
-        "payouts": ("/billing/payouts", {"limit": _LATEST, **visit.scope}),
         "agents": ("/agents", {"limit": 100, "organization_id": visit.org_id}),
     }
+    if visit.may(Permission.READ_BILLING):
+        wanted["preview"] = ("/billing/payouts/preview", visit.scope)
+        wanted["payouts"] = ("/billing/payouts", {"limit": _LATEST, **visit.scope})
     if may:
         wanted["config"] = ("/billing/config", {})
     answers = await visit.ask_all(**wanted)

@@ -65,6 +65,7 @@ class Earnings:
     payable: tuple[Payable, ...]
     rows: tuple[Row, ...]
     earnings_failed: Failed | None
+    asks_payouts: bool
     account: Account | None
     preview_failed: Failed | None
     refused: str
@@ -98,31 +99,35 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
     """Return the page.
 
     Args:
-        answers: `earnings`, `preview`, `payouts`, `agents`, and `config` for those who may be paid out.
+        answers: `earnings`, `agents`, `preview` and `payouts` for those who read them, and `config` for those who may
+            be paid out.
         form: what connects the account.
         prefs: how the reader reads.
         base: where the pages of the organization begin.
         may_pay_out: whether the reader may say where money leaves to.
     """
     here = f"{base}/earnings"
-    earnings, preview, payouts, agents = (answers[name] for name in ("earnings", "preview", "payouts", "agents"))
+    earnings, agents, preview, payouts = (answers.get(name) for name in ("earnings", "agents", "preview", "payouts"))
+    assert earnings is not None
+    assert agents is not None
     names = {each["id"]: each["name"] for each in agents.body["data"]} if agents.ok else {}
     whole: Mapping[str, Any] = earnings.body if earnings.ok else {"payable": (), "data": ()}
-    said: Mapping[str, Any] = preview.body if preview.ok else {"account": None, "refused": None}
-    able = may_pay_out and preview.ok and said["refused"] is None
+    said: Mapping[str, Any] = preview.body if preview and preview.ok else {"account": None, "refused": None}
+    able = may_pay_out and preview is not None and preview.ok and said["refused"] is None
     return Earnings(
         title="Earnings",
         payable=tuple(_payable(each, prefs) for each in whole["payable"]),
         rows=tuple(_row(each, names, prefs, base) for each in whole["data"]),
         earnings_failed=unanswered("Earnings", earnings, here),
         account=_account(said["account"], prefs) if said["account"] else None,
-        preview_failed=unanswered("Payouts", preview, here),
+        asks_payouts=preview is not None,
+        preview_failed=unanswered("Payouts", preview, here) if preview else None,
         refused=_WHY_NOT.get(said["refused"], said["detail"] or "") if said["refused"] else "",
         connect=f"{here}/connect" if may_pay_out and _pays_out(answers["config"]) else "",
         connect_form=form,
         pay_out=f"{here}/payouts/new" if able else "",
-        payouts=tuple(_payout(each, prefs) for each in (payouts.body["data"] if payouts.ok else ())),
-        payouts_failed=unanswered("Payouts", payouts, here),
+        payouts=tuple(_payout(each, prefs) for each in (payouts.body["data"] if payouts and payouts.ok else ())),
+        payouts_failed=unanswered("Payouts", payouts, here) if payouts else None,
         statements=f"{here}/statement.pdf",
     )
 

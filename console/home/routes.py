@@ -9,19 +9,28 @@ from console.home import view
 from console.home.charts import first_day
 from console.routing import tenant
 from console.visit import Visit
+from domain.access import Permission
 
 
 async def show(visit: Visit) -> Response:
-    """Show all money of an organization, what waits for the reader, and what has moved last."""
+    """Show all money of an organization, what waits for the reader, and what has moved last.
+
+    Who does not read the organization's money is shown what is available, and what their agent has spent.
+    """
     # What waits for operators is of all organizations, and on the platform's overview.
     own: dict[str, Wanted] = {} if visit.me.is_platform else {"tasks": ("/tasks", {"limit": view.LATEST})}
     clock = {"zone": visit.choices.zone or "UTC"}
     since = first_day(datetime.now(UTC).date())
+    money: dict[str, Wanted] = {"credits": ("/billing/balance", visit.scope)}
+    if visit.may(Permission.READ_BILLING):
+        money = {
+            "summary": ("/billing/summary", visit.scope),
+            "latest": ("/billing/transactions", {"limit": view.LATEST, **visit.scope}),
+            "alerts": ("/alerts", {"status": "firing", "limit": view.LATEST, **visit.scope}),
+            "balance": ("/series", {"metric": "balance", **clock, **visit.scope}),
+        }
     answers = await visit.ask_all(
-        summary=("/billing/summary", visit.scope),
-        latest=("/billing/transactions", {"limit": view.LATEST, **visit.scope}),
-        alerts=("/alerts", {"status": "firing", "limit": view.LATEST, **visit.scope}),
-        balance=("/series", {"metric": "balance", **clock, **visit.scope}),
+        **money,
         spent=("/series", {"metric": "spent", "group_by": "action", "from": since.isoformat(), **visit.scope}),
         **own,
     )

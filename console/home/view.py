@@ -89,6 +89,7 @@ class Home:
     balance_failed: Failed | None
     spending: Chart | None
     spending_failed: Failed | None
+    asks_latest: bool
     latest: tuple[Row, ...]
     latest_href: str
     latest_failed: Failed | None
@@ -100,16 +101,19 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
     Args:
         name: of the organization.
         answers: `summary`, `latest`, `alerts`, `balance`, `spent` from the first day of last month on; and `tasks`,
-            but for those of the platform.
+            but for those of the platform. `credits` instead of the first four for who does not read these.
         base: where the organization's pages begin.
         prefs: how the reader reads.
         has: which of `PAGES` there are.
     """
-    summary, latest, tasks = answers["summary"], answers["latest"], answers.get("tasks")
+    tasks, spent = answers.get("tasks"), answers["spent"]
+    if "summary" not in answers:
+        return _own(name, answers, base, prefs, has)
+    summary, latest = answers["summary"], answers["latest"]
     assets = {each["currency"]: each for each in summary.body["assets"]} if summary.ok else {}
     return Home(
         title=name,
-        cards=_cards(assets.get(CREDIT), answers["spent"], base, prefs, has) if summary.ok else (),
+        cards=_cards(assets.get(CREDIT), spent, base, prefs, has) if summary.ok else (),
         holdings=tuple(_holding(each, prefs) for code, each in assets.items() if code != CREDIT),
         expiring=tuple(
             Expiring(amount=amount(each["amount"], each["currency"], prefs), at=moment(each["expires_at"], prefs))
@@ -118,27 +122,61 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
         money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
-        tasks=tuple(
-            task(
-                each,
-                base,
-                prefs,
-                has=lambda path: has.get(path, False),
-                alerts=f"{base}/alerts" if has["alerts"] else "",
-            )
-            for each in (tasks.body["data"] if tasks and tasks.ok else ())
-        ),
+        tasks=_tasks(tasks, base, prefs, has),
         tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
         alerts=tuple(alert(each, prefs) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
         alerts_failed=unanswered("Open alerts", answers["alerts"], base),
         balance=balance_of(answers["balance"], prefs),
         balance_failed=unanswered("Balance of 30 days", answers["balance"], base),
-        spending=spending_of(answers["spent"], prefs),
-        spending_failed=unanswered("Spending by service, 30 days", answers["spent"], base),
+        spending=spending_of(spent, prefs),
+        spending_failed=unanswered("Spending by service, 30 days", spent, base),
+        asks_latest=True,
         latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
         latest_failed=unanswered("Latest movements", latest, base),
+    )
+
+
+def _own(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has: Mapping[str, bool]) -> Home:
+    """Return home without the organization's money."""
+    credits, spent, tasks = answers["credits"], answers["spent"], answers.get("tasks")
+    available = amount(credits.body["available"], CREDIT, prefs) if credits.ok else None
+    card = () if available is None else (Card(label="Available", amount=available, href="", note="Can be spent now"),)
+    return Home(
+        title=name,
+        cards=(*card, *_spent(spent, "", prefs)),
+        holdings=(),
+        expiring=(),
+        under_way=(),
+        money_failed=unanswered("Balance", credits, base),
+        asks_tasks=tasks is not None,
+        tasks=_tasks(tasks, base, prefs, has),
+        tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
+        alerts=(),
+        alerts_href="",
+        alerts_failed=None,
+        balance=None,
+        balance_failed=None,
+        spending=spending_of(spent, prefs),
+        spending_failed=unanswered("Spending by service, 30 days", spent, base),
+        asks_latest=False,
+        latest=(),
+        latest_href="",
+        latest_failed=None,
+    )
+
+
+def _tasks(tasks: Answer | None, base: str, prefs: Prefs, has: Mapping[str, bool]) -> tuple[Task, ...]:
+    return tuple(
+        task(
+            each,
+            base,
+            prefs,
+            has=lambda path: has.get(path, False),
+            alerts=f"{base}/alerts" if has["alerts"] else "",
+        )
+        for each in (tasks.body["data"] if tasks and tasks.ok else ())
     )
 
 

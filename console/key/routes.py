@@ -51,17 +51,19 @@ async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 20
 
 async def issue(visit: Visit) -> Response:
     """Issue a key; its secret is on the page that answers, and nowhere else."""
-    form = await read_form(visit.request, "principal", "role", "agent_id", "expires_at")
+    form = await read_form(visit.request, "principal", "role", "agent_id", "read_billing", "expires_at")
     body: dict[str, Any] = {"principal": form.text("principal"), "role": form.text("role"), **visit.scope}
     if form.maybe("agent_id"):
         body["agent_id"] = form.text("agent_id")
+    if form.maybe("read_billing"):
+        body["permissions"] = [Permission.READ_BILLING.value]
     if form.maybe("expires_at"):
         body["expires_at"] = lists.end_of(form.text("expires_at"), visit.choices.zone or "UTC")
     answer = await visit.order("POST", _PATH, body, form.key)
     if answer.ok:
         page = view.issued(answer.body, visit.choices.prefs, _listed(visit))
         return await visit.render("key/issued.html", page, secret=True)
-    return await visit.refused(form, answer, ask_to_issue)
+    return await visit.refused(form, answer, ask_to_issue, {"permissions": "read_billing"})
 
 
 async def ask_to_revoke(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:

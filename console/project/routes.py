@@ -33,7 +33,7 @@ def _ways(visit: Visit) -> dict[str, str]:
         "create": f"{here}/new" if manages else "",
         "deploy": here if manages else "",
         "slots": f"{here}/slots" if visit.may(Permission.PAY) else "",
-        "plans": f"{visit.base}/billing/plans",
+        "plans": f"{visit.base}/billing/plans" if visit.may(Permission.READ_BILLING) else "",
     }
 
 

@@ -18,8 +18,16 @@ _LOG = "/billing/usage/logs"
 _NAMES = 100
 
 
+def _by_agent_only(visit: Visit) -> bool:
+    """Return whether the reader reads the usage of one agent."""
+    return visit.me.agent_id is not None and not visit.may(Permission.READ_BILLING)
+
+
 def _chosen(visit: Visit) -> view.Chosen:
-    return view.chosen(visit.chosen("month", "by"), datetime.now(UTC).date(), f"{visit.base}/usage")
+    given = visit.chosen("month", "by")
+    if _by_agent_only(visit):
+        given["by"] = "agent"
+    return view.chosen(given, datetime.now(UTC).date(), f"{visit.base}/usage")
 
 
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
@@ -31,7 +39,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         wanted["names"] = (view.NAMED[chosen.by], {"limit": _NAMES, "organization_id": visit.org_id})
     answers = await visit.ask_all(**wanted)
     sync = f"{visit.base}/usage/sync" if visit.may(Permission.OPERATE) else ""
-    page = view.page(chosen, answers, visit.choices.prefs, form or blank(), sync)
+    page = view.page(chosen, answers, visit.choices.prefs, form or blank(), sync, by_agent_only=_by_agent_only(visit))
     return await visit.render("usage/page.html", page, 422 if chosen.form.errors else status)
 
 
@@ -50,7 +58,9 @@ async def show_runs(visit: Visit) -> Response:
     if name:
         wanted["run"] = (f"/usage/runs/{name}", visit.scope)
     answers = await visit.ask_all(**wanted)
-    page = run.page(chosen, name, answers, view.tabs(chosen, by_run=True), visit.choices.prefs)
+    page = run.page(
+        chosen, name, answers, view.tabs(chosen, by_run=True, by_agent_only=_by_agent_only(visit)), visit.choices.prefs
+    )
     return await visit.render("usage/runs.html", page, 404 if page.form.errors else 200)
 
 

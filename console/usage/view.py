@@ -63,7 +63,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """A month. `…_failed` is shown in place of a section that could not be read; `sync` is for operators only."""
+    """A month. `…_failed` is shown in place of a section that could not be read; `sync` is for operators only.
+
+    `groups_refused` says why the key does not read these groups: it reads those of its agent or department.
+    """
 
     title: str
     month: str
@@ -81,6 +84,7 @@ class Usage:
     tabs: tuple[Tab, ...]
     head: str
     rows: tuple[Row, ...]
+    groups_refused: str
     groups_failed: Failed | None
     csv: str
     log: str
@@ -104,7 +108,9 @@ def chosen(given: Mapping[str, str], today: date, path: str) -> Chosen:
     )
 
 
-def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, sync: str) -> Usage:
+def page(
+    of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, sync: str, *, by_agent_only: bool = False
+) -> Usage:
     """Return a month.
 
     Args:
@@ -113,6 +119,7 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, s
         prefs: how the reader reads.
         form: of a command that was refused; a blank one otherwise.
         sync: where usage is pulled; empty if the reader may not.
+        by_agent_only: whether the reader reads the usage of one agent.
     """
     days, groups, names = answers["days"], answers["groups"], answers.get("names")
     total: Mapping[str, Any] = (
@@ -120,6 +127,7 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, s
     )
     known = {each["id"]: each["name"] for each in names.body["data"]} if names is not None and names.ok else {}
     before, after = of.first - timedelta(days=1), of.last + timedelta(days=1)
+    refused = groups.problem.detail if groups.status == 403 and groups.problem and days.ok else ""
     return Usage(
         title=f"Usage in {month(of.first, prefs)}",
         month=of.month,
@@ -134,19 +142,24 @@ def page(of: Chosen, answers: Mapping[str, Answer], prefs: Prefs, form: Shown, s
         tokens=f"{count(total['input_tokens'], prefs)} in, {count(total['output_tokens'], prefs)} out",
         charts=_charts(of, days.body, prefs) if days.ok else (),
         days_failed=unanswered("Usage by day", days, of.address()),
-        tabs=tabs(of),
+        tabs=tabs(of, by_agent_only=by_agent_only),
         head=dict(_BY)[of.by],
         rows=tuple(_row(each, of, known, prefs) for each in (groups.body["data"] if groups.ok else ())),
-        groups_failed=unanswered("Usage by what used it", groups, of.address()),
+        groups_refused=refused,
+        groups_failed=None if refused else unanswered("Usage by what used it", groups, of.address()),
         csv=address(f"{of.path}.csv", [("month", of.month), ("by", of.by)]),
         log=f"{of.path}/log?from={of.first}&to={of.last}",
         sync=sync,
     )
 
 
-def tabs(of: Chosen, *, by_run: bool = False) -> tuple[Tab, ...]:
+def tabs(of: Chosen, *, by_run: bool = False, by_agent_only: bool = False) -> tuple[Tab, ...]:
     """Return by what usage is grouped; runs, which are not added up ahead, have a page of their own."""
-    found = [Tab(label=label, href=of.address(by=name), current=not by_run and name == of.by) for name, label in _BY]
+    found = [
+        Tab(label=label, href=of.address(by=name), current=not by_run and name == of.by)
+        for name, label in _BY
+        if name == "agent" or not by_agent_only
+    ]
     runs = address(f"{of.path}/runs", [("month", of.month)])
     return (*found, Tab(label="Run", href=runs, current=by_run))
 

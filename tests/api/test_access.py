@@ -65,7 +65,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/accounting/journal"): (Permission.READ_BOOKS, None),
     ("POST", "/exchange-rates"): (Permission.OPERATE, {"base": "USD", "quote": "USD", "rate": "1"}),
     ("GET", "/credits/costs"): (Permission.READ, None),
-    ("GET", "/credits/lots"): (Permission.READ, None),
+    ("GET", "/credits/lots"): (Permission.READ_BILLING, None),
     ("PUT", "/credits/costs/some_action"): (Permission.OPERATE, {"cost": None}),
     ("GET", "/credits/costs/some_action/versions"): (Permission.READ, None),
     ("POST", "/payments"): (Permission.PAY, {"amount": "1", "currency": "USD"}),
@@ -79,9 +79,9 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/payouts"): (Permission.PAY_OUT, {}),
     ("POST", f"/billing/payouts/po_{NOBODY}/give-up"): (Permission.OPERATE, {"reason": "x"}),
     ("GET", "/approvals"): (Permission.INSPECT, None),
-    ("GET", "/billing/statements/2020-01"): (Permission.READ, None),
-    ("GET", "/billing/statements/2020-01/pdf"): (Permission.READ, None),
-    ("GET", f"/billing/statements/2020-01/corrections/stc_{NOBODY}/pdf"): (Permission.READ, None),
+    ("GET", "/billing/statements/2020-01"): (Permission.READ_BILLING, None),
+    ("GET", "/billing/statements/2020-01/pdf"): (Permission.READ_BILLING, None),
+    ("GET", f"/billing/statements/2020-01/corrections/stc_{NOBODY}/pdf"): (Permission.READ_BILLING, None),
     ("GET", "/billing/creators/totals"): (Permission.READ_BOOKS, None),
     ("POST", f"/approvals/apv_{NOBODY}/approve"): (Permission.OPERATE, {}),
     ("POST", f"/approvals/apv_{NOBODY}/reject"): (Permission.OPERATE, {}),
@@ -98,7 +98,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
             "lines": [{"description": "a", "unit_amount": "1"}],
         },
     ),
-    ("GET", "/billing/invoices/upcoming"): (Permission.READ, None),
+    ("GET", "/billing/invoices/upcoming"): (Permission.READ_BILLING, None),
     ("GET", "/billing/runs"): (Permission.INSPECT, None),
     ("GET", "/billing/runs/2020-01"): (Permission.INSPECT, None),
     ("POST", "/billing/runs"): (Permission.OPERATE, {"period": "9000-01"}),
@@ -268,7 +268,11 @@ def test_auditor_of_the_platform_has_what_reads_and_nothing_else() -> None:
     assert not PERMISSIONS[Role.PLATFORM_AUDITOR] & commanding
     assert commands_by_reading == {ESTIMATE}
     assert (
-        {Permission.READ, Permission.READ_AUDIT, Permission.READ_WEBHOOKS, Permission.READ_BOOKS}
+        {
+            *(Permission.READ, Permission.READ_BILLING, Permission.READ_AUDIT),
+            Permission.READ_WEBHOOKS,
+            Permission.READ_BOOKS,
+        }
         < PERMISSIONS[Role.PLATFORM_AUDITOR]
         <= PERMISSIONS[Role.OPERATOR]
     )
@@ -583,6 +587,126 @@ READ_BY_ID = (
     "/reputation/history/{agent_id}",
     "/reputation/peers/{agent_id}",
 )
+
+
+#: What reads the organization's money, which an agent's key reads with `read_billing` only.
+BILLING = (
+    "/billing/transactions",
+    "/credits/transactions",
+    "/credits/stats",
+    "/credits/lots",
+    "/credits/grants",
+    "/credits/grants/{grant_id}",
+    "/billing/balance?currency=USD",
+    "/billing/auto-topup",
+    "/billing/summary",
+    "/organizations/{organization_id}/summary",
+    "/organizations/{organization_id}/billing-terms",
+    "/billing/statement",
+    "/billing/balances",
+    "/ledger/transfers/{transfer_id}",
+    *(f"/series?metric={metric}" for metric in ("balance", "earned", "paid", "payments")),
+    "/billing/quote?credits=10",
+    "/billing/credits/history",
+    "/payments",
+    "/billing/payments",
+    "/payments/summary",
+    *(f"/payments/{{payment_id}}{path}" for path in ("", "/timeline", "/refunds", "/actions", "/receipt", "/receipts")),
+    "/disputes",
+    "/disputes/{dispute_id}",
+    "/billing/invoice-items",
+    "/billing/invoices",
+    "/billing/invoices/upcoming",
+    *(f"/billing/invoices/{{invoice_id}}{path}" for path in ("", "/pdf", "/xml", "/collection")),
+    "/billing/statements/2020-01",
+    "/billing/statements/2020-01/pdf",
+    "/billing/subscription",
+    "/billing/profile",
+    "/billing/customer",
+    "/billing/payment-methods",
+    "/billing/connect",
+    "/billing/payouts",
+    "/billing/payouts/preview",
+    "/billing/payouts/schedule",
+    "/referrals",
+    "/alerts",
+    "/alert-rules",
+    "/alert-rules/{rule_id}",
+    # Totals of the whole organization.
+    "/usage/meters/{meter_id}",
+    *(f"/billing/usage?group_by={dimension}" for dimension in ("model", "department", "project", "action")),
+    "/billing/usage?model=x",
+)
+
+
+@pytest.mark.parametrize("path", BILLING)
+async def test_agent_is_refused_what_only_read_billing_reads(
+    path: str, stranger: Tenant, foreign: dict[str, str], accounting_agent: Caller
+) -> None:
+    there = path.format(**foreign)
+    refused(await stranger.agent.get(there), 403, "auth.forbidden")
+    assert (await accounting_agent.get(there)).status_code not in {401, 403}
+    assert (await stranger.member.get(there)).status_code not in {401, 403}
+
+
+#: What an agent's key reads: what is of its agent, and what is no money of the organization.
+READ_BY_AGENTS = {
+    *("/agents", "/agents/{agent_id}", "/organizations", "/organizations/{organization_id}", "/me", "/sessions"),
+    *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits", "/series"),
+    *("/credits/usage", "/credits/usage/summary", "/credits/earnings", "/billing/earnings"),
+    *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
+    *("/contracts", "/tasks", "/events", "/events/catalogue", "/changes", "/search", "/spend-controls"),
+    *("/departments", "/departments/{department_id}", "/projects", "/projects/{slug}", "/projects/deployment/limits"),
+    *("/credits/costs", "/credits/costs/{action}/versions", "/exchange-rates", "/alert-rules/metrics"),
+    *("/billing/plans", "/billing/credit-packages", "/billing/entitlements"),
+    "/billing/entitlements/{entitlement}/check",
+    *("/payments/pricing/{agent_id}", "/payments/pricing/{agent_id}/quotes/{quote_id}", "/pricing/agents/{agent_id}"),
+    *("/marketplace/agents", "/marketplace/library"),
+    *(f"/reputation/{path}/{{agent_id}}" for path in ("score", "history", "peers", "levels")),
+    *("/reputation/leaderboard", "/reputation/feedback", "/reputation/levels"),
+    "/reputation/clients/{organization_id}",
+}
+
+
+async def test_agent_reads_what_is_named_and_nothing_else(stranger: Tenant, foreign: dict[str, str]) -> None:
+    ids = {**foreign, "action": "some_action", "entitlement": "deploys", "period": "2020-01"}
+    paths = sorted(path for method, path in endpoints() - OPEN if method == "GET" and path != "/changes/stream")
+    answers = {
+        path: await stranger.agent.get(re.sub(r"{(\w+)}", lambda name: ids.get(name[1], "nobody"), path))
+        for path in paths
+    }
+
+    assert {path for path, answer in answers.items() if answer.status_code not in {403, 404}} == READ_BY_AGENTS
+
+
+@pytest.fixture(scope="module")
+async def accounting_agent(stranger: Tenant) -> Caller:
+    body = {"principal": "accounting-agent", "role": "agent", "agent_id": stranger.agent_id}
+    made = good(await stranger.owner.post("/api-keys", {**body, "permissions": ["read_billing"]}), 201)
+    assert made["permissions"] == ["read_billing"]
+    return Caller(stranger.owner.http, made["secret"], stranger.org_id)
+
+
+async def test_key_is_given_what_its_role_can_be_given_by_one_who_has_it(
+    stranger: Tenant, accounting_agent: Caller
+) -> None:
+    agent = {"principal": "second-agent", "role": "agent", "agent_id": stranger.agent_id}
+    for permission in ("read_audit", "pay"):
+        asked = {**agent, "permissions": [permission]}
+        assert refused(await stranger.owner.post("/api-keys", asked), 422, "request.invalid")["field"] == "permissions"
+    asked = {"principal": "a-member", "role": "member", "permissions": ["read_billing"]}
+    refused(await stranger.owner.post("/api-keys", asked), 422, "request.invalid")
+    me = good(await stranger.agent.get("/me"))
+    own = {"principal": me["principal"], "role": "agent", "agent_id": stranger.agent_id}
+    refused(await stranger.agent.post("/api-keys", {**own, "permissions": ["read_billing"]}), 403, "auth.forbidden")
+
+    own["principal"] = good(await accounting_agent.get("/me"))["principal"]
+    second = good(await accounting_agent.post("/api-keys", {**own, "permissions": ["read_billing"]}), 201)
+    good(await Caller(stranger.owner.http, second["secret"]).get("/billing/invoices"))
+    session = good(await accounting_agent.post("/sessions", {}), 201)
+    signed_in = Caller(stranger.owner.http, session["token"])
+    good(await signed_in.get("/billing/invoices"))
+    assert "read_billing" in good(await signed_in.get("/me"))["permissions"]
 
 
 @pytest.mark.parametrize("path", READ_BY_ID)

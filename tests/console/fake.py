@@ -27,7 +27,7 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 ME = {
     "principal": "procurement",
     "role": "owner",
-    "permissions": ["read", "pay"],
+    "permissions": ["read", "read_billing", "pay"],
     "organization": {"id": ORG, "name": "Acme", "tier": "free"},
     "agent": None,
     "session": {

@@ -93,7 +93,7 @@ PREVIEW = {
     "credits": "450.00",
     "seats": None,
 }
-MANAGER = {**ME, "permissions": ["read", "pay", "manage_billing"]}
+MANAGER = {**ME, "permissions": ["read", "read_billing", "pay", "manage_billing"]}
 NO_SUBSCRIPTION = Answer(status=404, request_id="req_1")
 
 

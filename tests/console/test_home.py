@@ -159,3 +159,11 @@ def test_chart_without_an_answer_says_so() -> None:
     shown = home(said(SUMMARY), balance=refused(503, "service.unavailable"))
     assert shown.balance is None
     assert shown.balance_failed is not None
+
+
+def test_who_reads_no_billing_is_shown_what_is_available_and_spent() -> None:
+    answers = {"credits": said({"available": "1.50", "currency": "CREDIT"}), "spent": said(SERIES), "tasks": said(PAGE)}
+    shown = page("Acme", answers, BASE, Prefs(), EVERY_PAGE)
+    assert [(card.label, card.href) for card in shown.cards] == [("Available", ""), ("Spent this month", "")]
+    assert not shown.asks_latest
+    assert shown.asks_tasks

@@ -7,7 +7,7 @@ import pytest
 from tests.console.fake import ME, ORG, PAGE, FakeApi, browser, problem
 
 HERE = f"/console/{ORG}"
-MANAGER = {**ME, "permissions": ["read", "manage_keys", "read_audit"]}
+MANAGER = {**ME, "permissions": ["read", "read_billing", "manage_keys", "read_audit"]}
 ROW = {
     "principal": "ci",
     "role": "member",
@@ -57,7 +57,7 @@ async def test_row_is_found_behind_any_number_of_those_whose_principal_is_like_i
 
 @pytest.mark.parametrize("path", ["settings/keys/new", "escrows/new", "earnings"])
 async def test_agents_beyond_the_first_page_are_there(path: str) -> None:
-    able = {**ME, "permissions": ["read", "manage_keys", "award"]}
+    able = {**ME, "permissions": ["read", "read_billing", "manage_keys", "award"]}
     late = problem(503, "unavailable")
     beside = {"GET /billing/payouts/preview": late, "GET /billing/payouts": late}
     api = Many(answers={"GET /me": (200, able), **beside})

@@ -97,7 +97,12 @@ def market(**answers: Any) -> FakeApi:
         "GET /billing/config": (200, {"providers": [{"name": "stripe"}, {"name": "crypto"}], "crypto_assets": ["BTC"]}),
         "GET /billing/payment-methods": (200, {"data": [], "next_cursor": None}),
     }
-    me = {"principal": "kim", "role": "owner", "permissions": ["read", "pay", "use_credits"], "environment": "sandbox"}
+    me = {
+        "principal": "kim",
+        "role": "owner",
+        "permissions": ["read", "read_billing", "pay", "use_credits"],
+        "environment": "sandbox",
+    }
     who = {"organization": {"id": ORG, "name": "Acme", "tier": "free"}, "agent": None, "session": None, "key_id": "k"}
     return FakeApi(answers={**known, "GET /me": (200, {**me, **who}), **answers})
 

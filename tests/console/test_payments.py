@@ -218,7 +218,7 @@ OPERATOR = {
     **ME,
     "principal": "ada",
     "role": "operator",
-    "permissions": ["read", "inspect", "operate", "refund_payment"],
+    "permissions": ["read", "read_billing", "inspect", "operate", "refund_payment"],
     "organization": None,
 }
 

@@ -141,7 +141,7 @@ async def test_too_many_requests_say_so() -> None:
 
 
 async def test_operator_sees_whose_pages_these_are() -> None:
-    me = {**ME, "role": "operator", "organization": None, "permissions": ["read", "operate"]}
+    me = {**ME, "role": "operator", "organization": None, "permissions": ["read", "read_billing", "operate"]}
     organization = {"id": OTHER, "name": "Acme", "tier": "free"}
     api = FakeApi(answers={"GET /me": (200, me), f"GET /organizations/{OTHER}": (200, organization)})
     answer = await page(api, f"/console/{OTHER}/transactions")

@@ -98,7 +98,7 @@ def test_part_that_does_not_answer_leaves_the_slot() -> None:
 
 def api(of: dict[str, Any], *permissions: str, **more: Any) -> FakeApi:
     known = {
-        "GET /me": (200, {**ME, "permissions": ["read", *permissions]}),
+        "GET /me": (200, {**ME, "permissions": ["read", "read_billing", *permissions]}),
         "GET /projects": (200, {"data": [DEPLOYED, IDLE], "next_cursor": None}),
         "GET /projects/deployment/limits": (200, of),
         "GET /billing/config": (200, {"plans": PLANS}),

@@ -86,7 +86,7 @@ async def get_billing_statement(
     organization_id: ForOperators = None,
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """Show an account over a period: the opening balance, one line for each transfer, the closing balance.
 
@@ -133,7 +133,7 @@ _BALANCES = ListOf(
 
 @router.get("/billing/balances", response_model=AccountBalancesView, responses=errors(NotFound) | CSV)
 async def list_billing_balances(
-    deps: DepsDep, asked: Annotated[Asked, _BALANCES.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: Annotated[Asked, _BALANCES.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
     """List the balance of each account of the organization at a moment, by time of booking. Escrows are left out.
 

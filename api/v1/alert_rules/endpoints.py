@@ -43,7 +43,10 @@ ForOrganization = Annotated[
 
 @router.get("/alert-rules", response_model=Page[AlertRuleView], responses=errors(NotFound) | CSV)
 async def list_alert_rules(
-    deps: DepsDep, request: Request, organization_id: ForOrganization = None, actor: Actor = require(Permission.READ)
+    deps: DepsDep,
+    request: Request,
+    organization_id: ForOrganization = None,
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Page[AlertRuleView] | Response:
     """List the built-in rules, and then the other rules, newest first. All are on one page.
 
@@ -104,10 +107,10 @@ async def get_alert_rule(
     org_id, rule = _built_in(actor, rule_id, organization_id)
     async with deps.session_for(actor) as session:
         if rule is not None:
-            permit(actor, Permission.READ)
+            permit(actor, Permission.READ_BILLING)
             return AlertRuleView.of_built_in(rule, org_id, await rules.named(session, org_id, rule.name))
         row = await _own(session, rule_id)
-        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
         return AlertRuleView.of(row)
 
 

@@ -51,7 +51,7 @@ _LIST = ListOf(
 async def list_alerts(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List alerts, newest first. An organization sees its own alerts, an operator sees all of them.
 

@@ -17,7 +17,7 @@ from api.keyring import hash_of, new_secret, token_of
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
-from domain.access import PERMISSIONS, PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role, refuse_by_link
+from domain.access import PERMISSIONS, PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role, addable, refuse_by_link
 from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from domain.organization import OrganizationClosed
@@ -66,6 +66,13 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
         raise Invalid(
             "agent_id is required for the role agent and not allowed for any other role.", extra={"field": "agent_id"}
         )
+    if beyond := [each for each in body.permissions if each not in addable(body.role)]:
+        raise Invalid(
+            f"A key of the role {body.role.value} cannot be given {beyond[0].value}. Leave it out.",
+            extra={"field": "permissions"},
+        )
+    if lacked := [each for each in body.permissions if not actor.may(each)]:
+        raise Forbidden(f"Your key does not have {lacked[0].value}, so it cannot issue a key that has it.")
     if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
         raise Invalid("expires_at must be in the future. Send a later time.", extra={"field": "expires_at"})
 
@@ -186,6 +193,7 @@ async def create_api_key(
             principal=body.principal,
             role=body.role.value,
             agent_id=body.agent_id,
+            permissions=sorted({each.value for each in body.permissions}),
             secret_hash=hash_of(secret),
             created_by=actor.qualified(),
             command_id=command.command_id,
@@ -210,6 +218,8 @@ async def create_api_key(
                 plans = deps.settings.plan_book
                 await entitlements.check_seats(session, org_id, plans, principal=row.principal, before=people)
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
+            if row.permissions:
+                details["permissions"] = row.permissions
             if not own and await _alert_of_signatory(session, actor, row):
                 details["signatory"] = True
             await _alert_of_operator(session, deps, actor, row)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from api.fields import AgentId, Moment, OrganizationId, Principal, RequestModel, ResponseModel, example
-from domain.access import Role
+from domain.access import Permission, Role
 from models.api_key import ApiKey
 
 
@@ -18,6 +18,11 @@ class ApiKeyCreate(RequestModel):
     principal: Principal = Field(examples=["procurement"])
     role: Role
     agent_id: AgentId | None = Field(default=None, description="The agent that a key of role `agent` acts for.")
+    permissions: list[Permission] = Field(
+        default=[],
+        max_length=10,
+        description="Permissions beyond those of the role: for the role `agent`, `read_billing`.",
+    )
     expires_at: Moment | None = None
 
 
@@ -29,6 +34,7 @@ class ApiKeyView(ResponseModel):
     principal: str
     role: Role
     agent_id: str | None
+    permissions: list[Permission] = Field(description="The permissions that the key has beyond those of its role.")
     department_id: str | None = Field(description="The department for which the key spends; null for its agent's.")
     project_id: str | None = Field(description="The project for which the key spends; null for its agent's.")
     created_by: str = Field(description="The principal that issued the key.")
@@ -61,6 +67,7 @@ def _fields(row: ApiKey) -> dict[str, object]:
         "principal": row.principal,
         "role": Role(row.role),
         "agent_id": row.agent_id,
+        "permissions": row.permissions,
         "department_id": row.department_id,
         "project_id": row.project_id,
         "created_by": row.created_by,

@@ -26,7 +26,7 @@ router = Resource(tags=["auto_topups"])
 
 
 @router.get("/billing/auto-topup", response_model=AutoTopUpView)
-async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ)) -> AutoTopUpView:
+async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ_BILLING)) -> AutoTopUpView:
     """Show the automatic top-up: its settings, and the credits bought this month."""
     org_id = acting_organization(actor, None)
     async with deps.session_for(actor) as session:

@@ -41,11 +41,11 @@ async def get_balance(
     currency: Annotated[Currency, Query()] = CREDIT,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
 ) -> Response:
-    """Read the balance of an organization in one currency."""
+    """Read the balance of an organization in one currency. An agent's key reads that of credits, which it spends."""
     org_id = actor.org_id
     if org_id is None or organization_id is not None:
         org_id = await known_organization(deps, actor, organization_id)
-    permit(actor, Permission.READ)
+    permit(actor, Permission.READ if currency == CREDIT else Permission.READ_BILLING)
     return await _balance(deps, org_id, currency)
 
 
@@ -84,7 +84,7 @@ _LIST = ListOf(
 @router.get("/credits/transactions", response_model=Page[MovementView], responses=_MOVEMENTS, deprecated=True)
 @router.get("/billing/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
 async def list_transactions(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
     """List movements of the organization's accounts, the newest recorded first.
 

@@ -29,7 +29,7 @@ router = Resource(tags=["billing_profile"])
 async def get_billing_profile(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> ProfileView:
     """Show the organization's billing profile: the name, address and tax details on its invoices."""
     org_id = await known_organization(deps, actor, organization_id)

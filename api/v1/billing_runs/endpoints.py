@@ -55,7 +55,7 @@ SHOWN = 100
 async def preview_invoice(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> UpcomingInvoiceView:
     """Preview the organization's invoice as if the month ended now."""
     org_id = await known_organization(deps, actor, organization_id)
@@ -169,7 +169,7 @@ async def add_invoice_item(
     tags=["invoice_items"],
 )
 async def list_invoice_items(
-    deps: DepsDep, asked: Annotated[Asked, _ITEMS.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: Annotated[Asked, _ITEMS.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
     """List one-time invoice items, newest first. Amounts are per unit.
 

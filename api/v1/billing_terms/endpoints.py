@@ -29,7 +29,7 @@ async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep
     """Show an organization's current billing terms, and those that follow."""
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)
-        permit(actor, Permission.READ)
+        permit(actor, Permission.READ_BILLING)
         return await _shown(session, organization_id, datetime.now(UTC))
 
 

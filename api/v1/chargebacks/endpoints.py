@@ -55,7 +55,7 @@ _LIST = ListOf(
 async def list_chargebacks(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List the chargebacks of the organization's payments, newest first.
 
@@ -75,7 +75,7 @@ async def list_chargebacks(
 @router.get("/disputes/{dispute_id}", response_model=ChargebackView, responses=errors(NotFound))
 async def get_chargeback(dispute_id: str, actor: ActorDep, deps: DepsDep) -> ChargebackView:
     """Show a chargeback."""
-    return view(*await _seen(deps, actor, dispute_id, Permission.READ))
+    return view(*await _seen(deps, actor, dispute_id, Permission.READ_BILLING))
 
 
 @router.post("/disputes/{dispute_id}/evidence", response_model=ChargebackView, responses=_ANSWERING)

@@ -18,7 +18,7 @@ from api.lists import AMOUNT, CREATED, After, Asked, Items, ListOf, items_of
 from api.metadata import METADATA_FILTER, PreconditionDep, Target, tagged, update
 from api.parties import beside_all
 from api.routing import Resource
-from api.tenancy import acting_organization, visible_organization
+from api.tenancy import acting_organization, of_own_agent, refuse_other_agent, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
 from api.v1.contracts.schemas import (
     ContractCreate,
@@ -218,10 +218,12 @@ async def list_contracts(
 ) -> Response:
     """List the contracts that the caller is a party to, newest first. The platform sees all of them.
 
+    An agent's key sees those of its agent.
+
     For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept:
     text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id))
+    wanted = of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id)))
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
@@ -237,6 +239,7 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep, respons
     """Read one contract. Its `ETag` is the version of your own `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
         row = await contracts.get(session, contract_id)
+        refuse_other_agent(actor, row.agent_id, contracts.MISSING)
         permit(actor, Permission.READ)
         beside = (await beside_all(session, actor, [row.id], "ctr"))[row.id]
     tagged(response, beside.own)
@@ -286,8 +289,9 @@ async def accept_contract(
     """Accept a proposed contract, as the agent or its organization. Accepting it again changes nothing."""
     async with deps.session_for(actor) as session:
         found = await contracts.get(session, contract_id)
+    refuse_other_agent(actor, found.agent_id, contracts.MISSING)
     permit(actor, Permission.ACCEPT)
-    if actor.org_id != found.payee_org_id or actor.agent_id not in {None, found.agent_id}:
+    if actor.org_id != found.payee_org_id:
         raise Forbidden("Only the agent of a contract, or its organization, may accept it.")
 
     async def accept() -> ContractView:

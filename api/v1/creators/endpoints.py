@@ -41,7 +41,7 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 async def get_connected_account(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> CreatorAccountView:
     """Show the organization's account for payouts; 404 if there is none yet."""
     org_id = await known_organization(deps, actor, organization_id)

@@ -5,13 +5,14 @@ from typing import Annotated
 
 from fastapi import Query
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.routing import Resource
 from api.tenancy import known_organization
 from api.v1.credit_stats.schemas import CreditStats
+from api.v1.spends.own import confined, refuse_totals
 from domain.access import Actor, Permission
 from domain.burn import RECENT_DAYS, burn
 from domain.errors import NotFound
@@ -29,9 +30,15 @@ _GRANTED = frozenset({"promotion", "signup", "subscription", "adjustment"})
 async def get_credit_stats(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> CreditStats:
-    """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts."""
+    """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts.
+
+    A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+    """
+    refuse_totals(confined(actor, key))
     org_id = await known_organization(deps, actor, organization_id)
     today = datetime.now(UTC).date()
     async with deps.session_for(actor) as session:

@@ -122,7 +122,7 @@ _GRANTS = ListOf(
 async def list_grants(
     deps: DepsDep,
     asked: Annotated[Asked, _GRANTS.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
@@ -150,7 +150,7 @@ async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, response: Res
     """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
         row = await grants.get(session, grant_id)
-        permit(actor, Permission.READ)
+        permit(actor, Permission.READ_BILLING)
         own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
     tagged(response, own)
     return LotView.of(row, own)
@@ -204,7 +204,7 @@ _LIST = ListOf(
 async def list_lots(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List an organization's lots of credits, newest first: what is left, held and expired of each.
 

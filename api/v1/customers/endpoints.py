@@ -40,7 +40,7 @@ from services.provider_errors import provider_errors
 router = Resource(tags=["customers"])
 
 # Who asks is judged first, so these stand first among the parameters.
-Reader = Annotated[Actor, require(Permission.READ)]
+Reader = Annotated[Actor, require(Permission.READ_BILLING)]
 Payer = Annotated[Actor, require(Permission.PAY)]
 OrganizationParam = Annotated[OrganizationId | None, Query(description="For operators.")]
 MayRepeat = Annotated[Command, idempotency(required=False)]

@@ -14,7 +14,7 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
-from api.tenancy import acting_organization, listed_organization
+from api.tenancy import acting_organization, listed_organization, refuse_other_agent
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
 from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Conflict, Forbidden, NotFound
@@ -111,6 +111,7 @@ async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -
         row = await agents.get(session, agent_id)
     if actor.org_id not in {None, row.org_id}:
         raise NotFound(agents.MISSING)
+    refuse_other_agent(actor, row.id, agents.MISSING)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     return AttributionView.of(row)
 

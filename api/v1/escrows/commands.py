@@ -19,6 +19,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from api.deps import Deps
 from api.parties import is_shown_own
 from api.patience import PAUSE, retry_until_answered
+from api.tenancy import refuse_other_agent
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow, SubmitEvidence
 from contracts.runs import escrow_run
 from domain.access import Actor
@@ -61,6 +62,7 @@ async def seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
             found = await deps.platform_pool.read(lambda pool: escrows.read_any(pool, escrow_id))
     if found is None:
         raise NotFound(MISSING)
+    refuse_other_agent(actor, found.terms.agent_id, MISSING)
     return found
 
 
@@ -73,6 +75,7 @@ async def shown(deps: Deps, actor: Actor, escrow_id: str) -> tuple[Escrow, Besid
         found = await pool.read(lambda pool: escrows.read_shown(pool, escrow_id, org_id=whose, is_shown_own=own))
     if found is None:
         raise NotFound(MISSING)
+    refuse_other_agent(actor, found[0].terms.agent_id, MISSING)
     return found
 
 

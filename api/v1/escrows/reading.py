@@ -18,7 +18,7 @@ from api.metadata import METADATA_FILTER, tagged
 from api.parties import beside_all, is_shown_own
 from api.routing import Resource
 from api.summaries import StatusSummary
-from api.tenancy import visible_organization
+from api.tenancy import of_own_agent, visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
     EscrowEventView,
@@ -32,6 +32,7 @@ from domain.errors import NotFound
 from domain.escrow.state import EscrowStatus
 from repositories import escrow as escrows
 from repositories.escrow_waiting import Waiting, waiting_for
+from repositories.listing import Wanted
 
 router = Resource(tags=["escrows"])
 
@@ -44,6 +45,10 @@ class WaitsFor(StrEnum):
 
 #: Filters that are no columns.
 _READ_HERE = ("waits_for", "overdue")
+
+
+def _wanted(asked: Asked, actor: Actor) -> Wanted:
+    return of_own_agent(actor, asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE))
 
 
 def _overdue_at(asked: Asked) -> datetime | None:
@@ -85,14 +90,14 @@ async def list_escrows(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
 ) -> Response:
-    """List the escrows that are visible to the caller, newest first.
+    """List the escrows that are visible to the caller, newest first. An agent's key sees those of its agent.
 
     For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches
     the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches,
     from the cursor on, as CSV.
     """
     permit(actor, Permission.READ)
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE)
+    wanted = _wanted(asked, actor)
     waiting, overdue_at = _waiting(asked, actor), _overdue_at(asked)
 
     async def read(after: After, limit: int) -> Items:
@@ -123,7 +128,7 @@ async def list_escrows(
 async def summarize_escrows(actor: ActorDep, deps: DepsDep, asked: Annotated[Asked, _LIST.filtered]) -> StatusSummary:
     """Count escrows by state and currency, with the filters of the list. `amount` adds up their prices."""
     permit(actor, Permission.READ)
-    wanted = asked.wanted(visible_organization(actor, asked.organization_id), without=_READ_HERE)
+    wanted = _wanted(asked, actor)
     async with deps.session_for(actor) as session:
         counted = await escrows.summary(
             session,

@@ -41,6 +41,8 @@ async def list_events(
 ) -> Response:
     """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
+    An agent's key sees the events about its agent only: those with its `agent_id` in `data`.
+
     To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is
     committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the
     events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or
@@ -50,6 +52,7 @@ async def list_events(
     if asked.get("type") not in (None, *CATALOGUE):
         raise Invalid("There is no such type of event. GET /events/catalogue lists the types.", extra={"field": "type"})
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["after"])
+    agent_id = None if actor.may(Permission.READ_BILLING) else actor.agent_id
 
     async def read(after: After, limit: int) -> Items:
         behind = asked.get("after") if after is None else after[0]
@@ -60,7 +63,8 @@ async def list_events(
                 raise Invalid(
                     "There is no such event. Leave it out to begin with the first event.", extra={"field": field}
                 )
-            return items_of(await events.listed(session, wanted, after=position, limit=limit), OutboxEventView.of)
+            found = await events.listed(session, wanted, agent_id=agent_id, after=position, limit=limit)
+            return items_of(found, OutboxEventView.of)
 
     return await asked.answer(read)
 

@@ -63,7 +63,7 @@ _LIST = ListOf(
 async def list_invoices(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List the organization's invoices, newest first.
 
@@ -84,7 +84,7 @@ async def list_invoices(
 async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> InvoiceDetail:
     """Show an invoice, with the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.READ)
+        row = await seen_invoice(session, actor, invoice_id, Permission.READ_BILLING)
         paid = list(await invoices.payments_of(session, row.id))
         own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
         tagged(response, own)
@@ -114,7 +114,7 @@ async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Re
 async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: ActorDep, deps: DepsDep) -> Response:
     """Return a credit note as PDF, with the electronic credit note inside."""
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.READ)
+        row = await seen_invoice(session, actor, invoice_id, Permission.READ_BILLING)
         note = await credit_notes.get(session, row.id, credit_note_id)
         content = partial(document.of_credit_note, session, row, note, deps.documents.seller_of(row.series))
         wanted = await deps.documents.find(session, row.org_id, note.id, content, total_minor=note.amount_minor)
@@ -125,7 +125,7 @@ async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: Actor
 async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
     """Show the collection of an invoice: each past step, and the next one. 404 if it has no collection."""
     async with deps.session_for(actor) as session:
-        await seen_invoice(session, actor, invoice_id, Permission.READ)
+        await seen_invoice(session, actor, invoice_id, Permission.READ_BILLING)
         return await collection_of(session, invoice_id)
 
 
@@ -154,7 +154,7 @@ async def collection_of(session: AsyncSession, invoice_id: str) -> CollectionVie
 
 async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
     async with deps.session_for(actor) as session:
-        row = await seen_invoice(session, actor, invoice_id, Permission.READ)
+        row = await seen_invoice(session, actor, invoice_id, Permission.READ_BILLING)
         content = partial(document.of_invoice, session, row, deps.documents.seller_of(row.series))
         wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=row.total_minor)
     return await deps.documents.made(wanted)

@@ -89,7 +89,7 @@ async def list_actions(
 
     The provider's answer is not known in advance. Whether the entitlement is still unspent is not checked.
     """
-    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     amount_minor = None if amount is None else parse_amount(amount, payment.terms.currency)
     refused: dict[PaymentAction, DomainError] = {}
     try:

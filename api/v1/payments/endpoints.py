@@ -207,7 +207,7 @@ _LIST = ListOf(
 async def list_payments(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List the organization's payments, newest first.
 
@@ -232,7 +232,7 @@ async def list_payments(
     operation_id="payments.summary",
 )
 async def summarize_payments(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.filtered], actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.filtered], actor: Actor = require(Permission.READ_BILLING)
 ) -> PaymentsSummary:
     """Count payments by state and currency, and by provider, with the filters of the list.
 
@@ -246,7 +246,7 @@ async def summarize_payments(
 @router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))
 async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep, response: Response) -> PaymentView:
     """Show a payment. The `ETag` covers its `external_id` and `metadata`."""
-    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     own = await own_of(deps, actor, payment_id, payment.terms.org_id)
     tagged(response, own)
     return shown(payment, actor, own)
@@ -286,7 +286,7 @@ async def get_payment_timeline(
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
-    await payment_of(deps, actor, payment_id, Permission.READ)
+    await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     page = partial(payments.timeline_page, payment_id=payment_id)
     return await asked.rows(lambda: deps.session_for(actor), page, asked.wanted(None), event_view)
 
@@ -423,7 +423,7 @@ async def give_up_refund(
 @router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound) | CSV)
 async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep, request: Request) -> RefundList | Response:
     """List the refunds of a payment, the oldest first. With `Accept: text/csv` the response is a CSV file."""
-    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     data = [refund_view(payment, refund) for refund in payment.refunds]
     return whole(RefundView, data, f"refunds-{payment_id}.csv") if wants_csv(request) else RefundList(data=data)
 

@@ -32,7 +32,7 @@ async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Respon
 
     If credits are taxed when they are sold, it is the first of the payment's tax documents.
     """
-    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     if payment.terms.tax is not None:
         async with deps.session_for(actor) as session:
             issued = await tax_receipts.of_payment(session, payment_id)
@@ -51,7 +51,7 @@ async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Respon
 @router.get("/payments/{payment_id}/receipts", response_model=TaxReceiptList, responses=errors(NotFound, Forbidden))
 async def list_receipts(payment_id: str, actor: ActorDep, deps: DepsDep) -> TaxReceiptList:
     """List the tax documents of a payment for credits that are taxed when they are sold, the oldest first."""
-    await payment_of(deps, actor, payment_id, Permission.READ)
+    await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     async with deps.session_for(actor) as session:
         rows = await tax_receipts.of_payment(session, payment_id)
     return TaxReceiptList(data=[TaxReceiptView.of(row) for row in rows])
@@ -64,7 +64,7 @@ async def list_receipts(payment_id: str, actor: ActorDep, deps: DepsDep) -> TaxR
 )
 async def get_tax_receipt(payment_id: str, receipt_id: str, actor: ActorDep, deps: DepsDep) -> Response:
     """Return one tax document of a payment as PDF: money received with its tax, or money returned."""
-    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    payment = await payment_of(deps, actor, payment_id, Permission.READ_BILLING)
     return await _tax_receipt(deps, actor, payment, receipt_id)
 
 

@@ -160,7 +160,7 @@ async def get_earnings(
 
 @router.get("/billing/payouts/preview", response_model=PayoutPreview, responses=errors(NotFound))
 async def preview_payout(
-    deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
+    deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ_BILLING)
 ) -> PayoutPreview:
     """Show what could be paid out now and to which account. Nothing is paid out."""
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
@@ -296,7 +296,7 @@ async def give_up_payout(
 
 @router.get("/billing/payouts/schedule", response_model=PayoutScheduleView, responses=errors(NotFound))
 async def get_payout_schedule(
-    deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
+    deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ_BILLING)
 ) -> PayoutScheduleView:
     """Show the organization's schedule of automatic payouts, and the outcome of the last one."""
     org_id = await known_organization(deps, actor, organization_id)
@@ -347,7 +347,7 @@ _LIST = ListOf(
 async def list_payouts(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List payouts, newest first.
 
@@ -370,7 +370,7 @@ async def get_payout(payout_id: str, actor: ActorDep, deps: DepsDep) -> PayoutVi
     """Show a payout."""
     async with deps.database.at_one_moment(actor.org_id) as session:
         row = await _seen(session, payout_id)
-        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
         taken_back = await transfer_reversal.reversed_of(session, [payout_id])
     return PayoutView.of(row, taken_back.get(payout_id, 0))
 

@@ -52,7 +52,7 @@ async def get_quote(
     ] = ProviderName.STRIPE,
     asset: Annotated[Coin | None, Query(description="The coin to pay in, with `crypto`.")] = None,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> BillingQuoteView:
     """Quote the current price of credits, a package, slots or an agent, with tax. Nothing is created.
 

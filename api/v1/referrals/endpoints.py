@@ -26,7 +26,7 @@ _LIST = ListOf("referrals", ReferralView, *(*CREATED, "organization_id"), order=
 
 @router.get("/referrals", response_model=Page[ReferralView], responses=errors(NotFound) | CSV)
 async def list_referrals(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
 ) -> Response:
     """List the organizations that the organization has referred, and its own referrer, newest organizations first.
 

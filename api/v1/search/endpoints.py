@@ -5,16 +5,20 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.deps import Deps, DepsDep
 from api.fields import SearchText
 from api.routing import Resource
 from api.v1.search.schemas import OpenAlertView, SearchHitView, SearchView, StuckRunView, WhereaboutsView
+from api.v1.spends.own import confined, readable
 from api.v1.summary.schemas import SummaryView
 from domain.access import Actor, Permission
-from domain.errors import Forbidden
+from domain.errors import Forbidden, NotFound
+from domain.spend.scope import SpendingKey
 from repositories import search
+from repositories import spend_control as controls
 from repositories.search import Hit
 from services.summary import summary_within
 
@@ -32,6 +36,8 @@ async def search_objects(
         Query(description="An id, an external id, a document number, a provider's id of a payment, or a name."),
     ],
     limit: Annotated[int, Query(ge=1, le=50, description="The maximum number of objects.")] = 20,
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> SearchView:
     """Find objects by id, external id, document number, provider's id or name.
@@ -53,9 +59,24 @@ async def search_objects(
             finds_webhooks=actor.may(Permission.READ_WEBHOOKS),
             limit=limit + 1,
         )
+        hits = [hit for hit in hits if await _is_shown(session, actor, key, hit)]
     customers = [hit.id for hit in hits if hit.kind == "organization"][:_CUSTOMERS]
     about = {org_id: await _customer(deps, actor, org_id) for org_id in customers}
     return SearchView.of([_shown(deps, actor, hit, about.get(hit.id)) for hit in hits], limit)
+
+
+async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: Hit) -> bool:
+    """Return whether a key that reads its department's or project's usage only may find an object."""
+    if (of := confined(actor, key)) is None:
+        return True
+    try:
+        if hit.kind == "spend":
+            await readable(session, actor, key, hit.id)
+        if hit.kind == "spend_control":
+            return await controls.is_own(session, await controls.get(session, hit.id), of)
+    except NotFound:
+        return False
+    return True
 
 
 def _shown(deps: Deps, actor: Actor, hit: Hit, customer: WhereaboutsView | None) -> SearchHitView:

@@ -7,19 +7,21 @@ from zoneinfo import ZoneInfo
 from fastapi import Query
 from starlette.responses import Response
 
-from api.auth import require
+from api.auth import SpendingKeyDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency, DayOrMoment, OrganizationId, SearchText
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.series.schemas import SeriesView
+from api.v1.spends.own import confined, part_of
 from domain.access import Actor, Permission
 from domain.account_statement import period
 from domain.errors import Invalid, NotFound
 from domain.money import CREDIT
 from domain.series import BY_DAY, Grouping, Metric, SeriesInterval, check, intervals
 from domain.spend.calendar import zone_of
+from repositories.spend_day import WHOLE
 from runtime.database import one_moment
 from services import series
 
@@ -51,6 +53,8 @@ async def get_series(
         OrganizationId | None,
         Query(description="For operators: the organization; the platform as a whole when left out."),
     ] = None,
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
     """Show a metric over time.
@@ -59,7 +63,13 @@ async def get_series(
     day of the use. `payments` counts the payments requested; `paid` is what they brought in. `earned` is what came into
     agents' earnings. `escrow_held` and `commission` are for operators only. Metrics that are added up by day use days
     in UTC, whatever the `zone`.
+
+    An agent's key reads `spent` of its agent, and the other metrics with `read_billing` only. A member's key that is
+    attributed to a department reads `spent` of the department with its parts.
     """
+    if metric is not Metric.SPENT:
+        permit(actor, Permission.READ_BILLING)
+    part = part_of(confined(actor, key)) if metric is Metric.SPENT else WHOLE
     if actor.is_platform and organization_id is None:
         org_id = listed_organization(actor, None)
     else:
@@ -73,7 +83,9 @@ async def get_series(
     bounds = intervals(asked, interval, clock)
     async with deps.database.platform() as session:
         await one_moment(session)
-        found = await series.read(session, metric, group_by, bounds, org_id=org_id, currency=currency, now=now)
+        found = await series.read(
+            session, metric, group_by, bounds, org_id=org_id, currency=currency, now=now, part=part
+        )
     view = SeriesView.of(
         found,
         bounds,

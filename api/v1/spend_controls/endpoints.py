@@ -30,11 +30,13 @@ from api.v1.spend_controls.schemas import (
     RefusalView,
     StatusChange,
 )
-from api.v1.spends.own import reader
+from api.v1.spends.own import confined, reader, refuse_totals
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.money import CREDIT
 from domain.spend.control import ControlStatus, SubjectKind
+from domain.spend.scope import SpendingKey
+from ledger.controls import MISSING
 from ledger.spends import SpendStatus
 from models.spend_control import SpendControl
 from repositories import department as departments
@@ -116,28 +118,35 @@ _REFUSALS = ListOf("refusals", RefusalView, *_BY_AMOUNT, order=[UUID], currency=
 
 @router.get("/spend-controls", response_model=Page[ControlView], responses=errors(NotFound) | CSV)
 async def list_spend_controls(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
 ) -> Response:
     """List spend controls, newest first, with what is left of their limits.
+
+    The key of an agent gets those of its agent and of the key. A member's key that is attributed to a department or a
+    project gets those of that, of the agents in it, and of the key.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     org_id, open_only = listed_organization(actor, asked.organization_id), bool(asked.get("open_only"))
     wanted = asked.wanted(org_id, without=["open_only"], subject_type="subject_kind", currency="asset")
+    of = confined(actor, key)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await controls.page(session, wanted, open_only=open_only, after=after, limit=limit)
+            found = await controls.page(session, wanted, open_only=open_only, of=of, after=after, limit=limit)
             return await _all_shown(session, found.rows), found.following
 
     return await asked.answer(read)
 
 
 @router.get("/spend-controls/{control_id}", response_model=ControlView, responses=errors(NotFound, Forbidden))
-async def get_spend_control(control_id: str, deps: DepsDep, actor: ActorDep) -> ControlView:
+async def get_spend_control(control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep) -> ControlView:
     """Read one spend control."""
     async with deps.session_for(actor) as session:
-        return await _shown(session, await _readable(session, actor, control_id))
+        return await _shown(session, await _readable(session, actor, key, control_id))
 
 
 @router.put("/spend-controls/{control_id}", response_model=ControlView, responses=_CHANGING)
@@ -199,7 +208,7 @@ async def close_spend_control(
     responses=errors(NotFound, Forbidden) | CSV,
 )
 async def list_spend_control_versions(
-    control_id: str, deps: DepsDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
+    control_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep, asked: Annotated[Asked, _VERSIONS.asked]
 ) -> Response:
     """List the versions of what a control allowed, newest first, with who made each change.
 
@@ -209,7 +218,7 @@ async def list_spend_control_versions(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            control = await _readable(session, actor, control_id)
+            control = await _readable(session, actor, key, control_id)
             found = await controls.versions(session, wanted, control_id=control.id, after=after, limit=limit)
             return items_of(found, lambda row: ControlVersionView.of(row, control.asset))
 
@@ -235,7 +244,7 @@ async def list_counted_spends(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            control = await _readable(session, actor, control_id)
+            control = await _readable(session, actor, key, control_id)
             rows, following = await controls.spends(session, wanted, control=control, after=after, limit=limit)
             if (holder := reader(actor, key)) is not None:
                 own = {row.id for row in await own_of(session, [row for row, _ in rows], holder)}
@@ -263,7 +272,7 @@ async def list_refusals(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            control = await _readable(session, actor, control_id)
+            control = await _readable(session, actor, key, control_id)
             found = await controls.refusals(session, wanted, control=control, after=after, limit=limit)
             if (holder := reader(actor, key)) is not None:
                 found = Found(await own_of(session, found.rows, holder), found.following)
@@ -278,10 +287,18 @@ async def list_refusals(
     response_model=DepartmentLimitsView,
     responses=errors(NotFound, Forbidden),
 )
-async def get_department_limits(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentLimitsView:
-    """Show the daily and monthly limits of a department in credits, and what is left of them."""
+async def get_department_limits(
+    department_id: str, deps: DepsDep, key: SpendingKeyDep, actor: ActorDep
+) -> DepartmentLimitsView:
+    """Show the daily and monthly limits of a department in credits, and what is left of them.
+
+    Keys of agents are refused, and those of members that are attributed to another department.
+    """
     async with deps.session_for(actor) as session:
         department = await departments.get(session, department_id)
+        of = confined(actor, key)
+        if of is not None and (of.agent_id or of.attribution.department_id not in department.path):
+            refuse_totals(of)
         permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
         row = await controls.of_subject(session, department.org_id, SubjectKind.DEPARTMENT, department_id, CREDIT)
         return await _limits_shown(session, department_id, row)
@@ -331,8 +348,10 @@ async def _set_status(
     return await once.run(act)
 
 
-async def _readable(session: AsyncSession, actor: Actor, control_id: str) -> SpendControl:
-    row = await controls.get(session, control_id)
+async def _readable(session: AsyncSession, actor: Actor, key: SpendingKey, control_id: str) -> SpendControl:
+    row, of = await controls.get(session, control_id), confined(actor, key)
+    if of is not None and not await controls.is_own(session, row, of):
+        raise NotFound(MISSING)
     permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
     return row
 

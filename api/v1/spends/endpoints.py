@@ -24,7 +24,7 @@ from api.tenancy import known_organization
 from api.v1.spends.agents import USING, capture_use, reserve_for_agent, use_agent
 from api.v1.spends.asking import answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
-from api.v1.spends.own import readable, reader
+from api.v1.spends.own import confined, part_of, readable, reader
 from api.v1.spends.schemas import (
     ActionName,
     CaptureReservation,
@@ -264,16 +264,23 @@ async def summarise_usage(
     since: Annotated[Moment | None, Query(alias="from", description="30 days before `to` when left out.")] = None,
     until: Annotated[Moment | None, Query(alias="to", description="Now when left out.")] = None,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> UsageSummary:
-    """Add up the credits used, by action, agent, department, model and day, over at most 92 days."""
+    """Add up the credits used, by action, agent, department, model and day, over at most 92 days.
+
+    The key of an agent gets the totals of its agent, and the key of a member that is attributed to a department those
+    of the department with its parts.
+    """
     org_id = await known_organization(deps, actor, organization_id)
+    part = part_of(confined(actor, key))
     until = until or datetime.now(UTC)
     since = since or until - TERM
     if not since < until <= since + MAX_TERM:
         raise Invalid("from must be before to, by at most 92 days.", extra={"field": "from"})
     async with deps.session_for(actor) as session:
-        rows = await spend_day.summary(session, org_id, since=since, until=until)
+        rows = await spend_day.summary(session, org_id, since=since, until=until, of=part)
     return summary_view(org_id, since, until, rows)
 
 

@@ -1,17 +1,53 @@
-"""Which uses and reservations of credits a key reads: an agent's or a member's key its own, every other key all."""
+"""Which spends and totals a key reads: an agent's or a member's key its own, every other key all."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Permission
+from domain.errors import Forbidden
 from domain.spend.scope import SpendingKey
 from models.spend import Spend
 from repositories import spend as spends
 from repositories.spend import Holder
+from repositories.spend_day import WHOLE, Part
 
 
 def reader(actor: Actor, key: SpendingKey) -> Holder | None:
-    """Return whose own spends an actor reads; None for a role that reads all of the organization."""
-    return None if actor.may(Permission.READ_AUDIT) else Holder(key, actor.principal)
+    """Return whose own spends an actor reads; None for one that reads all of the organization."""
+    reads_all = actor.may(Permission.READ_AUDIT) or (key.agent_id is not None and actor.may(Permission.READ_BILLING))
+    return None if reads_all else Holder(key, actor.principal)
+
+
+def confined(actor: Actor, key: SpendingKey) -> SpendingKey | None:
+    """Return the key of an agent, a department or a project, whose totals it reads; None for all totals."""
+    own = key.attribution
+    if reader(actor, key) is None or not (key.agent_id or own.department_id or own.project_id):
+        return None
+    return key
+
+
+def refuse_totals(key: SpendingKey | None) -> None:
+    """Refuse totals that are not a key's own, or cannot be narrowed to what is.
+
+    Raises:
+        Forbidden: the key reads the totals of its agent, department or project only.
+    """
+    if key is not None:
+        own = key.attribution
+        whose = "agent" if key.agent_id else "department" if own.department_id else "project"
+        raise Forbidden(f"This key reads the usage and the limits of its {whose} only.")
+
+
+def part_of(key: SpendingKey | None) -> Part:
+    """Return the part of an organization's spends whose totals a key of `confined` reads.
+
+    Raises:
+        Forbidden: days do not name the project that the key is confined to.
+    """
+    if key is None:
+        return WHOLE
+    if key.agent_id is None and key.attribution.project_id is not None:
+        refuse_totals(key)
+    return Part(agent_id=key.agent_id, department_id=None if key.agent_id else key.attribution.department_id)
 
 
 async def readable(session: AsyncSession, actor: Actor, key: SpendingKey, spend_id: str) -> Spend:

@@ -43,7 +43,7 @@ async def get_statement(
     deps: DepsDep,
     currency: InCurrency = "USD",
     organization_id: ForOperators = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """Show the organization's statement for a month: what its agents earned, and the balance of its earnings.
 
@@ -69,7 +69,7 @@ async def get_statement_pdf(
     deps: DepsDep,
     currency: InCurrency = "USD",
     organization_id: ForOperators = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """Return the statement of a month as PDF. The platform issues it in the creator's name (self-billing)."""
     return as_pdf(await _made(deps, actor, organization_id, period, currency))
@@ -86,7 +86,7 @@ async def get_correction_pdf(
     deps: DepsDep,
     currency: InCurrency = "USD",
     organization_id: ForOperators = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """Return a correction of the statement of a month as PDF: what a later month took back of it."""
     org_id = await known_organization(deps, actor, organization_id)

@@ -87,7 +87,7 @@ _COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined, *STOPPED)
 async def get_subscription(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> SubscriptionView:
     """Show the organization's current subscription; 404 if it has none or it has ended."""
     org_id = await known_organization(deps, actor, organization_id)

@@ -26,7 +26,7 @@ router = Resource(tags=["billing"])
 async def get_billing_summary(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """Show all money of an organization: what it can spend, what is held, in escrow, earned, owed and due.
 
@@ -46,7 +46,7 @@ async def get_organization_summary(organization_id: str, deps: DepsDep, actor: A
     if not is_id(organization_id, "org"):
         raise NotFound(organizations.MISSING)
     org_id = acting_organization(actor, organization_id)
-    permit(actor, Permission.READ)
+    permit(actor, Permission.READ_BILLING)
     if actor.is_platform:
         async with deps.session_for(actor) as session:
             await organizations.get(session, org_id)

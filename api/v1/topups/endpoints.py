@@ -149,7 +149,7 @@ _LIST = ListOf(
 async def list_purchases(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
-    actor: Actor = require(Permission.READ),
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List the grants and purchases of credits, newest first, with their prices.
 

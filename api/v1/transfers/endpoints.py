@@ -27,6 +27,6 @@ async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep) -> Tran
         found = await transfers.find(session, uuid_of(transfer_id))
         if found is None:
             raise NotFound(_MISSING)
-        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
+        permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
         cause = await transfers.spend_of(session, found) or found.row["reference"]
     return TransferView.of(found, cause)

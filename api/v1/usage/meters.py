@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
-from api.auth import ActorDep, permit, require
+from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
@@ -17,6 +17,7 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
+from api.v1.spends.own import confined, refuse_totals
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
@@ -176,12 +177,18 @@ async def get_meter_usage(
     end_date: EndDate = None,
     group_by: Annotated[str, Query(max_length=400, description="`day`, or a dimension of the meter.")] = "day",
     organization_id: ForOperators = None,
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> MeterUsageView:
-    """Show what a meter counted, for whole days in UTC. The default is the last 30 days."""
+    """Show what a meter counted, for whole days in UTC. The default is the last 30 days.
+
+    Keys that read the usage of their agent, department or project only are refused: a meter counts all of it.
+    """
     async with deps.session_for(actor) as session:
         row = await meters.get(session, meter_id)
     org_id = await known_organization(deps, actor, organization_id)
+    refuse_totals(confined(actor, key))
     first, end = days(period(since, until, start_date, end_date), datetime.now(UTC))
     async with deps.session_for(actor) as session:
         if row.org_id not in {None, org_id}:

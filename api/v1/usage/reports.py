@@ -9,7 +9,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.csv_files import CSV, download, wants_csv
 from api.deps import DepsDep
 from api.errors import errors
@@ -17,11 +17,13 @@ from api.fields import AgentId, OrganizationId, Page, SearchText
 from api.lists import CREATED, After, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
+from api.v1.spends.own import confined, refuse_totals
 from api.v1.usage.export import EVENT_COLUMNS, event_cells, summary_lines
 from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
 from api.v1.usage.schemas import UsageEventView, UsageRunView, UsageView
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
+from domain.spend.scope import SpendingKey
 from domain.usage.meter import ALL
 from domain.usage.run import cost_of
 from repositories import usage, usage_bill, usage_charge
@@ -72,9 +74,14 @@ async def get_usage(
     agent_id: Annotated[AgentId | None, Query(description="Only this agent, by day.")] = None,
     action: Annotated[SearchText | None, Query(description="Only this action, by day.")] = None,
     organization_id: ForOperators = None,
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ),
 ) -> Response:
     """Summarise usage and its cost, for whole days in UTC. The default is the last 30 days.
+
+    The key of an agent gets the usage of its agent, grouped by `day` or `agent`. A member's key that is attributed to a
+    department or a project gets the usage of that, grouped by `day`, and by `department` or `project`.
 
     With `Accept: text/csv` the response contains the lines as CSV.
     """
@@ -85,9 +92,12 @@ async def get_usage(
         raise Invalid("Send only one of model, agent_id and action, and group by day.", extra={"field": "group_by"})
     by_day = group_by == "day"
     name, value = only[0] if only else (ALL, None) if by_day else (group_by, None)
+    of = confined(actor, key)
+    if of is not None:
+        name = _dimension_of(of, name)
     async with deps.session_for(actor) as session:
         found = await usage.totals(
-            session, org_id, first, end, dimension=DIMENSIONS.get(name, ALL), value=value, by_day=by_day
+            session, org_id, first, end, dimension=DIMENSIONS.get(name, ALL), value=value, by_day=by_day, of=of
         )
     if wants_csv(request):
         return download(summary_lines(found), "usage.csv")
@@ -95,12 +105,38 @@ async def get_usage(
     return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
 
 
+def _dimension_of(key: SpendingKey, asked: str) -> str:
+    """Return the dimension that adds up what is a key's own.
+
+    Raises:
+        Forbidden: the key is confined to more than one dimension, or another one is asked for.
+    """
+    own = key.attribution
+    if key.agent_id is not None:
+        name = "agent"
+    elif own.project_id is None:
+        name = "department"
+    else:
+        name = "project"
+        if own.department_id is not None:
+            refuse_totals(key)
+    if asked not in {ALL, name}:
+        refuse_totals(key)
+    return name
+
+
 @router.get("/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | CSV, deprecated=True)
 @router.get("/billing/usage/logs", response_model=Page[UsageEventView], responses=errors(NotFound) | CSV)
 async def list_usage_events(
-    deps: DepsDep, asked: Annotated[Asked, _LOG.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep,
+    asked: Annotated[Asked, _LOG.asked],
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
 ) -> Response:
     """List usage events, latest first.
+
+    The key of an agent gets those of its agent only. A member's key that is attributed to a department or a project
+    gets those of that only.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000
     events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the
@@ -109,10 +145,11 @@ async def list_usage_events(
     org_id = await known_organization(deps, actor, asked.organization_id)
     when = period(*(asked.get(name) for name in ("since", "until", *_DAYS)))
     wanted = replace(asked.wanted(org_id, without=_DAYS), since=when.since, until=when.until)
+    of = confined(actor, key)
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await usage.log(session, wanted, after=after, limit=limit)
+            found = await usage.log(session, wanted, of=of, after=after, limit=limit)
             charges = await usage_charge.of_events(session, org_id, [row.id for row in found.rows])
             billed = await usage_bill.of_events(session, org_id, found.rows)
         views = [
@@ -125,12 +162,20 @@ async def list_usage_events(
 
 @router.get("/usage/runs/{run_id}", response_model=UsageRunView, responses=errors(NotFound))
 async def get_usage_of_run(
-    run_id: str, deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
+    run_id: str,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.READ),
 ) -> UsageRunView:
-    """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step."""
-    org_id = listed_organization(actor, organization_id)
+    """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step.
+
+    The key of an agent gets the part of its agent only, and a member's key that is attributed to a department or a
+    project the part of that.
+    """
+    org_id, of = listed_organization(actor, organization_id), confined(actor, key)
     async with deps.session_for(actor) as session:
-        parts = [] if org_id is None else await usage.run_parts(session, org_id, run_id, MOST_PARTS + 1)
+        parts = [] if org_id is None else await usage.run_parts(session, org_id, run_id, MOST_PARTS + 1, of=of)
     if not parts:
         raise NotFound("No usage was reported for this run. Operators name its organization with organization_id.")
     if len(parts) > MOST_PARTS:

@@ -50,7 +50,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id agent_id department_id project_id command_id",
             CONTACT: "principal created_by",
             SECRET: "secret_hash",
-            TECHNICAL: "place role created_at expires_at revoked_at last_used_at",
+            TECHNICAL: "place role permissions created_at expires_at revoked_at last_used_at",
         },
         WHO_DECIDED,
     ),

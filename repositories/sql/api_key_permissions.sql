@@ -1,0 +1,9 @@
+-- The permissions of a key beyond those of its role. Run by migration 0185; running it again replaces everything.
+
+-- Asked beside `api_key_lookup` and `session_lookup`, before the organization is known, and for one exact id only.
+CREATE OR REPLACE FUNCTION api_key_permissions(p_id text) RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT k.permissions FROM public.api_keys k WHERE k.id = p_id
+$$;
+REVOKE ALL ON FUNCTION api_key_permissions(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION api_key_permissions(text) TO bursar_api, bursar_platform;

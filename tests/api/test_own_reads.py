@@ -1,0 +1,167 @@
+"""What keys of agents and of departments read of their organization: what is their own, and its totals."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from api.keyring import split_token
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.metering import event, send
+from tests.api.spending import grant, use
+
+pytestmark = pytest.mark.db
+
+
+@dataclass
+class Firm:
+    """An organization with two agents and two departments, each of which has used credits and reported usage."""
+
+    tenant: Tenant
+    agents: dict[str, str]
+    departments: dict[str, str]
+    callers: dict[str, Caller]
+    controls: dict[str, str]
+
+
+async def _department(owner: Caller, name: str, parent: str | None = None) -> str:
+    body = {"name": name, **({"parent_id": parent} if parent else {})}
+    return str(good(await owner.post("/departments", body), 201)["id"])
+
+
+@pytest.fixture(scope="module")
+async def firm(
+    new_tenant: Callable[..., Awaitable[Tenant]], issue_key: Callable[..., Awaitable[Caller]], operator: Caller
+) -> Firm:
+    tenant = await new_tenant("owner", "agent")
+    owner, org_id = tenant.owner, tenant.org_id
+    await grant(operator, org_id)
+    other = good(await owner.post("/agents", {"name": "Other"}), 201)["id"]
+    sales, support = await _department(owner, "Sales"), await _department(owner, "Support")
+    field_sales = await _department(owner, "Field sales", sales)
+    callers = {"owner": owner, "agent": tenant.agent}
+    callers["other"] = await issue_key("agent", org_id, other)
+    for name, department in {"sales": sales, "support": support}.items():
+        callers[name] = await issue_key("member", org_id)
+        key_id = (split_token(callers[name].token or "") or ("",))[0]
+        good(await owner.ask("PUT", f"/api-keys/{key_id}/attribution", json={"department_id": department}))
+    await use(callers["agent"], amount="1", action="look")
+    await use(callers["other"], amount="2", action="look")
+    await use(callers["sales"], amount="4", action="look")
+    await use(callers["sales"], amount="8", action="look", department_id=field_sales)
+    await use(callers["support"], amount="16", action="look")
+    for caller, usages in (
+        (callers["agent"], 1),
+        (callers["other"], 2),
+        (callers["sales"], 3),
+        (callers["support"], 4),
+    ):
+        await send(caller, *(event(data={"run_id": "joint"}) for _ in range(usages)))
+    controls = {}
+    for name, subject in {
+        "organization": ("organization", org_id),
+        "agent": ("agent", tenant.agent_id),
+        "other": ("agent", other),
+        "sales": ("department", sales),
+        "field sales": ("department", field_sales),
+        "support": ("department", support),
+    }.items():
+        body = {
+            "subject": {"type": subject[0], "id": subject[1]},
+            "limits": [{"window": "day", "amount": "1000"}],
+        }
+        controls[name] = good(await owner.post("/spend-controls", body), 201)["id"]
+    agents = {"agent": tenant.agent_id, "other": other}
+    return Firm(tenant, agents, {"sales": sales, "field sales": field_sales, "support": support}, callers, controls)
+
+
+TOTALS = {"owner": "31.00", "agent": "1.00", "other": "2.00", "sales": "12.00", "support": "16.00"}
+
+
+@pytest.mark.parametrize(("who", "used"), TOTALS.items())
+async def test_key_reads_the_totals_of_its_own_spends(who: str, used: str, firm: Firm) -> None:
+    caller = firm.callers[who]
+    summary = good(await caller.get("/credits/usage/summary"))
+    assert summary["total"]["amount"] == used
+    series = good(await caller.get("/series?metric=spent&group_by=action"))
+    assert [group["values"][-1] for group in series["series"]] == [used]
+
+
+@pytest.mark.parametrize(("who", "events"), {"owner": 10, "agent": 1, "other": 2, "sales": 3, "support": 4}.items())
+async def test_key_reads_its_own_usage_in_totals_log_export_and_runs(who: str, events: int, firm: Firm) -> None:
+    caller = firm.callers[who]
+    assert good(await caller.get("/billing/usage"))["total"]["events"] == events
+    assert len(good(await caller.get("/billing/usage/logs?limit=50"))["data"]) == events
+    exported = await caller.get("/billing/usage/logs", headers={"Accept": "text/csv"})
+    assert len(exported.text.splitlines()) == 1 + events
+    assert good(await caller.get("/usage/runs/joint"))["total"]["events"] == events
+
+
+async def test_totals_by_what_is_not_a_keys_own_are_refused(firm: Firm) -> None:
+    for who, own in {"agent": "agent", "sales": "department"}.items():
+        caller = firm.callers[who]
+        for dimension in ("model", "agent", "department", "project", "action"):
+            answer = await caller.get(f"/billing/usage?group_by={dimension}")
+            if dimension == own:
+                assert good(answer)["total"]["events"] == {"agent": 1, "sales": 3}[who]
+            else:
+                refused(answer, 403, "auth.forbidden")
+        refused(await caller.get("/credits/stats"), 403, "auth.forbidden")
+    good(await firm.callers["sales"].get("/billing/usage/logs?model=x"))
+
+
+async def test_key_reads_its_own_limits(firm: Firm) -> None:
+    own = {"owner": set(firm.controls), "agent": {"agent"}, "other": {"other"}}
+    own |= {"sales": {"sales", "field sales"}, "support": {"support"}}
+    for who, names in own.items():
+        caller = firm.callers[who]
+        listed = {row["id"] for row in good(await caller.get("/spend-controls"))["data"]}
+        assert listed == {firm.controls[name] for name in names}
+        for name, control_id in firm.controls.items():
+            for path in ("", "/versions", "/spends", "/refusals"):
+                answer = await caller.get(f"/spend-controls/{control_id}{path}")
+                assert answer.status_code == (200 if name in names else 404), (who, name, path)
+    for who, status in {"owner": 200, "sales": 200, "support": 403, "agent": 403}.items():
+        answer = await firm.callers[who].get(f"/credits/departments/{firm.departments['field sales']}/limits")
+        assert answer.status_code == status, who
+
+
+async def test_search_finds_no_spend_and_no_limit_of_another_department(firm: Firm) -> None:
+    spent = good(await firm.callers["support"].get("/credits/usage"))["data"][0]["id"]
+    for wanted in (spent, firm.controls["support"]):
+        found = {who: good(await firm.callers[who].get(f"/search?q={wanted}"))["data"] for who in ("support", "sales")}
+        assert [hit["id"] for hit in found["support"]] == [wanted]
+        assert found["sales"] == []
+
+
+async def test_agent_reads_its_own_contracts_and_events(
+    firm: Firm, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    client = await new_tenant("owner")
+    made: dict[str, dict[str, Any]] = {}
+    for name, agent_id in firm.agents.items():
+        body = {"agent_id": agent_id, "title": f"for {name}", "price": "1"}
+        made[name] = good(await client.owner.post("/contracts", body, key=new_key()), 201)
+
+    for name, other in (("agent", "other"), ("other", "agent")):
+        caller = firm.callers[name]
+        assert [row["id"] for row in good(await caller.get("/contracts"))["data"]] == [made[name]["id"]]
+        good(await caller.get(f"/contracts/{made[name]['id']}"))
+        refused(await caller.get(f"/contracts/{made[other]['id']}"), 404, "not_found")
+        refused(await caller.get(f"/contracts?agent_id={firm.agents[other]}"), 404, "not_found")
+        refused(await caller.get(f"/escrows?agent_id={firm.agents[other]}"), 404, "not_found")
+        refused(await caller.get(f"/agents/{firm.agents[other]}/attribution"), 404, "not_found")
+        events = good(await caller.get("/events?limit=200"))["data"]
+        assert {event["data"]["agent_id"] for event in events} == {firm.agents[name]}
+        kind = events[0]["type"]
+        assert good(await caller.get(f"/events?limit=200&type={kind}"))["data"]
+    whole = good(await firm.callers["owner"].get("/events?limit=200"))["data"]
+    assert {event["type"] for event in whole} > {event["type"] for event in events}
+
+
+async def test_agent_follows_no_changes_of_billing(firm: Firm) -> None:
+    whole, own = [good(await firm.callers[who].get("/changes")) for who in ("owner", "agent")]
+    assert own["alerts"] == own["payments"] == own["invoices"] == 0
+    assert own["credits"] == whole["credits"]
+    assert own["balance"] == whole["balance"] > 0
