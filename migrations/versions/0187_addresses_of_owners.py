@@ -1,7 +1,7 @@
 """An owner's verified address still gets mails about where money goes for a while, after its channel was deleted.
 
 Revision ID: 0187_addresses_of_owners
-Revises: 0182_postings_in_line
+Revises: 0185_permissions_of_keys
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0187_addresses_of_owners"
-down_revision: str | None = "0182_postings_in_line"
+down_revision: str | None = "0185_permissions_of_keys"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,13 +1,13 @@
 """A use that costs nothing fits where nothing is left of a limit, also one that was lowered below what is spent.
 
 Revision ID: 0192_free_uses_fit
-Revises: 0182_postings_in_line
+Revises: 0187_addresses_of_owners
 """
 
 from migrations.scripts import run
 
 revision: str = "0192_free_uses_fit"
-down_revision: str | None = "0182_postings_in_line"
+down_revision: str | None = "0187_addresses_of_owners"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,7 +1,7 @@
 """Terms follow no prior and nothing good that can still be charged back.
 
 Revision ID: 0194_terms_by_final_money
-Revises: 0182_postings_in_line
+Revises: 0193_refunded_debts
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0194_terms_by_final_money"
-down_revision: str | None = "0182_postings_in_line"
+down_revision: str | None = "0193_refunded_debts"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -105,6 +105,7 @@ Period: TypeAlias = Literal["7d", "30d", "90d", "all"] | str
 Permission: TypeAlias = (
     Literal[
         "read",
+        "read_billing",
         "read_audit",
         "manage_organizations",
         "change_organization",
@@ -472,6 +473,7 @@ class ApiKeyCreated(Model):
     principal: str = NOT_SENT
     role: Role = NOT_SENT
     agent_id: str | None = NOT_SENT
+    permissions: list[Permission] = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
     created_by: str = NOT_SENT
@@ -497,6 +499,7 @@ class ApiKeyView(Model):
     principal: str = NOT_SENT
     role: Role = NOT_SENT
     agent_id: str | None = NOT_SENT
+    permissions: list[Permission] = NOT_SENT
     department_id: str | None = NOT_SENT
     project_id: str | None = NOT_SENT
     created_by: str = NOT_SENT
@@ -4068,6 +4071,7 @@ class WaiverView(Model):
 
     id: str
     organization_id: str = NOT_SENT
+    kind: EarningsKind = NOT_SENT
     amount: Amount = NOT_SENT
     currency: str = NOT_SENT
     created_at: datetime = NOT_SENT

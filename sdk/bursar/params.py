@@ -40,6 +40,50 @@ OfferModel: TypeAlias = Literal["free", "one_time", "monthly", "usage"] | str
 OfferStatus: TypeAlias = Literal["listed", "retired"] | str
 Ordering: TypeAlias = Literal["subject", "none"] | str
 PayoutInterval: TypeAlias = Literal["manual", "daily", "weekly", "monthly"] | str
+Permission: TypeAlias = (
+    Literal[
+        "read",
+        "read_billing",
+        "read_audit",
+        "manage_organizations",
+        "change_organization",
+        "manage_keys",
+        "manage_agents",
+        "manage_projects",
+        "manage_spending",
+        "manage_contacts",
+        "manage_webhooks",
+        "read_webhooks",
+        "sell",
+        "grant_credits",
+        "award",
+        "accept",
+        "fund",
+        "approve",
+        "deliver",
+        "refund",
+        "dispute",
+        "cancel",
+        "validate",
+        "arbitrate",
+        "pay",
+        "refund_payment",
+        "convert_earnings",
+        "pay_out",
+        "manage_billing",
+        "contest",
+        "meter",
+        "use_credits",
+        "manage_meters",
+        "acknowledge",
+        "manage_alert_rules",
+        "be_notified",
+        "read_books",
+        "inspect",
+        "operate",
+    ]
+    | str
+)
 PricingModel: TypeAlias = Literal["free", "monthly", "one_time", "usage"] | str
 ProviderName: TypeAlias = Literal["stripe", "paypal", "crypto", "credits"] | str
 Purpose: TypeAlias = Literal["billing", "security"] | str

@@ -20,7 +20,7 @@ class Billing:
     def get_balance(
         self, *, currency: str | Omitted = OMITTED, organization_id: str | Omitted = OMITTED
     ) -> models.BalanceView:
-        """Read the balance of an organization in one currency."""
+        """Read the balance of an organization in one currency. An agent's key reads that of credits, which it spends."""
         return self._caller.ask(
             models.BalanceView,
             "billing.get_balance",
@@ -280,7 +280,10 @@ class Credits:
         )
 
     def release(self, *, reservation_id: str, idempotency_key: str | None = None) -> models.ChangeView:
-        """Release what is still held of a reservation."""
+        """Release what is still held of a reservation.
+
+        Owners and admins release any of their organization, whatever department or project their key spends for.
+        """
         return self._caller.ask(
             models.ChangeView,
             "credits.release",
@@ -380,7 +383,10 @@ class Credits:
         to: datetime | str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.UsageSummary:
-        """Add up the credits used, by action, agent, department, model and day, over at most 92 days."""
+        """Add up the credits used, by action, agent, department, model and day, over at most 92 days.
+
+        The key of an agent gets the totals of its agent, and the key of a member that is attributed to a department those of the department with its parts.
+        """
         return self._caller.ask(
             models.UsageSummary,
             "credits.summarise_usage",
@@ -510,7 +516,10 @@ class Credits:
         )
 
     def get_stats(self, *, organization_id: str | Omitted = OMITTED) -> models.CreditStats:
-        """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts."""
+        """Show what an organization bought, received and used of its credits, how fast, and how long the rest lasts.
+
+        A key of a member that is attributed to a department or project is refused: these are the organization's figures.
+        """
         return self._caller.ask(
             models.CreditStats,
             "credits.get_stats",
@@ -570,7 +579,7 @@ class Escrows:
         external_id: str | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.EscrowView]:
-        """List the escrows that are visible to the caller, newest first.
+        """List the escrows that are visible to the caller, newest first. An agent's key sees those of its agent.
 
         For operators, `organization_id` finds the escrows that the organization pays, is paid by or signs for. `q` searches the title of the work and the external id. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -1177,7 +1186,10 @@ class Pricing:
         organization_id: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.PriceQuoteView:
-        """Keep the current price for fifteen minutes. A contract that names the quote gets this price, once."""
+        """Keep the current price for fifteen minutes. A contract that names the quote gets this price, once.
+
+        An agent keeps the price that its own score earns, and its organization awards the contract.
+        """
         return self._caller.ask(
             models.PriceQuoteView,
             "pricing.create_quote",
@@ -2569,10 +2581,17 @@ class Earnings:
             body={"agent_id": agent_id, "kind": kind, "amount": amount},
         )
 
-    def waive(self, *, currency: str, amount: AmountLike, idempotency_key: str | None = None) -> models.WaiverView:
-        """Waive all earnings in a currency that are too little to be paid out, for good, so the organization can be closed.
+    def waive(
+        self,
+        *,
+        currency: str,
+        amount: AmountLike,
+        kind: Literal["paid", "own_work"] | str | Omitted = OMITTED,
+        idempotency_key: str | None = None,
+    ) -> models.WaiverView:
+        """Waive earnings in a currency that cannot be paid out, for good, so that the organization can be closed.
 
-        They become income of the platform. `amount` must be exactly what is left, all of it available, and below the minimum of a payout. Earnings in credits are converted instead.
+        They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings all must be available and below the minimum of a payout; `own_work` is never paid out, so any amount of it can be waived. Earnings in credits are converted instead.
         """
         return self._caller.ask(
             models.WaiverView,
@@ -2581,7 +2600,7 @@ class Earnings:
             "/api/v1/billing/earnings/waivers",
             keyed=True,
             key=idempotency_key,
-            body={"currency": currency, "amount": amount},
+            body={"kind": kind, "currency": currency, "amount": amount},
         )
 
 
@@ -2841,6 +2860,8 @@ class Series:
         """Show a metric over time.
 
         `balance` is what the wallet held at the end of each interval. `spent` is the credits used and not refunded, by the day of the use. `payments` counts the payments requested; `paid` is what they brought in. `earned` is what came into agents' earnings. `escrow_held` and `commission` are for operators only. Metrics that are added up by day use days in UTC, whatever the `zone`.
+
+        An agent's key reads `spent` of its agent, and the other metrics with `read_billing` only. A member's key that is attributed to a department reads `spent` of the department with its parts.
         """
         return self._caller.ask(
             models.SeriesView,
@@ -2964,6 +2985,8 @@ class Contracts:
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.ContractView]:
         """List the contracts that the caller is a party to, newest first. The platform sees all of them.
+
+        An agent's key sees those of its agent.
 
         For operators, `organization_id` finds the contracts that the organization pays, is paid by or signs. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3523,7 +3546,10 @@ class Departments:
         )
 
     def get_limits(self, department_id: str) -> models.DepartmentLimitsView:
-        """Show the daily and monthly limits of a department in credits, and what is left of them."""
+        """Show the daily and monthly limits of a department in credits, and what is left of them.
+
+        Keys of agents are refused, and those of members that are attributed to another department.
+        """
         return self._caller.ask(
             models.DepartmentLimitsView,
             "departments.get_limits",
@@ -3579,6 +3605,7 @@ class ApiKeys:
         role: params.Role,
         organization_id: str | None | Omitted = OMITTED,
         agent_id: str | None | Omitted = OMITTED,
+        permissions: Sequence[params.Permission] | Omitted = OMITTED,
         expires_at: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.ApiKeyCreated:
@@ -3598,6 +3625,7 @@ class ApiKeys:
                 "principal": principal,
                 "role": role,
                 "agent_id": agent_id,
+                "permissions": permissions,
                 "expires_at": expires_at,
             },
         )
@@ -3721,6 +3749,8 @@ class SpendControls:
         cursor: str | Omitted = OMITTED,
     ) -> List[models.ControlView]:
         """List spend controls, newest first, with what is left of their limits.
+
+        The key of an agent gets those of its agent and of the key. A member's key that is attributed to a department or a project gets those of that, of the agents in it, and of the key.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -4537,6 +4567,8 @@ class Usage:
     ) -> models.UsageView:
         """Summarise usage and its cost, for whole days in UTC. The default is the last 30 days.
 
+        The key of an agent gets the usage of its agent, grouped by `day` or `agent`. A member's key that is attributed to a department or a project gets the usage of that, grouped by `day`, and by `department` or `project`.
+
         With `Accept: text/csv` the response contains the lines as CSV.
         """
         return self._caller.ask(
@@ -4576,6 +4608,8 @@ class Usage:
     ) -> List[models.UsageEventView]:
         """List usage events, latest first.
 
+        The key of an agent gets those of its agent only. A member's key that is attributed to a department or a project gets those of that only.
+
         A filtered page may be short or empty while `next_cursor` is not null, because a page scans no more than 2,000 events. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return List(
@@ -4601,7 +4635,10 @@ class Usage:
         )
 
     def get_of_run(self, run_id: str, *, organization_id: str | Omitted = OMITTED) -> models.UsageRunView:
-        """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step."""
+        """Show what a run of agents cost: in total, by agent, and by step, including the steps below each step.
+
+        The key of an agent gets the part of its agent only, and a member's key that is attributed to a department or a project the part of that.
+        """
         return self._caller.ask(
             models.UsageRunView,
             "usage.get_of_run",
@@ -4890,7 +4927,10 @@ class Meters:
         group_by: str | Omitted = OMITTED,
         organization_id: str | Omitted = OMITTED,
     ) -> models.MeterUsageView:
-        """Show what a meter counted, for whole days in UTC. The default is the last 30 days."""
+        """Show what a meter counted, for whole days in UTC. The default is the last 30 days.
+
+        Keys that read the usage of their agent, department or project only are refused: a meter counts all of it.
+        """
         return self._caller.ask(
             models.MeterUsageView,
             "meters.get_usage",
@@ -5794,6 +5834,8 @@ class Events:
         cursor: str | Omitted = OMITTED,
     ) -> List[models.OutboxEventView]:
         """List events, oldest first. An organization sees its own events, an operator sees all of them.
+
+        An agent's key sees the events about its agent only: those with its `agent_id` in `data`.
 
         To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or empty although more pages follow. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
