@@ -8,7 +8,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.signing import may_mean_another
     from domain.escrow.state import Escrow, Outcome
 
-#: The gate of runs that took a signature or a score without a number for whatever was under review.
+#: The gate of runs that took a signature or a score without a number for whatever was under review: one gate for each
+#: delivery, because a run that has taken one before an upgrade must not take one for a later delivery.
 SIGNATURES_NAME_THEIR_DELIVERY = "signatures-name-their-delivery"
 
 #: The gate of runs whose disputes all ended by the contract's default when nobody decided.
@@ -19,10 +20,11 @@ def reviewed(escrow: Escrow, delivery: int | None) -> int | None:
     """Return which delivery a signature or a score is for: the one that it names, or None if it must name one."""
     if not may_mean_another(escrow, delivery):
         return delivery
-    if workflow.unsafe.is_read_only() or workflow.patched(SIGNATURES_NAME_THEIR_DELIVERY):
-        return None
     assert escrow.delivery is not None
-    return escrow.delivery.number
+    number = escrow.delivery.number
+    if workflow.unsafe.is_read_only() or workflow.patched(f"{SIGNATURES_NAME_THEIR_DELIVERY}:{number}"):
+        return None
+    return number
 
 
 def disputed(outcome: Outcome) -> Outcome:

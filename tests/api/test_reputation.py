@@ -103,7 +103,8 @@ async def deliver(database: Database, contract_id: str, payee: Tenant, *, at: da
 
     delivery = commands.deliver(await held(), actor=worker, artifacts=(), note="x", milestone=None, now=at)
     await escrowing.write(database, delivery, at=at)
-    judged = commands.validate(await held(), actor=judge, score_e4=score, note=None, now=at)
+    number = (await held()).delivery.number
+    judged = commands.validate(await held(), actor=judge, score_e4=score, note=None, now=at, delivery=number)
     await escrowing.write(database, judged, at=at)
 
 

@@ -14,6 +14,7 @@ from repositories import alert
 from repositories.listing import Wanted
 from runtime.identity import new_id
 from services import organization as organizations
+from tests.support.histories import replay_and_keep
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -25,6 +26,7 @@ async def test_payee_that_disputes_before_its_delivery_gets_nothing_when_nobody_
     await job.pass_time(days=9)
     assert await job.end() == "refunded"
     assert await job.money() == {"payer": 100_000_000, "escrow": 0, "payee": 0}
+    await replay_and_keep(await job.handle.fetch_history(), "refunded_by_default")
 
 
 async def test_pitfall_24_an_escrow_that_is_not_funded_is_cancelled(award):

@@ -37,7 +37,9 @@ ELSEWHERE = {
     "hold_expiry",
     "alert_rules",
     "lot_expiry",
+    "refunded_by_default",
     "resumed_run",
+    "signed_by_number_after_refusals",
     "accounting_days",
     "revenue_recognition",
 } | {
