@@ -5,6 +5,8 @@ from typing import Any
 
 FUND = {"source": "credits"}
 WORK = {"artifacts": [{"uri": "https://files.example/summary.md", "sha256": "5e" * 32}], "note": "Ready for review"}
+#: What a signatory has looked at: the first delivery, which is the event after the opening and the funding.
+REVIEWED = {"delivery": 3}
 SIGNATORIES = ["procurement", "finance", "legal"]
 
 
@@ -67,8 +69,8 @@ STORIES = (
             PAY_IN,
             DELIVER,
             Act("the validator scores 0.55: not enough", "validator", "validation", {"score": "0.55"}, "delivered"),
-            Act("procurement signs, the first of two", "client", "approvals", {}, "delivered"),
-            Act("finance signs, the second of two", "finance", "approvals", {}, "released"),
+            Act("procurement signs, the first of two", "client", "approvals", REVIEWED, "delivered"),
+            Act("finance signs, the second of two", "finance", "approvals", REVIEWED, "released"),
         ),
         {"funded": "80.00", "released": "76.00", "refunded": "0.00", "commission": "4.00"},
     ),
