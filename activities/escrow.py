@@ -27,6 +27,7 @@ from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExce
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.pause import extended_until
+from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned, refuse_same_people, refuse_second_signature
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.events.escrow import facts
@@ -382,7 +383,7 @@ class EscrowActivities:
                 books.session,
                 kind="escrow.decision_overdue",
                 subject=terms.escrow_id,
-                detail=f"No arbiter has decided the dispute of {terms.escrow_id}; the contract's default applies next.",
+                detail=f"No arbiter has decided the dispute of {terms.escrow_id}. {story(message.escrow)}",
                 org_id=terms.payer_org_id,
                 shared=True,
             )

@@ -49,7 +49,7 @@ STEPS = {
     "evidence_submitted": ("evidence_submitted", "A party submitted evidence in the dispute."),
     "partially_refunded": ("partially_refunded", "The payee refunded a part of the money."),
     "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),
-    "decision_overdue": ("decision_overdue", "No arbiter has decided in time; the contract's default applies next."),
+    "decision_overdue": ("decision_overdue", "No arbiter has decided in time; the default applies next."),
 }
 #: Steps that concern operators alone.
 UNTOLD = frozenset({"command_refused"})

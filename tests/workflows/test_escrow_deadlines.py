@@ -19,11 +19,15 @@ from tests.support.histories import replay_and_keep
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_payee_that_disputes_before_its_delivery_gets_nothing_when_nobody_decides(award):
+async def test_payee_that_disputes_before_its_delivery_gets_nothing_when_nobody_decides(award, stage):
     job = await (await award(dispute_default_share_e4=9_000)).funded()
     await job.send("dispute", job.bot, reason="I want my share")
     assert (await job.state()).default_share_e4 == 0
-    await job.pass_time(days=9)
+    await job.pass_time(days=7, hours=1)
+    async with stage.database.platform() as session:
+        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}), open_only=True, limit=10)
+    assert "if not decided by then: refund what is held" in page.rows[0].detail
+    await job.pass_time(days=1, hours=1)
     assert await job.end() == "refunded"
     assert await job.money() == {"payer": 100_000_000, "escrow": 0, "payee": 0}
     await replay_and_keep(await job.handle.fetch_history(), "refunded_by_default")

@@ -95,7 +95,7 @@ async def list_actions(
     actor: ActorDep,
     deps: DepsDep,
     payee_share: Annotated[
-        Share | None, Query(description="Preview `resolve` with this share; the contract's default when left out.")
+        Share | None, Query(description="Preview `resolve` with this share; the default of the dispute when left out.")
     ] = None,
     amount: Annotated[
         Amount | None, Query(description="Preview `refund` of this amount; all that is held when left out.")

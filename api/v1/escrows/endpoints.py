@@ -416,7 +416,7 @@ async def approve_delivery(
 
 @router.post("/escrows/{escrow_id}/disputes", response_model=EscrowView, responses=_REFUSALS)
 async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, once: MayRepeat) -> Response:
-    """Open a dispute: the escrow is frozen until an arbiter decides or the contract's default applies."""
+    """Open a dispute: the escrow is frozen until an arbiter decides or the default applies."""
     escrow = await sender.find(escrow_id, NEEDS[EscrowAction.DISPUTE])
     command = DisputeEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason)
     return await sender.send(once, escrow, "dispute", command)
