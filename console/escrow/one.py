@@ -253,7 +253,7 @@ def _due(escrow: Mapping[str, Any], prefs: Prefs, now: datetime) -> tuple[Due, .
             found = [(deadlines["review_by"], "Without an objection by then the money is released.")]
         case EscrowStatus.DISPUTED if dispute:
             share, payee = dispute["default_payee_share"], escrow["payee_name"]
-            default = f"what is held goes to {escrow['payer_name']}"
+            default = f"what is held is refunded to {escrow['payer_name']}"
             if decimal(share):
                 default = f"{percent(share, prefs)} goes to {payee}"
             found = [

@@ -13,6 +13,7 @@ from domain.escrow.settlement import ended, release, settle_dispute, with_moves
 from domain.escrow.signing import AlreadySigned, require_delivery, signer
 from domain.escrow.state import (
     ALLOWED,
+    FIRST_DELIVERY,
     MAX_DELIVERY_BYTES,
     MAX_EVIDENCE,
     MAX_EVIDENCE_BYTES,
@@ -148,6 +149,7 @@ def deliver(
             milestone=milestone,
             delivered_at=given_at or now,
             number=escrow.version + 1,
+            came_first=escrow.delivery is None and escrow.version >= FIRST_DELIVERY,
         ),
         signatures=(),
         validation_score_e4=None,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 
 from domain.access import Actor
 from domain.errors import Conflict
-from domain.escrow.state import FIRST_DELIVERY, Escrow, EscrowStatus
+from domain.escrow.state import Escrow, EscrowStatus
 
 
 class AlreadySigned(Conflict):
@@ -25,13 +25,10 @@ class DeliveryRequired(Conflict):
 
 
 def may_mean_another(escrow: Escrow, delivery: int | None) -> bool:
-    """Return whether a command names no delivery, and another one may have been under review before this one.
-
-    Only the delivery that came right after the funding is surely the first.
-    """
+    """Return whether a command names no delivery, and another one may have been under review before this one."""
     if delivery is not None or escrow.delivery is None or escrow.status is not EscrowStatus.DELIVERED:
         return False
-    return escrow.delivery.number > FIRST_DELIVERY
+    return not escrow.delivery.is_first
 
 
 def require_delivery(escrow: Escrow, delivery: int | None) -> None:

@@ -20,7 +20,7 @@ MAX_EVIDENCE = 50
 MAX_EVIDENCE_BYTES = 128 * 1024
 #: How many bytes the artifacts and the note of one delivery may take.
 MAX_DELIVERY_BYTES = 64 * 1024
-#: The number of the event that a first delivery makes: the escrow was opened and funded before.
+#: The number of the event that a first delivery makes if nothing came between: the escrow was opened and funded before.
 FIRST_DELIVERY = 3
 #: One, in ten-thousandths.
 WHOLE_E4 = 10_000
@@ -126,13 +126,22 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The latest delivery; a new one before the review ends replaces it. `number` is that of its event."""
+    """The latest delivery; a new one before the review ends replaces it. `number` is that of its event.
+
+    `came_first` says that no other one was made before, where the number does not say so.
+    """
 
     artifacts: tuple[Artifact, ...]
     note: str | None
     milestone: str | None
     delivered_at: datetime
     number: int = 0
+    came_first: bool = False
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is surely the escrow's first delivery."""
+        return self.came_first or self.number <= FIRST_DELIVERY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

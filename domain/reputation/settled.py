@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from domain.escrow.state import FIRST_DELIVERY, WHOLE_E4, Escrow, EscrowStatus, Terms
+from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Terms
 from domain.money import CREDIT, SCALES, allocate
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says, says
@@ -246,7 +246,7 @@ def _is_late(escrow: Escrow) -> bool:
     milestones after the first it says nothing.
     """
     delivery, terms = escrow.delivery, escrow.terms
-    if delivery is None or escrow.milestones_released or delivery.number <= FIRST_DELIVERY:
+    if delivery is None or escrow.milestones_released or delivery.is_first:
         return False
     return delivery.delivered_at > escrow.opened_at + timedelta(seconds=terms.fund_seconds + terms.deliver_seconds)
 

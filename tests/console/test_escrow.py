@@ -148,7 +148,7 @@ def test_countdown_is_the_time_that_is_left() -> None:
 
 def test_dispute_of_a_payee_that_delivered_nothing_ends_with_a_refund() -> None:
     page = shown(status="disputed", dispute={**DISPUTE, "default_payee_share": "0.00"})
-    assert page.due[1].then == "Not decided by then: what is held goes to Acme."
+    assert page.due[1].then == "Not decided by then: what is held is refunded to Acme."
 
 
 def test_dispute_has_two_ends_and_the_evidence_of_each_side() -> None:

@@ -124,6 +124,7 @@ def full_escrow():
         fund_by=e.T0,
         validation_score_e4=9000,
         signatures=tuple(replace(signature, on_behalf=True) for signature in outcome.escrow.signatures),
+        delivery=replace(outcome.escrow.delivery, came_first=True),
         dispute=replace(outcome.escrow.dispute, overdue_alerted=True, default_share_e4=400),
     )
     return replace(outcome, escrow=state)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from domain.escrow.actions import NEEDS, Parameters, actions
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.moves import accounts_of
 from domain.escrow.presentation import details, summary
+from domain.escrow.signing import DeliveryRequired
 from domain.escrow.state import (
     ALLOWED,
     FINAL,
@@ -163,30 +165,31 @@ class EscrowMachine(RuleBasedStateMachine):
             usual=milestone is None,
         )
 
-    def reviewed(self, s: Escrow, named: bool) -> dict[str, int]:
-        """Return what a signature or a score says about its delivery; without it, it may be for the first one only."""
-        return {"delivery": s.delivery.number} if named and s.delivery else {}
+    def judge(self, decide, named: bool, s: Escrow) -> Outcome:
+        """Sign or score the delivery under review; without its number that is for the first one only."""
+        given = {"delivery": s.delivery.number} if named and s.delivery else {}
+        try:
+            outcome: Outcome = decide(s, given)
+        except DeliveryRequired:
+            assert not given
+            assert self.deliveries > 1
+            raise
+        assert given or self.deliveries == 1
+        return outcome
 
     @rule(actor=ACTORS, score=st.integers(0, 10_000) | st.just(10_000), named=st.booleans())
     def validate(self, actor, score, named):
-        def decide(s):
-            given = self.reviewed(s, named)
-            outcome = commands.validate(s, actor=actor, score_e4=score, note=None, now=self.now, **given)
-            assert given or self.deliveries == 1
-            return outcome
+        def decide(s, given):
+            return commands.validate(s, actor=actor, score_e4=score, note=None, now=self.now, **given)
 
-        self.attempt("validate", actor, decide, usual=score == 10_000 and named)
+        self.attempt("validate", actor, partial(self.judge, decide, named), usual=score == 10_000 and named)
 
     @rule(actor=ACTORS, named=st.booleans())
     def approve(self, actor, named):
-        def decide(s):
-            given = self.reviewed(s, named)
-            name = signatory_name(s, actor)
-            outcome = commands.approve(s, signatory=name, actor=actor, now=self.now, **given)
-            assert given or self.deliveries == 1
-            return outcome
+        def decide(s, given):
+            return commands.approve(s, signatory=signatory_name(s, actor), actor=actor, now=self.now, **given)
 
-        self.attempt("approve", actor, decide, usual=named)
+        self.attempt("approve", actor, partial(self.judge, decide, named), usual=named)
 
     @rule(actor=ACTORS)
     def dispute(self, actor):

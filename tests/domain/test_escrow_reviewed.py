@@ -38,16 +38,25 @@ def scored(escrow: Escrow, delivery: int | None = None) -> Escrow:
     )
 
 
+def after_a_request() -> Escrow:
+    """Return a funded escrow whose first delivery has a greater number, because the payer has asked to cancel."""
+    return numbered(commands.cancel(funded(), actor=e.PROCUREMENT, reason=None))
+
+
+def as_before(escrow: Escrow) -> Escrow:
+    """Return the state as it was kept when deliveries did not say whether they came first."""
+    assert escrow.delivery is not None
+    return replace(escrow, delivery=replace(escrow.delivery, came_first=False))
+
+
 JUDGED = pytest.mark.parametrize("judged", [approved, scored])
 SEVERAL = pytest.mark.parametrize(
     "under_review",
     [
         pytest.param(lambda: delivered(delivered(funded())), id="a delivery that replaced another"),
         pytest.param(lambda: delivered(approved(delivered(funded(milestones=PARTS)))), id="the next milestone"),
-        pytest.param(
-            lambda: delivered(numbered(commands.cancel(funded(), actor=e.PROCUREMENT, reason=None))),
-            id="a delivery that may not be the first",
-        ),
+        pytest.param(lambda: delivered(delivered(after_a_request())), id="a delivery that replaced another later one"),
+        pytest.param(lambda: as_before(delivered(after_a_request())), id="a delivery of before that may be another"),
     ],
 )
 
@@ -56,6 +65,13 @@ SEVERAL = pytest.mark.parametrize(
 @pytest.mark.parametrize("milestones", [(), PARTS])
 def test_first_delivery_needs_no_number(judged, milestones):
     assert judged(delivered(funded(milestones=milestones))).released_minor > 0
+
+
+@JUDGED
+def test_first_delivery_after_other_events_needs_no_number(judged):
+    escrow = delivered(after_a_request())
+    assert escrow.delivery.number == 4
+    assert judged(escrow).released_minor > 0
 
 
 @SEVERAL

@@ -74,10 +74,9 @@ def _deliver(plan: Plan, rng: random.Random, milestone: str | None = None) -> No
     plan.rounds.append(((Step("delivered", rng.choice(("agent", "studio")), "delivery", body),), "delivered"))
 
 
-def _validate(plan: Plan, score: str, status: str, delivery: int = 3) -> None:
-    """Score a delivery, which is the event of that number; the first one is the third."""
+def _validate(plan: Plan, score: str, status: str, delivery: int | None = None) -> None:
     transfer = None if status == "delivered" else RELEASED
-    body = {"score": score, "delivery": delivery}
+    body = {"score": score, **({} if delivery is None else {"delivery": delivery})}
     plan.rounds.append(((Step("validated", "validator", "validation", body, transfer),), status))
 
 

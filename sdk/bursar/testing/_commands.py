@@ -64,6 +64,7 @@ def _deliver(escrow: Escrow, body: dict[str, Any], _principal: str) -> None:
         "milestone": escrow.milestone(body.get("milestone")),
         "delivered_at": time_of(escrow.updated_at),
     }
+    escrow.deliveries += 1
     escrow.status, escrow.signatures, escrow.score = "delivered", [], None
     escrow.wait("review_by", "review_period")
 

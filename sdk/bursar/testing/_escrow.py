@@ -21,8 +21,6 @@ _TAKEN: dict[str, tuple[str, frozenset[str]]] = {
     "refund": ("Money cannot be refunded", frozenset({"funded", "delivered", "disputed"})),
     "cancel": ("The escrow cannot be cancelled", frozenset({"open", "funded"})),
 }
-#: The number of the event that a first delivery makes: the escrow was opened and funded before.
-FIRST_DELIVERY = 3
 NO_DEADLINES: dict[str, str | None] = {"fund_by": None, "deliver_by": None, "review_by": None}
 FINAL = frozenset({"released", "refunded", "split", "cancelled"})
 
@@ -42,6 +40,7 @@ class Escrow:
     commission: Decimal = ZERO
     deadlines: dict[str, str | None] = field(default_factory=dict)
     delivery: dict[str, Any] | None = None
+    deliveries: int = 0
     signatures: list[dict[str, Any]] = field(default_factory=list)
     score: str | None = None
     milestones_released: set[str] = field(default_factory=set)
@@ -145,7 +144,7 @@ class Escrow:
     def reviewed(self, delivery: int | None) -> None:
         """Refuse a command that was given for another delivery, or that may mean another one."""
         number = self.delivery["number"] if self.delivery else None
-        if delivery is None and number is not None and number > FIRST_DELIVERY:
+        if delivery is None and self.deliveries > 1:
             detail = (
                 f"This escrow may have had other deliveries. Delivery {number} is under review: look at it, then send "
                 f'"delivery": {number}.'
