@@ -149,7 +149,7 @@ class BillingRunActivities:
         async with self._database.platform() as session:
             connection = await driver_connection(session)
             page = await runs.candidates(connection, message.month, after=after, limit=message.limit)
-            await billing_month.seal(connection, page.due, message.month, message.now)
+            await billing_month.seal(session, page.due, message.month, message.now)
         await self._invoice_all(page.due, message.month, message.now, counted)
         await self._number()
         return page

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_run.collect import Collected, OneOff, Usage, collect
@@ -129,9 +128,14 @@ async def prepare(
     return prepared, refused
 
 
-async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, now: datetime) -> None:
-    """Seal the organizations' bills of the month: usage that arrives from now on is late usage."""
-    await usage_bill.seal(connection, org_ids, month, now)
+async def seal(session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime) -> None:
+    """Seal the organizations' bills of the month: usage that arrives from now on is late usage.
+
+    Bills that wait for the month of the first terms stay open until that month is sealed.
+    """
+    early = await billing_terms.agreed_after(session, org_ids, month)
+    paying = [org_id for org_id in org_ids if org_id not in early]
+    await usage_bill.seal(await driver_connection(session), paying, month, now)
 
 
 @dataclass(frozen=True, slots=True)

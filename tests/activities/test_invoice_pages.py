@@ -100,8 +100,8 @@ class Page:
             )
 
     async def read(self, org_ids: Sequence[str], rules: InvoiceRules = GERMAN) -> tuple[list[Prepared], Basis]:
-        async with self.database.platform_statement() as connection:
-            await billing_month.seal(connection, org_ids, JANUARY, OVER)
+        async with self.database.platform() as session:
+            await billing_month.seal(session, org_ids, JANUARY, OVER)
         async with self.database.platform() as session:
             prepared, _ = await billing_month.prepare(session, org_ids, JANUARY, OVER)
             return prepared, await billing_run.basis(session, org_ids, rules, OVER)
@@ -468,8 +468,8 @@ async def test_free_units_are_those_of_the_month_of_the_terms_whether_credits_pa
     await page.market.report(org, metered, evening, {"n": 4})
     assert await _charge(page, org, at(february, 3)) == 2 * CREDIT
     await page.market.report(org, metered, at(date(2026, 2, 10)), {"n": 6})
-    async with page.database.platform_statement() as connection:
-        await billing_month.seal(connection, [org], february, at(date(2026, 3, 3)))
+    async with page.database.platform() as session:
+        await billing_month.seal(session, [org], february, at(date(2026, 3, 3)))
     async with page.database.platform() as session:
         [prepared], _ = await billing_month.prepare(session, [org], february, at(date(2026, 3, 3)))
     assert prepared.found.usage_minor == 100

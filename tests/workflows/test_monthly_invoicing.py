@@ -35,6 +35,7 @@ from runtime.identity import new_id
 from runtime.jobs import invoicing_on
 from services import billing_run
 from services import invoice as invoices
+from services import usage_bill as charging
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at
 from tests.support.histories import replay_and_keep
@@ -144,6 +145,24 @@ async def test_log_of_usage_says_on_which_invoice_it_is_and_since_when(billing: 
     assert (january.status, january.invoice_id) == (BilledStatus.BILLED, invoice.id)
     assert january.billed_at is not None
     assert february == usage_bill.BilledAs(status=BilledStatus.UNBILLED)
+
+
+async def test_usage_from_before_the_first_terms_can_be_voided_until_their_month_is_run(billing: Billing) -> None:
+    market = billing.market
+    org = await market.debtor(FEBRUARY)
+    await market.use(org, at(date(2026, 1, 20)), 3, received=OVER)
+    await market.use(org, at(date(2026, 1, 21)), 50, received=OVER)
+    await billing.run(JANUARY)
+    assert await market.invoices(org) == []
+    async with billing.database.platform() as session:
+        logged = select(UsageEventRow.id).where(UsageEventRow.org_id == org).order_by(UsageEventRow.occurred_at.desc())
+        wrong = (await session.scalars(logged)).first()
+        assert wrong is not None
+        await charging.void(session, KIM, org, wrong, reason="A wrong quantity.", at=OVER)
+    await billing.run(FEBRUARY)
+    [invoice] = await market.invoices(org)
+    assert lines(invoice) == [(f"Model {market.model}, late usage of 2026-01: 1 event", 3_00)]
+    await prove_all(billing.urls)
 
 
 async def test_late_usage_goes_to_the_next_invoice_and_says_so(billing: Billing) -> None:
