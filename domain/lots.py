@@ -48,6 +48,7 @@ class LotTerms:
         frozen: takes no lots from these payments since the time of each.
         is_reversal: credits that leave the lots were clawed back, not used.
         is_paid_out: credits that leave the lots were paid out in money, not used.
+        is_expired: credits that leave the lots were given up after their expiry, not used; with `slices`.
         slices: exactly these amounts of lots are taken or held; chosen under the account's lock.
         renew_days: lots that would expire sooner are extended by so many days; all extensions of a lot together are not
             longer than its original validity.
@@ -68,6 +69,7 @@ class LotTerms:
     frozen: Mapping[str, datetime] = field(default_factory=dict)
     is_reversal: bool = False
     is_paid_out: bool = False
+    is_expired: bool = False
     slices: tuple[tuple[UUID, int], ...] = ()
     renew_days: int | None = None
     taxed: bool = False
@@ -88,12 +90,19 @@ class LotTerms:
             "lasting": self.lasting or None,
             "sold_until": self.sold_until and self.sold_until.isoformat(),
             "frozen": {payment_id: since.isoformat() for payment_id, since in self.frozen.items()} or None,
-            "outcome": "reversed" if self.is_reversal else "paid_out" if self.is_paid_out else None,
+            "outcome": self._outcome(),
             "slices": [{"id": str(id), "amount": amount} for id, amount in self.slices] or None,
             "renew_days": self.renew_days,
             "taxed": self.taxed or None,
         }
         return {name: value for name, value in named.items() if value is not None}
+
+    def _outcome(self) -> str | None:
+        if self.is_reversal:
+            return "reversed"
+        if self.is_paid_out:
+            return "paid_out"
+        return "expired" if self.is_expired else None
 
     def _returns(self) -> str | list[str] | None:
         if isinstance(self.returns, tuple):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -70,6 +71,40 @@ async def own_work(session: AsyncSession, org_id: str, asset: str) -> dict[str, 
     """Return what an organization has paid to its own agents and they still have, by agent."""
     rows = await session.execute(_OWN_WORK, {"org_id": org_id, "asset": asset})
     return {row.id: row.amount for row in rows}
+
+
+_LOTS = text(
+    """
+    SELECT g.id AS agent_id, l.id AS lot_id, l.remaining - l.held AS amount, c.some AS is_convertible
+    FROM agents g
+    JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || :kind || '/CREDIT' AND a.asset = 'CREDIT'
+    CROSS JOIN LATERAL (SELECT ledger.convertible(a.id, CAST(:days AS integer), :at) > 0 AS some OFFSET 0) c
+    JOIN ledger.lots l ON l.account_id = a.id AND l.is_open AND l.remaining > l.held
+    WHERE g.org_id = :org_id ORDER BY g.id, l.id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedLot:
+    """A lot of credits that an agent has earned, and whether some of its agent's can be converted into credits."""
+
+    agent_id: str
+    lot_id: UUID
+    amount: int
+    is_convertible: bool
+
+
+async def lots(
+    session: AsyncSession, org_id: str, kind: EarningsKind, *, days: int | None, at: datetime
+) -> Sequence[EarnedLot]:
+    """Return the lots of credits that the agents of an organization have earned of a kind.
+
+    `days` is how long converted credits are valid that would expire sooner.
+    """
+    values = {"org_id": org_id, "kind": _NAMED[kind], "days": days, "at": at}
+    rows = await session.execute(_LOTS, values)
+    return [EarnedLot(row.agent_id, row.lot_id, row.amount, row.is_convertible) for row in rows]
 
 
 #: The last part of the path of an account with earnings of a kind.

@@ -1,4 +1,4 @@
-"""Waives earnings in money that cannot be paid out, so that an organization can be closed."""
+"""Waives earnings that can be neither paid out nor converted, so that an organization can be closed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.access import Actor
 from domain.accounts import Account
-from domain.earnings import EarningsKind
+from domain.earnings import EarningsKind, account_of, renew_days_of
 from domain.errors import Conflict, Invalid, other_request
 from domain.ids import earnings_key
-from domain.money import ISSUED, cut_minor, format_amount
+from domain.lots import LotTerms
+from domain.money import CREDIT, ISSUED, cut_minor, format_amount
 from domain.payable import HoldBack, PayableState
 from ledger.gateway import Ledger, Posting
 from ledger.transfers import Transfers
@@ -27,6 +28,8 @@ _ACCOUNTS: Mapping[EarningsKind, Callable[[str, str, str], Account]] = {
     EarningsKind.PAID: accounts.agent_earnings,
     EarningsKind.OWN_WORK: accounts.agent_own_work,
 }
+#: The kinds of earnings in credits that are never paid out.
+_CREDITS = frozenset({EarningsKind.OWN_WORK, EarningsKind.GRANTED})
 
 
 class NotWaivable(Conflict):
@@ -57,6 +60,7 @@ async def waive(
     kind: EarningsKind = EarningsKind.PAID,
     hold_back: HoldBack,
     minimum: str,
+    renew_days: int,
     command_id: str,
     now: datetime,
 ) -> Waiver:
@@ -70,21 +74,22 @@ async def waive(
         org_id: the organization whose agents have earned it.
         currency: of the earnings.
         amount_minor: what is left of them.
-        kind: `paid`, of which only what is too little for a payout is waived, or `own_work`, which is never paid out.
+        kind: of money `paid`, of which only what is too little for a payout is waived, or `own_work`, which is never
+            paid out. Of credits `own_work` and `granted`, of which only what has expired is waived.
         hold_back: how long earnings are held back.
         minimum: of a payout.
+        renew_days: for how many days converted credits are valid that would expire sooner.
         command_id: of the request.
         now: the time.
 
     Raises:
-        NotWaivable: the amount differs, or of `paid` some is held back or frozen, or it is enough for a payout.
+        NotWaivable: the amount differs; or of `paid` some is held back or frozen, or it is enough for a payout; or
+            credits can be converted.
         IdempotencyConflict: the command waived something else.
-        Invalid: the currency is not money, or the kind is neither of these.
+        Invalid: there are no such earnings, or they can only be converted or paid out.
     """
-    if kind not in _ACCOUNTS:
-        raise Invalid(f"Earnings of the kind {kind.value} cannot be waived.", extra={"field": "kind"})
-    if currency in ISSUED:
-        raise Invalid(f"Earnings in {currency} cannot be waived.", extra={"field": "currency"})
+    if kind not in (_CREDITS if currency == CREDIT else () if currency in ISSUED else _ACCOUNTS):
+        raise Invalid(f"Earnings of the kind {kind.value} in {currency} cannot be waived.", extra={"field": "kind"})
     connection = await driver_connection(session)
     income, key = accounts.platform("breakage", currency), earnings_key(org_id, "waive", command_id)
     # Whoever takes earnings holds it, so they only grow until this ends.
@@ -97,17 +102,19 @@ async def waive(
         if done.metadata != asked:
             raise other_request()
         return _waiver(done.transfer_id, org_id, kind, currency, amount_minor, done.effective_at)
-    if kind is EarningsKind.PAID:
+    if currency == CREDIT:
+        postings = await _expired(session, org_id, kind, income, renew_days_of(kind, renew_days), now)
+    elif kind is EarningsKind.PAID:
         left = await _unpayable(session, org_id, currency, hold_back=hold_back, minimum=minimum, now=now)
+        postings = _postings(kind, currency, org_id, income, left)
     else:
-        left = await earnings.own_work(session, org_id, currency)
-    there = sum(left.values())
+        postings = _postings(kind, currency, org_id, income, await earnings.own_work(session, org_id, currency))
+    there = sum(posting.amount_minor for posting in postings)
     shown = format_amount(there, currency)
     if amount_minor != there:
         raise NotWaivable(
             f"{shown} {currency} is left. Waive exactly that.", extra={"available": shown, "currency": currency}
         )
-    postings = [Posting(_ACCOUNTS[kind](agent, currency, org_id), income, minor) for agent, minor in left.items()]
     ledger = Ledger(connection)
     await ledger.lock_balances([posting.source for posting in postings])
     posted = await ledger.post_compound(
@@ -122,6 +129,33 @@ async def waive(
     details = {"amount": shown, "currency": currency, "kind": kind.value}
     await audit.record(session, actor, "earnings.waive", org_id, details, org_id)
     return _waiver(posted.transfer_id, org_id, kind, currency, there, now)
+
+
+def _postings(
+    kind: EarningsKind, currency: str, org_id: str, income: Account, left: Mapping[str, int]
+) -> list[Posting]:
+    return [Posting(_ACCOUNTS[kind](agent, currency, org_id), income, minor) for agent, minor in left.items()]
+
+
+async def _expired(
+    session: AsyncSession, org_id: str, kind: EarningsKind, income: Account, days: int | None, now: datetime
+) -> list[Posting]:
+    """Return the postings of credits that have expired as earnings, all that is left of a kind."""
+    found = await earnings.lots(session, org_id, kind, days=days, at=now)
+    if any(lot.is_convertible for lot in found):
+        raise NotWaivable(f"Some of these {CREDIT} can be converted. Convert them first, and waive the rest.")
+    slices: dict[str, list[tuple[UUID, int]]] = {}
+    for lot in found:
+        slices.setdefault(lot.agent_id, []).append((lot.lot_id, lot.amount))
+    return [
+        Posting(
+            account_of(kind, agent_id, org_id),
+            income,
+            sum(amount for _, amount in parts),
+            LotTerms(slices=tuple(parts), is_expired=True),
+        )
+        for agent_id, parts in slices.items()
+    ]
 
 
 async def _unpayable(

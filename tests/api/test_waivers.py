@@ -8,13 +8,18 @@ import pytest
 from domain import accounts
 from domain.access import Actor, Role
 from domain.document.content import Party
+from domain.earnings import EarningsKind, account_of
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT
 from domain.payable import HoldBack
-from ledger.gateway import Ledger
+from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from services import statement
 from services.waiver import waive
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.conftest import DatabaseUrls
 from tests.support.documents import selling
+from tests.support.proving import prove_all
 
 pytestmark = pytest.mark.db
 
@@ -110,7 +115,7 @@ async def test_waiving_is_for_owners_and_finance(database: Database, studio: Ten
 async def test_last_decimal_is_waived_whatever_the_minimum_is(database: Database, studio: Tenant) -> None:
     await earned(database, studio, 5, "KWD")
     actor = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)
-    terms = {"org_id": studio.org_id, "currency": "KWD", "amount_minor": 5, "command_id": new_key()}
+    terms = {"org_id": studio.org_id, "currency": "KWD", "amount_minor": 5, "renew_days": 30, "command_id": new_key()}
     async with database.platform() as session:
         made = await waive(session, actor, **terms, hold_back=HoldBack.default(), minimum="0", now=datetime.now(UTC))
     assert made.amount_minor == 5
@@ -153,3 +158,43 @@ async def test_coins_that_others_have_paid_are_waived_because_nothing_pays_them_
     await earned(database, studio, 250 * 10**6, "USDC")
     made = good(await studio.owner.post(PATH, {"currency": "USDC", "amount": "250"}, key=new_key()), 201)
     assert (made["kind"], made["amount"], made["currency"]) == ("paid", "250.00", "USDC")
+
+
+async def test_organization_closes_once_its_owner_has_waived_credits_that_expired_as_earnings(
+    operator: Caller,
+    database: Database,
+    studio: Tenant,
+    new_tenant: NewTenant,
+    database_urls: DatabaseUrls,
+) -> None:
+    kind, payer, now = EarningsKind.OWN_WORK, await new_tenant("auditor"), datetime.now(UTC)
+
+    async def earns(amount: int, *, expires_at: datetime | None) -> None:
+        async with database.platform() as session:
+            ledger, wallet = Ledger(await driver_connection(session)), accounts.org_credits(payer.org_id)
+            issued = LotTerms(source=LotSource.PROMOTION, expires_at=expires_at)
+            source, into = (
+                accounts.platform("credit_issuance", CREDIT),
+                account_of(kind, studio.agent_id, studio.org_id),
+            )
+            at = now - timedelta(days=100)
+            await ledger.post_compound(
+                key=new_key(), kind="t", postings=[Posting(source, wallet, amount, issued)], effective_at=at
+            )
+            await ledger.post_compound(
+                key=new_key(), kind="t", postings=[Posting(wallet, into, amount)], effective_at=at
+            )
+
+    close = f"/organizations/{studio.org_id}/close"
+    await earns(5 * 10**6, expires_at=now - timedelta(days=99))
+    await earns(2 * 10**6, expires_at=None)
+    body = {"kind": kind.value, "currency": CREDIT, "amount": "5"}
+    refusal = refused(await studio.owner.post(PATH, body, key=new_key()), 409, "earnings.not_waivable")
+    assert "Convert them first" in refusal["detail"]
+    convert = {"agent_id": studio.agent_id, "kind": kind.value}
+    good(await studio.owner.post("/credits/earnings/conversions", convert, key=new_key()), 201)
+    refused(await studio.owner.post(PATH, {**body, "amount": "4"}, key=new_key()), 409, "earnings.not_waivable")
+    good(await studio.owner.post(PATH, body, key=new_key()), 201)
+    good(await studio.owner.post("/credits/use", {"action": "call", "amount": "2"}, key=new_key()), 201)
+    good(await operator.post(close, {"reason": "left"}))
+    await prove_all(database_urls)

@@ -110,11 +110,11 @@ async def waive_earnings(
     actor: Actor = require(Permission.PAY_OUT),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Waive earnings in a currency that cannot be paid out, for good, so that the organization can be closed.
+    """Waive earnings that can be neither paid out nor converted, for good, so that the organization can be closed.
 
-    They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings all must
-    be available and below the minimum of a payout; `own_work` is never paid out, so any amount of it can be waived.
-    Earnings in credits are converted instead.
+    They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings in money
+    all must be available and below the minimum of a payout; `own_work` in money is never paid out, so any amount of it
+    can be waived. Of credits, `own_work` and `granted` are waived that have expired; others are converted instead.
     """
     org_id = acting_organization(actor, None)
     refuse_by_link(actor, "waive earnings")
@@ -130,6 +130,7 @@ async def waive_earnings(
                 kind=body.kind,
                 hold_back=deps.settings.hold_back,
                 minimum=deps.settings.payout_minimum,
+                renew_days=deps.settings.earned_credits_days,
                 command_id=command.command_id,
                 now=datetime.now(UTC),
             )

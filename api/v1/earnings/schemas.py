@@ -1,7 +1,7 @@
 """What agents' earnings in credits look like over HTTP."""
 
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field
 
@@ -93,9 +93,10 @@ class WaiverCreate(RequestModel):
 
     model_config = example(currency="USD", amount="3.20")
 
-    kind: Literal[EarningsKind.PAID, EarningsKind.OWN_WORK] = Field(
+    kind: EarningsKind = Field(
         default=EarningsKind.PAID,
-        description="`paid` earnings that are too little for a payout, or `own_work`, which is never paid out.",
+        description="`paid` earnings that are too little for a payout, or `own_work`, which is never paid out. Of "
+        "credits `own_work` or `granted`.",
     )
     currency: Currency
     amount: Amount = Field(description="Exactly what is left of the kind. It states the organization's consent.")
