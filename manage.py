@@ -105,6 +105,17 @@ def _restore(parser: Parser) -> None:
     parser.add_argument("--from", type=Path, required=True, metavar="DIR", help="the folder of backups; only read")
     parser.add_argument("--to", type=Path, required=True, metavar="DATA_DIR", help="an empty folder for the cluster")
     parser.add_argument("--at", metavar="TIME", help="such as 2026-01-31T12:00:00Z; default: the latest")
+    parser.add_argument(
+        "--skip-numbers",
+        type=int,
+        metavar="N",
+        help="document numbers of each series to pass over, more than were given since; default: 1000",
+    )
+
+
+def _skip_numbers(parser: Parser) -> None:
+    parser.add_argument("--by", type=int, required=True, metavar="N", help="more than were given since that moment")
+    _database_url(parser, "BURSAR_MIGRATION_DATABASE_URL, the owner's")
 
 
 def _resume(parser: Parser) -> None:
@@ -144,6 +155,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "backups": (
         Command("backup", "take a base backup of the database's cluster", _backup),
         Command("restore", "restore a cluster as of a moment, and prove its books", _restore),
+        Command("skip-numbers", "pass over document numbers that may have been given before a restore", _skip_numbers),
         Command("resume", "have runs go on from restored books", _resume),
     ),
 }

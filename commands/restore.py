@@ -1,7 +1,8 @@
 """`manage restore`: a cluster as it was at a moment, from a base backup and the archived WAL, with its books proven.
 
-The folder of backups is only read, so a drill leaves nothing in it. The server that uses the cluster begins a timeline
-of its own: its WAL belongs into another folder, beside a base backup of its own.
+Documents that were numbered after that moment are gone, and their numbers are not given again: each series goes on
+behind a gap. The folder of backups is only read, so a drill leaves nothing in it. The server that uses the cluster
+begins a timeline of its own: its WAL belongs into another folder, beside a base backup of its own.
 """
 
 import argparse
@@ -9,7 +10,9 @@ import asyncio
 import contextlib
 import shutil
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,6 +25,7 @@ from commands.base import connected
 from commands.cluster import account_for, give, recovered, require_readable
 from commands.failure import CommandFailed
 from commands.manifest import prove
+from commands.skip_numbers import MARGIN, Gap, skip
 from commands.verify import verify
 from ledger.verify import Report
 
@@ -40,6 +44,9 @@ def run(given: argparse.Namespace) -> int:
             f"{missing} is missing from {folder.wal}, and there is WAL behind it: find it, or name a moment before it "
             "with --at."
         )
+    by = MARGIN if given.skip_numbers is None else given.skip_numbers
+    if by < 0:
+        raise CommandFailed("--skip-numbers must be 0 or more.")
     account = account_for(folder.wal, cluster)
     if folder.wal.exists():
         require_readable(folder.wal, account)
@@ -59,7 +66,8 @@ def run(given: argparse.Namespace) -> int:
         url = f"postgresql://{quote(base.owner)}@/{quote(base.database)}?{address}"
         reached = asyncio.run(connected(url, _reached))
         sys.stdout.write(f"{_outcome(folder, base, cluster, reached)}\n")
-        report = asyncio.run(connected(url, _prove_books))
+        gaps, report = asyncio.run(connected(url, partial(_numbered_and_proven, by=by)))
+    sys.stdout.writelines(f"{gap.line()}\n" for gap in gaps)
     sys.stdout.write("\n".join(report.lines()) + "\n")
     return 0 if report.ok else 1
 
@@ -84,8 +92,8 @@ async def _reached(connection: asyncpg.Connection) -> datetime | None:
     return reached
 
 
-async def _prove_books(connection: asyncpg.Connection) -> Report:
-    """Return what proving the books found.
+async def _numbered_and_proven(connection: asyncpg.Connection, by: int) -> tuple[Sequence[Gap], Report]:
+    """Pass over numbers that may have been given since; return the gaps, and what proving the books found.
 
     Raises:
         CommandFailed: another release made their schema, which the checks of this one do not know.
@@ -95,11 +103,12 @@ async def _prove_books(connection: asyncpg.Connection) -> Report:
     if held != known:
         raise CommandFailed(
             f"The books were not proven: they are at revision {held}, and this release proves those at {known}. Start "
-            "the cluster, bring it to this release (alembic upgrade head), and run `python -m manage verify`; or "
-            "restore with the release that they are of.",
+            "the cluster, bring it to this release (alembic upgrade head), and run `python -m manage skip-numbers --by "
+            f"{max(1, by)}` and `python -m manage verify`; or restore with the release that they are of.",
             status=1,
         )
-    return await verify(connection)
+    gaps = await skip(connection, by) if by else []
+    return gaps, await verify(connection)
 
 
 def _outcome(folder: BackupFolder, base: Base, cluster: Path, reached: datetime | None) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, false, text, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, false, func, text, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -189,9 +189,27 @@ class InvoicePayment(Base):
 
 
 class NumberSequence(Base):
-    """Numbers without gaps: the last one that was given. Its row is locked from then until the transaction ends."""
+    """Numbers without gaps but those of restores: the last one that was given or passed over.
+
+    Its row is locked from then until the transaction ends.
+    """
 
     __tablename__ = "number_sequences"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     last: Mapped[int]
+
+
+class NumberGap(Base):
+    """Numbers of a series that are never given, because they may have been before the books were restored. Immutable.
+
+    Written by the owner of the database alone, by `manage restore` and `manage skip-numbers`.
+    """
+
+    __tablename__ = "number_gaps"
+    __table_args__ = (CheckConstraint("first >= 1 AND last >= first", name="numbers"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int]
+    made_at: Mapped[datetime] = mapped_column(server_default=func.now())

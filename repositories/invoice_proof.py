@@ -89,16 +89,19 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="document numbers start at 1 in each series and have no gaps",
+        name="document numbers start at 1 in each series and have no gaps but those of restores",
         table="public.number_sequences",
         unit="sequences",
         violations="""
         SELECT coalesce(i.series, s.name) || ': ' || coalesce(issued, 0) || ' documents have ' ||
             coalesce(numbers, 0) || ' numbers from ' || coalesce(least_number, 1) || ' to ' ||
-            coalesce(last_number, 0) || ', the last one given is ' || coalesce(s.last, 0)
+            coalesce(last_number, 0) || ', the last one given is ' || coalesce(s.last, 0) ||
+            CASE WHEN g.name IS NULL THEN '' ELSE ', and ' || passed_over || ' were passed over' END
         FROM (
             SELECT series, count(*) AS issued, count(DISTINCT n) AS numbers, min(n) AS least_number,
-                max(n) AS last_number
+                max(n) AS last_number, count(*) FILTER (WHERE EXISTS (
+                    SELECT FROM public.number_gaps g WHERE g.name = series AND n BETWEEN g.first AND g.last
+                )) AS in_gaps
             FROM (
                 SELECT d.series, CASE WHEN number ~ ('^' || CASE WHEN strpos(d.series, '/') > 0
                         THEN split_part(d.series, '/', 2) || '-' ELSE '' END ||
@@ -117,8 +120,13 @@ INVARIANTS = (
             ) numbered GROUP BY series
         ) i
         FULL JOIN public.number_sequences s ON s.name = i.series
-        WHERE coalesce(numbers, 0) <> coalesce(issued, 0) OR coalesce(least_number, 1) <> 1
-           OR coalesce(last_number, 0) <> coalesce(issued, 0) OR coalesce(s.last, 0) <> coalesce(issued, 0)
+        LEFT JOIN (
+            SELECT name, sum(last - first + 1) AS passed_over FROM public.number_gaps GROUP BY name
+        ) g ON g.name = coalesce(s.name, i.series)
+        -- As many different ones as were given, from 1 to the last, and none of a gap: so none is missing.
+        WHERE coalesce(numbers, 0) <> coalesce(issued, 0) OR coalesce(least_number, 1) < 1
+           OR coalesce(last_number, 0) > coalesce(s.last, 0) OR coalesce(in_gaps, 0) <> 0
+           OR coalesce(s.last, 0) <> coalesce(issued, 0) + coalesce(passed_over, 0)
         """,
     ),
     Invariant(

@@ -82,6 +82,11 @@ async def time_of(connection: asyncpg.Connection) -> str:
     return str((await connection.fetchval("SELECT clock_timestamp()")).isoformat())
 
 
+async def last_number(connection: asyncpg.Connection) -> int:
+    found = await connection.fetchval("SELECT last FROM number_sequences WHERE name = 'invoice'")
+    return int(found or 0)
+
+
 Made = Job | PaymentDriver | PayoutDriver | Subscriber | EndpointDriver
 
 
@@ -157,7 +162,7 @@ async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find
         async with stage_on(environment, urls) as stage:
             assert await manage("backup", "--to", backups.path) == 0
             await made.begin(stage)
-            moment = await asked(urls, time_of)
+            moment, number = await asked(urls, time_of), await asked(urls, last_number)
             await made.go_on(stage)
             empty = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
             with pytest.raises(CommandFailed, match="is this the right database"):
@@ -170,13 +175,17 @@ async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find
     to = ("restore", "--from", backups.path, "--to", restored / "cluster")
     assert await manage(*to, "--at", "2999-01-01") == 2
     assert "recovery ended before configured recovery target was reached" in capsys.readouterr().err
-    assert await manage(*to, "--at", moment) == 0
-    assert await manage(*to) == 2
+    assert await manage(*to, "--at", moment, "--skip-numbers", "50") == 0
+    gap = f"INV-{number + 1:06d} to INV-{number + 50:06d} are passed over: the next one is INV-{number + 51:06d}"
     said = capsys.readouterr()
     assert f"restored {backups.path / backups.bases()[0].name}" in said.out
+    assert gap in said.out
+    assert await manage(*to) == 2
+    said = capsys.readouterr()
     assert "is not empty" in said.err
 
     with served(restored, monkeypatch) as urls:
+        assert await asked(urls, last_number) == number + 50
         async with stage_on(environment, urls, fake=stage.fake, methods=stage.methods) as again:
             again.subscriptions.there.update(stage.subscriptions.there)
             await met_again(made.on(again), capsys)
@@ -194,8 +203,11 @@ async def test_books_of_before_an_upgrade_are_restored_and_left_to_be_proven_by_
     said = capsys.readouterr()
     assert f"to {restored / 'cluster'}, as of " in said.out
     assert "The books were not proven: they are at revision 0100_events_with_external_ids" in said.err
+    assert "`python -m manage skip-numbers --by 1000`" in said.err
     with served(restored, monkeypatch) as urls:
         await asyncio.to_thread(migrate, urls.owner)
+        assert await manage("skip-numbers", "--by", "1000") == 0
+        assert "INV-000001 to INV-001000 are passed over: the next one is INV-001001" in capsys.readouterr().out
         assert await manage("verify") == 0
 
 

@@ -3,10 +3,13 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 import pytest
 
+from commands.base import connected
+from commands.skip_numbers import skip
 from commands.verify import verify
 from domain import accounts
 from ledger.gateway import Posted, Posting
@@ -64,6 +67,12 @@ DAMAGES = {
     "number that is none": ("UPDATE invoices SET number = 'INV-2' WHERE number = 'INV-000002'", {NUMBERED}),
     "sequence set forward": ("UPDATE number_sequences SET last = 7", {NUMBERED}),
     "sequence lost": ("DELETE FROM number_sequences", {NUMBERED}),
+    "number of a gap": (
+        "SELECT skip_numbers(ARRAY['invoice'], 5);"
+        "UPDATE invoices SET number = 'INV-000004' WHERE number = 'INV-000002'",
+        {NUMBERED},
+    ),
+    "gap that no series has": ("INSERT INTO number_gaps (name, first, last) VALUES ('invoice', 3, 9)", {NUMBERED}),
 }
 
 
@@ -133,3 +142,20 @@ async def test_receivable_that_no_invoice_tells_of_is_found(invoiced: Books) -> 
     report = await verify(invoiced.connections[0])
     [check] = [check for check in report.checks if check.violation_count]
     assert check.violations == ("org_other EUR: due 0, receivable 7",)
+
+
+async def test_numbers_go_on_behind_a_gap_that_is_recorded(invoiced: Books, fresh_database_urls: DatabaseUrls) -> None:
+    gaps = await connected(fresh_database_urls.owner, partial(skip, by=1_000))
+    assert [(gap.first, gap.last) for gap in gaps if gap.series == "invoice"] == [(3, 1_002)]
+    assert [(gap.first, gap.last) for gap in gaps if gap.series == "credit_note"] == [(1, 1_000)]
+    assert "INV-000003 to INV-001002 are passed over: the next one is INV-001003" in [gap.line() for gap in gaps]
+    await invoiced.assert_proven()
+    await connected(fresh_database_urls.owner, _numbered_anew)
+    number = await invoiced.connections[0].fetchval("SELECT number FROM invoices WHERE id = 'inv_1'")
+    assert number == "INV-001003"
+
+
+async def _numbered_anew(owner: asyncpg.Connection) -> None:
+    await owner.execute("SET session_replication_role = replica")
+    await owner.execute("UPDATE invoices SET number = NULL WHERE id = 'inv_1'")
+    assert await owner.fetchval("SELECT invoice_number_page('invoice', 'INV-', 10)") == 1

@@ -232,4 +232,5 @@ TABLES: Mapping[str, Place] = {
         WHO_DECIDED,
     ),
     "number_sequences": Place("numbers without gaps", WITH_THE_BOOKS, {TECHNICAL: "name last"}),
+    "number_gaps": Place("numbers that a restore passed over", WITH_THE_BOOKS, {TECHNICAL: "name first last made_at"}),
 }
