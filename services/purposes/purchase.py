@@ -28,7 +28,7 @@ from runtime.database import driver_connection
 from services import recovery
 from services.debt import close_paid_debts, owed_minor
 from services.marketplace import is_charged_back, new_purchase, owned_now
-from services.purposes.base import Alone
+from services.purposes.base import Alone, refuse_beside_others
 from services.tax_receipt import TaxedMovement
 
 
@@ -233,6 +233,18 @@ class PurchaseBooks(Alone):
     shares = True
     # The share itself takes the price back from the creator, so no recovery follows. The payer alone owes the rest.
     is_followed = False
+
+    async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
+        """Lock the sale of the agent to the organization, which pays for it once. The next month is not refused.
+
+        Raises:
+            PaymentUnderWay: another payment is under way for it.
+        """
+        agent_id = terms.purpose.agent_id
+        if agent_id is None or terms.purpose.renews is not None:
+            return
+        await marketplace.lock_purchases(session, terms.org_id, agent_id)
+        await refuse_beside_others(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
 
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> PurchaseShare | None:
         """Lock the sale that the event makes or changes.

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -38,11 +39,14 @@ from services import marketplace as selling
 from services import marketplace_renewal
 from services import organization as organizations
 from services.payable import shares_of
+from services.purposes.base import Alone
+from services.purposes.purchase import PurchaseBooks
 from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support.locks import accounts_are_locked, somebody_waits
 from tests.support.proving import prove, prove_about
+from tests.support.runs import ask_for
 
 pytestmark = pytest.mark.db
 
@@ -62,8 +66,8 @@ class Sold:
     studio: str
     agent: str
 
-    async def paid(self, tax: SaleTax | None = None, **more: Any) -> Written:
-        """Return a payment whose money is there and waits for the sale; the price with its tax is 11.90."""
+    def written(self, tax: SaleTax | None = None, **more: Any) -> Written:
+        """Return a payment of the agent; the price with its tax is 11.90."""
         price = 1000 if tax is None else 1190
         purpose = Purpose(
             kind=PurposeKind.PURCHASE,
@@ -74,9 +78,15 @@ class Sold:
             creator_bps=9000,
             **more,
         )
-        made = await Written(
-            self.database, self.buyer, purpose=purpose, method_ref="pm_1", amount_minor=price, tax=tax
-        ).begin()
+        return Written(self.database, self.buyer, purpose=purpose, method_ref="pm_1", amount_minor=price, tax=tax)
+
+    async def begun(self) -> Written:
+        return await self.written().begin()
+
+    async def paid(self, tax: SaleTax | None = None, **more: Any) -> Written:
+        """Return a payment whose money is there and waits for the sale, begun before it had to wait for others."""
+        with patch.object(PurchaseBooks, "begin", Alone.begin):
+            made = await self.written(tax, **more).begin()
         made.there.pay()
         return await made.look()
 
@@ -243,6 +253,23 @@ async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, chang
     assert gone.payment.fulfilment is Fulfilment.GONE
     assert gone.payment.status is PaymentStatus.REFUNDED
     assert (await sold.earned(), await sold.cash()) == (earned, 0)
+
+
+async def opened(sold: Sold, made: Written) -> RecordedPayment:
+    await ask_for(sold.database, made.terms)
+    return await record(sold.database, commands.created(made.terms, actor=made.actor))
+
+
+async def test_second_payment_for_an_agent_is_refused_while_one_is_under_way(sold: Sold) -> None:
+    first = await sold.begun()
+    second = sold.written()
+    refusal = (await opened(sold, second)).declined
+    assert refusal is not None
+    assert (refusal.code, refusal.extra["payment_id"]) == ("payment.under_way", first.terms.payment_id)
+    first.there.pay()
+    await first.look()
+    assert (await sold.fulfil(first)).applied
+    assert (await opened(sold, sold.written())).applied
 
 
 async def test_two_payments_at_once_make_one_sale(sold: Sold) -> None:

@@ -45,6 +45,7 @@ from domain.metadata import ExternalIdTaken
 from domain.money import CREDIT, format_ratio, parse_amount
 from domain.organization import STOPPED, OrganizationClosed
 from domain.payment.commands import NotYet
+from domain.payment.fulfilment import PaymentUnderWay
 from domain.payment.purposes.purchase import Wanted as Buying
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.spend.scope import Named, SpendingKey
@@ -101,6 +102,7 @@ _BUYING = errors(
     InsufficientFunds,
     SpendLimitExceeded,
     ExternalIdTaken,
+    PaymentUnderWay,
     *CREATING,
 )
 _CANCELLING = errors(NotFound, Forbidden, (Conflict, "marketplace.not_renewing"))

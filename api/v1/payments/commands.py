@@ -103,7 +103,7 @@ async def create(
     Raises:
         IdempotencyConflict: the command asked for something else before.
         ExternalIdTaken: another payment has the id.
-        PaymentUnderWay: another payment is under way for the same escrow or invoice.
+        PaymentUnderWay: another payment is under way for the same escrow, invoice or agent.
         SpendLimitExceeded: it is made with credits, and the caller's spending is frozen. PaymentDeclined: the payment
         was declined, and is recorded as failed. Invalid: `provider.refused`, the provider did not make the payment; it
         has been recorded as failed. Unavailable: no answer in time; repeating the key is safe.
@@ -113,7 +113,7 @@ async def create(
     asked = await deps.pool.read(lambda pool: intents.asked(pool, org_id, command_id, request_hash))
     if asked is None:
         made = await make()
-        if rules_of(made).named_by is not None:
+        if rules_of(made).subject(made.purpose):
             # It is checked again as its first event is written; refused here, it leaves nothing behind.
             async with deps.database.platform() as session:
                 await BOOKS[made.purpose.kind].begin(session, made)
