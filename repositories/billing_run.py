@@ -148,6 +148,10 @@ _USED = """
         JOIN ledger.lot_uses u ON u.transfer_id = taken.id AND u.outcome = 'used'
         JOIN ledger.lots l ON l.id = u.lot_id AND l.paid_asset = $2
         WHERE s.at >= $3 AND s.at < $4
+            -- What a bank takes back, or may take, was not charged.
+            AND NOT EXISTS (
+                SELECT FROM public.payments p WHERE p.id = l.payment_id AND p.status IN ('disputed', 'charged_back')
+            )
     ), 0)::bigint AS minor
 """
 #: The maximum number of spends that one statement reads, so that it stays far below the statement timeout.

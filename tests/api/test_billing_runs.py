@@ -91,6 +91,12 @@ async def test_volume_is_what_the_platform_has_charged_after_refunds_and_without
     path = f"/credits/spends/{spent['id']}/refunds"
     good(await operator.post(path, {"amount": "10"}, key=new_key()), 201)
     assert await upcoming() == ("21.50", "0.0000", "20.00")
+    ref = paid.there.dispute()
+    await paid.look()
+    assert (await upcoming())[0] == "20.00"
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert (await upcoming())[0] == "21.50"
 
 
 async def test_item_is_added_once_and_removed_until_it_is_invoiced(new_tenant: Any, operator: Caller) -> None:
