@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from contracts.base import Message
+from contracts.batch import Counted, Counting
 
 
 class ExpireHolds(Message):
@@ -12,23 +13,11 @@ class ExpireHolds(Message):
     limit: int
 
 
-class ExpiredHolds(Message):
+class ExpiredHolds(Counted):
     """The number of holds expired."""
 
-    count: int
 
-
-class HoldExpiry(Message):
-    """Progress of the sweep over holds due at `now`: `limit` at a time, `count` so far."""
+class HoldExpiry(Counting):
+    """Progress of the sweep over holds due at `now`: the page size, and the number expired so far."""
 
     now: datetime
-    limit: int
-    count: int = 0
-
-    def plus(self, done: ExpiredHolds) -> "HoldExpiry":
-        """Return the progress after a page."""
-        return self.model_copy(update={"count": self.count + done.count})
-
-    def is_last(self, done: ExpiredHolds) -> bool:
-        """Whether this was the last page: one that is not full."""
-        return done.count < self.limit
