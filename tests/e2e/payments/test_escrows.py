@@ -2,21 +2,10 @@
 
 import pytest
 
-from tests.e2e.conftest import WORK, good, refused
-from tests.e2e.payments.paying import CARD, Payer, Sandboxes, until
+from tests.e2e.conftest import good
+from tests.e2e.payments.paying import Payer, Sandboxes, until
 
 pytestmark = pytest.mark.e2e
-
-
-async def test_card_payment_funds_an_escrow_that_then_pays_the_agent(payer: Payer) -> None:
-    escrow = await payer.escrow("50.00")
-    payment = await payer.pay(purpose="escrow", escrow_id=escrow["id"], amount=None, currency=None)
-    assert (payment["amount"], payment["currency"], payment["fulfilment"]) == ("50.00", "USD", "done")
-    funded = await payer.escrow_in(escrow, "funded")
-    assert funded["funded_amount"] == "50.00"
-    good(await payer.world.agent.post(f"/escrows/{escrow['id']}/delivery", WORK))
-    paid = good(await payer.world.validator.post(f"/escrows/{escrow['id']}/validation", {"score": "0.9"}))
-    assert (paid["status"], paid["released_amount"], paid["commission_amount"]) == ("released", "47.50", "2.50")
 
 
 async def test_paypal_payment_funds_an_escrow(payer: Payer, sandboxes: Sandboxes) -> None:
@@ -27,22 +16,6 @@ async def test_paypal_payment_funds_an_escrow(payer: Payer, sandboxes: Sandboxes
     await sandboxes.approve(made["approval_url"])
     await payer.settled(made)
     assert (await payer.escrow_in(escrow, "funded"))["funded_amount"] == "50.00"
-
-
-async def test_payment_made_first_funds_the_escrow_when_it_is_named(payer: Payer) -> None:
-    escrow = await payer.escrow("50.00")
-    payment = await payer.pay(purpose="escrow", escrow_id=escrow["id"], amount="50.00")
-    funded = good(await payer.caller.post(f"/escrows/{escrow['id']}/fund", {"payment_id": payment["id"]}))
-    assert (funded["status"], funded["funded_amount"]) == ("funded", "50.00")
-
-
-async def test_amount_that_is_not_the_escrows_is_refused_before_anybody_is_charged(
-    payer: Payer, sandboxes: Sandboxes
-) -> None:
-    escrow = await payer.escrow("50.00")
-    body = {"purpose": "escrow", "escrow_id": escrow["id"], "amount": "49.99", "currency": "USD", **CARD}
-    refused(await payer.caller.post("/payments", body), 409, "escrow.amount_mismatch")
-    assert good(await payer.caller.get("/payments"))["data"] == []
 
 
 async def test_money_that_comes_after_the_escrow_was_cancelled_goes_back_to_the_payer(

@@ -31,16 +31,6 @@ async def test_card_buys_credits_at_once_and_its_fee_is_booked(payer: Payer, san
     assert (charge["amount"], charge["paid"]) == (1000, True)
 
 
-async def test_payer_confirms_with_a_card_what_was_made_without_one(payer: Payer) -> None:
-    made = await payer.top_up("100.00", provider="stripe")
-    assert made["status"] == "requires_action"
-    assert made["client_secret"].startswith("pi_")
-    path = f"/payments/{made['payment_id']}/confirm"
-    paid = good(await payer.caller.post(path, {"payment_method": "pm_card_visa"}))
-    assert (paid["status"], paid["client_secret"]) == ("succeeded", None)
-    assert await payer.balance() == ("100.00", "0.00")
-
-
 async def test_card_of_somebody_else_is_refused_like_one_that_does_not_exist(
     payer: Payer, sandboxes: Sandboxes
 ) -> None:
@@ -126,27 +116,6 @@ async def test_pitfall_01_same_top_up_in_a_row_and_at_once_is_one_credit_and_one
     assert len(good(await payer.caller.get("/payments"))["data"]) == 1
     other = await payer.caller.post("/billing/topup", {**body, "amount": "101.00"}, key=key)
     refused(other, 422, "idempotency.conflict")
-
-
-@pytest.mark.parametrize(
-    ("card", "decline"),
-    [
-        ("pm_card_chargeDeclined", "generic_decline"),
-        ("pm_card_chargeDeclinedInsufficientFunds", "insufficient_funds"),
-        ("pm_card_chargeDeclinedExpiredCard", "expired_card"),
-    ],
-)
-async def test_declined_card_is_told_with_the_banks_reason_and_buys_nothing(
-    payer: Payer, card: str, decline: str
-) -> None:
-    key, body = new_key(), {"amount": "100.00", "provider": "stripe", "payment_method": card}
-    first = refused(await payer.caller.post("/billing/topup", body, key=key), 402, "payment.declined")
-    assert (first["decline_code"], first["state"]) == (decline, "failed")
-    again = await payer.caller.post("/billing/topup", body, key=key)
-    assert (again.status_code, again.json()) == (402, first)
-    payment = await payer.look(first)
-    assert (payment["status"], payment["decline"]["code"]) == ("failed", decline)
-    assert await payer.balance() == ("0.00", "0.00")
 
 
 async def test_payment_waits_for_3d_secure_and_succeeds_when_the_payer_passes(
