@@ -246,7 +246,10 @@ async def test_listing_that_makes_no_sense_is_refused(tenant: Tenant, terms: Any
     refused(await tenant.owner.post("/agents", {"name": "Odd", "terms": terms}), 422, "request.invalid")
 
 
-@pytest.mark.parametrize("field", ["fund_within", "deliver_within", "review_period", "default_grace"])
+@pytest.mark.parametrize(
+    "field",
+    ["fund_within", "deliver_within", "review_period", "evidence_period", "decision_period", "default_grace"],
+)
 async def test_pitfall_31_period_below_the_floor_is_refused(tenant: Tenant, stranger: Tenant, field: str) -> None:
     body = {"agent_id": stranger.agent_id, **LONG_REVIEW, field: "PT1S"}
     document = refused(await tenant.owner.post("/contracts", body), 422, "request.invalid")
