@@ -206,21 +206,66 @@ def failed(request: Request, exc: BaseException) -> ProblemResponse:
     return internal(request)
 
 
-def _field_path(loc: Sequence[object]) -> str:
-    parts = [str(part) for part in loc]
-    if len(parts) > 1 and parts[0] in {"body", "query", "path", "header"}:
-        parts = parts[1:]
+#: How Python writes a member of an enumeration: `<GrantSource.REWARD: 'reward'>`.
+_PYTHON = re.compile(r"<\w+\.\w+: ('[^']*')>")
+#: What the types of pydantic's errors mean to who sent the request; the names in braces are from the error's context.
+_WORDS = {
+    "bool_parsing": "This must be true or false.",
+    "bool_type": "This must be true or false.",
+    "dict_type": "This must be an object.",
+    "enum": "This must be {expected}.",
+    "extra_forbidden": "Unknown field.",
+    "int_from_float": "This must be a whole number.",
+    "int_parsing": "This must be a whole number.",
+    "int_type": "This must be a whole number.",
+    "list_type": "This must be a list.",
+    "literal_error": "This must be {expected}.",
+    "missing": "This field is required.",
+    "model_attributes_type": "This must be an object.",
+    "model_type": "This must be an object.",
+    "string_too_long": "This is too long: send at most {max_length} characters.",
+    "string_too_short": "This is too short: the minimum length is {min_length}.",
+    "string_type": "This must be a string.",
+    "too_long": "This has too many items: the maximum is {max_length}.",
+    "too_short": "This has too few items: the minimum is {min_length}.",
+    "tuple_type": "This must be a list.",
+    "union_tag_invalid": "The field {discriminator} must be one of {expected_tags}.",
+    "union_tag_not_found": "This must be an object with the field {discriminator}.",
+}
+
+
+def field_in(body: object, loc: Sequence[object], kind: str) -> str:
+    """Return the path of a wrong field in a body, without the names that pydantic gives to the members of a union."""
+    parts = []
+    for number, part in enumerate(loc, start=1):
+        if isinstance(body, dict) and part in body and (part != body.get("type") or number == len(loc)):
+            body = body[part]
+        elif isinstance(body, list) and isinstance(part, int):
+            body = body[part] if part < len(body) else None
+        elif kind != "missing" or number < len(loc):
+            continue
+        parts.append(str(part))
     return ".".join(parts)[:200]
 
 
-def _message(item: Mapping[str, Any]) -> str:
-    message = str(item.get("msg", "Invalid value")).removeprefix("Value error, ")
-    return "Unknown field." if item.get("type") == "extra_forbidden" else message[:500]
+def message_of(item: Mapping[str, Any]) -> str:
+    """Say in plain words what pydantic found wrong with a field."""
+    words = _WORDS.get(item["type"])
+    if words is None:
+        return str(item["msg"]).removeprefix("Value error, ")[:500]
+    context = {name: _PYTHON.sub(r"\1", str(value)) for name, value in item.get("ctx", {}).items()}
+    return words.format_map(context)
+
+
+def _field_problem(item: Mapping[str, Any], body: object) -> dict[str, str]:
+    where, *loc = item["loc"]
+    field = field_in(body, loc, item["type"]) if where == "body" else ".".join(str(part) for part in loc)[:200]
+    return {"field": field or str(where), "message": message_of(item)}
 
 
 async def _on_validation(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
-    fields = [{"field": _field_path(item["loc"]), "message": _message(item)} for item in exc.errors()[:50]]
+    fields = [_field_problem(item, exc.body) for item in exc.errors()[:50]]
     first = fields[0] if fields else {"field": "body", "message": "invalid"}
     detail = f"{first['field']}: {first['message']}"
     return problem(request, Invalid(detail, extra={"errors": fields}))

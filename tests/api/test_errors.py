@@ -101,6 +101,52 @@ async def test_validation_lists_every_field(operator: Caller) -> None:
     assert all(item["message"] for item in document["errors"])
 
 
+@pytest.mark.parametrize(
+    ("who", "path", "body", "problem"),
+    [
+        ("owner", "/credits/use", "x", ("body", "This must be an object.")),
+        ("owner", "/credits/use", {"metadata": {"a": 0.5}}, ("metadata.a", "This must be a string.")),
+        ("owner", "/credits/use", {"quantity": "1"}, ("quantity", "This must be a whole number.")),
+        ("owner", "/credits/use", {"metadata": []}, ("metadata", "This must be an object.")),
+        ("owner", "/credits/use/batch", {"items": []}, ("items", "This has too few items: the minimum is 1.")),
+        (
+            "operator",
+            "/credits/grants",
+            {"source": "x"},
+            ("source", "This must be 'promotion', 'reward' or 'adjustment'."),
+        ),
+        ("operator", "/pricing/rules", {"terms": 0.5}, ("terms", "This must be an object with the field 'type'.")),
+        ("operator", "/pricing/rules", {"terms": {"type": "bulk"}}, ("terms.steps", "This field is required.")),
+        ("operator", "/pricing/rules", {"terms": {"type": "bulk", "x": 1}}, ("terms.x", "Unknown field.")),
+        (
+            "operator",
+            "/pricing/rules",
+            {"terms": {"type": "tier", "tier": 1}},
+            ("terms.multiplier", "This field is required."),
+        ),
+        (
+            "operator",
+            "/pricing/rules",
+            {"terms": {"type": "tier", "tier": 1}},
+            ("terms.tier", "This must be 'premium' or 'free'."),
+        ),
+    ],
+)
+async def test_field_is_named_as_it_was_sent_and_refused_in_plain_words(
+    who: str, path: str, body: Any, problem: tuple[str, str], operator: Caller, tenant: Tenant
+) -> None:
+    caller = operator if who == "operator" else tenant.owner
+    document = refused(await caller.post(path, body, key=new_key()), 422, "request.invalid")
+    assert problem in {(item["field"], item["message"]) for item in document["errors"]}
+
+
+async def test_kind_that_does_not_exist_is_not_repeated_in_the_refusal(operator: Caller) -> None:
+    document = refused(await operator.post("/pricing/rules", {"terms": {"type": "x" * 300}}), 422, "request.invalid")
+    message = next(item["message"] for item in document["errors"] if item["field"] == "terms")
+    assert message.startswith("The field 'type' must be one of 'surge', ")
+    assert "xxx" not in message
+
+
 @pytest.mark.parametrize("declared", ["text/plain", "application/x-www-form-urlencoded", "nonsense", ""])
 async def test_body_of_another_type_is_refused(declared: str, operator: Caller) -> None:
     response = await operator.ask(

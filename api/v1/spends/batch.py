@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from api.deps import Deps
+from api.errors import field_in, message_of
 from api.fields import Exact, RequestModel, ResponseModel, example
 from api.idempotency import checked_key
 from api.v1.spends.agents import used
@@ -141,9 +142,8 @@ def _judged(actor: Actor, key: SpendingKey, item: object) -> _Entry:
         entry.asked = asked_by(actor, key, use, key_of(actor, checked_key(use.key)))
         entry.agent_id = use.payee_agent_id
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(str(part) for part in wrong["loc"])
-        message = wrong["msg"].removeprefix("Value error, ")
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        field, message = field_in(item, wrong["loc"], wrong["type"]), message_of(wrong)
         _refuse(entry, "invalid", Invalid(f"{field}: {message}" if field else message, extra={"field": field}))
     except Invalid as error:
         _refuse(entry, "invalid", error)
