@@ -183,7 +183,7 @@ def called_directly(endpoint: Endpoint) -> Endpoint:
 
 def answer(model: ResponseModel) -> Response:
     """Write a model as the answer of an endpoint that is called directly, without FastAPI checking it again."""
-    return Response(model.model_dump_json(), media_type="application/json")
+    return Response(model.model_dump_json(by_alias=True), media_type="application/json")
 
 
 #: Answers a request whose body has been read, or None where FastAPI has to: what it refuses, it explains.

@@ -280,7 +280,7 @@ def _dump_json(document: Any) -> bytes:
 
 def _dump(answer: Answer) -> bytes:
     if isinstance(answer, BaseModel):
-        return answer.model_dump_json().encode()
+        return answer.model_dump_json(by_alias=True).encode()
     # As answers with a secret are put together again: a repeated one is the first one, byte for byte.
     return _dump_json(answer)
 

@@ -100,6 +100,7 @@ async def test_terms_act_forward_in_versions_and_every_change_is_audited(new_ten
     first = await agree(operator, tenant, minimum_commitment="50.00", volume_discounts=steps)
     assert (first["version"], first["minimum_commitment"]) == (1, "50.00")
     assert [step["discount"] for step in first["volume_discounts"]] == ["0.0500", "0.1250"]
+    assert good(await tenant.owner.get(path)) == first
     assert (await agree(operator, tenant, minimum_commitment="50.00", volume_discounts=steps)) == first
     body, key = {"mode": "prepaid", "reason": "They asked"}, new_key()
     changed = good(await operator.ask("PUT", path, json=body, key=key))
