@@ -13,7 +13,7 @@ WINDOWS: Mapping[str, str] = {
     Window.WEEK: "Each week",
     Window.MONTH: "Each month",
     Window.QUARTER: "Each quarter",
-    Window.LIFETIME: "In all",
+    Window.LIFETIME: "Lifetime",
 }
 THRESHOLDS = "0.5, 0.8, 1"
 _OF_WINDOWS = tuple(f"{window}_{part}" for window in WINDOWS for part in ("amount", "uses", "soft"))

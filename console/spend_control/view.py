@@ -31,7 +31,7 @@ _KINDS = {
 _REASONS = {
     "limit": "More than was left",
     "uses": "No uses were left",
-    "per_spend": "More than one spend may be",
+    "per_spend": "Above the largest spend",
     "frozen": "The limit was frozen",
     "rate": "There was no exchange rate",
 }
@@ -268,11 +268,11 @@ def _version(version: Mapping[str, Any], currency: str, prefs: Prefs) -> Version
         if limit["uses"] is not None:
             parts.append(f"{count(limit['uses'], prefs)} uses {window}")
     if version["per_spend"] is not None:
-        parts.append(f"{money(version['per_spend'], currency, prefs)} at once")
+        parts.append(f"{money(version['per_spend'], currency, prefs)} per spend")
     return Version(
         number=count(version["version"], prefs),
         at=moment(version["changed_at"], prefs),
-        by=version["changed_by"],
+        by=version["changed_by"].rpartition("/")[2],
         status=status_of("control", version["status"]),
         allowed="; ".join(parts) or "Anything",
         reason=version["reason"] or "",
