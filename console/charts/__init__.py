@@ -7,9 +7,10 @@ without axes. All of them return what a macro of `parts/charts.html` prints. Col
 from console.charts.bars import histogram, stacked
 from console.charts.lines import line, spark
 from console.charts.rank import Meter, Ranking, Segment, meter, ranking, segments
-from console.charts.shape import Chart, Series, Spark, Unit, folded
+from console.charts.shape import OTHER, Chart, Series, Spark, Unit, folded
 
 __all__ = [
+    "OTHER",
     "Chart",
     "Meter",
     "Ranking",

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from console.charts import Chart, Series, Unit, folded, line, stacked
+from console.charts import OTHER, Chart, Series, Unit, folded, line, stacked
 from console.format import Prefs, short_day
 from console.gateway import Answer
 
-#: What a series calls the rest.
-_NAMES = {"others": "All others"}
+#: What the API calls the rest.
+_REST = "others"
 #: How many days the charts show, with today; see `first_day`.
 DAYS = 30
 
@@ -57,13 +57,14 @@ def balance_of(answer: Answer, prefs: Prefs) -> Chart | None:
     if not series:
         return None
     body = answer.body
-    return line("Balance of 30 days", _labels(body, prefs), series, Unit(body["currency"], prefs))
+    return line("Balance, 30 days", _labels(body, prefs), series, Unit(body["currency"], prefs))
 
 
 def spending_of(answer: Answer, prefs: Prefs) -> Chart | None:
     """Return the spending by service of the last days of the series; None if nothing was spent in them."""
     recent = (replace(one, values=one.values[-DAYS:]) for one in _series(answer, "Other services"))
-    series = tuple(one for one in recent if any(one.values))
+    # The rest comes last, so that what is folded joins it: two series of it could not be told apart.
+    series = sorted((one for one in recent if any(one.values)), key=lambda one: one.label == OTHER)
     if not series:
         return None
     body = answer.body
@@ -74,7 +75,7 @@ def spending_of(answer: Answer, prefs: Prefs) -> Chart | None:
 def _series(answer: Answer, unnamed: str) -> tuple[Series, ...]:
     return tuple(
         Series(
-            label=_NAMES.get(group["group"]) or group["group"] or unnamed,
+            label=OTHER if group["group"] == _REST else group["group"] or unnamed,
             values=tuple(None if value is None else Decimal(value) for value in group["values"]),
         )
         for group in (answer.body["series"] if answer.ok else ())

@@ -1,6 +1,6 @@
 """What an organization's home shows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -115,10 +115,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         title=name,
         cards=_cards(assets.get(CREDIT), spent, base, prefs, has) if summary.ok else (),
         holdings=tuple(_holding(each, prefs) for code, each in assets.items() if code != CREDIT),
-        expiring=tuple(
-            Expiring(amount=amount(each["amount"], each["currency"], prefs), at=moment(each["expires_at"], prefs))
-            for each in (summary.body["expiring"] if summary.ok else ())[:LATEST]
-        ),
+        expiring=_expiring(summary.body["expiring"], prefs) if summary.ok else (),
         under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
         money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
@@ -128,7 +125,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
         alerts_failed=unanswered("Open alerts", answers["alerts"], base),
         balance=balance_of(answers["balance"], prefs),
-        balance_failed=unanswered("Balance of 30 days", answers["balance"], base),
+        balance_failed=unanswered("Balance, 30 days", answers["balance"], base),
         spending=spending_of(spent, prefs),
         spending_failed=unanswered("Spending by service, 30 days", spent, base),
         asks_latest=True,
@@ -235,6 +232,16 @@ def _under_way(summary: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping
         for each in summary["invoices_due"][:LATEST]
     ]
     return (*invoices, *escrows)
+
+
+def _expiring(lots: Iterable[Mapping[str, Any]], prefs: Prefs) -> tuple[Expiring, ...]:
+    """Return what expires next; lots that expire at one moment are one line."""
+    sums: dict[tuple[str, str], Decimal] = {}
+    for each in lots:
+        line = each["expires_at"], each["currency"]
+        sums[line] = sums.get(line, Decimal(0)) + Decimal(each["amount"])
+    lines = list(sums.items())[:LATEST]
+    return tuple(Expiring(amount=amount(f"{left:f}", code, prefs), at=moment(at, prefs)) for (at, code), left in lines)
 
 
 def _holding(asset: Mapping[str, Any], prefs: Prefs) -> Holding:

@@ -155,6 +155,26 @@ def test_charts_show_balance_and_spending_by_service() -> None:
     assert shown.balance.svg is None
 
 
+def test_chart_has_one_series_of_all_other_services_and_it_comes_last() -> None:
+    groups = [*(f"service {number}" for number in range(7)), "others"]
+    series = {**SERIES, "series": [{"group": group, "values": ["1.00"]} for group in groups]}
+    chart = home(said(SUMMARY), spent=said(series)).spending
+    assert chart is not None
+    assert [key.label for key in chart.legend][-1] == "Other"
+    assert len([key for key in chart.legend if "ther" in key.label]) == 1
+    few = {**SERIES, "series": [{"group": group, "values": ["1.00"]} for group in ("others", "chat")]}
+    chart = home(said(SUMMARY), spent=said(few)).spending
+    assert chart is not None
+    assert [key.label for key in chart.legend] == ["chat", "Other"]
+
+
+def test_credits_that_expire_at_one_moment_are_added_up() -> None:
+    at = ("2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z")
+    expiring = [{"amount": "1.50", "currency": "CREDIT", "expires_at": each} for each in at]
+    shown = home(said({**SUMMARY, "expiring": expiring})).expiring
+    assert [each.amount.number for each in shown] == ["3.00", "1.50"]
+
+
 def test_chart_without_an_answer_says_so() -> None:
     shown = home(said(SUMMARY), balance=refused(503, "service.unavailable"))
     assert shown.balance is None
