@@ -134,7 +134,10 @@ class Rule:
             if self.stacking is not Stacking.MULTIPLY:
                 raise _refused("stacking", f"A rule of type {self.type.value} has no stacking. Leave it out.")
             if (self.floor_bps, self.ceiling_bps) != (None, None):
-                raise _refused("floor", f"A rule of type {self.type.value} has no bounds. Leave both out.")
+                raise _refused(
+                    "floor",
+                    f"A rule of type {self.type.value} takes no floor and no ceiling beside its terms. Leave both out.",
+                )
         if self.type is RuleType.CONTRACT_PRICE and None in {self.agent_id, self.org_id}:
             raise _refused(
                 "agent_id", "A contract price is for one agent and one client. Send agent_id and organization_id."

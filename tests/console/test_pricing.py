@@ -35,12 +35,12 @@ SENTENCES = {
     "surge": "Up to 1.5 times from a demand of 0.8 to 1",
     "reputation": "Up to 0.8 times for a score of the agent from 7 to 9",
     "time_of_day": "1.1 times on Saturday and Sunday, 22:00 to 06:00 in UTC",
-    "bulk": "From 10 on 0.95 times",
-    "volume": "From 1,000.00 credits on 0.95 times",
+    "bulk": "From 10: 0.95 times",
+    "volume": "From 1,000.00 credits: 0.95 times",
     "tier": "0.97 times for premium clients",
-    "contract_price": "8.00 credits for one",
+    "contract_price": "8.00 credits per unit",
     "custom": "quantity >= 10 ? 9000 : 10000",
-    "bounds": "At least 0.5 times, at least 1.00 USD for one",
+    "bounds": "At least 0.5 times, at least 1.00 USD per unit",
 }
 
 
@@ -91,6 +91,34 @@ def fields(command: str, **more: str) -> dict[str, Any]:
         "terms_multiplier": "0.99",
         **more,
     }
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(("kind", "stacks"), [("tier", True), ("bounds", False), ("contract_price", False)])
+async def test_form_offers_no_stacking_to_a_rule_that_has_none(
+    visitors: dict[str, Visitor], kind: str, stacks: bool
+) -> None:
+    page = (await visitors["operator"].get(f"{NEW}?type={kind}")).text
+    assert ('type="radio"' in page, 'name="floor"' in page) == (stacks, stacks)
+
+
+@pytest.mark.db
+async def test_a_rule_of_bounds_is_made_and_shown_without_stacking(visitors: dict[str, Visitor]) -> None:
+    operator = visitors["operator"]
+    sent = {
+        "command": await operator.form(f"{NEW}?type=bounds"),
+        "type": "bounds",
+        "name": "Half at least",
+        "priority": "7124",
+        "stacking": "multiply",
+        "terms_floor": "0.5",
+        "action": "write",
+    }
+    made = await operator.post(NEW, sent)
+    assert made.status_code == 303, made.text
+    page = (await operator.get(made.headers["location"])).text
+    assert "At least 0.5 times" in page
+    assert "Combined with other rules" not in page
 
 
 @pytest.mark.db

@@ -46,12 +46,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of rule; `step` is what its steps begin at, empty if it has none."""
+    """A kind of rule; `step` is what its steps begin at, empty if it has none.
+
+    One that does not stack multiplies nothing: it has no stacking, and no floor and ceiling beside its terms.
+    """
 
     word: str
     sentence: str
     fields: tuple[Field, ...] = ()
     step: str = ""
+    stacks: bool = True
 
 
 _TIMES = Field(of="multiplier", label="Times", hint=_MULTIPLIER, required=True)
@@ -110,9 +114,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     RuleType.CONTRACT_PRICE: Kind(
         word="Agreed price",
+        stacks=False,
         sentence="In place of the listed price, for one agent and one client; it names both.",
         fields=(
-            Field(of="unit_price", label="Price of one", required=True),
+            Field(of="unit_price", label="Price per unit", required=True),
             Field(of="currency", label="Currency", mode="text", value="CREDIT", required=True),
         ),
     ),
@@ -132,12 +137,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     RuleType.BOUNDS: Kind(
         word="Bounds",
-        sentence="Between what every price stays, after all other rules.",
+        stacks=False,
+        sentence="The lowest and the highest price, applied after all other rules.",
         fields=(
             Field(of="floor", label="At least, times the base price"),
             Field(of="ceiling", label="At most, times the base price"),
-            Field(of="floor_amount", label="At least, for one"),
-            Field(of="ceiling_amount", label="At most, for one"),
+            Field(of="floor_amount", label="At least, per unit"),
+            Field(of="ceiling_amount", label="At most, per unit"),
             Field(of="currency", label="Currency of these amounts", mode="text"),
         ),
     ),
@@ -189,7 +195,6 @@ def names(kind: str, form: Form) -> dict[str, str]:
     found["terms.steps"] = first[0]
     for at, (least, by) in enumerate(_filled(form)):
         found |= {f"terms.steps.{at}.{KINDS[kind].step}": least, f"terms.steps.{at}.multiplier": by}
-    found |= {name.replace("terms.", f"terms.{kind}.", 1): own for name, own in found.items()}
     found |= {name: name for name in ("priority", *_RULE, *_MOMENTS)}
     return found | {f"rule.{name}": own for name, own in found.items()}
 
@@ -238,14 +243,14 @@ def says(kind: str, said: Mapping[str, Any], prefs: Prefs) -> str:
         case RuleType.TIER:
             return f"{times('multiplier')} for {said['tier']} clients"
         case RuleType.CONTRACT_PRICE:
-            return f"{money(said['unit_price'], said['currency'], prefs)} for one"
+            return f"{money(said['unit_price'], said['currency'], prefs)} per unit"
         case RuleType.CUSTOM:
             return str(said["expression"])
     parts = [
         f"{word} {times(name)}" for name, word in (("floor", "at least"), ("ceiling", "at most")) if said.get(name)
     ]
     parts += [
-        f"{word} {money(said[name], said['currency'], prefs)} for one"
+        f"{word} {money(said[name], said['currency'], prefs)} per unit"
         for name, word in (("floor_amount", "at least"), ("ceiling_amount", "at most"))
         if said.get(name)
     ]
@@ -257,7 +262,7 @@ def _days(numbers: Sequence[int]) -> str:
 
 
 def _steps(steps: Iterable[tuple[str, str]]) -> str:
-    return _sentence("; ".join(f"from {least} on {by} times" for least, by in steps))
+    return _sentence("; ".join(f"from {least}: {by} times" for least, by in steps))
 
 
 def _sentence(text: str) -> str:

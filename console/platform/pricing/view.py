@@ -83,7 +83,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """The form of a rule. `tabs` choose its kind, and are empty if a rule is changed."""
+    """The form of a rule. `tabs` choose its kind, and are empty if a rule is changed; `stacking` if it has none."""
 
     title: str
     lead: str
@@ -161,7 +161,7 @@ def one(body: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, *, ma
         kind=KINDS[body["type"]].word,
         says=terms.says(body["type"], body["terms"], prefs),
         priority=count(body["priority"], prefs),
-        stacking=next(words for name, words, _ in STACKING if name == body["stacking"]),
+        stacking=_stacking(body),
         agent=_ident(body["agent_id"]),
         client=_ident(body["organization_id"]),
         floor=number(body["floor"], prefs) if body["floor"] else "",
@@ -268,7 +268,7 @@ def _writing(
         steps=terms.step_fields(min(max(filled + _SPARE, _LEAST_STEPS), MAX_STEPS)) if kind.step else (),
         step="From how many on" if kind.step == "quantity" else "From this amount on",
         weekdays=tuple((str(at), day, "") for at, day in enumerate(DAYS, 1)) if is_timed else (),
-        stacking=STACKING,
+        stacking=STACKING if kind.stacks else (),
         zone=zone,
         tried=tried,
     )
@@ -294,6 +294,10 @@ def _status(body: Mapping[str, Any], now: datetime) -> Status:
     if until and until <= now:
         return status_of("price_rule", "past")
     return status_of("price_rule", "coming" if since and since > now else "holds")
+
+
+def _stacking(body: Mapping[str, Any]) -> str:
+    return next(words for name, words, _ in STACKING if name == body["stacking"]) if KINDS[body["type"]].stacks else ""
 
 
 def _ident(value: str | None) -> Ident | None:
