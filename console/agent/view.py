@@ -8,6 +8,7 @@ from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, 
 from console.forms import Shown, written
 from console.gateway import Answer
 from console.lists import Found, Listed
+from console.reputation.view import rating
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link, Tab
@@ -217,7 +218,7 @@ def one(
         made=moment(agent["created_at"], prefs),
         price=price_of(pricing, prefs),
         reputation=f"{again}/reputation",
-        stars=f"{score.body['stars']} of 5 stars" if score.ok else "Reputation",
+        stars=_stars(score, prefs),
         change=f"{again}/change" if may_change and active else "",
         offer=f"{again}/offer" if may_sell and active else "",
         retire=f"{again}/retire" if may_change and active else "",
@@ -268,3 +269,9 @@ def retiring(agent: Mapping[str, Any], form: Shown, prefs: Prefs, listed: str) -
             "This cannot be undone.",
         ),
     )
+
+
+def _stars(score: Answer, prefs: Prefs) -> str:
+    if not score.ok or not score.body["evidence_count"]:
+        return "Reputation"
+    return f"{rating(score.body['stars'], prefs)} of 5 stars"

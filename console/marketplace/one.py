@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from console.format import Amount, Prefs, amount, count, moment, percent
+from console.format import Amount, Prefs, amount, count, moment, number, percent
 from console.forms import Shown
 from console.gateway import Answer
 from console.marketplace.view import MODELS, Meter, meters_of, price_of, stars_of
@@ -281,6 +281,6 @@ def _score(score: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], ...
     return (
         ("Score", f"{points(score['overall_score'], prefs)} of 10"),
         ("Between", f"{points(score['low'], prefs)} and {points(score['high'], prefs)}, nine times out of ten"),
-        ("Jobs that ended well", f"{points(score['task_success_rate'], prefs)}%"),
+        ("Jobs that ended well", f"{number(str(score['task_success_rate']), prefs)}%"),
         ("Events that count", count(score["evidence_count"], prefs)),
     )

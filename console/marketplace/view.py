@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from console.format import Amount, Prefs, amount, money, number
+from console.format import Amount, Prefs, amount, money
 from console.lists import Found, Listed
+from console.reputation.view import rating
 from domain.marketplace.offer import OfferModel
 
 FILTERS = ("text", "model", "category", "currency", "min_price", "max_price", "min_stars")
@@ -110,4 +110,4 @@ def meters_of(offer: Mapping[str, Any], prefs: Prefs) -> tuple[Meter, ...]:
 
 def stars_of(stars: float | None, prefs: Prefs) -> str:
     """Write a score of five stars; that there is no evidence, where there is none."""
-    return "No evidence yet" if stars is None else f"{number(f'{Decimal(str(stars)):f}', prefs)} of 5"
+    return "No evidence yet" if stars is None else f"{rating(stars, prefs)} of 5"

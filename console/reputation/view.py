@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.charts import Chart, Meter, Series, Unit, line, meter
-from console.format import MINUS, Amount, Ident, Moment, Prefs, amount, ident, moment, number, short_day
+from console.format import MINUS, Amount, Ident, Moment, Prefs, amount, digits_of, ident, moment, number, short_day
 from console.gateway import Answer
 from console.sections import unanswered
 from console.status import Status, Tone
@@ -120,7 +120,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, listed: str) -> Reputation
     return Reputation(
         title="Reputation",
         crumbs=(Link(label="Agents", href=listed), Link(label=agent["name"], href=here)),
-        stars=points(score["stars"], prefs),
+        stars=rating(score["stars"], prefs),
         score=points(score["overall_score"], prefs),
         between=_between(score, prefs),
         certain=score["is_certain"],
@@ -160,8 +160,13 @@ def exact(value: float) -> Decimal:
 
 
 def points(value: float, prefs: Prefs) -> str:
-    """Write a score."""
-    return number(f"{exact(value):f}", prefs)
+    """Write a score with its two decimals, so that those below each other compare."""
+    return digits_of(exact(value).quantize(Decimal("0.01")), prefs, least=2)
+
+
+def rating(value: float, prefs: Prefs) -> str:
+    """Write a score of five stars with the one decimal that people compare."""
+    return digits_of(exact(value).quantize(Decimal("0.1")), prefs, least=1)
 
 
 def signed(change: float, prefs: Prefs) -> str:
@@ -229,7 +234,9 @@ def _price(body: Mapping[str, Any], currency: str | None, prefs: Prefs) -> Price
         base=amount(body["base_price"], currency, prefs),
         adjusted=amount(body["adjusted_price"], currency, prefs),
         lines=tuple(
-            PriceLine(rule=each["rule"], reason=each["description"], times=points(each["multiplier"], prefs))
+            PriceLine(
+                rule=each["rule"], reason=each["description"], times=number(f"{exact(each['multiplier']):f}", prefs)
+            )
             for each in body["adjustments"]
         ),
     )

@@ -78,7 +78,7 @@ def standing(**answers: Answer) -> Any:
 
 def test_score_is_shown_with_its_interval_and_as_a_bar_of_ten() -> None:
     shown = standing()
-    assert (shown.score, shown.between, shown.stars) == ("7.25", "6 to 8.5", "3.625")
+    assert (shown.score, shown.between, shown.stars) == ("7.25", "6.00 to 8.50", "3.6")
     assert [(bar.text, bar.width) for bar in shown.bars] == [("7.25 of 10", "72.50")]
 
 

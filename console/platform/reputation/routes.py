@@ -40,9 +40,13 @@ async def show(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """Show why an agent has its score: every event, the newest first."""
     agent_id = visit.path("id")
-    answer = await visit.ask(f"/reputation/score/{agent_id}/explanation", **visit.chosen("cursor"))
-    may_void = visit.may(Permission.OPERATE)
-    page = view.evidence(agent_id, answer.need(), visit.choices.prefs, may_void=may_void)
+    answers = await visit.ask_all(
+        explanation=(f"/reputation/score/{agent_id}/explanation", visit.chosen("cursor")),
+        agent=(f"/agents/{agent_id}", {}),
+    )
+    body, agent = answers["explanation"].need(), answers["agent"]
+    name = agent.body["name"] if agent.ok else "an agent"
+    page = view.evidence(agent_id, name, body, visit.choices.prefs, may_void=visit.may(Permission.OPERATE))
     return await visit.render("platform/reputation/page.html", page)
 
 

@@ -140,11 +140,11 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs) -> Standing:
     )
 
 
-def evidence(agent_id: str, body: Mapping[str, Any], prefs: Prefs, *, may_void: bool) -> Evidence:
-    """Return the page of one agent's evidence."""
+def evidence(agent_id: str, name: str, body: Mapping[str, Any], prefs: Prefs, *, may_void: bool) -> Evidence:
+    """Return the page of the evidence of an agent of that name."""
     here, following = f"{PLACE}/{agent_id}", body["next_cursor"]
     return Evidence(
-        title="Evidence of an agent",
+        title=f"Evidence of {name}",
         crumbs=CRUMBS,
         agent=ident(agent_id),
         score=points(body["overall_score"], prefs),
@@ -159,7 +159,7 @@ def voiding(body: Mapping[str, Any], form: Shown) -> Voiding:
     here = f"{PLACE}/{body['agent_id']}"
     return Voiding(
         title="Void this event?",
-        crumbs=(*CRUMBS, Link(label="Evidence of an agent", href=here)),
+        crumbs=(*CRUMBS, Link(label="Evidence", href=here)),
         form=form,
         action=f"{PLACE}/events/{body['id']}/void",
         back=here,
