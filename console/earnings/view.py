@@ -31,6 +31,7 @@ class Row:
     available: Amount
     pending: Amount
     frozen: Amount
+    granted: Amount
     paid_out: Amount
 
 
@@ -137,7 +138,7 @@ def _payable(body: Mapping[str, Any], prefs: Prefs) -> Payable:
 
 
 def _row(body: Mapping[str, Any], names: Mapping[str, str], prefs: Prefs, base: str) -> Row:
-    parts = ("earned", "available", "pending", "frozen", "paid_out")
+    parts = ("earned", "available", "pending", "frozen", "granted", "paid_out")
     written = {part: amount(body[part], body["asset"], prefs) for part in parts}
     agent_id = body["agent_id"]
     return Row(name=names.get(agent_id, agent_id), href=f"{base}/agents/{agent_id}", **written)

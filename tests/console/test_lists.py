@@ -22,7 +22,7 @@ ROW = {
 AGENT = {
     "pricing": {"amount": None, "currency": None},
     "asset": "USD",
-    **dict.fromkeys(("earned", "available", "pending", "frozen", "paid_out"), "1.00"),
+    **dict.fromkeys(("earned", "available", "pending", "frozen", "granted", "paid_out"), "1.00"),
 }
 
 
