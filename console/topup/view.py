@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from console.format import Amount, Prefs, amount, percent
@@ -98,7 +99,7 @@ def page(
 def _packages(packages: list[Mapping[str, Any]], prefs: Prefs) -> tuple[Option, ...]:
     names = {each["name"] for each in packages}
     found = []
-    for each in packages:
+    for each in sorted(packages, key=lambda each: Decimal(each["credits"])):
         # The hosted page would sell the other one of the two, at another price.
         if f"{_CHECKOUT}{each['name']}" in names:
             continue
@@ -106,7 +107,7 @@ def _packages(packages: list[Mapping[str, Any]], prefs: Prefs) -> tuple[Option, 
         credits = amount(each["credits"], "CREDIT", prefs)
         price = amount(each["price"]["amount"], each["price"]["currency"], prefs)
         found.append((each["id"], f"{title}: {credits}", str(price)))
-    return (*found, (OWN, "Another number of credits", "Say how many below"))
+    return (*found, (OWN, "Another number of credits", "Enter the number below"))
 
 
 def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quote:

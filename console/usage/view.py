@@ -203,7 +203,7 @@ def _row(line: Mapping[str, Any], of: Chosen, names: Mapping[str, str], prefs: P
     events = [(field, group), ("from", of.first.isoformat()), ("to", of.last.isoformat())] if field and group else []
     is_id = group is not None and of.by in {"agent", "department", "project"}
     return Row(
-        name=names.get(group, "") if is_id else group or "Not said",
+        name=names.get(group, "") if is_id else group or "Not specified",
         id=ident(group) if is_id else None,
         href=address(f"{of.path}/log", events) if events else "",
         events=count(line["events"], prefs),
