@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.alert.rules import BUDGET_80_PERCENT
 from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
-from domain.spend.calendar import FOREVER
+from domain.spend.calendar import FOREVER, Window
 
 
 class AlertKind(StrEnum):
@@ -62,10 +62,20 @@ class Happened:
 
 
 _REASONS = {
-    "limit": "it is more than what is left of the limit of the {window}",
-    "uses": "no uses are left in the {window}",
-    "per_spend": "it is more than one spend may be",
+    "limit": "it is more than what is left of the {window} limit",
+    "uses": "no uses are left of the {window} limit",
+    "per_spend": "it is larger than a single spend may be",
     "frozen": "the control is frozen",
+}
+
+#: What the limit of each window is called.
+_LIMITS = {
+    Window.HOUR: "hourly",
+    Window.DAY: "daily",
+    Window.WEEK: "weekly",
+    Window.MONTH: "monthly",
+    Window.QUARTER: "quarterly",
+    Window.LIFETIME: "lifetime",
 }
 
 
@@ -82,16 +92,16 @@ def subject_of(happened: Happened) -> str:
 def detail_of(happened: Happened) -> str:
     """Return the text of the alert: what happened, and what to do about it."""
     amount = "" if happened.amount_minor is None else f"{format_amount(happened.amount_minor, CREDIT)} {CREDIT}"
-    window = happened.window or "term"
+    window = _LIMITS[Window(happened.window)] if happened.window else ""
     match happened.kind:
         case AlertKind.THRESHOLD | AlertKind.BUDGET:
             return (
-                f"{(happened.part_e4 or 0) / 100:g}% of the limit of {happened.subject} on a {window} is spent or "
+                f"{(happened.part_e4 or 0) / 100:g}% of the {window} limit of {happened.subject} is spent or "
                 f"reserved{_until(happened.ends_at)}."
             )
         case AlertKind.BURST:
             return (
-                f"{happened.subject} used half of its limit on a {window} in the first tenth of that time"
+                f"{happened.subject} used half of its {window} limit in the first tenth of the window"
                 f"{_until(happened.ends_at)}. Freeze the control if this is not meant to be."
             )
         case AlertKind.REFUSED:
