@@ -48,10 +48,10 @@ def scale(values: Iterable[Decimal], *, steps: int = 4, zero: bool = False, whol
     with localcontext(EXACT):
         given = list(values) or [Decimal(0)]
         low, high = min(given), max(given)
-        if zero or not _far(low, high):
+        if zero or low == high or not _far(low, high):
             low, high = min(low, Decimal(0)), max(high, Decimal(0))
         if low == high:
-            low, high = (low, low + 1) if low == 0 else (min(low, 2 * low), max(low, 2 * low))
+            high = Decimal(1)
         step = _step((high - low) / steps)
         if whole:
             step = max(step.to_integral_value(ROUND_CEILING), Decimal(1))

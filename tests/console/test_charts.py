@@ -147,6 +147,13 @@ def test_an_interval_is_in_the_table_too():
     assert "band" in str(chart.svg)
 
 
+@pytest.mark.parametrize("values", [["10312.25"], ["7", "7"], ["-3"], ["0"]])
+def test_axis_of_values_that_are_all_equal_begins_at_zero(values: list[str]) -> None:
+    found = scale([Decimal(value) for value in values])
+    assert found.has_zero
+    assert found.low <= Decimal(values[0]) <= found.high
+
+
 @given(st.lists(st.lists(amounts, min_size=3, max_size=3), min_size=1, max_size=12))
 def test_what_is_folded_keeps_the_sum(columns):
     given_series = [series(values, label=str(number)) for number, values in enumerate(columns)]
