@@ -122,7 +122,7 @@ class Reputation:
 
     def _earned(self, whose: str, standing: Standing | None) -> Verdict:
         if standing is None:
-            return Verdict(None, f"There is no score of the {whose}.")
+            return Verdict(None, f"The {whose} has no score yet.")
         score = f"at least {points(standing.overall_e4)} from {standing.evidence_count} units of evidence"
         score = f"The {whose}'s score is {score}"
         if standing.evidence_count < self.least_evidence:

@@ -731,7 +731,7 @@ async def test_explanation_names_each_rule_and_why(shop: Shop, client: Tenant) -
     explained = good(await shop.operator.get(path, params=query))
     assert (explained["adjusted_price"], explained["evidence"][0]) == (
         "22.00",
-        "One costs 10.00 CREDIT before any rule, and 2 are asked for.",
+        "The base price of a unit is 10.00 CREDIT; the quantity is 2.",
     )
     mine = [rule for rule in explained["rules"] if rule["rule_id"] in shop.rules]
     assert [(rule["applied"], rule["reason"]) for rule in mine] == [

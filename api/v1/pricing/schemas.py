@@ -114,18 +114,18 @@ def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
     facts, source = asked.facts, commission_source(asked.level)
     name = None if asked.level is None else asked.level.name
     unit = f"{format_amount(facts.unit_minor, facts.currency)} {facts.currency}"
-    said = [f"One costs {unit} before any rule, and {facts.quantity} are asked for."]
+    said = [f"The base price of a unit is {unit}; the quantity is {facts.quantity}."]
     if facts.demand_bps is None:
         said.append("The agent's organization has not set a capacity, so demand is not measured.")
     if facts.capacity is not None:
         said.append(
-            f"The agent works on {facts.capacity} jobs at once; {facts.open_jobs} funded jobs of unrelated "
+            f"The agent can work on {facts.capacity} jobs at once; {facts.open_jobs} funded jobs of unrelated "
             f"organizations count as demand, which is {format_ratio(facts.open_jobs * WHOLE_BPS // facts.capacity)} "
             "of its capacity."
         )
     if facts.calls_per_day is not None:
         said.append(
-            f"The agent takes {facts.calls_per_day} calls a day; {facts.calls} of the last day, of unrelated "
+            f"The agent can take {facts.calls_per_day} calls a day; {facts.calls} of the last day, of unrelated "
             f"organizations, count as demand, which is {format_ratio(facts.calls * WHOLE_BPS // facts.calls_per_day)} "
             "of its capacity."
         )
@@ -144,7 +144,7 @@ def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
             "longer charge back."
         )
     rule = commission_rule(source, asked.level_version, name, None)
-    said.append(f"The commission is {asked.commission_bps(usual_bps) / 100:g} %. {rule}")
+    said.append(f"The commission is {asked.commission_bps(usual_bps) / 100:g} %, by this rule: {rule}")
     said.append(
         "The agent's organization bears discounts."
         if asked.bears_discounts
