@@ -256,6 +256,17 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_i
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+def _only_day(value: object) -> object:
+    # Pydantic would also take seconds since 1970, and midnight in any zone.
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("A day must be a date such as 2026-01-31.")
+    return value
+
+
+#: A day in a request, without a time and a zone.
+Day = Annotated[date, BeforeValidator(_only_day)]
+
+
 def _day_or_moment(text: str) -> date | datetime:
     try:
         if _DAY.fullmatch(text):

@@ -36,6 +36,22 @@ async def test_unknown_query_parameter_is_refused_everywhere(method: str, route:
     ]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/billing/usage?start_date={day}",
+        "/billing/earnings?end_date={day}",
+        "/reputation/history/{agent}?from={day}",
+        "/accounting/balance-sheet?date={day}",
+    ],
+)
+@pytest.mark.parametrize("day", ["0", "20260131", "2026-01-31T00:00:00%2B05:30", "2026-02-30"])
+async def test_day_is_a_date_and_no_number_of_seconds(path: str, day: str, operator: Caller, tenant: Tenant) -> None:
+    caller = operator if path.startswith("/accounting") else tenant.owner
+    answer = await caller.get(path.format(day=day, agent=tenant.agent_id))
+    assert len(refused(answer, 422, "request.invalid")["errors"]) == 1
+
+
 async def test_key_is_asked_for_before_parameters_are_judged(anonymous: Caller) -> None:
     refused(await anonymous.get("/escrows?organisation=x"), 401, "auth.missing")
 

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import Responses, errors
-from api.fields import Currency, Page, SearchText
+from api.fields import Currency, Day, Page, SearchText
 from api.lists import CREATED, After, Asked, Items, ListOf
 from api.routing import Resource
 from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
@@ -83,7 +83,7 @@ async def get_profit_and_loss(
 async def get_balance_sheet(
     deps: DepsDep,
     at: Annotated[
-        date | None, Query(alias="date", description="The day in UTC whose end counts; today when left out.")
+        Day | None, Query(alias="date", description="The day in UTC whose end counts; today when left out.")
     ] = None,
     currency: CurrencyParam = None,
     actor: Actor = require(Permission.READ_BOOKS),

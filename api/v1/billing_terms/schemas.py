@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, example
+from api.fields import Amount, Currency, Day, Exact, Note, RequestModel, ResponseModel, Share, example
 from domain.billing_run.period import month_text
 from domain.billing_terms import (
     MAX_NET_DAYS,
@@ -75,7 +75,7 @@ class BillingTermsSet(RequestModel):
     currency: Currency = "USD"
     time_zone: Annotated[str, Field(max_length=60)] = "UTC"
     minimum_commitment: Amount = Field(default="0", description="The minimum charge for usage in a month.")
-    commitment_from: date | None = Field(
+    commitment_from: Day | None = Field(
         default=None, description="The first day of the commitment, which is prorated in that month."
     )
     volume_discounts: Annotated[tuple[DiscountSet, ...], Field(max_length=MAX_STEPS)] = ()

@@ -11,7 +11,7 @@ from api.body import answer, called_directly
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
-from api.fields import AgentId, Page, SearchText
+from api.fields import AgentId, Day, Page, SearchText
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of, items_up_to
 from api.pagination import bad_cursor
@@ -97,8 +97,8 @@ _HISTORY = ListOf(
     "score-history",
     HistoryView,
     order=[date],
-    since=Annotated[date | None, Query(alias="from", description="30 days before `to` when left out.")],
-    until=Annotated[date | None, Query(alias="to", description="Today when left out.")],
+    since=Annotated[Day | None, Query(alias="from", description="30 days before `to` when left out.")],
+    until=Annotated[Day | None, Query(alias="to", description="Today when left out.")],
 )
 _FEEDBACK = ListOf(
     "feedback",

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import Query
 
-from api.fields import Moment
+from api.fields import Day, Moment
 from domain.errors import Invalid
 
 Since = Annotated[Moment | None, Query(alias="from", description="At or after this time.")]
 Until = Annotated[Moment | None, Query(alias="to", description="Before this time.")]
-StartDate = Annotated[date | None, Query(description="From this day (UTC) on; instead of `from`.")]
-EndDate = Annotated[date | None, Query(description="Up to and including this day (UTC); instead of `to`.")]
+StartDate = Annotated[Day | None, Query(description="From this day (UTC) on; instead of `from`.")]
+EndDate = Annotated[Day | None, Query(description="Up to and including this day (UTC); instead of `to`.")]
 
 #: What a summary is for when nothing is said, and the most that it is for.
 DEFAULT_DAYS, MOST_DAYS = 30, 400
