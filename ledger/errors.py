@@ -8,12 +8,13 @@ that arrive without the terms of a lot. BU007 and BU008 are defects, so they are
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 
 import asyncpg
 
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound, Unavailable
-from domain.money import format_amount
+from domain.money import CREDIT, format_amount
 
 NO_ACCOUNT = "BU009"
 
@@ -27,7 +28,7 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
         case "BU001":
             return _insufficient(error.detail, org_id)
         case "BU002":
-            return IdempotencyConflict("The key was already used for something else.")
+            return IdempotencyConflict("This idempotency key was used for another request. Choose a new one.")
         case "BU003":
             return Conflict("The hold has already ended.", code="ledger.hold_ended")
         case "BU005":
@@ -42,7 +43,7 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
                 code="spend.refunded",
             )
         case "BU004" | "BU012":
-            return Invalid(f"The books refused it: {error.args[0]}.")
+            return _impossible(error)
         case "22003":
             return Invalid("The amount is too large for the account.")
         case "23505" if getattr(error, "constraint_name", None) == "uq_holds_ended_key":
@@ -50,6 +51,24 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
     if isinstance(error, asyncpg.DataError):
         return Invalid("The books cannot store these values.")
     return None
+
+
+def _impossible(error: asyncpg.PostgresError) -> Invalid:
+    """Say what is possible where the books say it: of a reservation how much, or until when."""
+    match json.loads(error.detail or "{}"):
+        case {"held": int(held)}:
+            most = f"{format_amount(held, CREDIT)} {CREDIT}"
+            return Invalid(
+                f"The amount must be above zero and at most {most}, which the reservation still holds.",
+                extra={"field": "amount"},
+            )
+        case {"from": str(since), "until": str(until)}:
+            return Invalid(f"The reservation can be extended beyond {_at(since)}, until {_at(until)} at most.")
+    return Invalid(f"The books refused it: {error.args[0]}.")
+
+
+def _at(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _insufficient(detail: str | None, org_id: str | None) -> InsufficientFunds:

@@ -21,7 +21,6 @@ from models.spend import Spend, SpendChange, SpendRefusal
 from repositories.listing import Found, Listing, Part, Position, Wanted, in_states, newest
 from repositories.spend_place import LAST, LOOKS, first_id, placed, skip
 
-MISSING = "There is no such spend."
 #: A row that says who has made it, and for what.
 Made = TypeVar("Made", Spend, SpendRefusal)
 
@@ -95,13 +94,17 @@ def public_id(row: Spend) -> str:
     return uuid_id("spd" if row.expires_at is None else "hold", row.id)
 
 
+def _missing(spend_id: str) -> NotFound:
+    return NotFound(f"There is no such {'reservation' if spend_id.startswith('hold_') else 'spend'}.")
+
+
 async def get(session: AsyncSession, spend_id: str) -> Spend:
     """Return a spend by its id, `spd_…` or, as a reservation, `hold_…`; NotFound when the session sees none."""
     found = None
     if is_id(spend_id, "spd") or is_id(spend_id, "hold"):
         found = (await session.scalars(select(Spend).where(Spend.id == uuid_of(spend_id)))).one_or_none()
     if found is None:
-        raise NotFound(MISSING)
+        raise _missing(spend_id)
     return found
 
 
@@ -117,7 +120,7 @@ async def get_own(session: AsyncSession, spend_id: str, holder: Holder) -> Spend
     """Return a spend as `get` does; NotFound also when it is not the key's own."""
     row = await get(session, spend_id)
     if not await own_of(session, [row], holder):
-        raise NotFound(MISSING)
+        raise _missing(spend_id)
     return row
 
 

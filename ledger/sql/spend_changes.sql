@@ -174,7 +174,7 @@ BEGIN
     PERFORM ledger.require_open(before, p_at, true);
     IF (captured > 0 AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
         RAISE EXCEPTION 'of reservation % more than zero and at most % can be captured', p_spend, held
-            USING ERRCODE = 'BU004';
+            USING ERRCODE = 'BU004', DETAIL = jsonb_build_object('held', held)::text;
     END IF;
     SELECT t.transfer_id INTO transfer FROM ledger.capture_hold(
         key, before.hold_id, captured, p_account, p_at, 'use', p_spend::text, p_org
@@ -256,7 +256,7 @@ BEGIN
     ));
     IF (p_expires_at > before.held_until AND p_expires_at <= latest) IS NOT TRUE THEN
         RAISE EXCEPTION 'reservation % can be extended beyond % and until %', p_spend, before.held_until, latest
-            USING ERRCODE = 'BU004';
+            USING ERRCODE = 'BU004', DETAIL = jsonb_build_object('from', before.held_until, 'until', latest)::text;
     END IF;
     PERFORM ledger.void_hold(key, before.hold_id, p_at);
     SELECT h.hold_id INTO after.hold_id

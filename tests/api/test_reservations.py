@@ -50,6 +50,25 @@ async def test_reservation_sets_aside_and_release_gives_back(spender: Tenant) ->
     assert await balance(spender.auditor) == ("100.00", "0.00")
 
 
+async def test_refusal_says_what_the_reservation_allows(spender: Tenant) -> None:
+    too_long = await spender.member.post("/credits/reserve", {"amount": "1", "expires_in": "P31D"}, key=new_key())
+    problem = refused(too_long, 422, "request.invalid")
+    assert (problem["field"], problem["detail"]) == ("expires_in", "expires_in must be at most 30 days.")
+    made = await reserve(spender.member, "7", expires_in="PT10M")
+    problem = refused(await capture(spender.member, made["id"], amount="8"), 422, "request.invalid")
+    assert problem["field"] == "amount"
+    assert problem["detail"] == (
+        "The amount must be above zero and at most 7.00 CREDIT, which the reservation still holds."
+    )
+    path = f"/credits/reservations/{made['id']}/extend"
+    problem = refused(await change(spender.member, path, {"expires_in": "P40D"}), 422, "request.invalid")
+    ends, start = (f"{datetime.fromisoformat(made[name]):%Y-%m-%dT%H:%M:%SZ}" for name in ("expires_at", "created_at"))
+    last = f"{datetime.fromisoformat(start) + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}"
+    assert problem["detail"] == f"The reservation can be extended beyond {ends}, until {last} at most."
+    missing = refused(await capture(spender.member, f"hold_{made['id'][5:-4]}zzzz"), 404, "not_found")
+    assert missing["detail"] == "There is no such reservation."
+
+
 @pytest.mark.parametrize("sent", [b"0.5", b"5", b'"0.5"', b"[]"])
 async def test_body_that_is_no_object_captures_nothing(sent: bytes, spender: Tenant) -> None:
     made = await reserve(spender.member, "10")
@@ -139,7 +158,7 @@ async def test_reservation_is_not_extended_beyond_the_end_of_the_credits_that_it
     path = f"/credits/reservations/{made['id']}/extend"
     beyond = {"expires_at": (ends + timedelta(seconds=1)).isoformat()}
     document = refused(await change(spender.callers["member"], path, beyond), 422, "request.invalid")
-    assert f"until {ends:%Y-%m-%d %H:%M:%S}+00" in document["detail"]
+    assert f"until {ends:%Y-%m-%dT%H:%M:%SZ} at most" in document["detail"]
     assert await balance(spender.callers["auditor"]) == ("95.00", "15.00")
     until = good(await change(spender.callers["member"], path, {"expires_at": ends.isoformat()}))
     assert datetime.fromisoformat(until["expires_at"]) == ends

@@ -47,7 +47,7 @@ from domain.errors import Conflict, Invalid, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import OrganizationClosed
 from domain.spend.scope import SpendingKey
-from ledger.spending import Spending
+from ledger.spending import RESERVATION_TERM, Spending
 from ledger.spends import Changed, NewSpend, SpendStatus, Spent
 from repositories import marketplace, spend_day
 from repositories import spend as spends
@@ -126,6 +126,8 @@ async def reserve_credits(
 
     With `payee_agent_id`, they are for `quantity` units of an agent of the library, at its current price and share.
     """
+    if body.expires_in > RESERVATION_TERM:
+        raise Invalid("expires_in must be at most 30 days.", extra={"field": "expires_in"})
     if body.payee_agent_id is not None:
         return await reserve_for_agent(deps, actor, key, body, spend_key)
     expires_at = datetime.now(UTC) + body.expires_in
