@@ -21,6 +21,22 @@ async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tup
     return [(row["escrow_id"], row["goods_minor"]) for row in rows]
 
 
+async def billed_by(connection: asyncpg.Connection, payment_id: str) -> tuple[int, int]:
+    """Return the credits that the bill of a subscription granted which a payment pays, and their price with tax.
+
+    Both are zero for other payments.
+    """
+    [row] = await connection.fetch(
+        "SELECT coalesce(sum(g.credits_minor), 0)::bigint AS credits,"
+        " coalesce(sum(div(g.paid_minor::numeric * b.gross_minor, b.amount_minor)), 0)::bigint AS price"
+        " FROM subscription_bills b"
+        " JOIN subscription_grants g ON (g.subscription_id, g.bill_ref) = (b.subscription_id, b.bill_ref)"
+        " WHERE b.payment_id = $1 AND b.amount_minor > 0",
+        payment_id,
+    )
+    return row["credits"], row["price"]
+
+
 async def recall(connection: asyncpg.Connection, payment_id: str, escrow_ids: Sequence[str]) -> list[str]:
     """Void the evidence of exactly these escrows because of a payment; return the events to restore by `give_again`.
 

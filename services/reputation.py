@@ -103,7 +103,8 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
     if before is not None and not stands_as_before(before, after):
         connection = await driver_connection(session)
         payment_id = after.terms.payment_id
-        gone = recalled(after, await recalls.funded_by(connection, payment_id))
+        funded = await recalls.funded_by(connection, payment_id)
+        gone = recalled(after, funded, await recalls.billed_by(connection, payment_id))
         for event_id in await recalls.recall(connection, payment_id, gone):
             await recalls.give_again(connection, event_id, new_id("rev"), at=at)
     for fact in conduct.of_payment(before, after):

@@ -28,8 +28,11 @@ from tests.api.paying import NOW, Written
 from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
 from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import bill, month, seen
 from tests.support.locks import somebody_waits
+from tests.support.mirrored_bills import Mirrored
 from tests.support.runs import payment_message
+from tests.support.subscription_books import subscribed
 
 pytestmark = pytest.mark.db
 
@@ -92,6 +95,31 @@ async def test_chargeback_takes_what_its_credits_said_also_where_others_went_to_
     assert await evidence_of(client.owner, studio) == 3
     bought.there.dispute()
     await bought.look()
+    assert await evidence_of(client.owner, studio) == 0
+
+
+async def test_bill_of_a_subscription_that_is_charged_back_takes_what_its_credits_said_until_it_is_won(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    one = await subscribed(database, org_id=client.org_id)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    paid = await Mirrored.of(one)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    assert await evidence_of(client.owner, studio) == 3
+    ref = paid.there.dispute()
+    await paid.look()
+    assert await evidence_of(client.owner, studio) == 0
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert await evidence_of(client.owner, studio) == 3
+    lost = paid.there.dispute(1_000)
+    paid.there.close_dispute(lost, won=False)
+    await paid.look()
+    # What is left of the bill pays for more credits than the escrow had.
+    assert await evidence_of(client.owner, studio) == 3
+    paid.there.dispute(1_900)
+    await paid.look()
     assert await evidence_of(client.owner, studio) == 0
 
 

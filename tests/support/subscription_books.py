@@ -90,11 +90,17 @@ class Subscribed:
 
 
 async def subscribed(
-    database: Database, plan: str = "starter", interval: Interval = MONTH, *, net_days: int = 0
+    database: Database,
+    plan: str = "starter",
+    interval: Interval = MONTH,
+    *,
+    net_days: int = 0,
+    org_id: str | None = None,
 ) -> Subscribed:
-    org = new_id("org")
+    org = org_id or new_id("org")
     async with database.platform() as session:
-        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+        if org_id is None:
+            await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
     made = replace(created(plan, interval), org_id=org, subscription_id=new_id("sub"))
     made = replace(made, terms=replace(made.terms, net_days=net_days))
     one = Subscribed(database, made)
