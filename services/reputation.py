@@ -211,7 +211,7 @@ async def give_feedback(
             "The two organizations are related, so feedback between them does not count.",
             code="reputation.related",
         )
-    event = _feedback(contract_id, 1, said, escrow, found)
+    event = _feedback(contract_id, 1, said, comment, escrow, found)
     await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event])
     feedback = ReputationFeedbackRow(
         id=new_id("fbk"),
@@ -277,7 +277,7 @@ async def change_feedback(
             # Feedback that was voided because of a lost payment is restored when the money is back. Any other void is
             # final.
             raise Conflict("This feedback was voided and cannot be changed.", code="reputation.window_closed")
-    event = _feedback(row.contract_id, 2, said, escrow, found)
+    event = _feedback(row.contract_id, 2, said, comment, escrow, found)
     await reputation.take(connection, _about(escrow, found, "feedback", by, now, policy), [event])
     row.ratings, row.comment, row.event_id, row.given_by = dict(ratings), comment, event.id, by
     row.changed_at, row.change_command_id = now, command_id
@@ -324,7 +324,9 @@ async def _refuse_second(session: AsyncSession, contract_id: str) -> None:
         )
 
 
-def _feedback(contract_id: str, number: int, said: tuple[Says, ...], escrow: Escrow, found: Settled) -> Fact:
+def _feedback(
+    contract_id: str, number: int, said: tuple[Says, ...], comment: str | None, escrow: Escrow, found: Settled
+) -> Fact:
     """Return the first feedback on a contract as evidence, or its change, the second."""
     return Fact(
         id=new_id("rev"),
@@ -332,6 +334,8 @@ def _feedback(contract_id: str, number: int, said: tuple[Says, ...], escrow: Esc
         key=f"{contract_id}:{number}",
         subject=contract_id,
         says=facts.as_paid(said, escrow.paid_minor, found.value_minor),
+        # The event stays when the feedback is changed.
+        note=comment,
         is_rated=True,
     )
 

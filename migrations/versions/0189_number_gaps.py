@@ -1,7 +1,7 @@
 """Numbers of documents that a restore has passed over, because they may have been given after the restored moment.
 
 Revision ID: 0189_number_gaps
-Revises: 0182_postings_in_line
+Revises: 0187_addresses_of_owners
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0189_number_gaps"
-down_revision: str | None = "0182_postings_in_line"
+down_revision: str | None = "0187_addresses_of_owners"
 branch_labels: str | None = None
 depends_on: str | None = None
 

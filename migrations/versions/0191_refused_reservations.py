@@ -1,13 +1,13 @@
 """Refusals to capture or to extend a reservation say what would be possible, for the API to say it in its own words.
 
 Revision ID: 0191_refused_reservations
-Revises: 0182_postings_in_line
+Revises: 0189_number_gaps
 """
 
 from migrations.scripts import run
 
 revision: str = "0191_refused_reservations"
-down_revision: str | None = "0182_postings_in_line"
+down_revision: str | None = "0189_number_gaps"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -1,13 +1,13 @@
 """A use that costs nothing fits where nothing is left of a limit, also one that was lowered below what is spent.
 
 Revision ID: 0192_free_uses_fit
-Revises: 0187_addresses_of_owners
+Revises: 0191_refused_reservations
 """
 
 from migrations.scripts import run
 
 revision: str = "0192_free_uses_fit"
-down_revision: str | None = "0187_addresses_of_owners"
+down_revision: str | None = "0191_refused_reservations"
 branch_labels: str | None = None
 depends_on: str | None = None
 

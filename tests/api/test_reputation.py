@@ -253,6 +253,10 @@ async def test_feedback_is_given_once_and_changed_once(operator, database, parti
     assert (changed["ratings"], changed["comment"]) == ({"quality": 5}, None)
     assert (await score_of(client.owner, studio.agent_id))["dimensions"]["quality"]["score"] > before
     refused(await client.owner.ask("PUT", path, json={"ratings": {"quality": 4}}), 409, "reputation.window_closed")
+    async with database.platform() as session:
+        kept = "SELECT note, voided_at IS NULL AS counts FROM reputation_events WHERE subject = $1 ORDER BY seq"
+        events = await (await driver_connection(session)).fetch(kept, contract_id)
+    assert [tuple(event) for event in events] == [("Poor.", False), (None, True)]
     for reader in (client.owner, studio.owner, operator):
         listed = good(await reader.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
         await check_range(reader, f"/reputation/feedback?agent_id={studio.agent_id}", "created_at")
@@ -405,6 +409,7 @@ async def test_operators_report_within_bounds_and_once_by_their_key(operator, pa
     assert found["overall_score"] == pytest.approx(5.66, abs=0.01)
     for wrong in ({"score_delta": 1.01}, {"score_delta": -2}, {"event_type": "x"}, {"metadata": {"x": 1}}):
         refused(await operator.post("/reputation/events", body | wrong, key=new_key()), 422, "request.invalid")
+    refused(await operator.post("/reputation/events", body), 400, "idempotency.missing")
     refused(await client.owner.post("/reputation/events", body, key=new_key()), 403, "auth.forbidden")
 
 
