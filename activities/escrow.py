@@ -36,7 +36,6 @@ from domain.lots import LotTerms
 from domain.organization import STOPPED, OrganizationStatus, TimedExits
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payment.purposes.escrow import is_reserved
-from domain.payment.terms import PurposeKind
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
@@ -178,8 +177,7 @@ class EscrowActivities:
             if payment_of(message.escrow.funded_from) is None:
                 # Only credits are refused: money of a payment was already on its way.
                 terms = message.escrow.terms
-                kind, escrow_id = PurposeKind.ESCROW, terms.escrow_id
-                await refuse_beside_others(books.session, terms.payer_org_id, kind, escrow_id)
+                await refuse_beside_others(books.session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
                 await organization.refuse_stopped_as(await books.driver(), terms.payer_org_id, terms.payee_org_id)
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -253,25 +253,17 @@ async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: s
     return (await session.scalars(query.order_by(row.id))).all()
 
 
-#: What holds the id of a payment's subject, by the name of its purpose.
-_SUBJECTS: Mapping[str, ColumnElement[str | None]] = {
-    "escrow": PaymentRow.escrow_id.expression,
-    "invoice": PaymentRow.state["terms"]["purpose"]["invoice_id"].astext,
-}
-
-
 async def open_for(
-    session: AsyncSession, org_id: str, kind: PurposeKind, subject_id: str, *, besides: str | None = None
+    session: AsyncSession, org_id: str, subject: Mapping[str, str | None], *, besides: str | None = None
 ) -> Sequence[Payment]:
-    """Return the payments of an escrow or an invoice that have a step to come, oldest first, without one."""
+    """Return the payments of a subject, such as an `escrow_id`, that have a step to come, oldest first, without one."""
     row = PaymentRow
+    purpose = row.state["terms"]["purpose"]
+    # Only the escrow has a column of its own.
+    named = [getattr(row, name, purpose[name].astext) == value for name, value in subject.items()]
     awaiting = row.status.in_([status.value for status in AWAITING])
     query = select(row).where(
-        row.org_id == org_id,
-        row.purpose == kind.value,
-        _SUBJECTS[kind.value] == subject_id,
-        awaiting | row.wake_at.is_not(None),
-        row.id.is_distinct_from(besides),
+        row.org_id == org_id, *named, awaiting | row.wake_at.is_not(None), row.id.is_distinct_from(besides)
     )
     return [state_of(found) for found in await session.scalars(query.order_by(row.id))]
 

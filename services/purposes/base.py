@@ -1,6 +1,6 @@
 """The database side of a payment's purpose; its rules are in `domain/payment/purposes`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -16,7 +16,7 @@ from domain.payment import booking
 from domain.payment.fulfilment import refuse_beside
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger
 from repositories import payment
 from services.tax_receipt import TaxedMovement
@@ -121,16 +121,16 @@ class PurposeBooks(Protocol):
 
 
 async def refuse_beside_others(
-    session: AsyncSession, org_id: str, kind: PurposeKind, subject_id: str, *, besides: str | None = None
+    session: AsyncSession, org_id: str, subject: Mapping[str, str | None], *, besides: str | None = None
 ) -> None:
-    """Refuse to pay for an escrow or an invoice while a payment of it is under way, other than `besides`.
+    """Refuse to pay for a subject, such as an `escrow_id`, while a payment of it is under way, other than `besides`.
 
     Whoever has locked the subject can rely on it until the transaction ends.
 
     Raises:
         PaymentUnderWay: one is.
     """
-    for other in await payment.open_for(session, org_id, kind, subject_id, besides=besides):
+    for other in await payment.open_for(session, org_id, subject, besides=besides):
         refuse_beside(other)
 
 

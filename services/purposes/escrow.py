@@ -55,8 +55,7 @@ class EscrowBooks(Alone):
         escrow_id = terms.purpose.escrow_id
         assert escrow_id is not None
         require_open(await escrow.lock_state(session, escrow_id))
-        kind, ours = terms.purpose.kind, terms.payment_id
-        await refuse_beside_others(session, terms.org_id, kind, escrow_id, besides=ours)
+        await refuse_beside_others(session, terms.org_id, {"escrow_id": escrow_id}, besides=terms.payment_id)
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Return whether the escrow has taken the money; the payment's workflow asks again before it assumes not."""

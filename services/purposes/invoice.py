@@ -208,8 +208,7 @@ class InvoiceBooks(Alone):
         invoice_id = terms.purpose.invoice_id
         assert invoice_id is not None
         require_payable(invoice.balance_of(await invoice.get(session, invoice_id, locked=True)))
-        kind, ours = terms.purpose.kind, terms.payment_id
-        await refuse_beside_others(session, terms.org_id, kind, invoice_id, besides=ours)
+        await refuse_beside_others(session, terms.org_id, {"invoice_id": invoice_id}, besides=terms.payment_id)
 
     async def share(
         self,

@@ -116,7 +116,8 @@ async def test_pitfall_48_what_went_back_pauses_its_invoice_until_an_operator_de
 
 
 async def test_pitfall_19_news_of_a_payment_lock_what_is_owed_before_any_account(database: Database) -> None:
-    before, invoice = await received(database)
+    before, _ = await received(database)
+    invoice = await issued(database, before.terms.org_id)
     made = await Written(database, before.terms.org_id, purpose=invoice.purpose).begin()
     made.there.pay()
     made.there.refund(100)

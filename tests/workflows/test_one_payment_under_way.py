@@ -83,5 +83,8 @@ async def test_escrow_is_not_funded_from_the_balance_beside_a_payment(shop: Shop
     document = refused(await shop.fund(escrow, {"source": "credits"}), 409, "payment.under_way")
     assert document["payment_id"] == first["id"]
     assert good(await shop.payer.get(f"/escrows/{escrow['id']}"))["status"] == "open"
+    tried = good(await shop.payer.get(f"/escrows/{escrow['id']}/actions"))["actions"]
+    (shown,) = [each for each in tried if each["action"] == "fund"]
+    assert (shown["allowed"], shown["reason"]["code"]) == (False, "payment.under_way")
     good(await shop.payer.post(f"/payments/{first['id']}/cancel", {}, key=new_key()))
     assert good(await shop.fund(escrow, {"source": "credits"}))["status"] == "funded"

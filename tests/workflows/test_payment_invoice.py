@@ -152,6 +152,7 @@ async def test_what_was_captured_pays_a_part_at_once_and_the_rest_stays_due(stag
 
 async def test_what_is_more_than_still_due_becomes_cash(stage: Stage):
     made, invoice = await billed(stage)
+    await made.send("cancel")
     part = await another(made, invoice, manual_capture=True)
     await part.send("confirm", method_ref="pm_ok")
     await part.send("capture", amount_minor=300)

@@ -29,10 +29,12 @@ from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
 from domain.escrow.state import EscrowStatus as Status
 from domain.money import format_amount, parse_amount, parse_ratio
 from domain.organization import STOPPED
+from domain.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
 from repositories import escrow as escrows
 from repositories import organization as organizations
 from services.level import refuse_exposure
+from services.purposes.base import refuse_beside_others
 
 router = Resource(tags=["escrows"])
 
@@ -136,7 +138,7 @@ async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters
 
 
 async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
-    """Refuse funding where a party is stopped or the payee's level does not allow more, as the books do."""
+    """Refuse funding as the books do: beside a payment, for a party that is stopped, beyond the payee's level."""
     if action.name is not EscrowAction.FUND or action.outcome is None:
         return action
     try:
@@ -145,6 +147,8 @@ async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
         await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
         async with deps.database.platform() as session:
             await refuse_exposure(session, escrow.terms, lock=False)
-    except (ExposureLimit, *STOPPED) as refusal:
+            named = {"escrow_id": escrow.terms.escrow_id}
+            await refuse_beside_others(session, escrow.terms.payer_org_id, named)
+    except (ExposureLimit, PaymentUnderWay, *STOPPED) as refusal:
         return Action(name=action.name, refusal=refusal)
     return action
