@@ -112,10 +112,11 @@ async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
     return await session.get(EscrowRow, escrow_id)
 
 
-async def lock_state(session: AsyncSession, escrow_id: str) -> Escrow:
-    """Lock an escrow until the transaction ends, and return its state."""
+async def lock_state(session: AsyncSession, escrow_id: str) -> Escrow | None:
+    """Lock an escrow until the transaction ends, and return its state; None if the books have none."""
     query = select(EscrowRow).where(EscrowRow.id == escrow_id).with_for_update()
-    return state_of((await session.scalars(query.execution_options(populate_existing=True))).one())
+    row = await session.scalar(query.execution_options(populate_existing=True))
+    return None if row is None else state_of(row)
 
 
 async def of_contract(session: AsyncSession, contract_id: str) -> Escrow | None:

@@ -54,7 +54,9 @@ class EscrowBooks(Alone):
         """
         escrow_id = terms.purpose.escrow_id
         assert escrow_id is not None
-        require_open(await escrow.lock_state(session, escrow_id))
+        held = await escrow.lock_state(session, escrow_id)
+        if held is not None:
+            require_open(held)
         await refuse_beside_others(session, terms.org_id, {"escrow_id": escrow_id}, besides=terms.payment_id)
 
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
