@@ -373,7 +373,7 @@ class EscrowCancelRequested(Model):
 
 
 class EscrowDecisionOverdue(Model):
-    """No arbiter has decided in time; the contract's default applies next."""
+    """No arbiter has decided in time; the default applies next."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None

@@ -85,6 +85,6 @@ def test_evidence_says_whether_it_counts_and_is_voided_once(changes: dict[str, A
     }
     body = {"overall_score": 5.0, "rules": [], "events": [event], "next_cursor": None}
 
-    (row,) = reputation.evidence("agt_1", body, PREFS, may_void=True).events
+    (row,) = reputation.evidence("agt_1", "Scribe", body, PREFS, may_void=True).events
 
     assert (row.status.word, bool(row.void), row.moved) == (word, offered, "\N{MINUS SIGN}0.125")

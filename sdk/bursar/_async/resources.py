@@ -725,7 +725,7 @@ class AsyncEscrows:
     async def open_dispute(
         self, escrow_id: str, *, reason: str, idempotency_key: str | None = None
     ) -> models.EscrowView:
-        """Open a dispute: the escrow is frozen until an arbiter decides or the contract's default applies."""
+        """Open a dispute: the escrow is frozen until an arbiter decides or the default applies."""
         return await self._caller.ask(
             models.EscrowView,
             "escrows.open_dispute",
@@ -2593,12 +2593,12 @@ class AsyncEarnings:
         *,
         currency: str,
         amount: AmountLike,
-        kind: Literal["paid", "own_work"] | str | Omitted = OMITTED,
+        kind: params.EarningsKind | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.WaiverView:
-        """Waive earnings in a currency that cannot be paid out, for good, so that the organization can be closed.
+        """Waive earnings that can be neither paid out nor converted, for good, so that the organization can be closed.
 
-        They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings all must be available and below the minimum of a payout; `own_work` is never paid out, so any amount of it can be waived. Earnings in credits are converted instead.
+        They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings in money all must be available and below the minimum of a payout; `own_work` in money is never paid out, so any amount of it can be waived. Of credits, `own_work` and `granted` are waived that have expired; others are converted instead.
         """
         return await self._caller.ask(
             models.WaiverView,
