@@ -114,6 +114,7 @@ _SEAL = """
     FROM (
         SELECT org_id, month, number FROM usage_bills
         WHERE org_id = ANY($1::text[]) AND month <= $2 AND sealed_at IS NULL
+            AND (org_id, currency) IN (SELECT * FROM unnest($1::text[], $4::text[]))
         ORDER BY org_id, month, number FOR UPDATE
     ) due
     WHERE (b.org_id, b.month, b.number) = (due.org_id, due.month, due.number)
@@ -154,12 +155,25 @@ _UNBILLED = """
 """
 
 
-async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, at: datetime) -> None:
-    """Seal the bills of organizations up to a month; later events go on bills with the next number."""
-    sealed = await connection.fetch(_SEAL, org_ids, month, at)
+async def seal(connection: asyncpg.Connection, currencies: Mapping[str, str], month: date, at: datetime) -> None:
+    """Seal the bills of organizations up to a month, each in one currency; later events go on the next bills."""
+    sealed = await connection.fetch(_SEAL, list(currencies), month, at, list(currencies.values()))
     if sealed:
         await connection.execute(_AWAIT_CHARGES, [row["org_id"] for row in sealed])
         await connection.execute(_AFTER_CHARGED, *zip(*sealed, strict=True))
+
+
+_CURRENCIES = """
+    SELECT DISTINCT b.org_id, b.currency FROM usage_bills b
+    WHERE b.org_id = ANY($1::text[]) AND b.month <= $2 AND b.billed_at IS NULL AND EXISTS (
+        SELECT FROM usage_bill_sums s WHERE (s.org_id, s.month, s.number) = (b.org_id, b.month, b.number)
+    )
+"""
+
+
+async def currencies(connection: asyncpg.Connection, org_ids: Sequence[str], month: date) -> list[tuple[str, str]]:
+    """Return the currencies of organizations' bills up to a month that are on no invoice yet, open ones too."""
+    return [(row["org_id"], row["currency"]) for row in await connection.fetch(_CURRENCIES, org_ids, month)]
 
 
 # Only open bills are locked here, because an invoice locks sealed ones after the credits.

@@ -62,7 +62,7 @@ async def prepare(
 
     Args:
         session: of the platform.
-        org_ids: those that are due; their bills up to the month are sealed.
+        org_ids: those that are due; their bills up to the month are sealed, but those that wait.
         month: its first day.
         now: the time.
         preview: of the current month; open bills count as they are.
@@ -89,7 +89,7 @@ async def prepare(
     besides = await billing_run.charged_besides(connection, by_volume)
     named = await _names(session, [each for found in sums.values() for each in found])
     waiting: dict[str, set[str]] = {}
-    for org_id, currency in (*sums, *items):
+    for org_id, currency in (*await usage_bill.currencies(connection, paying, month), *items):
         waiting.setdefault(org_id, set()).add(currency)
     prepared, refused = list[Prepared](), list[Refused]()
     for org_id in org_ids:
@@ -131,10 +131,11 @@ async def prepare(
 async def seal(session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime) -> None:
     """Seal the organizations' bills of the month: usage that arrives from now on is late usage.
 
-    Bills that wait for the month of the first terms stay open until that month is sealed.
+    Bills that wait stay open: for the month of the first terms, or for terms in their currency.
     """
     early = await billing_terms.agreed_after(session, org_ids, month)
-    paying = [org_id for org_id in org_ids if org_id not in early]
+    versions = await billing_terms.of_month(session, [each for each in org_ids if each not in early], month)
+    paying = {org_id: version.terms.currency for org_id, version in versions.items()}
     await usage_bill.seal(await driver_connection(session), paying, month, now)
 
 

@@ -132,7 +132,7 @@ async def test_what_comes_in_after_a_bill_was_sealed_goes_to_the_next_number(
     today = datetime.now(UTC).date()
     await send(debtor.owner, call(10), call(20))
     async with database.platform_statement() as connection:
-        await usage_bill.seal(connection, [debtor.org_id], today.replace(day=1), datetime.now(UTC))
+        await usage_bill.seal(connection, {debtor.org_id: "USD"}, today.replace(day=1), datetime.now(UTC))
     await send(debtor.owner, call(30))
     async with database.platform_statement() as connection:
         sealed = await usage_bill.unbilled(connection, [debtor.org_id], today)

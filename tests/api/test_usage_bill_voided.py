@@ -130,7 +130,7 @@ async def test_event_of_a_sealed_bill_is_not_voided(debtor: Tenant, operator: Ca
     told = await sent(debtor, call(1_000))
     async with database.platform() as session:
         connection = await driver_connection(session)
-        await usage_bill.seal(connection, [debtor.org_id], date(2999, 1, 1), datetime.now(UTC))
+        await usage_bill.seal(connection, {debtor.org_id: "USD"}, date(2999, 1, 1), datetime.now(UTC))
     problem = refused(await void(operator, debtor, told), 409, "usage.not_voidable")
     assert "credit note" in problem["detail"]
     assert await billed(debtor) == {told: "unbilled"}

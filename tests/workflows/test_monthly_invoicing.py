@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -18,17 +18,18 @@ from activities.billing_run import BillingRunActivities, Collecting
 from contracts.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.access import Actor, Role
 from domain.billing_run.period import NotEnded
-from domain.billing_terms import DiscountStep
+from domain.billing_terms import BillingTerms, DiscountStep, TermsVersion, UsageMode
 from domain.errors import Conflict
 from domain.ids import invoice_workflow_id
 from domain.invoice.collection import CollectionMethod
 from domain.usage.arrears import BilledStatus
+from models.alert import Alert
 from models.billing_run import InvoiceItemRow
 from models.invoice import InvoiceRow
 from models.usage import UsageEventRow
 from repositories import billing_run as runs
+from repositories import billing_terms, usage_bill
 from repositories import invoice_collection as collections
-from repositories import usage_bill
 from repositories.invoice_line import lines_of
 from runtime.database import Database
 from runtime.identity import new_id
@@ -147,6 +148,42 @@ async def test_log_of_usage_says_on_which_invoice_it_is_and_since_when(billing: 
     assert february == usage_bill.BilledAs(status=BilledStatus.UNBILLED)
 
 
+async def void_newest(billing: Billing, org_id: str) -> None:
+    async with billing.database.platform() as session:
+        logged = select(UsageEventRow.id).where(UsageEventRow.org_id == org_id)
+        wrong = (await session.scalars(logged.order_by(UsageEventRow.occurred_at.desc()))).first()
+        assert wrong is not None
+        await charging.void(session, KIM, org_id, wrong, reason="A wrong quantity.", at=OVER)
+
+
+async def test_usage_that_waits_for_terms_in_its_currency_can_be_voided(billing: Billing) -> None:
+    market = billing.market
+    org = await market.debtor(JANUARY)
+    await market.use(org, at(date(2026, 1, 20)), 3)
+    await market.use(org, at(date(2026, 1, 21)), 50)
+    euro = TermsVersion(
+        number=2,
+        terms=BillingTerms(mode=UsageMode.ARREARS, currency="EUR"),
+        starts_at=at(date(2026, 1, 22)),
+        from_month=JANUARY,
+    )
+    async with billing.database.platform() as session:
+        session.add(billing_terms.as_row(org, euro, reason=None, created_by="kim", command_id=new_id("cmd")))
+    await billing.run(JANUARY)
+    assert await market.invoices(org) == []
+    async with billing.database.platform() as session:
+        alerts = (await session.scalars(select(Alert.key).where(Alert.kind == "billing.other_currency"))).all()
+    assert alerts == [f"billing.other_currency:{org}:USD"]
+    await void_newest(billing, org)
+    dollars = replace(euro, number=3, terms=BillingTerms(mode=UsageMode.ARREARS), from_month=FEBRUARY)
+    async with billing.database.platform() as session:
+        session.add(billing_terms.as_row(org, dollars, reason=None, created_by="kim", command_id=new_id("cmd")))
+    await billing.run(FEBRUARY)
+    [invoice] = await market.invoices(org)
+    assert lines(invoice) == [(f"Model {market.model}, late usage of 2026-01: 1 event", 3_00)]
+    await prove_all(billing.urls)
+
+
 async def test_usage_from_before_the_first_terms_can_be_voided_until_their_month_is_run(billing: Billing) -> None:
     market = billing.market
     org = await market.debtor(FEBRUARY)
@@ -154,11 +191,7 @@ async def test_usage_from_before_the_first_terms_can_be_voided_until_their_month
     await market.use(org, at(date(2026, 1, 21)), 50, received=OVER)
     await billing.run(JANUARY)
     assert await market.invoices(org) == []
-    async with billing.database.platform() as session:
-        logged = select(UsageEventRow.id).where(UsageEventRow.org_id == org).order_by(UsageEventRow.occurred_at.desc())
-        wrong = (await session.scalars(logged)).first()
-        assert wrong is not None
-        await charging.void(session, KIM, org, wrong, reason="A wrong quantity.", at=OVER)
+    await void_newest(billing, org)
     await billing.run(FEBRUARY)
     [invoice] = await market.invoices(org)
     assert lines(invoice) == [(f"Model {market.model}, late usage of 2026-01: 1 event", 3_00)]
