@@ -1,7 +1,7 @@
 """Prices in coins: a rate turned into an amount, and a received amount turned into what it buys.
 
 Everything is exact until the last step. Amounts to pay are rounded up and what is given for them down, so the platform
-never gives more than it got, and a quote that is paid exactly buys exactly what was quoted.
+never gives more than it got.
 """
 
 from dataclasses import dataclass
@@ -42,10 +42,6 @@ class Quote:
     source: str
     quoted_at: datetime
     expires_at: datetime
-
-    def value_of(self, received_minor: int) -> int:
-        """Return what a received amount of the asset buys at this quote, rounded down."""
-        return received_minor * self.amount_minor // self.asset_minor
 
     def is_open(self, now: datetime) -> bool:
         """Return whether the quote is still valid."""

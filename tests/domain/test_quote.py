@@ -59,26 +59,6 @@ def test_what_is_asked_for_is_enough_and_one_unit_less_is_not(amount_minor, of):
     assert exact_value(asset_minor - 1, of) < amount_minor
 
 
-@given(amounts, rates)
-def test_who_pays_a_quote_exactly_gets_exactly_what_was_quoted(amount_minor, of):
-    try:
-        made = quote(amount_minor, of, now=NOW, valid_for=AN_HOUR)
-    except Invalid:
-        return
-    assert made.value_of(made.asset_minor) == amount_minor
-    assert made.value_of(0) == 0
-    assert made.value_of(made.asset_minor - 1) < amount_minor
-
-
-@given(amounts, rates, st.lists(st.integers(0, 10**12), max_size=5))
-def test_parts_are_never_worth_more_than_the_whole_nor_than_what_came(amount_minor, of, parts):
-    try:
-        made = quote(amount_minor, of, now=NOW, valid_for=AN_HOUR)
-    except Invalid:
-        return
-    assert sum(made.value_of(part) for part in parts) <= made.value_of(sum(parts)) <= exact_value(sum(parts), of)
-
-
 @given(st.integers(0, 10**15), rates)
 def test_the_value_of_coins_is_rounded_down(asset_minor, of):
     value = currency_value(asset_minor, of)
