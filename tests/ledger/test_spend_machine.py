@@ -14,7 +14,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from domain.accounts import org_credits
+from domain.accounts import org_credits, org_debt
 from domain.errors import Conflict, DomainError
 from domain.lots import LotSource, LotTerms
 from ledger.spends import Changed, NewSpend, Outcome, Spent
@@ -55,6 +55,7 @@ class Reserved:
     spend_id: UUID
     amount: int
     windows: list[tuple[str, str, datetime]]
+    at: datetime
     expires_at: datetime | None
     captured: int = 0
     refunded: int = 0
@@ -84,13 +85,17 @@ class Reserved:
 
     def give_back(self, amount: int) -> int:
         """Return the last of what was taken to its lots, and how much of the amount none of them had given."""
-        while amount and self.taken:
-            lot, part = self.taken.pop()
-            back = min(part, amount)
-            amount -= back
-            lot.left += back
-            self.taken += [(lot, part - back)] if part > back else []
-        return amount
+        return give_back(self.taken, amount)
+
+
+def give_back(taken: list[Part], amount: int) -> int:
+    while amount and taken:
+        lot, part = taken.pop()
+        back = min(part, amount)
+        amount -= back
+        lot.left += back
+        taken += [(lot, part - back)] if part > back else []
+    return amount
 
 
 @dataclass
@@ -98,6 +103,8 @@ class Model:
     now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)
     lots: list[Lot] = field(default_factory=list)
     owed: int = 0
+    #: When debts were paid, and what of which lots has paid them and was not given back.
+    paid: list[tuple[datetime, list[Part]]] = field(default_factory=list)
     limit: dict[tuple[str, str], int] = field(default_factory=dict)
     spends: list[Reserved] = field(default_factory=list)
 
@@ -133,7 +140,8 @@ class Model:
     def room(self, agent: str) -> int:
         """The most that one more spend may be: by the credits and by every window."""
         left = [self.limit[who, kind] - self.used((who, kind, start)) for who, kind, start in self.windows(agent)]
-        return min(self.available, *left)
+        # What was lowered below what is spent leaves nothing, and what costs nothing fits into it.
+        return max(0, min(self.available, *left))
 
     def expire(self) -> None:
         for each in self.spends:
@@ -237,7 +245,7 @@ class SpendMachine(OverBooks):
         room = self.model.room(agent)
         passed = [answer for answer in answers if answer.outcome in (Outcome.CHARGED, Outcome.RESERVED)]
         total = sum(answer.amount_minor for answer in passed)
-        assert total <= max(room, 0)
+        assert total <= room
         for answer in answers:
             if answer not in passed:
                 assert answer.amount_minor > room - total
@@ -251,7 +259,9 @@ class SpendMachine(OverBooks):
     def _made(self, agent: str, answer: Spent, paid: int) -> Reserved:
         assert answer.spend_id is not None
         windows = self.model.windows(agent)
-        made = Reserved(answer.spend_id, answer.amount_minor, windows, answer.expires_at, pins=self.model.pick(paid))
+        made = Reserved(
+            answer.spend_id, answer.amount_minor, windows, self.model.now, answer.expires_at, pins=self.model.pick(paid)
+        )
         for lot, part in made.pins:
             lot.held += part
         self.model.spends.append(made)
@@ -269,6 +279,40 @@ class SpendMachine(OverBooks):
         paid = min(amount, self.model.available)
         self.model.owed += amount - paid
         self._charged(self._made(agent, answer, paid))
+
+    @rule(amount=AMOUNTS)
+    def pay_debt(self, amount: int) -> None:
+        amount = min(amount, self.model.owed, self.model.available)
+        if not amount:
+            return
+        org_id = self.tenant.org_id
+        self.wait(
+            self.books.ledger.post(
+                key=fresh("paid"),
+                kind="debt.paid",
+                source=org_credits(org_id),
+                destination=org_debt(org_id, "CREDIT"),
+                amount_minor=amount,
+                effective_at=self.model.now,
+            )
+        )
+        parts = self.model.pick(amount)
+        for lot, part in parts:
+            lot.left -= part
+        self.model.owed -= amount
+        self.model.paid.append((self.model.now, parts))
+
+    @rule(agent=st.sampled_from(AGENTS), amount=st.integers(1, 60), lasts=st.none() | LASTS, part=st.integers(1, 60))
+    def owe_pay_and_have_back(self, agent: str, amount: int, lasts: timedelta | None, part: int) -> None:
+        """What was used beyond the credits is paid by credits that may end, and comes back in two parts."""
+        self.force(agent, self.model.available + amount)
+        known = self.model.spends[-1]
+        self.grant(amount, lasts)
+        self.pay_debt(self.model.owed)
+        part = min(part, known.amount)
+        for back in (known.amount - part, part):
+            if back:
+                self._refund(known, back)
 
     @rule(pick=PICKS, ends=st.lists(st.tuples(st.sampled_from(["capture", "more", "release", "extend"]), AMOUNTS),
                                     min_size=1, max_size=4))  # fmt: skip
@@ -312,7 +356,9 @@ class SpendMachine(OverBooks):
     def refund(self, pick: int, amount: int) -> None:
         if not self.model.spends:
             return
-        known = picked(self.model.spends, pick)
+        self._refund(picked(self.model.spends, pick), amount)
+
+    def _refund(self, known: Reserved, amount: int) -> None:
         call = self.tenant.spending.refund(
             key=fresh("b"), spend_id=known.spend_id, amount_minor=amount, at=self.model.now
         )
@@ -324,8 +370,10 @@ class SpendMachine(OverBooks):
         known.refunded += amount
         repaid = min(amount, self.model.owed)
         self.model.owed -= repaid
-        # What only made the debt that was paid since has no lot to go back to.
         rest = known.give_back(amount - repaid)
+        # What only made a debt goes back to what has paid debts since, the last of it first.
+        for at, parts in reversed(self.model.paid):
+            rest = give_back(parts, rest) if at >= known.at else rest
         if rest:
             self.model.open_lot(rest, None)
 
