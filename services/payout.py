@@ -110,25 +110,13 @@ async def request(
     judged = (in_all if amount_minor is None else wanted) if is_part else None
     refuse_amount(wanted, in_all, asked.currency, minimum, judged_minor=judged)
     money, credits = _taken(cash, slices, min(wanted, there), asked.currency)
-    lines = (
-        *money,
-        *(
-            PayoutLine(
-                agent_id=each.agent_id, asset=CREDIT, amount_minor=each.amount_minor, money_minor=each.worth_minor
-            )
-            for each in credits
-        ),
-    )
+    lines = (*money, *map(_line, credits))
     payout = replace(asked, lines=lines, amount_minor=sum(line.money_minor for line in lines))
     refuse_amount(payout.amount_minor, in_all, payout.currency, minimum, judged_minor=judged)
     opened = numbered(requested(payout, actor=actor.qualified(), asked=said), command_id)
     transfer_id = await _take_out(ledger, opened.payout, credits, now)
-    if {line.asset for line in lines} & {CREDIT}:
-        # The amount of the payout is exactly what was paid for these lots.
-        own = accounts.payout(payout_id, CREDIT, org_id)
-        cost = sum(row.paid for row in await session.execute(_LOTS, {"path": own.path}))
-        if cost != sum(each.worth_minor for each in credits):
-            raise AssertionError(f"{payout_id}: its lots cost {cost}, and not what was counted")
+    if credits:
+        await _prove_cost(session, opened.payout, credits)
     await payouts.write(session, opened, command_id=command_id, transfer_id=transfer_id, at=now)
     await outbox.record(session, facts(None, opened.payout, now))
     details = {"amount": format_amount(payout.amount_minor, payout.currency), "currency": payout.currency}
@@ -244,6 +232,20 @@ def _taken(
         if transferable(amount, currency) == amount:
             return money, credits
         wanted_minor = transferable(amount, currency)
+
+
+def _line(taken: Taken) -> PayoutLine:
+    return PayoutLine(
+        agent_id=taken.agent_id, asset=CREDIT, amount_minor=taken.amount_minor, money_minor=taken.worth_minor
+    )
+
+
+async def _prove_cost(session: AsyncSession, payout: Payout, credits: Sequence[Taken]) -> None:
+    """Raise unless the lots of a payout cost exactly what it pays for them."""
+    own = _own(payout, CREDIT)
+    cost = sum(row.paid for row in await session.execute(_LOTS, {"path": own.path}))
+    if cost != sum(each.worth_minor for each in credits):
+        raise AssertionError(f"{payout.payout_id}: its lots cost {cost}, and not what was counted")
 
 
 def _of_cash(cash: Sequence[Share], wanted_minor: int) -> tuple[list[PayoutLine], int]:
