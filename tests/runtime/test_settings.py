@@ -15,6 +15,7 @@ from composition import make_providers
 from dev.sandbox.chains.accounts import TON_ADDRESS
 from runtime.database import Database
 from runtime.settings import Settings, WrongSettings, read_settings
+from tests.support.seeds import seeds_told
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -228,6 +229,10 @@ def test_names_of_the_stack_and_empty_values_are_taken(monkeypatch: pytest.Monke
     monkeypatch.setenv("BURSAR_DATA_DIR", "/tmp/data")
     monkeypatch.setenv("BURSAR_LEFT_EMPTY", "")
     assert read_settings({"BURSAR_COMMISSION_BPS": "7", "PATH": "/"}).commission_bps == 7
+
+
+def test_seeds_that_a_run_of_the_tests_told_can_be_given_again() -> None:
+    read_settings(dict(told.split("=") for told in seeds_told().split()))
 
 
 def test_private_key_where_a_public_one_belongs_is_a_wrong_setting() -> None:
