@@ -160,6 +160,13 @@ async def test_agent_reads_its_own_contracts_and_events(
     assert {event["type"] for event in whole} > {event["type"] for event in events}
 
 
+async def test_agent_sees_the_trust_in_its_organization_and_not_its_payments(firm: Firm) -> None:
+    path = f"/reputation/clients/{firm.tenant.org_id}"
+    whole, own = [good(await firm.callers[who].get(path)) for who in ("owner", "agent")]
+    assert (whole["events"], whole["counts"]) == ([], {})
+    assert own == {**whole, "events": None, "counts": None}
+
+
 async def test_agent_follows_no_changes_of_billing(firm: Firm) -> None:
     whole, own = [good(await firm.callers[who].get("/changes")) for who in ("owner", "agent")]
     assert own["alerts"] == own["payments"] == own["invoices"] == 0

@@ -114,7 +114,7 @@ async def get_client(organization_id: str, deps: DepsDep, actor: ActorDep) -> Cl
     """Read how far an organization is trusted as a client, and why.
 
     The organization itself and the platform see the events. An organization whose agents are paid under its contracts
-    sees the trust and the amount of evidence.
+    sees the trust and the amount of evidence, and so does an agent's key without `read_billing`.
     """
     if not is_id(organization_id, "org"):
         raise NotFound(organizations.MISSING)
@@ -124,5 +124,6 @@ async def get_client(organization_id: str, deps: DepsDep, actor: ActorDep) -> Cl
             raise NotFound(organizations.MISSING)
         permit(actor, Permission.INSPECT if actor.org_id is None else Permission.READ)
         row = await store.row_of(session, organization_id)
-        events = await store.latest(session, organization_id) if is_own else None
+        sees_events = is_own and actor.may(Permission.READ_BILLING)
+        events = await store.latest(session, organization_id) if sees_events else None
     return ClientView.of(organization_id, row, events, deps.settings.reputation_rate_e4)
