@@ -1,9 +1,14 @@
 """What a run cost is shown by its agents and steps; the runs of a month's latest events are named."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
+from console.format import Prefs
+from console.forms import blank
+from console.gateway import Answer, Problem
+from console.usage import view
 from tests.api.conftest import Tenant, new_key
 from tests.api.metering import event, send
 from tests.console.conftest import Visitor
@@ -83,3 +88,14 @@ async def test_run_of_reported_events_is_found(visitors: dict[str, Visitor], ten
     assert f"run={run}" in (await visitors["owner"].get(f"{base}/log")).text
     found = (await visitors["auditor"].get(f"{base}/runs?run={run}")).text
     assert "search" in found.partition('id="steps"')[2]
+
+
+def test_month_says_what_the_key_of_a_department_does_not_read() -> None:
+    total = {"costs": [], "events": 3, "input_tokens": 0, "output_tokens": 0}
+    why = Problem(status=403, code="auth.forbidden", title="", detail="This key reads its department only.")
+    answers = {
+        "days": Answer(status=200, request_id="req_1", body={"total": total, "data": []}),
+        "groups": Answer(status=403, request_id="req_2", problem=why),
+    }
+    shown = view.page(view.chosen({}, date(2026, 11, 20), HERE), answers, Prefs(), blank(), "")
+    assert (shown.events, shown.groups_refused, shown.groups_failed) == ("3", why.detail, None)
