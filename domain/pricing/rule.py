@@ -136,7 +136,7 @@ class Rule:
             if (self.floor_bps, self.ceiling_bps) != (None, None):
                 raise _refused(
                     "floor",
-                    f"A rule of type {self.type.value} takes no bounds beside its terms. Leave them out.",
+                    f"A rule of type {self.type.value} has no bounds beside its terms. Leave them out.",
                 )
         if self.type is RuleType.CONTRACT_PRICE and None in {self.agent_id, self.org_id}:
             raise _refused(

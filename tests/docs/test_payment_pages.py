@@ -206,8 +206,8 @@ def test_every_kind_of_event_is_listed() -> None:
 
 
 def test_events_that_alert_are_those_that_are_listed() -> None:
-    told = PAYMENTS.split("of the same name for ", 1)[1].split("and `payment.debt`", 1)[0]
-    assert set(quoted(told)) == set(ALERTED)
+    listed = " ".join(PAYMENTS.split()).split("of the same name for ", 1)[1].split("and `payment.debt`", 1)[0]
+    assert set(quoted(listed)) == set(ALERTED)
 
 
 def test_moves_that_are_named_exist() -> None:

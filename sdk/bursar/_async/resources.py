@@ -6694,7 +6694,7 @@ class AsyncReputation:
     async def get_client(self, organization_id: str) -> models.ClientView:
         """Read how far an organization is trusted as a client, and why.
 
-        The organization itself and the platform see the events. An organization whose agents are paid under its contracts sees the trust and the amount of evidence.
+        The organization itself and the platform see the events. An organization whose agents are paid under its contracts sees the trust and the amount of evidence, and so does an agent's key without `read_billing`.
         """
         return await self._caller.ask(
             models.ClientView, "reputation.get_client", "GET", f"/api/v1/reputation/clients/{segment(organization_id)}"
