@@ -43,8 +43,8 @@ async def test_each_threshold_is_raised_once_in_a_window_and_of_several_the_high
     await world.spend(50)
     assert await world.raised() == [("spend.threshold", control)] * 2
     half, whole = await world.rows()
-    assert half.detail.startswith("50% of the limit of run")
-    assert whole.detail.startswith("100% of the limit of run")
+    assert half.detail.startswith("50% of the lifetime limit of run")
+    assert whole.detail.startswith("100% of the lifetime limit of run")
     assert await world.mails() == []
 
 
@@ -97,8 +97,7 @@ async def test_a_refusal_is_raised_once_for_its_window_however_often_it_is_refus
     assert await world.raised() == [("spend.refused", control)]
     (raised,) = await world.rows()
     assert raised.detail == (
-        f"A spend of 1.00 CREDIT for run {world.run} was refused: it is more than what is left of the limit of the "
-        "lifetime."
+        f"A spend of 1.00 CREDIT for run {world.run} was refused: it is more than what is left of the lifetime limit."
     )
 
 

@@ -38,7 +38,7 @@ class Register:
 
 
 async def test_a_profile_is_empty_first_then_what_was_said_and_replaced_whole(customer: Tenant) -> None:
-    empty = good(await customer.agent.get(PROFILE))
+    empty = good(await customer.member.get(PROFILE))
     assert (empty["organization_id"], empty["legal_name"], empty["proven_country"]) == (customer.org_id, None, None)
     kept = good(await customer.owner.ask("PUT", PROFILE, json=GOOD))
     assert (kept["legal_name"], kept["vat_id"], kept["vat_confirmed_at"]) == ("Acme GmbH", "DE136695976", None)

@@ -77,8 +77,10 @@ async def test_nobody_but_the_payee_accepts(
     made = await propose(tenant, stranger, signatories=[f"{notary.org_id}/notary"])
     other = good(await stranger.owner.post("/agents", {"name": "Another of the studio"}), 201)
     colleague = await issue_key("agent", stranger.org_id, other["id"])
-    for caller in (tenant.owner, tenant.agent, notary.owner, operator, stranger.finance, stranger.auditor, colleague):
+    for caller in (tenant.owner, notary.owner, operator, stranger.finance, stranger.auditor):
         refused(await caller.post(path_of(made)), 403, "auth.forbidden")
+    for unseen in (tenant.agent, colleague):
+        refused(await unseen.post(path_of(made)), 404, "not_found")
     outsider = await new_tenant("owner")
     refused(await outsider.owner.post(path_of(made)), 404, "not_found")
     assert good(await tenant.owner.get(f"/contracts/{made['id']}"))["status"] == "proposed"

@@ -124,12 +124,6 @@ async def test_validation_lists_every_field(operator: Caller) -> None:
             {"terms": {"type": "tier", "tier": 1}},
             ("terms.multiplier", "This field is required."),
         ),
-        (
-            "operator",
-            "/pricing/rules",
-            {"terms": {"type": "tier", "tier": 1}},
-            ("terms.tier", "This must be 'premium' or 'free'."),
-        ),
     ],
 )
 async def test_field_is_named_as_it_was_sent_and_refused_in_plain_words(

@@ -34,7 +34,7 @@ async def test_issued_invoice_is_shown_with_its_lines_and_what_is_due(
     assert made["number"].startswith("INV-")
     issued_at, due_at = (datetime.fromisoformat(made[name]) for name in ("issued_at", "due_at"))
     assert due_at - issued_at == timedelta(days=14)
-    for caller in (customer.agent, customer.auditor, operator):
+    for caller in (customer.member, customer.auditor, operator):
         assert good(await caller.get(f"{PATH}/{made['id']}")) == {**made, "payments": [], "credit_notes": []}
     assert await receivable(database, customer) == -1000
     moved = good(await customer.auditor.get(f"/billing/transactions?reference={made['id']}"))["data"]
@@ -261,7 +261,7 @@ async def test_list_is_narrowed_by_state_and_organization_and_turned_page_by_pag
     good(await operator.post(f"{PATH}/{made[1]['id']}/void", {}, key=new_key()))
     newest_first = [each["id"] for each in reversed(made)]
 
-    async def listed(query: str, caller: Caller = customer.agent) -> list[str]:
+    async def listed(query: str, caller: Caller = customer.member) -> list[str]:
         return [item["id"] for item in good(await caller.get(f"{PATH}?{query}"))["data"]]
 
     assert await listed("") == newest_first

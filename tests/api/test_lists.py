@@ -39,6 +39,8 @@ WITHOUT_RANGE = {
     "/credits/earnings": "what agents have now",
     "/tasks": "what waits now, by its deadline",
 }
+#: Whose range is of days.
+BY_DAY = {"/reputation/history/{agent_id}"}
 #: What a list cannot do without.
 NEEDED = {"/reputation/feedback": f"agent_id=agt_{'0' * 26}&"}
 #: The currency of amounts, where a list is filtered by them.
@@ -100,7 +102,8 @@ async def test_every_list_is_of_one_form(path: str, tenant: Tenant) -> None:
     assert another["field"] == "cursor"
     assert ({"from", "to"} <= names(LISTS[path])) == (path not in WITHOUT_RANGE)
     if path not in WITHOUT_RANGE:
-        late = f"{here}from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z"
+        hour = "" if path in BY_DAY else "T00:00:00Z"
+        late = f"{here}from=2026-01-02{hour}&to=2026-01-01{hour}"
         assert refused(await tenant.owner.get(late), 422, "request.invalid")["field"] == "from"
 
 

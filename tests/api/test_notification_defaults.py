@@ -92,7 +92,7 @@ async def _principal(caller: Caller) -> str:
         ("chargeback", {"owner": "instant"}, "roles.admin"),
         ("chargeback", {"owner": "instant", "admin": "instant", "finance": "inbox"}, "roles.finance"),
         (TYPE, {"finance": "off"}, "roles.finance"),
-        (TYPE, {"nobody": "instant"}, "roles.nobody.[key]"),
+        (TYPE, {"nobody": "instant"}, "roles.nobody"),
     ],
 )
 async def test_defaults_that_leave_out_who_must_be_told_or_name_nobody_are_refused(

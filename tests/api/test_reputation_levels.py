@@ -120,7 +120,7 @@ async def test_contract_takes_the_commission_of_the_agents_level_and_says_so(
     assert (made["commission_bps"], made["level"]) == (300, "trusted")
     assert made["commission_rule"] == quote["commission_rule"]
     explained = good(await operator.get(f"{path}/explanation"))
-    assert f"The commission is 3 %. {rule.format('trusted', version)}" in explained["evidence"]
+    assert f"The commission is 3 %, by this rule: {rule.format('trusted', version)}" in explained["evidence"]
     body = award(seller, commission_bps=100, organization_id=client.org_id, signatories=["a"])
     made = good(await operator.post("/contracts", body), 201)
     assert (made["commission_bps"], made["commission_rule"]) == (100, "What an operator set for this contract.")

@@ -1,5 +1,6 @@
 """Forms sent by whoever they are not offered to, and what the books hold before and after."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from console.nouns import ROUTES
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good
 from tests.conftest import DatabaseUrls
-from tests.console import limiting
+from tests.console import limiting, planted
 from tests.console.table import PLATFORM
 from tests.console.typed import FORMS
 from tests.console.walking import FoundForm, route_of
@@ -108,6 +109,10 @@ async def contents(urls: DatabaseUrls) -> dict[str, tuple[int, int]]:
         await connection.close()
 
 
+#: Two price rules of one priority may not hold at one time.
+PRIORITIES = itertools.count(7_701)
+
+
 @dataclass(frozen=True)
 class Making:
     """Makes objects that a command uses up, one for each who gives it."""
@@ -140,6 +145,17 @@ class Making:
     async def endpoint(self) -> str:
         return await limiting.endpoint(self.database, self.tenant.org_id)
 
+    async def channel(self) -> str:
+        body = {"kind": "mail", "address": f"{new_key().lower()}@acme.example"}
+        return str(good(await self.tenant.owner.post("/notifications/channels", body), 201)["id"])
+
+    async def agent(self) -> str:
+        return str(good(await self.tenant.owner.post("/agents", {"name": new_key()}), 201)["id"])
+
+    async def price(self) -> str:
+        rule = planted.PRICE_RULE | {"name": new_key(), "priority": next(PRIORITIES)}
+        return str(good(await self.operator.post("/pricing/rules", rule), 201)["id"])
+
     async def organization(self) -> str:
         return str(good(await self.operator.post("/organizations", {"name": new_key()}), 201)["id"])
 
@@ -149,6 +165,9 @@ FRESH: Mapping[str, Callable[[Making], Awaitable[str]]] = {
     **{f"/platform/organizations/{{id}}/{name}": Making.organization for name in ("close", "suspend", "tier")},
     **{f"{_ENDPOINTS}/{name}": Making.endpoint for name in ("delete", "pause", "rotate", "test")},
     **dict.fromkeys((_RULES, f"{_RULES}/delete", f"{_RULES}/switch"), Making.rule),
+    "/notifications/channels/{id}/remove": Making.channel,
+    "/{org}/agents/{id}/retire": Making.agent,
+    "/platform/pricing/{id}/end": Making.price,
     "/platform/keys/{id}/revoke": Making.key,
     "/{org}/settings/keys/{id}/revoke": Making.key,
     "/{org}/settings/sessions/{id}/end": Making.session,

@@ -75,8 +75,8 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
         "balance after four top-ups: 700.00 credits",
         "the same request once more: the first answer, and no second charge",
         "escrow over 120.00 USD: released, the agent earned 114.00, commission 6.00",
-        "paid by card: 60.00 USD; a page to pay it is still open in another window",
-        "paid there as well: 60.00 USD are sent back",
+        "a page to pay it is open in another window, so a card is refused",
+        "the page is closed, and the card pays 60.00 USD",
         "a second project is refused: 1 of 1 allowed projects exist.",
         "a slot for 10.00 USD, and both projects are deployed",
         "while it is in use, its money does not go back",
@@ -84,9 +84,9 @@ async def test_demo_shows_every_step_and_tells_apart_what_somebody_did_at_the_sa
         "balance after the chargeback: 0.00 credits, owes 90.00",
         "operators and the owner are alerted: payment.debt, payment.dispute_lost",
         "balance after it, which paid the debt first: 10.00 credits",
-        # 25.00, 10.00, 120.00, twice 60.00, 10.00 and 10.00 by card less fees, less 60.00, 4.00, 10.00 and the
-        # 15.00 that the dispute cost.
-        f"stripe     USD                 10 {'195.34':>16} {'195.34':>16}",
+        # 25.00, 10.00, 120.00, 60.00, 10.00 and 10.00 by card less fees, less 4.00, 10.00 and the 15.00 that the dispute
+        # cost.
+        f"stripe     USD                  8 {'197.38':>16} {'197.38':>16}",
         f"paypal     USD                  1 {'13.99':>16} {'13.99':>16}",
         f"crypto     USDC                 1 {'20.00':>16} {'20.00':>16}",
         "before the demo; `make reconcile` shows them",
