@@ -317,8 +317,8 @@ async def test_period_that_the_provider_was_paid_for_is_not_paid_again_before_it
     # What its bank took back since is due, and can be paid.
     admin = await asyncpg.connect(database_urls.owner)
     await admin.execute(
-        "UPDATE payments SET status = 'charged_back', wake_at = NULL, state = jsonb_set(state, '{fulfilment}', '\"done\"') "
-        "WHERE org_id = $1",
+        "UPDATE payments SET status = 'charged_back', wake_at = NULL, "
+        "state = jsonb_set(state, '{fulfilment}', '\"done\"') WHERE org_id = $1",
         tenant.org_id,
     )
     await admin.close()
