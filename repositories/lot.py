@@ -14,7 +14,7 @@ from repositories.listing import Listing, Position, Wanted
 
 _PAGE = text(
     """
-    SELECT l.id, l.org_id, l.source, l.opened_at, l.expires_at, l.amount, l.remaining, l.held,
+    SELECT l.id, l.org_id, l.source, l.opened_at, l.expires_at, l.priority, l.amount, l.remaining, l.held,
         CASE WHEN r.org_id = l.org_id THEN l.payment_id END AS payment_id,
         CASE WHEN r.org_id = l.org_id THEN l.paid ELSE 0 END AS paid, l.paid_asset, l.transfer_id, coalesce((
             SELECT sum(u.amount - u.returned) FROM ledger.lot_uses u
@@ -38,6 +38,7 @@ class Lot:
     source: str
     opened_at: datetime
     expires_at: datetime | None
+    priority: int
     amount: int
     remaining: int
     held: int

@@ -47,6 +47,7 @@ async def grant(
     command_id: str,
     now: datetime,
     own: Written = NOTHING,
+    priority: int = 0,
 ) -> CreditLot:
     """Grant credits to an organization, with what is written on the grant, or return the lot that the command made.
 
@@ -83,7 +84,9 @@ async def grant(
         effective_at=now,
         org_id=lot.org_id,
         metadata={"source": lot.source},
-        lots=LotTerms(source=LotSource(lot.source), expires_at=lot.expires_at, lot_id=uuid_of(lot.id)),
+        lots=LotTerms(
+            source=LotSource(lot.source), expires_at=lot.expires_at, lot_id=uuid_of(lot.id), priority=priority
+        ),
     )
     lot.transfer_id = posted.transfer_id
     made = await credit_lot.add(session, lot)

@@ -1222,6 +1222,7 @@ class CreditLotView(Model):
     held: Amount = NOT_SENT
     expired: Amount = NOT_SENT
     expires_at: datetime | None = NOT_SENT
+    priority: int = NOT_SENT
     cost: Amount | None = NOT_SENT
     cost_currency: str | None = NOT_SENT
     payment_id: str | None = NOT_SENT

@@ -88,6 +88,14 @@ async def test_grant_needs_a_key_and_other_content_is_refused(operator: Caller, 
     refused(await operator.post("/credits/grants", other, key=key), 422, "idempotency.conflict")
 
 
+async def test_grants_are_spent_by_their_priority(operator: Caller, fresh: Tenant) -> None:
+    for name, priority in (("usual", 0), ("last", 5), ("first", -5)):
+        await grant(operator, fresh.org_id, "10", note=name, priority=priority)
+    good(await fresh.owner.post("/credits/use", {"amount": "15"}, key=new_key()), 201)
+    lots = good(await fresh.auditor.get("/credits/lots"))["data"]
+    assert [(lot["priority"], lot["remaining"]) for lot in lots] == [(-5, "0.00"), (5, "10.00"), (0, "5.00")]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -109,6 +117,8 @@ async def test_grant_needs_a_key_and_other_content_is_refused(operator: Caller, 
         {"expires_at": "tomorrow"},
         {"expires_at": 4_000_000_000},
         {"expires_at": "9999-12-31T23:59:59-14:00"},
+        {"priority": 101},
+        {"priority": "first"},
         {"note": "n" * 4001},
         {"note": "bell\x07"},
         {"x": 1},

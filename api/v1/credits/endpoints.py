@@ -93,6 +93,7 @@ async def grant_credits(
                 command_id=command.command_id,
                 now=now,
                 own=body.own(),
+                priority=body.priority,
             )
             own = await metadata.get(session, lot.id, lot.org_id)
             command.version = version_of(own)

@@ -27,6 +27,12 @@ class GrantCreate(WithMetadata):
     amount: Amount
     source: Literal[GrantSource.PROMOTION, GrantSource.REWARD, GrantSource.ADJUSTMENT]
     expires_at: Moment | None = Field(default=None, description="When the unspent part expires; null if it never does.")
+    priority: int = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        description="Credits with a lower priority are spent first; of one priority, those that expire first.",
+    )
     note: Note | None = None
 
 
@@ -75,6 +81,7 @@ class CreditLotView(ResponseModel):
     held: Exact = Field(description="What reservations hold of it. It can be captured even after the lot has expired.")
     expired: Exact = Field(description="What was left of it when it expired.")
     expires_at: datetime | None
+    priority: int = Field(description="Credits with a lower priority are spent first.")
     cost: Exact | None = Field(description="What you paid for it; null if it was granted or earned.")
     cost_currency: str | None
     payment_id: str | None
@@ -93,6 +100,7 @@ class CreditLotView(ResponseModel):
             held=format_amount(lot.held, CREDIT),
             expired=format_amount(lot.expired, CREDIT),
             expires_at=lot.expires_at,
+            priority=lot.priority,
             cost=None if lot.paid_asset is None or not lot.paid else format_amount(lot.paid, lot.paid_asset),
             cost_currency=lot.paid_asset if lot.paid else None,
             payment_id=lot.payment_id,

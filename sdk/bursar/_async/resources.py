@@ -403,6 +403,7 @@ class AsyncCredits:
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
         expires_at: datetime | str | None | Omitted = OMITTED,
+        priority: int | Omitted = OMITTED,
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.LotView:
@@ -421,6 +422,7 @@ class AsyncCredits:
                 "amount": amount,
                 "source": source,
                 "expires_at": expires_at,
+                "priority": priority,
                 "note": note,
             },
         )

@@ -404,6 +404,7 @@ class Credits:
         external_id: str | None | Omitted = OMITTED,
         metadata: Mapping[str, str] | Omitted = OMITTED,
         expires_at: datetime | str | None | Omitted = OMITTED,
+        priority: int | Omitted = OMITTED,
         note: str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.LotView:
@@ -422,6 +423,7 @@ class Credits:
                 "amount": amount,
                 "source": source,
                 "expires_at": expires_at,
+                "priority": priority,
                 "note": note,
             },
         )
