@@ -47,8 +47,8 @@ def refuse_beside(other: Payment) -> None:
         return
     payment_id, state = other.terms.payment_id, other.status.value
     raise PaymentUnderWay(
-        f"{payment_id} is under way for this {other.terms.purpose.kind.value}, and would be paid twice. Complete it or "
-        "cancel it, or wait until it has ended. Then send a new request.",
+        f"Another payment of this {other.terms.purpose.kind.value} is under way: {payment_id}. Complete it, cancel it "
+        "or wait until it has ended; then send a new request.",
         extra={"payment_id": payment_id, "state": state},
     )
 
