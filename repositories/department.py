@@ -1,7 +1,8 @@
 """Departments, and what agents and keys are attributed to. Whoever writes holds the lock of `organization.lock`."""
 
-from sqlalchemy import func, select, union_all, update
+from sqlalchemy import ColumnElement, Select, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.errors import NotFound
 from domain.ids import is_id
@@ -10,6 +11,8 @@ from models.agent import Agent
 from models.api_key import ApiKey
 from models.department import Department
 from models.project import Project
+from models.spend import Spend
+from models.usage import UsageEventRow
 from repositories import command
 from repositories.listing import Found, Listing, Part, Position, Wanted, of_owner
 
@@ -55,6 +58,23 @@ async def named(session: AsyncSession, org_id: str, name: str) -> Department | N
     same = func.lower(Department.name) == func.lower(name)
     query = select(Department).where(Department.org_id == org_id, same, Department.closed_at.is_(None))
     return (await session.scalars(query)).one_or_none()
+
+
+def parts_of(org_id: str | InstrumentedAttribute[str] | None, department_id: str) -> Select[str]:
+    """Return the query for the ids of a department and its parts."""
+    return select(Department.id).where(Department.org_id == org_id, Department.path.contains([department_id]))
+
+
+def within(
+    row: type[Spend] | type[UsageEventRow], org_id: str | None, attribution: Attribution
+) -> list[ColumnElement[bool]]:
+    """Return the conditions that a row is of a department, with its parts, and of a project; none without either."""
+    found = list[ColumnElement[bool]]()
+    if attribution.department_id is not None:
+        found.append(row.department_id.in_(parts_of(org_id, attribution.department_id)))
+    if attribution.project_id is not None:
+        found.append(row.project_id == attribution.project_id)
+    return found
 
 
 _LIST = Listing(of=Department, order=[Department.id], prefix="dep", searched=("name",))

@@ -18,6 +18,7 @@ from ledger.invariants import Invariant
 from ledger.spends import NewSpend, Spender
 from models.department import Department
 from models.spend import Spend, SpendChange, SpendRefusal
+from repositories import department
 from repositories.listing import Found, Listing, Part, Position, Wanted, in_states, newest
 from repositories.spend_place import LAST, LOOKS, first_id, placed, skip
 
@@ -279,14 +280,7 @@ def _own(holder: Holder, org_id: str | None, row: type[Spend]) -> list[ColumnEle
     key, attribution = holder.key, holder.key.attribution
     if key.agent_id is not None:
         return [row.agent_id == key.agent_id]
-    within = list[ColumnElement[bool]]()
-    if attribution.department_id is not None:
-        parts = select(Department.id).where(
-            Department.org_id == org_id, Department.path.contains([attribution.department_id])
-        )
-        within.append(row.department_id.in_(parts))
-    if attribution.project_id is not None:
-        within.append(row.project_id == attribution.project_id)
+    within = department.within(row, org_id, attribution)
     return [or_(row.principal == holder.principal, and_(*within))] if within else []
 
 

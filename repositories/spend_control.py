@@ -20,9 +20,9 @@ from domain.spend.presentation import Counted
 from domain.spend.scope import SpendingKey
 from ledger.controls import MISSING
 from models.agent import Agent
-from models.department import Department
 from models.spend import Spend, SpendCounter, SpendRefusal
 from models.spend_control import SpendControl, SpendControlVersion
+from repositories.department import parts_of
 from repositories.listing import MARGIN, Found, Listing, Part, Position, Wanted, in_states, of_owner
 from repositories.spend_place import LAST, LOOKS, Kind, first_id, placed, skip
 
@@ -114,7 +114,7 @@ def _own(row: type[SpendControl], key: SpendingKey) -> ColumnElement[bool]:
         return or_(*own, of(SubjectKind.AGENT, [key.agent_id]))
     agents = select(Agent.id).where(Agent.org_id == row.org_id)
     if department_id is not None:
-        parts = select(Department.id).where(Department.path.contains([department_id]))
+        parts = parts_of(row.org_id, department_id)
         own.append(of(SubjectKind.DEPARTMENT, parts))
         agents = agents.where(Agent.department_id.in_(parts))
     if project_id is not None:

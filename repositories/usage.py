@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, and_, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,6 +24,7 @@ from models.agent import Agent
 from models.department import Department
 from models.project import Project
 from models.usage import UsageDay, UsageEventRow, UsageSource
+from repositories import department
 from repositories.listing import Found, Listing, Position, Wanted
 
 #: The dimensions of daily sums, besides the total; columns of the events.
@@ -319,13 +320,7 @@ def _of_key(row: type[UsageEventRow], org_id: str, key: SpendingKey) -> ColumnEl
     """Return the condition that an event is of a key's agent; else of its department, with its parts, and project."""
     if key.agent_id is not None:
         return row.agent_id == key.agent_id
-    department_id, project_id = key.attribution.department_id, key.attribution.project_id
-    within = [] if department_id is None else [row.department_id.in_(_parts_of(org_id, department_id))]
-    return and_(*within, *([] if project_id is None else [row.project_id == project_id]))
-
-
-def _parts_of(org_id: str, department_id: str) -> Select[str]:
-    return select(Department.id).where(Department.org_id == org_id, Department.path.contains([department_id]))
+    return and_(*department.within(row, org_id, key.attribution))
 
 
 _NAMED_USES = text(
@@ -442,7 +437,7 @@ async def totals(
     if value is not None:
         query = query.where(UsageDay.value == value)
     if of is not None and of.agent_id is None and of.attribution.department_id is not None:
-        query = query.where(UsageDay.value.in_(_parts_of(org_id, of.attribution.department_id)))
+        query = query.where(UsageDay.value.in_(department.parts_of(org_id, of.attribution.department_id)))
     elif of is not None:
         query = query.where(UsageDay.value == (of.agent_id or of.attribution.project_id))
     rows = (await session.execute(query)).mappings()
