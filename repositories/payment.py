@@ -242,12 +242,15 @@ def _parts(wanted: Wanted, statuses: tuple[str, ...]) -> list[Part]:
     ]
 
 
+_IS_AWAITED = PaymentRow.status.in_([status.value for status in AWAITING])
+
+
 async def under_way_of_invoice(session: AsyncSession, org_id: str, invoice_id: str) -> Sequence[PaymentRow]:
     """Return the payments of an invoice that have not ended, oldest first."""
     row = PaymentRow
     query = select(row).where(
         row.org_id == org_id,
-        row.status.in_([status.value for status in AWAITING]),
+        _IS_AWAITED,
         row.state["terms"]["purpose"]["invoice_id"].astext == invoice_id,
     )
     return (await session.scalars(query.order_by(row.id))).all()
@@ -261,9 +264,8 @@ async def open_for(
     purpose = row.state["terms"]["purpose"]
     # Only the escrow has a column of its own.
     named = [getattr(row, name, purpose[name].astext) == value for name, value in subject.items()]
-    awaiting = row.status.in_([status.value for status in AWAITING])
     query = select(row).where(
-        row.org_id == org_id, *named, awaiting | row.wake_at.is_not(None), row.id.is_distinct_from(besides)
+        row.org_id == org_id, *named, _IS_AWAITED | row.wake_at.is_not(None), row.id.is_distinct_from(besides)
     )
     return [state_of(found) for found in await session.scalars(query.order_by(row.id))]
 

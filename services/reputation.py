@@ -55,7 +55,7 @@ async def record_settled(
         return
     about = _about(message.escrow, found, "escrow", message.actor, message.at, policy)
     escrow_id, number = message.escrow.terms.escrow_id, message.escrow.version
-    facts = [
+    events = [
         Fact(
             id=new_id("rev"),
             kind=each.kind.value,
@@ -70,7 +70,7 @@ async def record_settled(
         )
         for each in found.facts
     ]
-    await reputation.take(connection, about, facts)
+    await reputation.take(connection, about, events)
 
 
 def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, policy: EvidencePolicy) -> About:
