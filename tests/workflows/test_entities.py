@@ -22,9 +22,12 @@ from runtime.catch_up import catching_up
 from runtime.identity import new_id
 from tests.support.locks import somebody_waits
 from tests.support.looking import again
+from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.entities import ENTITIES
+from workflows.entity import Entity as EntityWorkflow
+from workflows.registry import WORKFLOWS
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -90,6 +93,21 @@ async def left_alone(entity: Entity, one: Any, state: State) -> None:
     while (await one.state()).status != state.left_alone:
         await again()
     await passing
+
+
+# Every entity is here ------------------------------------------------------------------------------------------------
+
+
+#: Takes a signal, and decides nothing: the alert's row does (docs/decisions/0216).
+NO_ENTITY = {"escalation"}
+
+
+def test_every_entity_that_the_worker_runs_keeps_the_contract():
+    """An entity of the product is a registered workflow that inherits `Entity`; the approval is the recipe's."""
+    defined = [(vars(each)["__temporal_workflow_definition"], each) for each in WORKFLOWS]
+    entities = {known.name for known, each in defined if issubclass(each, EntityWorkflow)}
+    assert entities == {entity.name for entity in ENTITIES if entity is not APPROVAL}
+    assert {known.name for known, _ in defined if known.signals or known.updates} == entities | NO_ENTITY
 
 
 # Malformed messages ---------------------------------------------------------------------------------------------------
