@@ -6,6 +6,7 @@ import functools
 import gc
 import importlib
 import pkgutil
+import re
 import typing
 from collections import deque
 from collections.abc import Iterator
@@ -205,17 +206,48 @@ def test_a_message_is_handled_by_one_declared_method_whose_body_is_one_call():
 PURPOSES = ("domain/payment/purposes/", "services/purposes/")
 
 
+#: Where else one is named for what is its own (docs/decisions/0216): words of pages, settings, and queries that follow
+#: money in one statement.
+NAMES_A_PURPOSE = {
+    *("console/payment/view.py", "console/payment/way.py", "runtime/settings/billing.py"),
+    *("repositories/payable.py", "repositories/recovery_uses.py", "repositories/sql/reputation_recalls.sql"),
+}
+IN_SQL = re.compile(r"\bpurpose\s*(?:=|<>|!=|\bIN\b)\s*\(?\s*'", re.IGNORECASE)
+
+
+def tells_apart(node: ast.AST) -> bool:
+    """Return whether a node compares or looks up by a purpose: a comparison, a case, a key of a table."""
+    told: list[ast.AST]
+    match node:
+        case ast.Dict(keys=keys):
+            told = [*filter(None, keys)]
+        case ast.Subscript(slice=key, ctx=ast.Store()):
+            told = [key]
+        case ast.Compare() | ast.MatchValue():
+            told = [node]
+        case _:
+            return False
+    named = [part for each in told for part in ast.walk(each)]
+    text = ast.unparse(node) if isinstance(node, ast.Compare) else ""
+    return any(isinstance(part, ast.Attribute) and ast.unparse(part.value) == "PurposeKind" for part in named) or (
+        re.search(r"purpose['\"\])]*(?:\.kind)?(?:\.value)? (?:==|!=|in|not in) [('\"\[{]", text) is not None
+    )
+
+
 def test_nothing_but_its_own_modules_tells_a_purpose_apart():
-    found = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
+    files = [
+        path
         for part in PRODUCT
-        for path in sorted((ROOT / part).rglob("*.py"))
-        if not str(path.relative_to(ROOT)).startswith(PURPOSES)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Compare | ast.MatchValue)
-        if any(isinstance(part, ast.Attribute) and ast.unparse(part.value) == "PurposeKind" for part in ast.walk(node))
+        for path in sorted((ROOT / part).rglob("*"))
+        if path.suffix in {".py", ".sql"} and not str(path.relative_to(ROOT)).startswith(PURPOSES)
     ]
-    assert found == []
+    found = {path for path in files if IN_SQL.search(path.read_text())}
+    found |= {
+        path
+        for path in files
+        if path.suffix == ".py" and any(tells_apart(node) for node in ast.walk(ast.parse(path.read_text())))
+    }
+    assert {str(path.relative_to(ROOT)) for path in found} == NAMES_A_PURPOSE
 
 
 @pytest.mark.parametrize("folder", ["activities", "ledger", "repositories", "services", "workflows"])

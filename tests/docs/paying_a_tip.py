@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from api.v1.payments.schemas import PaymentCreate
+from console.payment.view import PURPOSES
 from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
@@ -56,7 +57,7 @@ def refused(order: Order) -> object:
 
 
 async def main(tenant_url: str, platform_url: str) -> None:
-    assert set(RULES) == set(BOOKS) == set(PurposeKind)
+    assert set(RULES) == set(BOOKS) == set(PURPOSES) == set(PurposeKind)
     database = Database(tenant_url, platform_url)
     payer, payee = await add(database, Organization, "org"), await add(database, Organization, "org")
     agent = await add(database, Agent, "agt", org_id=payee, visibility="public", pricing_model="free")
