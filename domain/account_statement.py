@@ -67,5 +67,5 @@ def period(
     first = now.astimezone(zone).date().replace(day=1) if since is None else since
     asked = StatementPeriod(begins_at(first, zone), now if until is None else ends_at(until, zone))
     if asked.since >= asked.until:
-        raise Invalid("The period ends before it begins.", extra={"field": "from"})
+        raise Invalid("The period ends before it begins. Send a later to, or an earlier from.", extra={"field": "from"})
     return asked

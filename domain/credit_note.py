@@ -106,7 +106,8 @@ def note_of(
     if (standing.due_minor - due) % unit_minor and not standing.due_minor % unit_minor:
         least = format_amount(unit_minor, currency)
         raise Invalid(
-            f"No payment can be made of the amount that would stay due. It must be a multiple of {least} {currency}.",
+            f"The amount that stays due could not be paid: it must be a multiple of {least} {currency}. Credit another "
+            "amount.",
             extra={"field": "amount"},
         )
     prepaid = min(amount - due, credits.prepaid_minor)

@@ -104,7 +104,8 @@ def require(plans: Plans, plan: Plan, standing: Standing, number: int = 1) -> No
     """
     what = standing.entitlement
     if not 0 < number <= (1 if what in FEATURES else MAX_QUANTITY):
-        raise Invalid("The quantity is out of bounds: features are there or not.", extra={"field": "quantity"})
+        most = 1 if what in FEATURES else MAX_QUANTITY
+        raise Invalid(f"The quantity of {what.value} must be from 1 to {most}.", extra={"field": "quantity"})
     if standing.has_room(number):
         return
     if what in FEATURES:

@@ -70,7 +70,7 @@ class Precondition:
             PreconditionFailed: the change was made for another version; it names the present one, if there is one.
         """
         if version is None:
-            raise PreconditionFailed("There is nothing to change yet. Leave out If-Match to make it.")
+            raise PreconditionFailed("The object does not exist yet. Leave If-Match out to create it.")
         if self.versions is not None and version not in self.versions:
             raise PreconditionFailed(
                 "The object has changed since you read it. Read it again, and send its ETag as If-Match.",

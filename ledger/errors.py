@@ -30,7 +30,7 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
         case "BU002":
             return IdempotencyConflict("This idempotency key was used for another request. Choose a new one.")
         case "BU003":
-            return Conflict("The hold has already ended.", code="ledger.hold_ended")
+            return Conflict("The hold was already captured or voided.", code="ledger.hold_ended")
         case "BU005":
             return Conflict("The hold has expired.", code="ledger.hold_expired")
         case "BU006":

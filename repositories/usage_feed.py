@@ -55,7 +55,9 @@ async def following(session: AsyncSession, after: Place, *, limit: int) -> FeedP
     row, snapshot = UsageEventRow, func.pg_current_snapshot()
     newest = await session.scalar(select(_number(func.pg_snapshot_xmax(snapshot))))
     if newest is None or after.transaction >= newest:
-        raise Conflict("This place is not of this cluster. Begin again.", code="usage.foreign_place")
+        raise Conflict(
+            "This position is from another cluster. Start again at the beginning.", code="usage.foreign_place"
+        )
     query = (
         select(row)
         .where(tuple_(row.recorded_in, row.id) > tuple_(after.transaction, after.event))

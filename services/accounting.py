@@ -54,15 +54,15 @@ async def written(
     """
     if form is not Format.CSV and (wanted.since, wanted.until) != (None, None):
         field = "from" if wanted.since is not None else "to"
-        raise Invalid("This file is of whole days. Send start_date and end_date instead.", extra={"field": field})
+        raise Invalid("This format has whole days only. Send start_date and end_date instead.", extra={"field": field})
     if form in {Format.QUICKBOOKS, Format.XERO}:
         if wanted.asset is None or wanted.asset in ISSUED:
-            raise Invalid("Send the one currency that the file is for, such as USD.", extra={"field": "currency"})
+            raise Invalid("This format has one currency. Send currency, such as USD.", extra={"field": "currency"})
         async for piece in _sums(session, wanted, wanted.asset, form, codes):
             yield piece
     elif form is Format.BEANCOUNT:
         if wanted.line is not None or wanted.asset is not None:
-            raise Invalid("A beancount file has all lines and currencies.", extra={"field": "format"})
+            raise Invalid("This format has everything. Leave line and currency out.", extra={"field": "format"})
         sums = await accounting.lines(session, wanted.first, wanted.last)
         yield "".join(beancount_opening(sums, wanted.first))
         async for transfers in _pages(session, wanted):

@@ -132,7 +132,7 @@ async def of_payment(session: AsyncSession, payment: Payment, seller: Party | No
     """
     terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
     if received_minor <= 0:
-        raise Conflict("Nothing has been received for this payment.", code="document.nothing_received")
+        raise Conflict("Nothing has been received for this payment yet.", code="document.nothing_received")
     zone = await billing_terms.clock(session, terms.org_id, terms.created_at)
     buyer = await buyer_of(session, terms.org_id, zone)
     return Document(
@@ -191,7 +191,7 @@ def known(seller: Party | None) -> Party:
     """
     if seller is None:
         raise Conflict(
-            "This deployment does not say who sells, so it cannot make documents: set BURSAR_SELLER_NAME.",
+            "No seller is configured, so no documents can be made. Ask the operator to set BURSAR_SELLER_NAME.",
             code="document.no_seller",
         )
     return seller

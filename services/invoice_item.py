@@ -53,7 +53,7 @@ async def remove(session: AsyncSession, actor: Actor, item_id: str, now: datetim
     row = await runs.item(session, item_id)
     if row.invoice_id is not None:
         raise Conflict(
-            f"The item is on the invoice {row.invoice_id}.",
+            f"The item is on the invoice {row.invoice_id} already, so it cannot be removed.",
             code="invoice_item.not_open",
             extra={"invoice_id": row.invoice_id},
         )

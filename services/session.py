@@ -60,8 +60,8 @@ async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plan
     own = (actor.org_id, actor.principal.lower()) == (link.org_id, link.principal.lower())
     if held and not own and actor.role not in SECOND_KEYS:
         raise Conflict(
-            f"The principal {link.principal} has a key, and signs in with that. An owner or an operator can make a "
-            "link beside it.",
+            f"The principal {link.principal} has a key and can sign in with it. Only an owner or an operator can make "
+            "a link for it too.",
             code="principal.exists",
         )
     if not held and plans is not None and link.role != Role.AGENT.value and not actor.is_platform:

@@ -161,7 +161,7 @@ async def void(session: AsyncSession, actor: Actor, org_id: str, event: UUID, *,
     if found.is_void or not await usage_void.write(connection, org_id, event, at):
         return
     if not await usage_void.take_off(connection, org_id, event, found):
-        raise NotVoidable("The bill does not hold what the event costs. Issue a credit note for its invoice instead.")
+        raise NotVoidable("The bill does not include this event. Issue a credit note for the invoice instead.")
     details = {"reason": reason, "event": str(event), "month": found.month.isoformat(), "bill": found.number}
     await audit.record(session, actor, usage_void.VOIDED, uuid_id("uev", event), details, org_id)
 

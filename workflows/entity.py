@@ -312,7 +312,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     def _check_catch_up(self, command: object) -> None:
         """Refuse any other message: without one the handler would fail the workflow task."""
         if not isinstance(command, CatchUp):
-            raise Invalid("The update catch_up takes the version that the books hold.", extra={"field": "version"})
+            raise Invalid("catch_up needs the version that the books hold. Send version.", extra={"field": "version"})
 
     # Commands ---------------------------------------------------------------------------------------------------------
 

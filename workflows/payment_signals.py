@@ -33,15 +33,18 @@ def give_up_of(signal: GiveUpSignal, payment: Payment, command_id: str, actor: A
     """Read an operator's word on a refund; without an id it is the unknown one, of which there is at most one."""
     if type(signal.at_provider) is not bool:
         raise Invalid(
-            "at_provider is true when the provider has the refund, and false when it does not.",
+            "at_provider must be true if the provider has the refund, and false if it does not.",
             extra={"field": "at_provider"},
         )
     if signal.at_provider != (signal.ref is not None):
-        raise Invalid("ref is the provider's id of the refund, when the provider has it.", extra={"field": "ref"})
+        raise Invalid(
+            "ref must be the provider's id of the refund if at_provider is true, and be left out otherwise.",
+            extra={"field": "ref"},
+        )
     unknown = next((refund.refund_id for refund in payment.refunds if refund.can_be_given_up), None)
     refund_id = unknown if signal.refund_id is None else plain_text(signal.refund_id, "refund_id", limit=100)
     if refund_id is None:
-        raise NotFound("The outcome of every refund of this payment is known.")
+        raise NotFound("No refund of this payment has an unknown outcome, so there is none to give up.")
     return GiveUpRefund(
         command_id=command_id,
         actor=actor,

@@ -172,7 +172,8 @@ def check_known(payment: Payment) -> None:
     if payment.unknown or (payment.status in AWAITING and payment.ref is None):
         what = "made this payment" if payment.ref is None else "executed the last command"
         raise NotYet(
-            f"It is not known yet whether the provider {what}; it is being looked up.",
+            f"It is not known yet whether the provider {what}. This is being looked up: repeat the request with the "
+            "same Idempotency-Key.",
             extra={"state": payment.status.value},
         )
 
@@ -180,7 +181,7 @@ def check_known(payment: Payment) -> None:
 def not_ended(payment: Payment) -> WrongPaymentState:
     """Return the error of a cancellation that came too late at the provider."""
     status = payment.status.value
-    return WrongPaymentState(f"The provider did not end the payment. It is {status} now.", extra={"state": status})
+    return WrongPaymentState(f"The provider did not cancel the payment. It is {status} now.", extra={"state": status})
 
 
 def check_capture(payment: Payment, amount_minor: int | None) -> int:

@@ -327,7 +327,7 @@ def _running(subscription: Subscription, at: datetime) -> Period:
 def _require_no_order(subscription: Subscription) -> None:
     if subscription.order is not None:
         raise SubscriptionRefused(
-            "The provider has not confirmed what was ordered last. Try again shortly.",
+            "The provider has not confirmed the last change yet. Try again shortly.",
             code="subscription.change_pending",
             extra={"order": subscription.order.kind.value},
         )

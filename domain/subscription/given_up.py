@@ -23,7 +23,7 @@ def give_up(subscription: Subscription, *, actor: str, reason: str, at: datetime
     order = subscription.order
     if order is None or not order.unknown:
         raise SubscriptionRefused(
-            "No answer of the provider is missing, so nothing can be given up.",
+            "No outcome at the provider is unknown, so nothing can be given up.",
             extra={"state": subscription.status.value},
         )
     unmade = subscription.ref is None or order.kind in MAKING

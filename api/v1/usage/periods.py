@@ -39,7 +39,7 @@ def period(since: datetime | None, until: datetime | None, start_date: date | No
             other = "from" if name == "start_date" else "to"
             raise Invalid(f"Send {name} or {other}, not both.", extra={"field": name})
         if day is not None and not _FIRST <= day <= _LAST:
-            raise Invalid("This day is out of range.", extra={"field": name})
+            raise Invalid(f"This day is out of range. Send one from {_FIRST} to {_LAST}.", extra={"field": name})
     asked = Period(
         since if start_date is None else _midnight(start_date),
         until if end_date is None else _midnight(end_date + _DAY),

@@ -18,7 +18,7 @@ class Balance(Common):
         if currency == CREDIT or order.options.provider == CREDITS:
             raise invalid("currency", "A balance holds money. Credits cannot be paid into it.")
         if order.options.asset not in {None, currency}:
-            raise invalid("asset", "A balance is kept in what was paid. Give the amount in the coin itself.")
+            raise invalid("asset", "A balance in coins is paid in that coin. Give the amount in the coin.")
         return Price(amount_minor=amount, currency=currency)
 
     def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
