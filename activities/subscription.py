@@ -201,7 +201,7 @@ class SubscriptionActivities:
                 return
             found = await provider.cancel(found.ref, at_period_end=False, idempotency_key=message.key)
             paid = ", ".join(bill.ref for bill in found.bills if bill.paid_minor) or "nothing"
-            sentence = f"{found.ref} was made at the provider. It has ended there. Give back what it was paid: {paid}."
+            sentence = f"{found.ref} was made at the provider. It has ended there. Refund what was paid for it: {paid}."
         except ProviderRefused as refusal:
             # A retry would be refused again, and the run would never end.
             sentence = f"the provider refuses to end it: {refusal.detail} End it there, and refund what it was paid."

@@ -168,7 +168,7 @@ async def write_movement(
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
     Invariant(
-        name="what lies on the account of each payout is what it has taken and neither sent nor given back",
+        name="what lies on the account of each payout is what it has taken and neither sent nor returned",
         table="public.payouts",
         unit="payouts",
         violations="""

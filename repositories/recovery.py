@@ -253,7 +253,7 @@ async def free(session: AsyncSession, org_id: str, agent_id: str, asset: str, so
 #: What `verify` proves about these rows.
 INVARIANTS = (
     Invariant(
-        name="creators give back no more for a payment than nobody has paid for",
+        name="creators return no more for a payment than nobody has paid for",
         table="public.recovery_shares",
         unit="shares",
         violations="""

@@ -71,7 +71,7 @@ class ReconciliationWorkflow:
             self._step(start).model_copy(update={"unread": fetched.unread}),
             **regular_activity("record the discrepancies", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
-        differing = "1 open difference" if result.differences == 1 else f"{result.differences} open differences"
+        differing = "1 open discrepancy" if result.differences == 1 else f"{result.differences} open discrepancies"
         without = f", **without {', '.join(part.subject for part in fetched.unread[:10])}**" if fetched.unread else ""
         self._show(start, f"compared {result.compared}, **{differing}**{without}")
         return result

@@ -46,7 +46,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Statement:
-    """What a reconciliation found: sums by currency, what nothing explains, and the open differences."""
+    """What a reconciliation found: sums by currency, what nothing explains, and the open discrepancies."""
 
     sums: Mapping[str, Sums]
     unexplained: Mapping[str, Decimal]
@@ -387,6 +387,6 @@ class PaymentStory:
             self._narrator.expect(f"{provider}, {currency}: unexplained", amount - was, 0)
         if before.open:
             differences = (
-                "1 open difference was" if len(before.open) == 1 else f"{len(before.open)} open differences were"
+                "1 open discrepancy was" if len(before.open) == 1 else f"{len(before.open)} open discrepancies were"
             )
             self._narrator.say(f"  {provider}: {differences} there before the demo; `make reconcile` shows them")

@@ -168,7 +168,7 @@ RECIPES = {
         "event contract.created True",
         "event contract.updated True",
     ],
-    "be-told-by-mail": [
+    "be-notified-by-mail": [
         "409 notification.code_refused wrong",
         "verified",
         "instant instant",
