@@ -31,7 +31,7 @@ from tests.conftest import DatabaseUrls
 from tests.support.servers import reachable_directory
 from tests.workflows.conftest import Job, Stage, stage_on
 from tests.workflows.invoice_driver import collected
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import Subscriber, subscriber
 from tests.workflows.webhook_driver import EndpointDriver, endpoint
@@ -100,7 +100,7 @@ class Before:
     async def begin(self, stage: Stage) -> None:
         self.released, self.delivered, self.untouched = [await (await stage.award()).funded() for _ in range(3)]
         self.opened, self.cancelled = [await stage.award() for _ in range(2)]
-        self.unpaid, self.refunded = await till(stage), await till(stage, method_ref="pm_ok")
+        self.unpaid, self.refunded = await new_payment(stage), await new_payment(stage, method_ref="pm_ok")
         for made in (self.unpaid, self.refunded):
             await made.create()
         self.invoice = await collected(stage, "pm_ok")
@@ -123,7 +123,7 @@ class Before:
         self.unpaid.there.pay()
         assert (await self.unpaid.told()).status is PaymentStatus.SUCCEEDED
         await self.refunded.send("refund", amount_minor=400)
-        self.unknown = await till(stage, method_ref="pm_ok")
+        self.unknown = await new_payment(stage, method_ref="pm_ok")
         await self.unknown.create()
         await self.invoice.begin()
         assert await self.invoice.ends() == "paid"

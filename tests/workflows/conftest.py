@@ -477,20 +477,20 @@ def award(stage: Stage) -> Award:
 
 
 @pytest.fixture
-async def desk(fresh_database_urls: Any) -> AsyncIterator[Reconciler]:
-    """A desk with a database of its own: what is booked here on purpose beside the ledger would look like damage."""
+async def reconciler(fresh_database_urls: Any) -> AsyncIterator[Reconciler]:
+    """Reconcile a database of its own: what is booked here on purpose beside the ledger would look like damage."""
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
     yield Reconciler(database)
     await database.close()
 
 
 @pytest.fixture
-async def office(desk: Reconciler, timeskip_env: WorkflowEnvironment) -> AsyncIterator[tuple[Reconciler, str]]:
-    """A desk whose work is done by a worker on a task queue of its own."""
-    desk.client, queue = with_plugin(timeskip_env.client), new_id("queue")
-    work = ReconciliationActivities(desk.database, desk.provider.registry(), desk.client)
+async def office(reconciler: Reconciler, timeskip_env: WorkflowEnvironment) -> AsyncIterator[tuple[Reconciler, str]]:
+    """A reconciler whose work is done by a worker on a task queue of its own."""
+    reconciler.client, queue = with_plugin(timeskip_env.client), new_id("queue")
+    work = ReconciliationActivities(reconciler.database, reconciler.provider.registry(), reconciler.client)
     async with Worker(
-        desk.client,
+        reconciler.client,
         task_queue=queue,
         workflows=[ReconciliationWorkflow, NightlyReconciliationWorkflow],
         activities=[
@@ -503,4 +503,4 @@ async def office(desk: Reconciler, timeskip_env: WorkflowEnvironment) -> AsyncIt
             work.fail,
         ],
     ):
-        yield desk, queue
+        yield reconciler, queue

@@ -69,7 +69,7 @@ from tests.workflows.behind import booked_behind_the_run, committed_behind_the_r
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.invoice_driver import InvoiceDriver, collected
-from tests.workflows.payment_driver import OPERATOR, PaymentDriver, till
+from tests.workflows.payment_driver import OPERATOR, PaymentDriver, new_payment
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
 from tests.workflows.subscriptions import terms as subscription_terms
@@ -288,7 +288,7 @@ async def _charged_back_behind(made: PaymentDriver) -> None:
 async def _payment(stage: Stage, **terms: Any) -> PaymentDriver:
     # Polls would have news without being told of them, and wake a run before its deadline does.
     quiet = {"first_poll_seconds": 864_000, "longest_poll_seconds": 864_000}
-    return await till(stage, **{"manual_capture": True, **quiet, **terms})
+    return await new_payment(stage, **{"manual_capture": True, **quiet, **terms})
 
 
 PAYMENT = Entity(

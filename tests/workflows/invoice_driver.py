@@ -27,7 +27,7 @@ from services import invoice_collection, invoice_end
 from tests.support.looking import again
 from tests.support.payments import Account
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 
 OPERATOR = Actor(principal="kim", role=Role.OPERATOR)
 
@@ -144,7 +144,7 @@ class InvoiceDriver:
         purpose = Purpose(
             kind=PurposeKind.INVOICE, goods_asset="USD", goods_minor=25_000, invoice_id=self.held.invoice_id
         )
-        made = await till(self.stage, org_id=self.held.org_id, purpose=purpose, amount_minor=25_000, **changes)
+        made = await new_payment(self.stage, org_id=self.held.org_id, purpose=purpose, amount_minor=25_000, **changes)
         await made.create()
         return made
 

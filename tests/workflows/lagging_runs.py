@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from domain.escrow import commands as rules
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 
 
 async def caught_up(stage: Stage) -> Job:
@@ -31,7 +31,7 @@ async def caught_up_by_a_signal(stage: Stage) -> Job:
 
 
 async def payment_caught_up(stage: Stage) -> PaymentDriver:
-    made = await till(stage, open_seconds=3)
+    made = await new_payment(stage, open_seconds=3)
     await made.create()
     made.there.pay()
     await booked_behind_the_run(made)
@@ -42,7 +42,7 @@ async def payment_caught_up(stage: Stage) -> PaymentDriver:
 
 
 async def payment_caught_up_by_a_signal(stage: Stage) -> PaymentDriver:
-    made = await till(stage, open_seconds=3)
+    made = await new_payment(stage, open_seconds=3)
     await made.create()
     made.there.pay()
     await booked_behind_the_run(made)

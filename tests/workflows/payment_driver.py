@@ -245,7 +245,7 @@ class PaymentDriver:
             return list(await session.scalars(query))
 
 
-async def till(
+async def new_payment(
     stage: "Stage", *, org_id: str | None = None, lasts: timedelta = timedelta(hours=23), **changes: Any
 ) -> PaymentDriver:
     """Make the terms of a payment of a new organization, whose payer has so long to pay."""
@@ -269,7 +269,7 @@ async def till(
 
 async def paid(stage: "Stage", **changes: Any) -> PaymentDriver:
     """Make a payment that its payer has paid, and that knows of it."""
-    made = await till(stage, **changes)
+    made = await new_payment(stage, **changes)
     await made.create()
     made.there.pay()
     await made.told()

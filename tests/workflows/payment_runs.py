@@ -11,13 +11,13 @@ from repositories import escrow as escrows
 from tests.support.invoices import issued
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, for_escrow, till
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
 
 SHORT = {"open_seconds": 1}
 
 
 async def payment_paid(stage: Stage, **changes: object) -> PaymentDriver:
-    made = await till(stage, **{**SHORT, **changes})
+    made = await new_payment(stage, **{**SHORT, **changes})
     await made.create()
     made.there.pay(fee=None)
     await made.told()
@@ -27,33 +27,33 @@ async def payment_paid(stage: Stage, **changes: object) -> PaymentDriver:
 
 
 async def payment_declined(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT, method_ref="pm_declined", off_session=True)
+    made = await new_payment(stage, **SHORT, method_ref="pm_declined", off_session=True)
     await made.create()
     return made
 
 
 async def payment_expired(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT, lasts=timedelta(seconds=1))
+    made = await new_payment(stage, **SHORT, lasts=timedelta(seconds=1))
     await made.create()
     return made
 
 
 async def payment_cancelled(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT)
+    made = await new_payment(stage, **SHORT)
     await made.create()
     await made.send("cancel")
     return made
 
 
 async def payment_cancelled_run(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT)
+    made = await new_payment(stage, **SHORT)
     await made.create()
     await made.handle.cancel()
     return made
 
 
 async def payment_captured(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT, manual_capture=True)
+    made = await new_payment(stage, **SHORT, manual_capture=True)
     await made.create()
     await made.send("confirm", method_ref="pm_ok")
     await made.send("capture", amount_minor=600)
@@ -61,7 +61,7 @@ async def payment_captured(stage: Stage) -> PaymentDriver:
 
 
 async def payment_unknown_then_found(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT, method_ref="pm_ok", off_session=True)
+    made = await new_payment(stage, **SHORT, method_ref="pm_ok", off_session=True)
     stage.fake.breaks.append("after")
     await made.create()
     return made
@@ -97,7 +97,7 @@ async def payment_refunded_by_a_signal(stage: Stage) -> PaymentDriver:
 
 async def payment_with_malformed_signals(stage: Stage) -> PaymentDriver:
     """Signals that carry no message of their kind; recorded when each of them left no trace."""
-    made = await till(stage, **SHORT)
+    made = await new_payment(stage, **SHORT)
     await made.create()
     for name in ("refund", "cancel", "look", "provider_event"):
         await made.handle.signal(name, "now")
@@ -111,7 +111,7 @@ async def payment_with_a_refusal_that_it_has_forgotten(stage: Stage) -> PaymentD
 
     Recorded when that next one was lost: it was decided from a state that the books do not hold.
     """
-    made = await till(stage, **SHORT)
+    made = await new_payment(stage, **SHORT)
     await made.create()
     again = {"operator": "kim", "command_id": "ticket-7"}
     for given in (again, *({"operator": "kim"} for _ in range(RECEIPT_WINDOW)), again, {"operator": "kim"}):
@@ -135,7 +135,7 @@ async def payment_disputed_and_lost(stage: Stage) -> PaymentDriver:
 
 
 async def payment_resumed(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT)
+    made = await new_payment(stage, **SHORT)
     await made.create()
     await made.handle.terminate("recorded elsewhere")
     made.there.pay()
@@ -159,7 +159,7 @@ async def payment_of_an_escrow_that_is_gone(stage: Stage) -> PaymentDriver:
 async def _for_an_escrow(stage: Stage, *, gone: bool) -> PaymentDriver:
     job = await stage.award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
     await made.create()
     if gone:
         await job.send("cancel", job.procurement)
@@ -175,7 +175,7 @@ async def payment_of_an_escrow_refunded_before_it_was_handed_over(stage: Stage) 
     job = await stage.award(balance=1)
     await job.open()
     purpose = for_escrow(job.terms)
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3, fulfils_net=False)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3, fulfils_net=False)
     await made.create()
     made.there.pay()
     made.there.refund(1000)
@@ -188,7 +188,7 @@ async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -
     """The escrow is frozen once the refund is known, in the order of the code that recorded it."""
     job = await stage.award()
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
     await made.create()
     made.there.pay()
     await made.told()
@@ -214,7 +214,7 @@ async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> PaymentDriver:
     """The escrow gets a run when its money comes; older code waited for one, and for the news that came meanwhile."""
     job = await stage.award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
     await made.create()
     await job.handle.terminate("recorded elsewhere")
     made.there.pay(fee=None)
@@ -227,9 +227,11 @@ async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> PaymentDriver:
 
 
 async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage) -> PaymentDriver:
-    payer = await till(stage)
+    payer = await new_payment(stage)
     invoice = await issued(stage.database, payer.terms.org_id)
-    made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3, fulfils_net=False)
+    made = await new_payment(
+        stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3, fulfils_net=False
+    )
     await made.create()
     made.there.pay()
     made.there.refund(1000)
@@ -238,7 +240,7 @@ async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage)
 
 
 async def payment_created_after_its_time(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
+    made = await new_payment(stage, **SHORT, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
     await made.create()
     return made
 
@@ -246,7 +248,7 @@ async def payment_created_after_its_time(stage: Stage) -> PaymentDriver:
 async def payment_of_an_escrow_that_went_back_before(stage: Stage) -> PaymentDriver:
     job = await stage.award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
     await made.create()
     made.there.pay()
     made.there.refund(400)
@@ -258,7 +260,7 @@ async def payment_of_an_escrow_that_went_back_before(stage: Stage) -> PaymentDri
 async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> PaymentDriver:
     job = await stage.award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
     await made.create()
     made.there.pay()
     async with stage.database.platform() as session:
@@ -287,7 +289,7 @@ async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> PaymentD
     job = await stage.award(balance=1)
     await job.open()
     before = {"open_seconds": 3, "takes_waiting_first": False}
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), **before)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), **before)
     await made.create()
     made.there.pay()
     ref = made.there.dispute(400)
@@ -300,7 +302,7 @@ async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> PaymentD
 
 async def payment_captured_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
     """Each command is answered when its provider is back."""
-    made = await till(stage, manual_capture=True, open_seconds=3)
+    made = await new_payment(stage, manual_capture=True, open_seconds=3)
     await made.create()
     stage.fake.breaks += ["unavailable"] * 2
     await made.send("confirm", method_ref="pm_ok")
@@ -323,7 +325,7 @@ async def payment_looked_at_within_its_task(stage: Stage) -> PaymentDriver:
 
 async def payment_paid_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
     """What the quick look does not get, a regular activity asks for until it is there."""
-    made = await till(stage, **SHORT)
+    made = await new_payment(stage, **SHORT)
     await made.create()
     made.there.pay()
     stage.fake.breaks += ["unavailable"] * 2
@@ -332,7 +334,7 @@ async def payment_paid_while_its_provider_was_away(stage: Stage) -> PaymentDrive
 
 
 async def payment_cancelled_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
-    made = await till(stage, **SHORT)
+    made = await new_payment(stage, **SHORT)
     await made.create()
     stage.fake.breaks += ["unavailable"] * 2
     await made.send("cancel")
@@ -348,7 +350,9 @@ async def payment_whose_time_ends_behind_an_unknown_refund(stage: Stage) -> Paym
     job = await stage.award()
     await job.open()
     purpose = for_escrow(job.terms)
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3, lasts=timedelta(seconds=3))
+    made = await new_payment(
+        stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3, lasts=timedelta(seconds=3)
+    )
     await made.create()
     made.there.pay(amount=600)
     await made.told()
@@ -376,9 +380,9 @@ async def payment_of_an_invoice_that_was_withdrawn(stage: Stage) -> PaymentDrive
 
 
 async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> PaymentDriver:
-    payer = await till(stage)
+    payer = await new_payment(stage)
     invoice = await issued(stage.database, payer.terms.org_id)
-    made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3)
+    made = await new_payment(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3)
     await made.create()
     if withdrawn:
         await invoice.void()
@@ -391,7 +395,7 @@ async def payment_with_credits_that_its_escrow_has(stage: Stage) -> PaymentDrive
     """An operator's refund is refused; code of before took other credits of the organization for it."""
     job = await stage.award(balance=100_000_000)
     await job.open()
-    made = await till(
+    made = await new_payment(
         stage,
         org_id=job.terms.payer_org_id,
         provider="credits",

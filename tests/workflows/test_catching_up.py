@@ -18,7 +18,7 @@ from domain.payment.state import PaymentStatus, RefundState
 from tests.support.looking import again
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell
 from tests.workflows.conftest import Award, Job, Stage
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -42,7 +42,7 @@ async def delivered_behind(award: Award) -> Job:
 
 async def paid_behind(stage: Stage, **changes: Any) -> PaymentDriver:
     """A payment that is paid in the books, and waits for its payer as far as its run knows."""
-    made = await till(stage, **changes)
+    made = await new_payment(stage, **changes)
     await made.create()
     made.there.pay()
     await booked_behind_the_run(made)
@@ -128,7 +128,7 @@ async def test_a_payment_refuses_with_what_the_books_say(stage: Stage) -> None:
 
 async def test_a_refusal_that_temporal_keeps_does_not_outlive_the_state_that_it_was_by(stage: Stage) -> None:
     """A handler refuses while the provider's answer is unknown, and its refusal is the answer to that update id."""
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.append("after")
     stage.fake.refuses.add("find")
     try:
@@ -151,7 +151,7 @@ async def test_two_refunds_at_once_of_money_that_the_run_has_not_seen(stage: Sta
 
 async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(stage: Stage) -> None:
     with stage.env.with_time_skipping_disabled():
-        made = await till(stage, method_ref="pm_ok")
+        made = await new_payment(stage, method_ref="pm_ok")
         await made.create()
         state = await made.state()
         now = datetime.now(UTC)

@@ -17,7 +17,7 @@ from runtime.temporal import data_converter
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import stage_on
-from tests.workflows.payment_driver import for_escrow, till
+from tests.workflows.payment_driver import for_escrow, new_payment
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -89,7 +89,7 @@ async def test_the_largest_dispute_goes_on_in_new_runs_and_reads_as_before(short
 
 
 async def test_a_payment_goes_on_in_a_new_run_with_the_events_that_it_has_not_answered(short_runs, monkeypatch):
-    made = await till(short_runs, first_poll_seconds=86_400, longest_poll_seconds=86_400, open_seconds=1)
+    made = await new_payment(short_runs, first_poll_seconds=86_400, longest_poll_seconds=86_400, open_seconds=1)
     await made.create()
     first_run = (await made.handle.describe()).run_id
     looked, told, retrieve = asyncio.Event(), asyncio.Event(), short_runs.fake.retrieve
@@ -122,7 +122,7 @@ async def test_a_payment_goes_on_in_a_new_run_with_the_events_that_it_has_not_an
 
 
 async def test_a_payment_that_was_refunded_in_an_earlier_run_is_not_refunded_again(short_runs):
-    made = await till(short_runs)
+    made = await new_payment(short_runs)
     await made.create()
     made.there.pay()
     await made.told()
@@ -141,7 +141,7 @@ async def test_a_payment_whose_run_is_full_before_its_escrow_has_the_money_goes_
     job = await short_runs.award(balance=1)
     await job.open()
     terms = job.terms
-    made = await till(short_runs, org_id=terms.payer_org_id, purpose=for_escrow(terms), method_ref="pm_ok")
+    made = await new_payment(short_runs, org_id=terms.payer_org_id, purpose=for_escrow(terms), method_ref="pm_ok")
     short_runs.fake.breaks.extend(["unavailable"] * 2)
     created = asyncio.ensure_future(made.create())
     while short_runs.fake.breaks:

@@ -7,7 +7,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.support.looking import again
 from tests.workflows.conftest import stage_on
-from tests.workflows.payment_driver import till
+from tests.workflows.payment_driver import new_payment
 from tests.workflows.webhook_driver import endpoint
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -24,7 +24,7 @@ async def test_money_moves_while_receivers_hold_every_slot(idle_server: Workflow
                 await each.begin()
             while len(hanging.received) < 2:
                 await again()
-            payment = await till(stage)
+            payment = await new_payment(stage)
             await payment.create()
             payment.there.pay()
             assert (await payment.told()).granted_minor == 100_000_000

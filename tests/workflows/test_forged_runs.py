@@ -21,7 +21,7 @@ from models.alert import Alert
 from runtime.identity import new_id
 from tests.workflows.behind import message_of
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.payment_driver import PaymentDriver, paid, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment, paid
 from workflows.escrow import EscrowWorkflow
 from workflows.payment import PaymentWorkflow
 
@@ -227,7 +227,7 @@ async def refused_by_hand(made: PaymentDriver, **given: Any) -> str:
     ids=lambda forged: next(iter(forged)),
 )
 async def test_a_payment_is_not_made_on_forged_terms(stage: Stage, forged):
-    made = await till(stage)
+    made = await new_payment(stage)
     assert "No payment was requested on these terms" in await refused_by_hand(made, terms=replace(made.terms, **forged))
     assert await alerts(stage, made.terms.payment_id) == ["payment.start_refused"]
     assert made.terms.payment_id not in str(stage.fake.calls)
@@ -236,7 +236,7 @@ async def test_a_payment_is_not_made_on_forged_terms(stage: Stage, forged):
 
 
 async def test_a_payment_that_nobody_asked_for_is_not_made(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     other = replace(made, terms=replace(made.terms, payment_id=new_id("pay")))
     assert "No payment was requested" in await refused_by_hand(other)
     assert other.terms.payment_id not in str(stage.fake.calls)
@@ -259,7 +259,7 @@ async def test_a_forged_refund_gives_nothing_back(stage: Stage):
 
 
 async def test_a_forged_receipt_of_money_books_nothing(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     state = await made.state()
     other = await paid(stage)
@@ -270,7 +270,7 @@ async def test_a_forged_receipt_of_money_books_nothing(stage: Stage):
 
 async def test_events_of_a_forged_state_are_not_taken_for_handled(stage: Stage):
     """A state that has booked everything already would have the provider's news marked as handled."""
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     state = await made.state()
     made.there.pay()

@@ -20,7 +20,7 @@ from domain.access import Actor, Role
 from runtime.identity import new_id
 from runtime.interceptors import CONTEXT_HEADER
 from tests.workflows.conftest import Award, Job, Stage
-from tests.workflows.payment_driver import paid, refused, till
+from tests.workflows.payment_driver import new_payment, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -111,7 +111,7 @@ async def test_what_no_caller_of_the_api_sends_to_a_payment_is_refused(stage: St
 
 @pytest.mark.parametrize("amount", [-1, 0])
 async def test_what_is_captured_is_more_than_nothing(stage: Stage, amount: int):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     assert await refused(made.send("capture", amount_minor=amount)) == "request.invalid"
 

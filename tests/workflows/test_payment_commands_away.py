@@ -10,7 +10,7 @@ from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Payment, PaymentStatus, RefundState
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import KEYS, PaymentDriver, paid, refused, till
+from tests.workflows.payment_driver import KEYS, PaymentDriver, new_payment, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -83,7 +83,7 @@ async def looked_up(made: PaymentDriver) -> Payment:
 
 
 async def authorized(stage: Stage) -> PaymentDriver:
-    made = await till(stage, manual_capture=True)
+    made = await new_payment(stage, manual_capture=True)
     await made.create()
     await made.send("confirm", method_ref="pm_ok")
     return made
@@ -92,7 +92,7 @@ async def authorized(stage: Stage) -> PaymentDriver:
 async def asked(stage: Stage, name: str) -> Asked:
     if name == "capture":
         return Asked(await authorized(stage), name, amount_minor=600)
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     return Asked(made, name)
 
@@ -138,7 +138,7 @@ async def test_evidence_waits_while_the_provider_rejects_our_key(stage: Stage):
 
 
 async def test_a_payment_is_made_once_the_provider_takes_our_key_again(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     assert (await while_our_key_is_rejected(made, made.create())).status == "unknown"
     await made.pass_time(minutes=1)
     assert (await made.until("requires_action")).decline is None

@@ -11,7 +11,7 @@ from domain.payment.snapshot import Deposit
 from domain.payment.state import PaymentStatus
 from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, for_escrow, till
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -21,12 +21,12 @@ CREDITS = 100_000_000
 class Wallet:
     """Somebody who pays in coins, and the chain that they pay on. Its clock and the run's are moved together."""
 
-    def __init__(self, till: PaymentDriver, chains: ChainsInTest, asset: str) -> None:
-        self.till, self.chains, self.asset, self.chain = till, chains, asset, CHAIN_OF[asset]
+    def __init__(self, driver: PaymentDriver, chains: ChainsInTest, asset: str) -> None:
+        self.driver, self.chains, self.asset, self.chain = driver, chains, asset, CHAIN_OF[asset]
         self.amount = AMOUNTS[asset]
 
     async def deposit(self) -> Deposit:
-        action = (await self.till.state()).action
+        action = (await self.driver.state()).action
         assert action is not None
         assert action.deposit is not None
         return action.deposit
@@ -44,10 +44,10 @@ class Wallet:
 
     async def pass_time(self, **amount: float) -> None:
         self.chains.clock.advance(timedelta(**amount))
-        await self.till.pass_time(**amount)
+        await self.driver.pass_time(**amount)
 
     async def credits(self) -> int:
-        return (await self.till.money())["wallet"]
+        return (await self.driver.money())["wallet"]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def paying(
         expires_at=now + quoted_for,
     )
     terms: dict[str, Any] = {"quote": quote, "refundable": False, "late_poll_seconds": 3600} | changes
-    made = await till(stage, provider="crypto", currency=asset, amount_minor=AMOUNTS[asset], **terms)
+    made = await new_payment(stage, provider="crypto", currency=asset, amount_minor=AMOUNTS[asset], **terms)
     assert (await made.create()).status == "requires_action"
     return Wallet(made, chains, asset)
 
@@ -93,26 +93,26 @@ async def test_an_underpaid_payment_says_what_is_missing_and_is_topped_up(stage:
     place, part = await payer.deposit(), payer.amount * 3 // 5
     await payer.send(place, part)
     await payer.pass_time(minutes=5)
-    state = await payer.till.happened("received")
+    state = await payer.driver.happened("received")
     assert state.status is P.PROCESSING
     assert (await payer.deposit()) == replace(place, amount_minor=payer.amount - part, uri=(await payer.deposit()).uri)
     assert await payer.credits() == CREDITS * 3 // 5
     await payer.send(place, payer.amount - part)
     await payer.pass_time(minutes=30)
-    state = await payer.till.until("succeeded")
+    state = await payer.driver.until("succeeded")
     assert (state.received_minor, state.granted_minor, state.action) == (payer.amount, CREDITS, None)
-    assert await payer.till.money() == {"wallet": CREDITS, "own": 0, "debt": 0}
-    assert (await payer.till.kinds()).count("received") == 2
+    assert await payer.driver.money() == {"wallet": CREDITS, "own": 0, "debt": 0}
+    assert (await payer.driver.kinds()).count("received") == 2
 
 
 async def test_a_part_that_is_there_when_the_time_is_over_is_credited_for_what_it_is(stage: Stage, chains):
     payer = await paying(stage)
     await payer.send(await payer.deposit(), payer.amount * 2 // 5)
     await payer.pass_time(hours=24)
-    state = await payer.till.until("succeeded")
+    state = await payer.driver.until("succeeded")
     assert state.received_minor == payer.amount * 2 // 5
-    assert await payer.till.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
-    assert {"received", "time_over"} <= set(await payer.till.kinds())
+    assert await payer.driver.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
+    assert {"received", "time_over"} <= set(await payer.driver.kinds())
 
 
 async def test_what_is_paid_too_much_is_credited_as_well(stage: Stage, chains):
@@ -121,7 +121,7 @@ async def test_what_is_paid_too_much_is_credited_as_well(stage: Stage, chains):
     await payer.send(place, payer.amount * 3)
     await payer.send(place, payer.amount // 2)
     await payer.pass_time(minutes=5)
-    state = await payer.till.until("succeeded")
+    state = await payer.driver.until("succeeded")
     assert (state.received_minor, state.granted_minor) == (payer.amount * 7 // 2, CREDITS * 7 // 2)
     assert await payer.credits() == CREDITS * 7 // 2
 
@@ -130,25 +130,25 @@ async def test_what_comes_after_the_end_is_credited_at_the_price_of_then(stage: 
     payer = await paying(stage, quoted_for=timedelta(minutes=-1))
     place = await payer.deposit()
     await payer.pass_time(hours=24)
-    assert (await payer.till.until("expired")).received_minor == 0
+    assert (await payer.driver.until("expired")).received_minor == 0
     await price(chains, "BTC", 500, payer.amount)  # half of what it was quoted at
     await payer.send(place, payer.amount)
     await payer.pass_time(hours=2)
-    state = await payer.till.until("succeeded")
+    state = await payer.driver.until("succeeded")
     assert (state.received_minor, state.granted_minor) == (payer.amount, CREDITS // 2)
-    assert await payer.till.money() == {"wallet": CREDITS // 2, "own": 0, "debt": 0}
+    assert await payer.driver.money() == {"wallet": CREDITS // 2, "own": 0, "debt": 0}
 
 
 async def test_what_was_sent_in_time_is_worth_its_quote_however_late_it_is_final(stage: Stage, chains):
     payer = await paying(stage)
     await payer.send(await payer.deposit(), payer.amount, blocks=1)
     await payer.pass_time(minutes=5)
-    assert (await payer.till.until("processing")).seen_minor == payer.amount
+    assert (await payer.driver.until("processing")).seen_minor == payer.amount
     await price(chains, "BTC", 500, payer.amount)
     await payer.pass_time(hours=3)
     await payer.mine(CONFIRMATIONS["btc"])
     await payer.pass_time(hours=7)
-    state = await payer.till.until("succeeded")
+    state = await payer.driver.until("succeeded")
     assert state.booked[0].occurred_at > state.terms.quote.expires_at
     assert state.granted_minor == CREDITS
 
@@ -159,11 +159,11 @@ async def test_a_late_payment_that_is_booked_needs_no_price_any_more(stage: Stag
     await price(chains, "BTC", 1000, payer.amount)
     await payer.send(place, payer.amount)
     await payer.pass_time(minutes=5)
-    assert (await payer.till.until("succeeded")).granted_minor == CREDITS
+    assert (await payer.driver.until("succeeded")).granted_minor == CREDITS
     chains.wire.requests.clear()
     await payer.reorganise(drop=True)
     await payer.pass_time(hours=2)
-    assert (await payer.till.happened("reversed")).reversed_minor == payer.amount
+    assert (await payer.driver.happened("reversed")).reversed_minor == payer.amount
     asked = {request.url.path.split("/")[1] for request in chains.wire.requests}
     assert "btc" in asked
     assert "rates" not in asked
@@ -176,14 +176,14 @@ async def test_credits_for_coins_that_the_chain_took_back_are_clawed_back_and_wh
     await payer.mine(5)
     await payer.send(await payer.deposit(), payer.amount)
     await payer.pass_time(minutes=5)
-    await payer.till.until("succeeded")
-    await payer.till.spend(CREDITS * 3 // 5)
+    await payer.driver.until("succeeded")
+    await payer.driver.spend(CREDITS * 3 // 5)
     await payer.reorganise(drop=True)
     await payer.pass_time(hours=2)
-    state = await payer.till.happened("reversed")
+    state = await payer.driver.happened("reversed")
     assert (state.status, state.reversed_minor) == (P.CHARGED_BACK, payer.amount)
-    assert await payer.till.money() == {"wallet": 0, "own": 0, "debt": -CREDITS * 3 // 5}
-    assert "payment.debt" in await payer.till.alerts()
+    assert await payer.driver.money() == {"wallet": 0, "own": 0, "debt": -CREDITS * 3 // 5}
+    assert "payment.debt" in await payer.driver.alerts()
 
 
 async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: Stage, chains):
@@ -191,16 +191,16 @@ async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: St
     await payer.mine(5)
     await payer.send(await payer.deposit(), payer.amount)
     await payer.pass_time(minutes=5)
-    await payer.till.until("succeeded")
-    await payer.till.spend(CREDITS * 3 // 5)
+    await payer.driver.until("succeeded")
+    await payer.driver.spend(CREDITS * 3 // 5)
     await payer.reorganise(drop=False)
     await payer.pass_time(hours=2)
-    await payer.till.happened("reversed")
+    await payer.driver.happened("reversed")
     await payer.mine(CONFIRMATIONS["evm"])
     await payer.pass_time(hours=2)
-    state = await payer.till.happened("received", 2)
+    state = await payer.driver.happened("received", 2)
     assert state.status is P.SUCCEEDED
-    assert await payer.till.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
+    assert await payer.driver.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
 
 
 async def test_coins_for_an_escrow_that_are_too_few_become_credits_when_the_time_is_over(stage: Stage, chains, award):
@@ -209,7 +209,7 @@ async def test_coins_for_an_escrow_that_are_too_few_become_credits_when_the_time
     payer = await paying(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await payer.send(await payer.deposit(), payer.amount // 2)
     await payer.pass_time(hours=24)
-    state = await payer.till.happened("purpose_gone")
+    state = await payer.driver.happened("purpose_gone")
     assert state.refunds == ()
-    assert await payer.till.money() == {"wallet": 1 + job.terms.amount_minor // 2, "own": 0, "debt": 0}
+    assert await payer.driver.money() == {"wallet": 1 + job.terms.amount_minor // 2, "own": 0, "debt": 0}
     assert (await job.state()).status == "open"

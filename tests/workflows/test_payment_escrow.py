@@ -28,7 +28,7 @@ from tests.support.runs import payment_message
 from tests.support.spend_world import World
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.payment_driver import PaymentDriver, for_escrow, paid, refused, till
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -48,7 +48,7 @@ async def test_an_escrow_takes_its_payment(stage: Stage, award):
 async def test_payment_with_credits_of_a_key_that_was_frozen_since_it_was_requested_is_declined(stage: Stage, award):
     job = await award(balance=100_000_000)
     await job.open()
-    made = await till(
+    made = await new_payment(
         stage,
         org_id=job.terms.payer_org_id,
         provider="credits",
@@ -70,7 +70,7 @@ async def test_payment_with_credits_of_a_key_that_was_frozen_since_it_was_reques
 async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
     job = await award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
     await job.send("cancel", job.procurement)
     made.there.pay()
@@ -109,7 +109,7 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
 async def _captured(stage: Stage, job: Job) -> PaymentDriver:
     """A payment that its payer has paid, and that has not been told yet."""
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
     made.there.pay()
     return made
@@ -269,7 +269,7 @@ async def test_pitfall_35_a_chargeback_freezes_an_escrow_whose_run_is_behind_the
     """The run believes that the escrow is open, and an open one has nothing to freeze."""
     job = await award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
     made.there.pay()
     await booked_behind_the_run(made)
@@ -358,7 +358,7 @@ async def test_pitfall_36_a_chargeback_is_booked_while_the_escrow_does_not_answe
 
 async def _paid_in_part(stage: Stage, job: Job) -> PaymentDriver:
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
     made.there.pay(amount=600)
     await made.told()

@@ -14,7 +14,7 @@ from tests.support.chains import AMOUNTS, ChainsInTest
 from tests.support.invoices import Issued, issued
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 from tests.workflows.test_payment_crypto import Wallet, paying
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
@@ -24,7 +24,7 @@ NOTHING = {"wallet": 0, "own": 0, "debt": 0}
 
 async def billed(stage: Stage, **changes: object) -> tuple[PaymentDriver, Issued]:
     """Begin to pay an invoice of 10 dollars."""
-    made = await till(stage, **changes)
+    made = await new_payment(stage, **changes)
     invoice = await issued(stage.database, made.terms.org_id)
     return await another(made, invoice, **changes), invoice
 
@@ -33,7 +33,7 @@ async def another(made: PaymentDriver, invoice: Issued, **changes: object) -> Pa
     """Begin another payment of the same invoice, of all that is due."""
     due = (await invoice.standing()).due_minor
     terms = {"purpose": invoice.purpose, "amount_minor": due} | changes
-    other = await till(made.stage, org_id=made.terms.org_id, **terms)
+    other = await new_payment(made.stage, org_id=made.terms.org_id, **terms)
     await other.create()
     return other
 
@@ -70,7 +70,7 @@ async def test_an_invoice_is_paid_with_the_money_that_came_for_it(stage: Stage):
 
 
 async def test_a_stored_method_has_paid_the_invoice_when_it_is_answered(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     invoice = await issued(stage.database, made.terms.org_id)
     await another(made, invoice, method_ref="pm_ok", off_session=True)
     assert await invoice.stands() == ("paid", 1000)
@@ -291,7 +291,7 @@ def chains(stage: Stage) -> ChainsInTest:
 
 
 async def in_coins(stage: Stage, asset: str = "BTC") -> tuple[Wallet, Issued]:
-    made = await till(stage)
+    made = await new_payment(stage)
     invoice = await issued(stage.database, made.terms.org_id, AMOUNTS[asset], asset)
     payer = await paying(stage, asset, org_id=made.terms.org_id, purpose=invoice.purpose, quote=None)
     return payer, invoice
@@ -303,12 +303,12 @@ async def test_coins_that_are_too_few_pay_a_part_when_the_time_is_over(stage: St
     part = payer.amount * 2 // 5
     await payer.send(await payer.deposit(), part)
     await payer.pass_time(minutes=5)
-    await payer.till.happened("received")
+    await payer.driver.happened("received")
     assert await invoice.stands() == ("open", 0)  # the rest may still come
     await payer.pass_time(hours=24)
-    await payer.till.happened("invoice_paid")
+    await payer.driver.happened("invoice_paid")
     assert await invoice.stands() == ("open", part)
-    assert await payer.till.money() == NOTHING
+    assert await payer.driver.money() == NOTHING
 
 
 @pytest.mark.usefixtures("chains")
@@ -317,9 +317,9 @@ async def test_coins_that_are_too_many_pay_the_invoice_and_the_rest_is_on_the_ba
     place = await payer.deposit()
     await payer.send(place, payer.amount * 3)
     await payer.pass_time(minutes=5)
-    await payer.till.happened("invoice_paid")
+    await payer.driver.happened("invoice_paid")
     assert await invoice.stands() == ("paid", payer.amount)
-    assert await payer.till.money() == {"wallet": payer.amount * 2, "own": 0, "debt": 0}
+    assert await payer.driver.money() == {"wallet": payer.amount * 2, "own": 0, "debt": 0}
 
 
 @pytest.mark.usefixtures("chains")
@@ -328,10 +328,10 @@ async def test_coins_for_an_invoice_that_was_withdrawn_stay_on_the_balance(stage
     await invoice.void()
     await payer.send(await payer.deposit(), payer.amount)
     await payer.pass_time(minutes=5)
-    state = await payer.till.happened("purpose_gone")
+    state = await payer.driver.happened("purpose_gone")
     assert state.refunds == ()
     assert await invoice.stands() == ("void", 0)
-    assert await payer.till.money() == {"wallet": payer.amount, "own": 0, "debt": 0}
+    assert await payer.driver.money() == {"wallet": payer.amount, "own": 0, "debt": 0}
 
 
 @pytest.mark.usefixtures("chains")
@@ -340,23 +340,23 @@ async def test_coins_that_the_chain_takes_back_are_due_again_until_they_come_bac
     await payer.mine(5)
     await payer.send(await payer.deposit(), payer.amount)
     await payer.pass_time(minutes=5)
-    await payer.till.happened("invoice_paid")
+    await payer.driver.happened("invoice_paid")
     assert await invoice.stands() == ("paid", payer.amount)
     await payer.reorganise(drop=False)
     await payer.pass_time(hours=2)
-    await payer.till.happened("reversed")
+    await payer.driver.happened("reversed")
     assert await invoice.stands() == ("open", 0)
     await payer.mine(3)
     await payer.pass_time(hours=2)
-    await payer.till.happened("received", 2)
+    await payer.driver.happened("received", 2)
     assert await invoice.stands() == ("paid", payer.amount)
-    assert await payer.till.money() == NOTHING
+    assert await payer.driver.money() == NOTHING
 
 
 async def test_an_invoice_is_not_paid_by_money_that_went_back_whole_before(stage: Stage):
-    payer = await till(stage)
+    payer = await new_payment(stage)
     invoice = await issued(stage.database, payer.terms.org_id)
-    made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose)
+    made = await new_payment(stage, org_id=payer.terms.org_id, purpose=invoice.purpose)
     await made.create()
     made.there.pay()
     made.there.refund(1000)

@@ -14,7 +14,7 @@ from repositories.clearing import clearing
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, paid, refused, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -23,7 +23,7 @@ SELDOM = {"first_poll_seconds": 5 * 86_400, "longest_poll_seconds": 5 * 86_400}
 
 
 async def test_a_webhook_books_the_charge_the_fee_and_the_credits(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     result = await made.create()
     assert result.status == "requires_action"
     assert (await made.state()).action.client_secret == f"{made.there.ref}_secret"
@@ -36,7 +36,7 @@ async def test_a_webhook_books_the_charge_the_fee_and_the_credits(stage: Stage):
 
 
 async def test_pitfall_02_one_event_told_many_times_has_one_effect(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.pay()
     await asyncio.gather(*(made.event("evt_same_" + made.terms.payment_id) for _ in range(8)))
@@ -47,7 +47,7 @@ async def test_pitfall_02_one_event_told_many_times_has_one_effect(stage: Stage)
 
 
 async def test_without_webhooks_the_provider_is_asked(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.pay()
     await made.pass_time(minutes=1)
@@ -55,7 +55,7 @@ async def test_without_webhooks_the_provider_is_asked(stage: Stage):
 
 
 async def test_a_fee_that_is_told_later_is_booked_later(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.pay(fee=None)
     state = await made.told()
@@ -73,7 +73,7 @@ async def booked_of(made: PaymentDriver) -> list[tuple[int, int | None, str]]:
 
 
 async def test_money_that_settles_later_in_another_currency_is_booked_in_it(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.pay_unsettled()
     assert (await made.told()).status is P.SUCCEEDED
@@ -88,7 +88,7 @@ async def test_money_that_settles_later_in_another_currency_is_booked_in_it(stag
 
 
 async def test_pitfall_10_an_unknown_outcome_is_looked_up_and_found(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.append("after")
     result = await made.create()
     assert result.status == "unknown"
@@ -101,7 +101,7 @@ async def test_pitfall_10_an_unknown_outcome_is_looked_up_and_found(stage: Stage
 
 
 async def test_an_unknown_outcome_that_never_was_is_made_with_the_same_key(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.append("before")
     assert (await made.create()).status == "unknown"
     await made.pass_time(seconds=5)
@@ -112,7 +112,7 @@ async def test_an_unknown_outcome_that_never_was_is_made_with_the_same_key(stage
 
 
 async def test_commands_on_an_unknown_outcome_are_refused(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.append("before")
     await made.create()
     with stage.env.with_time_skipping_disabled():
@@ -120,26 +120,26 @@ async def test_commands_on_an_unknown_outcome_are_refused(stage: Stage):
 
 
 async def test_a_refused_payment_fails(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.append("refused")
     assert (await made.create()).status == "failed"
     assert (await made.state()).decline.code == "provider.refused"
 
 
 async def test_a_declined_stored_method_is_a_result(stage: Stage):
-    made = await till(stage, method_ref="pm_declined", off_session=True)
+    made = await new_payment(stage, method_ref="pm_declined", off_session=True)
     assert (await made.create()).status == "failed"
     assert (await made.state()).decline.code == "insufficient_funds"
 
 
 async def test_a_stored_method_pays_at_once(stage: Stage):
-    made = await till(stage, method_ref="pm_ok", off_session=True)
+    made = await new_payment(stage, method_ref="pm_ok", off_session=True)
     assert (await made.create()).status == "succeeded"
     assert (await made.money())["wallet"] == 100_000_000
 
 
 async def test_what_nobody_pays_expires_and_is_ended_there(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     await made.pass_time(hours=24)
     assert (await made.until("expired")).received_minor == 0
@@ -147,7 +147,7 @@ async def test_what_nobody_pays_expires_and_is_ended_there(stage: Stage):
 
 
 async def test_a_success_after_expiry_is_credited(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     await made.pass_time(hours=24)
     await made.until("expired")
@@ -158,7 +158,7 @@ async def test_a_success_after_expiry_is_credited(stage: Stage):
 
 
 async def test_a_bank_debit_under_way_does_not_expire(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.process()
     await made.told()
@@ -170,7 +170,7 @@ async def test_a_bank_debit_under_way_does_not_expire(stage: Stage):
 
 
 async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_never_comes(stage: Stage):
-    made = await till(stage, **SELDOM, open_seconds=60)
+    made = await new_payment(stage, **SELDOM, open_seconds=60)
     await made.create()
     made.there.pays_until = made.terms.created_at + timedelta(days=14)
     assert (await made.told()).ends_at == made.there.pays_until
@@ -185,7 +185,7 @@ async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_n
 
 
 async def test_a_bank_transfer_that_comes_after_the_payers_time_and_before_its_own_is_booked(stage: Stage):
-    made = await till(stage, **SELDOM)
+    made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.pays_until = made.terms.created_at + timedelta(days=14)
     await made.told()
@@ -196,7 +196,7 @@ async def test_a_bank_transfer_that_comes_after_the_payers_time_and_before_its_o
 
 
 async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_its_own_time(stage: Stage):
-    made = await till(stage, **SELDOM)
+    made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.process()
     await made.told()
@@ -212,7 +212,7 @@ async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_i
 
 
 async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(stage: Stage):
-    made = await till(stage, **SELDOM)
+    made = await new_payment(stage, **SELDOM)
     await made.create()
     made.there.process()
     await made.told()
@@ -229,7 +229,7 @@ async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(st
 
 
 async def test_what_the_payer_approved_is_taken(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.approved = True
     await made.told()
@@ -241,7 +241,7 @@ async def test_what_the_payer_approved_is_taken(stage: Stage):
 
 
 async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer_approves_again(stage: Stage):
-    made = await till(stage, first_poll_seconds=60, longest_poll_seconds=60)
+    made = await new_payment(stage, first_poll_seconds=60, longest_poll_seconds=60)
     await made.create()
     made.there.approved = made.there.refuses_what_was_approved = True
     await made.event()
@@ -259,7 +259,7 @@ async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer
 
 
 async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.gone_for_good = True
     await made.event()
@@ -269,7 +269,7 @@ async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: St
 
 async def test_news_of_what_the_provider_no_longer_keeps_are_handled_once_the_payment_has_ended(stage: Stage):
     """As PayPal's CHECKOUT.PAYMENT-APPROVAL.REVERSED, after which the order is not found any more."""
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.gone_for_good = True
     early = await made.event()
@@ -292,7 +292,7 @@ async def test_news_of_a_paid_payment_that_the_provider_does_not_find_stay_unhan
 
 
 async def test_an_authorized_payment_is_captured_in_part(stage: Stage):
-    made = await till(stage, manual_capture=True)
+    made = await new_payment(stage, manual_capture=True)
     await made.create()
     assert (await made.send("confirm", method_ref="pm_ok")).status == "requires_capture"
     assert await refused(made.send("capture", amount_minor=1001)) == "request.invalid"
@@ -302,7 +302,7 @@ async def test_an_authorized_payment_is_captured_in_part(stage: Stage):
 
 
 async def test_a_cancelled_payment_takes_no_command(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     assert (await made.send("cancel")).status == "cancelled"
     assert await refused(made.send("confirm")) == "payment.wrong_state"
@@ -326,7 +326,7 @@ async def test_a_run_that_ended_is_started_again_by_news(stage: Stage):
 
 
 async def test_a_run_that_was_terminated_goes_on_from_the_books(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     await made.handle.terminate("test")
     made.there.pay()
@@ -335,7 +335,7 @@ async def test_a_run_that_was_terminated_goes_on_from_the_books(stage: Stage):
 
 
 async def test_the_payer_has_until_the_deadline_only(stage: Stage):
-    made = await till(stage, first_poll_seconds=600)
+    made = await new_payment(stage, first_poll_seconds=600)
     await made.create()
     await made.pass_time(hours=22)
     assert (await made.state()).status is P.REQUIRES_ACTION
@@ -345,7 +345,7 @@ async def test_the_payer_has_until_the_deadline_only(stage: Stage):
 
 
 async def test_command_that_comes_while_news_are_read_is_judged_by_them(stage: Stage, monkeypatch):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.pay()
     asked, answered, read = asyncio.Event(), asyncio.Event(), stage.fake.retrieve

@@ -17,7 +17,7 @@ from tests.support.looking import again
 from tests.support.payments import Account
 from tests.support.runs import payment_message
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -25,7 +25,7 @@ P = PaymentStatus
 
 async def noted(stage: Stage, **changes) -> PaymentDriver:
     """A payment whose run died after it had noted the intent, and before it asked the provider."""
-    made = await till(stage, **changes)
+    made = await new_payment(stage, **changes)
     opening = commands.done(commands.created(made.terms, actor=made.actor), made.command_id)
     event = PaymentEvent(
         payment=opening.payment,
@@ -65,7 +65,7 @@ async def test_create_is_answered_by_a_run_that_somebody_else_started_again(stag
 
 
 async def test_an_operators_look_at_an_unknown_payment_does_not_hurry_the_lookups(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.extend(["before"] * 20)
     assert (await made.create()).status == "unknown"
     with stage.env.with_time_skipping_disabled():
@@ -83,7 +83,7 @@ async def test_an_operators_look_at_an_unknown_payment_does_not_hurry_the_lookup
 
 
 async def test_news_are_booked_while_a_refund_is_unknown(stage: Stage):
-    made = await till(stage, method_ref="pm_ok")
+    made = await new_payment(stage, method_ref="pm_ok")
     await made.create()
     stage.fake.breaks.append("before")
     stage.fake.refuses.add("find_refund")
@@ -104,7 +104,7 @@ async def test_news_are_booked_while_a_refund_is_unknown(stage: Stage):
 
 
 async def test_a_look_for_a_refund_that_is_refused_gives_nothing_back(stage: Stage):
-    made = await till(stage, method_ref="pm_ok")
+    made = await new_payment(stage, method_ref="pm_ok")
     await made.create()
     stage.fake.breaks.append("after")
     stage.fake.refuses.add("find_refund")
@@ -122,7 +122,7 @@ async def test_a_look_for_a_refund_that_is_refused_gives_nothing_back(stage: Sta
 
 
 async def test_what_could_not_be_ended_in_time_is_ended_by_the_next_look(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     stage.fake.refuses |= {"cancel", "retrieve"}
     try:
@@ -138,7 +138,7 @@ async def test_what_could_not_be_ended_in_time_is_ended_by_the_next_look(stage: 
 
 
 async def test_what_a_provider_refused_and_took_all_the_same_is_booked(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.append("refused")
     assert (await made.create()).status == "failed"
     terms = made.terms
@@ -157,7 +157,7 @@ async def test_what_a_provider_refused_and_took_all_the_same_is_booked(stage: St
 
 
 async def test_what_is_approved_after_it_was_cancelled_is_not_taken(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     await made.send("cancel")
     # As at PayPal, which has no way to end an order.
@@ -167,7 +167,7 @@ async def test_what_is_approved_after_it_was_cancelled_is_not_taken(stage: Stage
 
 
 async def test_a_cancelled_run_that_waits_for_its_provider_goes_on(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     stage.fake.breaks.extend(["unavailable"] * 2)
     with stage.env.with_time_skipping_disabled():
         created = asyncio.ensure_future(made.create())
@@ -181,7 +181,7 @@ async def test_a_cancelled_run_that_waits_for_its_provider_goes_on(stage: Stage)
 
 
 async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(stage: Stage):
-    made = await till(stage, method_ref="pm_ok")
+    made = await new_payment(stage, method_ref="pm_ok")
     await made.create()
     await made.handle.terminate("test")
     state = await made.state()
@@ -202,7 +202,7 @@ async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(st
 
 
 async def test_more_news_than_one_transaction_takes_are_all_booked(stage: Stage):
-    made = await till(stage, method_ref="pm_ok")
+    made = await new_payment(stage, method_ref="pm_ok")
     await made.create()
     for _ in range(40):
         made.there.refund(10)
@@ -213,7 +213,7 @@ async def test_more_news_than_one_transaction_takes_are_all_booked(stage: Stage)
 
 
 async def test_a_payment_is_not_charged_after_its_time(stage: Stage):
-    made = await till(stage, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
+    made = await new_payment(stage, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
     assert (await made.create()).status == "expired"
     assert stage.fake.count(made.terms.payment_id) == 0
     assert await made.kinds() == ["created", "expired"]
@@ -239,7 +239,7 @@ async def test_what_was_charged_in_time_is_found_after_it(stage: Stage):
 
 
 async def test_a_payment_that_was_unknown_when_its_time_ended_is_not_made_then(stage: Stage):
-    made = await till(stage, lasts=timedelta(hours=1), method_ref="pm_ok", off_session=True)
+    made = await new_payment(stage, lasts=timedelta(hours=1), method_ref="pm_ok", off_session=True)
     stage.fake.breaks.append("before")
     stage.fake.refuses.add("find")
     try:

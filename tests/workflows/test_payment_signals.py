@@ -8,7 +8,7 @@ from domain.payment.snapshot import ProviderStatus
 from repositories import audit
 from repositories.listing import Wanted
 from tests.workflows.conftest import Stage, beside_timer
-from tests.workflows.payment_driver import till
+from tests.workflows.payment_driver import new_payment
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 @pytest.mark.parametrize("given", [{}, {"operator": None}, {"operator": "…"}], ids=["none", "null", "unreadable"])
 @pytest.mark.parametrize("name", ["refund", "give_up", "cancel"])
 async def test_a_signal_that_names_no_operator_moves_nothing(stage: Stage, name: str, given: dict[str, object]):
-    made = await till(stage, named_operators=True)
+    made = await new_payment(stage, named_operators=True)
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await made.handle.signal(name, given)
@@ -27,7 +27,7 @@ async def test_a_signal_that_names_no_operator_moves_nothing(stage: Stage, name:
 
 
 async def test_a_cancellation_that_names_nobody_is_refused(stage: Stage):
-    made = await till(stage, named_operators=True)
+    made = await new_payment(stage, named_operators=True)
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await made.handle.cancel()
@@ -39,7 +39,7 @@ async def test_a_cancellation_that_names_nobody_is_refused(stage: Stage):
 
 @pytest.mark.parametrize("there", [ProviderStatus.CANCELLED, ProviderStatus.EXPIRED])
 async def test_a_payment_cancelled_by_a_person_names_the_person(stage: Stage, there: ProviderStatus):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     # A hosted page is expired at its provider where other payments are cancelled.
     made.there.ends_as = there
@@ -58,7 +58,7 @@ async def test_a_payment_cancelled_by_a_person_names_the_person(stage: Stage, th
 
 
 async def test_a_payment_that_was_paid_before_it_was_cancelled_names_nobody(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.pay()
     assert (await made.send("cancel")).status == "succeeded"
@@ -66,7 +66,7 @@ async def test_a_payment_that_was_paid_before_it_was_cancelled_names_nobody(stag
 
 
 async def test_an_operator_who_cancels_is_named(stage: Stage):
-    made = await till(stage, named_operators=True)
+    made = await new_payment(stage, named_operators=True)
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await made.handle.signal("cancel", {"operator": "kim"})
@@ -75,7 +75,7 @@ async def test_an_operator_who_cancels_is_named(stage: Stage):
 
 
 async def test_a_timer_says_what_the_payment_waits_for(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     words = await beside_timer(made.handle, within=timedelta(seconds=made.terms.first_poll_seconds))
     assert words == "requires_action: ask the provider"

@@ -12,7 +12,7 @@ from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 from workflows.payment_sweep import PaymentSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -34,7 +34,7 @@ async def due_for_long(made: PaymentDriver) -> None:
 
 
 async def test_a_refund_that_was_booked_is_made_although_its_run_was_terminated(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     made.there.pay()
     await made.told()
@@ -51,7 +51,7 @@ async def test_a_refund_that_was_booked_is_made_although_its_run_was_terminated(
 
 
 async def test_a_run_that_lives_is_left_alone(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     run = (await made.handle.describe()).run_id
     await due_for_long(made)
@@ -62,7 +62,7 @@ async def test_a_run_that_lives_is_left_alone(stage: Stage):
 
 
 async def test_nothing_is_due_while_it_is_the_payers_turn_or_after_the_end(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     assert wake_at(await made.state()) == made.terms.expires_at
     made.there.pay()

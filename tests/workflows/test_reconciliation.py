@@ -32,80 +32,80 @@ from workflows.reconciliation import NIGHT_WITHIN, NightlyReconciliationWorkflow
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_night_goes_on_where_what_was_compared_ends(desk: Reconciler):
-    (first,) = (await desk.work.plan(PlanReconciliations(now=NIGHT))).runs
+async def test_night_goes_on_where_what_was_compared_ends(reconciler: Reconciler):
+    (first,) = (await reconciler.work.plan(PlanReconciliations(now=NIGHT))).runs
     assert (first.since, first.until) == (DAY.since - timedelta(days=1), DAY.until)
-    await desk.reconcile()
-    (late,) = (await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=5)))).runs
+    await reconciler.reconcile()
+    (late,) = (await reconciler.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=5)))).runs
     assert late.since == DAY.until - timedelta(days=1)
 
 
-async def test_short_run_does_not_hide_nights_that_failed(desk: Reconciler):
-    await desk.reconcile()
+async def test_short_run_does_not_hide_nights_that_failed(reconciler: Reconciler):
+    await reconciler.reconcile()
     for days in (1, 2):
         night = NIGHT + timedelta(days=days)
-        (start,) = (await desk.work.plan(PlanReconciliations(now=night))).runs
-        await desk.work.begin(BeginReconciliation(start=start, at=night))
-        await desk.work.fail(FailReconciliation(run_id=start.run_id, why="away", at=night))
+        (start,) = (await reconciler.work.plan(PlanReconciliations(now=night))).runs
+        await reconciler.work.begin(BeginReconciliation(start=start, at=night))
+        await reconciler.work.fail(FailReconciliation(run_id=start.run_id, why="away", at=night))
     asked = NIGHT + timedelta(days=3)
-    await desk.reconcile(Window(asked - timedelta(hours=1), asked), at=asked)
-    (night_after,) = (await desk.work.plan(PlanReconciliations(now=asked))).runs
+    await reconciler.reconcile(Window(asked - timedelta(hours=1), asked), at=asked)
+    (night_after,) = (await reconciler.work.plan(PlanReconciliations(now=asked))).runs
     assert night_after.since == DAY.until - timedelta(days=1)
 
 
-async def test_first_nights_that_failed_are_made_up_for(desk: Reconciler):
-    (first,) = (await desk.work.plan(PlanReconciliations(now=NIGHT))).runs
-    await desk.work.begin(BeginReconciliation(start=first, at=NIGHT))
-    await desk.work.fail(FailReconciliation(run_id=first.run_id, why="away", at=NIGHT))
-    (later,) = (await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=3)))).runs
+async def test_first_nights_that_failed_are_made_up_for(reconciler: Reconciler):
+    (first,) = (await reconciler.work.plan(PlanReconciliations(now=NIGHT))).runs
+    await reconciler.work.begin(BeginReconciliation(start=first, at=NIGHT))
+    await reconciler.work.fail(FailReconciliation(run_id=first.run_id, why="away", at=NIGHT))
+    (later,) = (await reconciler.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=3)))).runs
     assert later.since == first.since
 
 
 async def test_payment_is_told_to_look_before_anything_is_called_a_difference(
     office: tuple[Reconciler, str], timeskip_env: Any
 ):
-    desk, queue = office
-    terms = await desk.payment()
+    reconciler, queue = office
+    terms = await reconciler.payment()
     fee_known = movement("ch_1", payment_id=terms.payment_id)
     lost = movement("ch_2", payment_id=terms.payment_id)
-    desk.provider.listed = [fee_known, lost, movement("ch_of_somebody_else")]
-    await desk.book(replace(fee_known, fee_minor=None), payment_id=terms.payment_id)
-    assert desk.client is not None
+    reconciler.provider.listed = [fee_known, lost, movement("ch_of_somebody_else")]
+    await reconciler.book(replace(fee_known, fee_minor=None), payment_id=terms.payment_id)
+    assert reconciler.client is not None
     with timeskip_env.with_time_skipping_disabled():
-        handle = await desk.client.start_workflow(
-            ReconciliationWorkflow.run, desk.start(), id=new_id("reconciliation"), task_queue=queue
+        handle = await reconciler.client.start_workflow(
+            ReconciliationWorkflow.run, reconciler.start(), id=new_id("reconciliation"), task_queue=queue
         )
-        told = desk.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
+        told = reconciler.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
         async for event in _events(told):
             if event.HasField("workflow_execution_signaled_event_attributes"):
                 assert event.workflow_execution_signaled_event_attributes.signal_name == "provider_event"
                 break
         # What the payment's own run does when it looks.
-        await desk.book(lost, payment_id=terms.payment_id)
-        async with desk.database.platform() as session:
-            mine = (PaymentBalanceTransaction.provider == desk.provider.name) & (
+        await reconciler.book(lost, payment_id=terms.payment_id)
+        async with reconciler.database.platform() as session:
+            mine = (PaymentBalanceTransaction.provider == reconciler.provider.name) & (
                 PaymentBalanceTransaction.key == "ch_1"
             )
             await session.execute(update(PaymentBalanceTransaction).where(mine).values(fee_minor=59))
         await told.terminate("seen")
         result = await handle.result()
     assert (result.compared, result.differences) == (3, 1)
-    assert set(await desk.differences()) == {"missing_here:ch_of_somebody_else"}
+    assert set(await reconciler.differences()) == {"missing_here:ch_of_somebody_else"}
 
 
 async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(
     office: tuple[Reconciler, str], timeskip_env: Any
 ):
-    desk, queue = office
-    terms = await desk.payment()
-    desk.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
-    assert desk.client is not None
+    reconciler, queue = office
+    terms = await reconciler.payment()
+    reconciler.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
+    assert reconciler.client is not None
     # A run of the payment that skipped time would try without a pause to read what these books alone have.
     with timeskip_env.with_time_skipping_disabled():
-        handle = await desk.client.start_workflow(
-            ReconciliationWorkflow.run, desk.start(), id=new_id("reconciliation"), task_queue=queue
+        handle = await reconciler.client.start_workflow(
+            ReconciliationWorkflow.run, reconciler.start(), id=new_id("reconciliation"), task_queue=queue
         )
-        told = desk.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
+        told = reconciler.client.get_workflow_handle(payment_workflow_id(terms.payment_id))
         async for event in _events(told):
             if event.HasField("workflow_execution_signaled_event_attributes"):
                 break
@@ -113,22 +113,22 @@ async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(
     await timeskip_env.fast_forward(handle, timedelta(minutes=10))
     assert (await handle.result()).differences == 1
     await replay_and_keep(await handle.fetch_history(), "reconciliation")
-    (row,) = (await desk.differences("open")).values()
+    (row,) = (await reconciler.differences("open")).values()
     assert row.payment_id == terms.payment_id
 
 
 async def test_provider_that_refuses_ends_the_run_with_an_alert(office: tuple[Reconciler, str]):
-    desk, queue = office
-    desk.provider.refuses = "The key may not read the balance."
-    start = desk.start()
-    assert desk.client is not None
-    result = await desk.client.execute_workflow(
+    reconciler, queue = office
+    reconciler.provider.refuses = "The key may not read the balance."
+    start = reconciler.start()
+    assert reconciler.client is not None
+    result = await reconciler.client.execute_workflow(
         ReconciliationWorkflow.run, start, id=new_id("reconciliation"), task_queue=queue
     )
     assert result.status == "failed"
-    run = await desk.run(start.run_id)
+    run = await reconciler.run(start.run_id)
     assert run.failure == "The key may not read the balance."
-    async with desk.database.platform() as session:
+    async with reconciler.database.platform() as session:
         (alert,) = await session.scalars(select(Alert).where(Alert.subject == run.id))
     assert alert.kind == "reconciliation.failed"
 
@@ -140,67 +140,69 @@ GAP = UnreadPlace(subject="shared-address", why="The node is away.", has_gap=Tru
 async def test_place_that_cannot_be_read_is_named_and_keeps_no_other_from_being_compared(
     office: tuple[Reconciler, str],
 ):
-    desk, queue = office
-    desk.provider.listed, desk.provider.unread = [movement("ch_1"), movement("ch_2")], [FULL]
-    await desk.book(movement("ch_1"))
-    start = desk.start()
-    assert desk.client is not None
-    handle = await desk.client.start_workflow(
+    reconciler, queue = office
+    reconciler.provider.listed, reconciler.provider.unread = [movement("ch_1"), movement("ch_2")], [FULL]
+    await reconciler.book(movement("ch_1"))
+    start = reconciler.start()
+    assert reconciler.client is not None
+    handle = await reconciler.client.start_workflow(
         ReconciliationWorkflow.run, start, id=new_id("reconciliation"), task_queue=queue
     )
     result = await handle.result()
     await replay_and_keep(await handle.fetch_history(), "reconciliation_incomplete")
     assert (result.status, result.compared, result.differences) == ("done", 2, 1)
     # It may have been a moment only, so it is read again before anybody is called.
-    assert len(desk.provider.asked) == 3
-    assert "pay_full" in ((await desk.run(start.run_id)).failure or "")
-    ((subject, seen),) = await _alerts_of(desk, "reconciliation.incomplete")
+    assert len(reconciler.provider.asked) == 3
+    assert "pay_full" in ((await reconciler.run(start.run_id)).failure or "")
+    ((subject, seen),) = await _alerts_of(reconciler, "reconciliation.incomplete")
     assert (subject, seen) == (start.run_id, False)
-    again = await desk.reconcile()
-    assert await _alerts_of(desk, "reconciliation.incomplete") == [(start.run_id, True), (again.run_id, False)]
-    desk.provider.unread = []
-    await desk.reconcile()
-    assert await _alerts_of(desk, "reconciliation.incomplete") == [(start.run_id, True), (again.run_id, True)]
-    assert await _failed_alerts(desk) == []
+    again = await reconciler.reconcile()
+    assert await _alerts_of(reconciler, "reconciliation.incomplete") == [(start.run_id, True), (again.run_id, False)]
+    reconciler.provider.unread = []
+    await reconciler.reconcile()
+    assert await _alerts_of(reconciler, "reconciliation.incomplete") == [(start.run_id, True), (again.run_id, True)]
+    assert await _failed_alerts(reconciler) == []
 
 
-async def test_gap_in_a_statement_is_compared_around_and_made_up_for(desk: Reconciler):
+async def test_gap_in_a_statement_is_compared_around_and_made_up_for(reconciler: Reconciler):
     stray = movement("ton:1", kind=BalanceTransactionKind.OTHER)
-    await desk.book(stray, movement("ch_1"))
-    desk.provider.listed, desk.provider.unread = [movement("ch_2")], [GAP]
-    run = await desk.reconcile()
+    await reconciler.book(stray, movement("ch_1"))
+    reconciler.provider.listed, reconciler.provider.unread = [movement("ch_2")], [GAP]
+    run = await reconciler.reconcile()
     # Nobody can tell whether the provider has the one that belongs to no payment; of the others everybody can.
-    assert set(await desk.differences()) == {"missing_there:ch_1", "missing_here:ch_2"}
-    assert (run.status, await _failed_alerts(desk)) == ("failed", [(run.run_id, False)])
-    assert "shared-address" in ((await desk.run(run.run_id)).failure or "")
-    (night,) = (await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=3)))).runs
+    assert set(await reconciler.differences()) == {"missing_there:ch_1", "missing_here:ch_2"}
+    assert (run.status, await _failed_alerts(reconciler)) == ("failed", [(run.run_id, False)])
+    assert "shared-address" in ((await reconciler.run(run.run_id)).failure or "")
+    (night,) = (await reconciler.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=3)))).runs
     assert night.since <= DAY.since
-    desk.provider.unread = []
-    await desk.reconcile()
-    assert "missing_there:ton:1" in await desk.differences("open")
-    assert await _failed_alerts(desk) == [(run.run_id, True)]
+    reconciler.provider.unread = []
+    await reconciler.reconcile()
+    assert "missing_there:ton:1" in await reconciler.differences("open")
+    assert await _failed_alerts(reconciler) == [(run.run_id, True)]
 
 
 async def test_night_starts_a_run_for_each_provider(office: tuple[Reconciler, str]):
-    desk, queue = office
-    assert desk.client is not None
-    night = await desk.client.start_workflow(NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue)
+    reconciler, queue = office
+    assert reconciler.client is not None
+    night = await reconciler.client.start_workflow(
+        NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue
+    )
     result = await night.result()
     await replay_and_keep(await night.fetch_history(), "reconciliation_nightly")
     assert [run.status for run in result.runs] == ["done"]
-    run = await desk.run(result.runs[0].run_id)
-    assert run.command_id == f"{desk.provider.name}/{run.until:%Y-%m-%d}"
-    described = await desk.client.get_workflow_handle(f"reconciliation/{run.command_id}").describe()
+    run = await reconciler.run(result.runs[0].run_id)
+    assert run.command_id == f"{reconciler.provider.name}/{run.until:%Y-%m-%d}"
+    described = await reconciler.client.get_workflow_handle(f"reconciliation/{run.command_id}").describe()
     assert described.workflow_type == "reconciliation"
 
 
 async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tuple[Reconciler, str], timeskip_env: Any):
-    desk, queue = office
-    terms = await desk.payment()
-    desk.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
-    assert desk.client is not None
+    reconciler, queue = office
+    terms = await reconciler.payment()
+    reconciler.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
+    assert reconciler.client is not None
     with timeskip_env.with_time_skipping_disabled():
-        night = await desk.client.start_workflow(
+        night = await reconciler.client.start_workflow(
             NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue
         )
         async for event in _events(night):
@@ -211,47 +213,47 @@ async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tupl
             if event.HasField("child_workflow_execution_started_event_attributes"):
                 child = event.child_workflow_execution_started_event_attributes.workflow_execution
                 break
-        await desk.client.get_workflow_handle(child.workflow_id).terminate("by an operator")
+        await reconciler.client.get_workflow_handle(child.workflow_id).terminate("by an operator")
         result = await night.result()
     await replay_and_keep(await night.fetch_history(), "reconciliation_nightly_terminated_and_told")
     (ended,) = result.runs
-    assert (ended.status, child.workflow_id.split("/")[1]) == ("failed", desk.provider.name)
-    assert "Terminated" in ((await desk.run(ended.run_id)).failure or "")
-    assert await _failed_alerts(desk) == [(ended.run_id, False)]
+    assert (ended.status, child.workflow_id.split("/")[1]) == ("failed", reconciler.provider.name)
+    assert "Terminated" in ((await reconciler.run(ended.run_id)).failure or "")
+    assert await _failed_alerts(reconciler) == [(ended.run_id, False)]
     # The next night covers the window of the one that failed.
-    await desk.book(movement("ch_1"), payment_id=terms.payment_id)
-    run = await desk.run(ended.run_id)
-    await desk.reconcile(Window(run.since, run.until), at=run.until + timedelta(days=1))
-    assert await _failed_alerts(desk) == [(ended.run_id, True)]
+    await reconciler.book(movement("ch_1"), payment_id=terms.payment_id)
+    run = await reconciler.run(ended.run_id)
+    await reconciler.reconcile(Window(run.since, run.until), at=run.until + timedelta(days=1))
+    assert await _failed_alerts(reconciler) == [(ended.run_id, True)]
 
 
-async def test_run_that_has_not_ended_by_the_next_night_is_told_of(desk: Reconciler):
-    start = desk.start()
-    await desk.work.begin(BeginReconciliation(start=start, at=NIGHT))
-    await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(hours=1)))
-    assert await _failed_alerts(desk) == []
-    await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=1)))
-    assert await _failed_alerts(desk) == [(start.run_id, False)]
+async def test_run_that_has_not_ended_by_the_next_night_is_told_of(reconciler: Reconciler):
+    start = reconciler.start()
+    await reconciler.work.begin(BeginReconciliation(start=start, at=NIGHT))
+    await reconciler.work.plan(PlanReconciliations(now=NIGHT + timedelta(hours=1)))
+    assert await _failed_alerts(reconciler) == []
+    await reconciler.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=1)))
+    assert await _failed_alerts(reconciler) == [(start.run_id, False)]
 
 
 async def test_step_that_goes_on_after_its_run_failed_writes_nothing_down(
-    desk: Reconciler, monkeypatch: pytest.MonkeyPatch
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ):
-    desk.provider.listed = [line := movement("ch_1")]
-    await desk.book(line)
-    start = desk.start()
-    await desk.work.begin(BeginReconciliation(start=start, at=NIGHT))
+    reconciler.provider.listed = [line := movement("ch_1")]
+    await reconciler.book(line)
+    start = reconciler.start()
+    await reconciler.work.begin(BeginReconciliation(start=start, at=NIGHT))
     step = ReconciliationStep(run_id=start.run_id, at=NIGHT)
-    await desk.work.fetch_statement(step)
+    await reconciler.work.fetch_statement(step)
     read = books.listed_page
 
     async def read_late(*args: Any, **page: Any) -> Any:
-        await desk.work.fail(FailReconciliation(run_id=start.run_id, why="took too long", at=NIGHT))
+        await reconciler.work.fail(FailReconciliation(run_id=start.run_id, why="took too long", at=NIGHT))
         return await read(*args, **page)
 
     monkeypatch.setattr(books, "listed_page", read_late)
-    assert (await desk.work.conclude(step)).status == "failed"
-    assert await desk.differences() == {}
+    assert (await reconciler.work.conclude(step)).status == "failed"
+    assert await reconciler.differences() == {}
 
 
 def test_nightly_schedule_gives_a_night_up_before_the_next_one():
@@ -260,12 +262,12 @@ def test_nightly_schedule_gives_a_night_up_before_the_next_one():
     assert NIGHT_WITHIN < job.run_timeout < timedelta(days=1)
 
 
-async def _failed_alerts(desk: Reconciler) -> list[tuple[str, bool]]:
-    return await _alerts_of(desk, "reconciliation.failed")
+async def _failed_alerts(reconciler: Reconciler) -> list[tuple[str, bool]]:
+    return await _alerts_of(reconciler, "reconciliation.failed")
 
 
-async def _alerts_of(desk: Reconciler, kind: str) -> list[tuple[str, bool]]:
-    async with desk.database.platform() as session:
+async def _alerts_of(reconciler: Reconciler, kind: str) -> list[tuple[str, bool]]:
+    async with reconciler.database.platform() as session:
         rows = await session.scalars(select(Alert).where(Alert.kind == kind).order_by(Alert.id))
         return [(row.subject, row.acknowledged_at is not None) for row in rows]
 

@@ -38,7 +38,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.looking import again
 from tests.workflows.conftest import Job, Stage, api_of, stage_on, with_plugin
-from tests.workflows.payment_driver import COMMANDS, PaymentDriver, paid, till
+from tests.workflows.payment_driver import COMMANDS, PaymentDriver, new_payment, paid
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -243,7 +243,7 @@ def calls_that_change(stage: Stage, made: PaymentDriver | None = None) -> list[t
 
 
 async def test_a_payments_signal_that_nobody_sealed_is_refused_before_its_provider_is_called(temporal):
-    bought, waiting = await paid(temporal.stage), await till(temporal.stage)
+    bought, waiting = await paid(temporal.stage), await new_payment(temporal.stage)
     await waiting.create()
     before = calls_that_change(temporal.stage)
     forged = {"operator": "kim", "seal": {"operator": "kim", "seal_id": "1"}}
@@ -273,7 +273,7 @@ async def test_an_unsealed_signal_does_not_give_a_refund_up(temporal, lost_refun
 
 @pytest.mark.parametrize("name", ["refund", "cancel"])
 async def test_a_payments_sealed_signal_is_the_act_of_whom_the_codec_authenticated(temporal, name):
-    made = await till(temporal.stage, named_operators=True)
+    made = await new_payment(temporal.stage, named_operators=True)
     await made.create()
     if name == "refund":
         made.there.pay()
@@ -300,7 +300,7 @@ async def test_a_copy_of_a_payments_sealed_signal_does_nothing(temporal):
 
 
 async def test_a_sealed_signal_that_was_refused_or_came_to_nothing_has_used_its_id_up(temporal):
-    made = await till(temporal.stage)
+    made = await new_payment(temporal.stage)
     await made.create()
     early = await temporal.seal({"refund": made.terms.payment_id})
     in_vain = await temporal.seal({"cancel": made.terms.payment_id})
@@ -329,7 +329,7 @@ async def test_a_payments_command_that_the_product_did_not_seal_is_refused_befor
         made = await charged_back(stage)
         fields = {"dispute_ref": (await made.state()).disputes[0].ref, "text": "Delivered."}
     else:
-        made = await till(stage, manual_capture=name == "capture")
+        made = await new_payment(stage, manual_capture=name == "capture")
         await made.create()
         if name == "capture":
             made.there.authorize()
@@ -344,7 +344,7 @@ async def test_a_payments_command_that_the_product_did_not_seal_is_refused_befor
 
 
 async def test_a_copy_of_a_cancellation_that_the_run_has_forgotten_ends_nothing(temporal):
-    made, fake = await till(temporal.stage), temporal.stage.fake
+    made, fake = await new_payment(temporal.stage), temporal.stage.fake
     await made.create()
     made.there.process()
     cancel = await temporal.seal({"cancel": made.terms.payment_id})

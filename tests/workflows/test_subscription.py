@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 S = SubscriptionStatus
 
 
-async def till(one: Subscriber, kind: str, count: int = 1) -> None:
+async def new_payment(one: Subscriber, kind: str, count: int = 1) -> None:
     """Wait until the timeline has so many events of a kind."""
     with one.stage.env.with_time_skipping_disabled():
         while (await one.kinds()).count(kind) < count:
@@ -179,7 +179,7 @@ async def test_cancellation_of_what_the_provider_never_made_looks_twice_and_then
     await ordered_without_a_run(one)
     with stage.env.with_time_skipping_disabled():
         cancelling = asyncio.ensure_future(one.send("cancel", CancelSubscription, at_period_end=False))
-        await till(one, "cancellation_ordered")
+        await new_payment(one, "cancellation_ordered")
     await till_skipping(one, "ended")
     assert ((await cancelling).status, of_customer(one)) == ("ended", [])
 
@@ -213,7 +213,7 @@ async def test_pitfall_21_page_gives_nothing_before_the_payer_has_paid_there(sta
     await stage.subscriptions.paid_on_page(page.ref)
     with stage.env.with_time_skipping_disabled():
         await reach.signal(stage.client, *subscription_signal(one))
-    await till(one, "activated")
+    await new_payment(one, "activated")
     state = await one.state()
     assert (state.status, state.checkout, await tier(one)) == (S.ACTIVE, None, "starter")
 
@@ -276,7 +276,7 @@ async def test_trial_on_a_page_is_told_of_before_it_ends_and_its_card_has_no_oth
         await stage.subscriptions.paid_on_page(page.ref)
         with stage.env.with_time_skipping_disabled():
             await reach.signal(stage.client, *subscription_signal(one))
-        await till(one, "trial_began" if one is first else "ended")
+        await new_payment(one, "trial_began" if one is first else "ended")
     assert [(await one.state()).ended_why for one in (first, second, unknown)] == [
         *(None, "trial_used", "trial_card_unknown"),
     ]
@@ -288,7 +288,7 @@ async def test_trial_on_a_page_is_told_of_before_it_ends_and_its_card_has_no_oth
         assert await subscriptions.tried_by(session, second.start.subscription) == []
 
     await stage.env.fast_forward(first.handle, timedelta(days=12))
-    await till(first, "trial_ends")
+    await new_payment(first, "trial_ends")
     async with stage.database.platform() as session:
         sent = text("SELECT data ->> 'amount' FROM mails WHERE org_id = :id AND kind = 'trial_ends'")
         told = (await session.scalars(sent, {"id": first.start.subscription.org_id})).all()
@@ -326,7 +326,7 @@ async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_e
     stage.subscriptions.away.add(one.customer)
     with stage.env.with_time_skipping_disabled():
         ordering = asyncio.ensure_future(one.subscribe())
-        await till(one, "ordered")
+        await new_payment(one, "ordered")
     await till_skipping(one, "answer_lost")
     stage.subscriptions.away.discard(one.customer)
     await one.handle.signal("look", {})
@@ -352,7 +352,7 @@ async def test_downgrade_acts_with_the_renewal_that_an_event_tells_of(stage: Sta
     news = subscription_signal(one)
     with stage.env.with_time_skipping_disabled():
         await reach.signal(stage.client, *news)
-    await till(one, "renewed")
+    await new_payment(one, "renewed")
     state = await one.state()
     assert (state.terms.plan, state.change, await tier(one)) == ("starter", None, "starter")
 
@@ -398,8 +398,8 @@ async def test_upgrade_whose_bank_debit_fails_after_days_is_undone_at_the_provid
     assert (there.cancel_at_period_end, there.price_id) == (False, "price_9900")
     debited(stage, one, state=ProviderState.PAST_DUE)
     await one.handle.signal("look", {})
-    await till(one, "upgrade_failed")
-    await till(one, "confirmed", 3)
+    await new_payment(one, "upgrade_failed")
+    await new_payment(one, "confirmed", 3)
     state, [there] = await one.state(), of_customer(one)
     assert (state.terms.plan, state.status, state.change, state.order) == ("starter", S.ACTIVE, None, None)
     assert (there.price_id, there.bills[-1].state) == ("price_2900", BillState.VOID)
@@ -511,7 +511,7 @@ async def test_sweep_gives_a_run_to_a_subscription_that_has_something_due_and_no
     sweep = await stage.client.start_workflow(SubscriptionSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     assert (await sweep.result()).started >= 1
     await replay_and_keep(await sweep.fetch_history(), "subscription_sweep")
-    await till(one, "activated")
+    await new_payment(one, "activated")
 
 
 async def test_change_while_one_is_pending_is_refused(stage: Stage) -> None:

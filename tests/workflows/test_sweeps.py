@@ -14,7 +14,7 @@ from models.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay, replay_and_keep
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payment_driver import PaymentDriver, new_payment
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
@@ -78,7 +78,7 @@ async def due_for_long(made: PaymentDriver) -> None:
 
 
 async def test_a_payment_that_lives_gets_no_event_of_a_sweep(stage: Stage):
-    made = await till(stage)
+    made = await new_payment(stage)
     await made.create()
     await due_for_long(made)
     with stage.env.with_time_skipping_disabled():

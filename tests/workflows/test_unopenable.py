@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.looking import again
 from tests.workflows.conftest import Stage, own_server, stage_on
-from tests.workflows.payment_driver import till
+from tests.workflows.payment_driver import new_payment
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -76,7 +76,7 @@ async def test_pitfall_32_an_escrow_refuses_what_no_key_opens_and_deadlines_stil
 
 async def test_pitfall_32_a_payment_refuses_what_no_key_opens_and_its_time_still_ends(temporal):
     sealed, intruder = temporal
-    made = await till(sealed)
+    made = await new_payment(sealed)
     await made.create()
     given, handle = await unopenable(), intruder.get_workflow_handle(made.handle.id)
     with sealed.env.with_time_skipping_disabled():
