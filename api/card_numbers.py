@@ -3,6 +3,7 @@
 What is refused is neither stored, nor logged, nor repeated in the answer. The rule is `domain.privacy.card_numbers`.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -48,8 +49,14 @@ def refuse_in_payload(data: bytes) -> None:
     Raises:
         CardNumber: it holds one.
     """
-    if found(data.decode("utf-8", errors="ignore")):
+    text = data.decode("utf-8", errors="ignore")
+    if found(text):
         raise CardNumber(DETAIL)
+    try:
+        value = json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return
+    refuse_in_body(text, value)
 
 
 def refuse_in_body(text: str, value: object) -> None:

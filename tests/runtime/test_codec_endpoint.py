@@ -198,8 +198,9 @@ async def test_without_encryption_payloads_come_back_as_they_are(keys: Keys) -> 
             assert answer.json() == {"payloads": [PLAIN]}
 
 
-async def test_card_number_is_not_sealed(http: httpx2.AsyncClient) -> None:
-    data = base64.b64encode(b'{"reason":"paid by 4242 4242 4242 4242"}').decode()
+@pytest.mark.parametrize("number", [b"4242 4242 4242 4242", rb"4242\t4242\n4242\u00a04242", rb"\u0034\u0032" * 8])
+async def test_card_number_is_not_sealed(number: bytes, http: httpx2.AsyncClient) -> None:
+    data = base64.b64encode(b'{"reason":"paid by %b"}' % number).decode()
     payload = {"metadata": PLAIN["metadata"], "data": data}
     answer = await http.post("/codec/encode", json={"payloads": [PLAIN, payload]}, headers=bearer())
     assert answer.status_code == 422
