@@ -91,16 +91,16 @@ def _start(endpoint: str, part: str) -> "ReplaySafeTracerProvider":
     from opentelemetry.propagate import set_global_textmap
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
     from temporalio.contrib.opentelemetry import create_tracer_provider
+
+    from runtime.trace_parent import TraceParent
 
     resource = Resource.create({SERVICE_NAME: f"bursar-{part}"})
     provider = create_tracer_provider(resource=resource, shutdown_on_exit=False)
     url = endpoint if endpoint.endswith("/v1/traces") else endpoint.rstrip("/") + "/v1/traces"
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
     trace.set_tracer_provider(provider)
-    # Without baggage: what a client puts there would be stored in Temporal's headers in clear.
-    set_global_textmap(TraceContextTextMapPropagator())
+    set_global_textmap(TraceParent())
     # SQLAlchemy's statements and the ledger's own both go through asyncpg, so this one sees every statement.
     AsyncPGInstrumentor().instrument(tracer_provider=provider)  # type: ignore[no-untyped-call]
     return provider

@@ -1,6 +1,8 @@
 import asyncio
+import base64
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from dev.stack.postgres import Postgres
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
+from tests.runtime.traced import CALLER
 
 
 class Collector:
@@ -113,7 +116,13 @@ async def test_request_workflow_activity_and_sql_are_one_trace(
     assert "GET" in names, "a path without a route is named by its method"
     assert "at-all" not in " ".join(names)
     assert "SECRETPARAMETER" not in str(spans)
-    assert "SECRETBAGGAGE" not in result["history"]
+    assert {span.trace_id.hex() for span in spans if span.name == route} == {CALLER}
+    stored = re.findall(r'"data": "([^"]+)"', result["history"])
+    payloads = b" ".join(base64.b64decode(data) for data in stored).decode()
+    assert "traceparent" in payloads
+    for secret in ("SECRETBAGGAGE", "SECRETSTATE"):
+        assert secret not in payloads
+        assert secret not in str(spans)
 
 
 @pytest.mark.db

@@ -19,6 +19,9 @@ from runtime.telemetry import Telemetry
 from runtime.temporal import connect
 from tests.runtime.traced_workflow import Books, TracedWorkflow
 
+#: The trace of whoever calls the API.
+CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
+
 
 async def main() -> None:
     settings = Settings()
@@ -46,7 +49,11 @@ async def main() -> None:
         httpx2.AsyncClient(transport=transport, base_url="http://api") as http,
     ):
         handle = await client.start_workflow(TracedWorkflow.run, id=workflow_id, task_queue=queue)
-        headers = {"baggage": "user=SECRETBAGGAGE"}
+        headers = {
+            "baggage": "user=SECRETBAGGAGE",
+            "traceparent": f"00-{CALLER}-00f067aa0ba902b7-01",
+            "tracestate": "vendor=SECRETSTATE",
+        }
         answer = await http.post(f"/api/v1/escrows/{workflow_id}/pay", headers=headers)
         await http.get("/api/v1/escrows/healthz")
         await http.get("/nowhere/at-all")
