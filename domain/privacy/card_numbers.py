@@ -32,9 +32,10 @@ _ISSUERS: tuple[tuple[str, str, Sequence[int]], ...] = (
     ("JCB before 1989", "308[89]|309[0-46-9]|310[0-2]|311[2-9]|3120|315[89]|333[7-9]|334", (16,)),
     ("UnionPay", "62|81", range(14, 20)),
     ("Maestro, Bancontact, Dankort, Elo, Hipercard, RuPay, Verve", "50|5[6-9]|6", range(13, 20)),
-    ("Mir", "220[0-4]", _LONG),
+    ("Mir, BORICA", "220[0-5]", _LONG),
     ("RuPay", "82|35[36]", (16,)),
-    ("Uzcard, Troy, Humo", "8600|9792|9860", (16,)),
+    ("Uzcard, Troy, Humo, GPN", "8600|9792|9860|1946", (16,)),
+    ("Napas", "9704", (16, 19)),
     ("UATP", "1", (15,)),
 )
 _BEGINNINGS = {

@@ -77,6 +77,8 @@ PUBLISHED = {
         5100081112223332 5500000000000004 5424000000000015 6062828888666688 5066991111111118 135410014004955
         371000000000001
     """,
+    # developers.momo.vn, sandbox.vnpayment.vn: cards of Napas.
+    "MoMo, VNPay": "9704000000000018 9704198526191432198",
 }
 NUMBERS = sorted({(source, number) for source, listed in PUBLISHED.items() for number in listed.split()})
 #: How an issuer's number is printed, by its length.
@@ -145,6 +147,8 @@ def test_published_test_number_is_found(source: str, number: str) -> None:
         "https://files.example/a?pan=4242+4242+4242+4242",
         "".join(f"%{ord(digit):x}" for digit in VISA),
         "%EF%BC%94%EF%BC%92" * 8,
+        "2205 0000 0000 0009",
+        "1946 0000 0000 0005",
         "ZZ82 4242 4242 4242 4242",
         f"GB82 WEST 1234 5698 7654 33 {VISA}",
     ],
