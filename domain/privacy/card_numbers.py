@@ -3,8 +3,8 @@
 A card number is 13 to 19 digits, contiguous or grouped as cards are printed, that begins as an issuer's numbers do, has
 a length that this issuer uses, and passes the Luhn check (ISO/IEC 7812-1, annex B). Every decimal digit of Unicode
 counts, and characters that show nothing may stand between digits. What is part of a longer word of letters and digits
-(an id, a hash, an address on a chain), of a valid IBAN (ISO 13616), of an international phone number (E.164) or of the
-fraction of a decimal number is no card number.
+(an id, a hash, an address on a chain), of an international phone number (E.164) or of the fraction of a decimal number
+is no card number, nor is what begins within a valid IBAN (ISO 13616).
 
 Issuers' ranges and lengths: Wikipedia, "Payment card number"; github.com/braintree/credit-card-type; groups: Baymard
 Institute, "Credit card patterns". Lengths of IBANs: SWIFT, IBAN registry.
@@ -209,7 +209,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int] | None]:
                 yield None
             elif not _is_of_an_id(text, start, len(digits)):
                 ibans = list(_ibans(text)) if ibans is None else ibans
-                if not any(first <= start and stop <= last for first, last in ibans):
+                if not any(first <= start < last for first, last in ibans):
                     yield start, stop
 
 
