@@ -58,12 +58,13 @@ _LONGER = f"[0-9]{{4}}(?:{_S}[0-9]{{4}}){{3}}{_S}[0-9]{{1,3}}"
 
 
 def _form(digits: str) -> "re.Pattern[str]":
-    return re.compile(rf"(?<![0-9])(?={_ANY_BEGINNING})(?=({digits})(?![0-9A-Za-z]))")
+    return re.compile(rf"(?<![0-9])(?={_ANY_BEGINNING})(?=({digits})(?![0-9]))")
 
 
-_FORMS = (_form(f"[0-9]{{13,19}}|{_GROUPED}"), _form(_LONGER))
+_FORMS = (_form(f"[0-9]{{13,19}}(?![A-Za-z])|{_GROUPED}"), _form(_LONGER))
 
 _SEPARATORS = re.compile(_S)
+_SPACED = re.compile(r"[0-9]+(?:\s+[0-9]+)+")
 
 #: A text in which this is not found is passed on after one scan.
 _MANY_DIGITS = re.compile(f"[0-9]{{4}}(?:[0-9]{{9}}|{_S}[0-9]{{3,6}}{_S}[0-9]{{3}}|[0-9]{{2}}{_S}[0-9]{{13}})")
@@ -88,8 +89,9 @@ _IBANS = (
     "YE30 "
 )
 _IBAN_LENGTHS = {country: int(length) for country, length in re.findall("([A-Z]{2})([0-9]{2})", _IBANS)}
-#: A word that runs into the number after it, such as `card4242…`: no id has this form, see `_is_of_an_id`.
-_WORD_BEFORE = re.compile(r"(?<![0-9A-Za-z_])[A-Za-z]{2,10}\Z")
+#: A word that runs into the number after it, such as `card4242…`: no id has this form, see `_begins_an_id`.
+_LONGEST_WORD = 32
+_WORD_BEFORE = re.compile(rf"(?<![0-9A-Za-z_])[A-Za-z]{{2,{_LONGEST_WORD}}}\Z")
 _MAX_TRIES = 2000
 _PHONE_DIGITS = 15
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
@@ -207,24 +209,36 @@ def _candidates(text: str) -> Iterator[tuple[int, int] | None]:
                 digits = _SEPARATORS.sub("", digits)
             if not is_issued(digits) or not passes_luhn(digits):
                 yield None
-            elif not _is_of_an_id(text, start, len(digits)):
+            elif not _is_of_more(text, start, stop, len(digits)):
                 ibans = list(_ibans(text)) if ibans is None else ibans
                 if not any(first <= start < last for first, last in ibans):
                     yield start, stop
 
 
-def _is_of_an_id(text: str, start: int, digits: int) -> bool:
-    """Return whether what stands before digits makes them part of an id, of a phone number or of a fraction."""
-    before = text[max(0, start - 13) : start]
+def _is_of_more(text: str, start: int, stop: int, digits: int) -> bool:
+    """Return whether what stands beside digits makes them part of an id, of a phone number or of a fraction."""
+    before = text[max(0, start - _LONGEST_WORD - 1) : start]
     if before.endswith("+"):
         return digits <= _PHONE_DIGITS
     if before.endswith("."):
         return before[-2:-1].isdecimal()
-    if not before[-1:].isascii() or not before[-1:].isalpha():
+    # No id has spaces, so letters may touch groups that spaces divide.
+    return not _SPACED.fullmatch(text, start, stop) and (_is_letter(text[stop : stop + 1]) or _begins_an_id(before))
+
+
+def _begins_an_id(before: str) -> bool:
+    if not _is_letter(before[-1:]):
         return False
     word = _WORD_BEFORE.search(before)
+    if word is None:
+        return True
     # Before digits, letters that are all hexadecimal are the beginning of a UUID or a hash, unless they say what it is.
-    return word is None or (set(word.group().lower()) <= set("abcdef") and word.group().lower() != "cc")
+    letters = word.group().lower()
+    return set(letters) <= set("abcdef") and letters != "cc"
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isascii() and sign.isalpha()
 
 
 def _ibans(text: str) -> Iterator[tuple[int, int]]:
