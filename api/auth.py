@@ -4,6 +4,8 @@
 `ActorDep`, finds the object, and then calls `permit`: an object of another organization is a 404 before it is a 403.
 """
 
+import ipaddress
+from functools import lru_cache
 from typing import Annotated, Any
 
 import structlog
@@ -24,8 +26,20 @@ from domain.spend.scope import SpendingKey
 BACKGROUND = "X-Background"
 
 
-def _client_address(request: Request) -> str | None:
-    return request.client.host if request.client else None
+def client_address(request: Request) -> str | None:
+    """Return the address that a request came from; None if it is none, because a trusted proxy may pass on any text."""
+    return _address_in(request.client.host) if request.client else None
+
+
+@lru_cache(maxsize=4096)
+def _address_in(text: str) -> str | None:
+    # The zone of an IPv6 address is any text, and names an interface of this machine only.
+    address = text.partition("%")[0]
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return address
 
 
 def is_use(request: Request, token: str) -> bool:
@@ -68,7 +82,7 @@ async def _authenticate(request: Request) -> Actor:
         # Asked before in this request: it counts once against the limit.
         return known[1]
     deps: Deps = await get_deps(request)
-    address = _client_address(request)
+    address = client_address(request)
     unknown = share_of(address)
     limits = request.scope["state"]["limits"] = [(deps.address_limiter, unknown)]
     if not token or scheme.lower() != "bearer":

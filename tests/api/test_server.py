@@ -45,13 +45,13 @@ def serve(database_urls: DatabaseUrls) -> Serve:
     return running
 
 
-async def address_in_the_trail(port: int, tenant: Tenant) -> str:
+async def address_in_the_trail(port: int, tenant: Tenant, forwarded: str = "203.0.113.7") -> object:
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         owner = Caller(client, tenant.owner.token)
         body = {"principal": new_key(), "role": "member"}
-        made = await owner.post("/api-keys", body, headers={"X-Forwarded-For": "203.0.113.7"})
+        made = await owner.post("/api-keys", body, headers={"X-Forwarded-For": forwarded})
         (entry,) = good(await owner.get(f"/audit?target={good(made, 201)['id']}"))["data"]
-    return str(entry["address"])
+    return entry["address"]
 
 
 async def test_forwarded_address_of_nobody_trusted_is_ignored(serve: Serve, tenant: Tenant) -> None:
@@ -62,6 +62,16 @@ async def test_forwarded_address_of_nobody_trusted_is_ignored(serve: Serve, tena
 async def test_forwarded_address_of_a_trusted_proxy_is_believed(serve: Serve, tenant: Tenant) -> None:
     async with serve(trusted_proxies="127.0.0.0/8") as port:
         assert await address_in_the_trail(port, tenant) == "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "kept"), [("4242 4242 4242 4242, 203.0.113.7", None), ("fe80::1%4242424242424242", "fe80::1")]
+)
+async def test_forwarded_text_that_is_no_address_is_not_kept(
+    forwarded: str, kept: str | None, serve: Serve, tenant: Tenant
+) -> None:
+    async with serve(trusted_proxies="*") as port:
+        assert await address_in_the_trail(port, tenant, forwarded) == kept
 
 
 async def read_to_end(reader: asyncio.StreamReader) -> bytes:

@@ -6,7 +6,7 @@ from typing import Annotated
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import ActorDep, permit, require
+from api.auth import ActorDep, client_address, permit, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors, request_id_of
@@ -152,7 +152,7 @@ async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None
 
 async def _known(deps: Deps, request: Request, token: str) -> str:
     """Return the id of the link that a token is of. Wrong ones count against the address, as wrong keys do."""
-    name = share_of(request.client.host if request.client else None)
+    name = share_of(client_address(request))
     request.scope["state"]["limits"] = [(deps.address_limiter, name)]
     parts = split_token(token, "lnk")
     async with deps.database.platform() as session:
@@ -201,7 +201,7 @@ async def redeem_session_link(request: Request, body: LinkToken, deps: DepsDep) 
     visit = links.Visit(
         secret_hash=hash_of(secret),
         browser=browser_of(request.headers.get("user-agent")),
-        address=request.client.host if request.client else None,
+        address=client_address(request),
         request_id=request_id_of(request.scope),
     )
     async with deps.database.platform() as session:
