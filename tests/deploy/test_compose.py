@@ -284,6 +284,13 @@ def test_proxy_bounds_head_and_body_and_lets_the_api_say_what_is_too_long() -> N
     assert Settings().max_body_bytes < 2 * 1024 * 1024
 
 
+def test_proxy_logs_no_address_and_no_header_of_a_request() -> None:
+    """It logs a request that the API does not answer, and addresses hold tokens of links, or a card number."""
+    caddyfile = (ROOT / "deploy/proxy/Caddyfile").read_text("utf-8")
+    (options,) = re.findall(r"^\tlog \{\n\t\tformat filter \{\n(.+?)^\t\}", caddyfile, re.MULTILINE | re.DOTALL)
+    assert " ".join(options.split()) == "wrap json fields { request>uri delete request>headers delete } }"
+
+
 def test_image_compiles_what_it_holds(tmp_path: Path) -> None:
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     (command,) = map(shlex.split, re.findall(r"^RUN python (-m compileall .+) /app$", dockerfile, re.MULTILINE))

@@ -240,6 +240,12 @@ def test_ingress_shows_every_path_but_those_of_operators_and_probes() -> None:
     assert [path for path in public if not is_shown(path)] == []
 
 
+def test_controller_logs_no_address_of_a_request() -> None:
+    """Addresses hold tokens of links, or a card number; Bursar logs requests itself, without them."""
+    annotations = BY_NAME["Ingress", "bursar"]["metadata"]["annotations"]
+    assert annotations["nginx.ingress.kubernetes.io/enable-access-log"] == "false"
+
+
 @pytest.mark.parametrize("kind", ["PodDisruptionBudget", "NetworkPolicy"])
 def test_what_selects_pods_finds_some(kind: str) -> None:
     pods = [manifest["spec"]["template"]["metadata"]["labels"] for manifest in RUNNING]
