@@ -440,11 +440,13 @@ def _over(event: PaymentEvent) -> set[str]:
 
 
 async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:
-    """Record purchased credits as a lot, with the price paid."""
+    """Record purchased credits as a lot, with the price paid and how much of them paid a debt."""
     terms = event.payment.terms
-    wallet = booking.wallet(terms)
-    credits_minor = sum(posting.amount_minor for posting in postings if posting.destination == wallet)
-    if wallet.asset != CREDIT or not credits_minor:
+    wallet, debt = booking.wallet(terms), booking.debt(terms)
+    debt_minor = sum(posting.amount_minor for posting in postings if posting.destination == debt)
+    debt_minor -= sum(posting.amount_minor for posting in postings if posting.source == debt)
+    credits_minor = sum(posting.amount_minor for posting in postings if posting.destination == wallet) + debt_minor
+    if wallet.asset != CREDIT or credits_minor <= 0:
         return
     paid = next((item.paid_minor - item.tax_minor for item in event.payment.booked if item.key == event.booked), None)
     bought = event.event == "received"
@@ -455,6 +457,7 @@ async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequenc
             org_id=terms.org_id,
             source="purchase" if bought or event.event in NOT_NEEDED else "refund",
             amount_minor=credits_minor,
+            debt_minor=debt_minor,
             expires_at=None,
             note=terms.description[:200],
             payment_id=terms.payment_id,

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -12,14 +12,14 @@ from models.base import Base
 class CreditLot(Base):
     """One grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
 
-    This is the record of the grant only, with what was paid for it and by which payment. Which lot paid for what, the
-    spending order and the booking of expiry come with the credits area; until then a lot's remainder is derived from
-    the balance, soonest-expiring spent first.
+    This is the record of the grant only, with what was paid for it and by which payment; `ledger.lots` has what is
+    left. Of `amount_minor` credits, `debt_minor` paid a debt of the organization as they arrived.
     """
 
     __tablename__ = "credit_lots"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("debt_minor BETWEEN 0 AND amount_minor", name="debt"),
         Index("ix_credit_lots_org_id", "org_id", "expires_at"),
         Index("ix_credit_lots_org_id_id", "org_id", "id"),
     )
@@ -28,6 +28,7 @@ class CreditLot(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     source: Mapped[str]
     amount_minor: Mapped[int]
+    debt_minor: Mapped[int] = mapped_column(server_default=text("0"))
     expires_at: Mapped[datetime | None]
     note: Mapped[str | None]
     payment_id: Mapped[str | None]

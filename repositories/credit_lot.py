@@ -80,7 +80,8 @@ async def granted_since(session: AsyncSession, org_id: str, since: datetime, *, 
 
 async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:
     """Insert a lot; in the transaction of its transfer."""
-    statement = insert(CreditLot).values({name: getattr(lot, name) for name in _COLUMNS}).returning(CreditLot)
+    values = {name: getattr(lot, name) for name in _COLUMNS} | {"debt_minor": lot.debt_minor or 0}
+    statement = insert(CreditLot).values(values).returning(CreditLot)
     return (await session.scalars(statement)).one()
 
 
@@ -136,16 +137,23 @@ INVARIANTS = (
         name="every credit lot has the transfer that granted it, for that amount",
         table="public.credit_lots",
         unit="lots",
+        # The credits of a subscription pay a debt by a transfer of their own.
         violations="""
-        SELECT 'lot ' || l.id || ': ' || l.amount_minor || ', its transfer ' || l.transfer_id || ' brought ' ||
-            coalesce(e.amount::text, 'nothing')
+        SELECT 'lot ' || l.id || ': ' || l.amount_minor || ', of which ' || l.debt_minor ||
+            ' paid a debt, its transfer ' || l.transfer_id || ' brought ' || coalesce(e.credits::text, 'nothing') ||
+            ' and paid ' || coalesce(e.debts::text, 'nothing')
         FROM public.credit_lots l
         LEFT JOIN ledger.accounts a ON a.path = 'org/' || l.org_id || '/credits' AND a.asset = 'CREDIT'
+        LEFT JOIN ledger.accounts d ON d.path = 'org/' || l.org_id || '/debt/CREDIT' AND d.asset = 'CREDIT'
         CROSS JOIN LATERAL (
-            SELECT sum(n.amount)::bigint AS amount FROM ledger.entries n
-            WHERE n.transfer_id = l.transfer_id AND n.account_id = a.id
+            SELECT sum(n.amount) FILTER (WHERE n.account_id = a.id)::bigint AS credits,
+                sum(n.amount) FILTER (WHERE n.account_id = d.id)::bigint AS debts
+            FROM ledger.entries n WHERE n.transfer_id = l.transfer_id AND n.account_id IN (a.id, d.id)
         ) e
-        WHERE e.amount IS DISTINCT FROM l.amount_minor
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN l.source = 'subscription' THEN 0 ELSE l.debt_minor END AS minor
+        ) debt
+        WHERE coalesce(e.credits, 0) <> l.amount_minor - debt.minor OR coalesce(e.debts, 0) <> debt.minor
            OR NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id)
         """,
     ),

@@ -53,12 +53,13 @@ async def grant(session: AsyncSession, actor: Actor, after: Subscription, wanted
         await session.flush()
 
 
-async def _pay_debt(session: AsyncSession, granted: SubscriptionGrant, at: datetime) -> None:
+async def _pay_debt(session: AsyncSession, bill: SubscriptionBill, grant: Grant, lot_id: str, at: datetime) -> int:
     ledger = Ledger(await driver_connection(session))
-    amount = min(await owed_minor(ledger, granted.org_id, CREDIT), granted.credits_minor)
-    slices = cut([(uuid_of(granted.lot_id), granted.credits_minor)], amount)
-    key = subscription_debt_key(granted.subscription_id, granted.key)
-    await pay_debt(session, granted.subscription_id, granted.org_id, slices, key=key, at=at)
+    amount = min(await owed_minor(ledger, bill.org_id, CREDIT), grant.credits_minor)
+    slices = cut([(uuid_of(lot_id), grant.credits_minor)], amount)
+    key = subscription_debt_key(bill.subscription_id, grant.key)
+    await pay_debt(session, bill.subscription_id, bill.org_id, slices, key=key, at=at)
+    return amount
 
 
 async def grant_left_out(session: AsyncSession, by: str, bill: SubscriptionBill, paid: Payment, at: datetime) -> None:
@@ -128,6 +129,7 @@ async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: G
         effective_at=at,
     )
     lot.transfer_id = posted.transfer_id
+    lot.debt_minor = await _pay_debt(session, bill, grant, lot.id, at)
     await credit_lot.add(session, lot)
     bill.granted_minor += grant.paid_minor
     granted = SubscriptionGrant(
@@ -143,7 +145,6 @@ async def _book(session: AsyncSession, by: str, bill: SubscriptionBill, grant: G
         transfer_id=posted.transfer_id,
     )
     await subscriptions.add(session, granted)
-    await _pay_debt(session, granted, at)
 
 
 def _gone_minor(bill: SubscriptionBill, paid: Payment | None) -> int:

@@ -83,6 +83,7 @@ _LOT = {
     "amount": amount("How many credits: all of them, or those that expired.", "100.00"),
     "expires_at": moment("When the remaining credits expire.", nullable=True),
 }
+_DEBT_PAID = {"debt_paid": amount("How many of them paid what the organization owed.", "0.00")}
 _SPENT = {
     "status": code("The status.", "reserved"),
     "agent_id": an_id("agt", "The agent that spends.", nullable=True),
@@ -230,7 +231,7 @@ TYPES = (
         fields={**_ALERT, "snoozed_until": moment("Until when it is snoozed.")},
     ),
     EventType(type="alert.resolved", sentence="The alert's case is closed.", fields=_ALERT),
-    EventType(type="credit_lot.created", sentence="Credits were added.", fields=_LOT),
+    EventType(type="credit_lot.created", sentence="Credits were added.", fields=_LOT | _DEBT_PAID),
     EventType(
         type="credit_lot.expired",
         sentence="Credits have expired.",

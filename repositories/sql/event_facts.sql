@@ -189,7 +189,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET time
 BEGIN
     PERFORM public.tell('credit_lot.created', NEW.org_id, NEW.id, NEW.created_at, jsonb_build_object(
         'lot_id', NEW.id, 'source', NEW.source, 'amount', public.amount_text(NEW.amount_minor, 'CREDIT'),
-        'expires_at', NEW.expires_at, 'external_id', NULL));
+        'debt_paid', public.amount_text(NEW.debt_minor, 'CREDIT'), 'expires_at', NEW.expires_at,
+        'external_id', NULL));
     RETURN NULL;
 END $$;
 CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON credit_lots FOR EACH ROW EXECUTE FUNCTION tell_lot();

@@ -1,5 +1,6 @@
 """What the books say to events that they cannot take: an alert is raised, and nothing is written."""
 
+import asyncio
 import dataclasses
 from collections import Counter
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from sqlalchemy import insert, select
 
 from activities.books import BooksRefused
 from activities.payment import SPENT_MEANWHILE, SpentMeanwhile
+from dev.stack.migrate import alembic
 from domain import accounts
 from domain.access import Actor, Role
 from domain.money import CREDIT
@@ -17,6 +19,7 @@ from domain.payment.snapshot import Decline
 from domain.payment.state import Fulfilment, Outcome, PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger
 from models.alert import Alert
+from models.credit_lot import CreditLot
 from models.organization import Organization
 from repositories import payment as payments
 from runtime.database import Database, driver_connection
@@ -24,9 +27,11 @@ from runtime.identity import new_id
 from tests.activities.recording import record
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import START, bill, month, seen
 from tests.support.payments import TERMS
 from tests.support.proving import prove_all
 from tests.support.runs import ask_for
+from tests.support.subscription_books import subscribed
 
 pytestmark = pytest.mark.db
 
@@ -169,4 +174,34 @@ async def test_what_a_bank_gives_back_in_part_leaves_books_that_prove(
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         assert (await ledger.balance(accounts.org_credits(org))).posted_minor == 100_000_000
+    await database.close()
+
+
+async def test_what_paid_a_debt_before_is_in_the_lots_after_the_migration(fresh_database_urls: DatabaseUrls) -> None:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    one = await subscribed(database)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=one.org_id,
+            kind="test",
+            source=accounts.org_debt(one.org_id, CREDIT),
+            destination=accounts.platform("credit_issuance", CREDIT),
+            amount_minor=230 * 10**6,
+            effective_at=START,
+        )
+    for _ in range(2):
+        made = await Written(database, one.org_id).begin()
+        made.there.pay()
+        await made.look()
+    await one.look(seen(bill(0, 2_900, month(0))))
+    lots = {lot.transfer_id: lot for lot in await one.rows(CreditLot)}
+    assert sorted(lot.debt_minor // 10**6 for lot in lots.values()) == [30, 100, 100]
+    for command, revision in (("downgrade", "0194_terms_by_final_money"), ("upgrade", "head")):
+        await asyncio.to_thread(alembic, fresh_database_urls.owner, command, revision)
+    columns = [column.key for column in CreditLot.__table__.columns if column.key not in {"id", "created_at"}]
+    for lot in await one.rows(CreditLot):
+        assert {name: getattr(lot, name) for name in columns} == {
+            name: getattr(lots[lot.transfer_id], name) for name in columns
+        }
+    await prove_all(fresh_database_urls)
     await database.close()

@@ -53,7 +53,7 @@ pytestmark = pytest.mark.db
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     yield
-    await prove_about(database_urls, "subscription", "deferred")
+    await prove_about(database_urls, "subscription", "deferred", "credit lot")
 
 
 async def test_price_includes_tax_which_is_neither_deferred_nor_granted_and_charged_once(database: Database) -> None:
@@ -152,6 +152,8 @@ async def test_credits_that_were_paid_for_pay_first_what_the_organization_owes(d
     second = bill(1, 2_900, month(1))
     await one.look(seen(second, period=month(1)), month(1).start)
     assert (await one.credits(), await owed(database, one.org_id)) == (50 + 400, 0)
+    lots = sorted(await one.rows(CreditLot), key=lambda lot: lot.id)
+    assert [(lot.amount_minor // 10**6, lot.debt_minor // 10**6) for lot in lots] == [(500, 500), (500, 100)]
 
 
 async def owed(database: Database, org_id: str) -> int:

@@ -245,6 +245,27 @@ async def test_bought_credits_are_there_and_in_the_history_with_what_was_paid(
     assert rest["next_cursor"] is None
 
 
+async def test_purchase_that_paid_a_debt_is_whole_in_the_history(new_tenant: Any, database: Database) -> None:
+    tenant: Tenant = await new_tenant("owner")
+    await owe(database, tenant.org_id, 130_000_000)
+    for _ in range(2):
+        made = await Written(database, tenant.org_id).begin()
+        made.there.pay()
+        await made.look()
+    assert good(await tenant.owner.get("/billing/balance"))["available"] == "70.00"
+    second, first = good(await tenant.owner.get("/billing/credits/history?min_amount=100"))["data"]
+    paid = {"amount": "10.00", "currency": "USD"}
+    assert [(lot["credits"], lot["debt_paid"], lot["paid"]) for lot in (first, second)] == [
+        ("100.00", "100.00", paid),
+        ("100.00", "30.00", paid),
+    ]
+    events = good(await tenant.owner.get("/events?type=credit_lot.created"))["data"]
+    assert sorted((event["data"]["amount"], event["data"]["debt_paid"]) for event in events) == [
+        ("100.00", "100.00"),
+        ("100.00", "30.00"),
+    ]
+
+
 async def test_pitfall_29_chargeback_of_spent_credits_shows_what_is_owed(
     new_tenant: Any, paying: httpx2.AsyncClient, database: Database, operator: Caller, stranger: Tenant
 ) -> None:
@@ -300,6 +321,18 @@ async def test_chargebacks_are_listed_opened_last_first(new_tenant: Any, databas
         encode_cursor("dsp", "0001-01-01T00:00:00+23:59", nobody),
     ):
         refused(await tenant.auditor.get(f"/disputes?cursor={bad}"), 422, "request.invalid")
+
+
+async def owe(database: Database, org_id: str, amount_minor: int) -> None:
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="test.owed",
+            source=accounts.org_debt(org_id, "CREDIT"),
+            destination=accounts.platform("credit_issuance", "CREDIT"),
+            amount_minor=amount_minor,
+            effective_at=NOW,
+        )
 
 
 async def spend(database: Database, org_id: str, amount_minor: int) -> None:

@@ -132,6 +132,9 @@ class PurchaseView(ResponseModel):
     id: str
     organization_id: str
     credits: Exact
+    debt_paid: Exact = Field(
+        description="How many of the credits paid what the organization owed, and did not become available."
+    )
     source: str = Field(
         description="`purchase`, or the reason for the grant: `promotion`, `reward`, `adjustment`, `refund`, `signup`."
     )
@@ -148,6 +151,7 @@ class PurchaseView(ResponseModel):
             id=row.id,
             organization_id=row.org_id,
             credits=format_amount(row.amount_minor, CREDIT),
+            debt_paid=format_amount(row.debt_minor, CREDIT),
             source=row.source,
             paid=paid,
             payment_id=row.payment_id,

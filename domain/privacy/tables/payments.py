@@ -43,7 +43,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id payment_id transfer_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "note",
-            FINANCIAL: "source amount_minor paid_minor paid_currency",
+            FINANCIAL: "source amount_minor debt_minor paid_minor paid_currency",
             TECHNICAL: "expires_at created_at",
         },
         WHO_DECIDED,
