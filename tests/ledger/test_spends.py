@@ -147,6 +147,18 @@ async def test_the_first_thousand_refusals_of_a_window_keep_a_row_and_later_keys
     )  # fmt: skip
 
 
+async def test_a_thousand_refusals_for_one_reason_hide_none_for_another(books: Books) -> None:
+    tenant = await Tenant.opened(books)
+    control = await tenant.control(limits(day=0))
+    await tenant.spending.charge_many([spend(1) for _ in range(1001)], at=NOW)
+    await tenant.write(control, {"status": "frozen"})
+    await tenant.charge(1)
+    reasons = await books.connections[0].fetch(
+        "SELECT reason, count(*)::integer AS number FROM ledger.refusals WHERE control_id = $1 GROUP BY reason", control
+    )
+    assert {row["reason"]: row["number"] for row in reasons} == {"limit": 1000, "frozen": 1}
+
+
 async def test_every_node_above_the_spender_is_counted_and_may_refuse(
     tenant: Tenant, owner: asyncpg.Connection
 ) -> None:
