@@ -37,6 +37,12 @@ class LedgerLot(Base):
         Index("ix_lots_org_id", "org_id", "id"),
         # The lots that were issued for a payment.
         Index("ix_lots_payment_id", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+        # Where credits of a subscription went, whether or not a payment has paid its bill.
+        Index(
+            "ix_lots_root_id",
+            "root_id",
+            postgresql_where=text("parent_id IS NOT NULL AND source IN ('subscription', 'refund')"),
+        ),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "70"}},
     )
 

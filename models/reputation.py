@@ -198,7 +198,10 @@ class ReputationAgentRow(Base):
 
 
 class ReputationRecallRow(Base):
-    """An escrow whose payment was refunded or charged back; its events are void until `restored_at`."""
+    """An escrow whose payment was refunded or charged back; its events are void until `restored_at`.
+
+    `payment_id` is the invoice of a subscription's bill where its credits funded the escrow.
+    """
 
     __tablename__ = "reputation_recalls"
     __table_args__ = (Index("ix_reputation_recalls_payment_id", "payment_id"),)

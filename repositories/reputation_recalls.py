@@ -7,6 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import uuid_of
+from domain.invoice.state import InvoiceStatus
+from domain.payment.entitlement import gone_minor
+from domain.reputation.recall import Bill, BillPayment
+from models.invoice import InvoicePayment
+from models.payment import PaymentRow
+from repositories import payment
+from runtime.database import driver_connection
 
 
 async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tuple[str, int]]:
@@ -21,27 +32,66 @@ async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tup
     return [(row["escrow_id"], row["goods_minor"]) for row in rows]
 
 
-async def billed_by(connection: asyncpg.Connection, payment_id: str) -> tuple[int, int]:
-    """Return the credits that the bill of a subscription granted which a payment pays, and their price with tax.
-
-    Both are zero for other payments.
-    """
-    [row] = await connection.fetch(
-        "SELECT coalesce(sum(g.credits_minor), 0)::bigint AS credits,"
-        " coalesce(sum(div(g.paid_minor::numeric * b.gross_minor, b.amount_minor)), 0)::bigint AS price"
-        " FROM subscription_bills b"
+async def funded_by_bill(connection: asyncpg.Connection, invoice_id: str) -> list[tuple[str, int]]:
+    """Return the escrows that the credits of a subscription's bill funded, as `funded_by` does."""
+    lots = await connection.fetch(
+        "SELECT g.org_id, g.lot_id FROM subscription_bills b"
         " JOIN subscription_grants g ON (g.subscription_id, g.bill_ref) = (b.subscription_id, b.bill_ref)"
-        " WHERE b.payment_id = $1 AND b.amount_minor > 0",
-        payment_id,
+        " WHERE b.invoice_id = $1",
+        invoice_id,
     )
-    return row["credits"], row["price"]
+    if not lots:
+        return []
+    org_id, roots = lots[0]["org_id"], [uuid_of(lot["lot_id"]) for lot in lots]
+    rows = await connection.fetch("SELECT * FROM reputation_billed($1, $2)", org_id, roots)
+    return [(row["escrow_id"], row["goods_minor"]) for row in rows]
+
+
+async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
+    """Return the bill that an invoice of a subscription is for, with its credits; None for other invoices."""
+    connection = await driver_connection(session)
+    row = await connection.fetchrow(
+        """
+        SELECT i.status, b.payment_id, i.total_minor - i.credited_minor AS total, i.written_off_minor AS given_up,
+            i.total_minor - i.prepaid_minor - i.rounded_minor - i.credited_minor - i.written_off_minor - i.paid_minor
+                AS due,
+            coalesce(sum(g.credits_minor), 0)::bigint AS credits,
+            coalesce(sum(div(g.paid_minor::numeric * b.gross_minor, nullif(b.amount_minor, 0))), 0)::bigint AS price
+        FROM invoices i JOIN subscription_bills b ON b.invoice_id = i.id
+        LEFT JOIN subscription_grants g ON (g.subscription_id, g.bill_ref) = (b.subscription_id, b.bill_ref)
+        WHERE i.id = $1 GROUP BY i.id, b.payment_id
+        """,
+        invoice_id,
+    )
+    if row is None:
+        return None
+    paid = InvoicePayment
+    of_it = and_(paid.invoice_id == invoice_id, paid.payment_id == PaymentRow.id)
+    query = (
+        select(PaymentRow, func.coalesce(paid.amount_minor, 0))
+        .join(paid, of_it, isouter=True)
+        .where(or_(paid.invoice_id == invoice_id, PaymentRow.id == row["payment_id"]))
+        .execution_options(populate_existing=True)
+    )
+    payments = [(payment.state_of(each), minor) for each, minor in await session.execute(query)]
+    return Bill(
+        total_minor=row["total"],
+        due_minor=row["due"] if row["status"] == InvoiceStatus.OPEN else 0,
+        given_up_minor=row["given_up"],
+        payments=[
+            BillPayment(paid_minor=minor, received_minor=each.received_minor, gone_minor=gone_minor(each))
+            for each, minor in payments
+        ],
+        credits_minor=row["credits"],
+        price_minor=row["price"],
+    )
 
 
 async def recall(connection: asyncpg.Connection, payment_id: str, escrow_ids: Sequence[str]) -> list[str]:
-    """Void the evidence of exactly these escrows because of a payment; return the events to restore by `give_again`.
+    """Void the evidence of exactly these escrows because of a payment, or of a subscription's bill, by its invoice.
 
-    Those are the events of escrows whose money is complete again. Agents whose evidence was voided are stale until
-    `refresh`. Call it after postings to the ledger, because of the order of locks.
+    Returns the events to restore by `give_again`: those of escrows whose money is complete again. Agents whose evidence
+    was voided are stale until `refresh`. Call it after postings to the ledger, because of the order of locks.
     """
     back = await connection.fetchval("SELECT reputation_recall($1, $2)", payment_id, list(escrow_ids))
     return [row["id"] for row in await connection.fetch("SELECT reputation_recalled($1) AS id", back)] if back else []

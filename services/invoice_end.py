@@ -14,7 +14,7 @@ from domain.invoice.state import InvoiceStatus, require_collectible, require_voi
 from domain.money import format_amount
 from models.invoice import InvoiceRow
 from repositories import audit, credit_lot, invoice, invoice_line, payment
-from services import approval
+from services import approval, reputation
 from services.credit_lot import ByHand, is_for_two
 from services.invoice import details_of, post
 
@@ -84,6 +84,8 @@ async def give_up(
 ) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
+    What credits of a subscription said that nobody has paid is void; scores follow by `reputation.refresh`.
+
     A payment that arrives later is returned, as for any invoice on which nothing is due. `by_hand` holds the setting
     above which two operators have to approve it; None for no limit. `by_plan` is set by dunning, which has waited for
     processing payments already.
@@ -119,6 +121,7 @@ async def give_up(
     await session.flush()
     lost = {"number": row.number, "amount": format_amount(due, row.currency), "currency": row.currency}
     await audit.record(session, actor, "invoice.uncollectible", row.id, lost, row.org_id)
+    await reputation.follow_bill(session, row.id, at=now)
     return row
 
 

@@ -1,6 +1,6 @@
 """Records evidence of reputation from escrows, from clients' feedback and from operators' reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -18,7 +18,7 @@ from domain.payment.state import Payment
 from domain.reputation import conduct, facts
 from domain.reputation.facts import FactKind, Says
 from domain.reputation.policy import EvidencePolicy
-from domain.reputation.recall import recalled, stands_as_before
+from domain.reputation.recall import recalled, recalled_of_bill, stands_as_before
 from domain.reputation.settled import Settled, at_stake, settled
 from domain.text import rfc3339
 from models.contract import Contract
@@ -101,14 +101,31 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
     `refresh`.
     """
     if before is not None and not stands_as_before(before, after):
-        connection = await driver_connection(session)
-        payment_id = after.terms.payment_id
-        funded = await recalls.funded_by(connection, payment_id)
-        gone = recalled(after, funded, await recalls.billed_by(connection, payment_id))
-        for event_id in await recalls.recall(connection, payment_id, gone):
-            await recalls.give_again(connection, event_id, new_id("rev"), at=at)
+        invoice_id = after.terms.purpose.invoice_id
+        if invoice_id is None:
+            connection, payment_id = await driver_connection(session), after.terms.payment_id
+            await _recall(connection, payment_id, recalled(after, await recalls.funded_by(connection, payment_id)), at)
+        else:
+            await follow_bill(session, invoice_id, at=at)
     for fact in conduct.of_payment(before, after):
         await clients.take(await driver_connection(session), new_id("rev"), fact, at=at)
+
+
+async def follow_bill(session: AsyncSession, invoice_id: str, *, at: datetime) -> None:
+    """Void the evidence of escrows that unpaid credits of a subscription funded, and restore it once they are paid.
+
+    It does not matter which payments paid the bill. Invoices of other things have granted no credits.
+    """
+    bill = await recalls.bill(session, invoice_id)
+    if bill is not None:
+        connection = await driver_connection(session)
+        funded = await recalls.funded_by_bill(connection, invoice_id)
+        await _recall(connection, invoice_id, recalled_of_bill(bill, funded), at)
+
+
+async def _recall(connection: asyncpg.Connection, cause: str, escrow_ids: Sequence[str], at: datetime) -> None:
+    for event_id in await recalls.recall(connection, cause, escrow_ids):
+        await recalls.give_again(connection, event_id, new_id("rev"), at=at)
 
 
 async def judge_traits(database: Database) -> None:
@@ -273,7 +290,7 @@ async def change_feedback(
     if not voided:
         event_row = await session.get(ReputationEventRow, row.event_id, populate_existing=True)
         assert event_row is not None
-        if not (event_row.voided_by or "").startswith("payment:"):
+        if not (event_row.voided_by or "").startswith(("payment:", "invoice:")):
             # Feedback that was voided because of a lost payment is restored when the money is back. Any other void is
             # final.
             raise Conflict("This feedback was voided and cannot be changed.", code="reputation.window_closed")

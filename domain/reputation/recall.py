@@ -1,10 +1,57 @@
 """Which escrows lost their funding when a payment was refunded or charged back."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from domain.money import CREDIT
 from domain.payment.entitlement import gone_minor, held_minor, taken
 from domain.payment.state import Fulfilment, Payment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillPayment:
+    """What a payment has paid of a bill, and how much of the payment was received, and was refunded or disputed."""
+
+    paid_minor: int
+    received_minor: int
+    gone_minor: int
+
+    @property
+    def stands_minor(self) -> int:
+        """The paid amount that did not go back."""
+        return min(self.paid_minor, max(0, self.received_minor - self.gone_minor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """The bill of a subscription: its money, and the credits that it granted.
+
+    Attributes:
+        total_minor: the total, less credit notes.
+        due_minor: what can still be paid.
+        given_up_minor: what was written off.
+        payments: all that have paid a part of it, also those that went back.
+        credits_minor: the credits that it granted.
+        price_minor: the part of its money that is the price of these credits, with tax.
+    """
+
+    total_minor: int
+    due_minor: int
+    given_up_minor: int
+    payments: Sequence[BillPayment]
+    credits_minor: int
+    price_minor: int
+
+    @property
+    def gone_minor(self) -> int:
+        """The money that went back, whichever payment it was of."""
+        return sum(each.gone_minor for each in self.payments)
+
+    @property
+    def kept_minor(self) -> int:
+        """The money that is there or not yet due: what went back counts once another payment has paid it."""
+        went = sum(each.paid_minor - each.stands_minor for each in self.payments)
+        return self.total_minor - self.given_up_minor - went - min(self.due_minor, self.gone_minor)
 
 
 def stands_as_before(before: Payment, after: Payment) -> bool:
@@ -12,44 +59,60 @@ def stands_as_before(before: Payment, after: Payment) -> bool:
     return (taken(before), gone_minor(before), before.fulfilment) == (taken(after), gone_minor(after), after.fulfilment)
 
 
-def recalled(payment: Payment, funded: Sequence[tuple[str, int]], billed: tuple[int, int] = (0, 0)) -> list[str]:
+def recalled(payment: Payment, funded: Sequence[tuple[str, int]]) -> list[str]:
     """Return the escrows whose evidence is void, because refunds, disputes and reversals took their funding.
 
     A payment for an escrow stands behind it with the whole amount. Credits that were bought are taken first where no
     escrow has them, and then from the escrows, the one that was funded last first. Where nothing is left of the
     payment, it has paid for none of them, also where its credits came back and went on to another. What a payer has
     in money is one purse: what it could give back no escrow has had, and what is owed instead is that of the escrows
-    which it funded last. What is left of a bill pays for its credits first.
+    which it funded last.
 
     Args:
         payment: where the payment stands. A dispute counts from its opening until it is won.
         funded: which escrows the credits that it bought, or the balance, went to, with how many did not come back: that
             which it was made for, and then the one that was funded last first.
-        billed: the credits that the bill of a subscription granted which the payment pays, and the part of its money
-            that was paid for them; zero for other payments.
     """
     purpose = payment.terms.purpose
-    gone, (credits_minor, price_minor) = gone_minor(payment), billed
     lacks = payment.fulfilment is Fulfilment.DONE and held_minor(payment) < purpose.goods_minor
     found = dict.fromkeys([purpose.escrow_id] if purpose.escrow_id is not None and lacks else [])
-    if price_minor:
-        if 0 < payment.received_minor <= gone:
-            return [escrow_id for escrow_id, _ in funded]
-        unpaid = max(0, price_minor - (payment.received_minor - gone)) if gone else 0
-        left = credits_minor * unpaid // price_minor - max(0, credits_minor - sum(amount for _, amount in funded))
-    elif purpose.goods_asset != CREDIT:
+    if purpose.goods_asset != CREDIT:
         left = _owed_minor(payment)
     elif not held_minor(payment):
         return list(found | dict.fromkeys(escrow_id for escrow_id, _ in funded))
     else:
         left = taken(payment) - max(0, payment.granted_minor - sum(amount for _, amount in funded))
+    return list(found | dict.fromkeys(_last_funded(funded, left)))
+
+
+def recalled_of_bill(bill: Bill, funded: Sequence[tuple[str, int]]) -> list[str]:
+    """Return the escrows whose evidence is void, because a subscription's bill was not paid or its money went back.
+
+    What is left of the money pays for the credits first, and it does not matter which payments it is of. Where nothing
+    is left, all escrows are recalled that had any of the credits.
+
+    Args:
+        bill: where the bill stands.
+        funded: which escrows its credits went to, as in `recalled`.
+    """
+    if not bill.credits_minor or not (bill.gone_minor or bill.given_up_minor):
+        return []
+    if bill.kept_minor <= 0:
+        return [escrow_id for escrow_id, _ in funded]
+    unpaid = max(0, bill.price_minor - bill.kept_minor)
+    left = bill.credits_minor * unpaid // max(1, bill.price_minor)
+    return _last_funded(funded, left - max(0, bill.credits_minor - sum(amount for _, amount in funded)))
+
+
+def _last_funded(funded: Sequence[tuple[str, int]], left: int) -> list[str]:
+    found = []
     for escrow_id, amount in funded:
         if left <= 0:
             break
         if amount:
-            found[escrow_id] = None
+            found.append(escrow_id)
         left -= amount
-    return list(found)
+    return found
 
 
 def _owed_minor(payment: Payment) -> int:

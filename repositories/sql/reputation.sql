@@ -342,7 +342,8 @@ CREATE OR REPLACE FUNCTION reputation_client_kind(p_bad bigint) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_bad > 0 THEN 'dispute_lost' ELSE 'paid' END $$;
 
 -- What a fact weighs (`weights.weight_e6`), without the standing of who caused it. Without a commission the value alone
--- bounds it. With `escrow_id` both count by the part of the escrow's credits that was paid for.
+-- bounds it. With `escrow_id` both count by the part of the escrow's credits that was paid for: those of a subscription
+-- whose bill was given up were not.
 CREATE OR REPLACE FUNCTION reputation_weight(p_about jsonb) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 DECLARE
@@ -352,7 +353,13 @@ BEGIN
     IF p_about ->> 'escrow_id' IS NOT NULL THEN
         SELECT div(v_value::numeric * paid, whole), div(v_commission::numeric * paid, whole)
         INTO v_value, v_commission
-        FROM (SELECT coalesce(sum(u.amount) FILTER (WHERE u.cost > 0), 0) AS paid, coalesce(sum(u.amount), 1) AS whole
+        FROM (SELECT coalesce(sum(u.amount) FILTER (WHERE u.cost > 0 AND NOT EXISTS (
+                  SELECT FROM ledger.lots l
+                  JOIN subscription_grants g ON g.lot_id = type_id('lot', l.root_id)
+                  JOIN subscription_bills b ON (b.subscription_id, b.bill_ref) = (g.subscription_id, g.bill_ref)
+                  JOIN invoices i ON i.id = b.invoice_id AND i.status = 'uncollectible'
+                  WHERE l.id = u.lot_id AND l.source IN ('subscription', 'refund')
+              )), 0) AS paid, coalesce(sum(u.amount), 1) AS whole
               FROM escrow_events v JOIN ledger.lot_uses u ON u.transfer_id = v.transfer_id
               WHERE v.escrow_id = p_about ->> 'escrow_id' AND v.kind = 'funded') used;
     END IF;
@@ -523,7 +530,7 @@ BEGIN
         WHERE good + bad > 0;
         IF v_recalled IS NOT NULL THEN
             e.voided_at := clock_timestamp();
-            e.voided_by := 'payment:' || v_recalled;
+            e.voided_by := reputation_cause(v_recalled);
             e.void_reason := 'The money behind it went back.';
         ELSIF e.excluded IS NULL THEN
             e := reputation_apply(e);

@@ -14,6 +14,17 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
     GROUP BY e.id ORDER BY (array_agg(l.id ORDER BY l.id DESC))[1] DESC
 $$;
 
+-- The same of the credits that the bill of a subscription granted, by their lots. Nobody has to have paid it.
+CREATE OR REPLACE FUNCTION reputation_billed(p_org text, p_lots uuid[]) RETURNS TABLE (escrow_id text, goods_minor bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT e.id, div(sum(l.amount) * (e.funded_minor - e.refunded_minor), e.funded_minor)::bigint
+    FROM ledger.lots l
+    JOIN ledger.accounts a ON a.id = l.account_id AND a.path LIKE 'escrow/%'
+    JOIN escrows e ON e.id = substr(a.path, 8) AND e.org_id = p_org AND e.funded_minor > 0
+    WHERE l.root_id = ANY (p_lots) AND l.parent_id IS NOT NULL AND l.source IN ('subscription', 'refund')
+    GROUP BY e.id ORDER BY (array_agg(l.id ORDER BY l.id DESC))[1] DESC
+$$;
+
 -- The same of a payment in money, without lots. What the payer has in a currency is one purse: the escrow that the payment was
 -- made for comes first, then those that the purse funded last and no other payment recalls.
 CREATE OR REPLACE FUNCTION reputation_purse(p_payment text) RETURNS TABLE (escrow_id text, goods_minor bigint)
@@ -40,8 +51,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
     ORDER BY e.id IS NOT DISTINCT FROM p.escrow_id DESC, max(n.version) DESC
 $$;
 
--- Has exactly these escrows recalled for a payment. What they said is voided and its agents are marked as stale, for
--- `reputation_refresh`. Returns the other escrows, whose money is all there again: what they said is given again.
+-- Who voids what an escrow said: the payment or the invoice of the bill whose money went back.
+CREATE OR REPLACE FUNCTION reputation_cause(p_id text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_id LIKE 'inv\_%' THEN 'invoice:' ELSE 'payment:' END || p_id $$;
+
+-- Has exactly these escrows recalled for a payment, or for the bill of a subscription, by its invoice. What they said is
+-- voided and its agents are marked as stale, for `reputation_refresh`. Returns the other escrows, whose money is all there
+-- again: what they said is given again.
 CREATE OR REPLACE FUNCTION reputation_recall(p_payment text, p_escrows text[]) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
@@ -67,7 +83,7 @@ BEGIN
         v_subjects := v_gone || ARRAY(SELECT contract_id FROM escrows WHERE id = ANY (v_gone));
         WITH voided AS (
             UPDATE reputation_events
-            SET voided_at = clock_timestamp(), voided_by = 'payment:' || p_payment,
+            SET voided_at = clock_timestamp(), voided_by = reputation_cause(p_payment),
                 void_reason = 'The money behind it went back.'
             WHERE subject = ANY (v_subjects) AND source IN ('escrow', 'feedback') AND voided_at IS NULL
             RETURNING agent_id, excluded
@@ -86,7 +102,7 @@ CREATE OR REPLACE FUNCTION reputation_recalled(p_escrows text[]) RETURNS SETOF t
 LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
     SELECT e.id FROM reputation_events e
     WHERE e.subject = ANY (p_escrows || ARRAY(SELECT contract_id FROM escrows WHERE id = ANY (p_escrows)))
-      AND e.voided_by LIKE 'payment:%'
+      AND e.voided_by ~ '^(payment|invoice):'
       AND NOT EXISTS (SELECT FROM reputation_events n WHERE n.source = e.source AND n.key = e.key || ':again')
       AND (e.source <> 'feedback' OR EXISTS (SELECT FROM reputation_feedback f WHERE f.event_id = e.id))
     ORDER BY e.agent_id, e.seq
@@ -163,7 +179,7 @@ SELECT pg_temp.row_security('reputation_recalls');
 SELECT pg_temp.refuse_deletes('reputation_recalls');
 GRANT SELECT, INSERT, UPDATE (recalled_at, restored_at) ON reputation_recalls TO bursar_platform;
 
-REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_purse, reputation_recall, reputation_recalled, reputation_give_again,
-    reputation_refresh FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reputation_funded, reputation_purse, reputation_recall, reputation_recalled, reputation_give_again,
-    reputation_refresh TO bursar_platform;
+REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_recall,
+    reputation_recalled, reputation_give_again, reputation_refresh FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_recall,
+    reputation_recalled, reputation_give_again, reputation_refresh TO bursar_platform;

@@ -16,21 +16,23 @@ from domain.escrow import commands
 from domain.payment.converge import Observation, converge
 from domain.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payment.terms import Purpose, PurposeKind
+from models.invoice import InvoiceRow
 from repositories import contract as contracts
 from repositories import reputation_recalls as recalls
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import reputation
+from services import invoice_end, reputation
 from services.reputation import refresh
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.invoicing import pay
 from tests.api.paying import NOW, Written
 from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
 from tests.conftest import DatabaseUrls
-from tests.domain.subscription.building import bill, month, seen
+from tests.domain.subscription.building import bill, month, seen, unpaid
 from tests.support.locks import somebody_waits
-from tests.support.mirrored_bills import Mirrored
+from tests.support.mirrored_bills import KIM, Mirrored
 from tests.support.runs import payment_message
 from tests.support.subscription_books import subscribed
 
@@ -120,6 +122,46 @@ async def test_bill_of_a_subscription_that_is_charged_back_takes_what_its_credit
     assert await evidence_of(client.owner, studio) == 3
     paid.there.dispute(1_900)
     await paid.look()
+    assert await evidence_of(client.owner, studio) == 0
+
+
+async def test_evidence_follows_the_payment_that_paid_a_bill_in_the_end(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    one = await subscribed(database, org_id=client.org_id)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    paid = await Mirrored.of(one)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    (issued,) = await one.rows(InvoiceRow)
+    paid.there.close_dispute(paid.there.dispute(), won=False)
+    await paid.look()
+    assert await evidence_of(client.owner, studio) == 0
+    invoice = {"id": issued.id, "currency": "USD", "organization_id": client.org_id}
+    again = await pay(database, invoice, 2_900)
+    assert (await one.rows(InvoiceRow))[0].status == "paid"
+    assert await evidence_of(client.owner, studio) == 3
+    again.there.dispute()
+    await again.look()
+    assert await evidence_of(client.owner, studio) == 0
+
+
+async def test_credits_of_a_bill_that_is_given_up_say_nothing_before_or_after(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    one = await subscribed(database, net_days=30, org_id=client.org_id)
+    await one.look(seen(unpaid(0, 2_900, month(0))))
+    # An operator has marked it as paid at the provider, and no payment came.
+    await one.look(seen(replace(bill(0, 2_900, month(0)), payment_ref="")))
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    assert await evidence_of(client.owner, studio) == 3
+    (issued,) = await one.rows(InvoiceRow)
+    async with database.platform() as session:
+        await invoice_end.give_up(session, KIM, issued.id, new_key(), datetime.now(UTC))
+    await reputation.refresh(database, limit=100)
+    assert await evidence_of(client.owner, studio) == 0
+    await work(operator, database, client, studio, at=datetime.now(UTC))
     assert await evidence_of(client.owner, studio) == 0
 
 

@@ -65,7 +65,11 @@ class Subscribed:
 
     async def look(self, snapshot: SubscriptionSnapshot, at: datetime = START) -> Outcome | None:
         named = tuple(
-            replace(each, ref=f"{self.tag}:{each.ref}", payment_ref=f"{self.tag}-{each.ref}-pi")
+            replace(
+                each,
+                ref=f"{self.tag}:{each.ref}",
+                payment_ref=None if each.payment_ref == "" else f"{self.tag}-{each.ref}-pi",
+            )
             for each in snapshot.bills
         )
         async with self.database.platform() as session:
