@@ -81,12 +81,20 @@ _LIST = Listing(of=Department, order=[Department.id], prefix="dep", searched=("n
 
 
 async def page(
-    session: AsyncSession, wanted: Wanted, *, open_only: bool, after: Position | None, limit: int
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    open_only: bool,
+    after: Position | None,
+    limit: int,
+    within: str | None = None,
 ) -> Found[Department]:
-    """Return a page of the departments that the session may see, newest first."""
+    """Return a page of the departments that the session may see, newest first; `within` is one, with its parts."""
     part: Part = of_owner(Department.org_id, wanted)
     if open_only:
         part = (*part, Department.closed_at.is_(None))
+    if within is not None:
+        part = (*part, Department.path.contains([within]))
     return await _LIST.page(session, wanted, [part], after=after, limit=limit)
 
 

@@ -127,9 +127,28 @@ async def test_key_reads_its_own_limits(firm: Firm) -> None:
         assert answer.status_code == status, who
 
 
-async def test_search_finds_no_spend_and_no_limit_of_another_department(firm: Firm) -> None:
+async def test_department_reads_itself_and_its_parts_and_no_other(firm: Firm) -> None:
+    own = {"owner": set(firm.departments), "agent": set(firm.departments)}
+    own |= {"sales": {"sales", "field sales"}, "support": {"support"}}
+    for who, names in own.items():
+        caller = firm.callers[who]
+        listed = {row["id"] for row in good(await caller.get("/departments"))["data"]}
+        assert listed == {firm.departments[name] for name in names}, who
+        for name, department in firm.departments.items():
+            assert (await caller.get(f"/departments/{department}")).status_code == (200 if name in names else 404)
+
+
+async def test_department_reads_no_movements_of_others(firm: Firm) -> None:
+    for path in ("/billing/transactions", "/credits/transactions", "/billing/statement"):
+        good(await firm.callers["owner"].get(path))
+        for who in ("sales", "support"):
+            refused(await firm.callers[who].get(path), 403, "auth.forbidden")
+            refused(await firm.callers[who].get(path, headers={"Accept": "text/csv"}), 403, "auth.forbidden")
+
+
+async def test_search_finds_no_spend_no_limit_and_no_name_of_another_department(firm: Firm) -> None:
     spent = good(await firm.callers["support"].get("/credits/usage"))["data"][0]["id"]
-    for wanted in (spent, firm.controls["support"]):
+    for wanted in (spent, firm.controls["support"], firm.departments["support"]):
         found = {who: good(await firm.callers[who].get(f"/search?q={wanted}"))["data"] for who in ("support", "sales")}
         assert [hit["id"] for hit in found["support"]] == [wanted]
         assert found["sales"] == []

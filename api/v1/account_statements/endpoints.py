@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.auth import check_key, require
+from api.auth import SpendingKeyDep, check_key, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
@@ -29,6 +29,7 @@ from api.v1.account_statements.schemas import (
     StatementLineView,
 )
 from api.v1.account_statements.writing import as_csv, as_page
+from api.v1.spends.own import confined, refuse_totals
 from domain.access import Actor, Permission
 from domain.account_statement import StatementPeriod, ends_at, period
 from domain.accounts import org_wallet
@@ -86,13 +87,19 @@ async def get_billing_statement(
     organization_id: ForOperators = None,
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """Show an account over a period: the opening balance, one line for each transfer, the closing balance.
 
     The statement uses the time of booking, so that past days never change. With `Accept: text/csv` the response is the
     whole statement as CSV, and with `Accept: text/html` a page to print.
+
+    A key of a member that is attributed to a department or project is refused: all of the organization's spends are
+    here.
     """
+    refuse_totals(confined(actor, key))
     scope = scope_of("account-statement", json.dumps([organization_id, currency, account]))
     asked, after = (None, None) if cursor is None else _continued(cursor, scope)
     org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)

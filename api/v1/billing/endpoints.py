@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query
 from starlette.responses import Response
 
-from api.auth import ActorDep, permit, require
+from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.body import called_directly
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
@@ -17,8 +17,9 @@ from api.lists import AMOUNT, After, Asked, Items, ListOf
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.billing.schemas import BalanceView, MovementView
+from api.v1.spends.own import confined, refuse_totals
 from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.errors import Forbidden, NotFound
 from domain.money import CREDIT, format_amount
 from domain.text import rfc3339
 from repositories import balance as balances
@@ -27,7 +28,7 @@ from repositories import movement as movements
 router = Resource(tags=["billing"])
 
 _BALANCE_ERRORS = errors(NotFound)
-_MOVEMENTS = errors(NotFound) | CSV
+_MOVEMENTS = errors(NotFound, Forbidden) | CSV
 
 
 @router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS, deprecated=True)
@@ -84,14 +85,22 @@ _LIST = ListOf(
 @router.get("/credits/transactions", response_model=Page[MovementView], responses=_MOVEMENTS, deprecated=True)
 @router.get("/billing/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
 async def list_transactions(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ_BILLING)
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List movements of the organization's accounts, the newest recorded first.
+
+    A key of a member that is attributed to a department or project is refused: all of the organization's spends are
+    here. `GET /credits/usage` lists its own.
 
     A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements.
     Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
     on, as CSV.
     """
+    refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from api.auth import ActorDep, permit, require
+from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
@@ -16,6 +16,7 @@ from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.tenancy import acting_organization, listed_organization, refuse_other_agent
 from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
+from api.v1.spends.own import own_department
 from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Conflict, Forbidden, NotFound
 from repositories import agent as agents
@@ -61,26 +62,33 @@ _LIST = ListOf(
 
 @router.get("/departments", response_model=Page[DepartmentView], responses=errors(NotFound) | CSV)
 async def list_departments(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
 ) -> Response:
-    """List departments, newest first.
+    """List departments, newest first. A key that is confined to a department lists that and its parts.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     wanted = asked.wanted(listed_organization(actor, asked.organization_id), without=["open_only"])
     return await asked.rows(
         lambda: deps.session_for(actor),
-        partial(departments.page, open_only=bool(asked.get("open_only"))),
+        partial(departments.page, open_only=bool(asked.get("open_only")), within=own_department(actor, key)),
         wanted,
         DepartmentView.of,
     )
 
 
 @router.get("/departments/{department_id}", response_model=DepartmentView, responses=errors(NotFound, Forbidden))
-async def get_department(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentView:
-    """Read one department."""
+async def get_department(department_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep) -> DepartmentView:
+    """Read one department. A key that is confined to a department reads that and its parts."""
+    own = own_department(actor, key)
     async with deps.session_for(actor) as session:
         row = await departments.get(session, department_id)
+        if own is not None and own not in row.path:
+            raise NotFound(departments.MISSING)
         permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ)
         return DepartmentView.of(row)
 

@@ -17,6 +17,7 @@ from api.v1.summary.schemas import SummaryView
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
 from domain.spend.scope import SpendingKey
+from repositories import department as departments
 from repositories import search
 from repositories import spend_control as controls
 from repositories.search import Hit
@@ -74,6 +75,8 @@ async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: 
             await readable(session, actor, key, hit.id)
         if hit.kind == "spend_control":
             return await controls.is_own(session, await controls.get(session, hit.id), of)
+        if hit.kind == "department" and (own := of.attribution.department_id) is not None:
+            return own in (await departments.get(session, hit.id)).path
     except NotFound:
         return False
     return True

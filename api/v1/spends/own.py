@@ -25,6 +25,12 @@ def confined(actor: Actor, key: SpendingKey) -> SpendingKey | None:
     return key
 
 
+def own_department(actor: Actor, key: SpendingKey) -> str | None:
+    """Return the department that a key is confined to, with its parts; None for keys that see all of them."""
+    of = confined(actor, key)
+    return None if of is None else of.attribution.department_id
+
+
 def refuse_totals(key: SpendingKey | None) -> None:
     """Refuse totals that are not a key's own, or cannot be narrowed to what is.
 
