@@ -1,13 +1,15 @@
 """The rules that are in force together, and the price that they make of the facts.
 
-The multiplier is kept exact until the end, so money is rounded once, half to even. Then come the bounds, and then the
-payee's share: a discount is paid from the platform's commission, unless the agent's organization bears discounts. Last
-of all, no quantity costs less in total than a smaller one because steps of bulk rules meet.
+The multiplier is kept exact until the end, so money is rounded once, half to even. Surge is limited as a whole. Then
+come the bounds, and then the payee's share: a discount is paid from the platform's commission, unless the agent's
+organization bears discounts. Last of all, no quantity costs less in total than a smaller one because steps of bulk
+rules meet.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import NamedTuple
 
 from domain.errors import Invalid
@@ -15,7 +17,15 @@ from domain.money import MAX_AMOUNT_MINOR, allocate, format_amount, format_ratio
 from domain.pricing.expression import LEAST_BPS, MOST_BPS
 from domain.pricing.facts import WHOLE_BPS, Facts
 from domain.pricing.rule import Phase, Rule, RuleType, Stacking
-from domain.pricing.terms import Bounds, Bulk, ContractPrice, Reputation, Verdict, round_half_even
+from domain.pricing.terms import (
+    MOST_SURGE_BPS,
+    Bounds,
+    Bulk,
+    ContractPrice,
+    Reputation,
+    Verdict,
+    round_half_even,
+)
 
 #: How many prices a book remembers: the same is asked for again while somebody decides.
 MAX_KNOWN = 256
@@ -25,7 +35,8 @@ class Adjustment(NamedTuple):
     """One line of a price.
 
     Attributes:
-        rule_id: the rule; None for the lines that protect the payee's share, limit the multiplier and keep the total.
+        rule_id: the rule; None for the lines that limit surge, protect the payee's share, limit the multiplier and keep
+            the total.
         rule: its name.
         type: its kind; `commission` for the line that protects the payee's share.
         bps: the factor by which it multiplied the price so far, in basis points, also for a rule that adds.
@@ -142,6 +153,14 @@ def _is_plain(rule: Rule) -> bool:
     return rule.stacking is Stacking.MULTIPLY and rule.floor_bps is None and rule.ceiling_bps is None
 
 
+def _stacked(before: tuple[int, int], stacking: Stacking, bps: int) -> tuple[int, int]:
+    """Return the multiplier after a rule, as numerator and denominator."""
+    over, under = before
+    if stacking is Stacking.ADD:
+        return max(over * WHOLE_BPS + (bps - WHOLE_BPS) * under, 0), under * WHOLE_BPS
+    return over * bps, under * WHOLE_BPS
+
+
 class _Run:
     """One price in the making: what it starts from in minor units, and the exact multiplier so far.
 
@@ -155,6 +174,8 @@ class _Run:
         # What the multiplier is of: the base price, or the one that was agreed with the client.
         self.start_minor = facts.base_minor
         self.over = self.under = 1
+        # The multiplier without surge rules, in the same form; None before the first of them applies.
+        self.calm: tuple[int, int] | None = None
         self.least_minor = 1
         self.closed_by: str | None = None
         self.is_limited = False
@@ -172,14 +193,14 @@ class _Run:
             return
         before = (self.over, self.under)
         if phase is Phase.ADJUST:
+            self.over, self.under = _stacked(before, rule.stacking, bps)
+            if kind == RuleType.SURGE:
+                self.calm = self.calm or before
+            elif self.calm is not None:
+                self.calm = _stacked(self.calm, rule.stacking, bps)
             if rule.stacking is Stacking.ADD:
-                self.over = max(self.over * WHOLE_BPS + (bps - WHOLE_BPS) * self.under, 0)
-                self.under *= WHOLE_BPS
                 bps = self._changed_by(before)
-            else:
-                self.over *= bps
-                self.under *= WHOLE_BPS
-                self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
+            self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
         elif isinstance(rule.terms, ContractPrice):
             # One that was agreed before is replaced, so that the line is of that one.
             agreed_minor = rule.terms.unit_minor * self.facts.quantity
@@ -191,11 +212,26 @@ class _Run:
         if self.is_limited:
             return
         self.is_limited = True
+        self._limit_surge()
         before = (self.over, self.under)
         self.over, self.under = self._between((LEAST_BPS, WHOLE_BPS), (MOST_BPS, WHOLE_BPS))
         if (self.over, self.under) != before:
             why = f"All rules together make it {format_ratio(LEAST_BPS)} to {format_ratio(MOST_BPS)} times the price"
             self.lines.append(Adjustment(None, "multiplier_limits", "bounds", self._changed_by(before), why))
+
+    def _limit_surge(self) -> None:
+        """Limit what surge rules together make of the price, whatever they multiply and whatever is taken off later."""
+        if self.calm is None:
+            return
+        # What is below the general bounds without them is raised to these.
+        over, under = max(self.calm, (LEAST_BPS, WHOLE_BPS), key=lambda ratio: Fraction(*ratio))
+        most = (over * MOST_SURGE_BPS, under * WHOLE_BPS)
+        if self.over * most[1] > most[0] * self.under:
+            before = (self.over, self.under)
+            self.over, self.under = most
+            times = format_ratio(MOST_SURGE_BPS)
+            why = f"All surge rules together make the price {times} times what it is without them at most"
+            self.lines.append(Adjustment(None, "surge_limit", "bounds", self._changed_by(before), why))
 
     def keep_payee_whole(self, commission_bps: int) -> None:
         """Limit a discount to the commission on the base price."""

@@ -62,6 +62,31 @@ def test_surge_says_its_threshold():
     assert (line.type, line.why) == ("surge", "Surge pricing when demand exceeds 0.8")
 
 
+@pytest.mark.parametrize(
+    ("rules", "bps"),
+    [
+        ([rule(Surge(8_000), 1), rule(Surge(8_500), 2)], 15_000),
+        ([rule(Surge(8_000), 1), rule(Surge(8_500), 2), always(8_000, 3)], 12_000),
+        ([rule(Surge(8_000), 1, stacking=Stacking.ADD), rule(Surge(8_500), 2, stacking=Stacking.ADD)], 15_000),
+        # A part that is taken off would leave more of the surge than of the price.
+        ([rule(Surge(8_000), 1), always(5_000, 2, stacking=Stacking.ADD)], 7_500),
+        ([always(5_000, 1), rule(Surge(8_000), 2, stacking=Stacking.ADD)], 7_500),
+        ([rule(Surge(8_000), 1), rule(Surge(8_500), 2, stacking=Stacking.EXCLUSIVE)], 15_000),
+    ],
+)
+def test_demand_raises_a_price_to_half_as_much_again_at_most_whatever_rules_meet(rules: list[Rule], bps: int) -> None:
+    price = Book(rules).price(replace(FACTS, open_jobs=30))
+    assert price.multiplier_bps == bps
+    last = price.adjustments[-1]
+    assert (last.rule, last.type) == ("surge_limit", "bounds")
+    assert last.why == "All surge rules together make the price 1.50 times what it is without them at most"
+
+
+def test_one_surge_that_multiplies_needs_no_limit() -> None:
+    price = Book([rule(Surge(8_000), 1), always(8_000, 2)]).price(replace(FACTS, open_jobs=30))
+    assert [line.rule for line in price.adjustments] == ["rule 1", "rule 2"]
+
+
 def test_agent_is_as_busy_as_with_its_jobs_or_its_calls():
     facts = replace(FACTS, open_jobs=2, calls=70, calls_per_day=100)
     assert [it.demand_bps for it in (facts, replace(facts, open_jobs=8), replace(facts, capacity=None))] == [

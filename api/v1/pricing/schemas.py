@@ -34,9 +34,9 @@ class AdjustmentView(ResponseModel):
 
     rule: str = Field(
         description=(
-            "The name of the rule. `platform_commission` protects the payee's share; `multiplier_limits` keeps the "
-            "price between a tenth of the base price and ten times it; `total_of_fewer` keeps the total from falling "
-            "where bulk rules meet."
+            "The name of the rule. `platform_commission` protects the payee's share; `surge_limit` keeps surge rules "
+            "together at 1.50 times the price; `multiplier_limits` keeps the price between a tenth of the base price "
+            "and ten times it; `total_of_fewer` keeps the total from falling where bulk rules meet."
         )
     )
     type: str
