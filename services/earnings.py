@@ -17,6 +17,7 @@ from ledger.gateway import Ledger
 from ledger.transfers import Transfers
 from repositories import agent as agents
 from repositories import audit, debt, earnings
+from repositories import organization as organizations
 from repositories.earnings import AgentEarnings
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_in_all, settle_debt
@@ -70,6 +71,7 @@ async def convert(
 
     Raises:
         NotFound: the organization has no such agent.
+        OrganizationSuspended, OrganizationClosed: nothing is converted for it.
         Conflict: `payout.debt_open`, it is `paid` earnings and the organization owes money, which credits do not pay.
         InsufficientFunds: less than the amount can be converted, or nothing.
         IdempotencyConflict: the command converted something else.
@@ -88,6 +90,7 @@ async def convert(
         if done.metadata != asked:
             raise other_request()
         return _conversion(done.transfer_id, org_id, agent.id, kind, done.amount_minor, done.effective_at)
+    await organizations.refuse_stopped(session, org_id)
     until, frozen = sold_until(now, hold_back.refunds), dict[str, datetime]()
     if kind is EarningsKind.PAID:
         await _refuse_debtor(ledger, org_id)

@@ -20,6 +20,7 @@ from ledger.gateway import Ledger, Posting
 from ledger.transfers import Transfers
 from providers.payments.limits import MONEY, transferable
 from repositories import audit, debt, earnings
+from repositories import organization as organizations
 from runtime.database import driver_connection
 from services.payable import shares_of
 
@@ -85,6 +86,7 @@ async def waive(
     Raises:
         NotWaivable: the amount differs; or of `paid` some is held back or frozen, or it is enough for a payout; or
             credits can be converted.
+        OrganizationSuspended, OrganizationClosed: nothing is waived for it.
         IdempotencyConflict: the command waived something else.
         Invalid: there are no such earnings, or they can only be converted or paid out.
     """
@@ -102,6 +104,7 @@ async def waive(
         if done.metadata != asked:
             raise other_request()
         return _waiver(done.transfer_id, org_id, kind, currency, amount_minor, done.effective_at)
+    await organizations.refuse_stopped(session, org_id)
     if currency == CREDIT:
         postings = await _expired(session, org_id, kind, income, renew_days_of(kind, renew_days), now)
     elif kind is EarningsKind.PAID:

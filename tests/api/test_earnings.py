@@ -113,6 +113,20 @@ async def test_granted_earnings_are_spent_after_they_were_converted(
     ]
 
 
+async def test_nothing_is_converted_for_a_suspended_organization(
+    operator: Caller, studio: Tenant, payer: Tenant, database: Database
+) -> None:
+    await earn(database, payer, studio, 30)
+    key, status = new_key(), f"/organizations/{studio.org_id}"
+    first = good(await convert(studio.owner, studio, key, amount="10"), 201)
+    good(await operator.post(f"{status}/suspend", {"reason": "A look at it"}))
+    refused(await convert(studio.owner, studio), 403, "organization.suspended")
+    assert good(await convert(studio.owner, studio, key, amount="10"), 201) == first
+    assert await earnings(studio) == {"granted": ("20.00", "20.00")}
+    good(await operator.post(f"{status}/resume", {"reason": "Looked at"}))
+    assert good(await convert(studio.owner, studio), 201)["amount"] == "20.00"
+
+
 async def test_pitfall_6_conversion_is_made_once_for_its_key(studio: Tenant, payer: Tenant, database: Database) -> None:
     await earn(database, payer, studio, 30)
     key = new_key()

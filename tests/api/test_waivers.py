@@ -112,6 +112,15 @@ async def test_waiving_is_for_owners_and_finance(database: Database, studio: Ten
     refused(await studio.owner.post(PATH, {"currency": "CREDIT", "amount": "5"}, key=new_key()), 422, "request.invalid")
 
 
+async def test_nothing_is_waived_for_a_suspended_organization(
+    operator: Caller, database: Database, studio: Tenant
+) -> None:
+    await earned(database, studio, 95_000, kind=accounts.agent_own_work)
+    good(await operator.post(f"/organizations/{studio.org_id}/suspend", {"reason": "A look at it"}))
+    body = {"kind": "own_work", "currency": "USD", "amount": "950.00"}
+    refused(await studio.owner.post(PATH, body, key=new_key()), 403, "organization.suspended")
+
+
 async def test_last_decimal_is_waived_whatever_the_minimum_is(database: Database, studio: Tenant) -> None:
     await earned(database, studio, 5, "KWD")
     actor = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)

@@ -18,6 +18,7 @@ from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsVi
 from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
+from domain.organization import STOPPED
 from services import earnings as service
 from services import waiver
 
@@ -61,7 +62,7 @@ async def list_earnings(
     "/credits/earnings/conversions",
     status_code=201,
     response_model=ConversionView,
-    responses=errors(NotFound, InsufficientFunds, (Conflict, "payout.debt_open")),
+    responses=errors(NotFound, InsufficientFunds, (Conflict, "payout.debt_open"), *STOPPED),
 )
 async def convert_earnings(
     body: ConversionCreate,
@@ -101,7 +102,7 @@ async def convert_earnings(
     "/billing/earnings/waivers",
     status_code=201,
     response_model=WaiverView,
-    responses=errors((Forbidden, "session.by_link"), waiver.NotWaivable),
+    responses=errors((Forbidden, "session.by_link"), waiver.NotWaivable, *STOPPED),
     operation_id="earnings.waive",
 )
 async def waive_earnings(
