@@ -15,7 +15,7 @@ from domain.errors import Conflict, Invalid, other_request
 from domain.ids import earnings_key
 from domain.lots import LotTerms
 from domain.money import CREDIT, ISSUED, cut_minor, format_amount
-from domain.payable import HoldBack, PayableState
+from domain.payable import HoldBack, PayableState, available
 from ledger.gateway import Ledger, Posting
 from ledger.transfers import Transfers
 from providers.payments.limits import MONEY, transferable
@@ -29,8 +29,6 @@ _ACCOUNTS: Mapping[EarningsKind, Callable[[str, str, str], Account]] = {
     EarningsKind.PAID: accounts.agent_earnings,
     EarningsKind.OWN_WORK: accounts.agent_own_work,
 }
-#: The kinds of earnings in credits that are never paid out.
-_CREDITS = frozenset({EarningsKind.OWN_WORK, EarningsKind.GRANTED})
 
 
 class NotWaivable(Conflict):
@@ -75,8 +73,8 @@ async def waive(
         org_id: the organization whose agents have earned it.
         currency: of the earnings.
         amount_minor: what is left of them.
-        kind: of money `paid`, of which only what is too little for a payout is waived, or `own_work`, which is never
-            paid out. Of credits `own_work` and `granted`, of which only what has expired is waived.
+        kind: of earnings. Of `paid` only what is too little for a payout is waived. In money `own_work` is never paid
+            out, and there is nothing `granted`. Of credits only what has expired is waived.
         hold_back: how long earnings are held back.
         minimum: of a payout.
         renew_days: for how many days converted credits are valid that would expire sooner.
@@ -90,7 +88,7 @@ async def waive(
         IdempotencyConflict: the command waived something else.
         Invalid: there are no such earnings, or they can only be converted or paid out.
     """
-    if kind not in (_CREDITS if currency == CREDIT else () if currency in ISSUED else _ACCOUNTS):
+    if kind not in (EarningsKind if currency == CREDIT else () if currency in ISSUED else _ACCOUNTS):
         raise Invalid(f"Earnings of the kind {kind.value} in {currency} cannot be waived.", extra={"field": "kind"})
     connection = await driver_connection(session)
     income, key = accounts.platform("breakage", currency), earnings_key(org_id, "waive", command_id)
@@ -106,6 +104,8 @@ async def waive(
         return _waiver(done.transfer_id, org_id, kind, currency, amount_minor, done.effective_at)
     await organizations.refuse_stopped(session, org_id)
     if currency == CREDIT:
+        if kind is EarningsKind.PAID:
+            await _refuse_payable(session, org_id, hold_back=hold_back, minimum=minimum, now=now)
         postings = await _expired(session, org_id, kind, income, renew_days_of(kind, renew_days), now)
     elif kind is EarningsKind.PAID:
         left = await _unpayable(session, org_id, currency, hold_back=hold_back, minimum=minimum, now=now)
@@ -175,9 +175,28 @@ async def _unpayable(
     if any(share.state is not PayableState.AVAILABLE for share in left):
         raise NotWaivable(f"Some of {shown} {currency} is held back or frozen. Waive it once all of it is available.")
     # Whatever the minimum is, the last decimals of some currencies are not paid out, and no coin is.
-    if currency in MONEY and there >= cut_minor(minimum, currency) and transferable(there, currency):
+    if currency in MONEY and _is_payable(there, currency, minimum):
         raise NotWaivable(f"{shown} {currency} can be paid out. Only what is below {minimum} {currency} is waived.")
     return {share.agent_id: share.amount_minor for share in left}
+
+
+async def _refuse_payable(
+    session: AsyncSession, org_id: str, *, hold_back: HoldBack, minimum: str, now: datetime
+) -> None:
+    """Refuse to waive paid credits that are held back or frozen, or can be paid out, also together with money."""
+    shares = await shares_of(session, org_id, hold_back, now=now)
+    credits = [share for share in shares if share.asset == CREDIT]
+    if any(share.state in {PayableState.PENDING, PayableState.FROZEN} for share in credits):
+        raise NotWaivable(f"Some of these {CREDIT} are held back or frozen. Waive them once all are available.")
+    currencies = {share.currency for share in credits if share.worth_minor}
+    for currency, there in available(shares).items():
+        if currency in currencies & MONEY and _is_payable(there, currency, minimum):
+            shown = format_amount(there, currency)
+            raise NotWaivable(f"{shown} {currency} can be paid out. Only what is below {minimum} {currency} is waived.")
+
+
+def _is_payable(there: int, currency: str, minimum: str) -> bool:
+    return there >= cut_minor(minimum, currency) and bool(transferable(there, currency))
 
 
 def _waiver(

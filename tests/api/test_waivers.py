@@ -15,7 +15,7 @@ from domain.payable import HoldBack
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from services import statement
-from services.waiver import waive
+from services.waiver import NotWaivable, waive
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 from tests.support.documents import selling
@@ -109,7 +109,8 @@ async def test_waiving_is_for_owners_and_finance(database: Database, studio: Ten
     await earned(database, studio, 500)
     body = {"currency": "USD", "amount": "5.00"}
     refused(await studio.callers["admin"].post(PATH, body, key=new_key()), 403, "auth.forbidden")
-    refused(await studio.owner.post(PATH, {"currency": "CREDIT", "amount": "5"}, key=new_key()), 422, "request.invalid")
+    nothing = await studio.owner.post(PATH, {"currency": "CREDIT", "amount": "5"}, key=new_key())
+    assert refused(nothing, 409, "earnings.not_waivable")["available"] == "0.00"
 
 
 async def test_nothing_is_waived_for_a_suspended_organization(
@@ -206,4 +207,61 @@ async def test_organization_closes_once_its_owner_has_waived_credits_that_expire
     good(await studio.owner.post(PATH, body, key=new_key()), 201)
     good(await studio.owner.post("/credits/use", {"action": "call", "amount": "2"}, key=new_key()), 201)
     good(await operator.post(close, {"reason": "left"}))
+    await prove_all(database_urls)
+
+
+async def test_organization_closes_once_its_owner_has_waived_paid_credits_that_expired_below_the_minimum(
+    operator: Caller,
+    database: Database,
+    studio: Tenant,
+    new_tenant: NewTenant,
+    database_urls: DatabaseUrls,
+) -> None:
+    payer, now = await new_tenant("owner"), datetime.now(UTC)
+    wallet, bought = accounts.org_credits(payer.org_id), now - timedelta(days=100)
+
+    async def moves(at: datetime, *postings: Posting) -> None:
+        async with database.platform() as session:
+            await Ledger(await driver_connection(session)).post_compound(
+                key=new_key(), kind="t", postings=postings, effective_at=at
+            )
+
+    async def waives(amount: int) -> None:
+        """Waive when what was paid is not held back any more."""
+        async with database.platform() as session:
+            await waive(
+                session,
+                Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id),
+                org_id=studio.org_id,
+                currency=CREDIT,
+                amount_minor=amount,
+                hold_back=HoldBack.default(),
+                minimum="10.00",
+                renew_days=30,
+                command_id=new_key(),
+                now=now + timedelta(days=40),
+            )
+
+    # Credits that cannot be renewed any more: they have been converted once.
+    terms = LotTerms(source=LotSource.PURCHASE, paid_minor=500, paid_asset="USD", expires_at=bought + timedelta(days=1))
+    own, paid = (accounts.agent_earnings(each.agent_id, CREDIT, each.org_id) for each in (payer, studio))
+    sold = Posting(accounts.platform("exchange", "USD"), accounts.platform("deferred_revenue", "USD"), 500)
+    await moves(bought, Posting(accounts.platform("credit_issuance", CREDIT), wallet, 5 * 10**6, terms), sold)
+    await moves(bought, Posting(wallet, own, 5 * 10**6))
+    convert = {"agent_id": payer.agent_id, "kind": "paid"}
+    good(await payer.owner.post("/credits/earnings/conversions", convert, key=new_key()), 201)
+    await moves(now, Posting(wallet, paid, 5 * 10**6))
+
+    body = {"kind": "paid", "currency": CREDIT, "amount": "5"}
+    refusal = refused(await studio.owner.post(PATH, body, key=new_key()), 409, "earnings.not_waivable")
+    assert "held back" in refusal["detail"]
+    # With money of the same currency they could be paid out.
+    await earned(database, studio, 600)
+    with pytest.raises(NotWaivable, match=r"11\.00 USD can be paid out"):
+        await waives(5 * 10**6)
+    good(await studio.owner.post(PATH, {"currency": "USD", "amount": "6.00"}, key=new_key()), 201)
+    with pytest.raises(NotWaivable, match=r"5\.00 CREDIT is left"):
+        await waives(4 * 10**6)
+    await waives(5 * 10**6)
+    good(await operator.post(f"/organizations/{studio.org_id}/close", {"reason": "left"}))
     await prove_all(database_urls)

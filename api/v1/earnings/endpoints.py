@@ -115,7 +115,8 @@ async def waive_earnings(
 
     They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings in money
     all must be available and below the minimum of a payout; `own_work` in money is never paid out, so any amount of it
-    can be waived. Of credits, `own_work` and `granted` are waived that have expired; others are converted instead.
+    can be waived. Of credits, those are waived that have expired; others are converted instead. `paid` credits must
+    also be available, and be worth less than the minimum of a payout.
     """
     org_id = acting_organization(actor, None)
     refuse_by_link(actor, "waive earnings")

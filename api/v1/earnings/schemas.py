@@ -95,8 +95,8 @@ class WaiverCreate(RequestModel):
 
     kind: EarningsKind = Field(
         default=EarningsKind.PAID,
-        description="`paid` earnings that are too little for a payout, or `own_work`, which is never paid out. Of "
-        "credits `own_work` or `granted`.",
+        description="`paid` earnings that are too little for a payout, or `own_work`, which is never paid out; or "
+        "`granted` credits.",
     )
     currency: Currency
     amount: Amount = Field(description="Exactly what is left of the kind. It states the organization's consent.")
