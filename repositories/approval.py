@@ -90,7 +90,7 @@ class Issued:
     """How a key was issued.
 
     Attributes:
-        line: the principals of the key and of its issuers, and their issuers, in lower case.
+        line: the principals of the key and of its issuers, and their issuers, qualified and in lower case.
         at: when it was issued.
     """
 
@@ -102,26 +102,26 @@ class Issued:
 #: The line ends at keys that `manage operator-key` made, whose principals cannot be named over the API.
 _LINE = text(
     """
-    WITH RECURSIVE line AS (
-        SELECT id, principal, created_by, created_at, command_id FROM api_keys WHERE id = :key_id AND org_id IS NULL
+    WITH RECURSIVE keys AS NOT MATERIALIZED (
+        SELECT id, lower(coalesce(org_id || '/', '') || principal) AS name, lower(created_by) AS issuer, created_at,
+            command_id = 'bootstrap:' || id AS is_first
+        FROM api_keys
+    ), line AS (
+        SELECT * FROM keys WHERE id = :key_id
         UNION
-        SELECT k.id, k.principal, k.created_by, k.created_at, k.command_id
-        FROM line JOIN api_keys k
-          ON k.org_id IS NULL AND lower(k.principal) = lower(line.created_by) AND k.created_at <= line.created_at
-        WHERE line.command_id <> 'bootstrap:' || line.id
+        SELECT k.* FROM line JOIN keys k ON k.name = line.issuer AND k.created_at <= line.created_at
+        WHERE NOT line.is_first
     )
-    SELECT lower(principal) AS principal, created_at, id = :key_id AS is_own,
-        CASE WHEN command_id <> 'bootstrap:' || id THEN lower(created_by) END AS issuer
-    FROM line
+    SELECT name, created_at, id = :key_id AS is_own, CASE WHEN NOT is_first THEN issuer END AS issuer FROM line
     """
 )
 
 
 async def issued(session: AsyncSession, key_id: str | None) -> Issued | None:
-    """Return how a key was issued; None if there is no such key."""
+    """Return how a key was issued, of an operator or of an organization; None if there is no such key."""
     rows = (await session.execute(_LINE, {"key_id": key_id})).all()
     own = next((row.created_at for row in rows if row.is_own), None)
     if own is None:
         return None
-    line = {name for row in rows for name in (row.principal, row.issuer) if name is not None}
+    line = {name for row in rows for name in (row.name, row.issuer) if name is not None}
     return Issued(frozenset(line), own)

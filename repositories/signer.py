@@ -69,7 +69,8 @@ async def _behind(session: AsyncSession, key_ids: Collection[str]) -> Mapping[st
     found: dict[str, set[str]] = {}
     for row in await session.execute(_PEOPLE, {"keys": list(key_ids)}):
         found.setdefault(row.own, set()).update(name for name in (row.name, row.issuer) if name is not None)
-    for key_id in key_ids:
+    # Keys of an organization lead back to no operator here.
+    for key_id in set(key_ids) - found.keys():
         of_operator = await approval.issued(session, key_id)
         if of_operator is not None:
             found.setdefault(key_id, set()).update(of_operator.line)

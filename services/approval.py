@@ -1,8 +1,8 @@
-"""Approvals: acts that need two operators.
+"""Approvals: acts that need two operators, or an operator beside the organization that requests them.
 
 The first request is refused with the id of a new approval. Another operator approves it by its id or by sending the
-same request. Either of them can then do the act once. Each step is a transaction of its own, so an approval stays if
-the act is refused afterwards.
+same request. Whoever may request the act can then do it once. Each step is a transaction of its own, so an approval
+stays if the act is refused afterwards.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ async def require(
 
     Args:
         database: each call is a transaction of its own.
-        actor: the operator.
+        actor: the operator, or whoever requests it for an organization.
         action: what is to be done.
         subject: the id of what it is done to.
         content: the parameters that are approved.
@@ -66,7 +66,7 @@ async def require(
             return
         waiting = await _require(session, actor, action, subject, content, command_id=command_id, now=now)
     if waiting is not None:
-        raise _required(waiting)
+        raise _required(actor, waiting)
 
 
 async def lacking(
@@ -88,17 +88,18 @@ async def lacking(
         return refusal
     row = await approval.open_for(session, action.value, subject, digest(content))
     if row is None or _status(row, now) is ApprovalStatus.EXPIRED:
-        return _required(None)
+        return _required(actor, None)
     waits = row.status == ApprovalStatus.REQUESTED and row.requested_by == actor.qualified()
-    return _required(row) if waits else None
+    return _required(actor, row) if waits else None
 
 
-def _required(waiting: Approval | None) -> ApprovalRequired:
+def _required(actor: Actor, waiting: Approval | None) -> ApprovalRequired:
     named = {} if waiting is None else {"approval_id": waiting.id, "expires_at": rfc3339(waiting.expires_at)}
-    return ApprovalRequired(
-        "Another operator has to approve this. Have them send the same request, or approve this one by its id.",
-        extra=named,
-    )
+    if actor.is_platform:
+        detail = "Another operator has to approve this. Have them send the same request, or approve this one by its id."
+    else:
+        detail = "An operator of the platform has to approve this by its id. Then send the same request again."
+    return ApprovalRequired(detail, extra=named)
 
 
 async def _require(
@@ -122,7 +123,8 @@ async def _require(
     if row is None:
         return await _request(session, actor, action, subject, content, now)
     if row.status == ApprovalStatus.REQUESTED:
-        if row.requested_by == actor.qualified():
+        # Operators alone approve, also what an organization has requested.
+        if row.requested_by == actor.qualified() or not actor.is_platform:
             return row
         await _approve(session, actor, row, now)
     await _used(session, row, command_id, now)

@@ -1,10 +1,12 @@
 """Earnings that are too little to be paid out are waived, so that their organization can be closed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from api.bootstrap import operator_key
 from domain import accounts
 from domain.access import Actor, Role
 from domain.document.content import Party
@@ -14,9 +16,12 @@ from domain.money import CREDIT
 from domain.payable import HoldBack
 from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
+from runtime.settings import Settings
 from services import statement
-from services.waiver import NotWaivable, waive
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from services.credit_lot import ByHand
+from services.waiver import NotWaivable, WaiverRules, Wanted, waive
+from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.paying import paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.documents import selling
 from tests.support.proving import prove_all
@@ -26,6 +31,11 @@ pytestmark = pytest.mark.db
 OLD = timedelta(days=30)
 NewTenant = Callable[..., Awaitable[Tenant]]
 PATH = "/billing/earnings/waivers"
+
+
+def rules(minimum: str = "10.00") -> WaiverRules:
+    by_hand = ByHand(two_above=None, price=Settings().price_of_credits)
+    return WaiverRules(hold_back=HoldBack.default(), minimum=minimum, renew_days=30, by_hand=by_hand)
 
 
 @pytest.fixture
@@ -125,9 +135,9 @@ async def test_nothing_is_waived_for_a_suspended_organization(
 async def test_last_decimal_is_waived_whatever_the_minimum_is(database: Database, studio: Tenant) -> None:
     await earned(database, studio, 5, "KWD")
     actor = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)
-    terms = {"org_id": studio.org_id, "currency": "KWD", "amount_minor": 5, "renew_days": 30, "command_id": new_key()}
+    wanted = Wanted(org_id=studio.org_id, currency="KWD", amount_minor=5, command_id=new_key())
     async with database.platform() as session:
-        made = await waive(session, actor, **terms, hold_back=HoldBack.default(), minimum="0", now=datetime.now(UTC))
+        made = await waive(session, actor, wanted, rules(minimum="0"), now=datetime.now(UTC))
     assert made.amount_minor == 5
 
 
@@ -229,18 +239,9 @@ async def test_organization_closes_once_its_owner_has_waived_paid_credits_that_e
     async def waives(amount: int) -> None:
         """Waive when what was paid is not held back any more."""
         async with database.platform() as session:
-            await waive(
-                session,
-                Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id),
-                org_id=studio.org_id,
-                currency=CREDIT,
-                amount_minor=amount,
-                hold_back=HoldBack.default(),
-                minimum="10.00",
-                renew_days=30,
-                command_id=new_key(),
-                now=now + timedelta(days=40),
-            )
+            owner = Actor(principal="owner", role=Role.OWNER, org_id=studio.org_id)
+            wanted = Wanted(org_id=studio.org_id, currency=CREDIT, amount_minor=amount, command_id=new_key())
+            await waive(session, owner, wanted, rules(), now=now + timedelta(days=40))
 
     # Credits that cannot be renewed any more: they have been converted once.
     terms = LotTerms(source=LotSource.PURCHASE, paid_minor=500, paid_asset="USD", expires_at=bought + timedelta(days=1))
@@ -265,3 +266,73 @@ async def test_organization_closes_once_its_owner_has_waived_paid_credits_that_e
     await waives(5 * 10**6)
     good(await operator.post(f"/organizations/{studio.org_id}/close", {"reason": "left"}))
     await prove_all(database_urls)
+
+
+async def approved(operator: Caller, needed: dict[str, Any]) -> Any:
+    return await operator.post(f"/approvals/{needed['approval_id']}/approve")
+
+
+@pytest.fixture
+async def limited(database_urls: DatabaseUrls, database: Database) -> AsyncIterator[tuple[Caller, Caller, Tenant]]:
+    """Two operators of an app where waivers above 100.00 take one, and an organization that the first one made."""
+    async with database.platform() as session:
+        tokens = [await operator_key(session, f"operator-{next(NUMBERS)}-waivers") for _ in range(2)]
+    async with paying_app(database_urls, two_operators_above="100.00") as http:
+        operators = [Caller(http, token) for token in tokens]
+        org = good(await operators[0].post("/organizations", {"name": "Studio"}), 201)
+        keys = {}
+        for role in ("owner", "finance"):
+            body = {"organization_id": org["id"], "principal": role, "role": role}
+            keys[role] = Caller(http, good(await operators[0].post("/api-keys", body), 201)["secret"])
+        agent = good(await operators[0].post("/agents", {"organization_id": org["id"], "name": "Bot"}), 201)
+        tenant = Tenant(org_id=org["id"], agent_id=agent["id"], callers=keys)
+        yield operators[0], operators[1], tenant
+
+
+async def test_waiver_above_the_limit_takes_an_operator_who_did_not_issue_the_key(
+    limited: tuple[Caller, Caller, Tenant], database: Database
+) -> None:
+    issuer, other, studio = limited
+    await earned(database, studio, 95_000, kind=accounts.agent_own_work)
+    body = {"kind": "own_work", "currency": "USD", "amount": "950.00"}
+    # What would be refused anyway asks nobody.
+    wrong = await studio.owner.post(PATH, {**body, "amount": "949.00"}, key=new_key())
+    refused(wrong, 409, "earnings.not_waivable")
+    key = new_key()
+    needed = refused(await studio.owner.post(PATH, body, key=key), 403, "approval.required")
+    # Nobody of the organization approves it, nor whoever issued the key.
+    again = refused(await studio.callers["finance"].post(PATH, body, key=new_key()), 403, "approval.required")
+    assert again["approval_id"] == needed["approval_id"]
+    refused(await approved(issuer, needed), 409, "approval.same_operator")
+    shown = good(await approved(other, needed))
+    assert shown["content"] == {"amount": "950.00", "currency": "USD", "kind": "own_work"}
+    assert (shown["action"], shown["subject"]) == ("earnings.waive", studio.org_id)
+    made = good(await studio.owner.post(PATH, body, key=key), 201)
+    assert (made["kind"], made["amount"]) == ("own_work", "950.00")
+    assert good(await studio.owner.post(PATH, body, key=key), 201) == made
+    # It was for that once.
+    await earned(database, studio, 95_000, kind=accounts.agent_own_work)
+    refused(await studio.owner.post(PATH, body, key=new_key()), 403, "approval.required")
+
+
+async def test_waiver_up_to_the_limit_takes_nobody_else(
+    limited: tuple[Caller, Caller, Tenant], database: Database
+) -> None:
+    _, _, studio = limited
+    await earned(database, studio, 10_000, kind=accounts.agent_own_work)
+    body = {"kind": "own_work", "currency": "USD", "amount": "100.00"}
+    good(await studio.owner.post(PATH, body, key=new_key()), 201)
+
+
+async def test_key_that_an_owner_issued_leads_back_to_the_owners_operator(
+    limited: tuple[Caller, Caller, Tenant], database: Database
+) -> None:
+    issuer, other, studio = limited
+    await earned(database, studio, 20_000, "EUR", kind=accounts.agent_own_work)
+    issued = good(await studio.owner.post("/api-keys", {"principal": "ann", "role": "finance"}), 201)
+    body = {"kind": "own_work", "currency": "EUR", "amount": "200.00"}
+    ann = Caller(issuer.http, issued["secret"])
+    needed = refused(await ann.post(PATH, body, key=new_key()), 403, "approval.required")
+    refused(await approved(issuer, needed), 409, "approval.same_operator")
+    good(await approved(other, needed))
+    good(await ann.post(PATH, body, key=new_key()), 201)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from starlette.responses import Response
 
+from api.approvals import by_hand, two_operators
 from api.auth import require
 from api.csv_files import CSV
 from api.deps import DepsDep
@@ -16,6 +17,7 @@ from api.routing import Resource
 from api.tenancy import acting_organization, known_organization, visible_agent
 from api.v1.earnings.schemas import ConversionCreate, ConversionView, EarningsView, WaiverCreate, WaiverView
 from domain.access import Actor, Permission, refuse_by_link
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import STOPPED
@@ -102,7 +104,7 @@ async def convert_earnings(
     "/billing/earnings/waivers",
     status_code=201,
     response_model=WaiverView,
-    responses=errors((Forbidden, "session.by_link"), waiver.NotWaivable, *STOPPED),
+    responses=errors((Forbidden, "session.by_link"), ApprovalRequired, waiver.NotWaivable, *STOPPED),
     operation_id="earnings.waive",
 )
 async def waive_earnings(
@@ -116,26 +118,25 @@ async def waive_earnings(
     They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings in money
     all must be available and below the minimum of a payout; `own_work` in money is never paid out, so any amount of it
     can be waived. Of credits, those are waived that have expired; others are converted instead. `paid` credits must
-    also be available, and be worth less than the minimum of a payout.
+    also be available, and be worth less than the minimum of a payout. Above the platform's limit an operator has to
+    approve it: ask one to approve `approval_id`, and send the same request again.
     """
-    org_id = acting_organization(actor, None)
+    org_id, settings = acting_organization(actor, None), deps.settings
     refuse_by_link(actor, "waive earnings")
+    rules = waiver.WaiverRules(
+        hold_back=settings.hold_back,
+        minimum=settings.payout_minimum,
+        renew_days=settings.earned_credits_days,
+        by_hand=by_hand(deps),
+    )
 
     async def waive() -> WaiverView:
+        wanted, now = body.wanted(org_id, command.command_id), datetime.now(UTC)
         async with deps.database.platform() as session:
-            made = await waiver.waive(
-                session,
-                actor,
-                org_id=org_id,
-                currency=body.currency,
-                amount_minor=parse_amount(body.amount, body.currency),
-                kind=body.kind,
-                hold_back=deps.settings.hold_back,
-                minimum=deps.settings.payout_minimum,
-                renew_days=deps.settings.earned_credits_days,
-                command_id=command.command_id,
-                now=datetime.now(UTC),
-            )
-            return WaiverView.of(made)
+            content = await waiver.content_for_two(session, wanted, rules, now=now)
+        if content is not None:
+            await two_operators(deps, actor, command, ApprovalAction.EARNINGS_WAIVE, org_id, content)
+        async with deps.database.platform() as session:
+            return WaiverView.of(await waiver.waive(session, actor, wanted, rules, now=now))
 
     return await command.run(waive, status_code=201)

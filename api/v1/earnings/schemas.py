@@ -8,10 +8,10 @@ from pydantic import Field
 from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
 from domain.earnings import EarningsKind
 from domain.ids import transfer_id
-from domain.money import CREDIT, format_amount
+from domain.money import CREDIT, format_amount, parse_amount
 from repositories.earnings import AgentEarnings, Earned
 from services.earnings import Conversion
-from services.waiver import Waiver
+from services.waiver import Waiver, Wanted
 
 
 class EarnedView(ResponseModel):
@@ -100,6 +100,13 @@ class WaiverCreate(RequestModel):
     )
     currency: Currency
     amount: Amount = Field(description="Exactly what is left of the kind. It states the organization's consent.")
+
+    def wanted(self, org_id: str, command_id: str) -> Wanted:
+        """Return what an organization wants to waive."""
+        amount_minor = parse_amount(self.amount, self.currency)
+        return Wanted(
+            org_id=org_id, currency=self.currency, amount_minor=amount_minor, kind=self.kind, command_id=command_id
+        )
 
 
 class WaiverView(ResponseModel):
