@@ -350,6 +350,8 @@ async def main() -> None:
     """Read the settings, connect, and work until SIGINT or SIGTERM."""
     settings = read_settings()
     logs.configure(settings, "worker")
+    for why in settings.warnings:
+        log.warning("settings.incomplete", why=why)
     telemetry = Telemetry(settings, "worker")
     database = Database(
         settings.database_url,

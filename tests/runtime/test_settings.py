@@ -319,3 +319,27 @@ def test_price_of_a_plan_that_stripe_cannot_charge_is_refused_at_start(
         make_providers(settings, database)
     # Nobody can subscribe without Stripe.
     make_providers(Settings(plans=plans), database)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({STRIPE: "sk_live_1"}, STRIPE),
+        (PAYPAL_KEYS, PAYPAL),
+        ({**PAYPAL_KEYS, STRIPE: "sk_live_1"}, f"{STRIPE} and {PAYPAL}"),
+        ({STRIPE: "sk_test_1"}, None),
+        (PAYPAL_SANDBOX, None),
+        ({}, None),
+        ({STRIPE: "sk_live_1", "BURSAR_TRAIT_KEY": "a secret of the place"}, None),
+    ],
+)
+def test_real_cards_that_relate_nobody_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], named: str | None
+) -> None:
+    for name, value in {**given, "BURSAR_PLAIN_PAYLOADS": "accept"}.items():
+        monkeypatch.setenv(name, value)
+    warnings = read_settings().warnings
+    if named is None:
+        assert warnings == ()
+    else:
+        assert warnings[0].startswith(f"{named} moves real money, and BURSAR_TRAIT_KEY is not set")
