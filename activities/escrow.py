@@ -26,7 +26,7 @@ from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
-from domain.escrow.pause import extended_until
+from domain.escrow.pause import extended_until, is_withheld
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned, refuse_same_people, refuse_second_signature
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
@@ -81,8 +81,8 @@ class EscrowActivities:
 
         With `sealed_signals`, unsealed commands of people are declined. Refunded credits that expire sooner get
         `refund_days`, see `renews_refund`; with 0 they keep their expiry. Earnings in granted credits are kept apart,
-        unless `pays_out_granted`. Reputation evidence of a settled escrow counts by the policy `evidence`. A release at
-        the deadline to a suspended payee waits for `longest_pause` at most.
+        unless `pays_out_granted`. Reputation evidence of a settled escrow counts by the policy `evidence`. What a
+        deadline would pay a suspended payee waits for `longest_pause` at most.
         """
         self._database = database
         self._refund_days = refund_days
@@ -99,8 +99,8 @@ class EscrowActivities:
         order. So the event must be the next one, be decided from the state that the books hold, and its command must be
         new. Otherwise the stored state is returned and the workflow goes on from it, also if it was started with a
         forged state. A payment must still hold its money for the escrow. A deadline's event is not written while a
-        command from before the deadline is open; the command is returned instead. A release is not written while its
-        payee is suspended and an operator has paused it; the end of the pause is returned.
+        command from before the deadline is open; the command is returned instead. A release or a default is not written
+        while its payee is suspended and an operator has paused it; what happens instead is returned.
 
         Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
             settled notes, and where it applies reputation evidence, an audit record and an alert.
@@ -167,8 +167,8 @@ class EscrowActivities:
             await self._refuse_same_person(books, held, message.actor_detail)
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
-        if held is not None and (until := await self._extended_until(books.session, message, held)):
-            return RecordedEscrow(applied=False, extended_until=until)
+        if held is not None and (paused := await self._paused(books.session, message, held)) is not None:
+            return paused
         if message.event == "funded":
             if (refusal := await self._not_paid(books, message)) is not None:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
@@ -249,19 +249,26 @@ class EscrowActivities:
             for row in rows
         )
 
-    async def _extended_until(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
-        """Return until when the review is extended; None if the deadline ends it now."""
-        if message.due_at is None or message.event != "review_expired":
+    async def _paused(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> RecordedEscrow | None:
+        """Return what happens instead of a deadline that would pay a suspended payee; None if the deadline acts now."""
+        pays = any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in message.moves)
+        if message.due_at is None or not pays:
             return None
         payee = await organization.standing(session, held.terms.payee_org_id)
-        return extended_until(
+        status, timed_exits = OrganizationStatus(payee.status), TimedExits(payee.timed_exits)
+        until = extended_until(
             held,
-            payee=OrganizationStatus(payee.status),
-            timed_exits=TimedExits(payee.timed_exits),
+            payee=status,
+            timed_exits=timed_exits,
             changed_at=payee.status_at,
             longest=self._longest_pause,
             now=message.at,
         )
+        if until is not None:
+            return RecordedEscrow(applied=False, extended_until=until)
+        if is_withheld(held, payee=status, timed_exits=timed_exits):
+            return RecordedEscrow(applied=False, withheld=True)
+        return None
 
     async def _post(self, books: Transaction, message: RecordEscrowEvent, before: Escrow) -> str | None:
         if not message.moves:

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow import commands
     from domain.escrow.agenda import News, Step, agenda, is_late
     from domain.escrow.deadlines import next_deadline, timed_exit
-    from domain.escrow.pause import extended
+    from domain.escrow.pause import extended, withheld
     from domain.escrow.presentation import details
     from domain.escrow.state import Decision, Escrow, Outcome
     from workflows.entity import Entity
@@ -124,7 +124,8 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
         """Apply the deadline; returns the commands that must be done before it, and applies nothing if there are any.
 
-        A release that must wait extends the review. `refused` are the noted commands that were refused.
+        A release or a default that must wait is extended, and a default that may not pay the payee pays the payer.
+        `refused` are the noted commands that were refused. Histories of before have no such answers of the books.
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None
@@ -133,6 +134,8 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         if recorded.extended_until is not None:
             extension = extended(self._state, recorded.extended_until)
             await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
+        elif recorded.withheld:
+            await self._write(withheld(self._state, now), command_id, None, now, due_at=due_at)
         return recorded.noted
 
     async def _take_noted(self, noted: tuple[NotedCommand, ...], now: datetime) -> tuple[str, ...]:

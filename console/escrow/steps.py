@@ -25,6 +25,7 @@ EVENTS: Mapping[str, tuple[str, Tone, str]] = {
     "delivery_expired": ("Not delivered in time: refunded", Tone.WARN, "clock"),
     "review_expired": ("Released without an objection", Tone.GOOD, "clock"),
     "review_extended": ("The payee is suspended: review extended", Tone.WARN, "clock"),
+    "default_extended": ("The payee is suspended: the default waits", Tone.WARN, "clock"),
     "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
     "default_applied": ("Not decided in time: the default was applied", Tone.WARN, "clock"),
 }

@@ -1,12 +1,16 @@
-"""When a release by time waits: an operator has suspended the payee, and paused what would pay it."""
+"""When what would pay the payee by time waits: an operator has suspended the payee, and paused what would pay it.
+
+That is the release at the end of a review, and the default of a dispute that nobody has decided.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
 from domain.organization import OrganizationStatus, TimedExits
 
-#: How far a review is extended at once, and how long both parties have after the payee was resumed.
+#: How far a deadline is extended at once, and how long both parties have after the payee was resumed.
 STEP = timedelta(days=1)
 
 
@@ -19,30 +23,63 @@ def extended_until(
     longest: timedelta,
     now: datetime,
 ) -> datetime | None:
-    """Return until when a review that has ended is extended; None when what it holds is released now.
+    """Return until when a deadline that would pay the payee is extended; None when it acts now.
 
-    Only a release waits, so a pause keeps money from the suspended payee and from nobody else.
+    Only what pays the payee waits, so a pause keeps money from the suspended payee and from nobody else.
 
     Args:
-        escrow: whose review has ended.
+        escrow: whose deadline has passed.
         payee: the status of the payee's organization.
         timed_exits: the setting of its last suspension.
         changed_at: when it was last suspended or resumed.
-        longest: how much later than agreed a review ends at most, however often the payee is suspended.
+        longest: how much later than agreed a deadline acts at most, however often the payee is suspended.
         now: the time.
     """
-    if escrow.status is not EscrowStatus.DELIVERED or timed_exits is not TimedExits.PAUSE or changed_at is None:
+    agreed = _agreed(escrow)
+    if agreed is None or timed_exits is not TimedExits.PAUSE or changed_at is None:
         return None
-    agreed = escrow.review_extended_from or escrow.review_by
-    assert agreed is not None
     wanted = (now if payee is OrganizationStatus.SUSPENDED else changed_at) + STEP
     until = min(wanted, agreed + longest)
     return until if until > now else None
 
 
 def extended(escrow: Escrow, until: datetime) -> Outcome:
-    """Extend the review; what the parties may do stays as it is."""
-    agreed = escrow.review_extended_from or escrow.review_by
-    longer = replace(escrow, review_by=until, review_extended_from=agreed)
+    """Extend the review, or the wait for a decision; what the parties may do stays as it is."""
+    agreed = _agreed(escrow)
     details: dict[str, object] = {"until": until.isoformat()}
+    if escrow.dispute is not None and escrow.status is EscrowStatus.DISPUTED:
+        waiting = replace(escrow, dispute=replace(escrow.dispute, default_at=until, default_extended_from=agreed))
+        return Outcome(escrow=waiting, event="default_extended", actor="timer", details=details)
+    longer = replace(escrow, review_by=until, review_extended_from=agreed)
     return Outcome(escrow=longer, event="review_extended", actor="timer", details=details)
+
+
+def is_withheld(escrow: Escrow, *, payee: OrganizationStatus, timed_exits: TimedExits) -> bool:
+    """Return whether the default of a dispute, which waits no longer, would pay a payee that is suspended and paused.
+
+    A review that ends then is a release, because nobody has objected to the delivery.
+    """
+    paused = payee is OrganizationStatus.SUSPENDED and timed_exits is TimedExits.PAUSE
+    return paused and escrow.status is EscrowStatus.DISPUTED and _agreed(escrow) is not None
+
+
+def withheld(escrow: Escrow, now: datetime) -> Outcome:
+    """End the dispute in the payer's favour."""
+    return settle_dispute(
+        escrow,
+        event="default_applied",
+        actor="timer",
+        payee_share_e4=0,
+        note="The payee is suspended, and nobody has decided the dispute within the longest pause.",
+        now=now,
+    )
+
+
+def _agreed(escrow: Escrow) -> datetime | None:
+    """Return when the next deadline was to pay the payee, before it was extended; None if it pays the payee nothing."""
+    if escrow.status is EscrowStatus.DELIVERED:
+        return escrow.review_extended_from or escrow.review_by
+    dispute = escrow.dispute
+    if escrow.status is not EscrowStatus.DISPUTED or dispute is None or not dispute.overdue_alerted:
+        return None
+    return (dispute.default_extended_from or dispute.default_at) if escrow.default_share_e4 else None

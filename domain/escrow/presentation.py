@@ -134,6 +134,9 @@ def _dispute(escrow: Escrow) -> list[str]:
         f"- Dispute: opened by {_who(escrow, dispute.opened_by)} at {dispute.opened_at:%Y-%m-%d %H:%M} UTC, "
         f"{_verdict(escrow)}"
     ]
+    if dispute.default_extended_from:
+        agreed = f"{dispute.default_extended_from:%Y-%m-%d %H:%M} UTC"
+        lines += [f"- Default extended: it was to apply at {agreed}, and an operator has paused releases to the payee"]
     if escrow.terms.names_shown:
         lines += [f"- Why: {as_markdown(dispute.reason)}"]
     lines += [f"- Evidence: {len(dispute.evidence)} pieces; taken until {dispute.evidence_until:%Y-%m-%d %H:%M} UTC"]

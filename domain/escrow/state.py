@@ -174,6 +174,7 @@ class Dispute:
     """A frozen escrow: who froze it and why, until when each step may be taken, and how it ended.
 
     `default_share_e4` is the payee's share when nobody decides, where that is less than by the terms.
+    `default_extended_from` is when the default was to apply before it was extended, see `domain.escrow.pause`.
     """
 
     opened_by: str
@@ -189,6 +190,7 @@ class Dispute:
     payee_share_e4: int | None = None
     resolution_note: str | None = None
     resolved_at: datetime | None = None
+    default_extended_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,10 @@ STEPS = {
     "evidence_submitted": ("evidence_submitted", "A party submitted evidence in the dispute."),
     "partially_refunded": ("partially_refunded", "The payee refunded a part of the money."),
     "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),
+    "default_extended": (
+        "default_extended",
+        "The dispute waits a day longer for a decision, because the payee is suspended.",
+    ),
     "decision_overdue": ("decision_overdue", "No arbiter has decided in time; the default applies next."),
 }
 #: Steps that concern operators alone.
@@ -68,7 +72,7 @@ _SHOWN: dict[str, dict[str, JSON]] = {
 _STATUS = {word: status for status, (word, _) in STATES.items()} | {
     **dict.fromkeys(("milestone_released", "partially_refunded", "cancel_requested"), S.FUNDED),
     **dict.fromkeys(("validated", "approved", "review_extended"), S.DELIVERED),
-    **dict.fromkeys(("evidence_submitted", "decision_overdue"), S.DISPUTED),
+    **dict.fromkeys(("evidence_submitted", "decision_overdue", "default_extended"), S.DISPUTED),
 }
 
 TYPES = tuple(

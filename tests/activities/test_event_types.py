@@ -122,7 +122,7 @@ async def of_escrows(database: Database, _by_hand: Hand) -> Audiences:
     begun = ("moved", S.FUNDED)
     of_state = {"validated": S.DELIVERED, "approved": S.DELIVERED, "evidence_submitted": S.DISPUTED}
     of_state |= {"review_extended": S.DELIVERED}
-    of_state |= {"decision_overdue": S.DISPUTED}
+    of_state |= {"decision_overdue": S.DISPUTED, "default_extended": S.DISPUTED}
     steps = [(name, of_state.get(name, S.FUNDED)) for name in STEPS if name != "delivered"]
     funded, delivered, disputed = (
         [each for each in steps if each[1] is at] for at in (S.FUNDED, S.DELIVERED, S.DISPUTED)

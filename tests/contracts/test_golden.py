@@ -337,10 +337,13 @@ def samples() -> dict[str, Message]:
         messages.RecordedEscrow(
             applied=True,
             transfer_id="0199-uuid",
-            stored=replace(escrow, review_extended_from=e.T0),
+            stored=replace(
+                escrow, review_extended_from=e.T0, dispute=replace(escrow.dispute, default_extended_from=e.T0)
+            ),
             declined=messages.Declined(code="ledger.insufficient_funds", detail="d"),
             noted=(noted,),
             extended_until=e.T0,
+            withheld=True,
         ),
         noted,
         messages.LoadEscrow(escrow_id="esc_1"),

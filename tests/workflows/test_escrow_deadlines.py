@@ -77,6 +77,27 @@ async def test_pitfall_24_a_release_waits_while_its_payee_is_suspended_and_an_op
     assert (await job.money())["payee"] == 47_500_000
 
 
+async def test_default_of_a_dispute_waits_while_the_payee_is_suspended_and_paused(award, stage):
+    job = await (await award(dispute_default_share_e4=9_000)).delivered()
+    operator, payee = Actor(principal="kim", role=Role.OPERATOR), job.terms.payee_org_id
+    async with stage.database.platform() as session:
+        now = datetime.now(UTC)
+        await organizations.suspend(
+            session, operator, payee, now=now, reason="looked into", timed_exits=TimedExits.PAUSE
+        )
+    await job.send("dispute", job.bot, reason="I want my share before anybody looks")
+    await job.pass_time(days=9, hours=1)
+    assert (await job.state()).status == "disputed"
+    assert (await job.kinds())[4:] == ["decision_overdue", "default_extended", "default_extended"]
+    await job.pass_time(days=28)
+    assert (await job.state()).status == "disputed"
+    await job.pass_time(days=1)
+    assert await job.end() == "refunded"
+    assert (await job.kinds())[5:] == ["default_extended"] * 30 + ["default_applied"]
+    assert await job.money() == {"payer": 100_000_000, "escrow": 0, "payee": 0}
+    await replay_and_keep(await job.handle.fetch_history(), "default_withheld")
+
+
 async def test_pitfall_24_a_dispute_that_nobody_decides_alerts_and_then_takes_the_default(award, stage):
     job = await (await award(dispute_default_share_e4=2500)).disputed()
     await job.pass_time(days=7, hours=1)
