@@ -21,14 +21,13 @@ from contracts.escrow import (
     RecordEscrowEvent,
 )
 from domain import accounts
-from domain.access import Actor
 from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.pause import extended_until, is_withheld
 from domain.escrow.presentation import story
-from domain.escrow.signing import AlreadySigned, refuse_same_people, refuse_second_signature
+from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.events.escrow import facts
 from domain.ids import escrow_transfer_key
@@ -39,13 +38,14 @@ from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
-from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment, signer
+from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
 from services.level import refuse_exposure
 from services.purposes.base import refuse_beside_others
 from services.reputation import record_settled
+from services.signer import refuse_same_person
 from services.spend import refuse_frozen
 
 #: Events that move money to someone on an actor's authority: they are in the audit trail as well, and so is everything
@@ -164,7 +164,7 @@ class EscrowActivities:
         if held is None and (why := await self._refused_start(books, message.escrow.terms)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
         if held is not None and message.event == "approved" and message.actor_detail is not None:
-            await self._refuse_same_person(books, held, message.actor_detail)
+            await refuse_same_person(books.session, held, message.actor_detail)
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (paused := await self._paused(books.session, message, held)) is not None:
@@ -368,16 +368,6 @@ class EscrowActivities:
         ends = [account for posting in postings for account in (posting.source, posting.destination)]
         await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
         return paying
-
-    async def _refuse_same_person(self, books: Transaction, held: Escrow, actor: Actor) -> None:
-        """Refuse a second signature of one person, also with a key that it issued in another's name."""
-        refuse_second_signature(held, actor)
-        if held.signatures:
-            people, before = (
-                await signer.people(books.session, actor),
-                await signer.signed(books.session, held.terms.escrow_id),
-            )
-            refuse_same_people(held, actor, people, before)
 
     async def _report(self, books: Transaction, message: RecordEscrowEvent) -> None:
         """Write the audit record and the alert."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, state, write
+from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, record, state, write
 from tests.api.paying import Written, paying_app
 from tests.conftest import DatabaseUrls
 from tests.support.escrows import PROCUREMENT
@@ -115,6 +116,27 @@ async def test_stranger_and_unknown_escrow_are_the_same_404(
     made = await escrow_between(operator, database, tenant, tenant, at=TODAY)
     for path in (made, "esc_" + "0" * 26, "x"):
         refused(await stranger.owner.get(f"/escrows/{path}/actions"), 404, "not_found")
+
+
+async def test_signature_that_the_books_refuse_as_one_persons_is_not_offered(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    tenant = await new_tenant("owner")
+    own, slipped = [
+        Caller(operator.http, good(await tenant.owner.post("/api-keys", body), 201)["secret"], tenant.org_id)
+        for body in [{"principal": "fin", "role": "finance"}] * 2
+    ]
+    me = good(await tenant.owner.get("/me"))
+    made = await delivered_escrow(operator, database, tenant, tenant, me["principal"], "fin", times=1, at=TODAY)
+    assert (await actions_of(slipped, made))["approve"]["allowed"]
+    owner = Actor(principal=me["principal"], role=Role.OWNER, org_id=tenant.org_id, key_id=me["key_id"])
+    escrow = await state(database, made)
+    signed = commands.approve(escrow, signatory=owner.principal, actor=owner, now=TODAY, delivery=None)
+    assert (await record(database, signed, at=TODAY, actor=owner)).applied
+    refusal = (await actions_of(slipped, made))["approve"]
+    assert (refusal["allowed"], refusal["reason"]["code"]) == (False, "escrow.already_signed")
+    assert "count as one person" in refusal["reason"]["detail"]
+    assert (await actions_of(own, made))["approve"]["allowed"]
 
 
 async def test_delivery_too_many_is_not_offered(operator: Caller, database: Database, tenant: Tenant) -> None:

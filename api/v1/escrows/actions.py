@@ -25,7 +25,8 @@ from domain.escrow.actions import (
     deliveries_full,
     refunds_full,
 )
-from domain.escrow.state import Escrow, EscrowPostingKind, Outcome
+from domain.escrow.signing import AlreadySigned
+from domain.escrow.state import Escrow, EscrowPostingKind, Outcome, as_signatory
 from domain.escrow.state import EscrowStatus as Status
 from domain.money import format_amount, parse_amount, parse_ratio
 from domain.organization import STOPPED
@@ -35,6 +36,7 @@ from repositories import escrow as escrows
 from repositories import organization as organizations
 from services.level import refuse_exposure
 from services.purposes.base import refuse_beside_others
+from services.signer import refuse_same_person
 
 router = Resource(tags=["escrows"])
 
@@ -115,7 +117,9 @@ async def list_actions(
     )
     full = await _full(deps, actor, escrow, parameters)
     found = actions(escrow, actor, datetime.now(UTC), parameters, full=full)
-    return EscrowActionList(actions=[EscrowActionView.of(await _fundable(deps, escrow, action)) for action in found])
+    return EscrowActionList(
+        actions=[EscrowActionView.of(await _taken_by_books(deps, actor, escrow, action)) for action in found]
+    )
 
 
 async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters) -> dict[EscrowAction, DomainError]:
@@ -137,10 +141,32 @@ async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters
     return full
 
 
+async def _taken_by_books(deps: Deps, actor: Actor, escrow: Escrow, action: Action) -> Action:
+    """Refuse what the rules allow and the books do not."""
+    if action.outcome is None:
+        return action
+    match action.name:
+        case EscrowAction.FUND:
+            return await _fundable(deps, escrow, action)
+        case EscrowAction.APPROVE:
+            return await _signable(deps, actor, escrow, action)
+    return action
+
+
+async def _signable(deps: Deps, actor: Actor, escrow: Escrow, action: Action) -> Action:
+    """Refuse a signature as the books do: of a person who may have signed for this delivery already."""
+    if not escrow.signatures:
+        return action
+    try:
+        async with deps.database.platform() as session:
+            await refuse_same_person(session, escrow, as_signatory(escrow, actor))
+    except AlreadySigned as refusal:
+        return Action(name=action.name, refusal=refusal)
+    return action
+
+
 async def _fundable(deps: Deps, escrow: Escrow, action: Action) -> Action:
     """Refuse funding as the books do: beside a payment, for a party that is stopped, beyond the payee's level."""
-    if action.name is not EscrowAction.FUND or action.outcome is None:
-        return action
     try:
         parties = escrow.terms.payer_org_id, escrow.terms.payee_org_id
         # No lock: frequent reads of this page must not block a suspension.
