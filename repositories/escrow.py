@@ -229,10 +229,16 @@ _TIMELINE = Listing(of=EscrowEventRow, order=[EscrowEventRow.number], created="a
 
 
 async def timeline_page(
-    session: AsyncSession, wanted: Wanted, *, escrow_id: str, after: Position | None, limit: int
+    session: AsyncSession,
+    wanted: Wanted,
+    *,
+    escrow_id: str,
+    after: Position | None,
+    limit: int,
+    hidden: Collection[str] = (),
 ) -> Found[EscrowEventRow]:
-    """Return a page of the events of an escrow in their order."""
-    part = (EscrowEventRow.escrow_id == escrow_id,)
+    """Return a page of the events of an escrow in their order, without the kinds that are hidden."""
+    part = (EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind.not_in(hidden))
     return await _TIMELINE.page(session, wanted, [part], after=after, limit=limit)
 
 

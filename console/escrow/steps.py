@@ -72,7 +72,9 @@ def who(actor: str, escrow: Mapping[str, Any]) -> str:
     org_id, slash, principal = actor.rpartition("/")
     if principal.startswith("payment:"):
         return f"Payment {short_id(principal.removeprefix('payment:'))}"
-    if not slash:
+    if not slash and principal not in {escrow["payee_org_id"], escrow["payer_org_id"]}:
         return principal
     names = {escrow["payee_org_id"]: escrow["payee_name"], escrow["payer_org_id"]: escrow["payer_name"]}
+    if not slash:
+        return str(names[principal])
     return f"{principal} of {names.get(org_id, short_id(org_id))}"

@@ -7,11 +7,12 @@ import pytest
 
 from domain.access import Actor, Role
 from domain.escrow import commands
+from domain.escrow.state import Outcome
 from models.escrow import EscrowEventRow
 from repositories import escrow as escrows
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good
-from tests.api.escrowing import delivered_escrow, escrow_between, write
+from tests.api.escrowing import NOW, delivered_escrow, escrow_between, funded_escrow, state, write
 from tests.api.listing import check_range
 from tests.support.timelines import timeline
 
@@ -82,6 +83,54 @@ async def test_timeline_has_pages(
     assert first["data"] + second["data"] == whole["data"]
     assert second["next_cursor"] is None
     await check_range(payee.owner, path, "at")
+
+
+async def test_timeline_shows_the_payer_alone_where_its_money_came_from(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    payer, payee, third = await new_tenant(), await new_tenant(), await new_tenant()
+    made = await funded_escrow(operator, database, payer, payee, "procurement", f"{third.org_id}/counsel")
+    bank = Actor(principal="payment:pay_01kar6h2d8e4wvq3r5s7t9x1zy", role=Role.OPERATOR)
+    frozen = commands.dispute(await state(database, made), actor=bank, reason="charged back", now=NOW)
+    await write(database, frozen)
+    for caller, funder, source, opener in [
+        (payer.owner, f"{payer.org_id}/procurement", "credits", bank.principal),
+        (operator, f"{payer.org_id}/procurement", "credits", bank.principal),
+        (payee.owner, payer.org_id, None, "payment"),
+        (third.owner, payer.org_id, None, "payment"),
+    ]:
+        _, funded, disputed = good(await caller.get(f"/escrows/{made}/timeline"))["data"]
+        assert (funded["actor"], funded["details"].get("source"), disputed["actor"]) == (funder, source, opener)
+        assert good(await caller.get(f"/escrows/{made}"))["dispute"]["opened_by"] == opener
+        assert opener in (await caller.get(f"/escrows/{made}/timeline", headers={"accept": "text/csv"})).text
+    [listed] = good(await payee.owner.get("/escrows"))["data"]
+    assert listed["dispute"]["opened_by"] == "payment"
+
+
+async def test_refused_signals_of_operators_are_in_the_platforms_timeline_alone(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    payer, payee = await new_tenant(), await new_tenant()
+    made = await funded_escrow(operator, database, payer, payee)
+    note = {"command": "resolve", "code": "escrow.wrong_state", "detail": "The escrow is funded."}
+    await write(
+        database,
+        Outcome(escrow=await state(database, made), event="command_refused", actor="kim", details=note),
+    )
+    cancelled = commands.cancel(
+        await state(database, made), actor=Actor(principal="kim", role=Role.OPERATOR), reason=None
+    )
+    await write(database, cancelled)
+    path = f"/escrows/{made}/timeline"
+    for caller in (payer.owner, payee.owner):
+        found = good(await caller.get(path))["data"]
+        assert [(event["number"], event["kind"]) for event in found] == [(1, "opened"), (2, "funded"), (4, "cancelled")]
+        first = good(await caller.get(f"{path}?limit=2"))
+        assert [event["number"] for event in first["data"]] == [1, 2]
+        rest = good(await caller.get(f"{path}?limit=2&cursor={first['next_cursor']}"))
+        assert [event["number"] for event in rest["data"]] == [4]
+    shown = good(await operator.get(path))["data"][2]
+    assert (shown["kind"], shown["details"]) == ("command_refused", note)
 
 
 async def test_deliveries_are_counted_and_one_that_was_taken_is_known(

@@ -153,7 +153,7 @@ async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract
 
 async def _now(deps: Deps, actor: Actor, escrow_id: str) -> EscrowView:
     """Show an escrow as it is now, with what the actor has written on it."""
-    return view(*await commands.shown(deps, actor, escrow_id))
+    return view(*await commands.shown(deps, actor, escrow_id), actor)
 
 
 async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
@@ -282,7 +282,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
         escrow, beside = await commands.shown(deps, actor, escrow_id_of(contract.id))
         once.version = version_of(beside.own)
-        return view(escrow, beside)
+        return view(escrow, beside, actor)
 
     return await once.run(act, status_code=201)
 
@@ -297,7 +297,7 @@ async def update_escrow(
 
     async def show(own: ObjectMetadata | None) -> EscrowView:
         now, beside = await commands.shown(deps, actor, escrow_id)
-        return view(now, replace(beside, own=own))
+        return view(now, replace(beside, own=own), actor)
 
     target = Target(
         noun="escrow",

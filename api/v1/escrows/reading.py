@@ -29,6 +29,7 @@ from api.v1.escrows.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import NotFound
+from domain.escrow.audience import hidden_steps
 from domain.escrow.state import EscrowStatus
 from repositories import escrow as escrows
 from repositories.escrow_waiting import Waiting, waiting_for
@@ -113,7 +114,7 @@ async def list_escrows(
             )
             contract_ids = [row.contract_id for row in found.rows]
             beside = await beside_all(session, actor, contract_ids, "esc", wanted.org_id)
-        return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id]))
+        return items_of(found, lambda row: view(escrows.state_of(row), beside[row.contract_id], actor))
 
     return await asked.answer(read)
 
@@ -146,7 +147,7 @@ async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep, response: R
     escrow, beside = await commands.shown(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     tagged(response, beside.own)
-    return view(escrow, beside)
+    return view(escrow, beside, actor)
 
 
 _TIMELINE = ListOf("escrow-timeline", EscrowEventView, *CREATED, order=[int])
@@ -158,9 +159,13 @@ async def get_timeline(
 ) -> Response:
     """List the events of an escrow, each with its actor, time and ledger transfer.
 
+    The payer alone sees where its money came from, and the platform alone which signals of operators were refused: the
+    numbers of these are left out.
+
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
     escrow = await commands.seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
-    page = partial(escrows.timeline_page, escrow_id=escrow.terms.escrow_id)
-    return await asked.rows(lambda: deps.session_for(actor), page, asked.wanted(None), event_view)
+    page = partial(escrows.timeline_page, escrow_id=escrow.terms.escrow_id, hidden=hidden_steps(actor))
+    show = partial(event_view, terms=escrow.terms, viewer=actor)
+    return await asked.rows(lambda: deps.session_for(actor), page, asked.wanted(None), show)

@@ -22,9 +22,11 @@ from api.metadata import MetadataUpdate, WithMetadata
 from api.parties import NamedView, named
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import Coin, MethodRef, PaymentOptions, PaymentView, ProviderName
+from domain.access import Actor
 from domain.errors import Invalid
+from domain.escrow.audience import shown_opener, shown_step
 from domain.escrow.presentation import story
-from domain.escrow.state import Artifact, Escrow
+from domain.escrow.state import Artifact, Escrow, Terms
 from domain.escrow.state import EscrowStatus as Status
 from domain.ids import escrow_workflow_id, transfer_id
 from domain.money import format_amount, format_ratio
@@ -354,7 +356,7 @@ class TimelineView(ResponseModel):
     )
 
 
-def view(escrow: Escrow, found: Beside) -> EscrowView:
+def view(escrow: Escrow, found: Beside, viewer: Actor) -> EscrowView:
     """Show an escrow's state to a client, with the names of its parties and what it has written on it."""
     terms = escrow.terms
 
@@ -387,7 +389,7 @@ def view(escrow: Escrow, found: Beside) -> EscrowView:
         milestones=_milestones(escrow),
         delivery=_delivery(escrow),
         deadlines=DeadlinesView(fund_by=escrow.fund_by, deliver_by=escrow.deliver_by, review_by=escrow.review_by),
-        dispute=_dispute(escrow),
+        dispute=_dispute(escrow, viewer),
         cancel_requested_by=escrow.cancel_requested_by,
         story=story(escrow),
         workflow_id=escrow_workflow_id(terms.contract_id),
@@ -397,17 +399,18 @@ def view(escrow: Escrow, found: Beside) -> EscrowView:
     )
 
 
-def event_view(row: EscrowEventRow) -> EscrowEventView:
+def event_view(row: EscrowEventRow, terms: Terms, viewer: Actor) -> EscrowEventView:
     """Show a step to a client."""
+    actor, details = shown_step(terms, viewer, kind=row.kind, actor=row.actor, details=row.details)
     return EscrowEventView(
         number=row.number,
         kind=row.kind,
         status=Status(row.status),
-        actor=row.actor,
+        actor=actor,
         at=row.at,
         recorded_at=row.recorded_at,
         transfer_id=transfer_id(row.transfer_id) if row.transfer_id else None,
-        details=row.details,
+        details=details,
     )
 
 
@@ -448,12 +451,12 @@ def _delivery(escrow: Escrow) -> DeliveryView | None:
     )
 
 
-def _dispute(escrow: Escrow) -> DisputeView | None:
+def _dispute(escrow: Escrow, viewer: Actor) -> DisputeView | None:
     if escrow.dispute is None:
         return None
     dispute = escrow.dispute
     return DisputeView(
-        opened_by=dispute.opened_by,
+        opened_by=shown_opener(escrow.terms, viewer, dispute.opened_by),
         reason=dispute.reason,
         opened_at=dispute.opened_at,
         evidence=[
