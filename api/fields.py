@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    Strict,
     StringConstraints,
     model_validator,
 )
@@ -24,6 +25,11 @@ from domain.ids import SUFFIX, is_id
 from domain.mail import MAX_ADDRESS, checked_address
 from domain.money import SCALES, SLOT, parse_ratio, plain_number
 from domain.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
+
+#: A boolean of a body: `true` or `false`, and neither 1 nor "yes". Those of queries are read by `api.parameters`.
+Flag = Annotated[bool, Strict()]
+#: A whole number of a body: a JSON number, and neither "5" nor true.
+Whole = Annotated[int, Strict()]
 
 #: What prices and balances are in.
 _CURRENCIES = frozenset(SCALES) - {SLOT}

@@ -1,14 +1,16 @@
 """What is checked of path and query parameters before an operation sees them.
 
 A query parameter that the operation does not know is refused: ignored in silence, a filter that is misspelt or not
-there would return something else than was requested. Each is given once, unless it takes several values. A path that
-holds what PostgreSQL cannot store names nothing.
+there would return something else than was requested. Each is given once, unless it takes several values. Booleans are
+`true` or `false`, whole numbers plain digits: pydantic alone would also take `yes` and `1_000`. A path that holds what
+PostgreSQL cannot store names nothing.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from fastapi.dependencies.models import Dependant
 from starlette.datastructures import QueryParams
@@ -20,27 +22,48 @@ from domain.text import is_holdable
 _MAX_LISTED = 50
 _MAX_NAME = 200
 
+#: How the values of a type are written, and what is said of another text.
+_WRITTEN: Mapping[type, tuple[re.Pattern[str], str]] = {
+    bool: (re.compile("true|false"), "This must be true or false."),
+    int: (re.compile("-?[0-9]+"), "This must be a whole number."),
+}
 
-def query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
-    """Return the query parameters that an operation and what it depends on take, and whether each takes several.
 
-    `name[]` covers all of `name[…]`.
+class Known(NamedTuple):
+    """A query parameter of an operation.
+
+    Attributes:
+        several: whether it takes several values.
+        of: the type of a value: `bool`, `int`, or `str` for everything else.
     """
+
+    several: bool
+    of: type
+
+
+def query_names(dependant: Dependant) -> Iterator[tuple[str, Known]]:
+    """Return the query parameters that an operation and what it depends on take; `name[]` covers all of `name[…]`."""
     for field in dependant.query_params:
-        yield field.alias, _takes_several(field.field_info.annotation)
+        types = set(_types(field.field_info.annotation))
+        of = next((kind for kind in _WRITTEN if any(issubclass(one, kind) for one in types)), str)
+        yield field.alias, Known(list in types, of)
     for part in dependant.dependencies:
         family = getattr(part.call, "query_family", None)
         if family is not None:
-            yield f"{family}[]", False
+            yield f"{family}[]", Known(several=False, of=str)
         yield from query_names(part)
 
 
-def _takes_several(annotation: Any) -> bool:
-    """Return whether a parameter of this type is a list, or may be one."""
+def _types(annotation: Any) -> Iterator[type]:
+    """Return the classes of the values that a parameter may have, and `list` if there may be several."""
     origin = get_origin(annotation)
-    if origin in (Annotated, Union, UnionType):
-        return any(map(_takes_several, get_args(annotation)))
-    return list in (annotation, origin)
+    if origin is Annotated:
+        yield from _types(get_args(annotation)[0])
+    elif origin in (Union, UnionType, list):
+        for part in get_args(annotation):
+            yield from _types(part)
+    if isinstance(origin or annotation, type):
+        yield origin or annotation
 
 
 def check_path(parameters: Mapping[str, str]) -> None:
@@ -53,20 +76,27 @@ def check_path(parameters: Mapping[str, str]) -> None:
         raise NotFound("This path does not exist.")
 
 
-def check_query(query: QueryParams, known: Mapping[str, bool]) -> None:
+def check_query(query: QueryParams, known: Mapping[str, Known]) -> None:
     """Refuse a query that the operation would not read as it is meant.
 
     Raises:
-        Invalid: a parameter is unknown, given more than once, or cannot be stored.
+        Invalid: a parameter is unknown, given more than once, cannot be stored, or is no boolean or whole number.
     """
     faults: dict[str, str] = {}
     for name, times in Counter(name for name, _ in query.multi_items()).items():
-        if name not in known and not (name.endswith("]") and f"{name.partition('[')[0]}[]" in known):
+        parameter = known.get(name)
+        if parameter is None and name.endswith("]"):
+            parameter = known.get(f"{name.partition('[')[0]}[]")
+        if parameter is None:
             faults[name] = "Unknown parameter."
-        elif times > 1 and not known.get(name, False):
+        elif times > 1 and not parameter.several:
             faults[name] = "Given more than once."
         elif not all(map(is_holdable, query.getlist(name))):
             faults[name] = "NUL and unpaired surrogates are not allowed here."
+        elif parameter.of in _WRITTEN:
+            pattern, message = _WRITTEN[parameter.of]
+            if not all(map(pattern.fullmatch, query.getlist(name))):
+                faults[name] = message
     if faults:
         listed = [{"field": name[:_MAX_NAME], "message": message} for name, message in faults.items()][:_MAX_LISTED]
         raise Invalid(f"{listed[0]['field']}: {listed[0]['message']}", extra={"errors": listed})

@@ -19,6 +19,7 @@ from api.fields import (
     RequestModel,
     ResponseModel,
     Share,
+    Whole,
     example,
     period_text,
 )
@@ -121,8 +122,8 @@ class ShareBounds(RequestModel):
 class CountBounds(RequestModel):
     """The smallest and the largest number that is accepted; a bound that is left out does not apply."""
 
-    min: int | None = Field(default=None, ge=0, le=100)
-    max: int | None = Field(default=None, ge=0, le=100)
+    min: Whole | None = Field(default=None, ge=0, le=100)
+    max: Whole | None = Field(default=None, ge=0, le=100)
 
     def bounds(self) -> Bounds:
         """Return the bounds."""

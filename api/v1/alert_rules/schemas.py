@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from api.fields import (
     Amount,
     Exact,
+    Flag,
     Note,
     OrganizationId,
     Period,
@@ -139,7 +140,7 @@ class AlertRuleSet(RequestModel):
         ),
     )
     description: Note | None = None
-    enabled: bool = True
+    enabled: Flag = True
 
     def wanted(self) -> Wanted:
         """Return it for the service to judge."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import Amount, Exact, RequestModel, ResponseModel, example
+from api.fields import Amount, Exact, Flag, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import MethodRef
 from domain.money import CREDIT, format_amount
 from models.auto_topup import AutoTopUp
@@ -15,7 +15,7 @@ class AutoTopUpSet(RequestModel):
 
     model_config = example(below="50", credits="500", monthly_cap="2000")
 
-    enabled: bool = True
+    enabled: Flag = True
     below: Amount = Field(description="The available balance below which credits are bought.")
     credits: Amount = Field(description="The number of credits to buy each time, at the price of a credit.")
     monthly_cap: Amount = Field(description="The most credits to buy in a calendar month in UTC.")

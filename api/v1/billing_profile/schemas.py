@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.fields import EmailAddress, Name, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import EmailAddress, Flag, Name, OrganizationId, RequestModel, ResponseModel, example
 from domain.billing_profile import Profile
 from models.billing_profile import BillingProfile
 from services.tax import party_of
@@ -37,7 +37,7 @@ class ProfileUpdate(RequestModel):
     email: EmailAddress | None = None
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
     vat_id: Annotated[str, Field(max_length=30)] | None = None
-    charges_vat: bool = Field(
+    charges_vat: Flag = Field(
         default=False,
         description="Its agents' earnings include VAT, and its statements show it. Needs a VAT number.",
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, Name, OrganizationId, RequestModel, ResponseModel, Whole, example
 from domain.billing_run.period import month_text
 from domain.billing_run.status import BillingRunStatus, InvoiceItemStatus
 from domain.invoice.lines import MAX_QUANTITY
@@ -76,7 +76,7 @@ class InvoiceItemCreate(RequestModel):
     organization_id: OrganizationId
     currency: Currency = Field(description="The currency of the organization's billing terms when left out.")
     description: Name
-    quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)] = 1
+    quantity: Annotated[Whole, Field(ge=1, le=MAX_QUANTITY)] = 1
     unit_amount: Amount
 
 

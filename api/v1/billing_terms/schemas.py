@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, Day, Exact, Note, RequestModel, ResponseModel, Share, example
+from api.fields import Amount, Currency, Day, Exact, Note, RequestModel, ResponseModel, Share, Whole, example
 from domain.billing_run.period import month_text
 from domain.billing_terms import (
     MAX_NET_DAYS,
@@ -79,7 +79,7 @@ class BillingTermsSet(RequestModel):
         default=None, description="The first day of the commitment, which is prorated in that month."
     )
     volume_discounts: Annotated[tuple[DiscountSet, ...], Field(max_length=MAX_STEPS)] = ()
-    net_days: Annotated[int, Field(strict=True, ge=0, le=MAX_NET_DAYS)] = 30
+    net_days: Annotated[Whole, Field(ge=0, le=MAX_NET_DAYS)] = 30
     collection_method: CollectionMethod = Field(
         default=CollectionMethod.CHARGE_AUTOMATICALLY,
         description="Whether monthly invoices are charged at once, or sent and paid within `net_days`.",

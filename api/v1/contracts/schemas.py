@@ -13,6 +13,7 @@ from api.fields import (
     Amount,
     Currency,
     Exact,
+    Flag,
     Name,
     OrganizationId,
     Period,
@@ -20,6 +21,7 @@ from api.fields import (
     RequestModel,
     ResponseModel,
     Share,
+    Whole,
     example,
     period_text,
 )
@@ -79,7 +81,7 @@ class ContractCreate(WithMetadata):
     quote_id: QuoteId | None = Field(
         default=None, description="A quote of the client for this agent. Its price, currency and commission apply."
     )
-    quantity: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+    quantity: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None, description="The quantity of the quote. It is refused if the quote is for another one."
     )
     organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")
@@ -91,13 +93,13 @@ class ContractCreate(WithMetadata):
         description="The signatories, who may approve; the caller when left out.",
         examples=[["procurement", "finance"]],
     )
-    required_signatures: int | None = Field(
+    required_signatures: Whole | None = Field(
         default=None,
         ge=1,
         le=MAX_SIGNATORIES,
         description="How many of the signatories must approve; all when left out.",
     )
-    operator_approvals: bool = Field(
+    operator_approvals: Flag = Field(
         default=True,
         description=(
             "Whether an operator (in the Temporal UI) or whoever made a session link may sign on behalf of a signatory."
@@ -113,7 +115,7 @@ class ContractCreate(WithMetadata):
         default=None, description="The payee's share if a dispute is not decided in time."
     )
     milestones: Annotated[list[MilestoneBody], Field(max_length=MAX_MILESTONES)] = Field(default_factory=list)
-    commission_bps: int | None = Field(default=None, ge=0, le=10_000, description="For operators only.")
+    commission_bps: Whole | None = Field(default=None, ge=0, le=10_000, description="For operators only.")
 
 
 class ContractMilestoneView(ResponseModel):

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from api.fields import Amount, Exact, Moment, Note, OrganizationId, ResponseModel, example
+from api.fields import Amount, Exact, Moment, Note, OrganizationId, ResponseModel, Whole, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from domain.credits import GrantSource
 from domain.ids import transfer_id
@@ -27,7 +27,7 @@ class GrantCreate(WithMetadata):
     amount: Amount
     source: Literal[GrantSource.PROMOTION, GrantSource.REWARD, GrantSource.ADJUSTMENT]
     expires_at: Moment | None = Field(default=None, description="When the unspent part expires; null if it never does.")
-    priority: int = Field(
+    priority: Whole = Field(
         default=0,
         ge=-100,
         le=100,

@@ -10,12 +10,14 @@ from api.fields import (
     Amount,
     ContractId,
     Exact,
+    Flag,
     GivenName,
     Note,
     PaymentId,
     RequestModel,
     ResponseModel,
     Share,
+    Whole,
     example,
 )
 from api.metadata import MetadataUpdate, WithMetadata
@@ -60,7 +62,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
 DeliveryNumber = Annotated[
-    int,
+    Whole,
     Field(
         ge=1,
         le=2**31,
@@ -105,8 +107,8 @@ class Fund(RequestModel):
     payment_id: PaymentId | None = Field(default=None, description="An existing payment for this escrow.")
     provider: ProviderName | None = Field(default=None, description="The provider of a new payment for this escrow.")
     payment_method: MethodRef | None = None
-    off_session: bool = False
-    hosted: bool = False
+    off_session: Flag = False
+    hosted: Flag = False
     return_url: ReturnUrl | None = None
     asset: Coin | None = None
     total: Amount | None = Field(

@@ -10,6 +10,7 @@ from api.fields import (
     Amount,
     Currency,
     Exact,
+    Flag,
     Moment,
     Name,
     Note,
@@ -18,6 +19,7 @@ from api.fields import (
     RequestModel,
     ResponseModel,
     Share,
+    Whole,
     example,
 )
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
@@ -39,7 +41,7 @@ class LineCreate(RequestModel):
     """A line of an invoice. Give either the price of each unit or an amount for all of them."""
 
     description: Name
-    quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)] = 1
+    quantity: Annotated[Whole, Field(ge=1, le=MAX_QUANTITY)] = 1
     unit_amount: Amount | None = None
     amount: Amount | None = Field(
         default=None, description="The amount of the whole line. Zero shows something that is already paid."
@@ -115,9 +117,9 @@ class InvoiceCreate(WithMetadata):
     due_in: Period | None = Field(
         default=None, description="The time to pay, from finalisation. By default the agreed terms, or 30 days."
     )
-    includes_tax: bool = Field(default=False, description="Whether the amounts include their tax.")
-    apply_credits: bool = Field(default=False, description="Whether the organization's credits are applied first.")
-    draft: bool = Field(default=False, description="Whether to create a draft only. `finalize` makes it an invoice.")
+    includes_tax: Flag = Field(default=False, description="Whether the amounts include their tax.")
+    apply_credits: Flag = Field(default=False, description="Whether the organization's credits are applied first.")
+    draft: Flag = Field(default=False, description="Whether to create a draft only. `finalize` makes it an invoice.")
     collection_method: CollectionMethod | None = Field(
         default=None,
         description="How it is collected. When left out, the organization pays on its own. Not with `draft`.",

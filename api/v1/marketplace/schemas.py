@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, example
+from api.fields import Amount, Currency, Exact, Note, RequestModel, ResponseModel, Share, Whole, example
 from api.metadata import WithMetadata
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.reputation.schemas import points
@@ -43,11 +43,10 @@ class OfferSet(RequestModel):
         default=None,
         description="The price of a unit of each meter, in credits. Required for usage; not allowed otherwise.",
     )
-    included_uses: int | None = Field(
+    included_uses: Whole | None = Field(
         default=None,
         ge=1,
         le=MAX_INCLUDED,
-        strict=True,
         description=(
             "How many uses the price of a one_time agent includes; a refund deducts the uses. Null for any number."
         ),
@@ -155,11 +154,10 @@ class AgentPurchase(PaymentOptions, WithMetadata):
             "The unit prices that you have seen. An organization that already has the agent accepts these prices."
         ),
     )
-    included_uses: int | None = Field(
+    included_uses: Whole | None = Field(
         default=None,
         ge=1,
         le=MAX_INCLUDED,
-        strict=True,
         description=(
             "How many uses the price that you have seen includes, null for any number. If that has changed, nothing is "
             "bought. When left out, it is not compared."

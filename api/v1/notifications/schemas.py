@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from api.fields import NotificationId, RequestModel, ResponseModel, example
+from api.fields import NotificationId, RequestModel, ResponseModel, Whole, example
 from domain.access import Role
 from domain.errors import Invalid
 from domain.mail import LANGUAGES, MAX_ADDRESS, Formats
@@ -149,10 +149,10 @@ class PreferencesSet(RequestModel):
     language: Literal["en", "de"] = "en"
     time_zone: Word = Field(default="UTC", description="A time zone of the IANA database.", examples=["Europe/Vienna"])
     quiet_hours: QuietHours | None = None
-    digest_hour: int = Field(
+    digest_hour: Whole = Field(
         default=8, ge=0, le=23, description="The hour of daily and weekly digests, in the time zone."
     )
-    digest_weekday: int = Field(
+    digest_weekday: Whole = Field(
         default=1, ge=1, le=7, description="The day of weekly digests, from 1 (Monday) to 7 (Sunday)."
     )
     types: dict[Word, dict[Word, Cadence]] = Field(default_factory=dict, max_length=100, description=_TYPES)

@@ -6,7 +6,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, EscrowId, Exact, InvoiceId, Name, Note, RequestModel, ResponseModel, example
+from api.fields import (
+    Amount,
+    Currency,
+    EscrowId,
+    Exact,
+    Flag,
+    InvoiceId,
+    Name,
+    Note,
+    RequestModel,
+    ResponseModel,
+    Whole,
+    example,
+)
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata, shown
 from api.v1.customers.schemas import ReturnUrl
 from domain.errors import Invalid
@@ -81,8 +94,8 @@ class PaymentOptions(Seen):
         description="A stored payment method to charge now. Stripe only.",
         examples=["pm_1Q0PsIJvEtkwdCNY"],
     )
-    off_session: bool = Field(default=False, description="Charge without the payer present; needs `payment_method`.")
-    hosted: bool = Field(
+    off_session: Flag = Field(default=False, description="Charge without the payer present; needs `payment_method`.")
+    hosted: Flag = Field(
         default=False, description="Send the payer to Stripe's hosted page. PayPal always uses its own."
     )
     return_url: ReturnUrl | None = Field(
@@ -110,9 +123,7 @@ class PaymentCreate(PaymentOptions, WithMetadata):
     )
     escrow_id: EscrowId | None = None
     invoice_id: InvoiceId | None = None
-    slots: int | None = Field(
-        default=None, strict=True, ge=1, le=MAX_SLOTS, description="How many slots; one by default."
-    )
+    slots: Whole | None = Field(default=None, ge=1, le=MAX_SLOTS, description="How many slots; one by default.")
     capture_method: Literal["automatic", "manual"] = "automatic"
     description: Name | None = None
 
@@ -146,9 +157,8 @@ class RefundCreate(RequestModel):
 
     amount: Amount | None = None
     reason: Annotated[Note, StringConstraints(min_length=1, max_length=500)] | None = None
-    credit_note: bool = Field(
+    credit_note: Flag = Field(
         default=False,
-        strict=True,
         description=(
             "For a payment of an invoice: issue a credit note for the refunded amount, so that it is not due again. "
             "Needs `reason`."
@@ -161,7 +171,7 @@ class RefundGiveUp(RequestModel):
 
     model_config = example(at_provider=False, reason="PayPal's support has no refund of this invoice id.")
 
-    at_provider: bool = Field(strict=True, description="Whether the provider has the refund.")
+    at_provider: Flag = Field(description="Whether the provider has the refund.")
     provider_ref: Annotated[Name, StringConstraints(max_length=255)] | None = Field(
         default=None, description="The provider's id of the refund; required when the provider has it."
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, Whole, example
 from api.v1.creators.schemas import CreatorAccountView
 from contracts.payout import MAX_REASON
 from domain.money import format_amount
@@ -182,7 +182,7 @@ class PayoutScheduleUpdate(RequestModel):
 
     interval: PayoutInterval
     weekly_anchor: str | None = Field(default=None, max_length=9, description="The day of the week, with `weekly`.")
-    monthly_anchor: Annotated[int, Field(strict=True, ge=1, le=31)] | None = Field(
+    monthly_anchor: Annotated[Whole, Field(ge=1, le=31)] | None = Field(
         default=None, description="The day of the month, with `monthly`; in a shorter month, its last day."
     )
 

@@ -5,7 +5,20 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from api.fields import AgentId, Exact, Moment, Name, OrganizationId, Ratio, RequestModel, ResponseModel, RuleId, example
+from api.fields import (
+    AgentId,
+    Exact,
+    Flag,
+    Moment,
+    Name,
+    OrganizationId,
+    Ratio,
+    RequestModel,
+    ResponseModel,
+    RuleId,
+    Whole,
+    example,
+)
 from api.v1.pricing.terms import RuleTerms, shown
 from domain.money import format_amount, format_ratio
 from domain.pricing.book import Price
@@ -26,7 +39,7 @@ Multiplier = Annotated[
     PlainSerializer(lambda bps: bps / WHOLE_BPS),
     WithJsonSchema({"type": "number", "examples": [1.2]}),
 ]
-Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
+Quantity = Annotated[Whole, Field(ge=1, le=MAX_QUANTITY)]
 
 
 class AdjustmentView(ResponseModel):
@@ -211,7 +224,7 @@ class RuleWrite(RequestModel):
     )
 
     name: Name
-    priority: Annotated[int, Field(strict=True, ge=0, le=MAX_PRIORITY)] = Field(
+    priority: Annotated[Whole, Field(ge=0, le=MAX_PRIORITY)] = Field(
         description="Rules apply in ascending order of priority. Two rules that can apply to one price never share one."
     )
     terms: RuleTerms
@@ -306,7 +319,7 @@ class DryRunCreate(RequestModel):
     since: Moment | None = Field(
         default=None, description="Only quotes made since then; those of the last 30 days when left out."
     )
-    limit: Annotated[int, Field(strict=True, ge=1, le=MAX_TRIED)] = MAX_TRIED
+    limit: Annotated[Whole, Field(ge=1, le=MAX_TRIED)] = MAX_TRIED
 
 
 class DryRunTotal(ResponseModel):
@@ -370,14 +383,14 @@ class AgentPricingSet(RequestModel):
 
     model_config = example(capacity=10, bears_discounts=False)
 
-    capacity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
+    capacity: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="How many jobs the agent works on at once. Without it, jobs do not count as demand."
     )
-    calls_per_day: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] | None = Field(
+    calls_per_day: Annotated[Whole, Field(ge=1, le=1_000_000_000)] | None = Field(
         default=None,
         description="How many metered calls the agent accepts a day. Without it, calls do not count as demand.",
     )
-    bears_discounts: bool = Field(
+    bears_discounts: Flag = Field(
         default=False, description="Whether discounts reduce what the agent gets, and not only the commission."
     )
 

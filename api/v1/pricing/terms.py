@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, Ratio, RequestModel
+from api.fields import Amount, Currency, Ratio, RequestModel, Whole
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount
 from domain.pricing.kept import custom, parse_bps
 from domain.pricing.terms import (
@@ -26,7 +26,7 @@ from services.pricing import COMPILE
 
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
-Weekday = Annotated[int, Field(strict=True, ge=1, le=7)]
+Weekday = Annotated[Whole, Field(ge=1, le=7)]
 
 
 def _bps(text: str, name: str) -> int:
@@ -60,7 +60,7 @@ class ReputationTerms(RequestModel):
     multiplier: Ratio = "0.80"
     from_score: Ratio = "7.00"
     full_score: Ratio = "9.00"
-    least_evidence: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 10
+    least_evidence: Annotated[Whole, Field(ge=1, le=1_000_000)] = 10
 
     def terms(self) -> Reputation:
         """Return what the domain judges by."""
@@ -121,7 +121,7 @@ class TimeOfDayTerms(RequestModel):
 class BulkStep(RequestModel):
     """The multiplier from a quantity on."""
 
-    quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+    quantity: Annotated[Whole, Field(ge=1, le=1_000_000_000)]
     multiplier: Ratio
 
 

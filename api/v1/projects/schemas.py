@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Name, ResponseModel, example
+from api.fields import Name, ResponseModel, Whole, example
 from api.metadata import MetadataUpdate, MetadataView, WithMetadata
 from api.metadata import shown as written_on
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
@@ -118,7 +118,7 @@ class SlotPurchase(PaymentOptions, WithMetadata):
 
     model_config = example(slots=2, provider="stripe")
 
-    slots: Annotated[int, Field(strict=True, ge=1, le=MAX_SLOTS)] = 1
+    slots: Annotated[Whole, Field(ge=1, le=MAX_SLOTS)] = 1
 
     def payment(self) -> PaymentCreate:
         """Return the same request as it is made at `POST /payments`."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Amount, Currency, Exact, Name, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, Name, RequestModel, ResponseModel, Whole, example
 from api.idempotency import Command, idempotency
 from api.routing import Resource
 from domain.access import Actor, Permission
@@ -49,21 +49,21 @@ class LevelBody(RequestModel):
 
     name: Name
     from_score: Score = Field(default="0", description="The lowest rank score of the level, from 0 to 10.")
-    least_evidence: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 0
-    commission_bps: Annotated[int, Field(strict=True, ge=0, le=10_000)] | None = Field(
+    least_evidence: Annotated[Whole, Field(ge=0, le=1_000_000)] = 0
+    commission_bps: Annotated[Whole, Field(ge=0, le=10_000)] | None = Field(
         default=None, description="The commission of new contracts; the platform's usual one when left out."
     )
     escrow_limits: Limits = Field(default_factory=dict, description="The largest contract, by currency.")
     exposure_limits: Limits = Field(
         default_factory=dict, description="How much of an organization's work may be unsettled, by currency."
     )
-    priority: Annotated[int, Field(strict=True, ge=FIRST_PRIORITY, le=LAST_PRIORITY)] = Field(
+    priority: Annotated[Whole, Field(ge=FIRST_PRIORITY, le=LAST_PRIORITY)] = Field(
         default=USUAL_PRIORITY, description="The priority of escrows while queues are long; 1 goes first."
     )
     entitlements: Annotated[list[Entitlement], Field(max_length=20)] = Field(
         default_factory=list, description="Further rights of agents on this level.", examples=[["priority_access"]]
     )
-    hold_back_days: Annotated[int, Field(strict=True, ge=0, le=365)] | None = Field(
+    hold_back_days: Annotated[Whole, Field(ge=0, le=365)] | None = Field(
         default=None,
         description=(
             "How many days earnings are held back before they can be paid out, but never less than the platform's "

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, StrictInt
+from pydantic import Field
 
-from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, example
+from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, Whole, example
 from domain.reputation.boards import MINIMUMS, Period, place
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import SENTENCES, FactKind
@@ -259,7 +259,7 @@ class PeersView(PlaceView):
 
 
 Ratings = Annotated[
-    dict[Annotated[str, Field(max_length=64)], StrictInt],
+    dict[Annotated[str, Field(max_length=64)], Whole],
     Field(description="Ratings of 1 to 5, by dimension.", max_length=20),
 ]
 
@@ -347,8 +347,8 @@ CONTRADICTED: Mapping[EventType, int] = {EventType.TASK_FAILED: 1, EventType.SLA
 class EventMetadata(RequestModel):
     """What was measured."""
 
-    response_time_ms: int | None = Field(default=None, ge=0, le=2**30)
-    response_target_ms: int | None = Field(
+    response_time_ms: Whole | None = Field(default=None, ge=0, le=2**30)
+    response_target_ms: Whole | None = Field(
         default=None,
         ge=1,
         le=2**30,

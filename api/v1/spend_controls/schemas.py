@@ -12,12 +12,14 @@ from api.fields import (
     ControlId,
     Currency,
     Exact,
+    Flag,
     Moment,
     Note,
     OrganizationId,
     RequestModel,
     ResponseModel,
     Share,
+    Whole,
     example,
 )
 from domain.ids import uuid_id, uuid_of
@@ -39,7 +41,7 @@ from domain.spend.presentation import Counted, LimitState, limit_states
 from models.spend import Spend, SpendRefusal
 from models.spend_control import SpendControl, SpendControlVersion
 
-_Uses = Annotated[int, Field(strict=True, ge=0, le=MAX_USES)]
+_Uses = Annotated[Whole, Field(ge=0, le=MAX_USES)]
 
 
 class SubjectSet(RequestModel):
@@ -61,7 +63,7 @@ class LimitSet(RequestModel):
     window: Window
     amount: Amount | None = Field(default=None, description="The amount; 0 allows nothing, null sets no limit.")
     uses: _Uses | None = Field(default=None, description="The number of spends; 0 allows none, null sets no limit.")
-    hard: bool = Field(default=True, description="Whether the limit refuses spends. If not, it only raises alerts.")
+    hard: Flag = Field(default=True, description="Whether the limit refuses spends. If not, it only raises alerts.")
 
     def limit(self, currency: str) -> Limit:
         """Return the same as a rule reads it."""
@@ -122,7 +124,7 @@ class ControlCreate(AllowanceSet):
         description="IANA name of the time zone in which windows begin. It never changes.",
         examples=["UTC"],
     )
-    week_starts: Annotated[int, Field(strict=True, ge=1, le=7)] = Field(
+    week_starts: Annotated[Whole, Field(ge=1, le=7)] = Field(
         default=1, description="The first day of the week, 1 (Monday) to 7 (Sunday). It never changes."
     )
     organization_id: OrganizationId | None = None
@@ -150,7 +152,7 @@ class ControlChange(AllowanceSet):
 
     model_config = example(limits=[{"window": "day", "amount": "150"}], version=3, reason="More for the launch.")
 
-    version: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+    version: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None,
         description="The version that you have read. If the control has changed since, the request is refused.",
     )
@@ -162,7 +164,7 @@ class StatusChange(RequestModel):
     model_config = example(reason="The agent loops.")
 
     reason: Note | None = None
-    version: Annotated[int, Field(strict=True, ge=1)] | None = None
+    version: Annotated[Whole, Field(ge=1)] | None = None
 
 
 class SubjectView(ResponseModel):

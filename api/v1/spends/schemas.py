@@ -12,12 +12,14 @@ from api.fields import (
     Amount,
     DepartmentId,
     Exact,
+    Flag,
     Moment,
     Note,
     Period,
     ProjectId,
     RequestModel,
     ResponseModel,
+    Whole,
     example,
 )
 from domain.action_cost import is_action
@@ -60,7 +62,7 @@ class SpendCreate(RequestModel):
     action: ActionName | None = Field(
         default=None, description="The action to charge, at its cost unless `amount` is given."
     )
-    quantity: int = Field(default=1, ge=1, le=MAX_QUANTITY, strict=True)
+    quantity: Whole = Field(default=1, ge=1, le=MAX_QUANTITY)
     amount: Amount | None = Field(
         default=None, description="The credits for the whole spend, instead of the action's cost."
     )
@@ -106,14 +108,13 @@ class CaptureReservation(RequestModel):
     model_config = example(amount="2.50", final_capture=False)
 
     amount: Amount | None = Field(default=None, description="The credits to capture; all that is held when left out.")
-    quantity: int | None = Field(
+    quantity: Whole | None = Field(
         default=None,
         ge=1,
         le=MAX_QUANTITY,
-        strict=True,
         description="The units used, instead of `amount`, if the reservation is for an agent of the marketplace.",
     )
-    final_capture: bool = Field(default=True, description="Whether the rest is released; `false` keeps it held.")
+    final_capture: Flag = Field(default=True, description="Whether the rest is released; `false` keeps it held.")
 
 
 class Release(RequestModel):

@@ -22,7 +22,6 @@ from api.v1.billing_terms.schemas import PlanName
 from api.v1.payments.commands import PaymentDeclined
 from api.v1.subscriptions.schemas import (
     ChangePreview,
-    Seats,
     SubscriptionChange,
     SubscriptionCreate,
     SubscriptionView,
@@ -46,7 +45,7 @@ from domain.invoice.collection import CollectionMethod
 from domain.mail import Purpose
 from domain.money import parse_amount
 from domain.organization import STOPPED
-from domain.plan import Interval, Plan
+from domain.plan import MAX_SEATS, Interval, Plan
 from domain.subscription.commands import PRICE_CHANGED, Preview, preview, require_contact, require_none, trial_card
 from domain.subscription.orders import CANCELLED, PAGE_EXPIRED
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionRefused, SubscriptionStatus, Terms
@@ -162,7 +161,9 @@ async def preview_change(
     deps: DepsDep,
     plan: Annotated[PlanName, Query()],
     interval: Annotated[Interval | None, Query()] = None,
-    seats: Annotated[Seats | None, Query(description="The number of seats, for a plan sold by the seat.")] = None,
+    seats: Annotated[
+        int | None, Query(ge=1, le=MAX_SEATS, description="The number of seats, for a plan sold by the seat.")
+    ] = None,
     actor: Actor = require(Permission.MANAGE_BILLING),
 ) -> ChangePreview:
     """Preview a change: what it costs and grants, and when it acts."""

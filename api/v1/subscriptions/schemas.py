@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.fields import Amount, Currency, Exact, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, Exact, Flag, RequestModel, ResponseModel, Whole, example
 from api.v1.billing_terms.schemas import PlanName
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import MoneyView, money
@@ -14,7 +14,7 @@ from domain.plan import MAX_SEATS, Interval
 from domain.subscription.commands import Preview
 from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
 
-Seats = Annotated[int, Field(ge=1, le=MAX_SEATS)]
+Seats = Annotated[Whole, Field(ge=1, le=MAX_SEATS)]
 
 
 class SubscriptionCreate(RequestModel):
@@ -25,12 +25,12 @@ class SubscriptionCreate(RequestModel):
     plan: PlanName
     interval: Interval = Interval.MONTH
     currency: Currency | None = Field(default=None, description="The currency of the billing terms when left out.")
-    checkout: bool = Field(default=False, description="Have the payer enter a payment method on Stripe's page.")
+    checkout: Flag = Field(default=False, description="Have the payer enter a payment method on Stripe's page.")
     return_url: ReturnUrl | None = Field(default=None, description="Where Stripe's page sends the payer back to.")
     max_amount: Amount | None = Field(
         default=None, description="Refuse to subscribe if a period costs more than this, without tax."
     )
-    trial: bool = Field(
+    trial: Flag = Field(
         default=False,
         description="Start with the plan's trial. Needs a card. One trial for each organization and card.",
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Moment, Note, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import Flag, Moment, Note, OrganizationId, RequestModel, ResponseModel, example
 from domain.webhook.endpoint import MAX_DESCRIPTION, Ordering
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from providers.notify.webhook import SigningKeys
@@ -29,7 +29,7 @@ class WebhookEndpointCreate(RequestModel):
         default=Ordering.SUBJECT,
         description="`subject`: an event waits for earlier events about the same subject. `none`: no event waits.",
     )
-    asymmetric: bool = Field(
+    asymmetric: Flag = Field(
         default=False, description="Also sign with an Ed25519 key (`v1a`), whose public key the endpoint shows."
     )
     organization_id: OrganizationId | None = None
@@ -116,7 +116,7 @@ class WebhookReplay(RequestModel):
     types: list[TypeName] | None = Field(
         default=None, max_length=200, description="Only events of these types; the endpoint's own types when left out."
     )
-    only_failed: bool = Field(default=False, description="Only events whose delivery failed.")
+    only_failed: Flag = Field(default=False, description="Only events whose delivery failed.")
 
     model_config = example(**{"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"})
 

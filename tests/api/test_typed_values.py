@@ -1,0 +1,115 @@
+"""Booleans and whole numbers are taken as JSON and a query write them, and nothing that looks alike is."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.support.openapi import operations, resolved, served
+
+pytestmark = pytest.mark.db
+
+WORDS = {"boolean": "This must be true or false.", "integer": "This must be a whole number."}
+IN_QUERIES = {
+    "boolean": ["1", "0", "yes", "on", "True", "FALSE", "t", ""],
+    "integer": ["1_0", "+5", " 5", "5 ", "1.0", "1e1", "\u0665", ""],
+}
+IN_BODIES: dict[str, list[Any]] = {
+    "boolean": [1, 0, "yes", "on", "true", "false"],
+    "integer": [True, "5", "1_0", "+5", " 5", 1.5],
+}
+
+Schema = dict[str, Any]
+Path = tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """Where a body has a value: the names of the members that lead to it, `0` for an item, and what these must say."""
+
+    path: Path
+    kind: str
+    tags: dict[Path, str]
+
+    def body(self, value: Any, at: int = 0) -> Any:
+        """Return a body with a value here, and nothing else but what says which kind of object has it."""
+        if at == len(self.path):
+            return value
+        name, inner = self.path[at], self.body(value, at + 1)
+        own = {tag[-1]: said for tag, said in self.tags.items() if tag[:-1] == self.path[:at]}
+        return [inner] if name == "0" else {**own, name: inner}
+
+
+def kinds_of(schema: Schema) -> set[str]:
+    """Return the JSON types that a value may have, without null."""
+    schema = resolved(served(), schema)
+    found = {kind for part in schema.get("anyOf", ()) for kind in kinds_of(part)}
+    return (found | {schema["type"]} if "type" in schema else found) - {"null"}
+
+
+def places(
+    schema: Schema, path: tuple[str, ...] = (), tags: dict[tuple[str, ...], str] | None = None
+) -> Iterator[Place]:
+    """List where a body has a boolean or a whole number."""
+    schema, tags = resolved(served(), schema), tags or {}
+    kinds = kinds_of(schema)
+    if len(kinds) == 1 and kinds <= WORDS.keys():
+        yield Place(path, kinds.pop(), tags)
+    for part in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
+        if kinds_of(part) & {"object", "array"}:
+            yield from places(part, path, tags)
+    tag = schema.get("discriminator", {}).get("propertyName")
+    for part in schema.get("oneOf", ()):
+        said = resolved(served(), part)["properties"][tag]["const"]
+        yield from places(part, path, {**tags, (*path, tag): said})
+    if "items" in schema:
+        yield from places(schema["items"], (*path, "0"), tags)
+    for name, part in schema.get("properties", {}).items():
+        yield from places(part, (*path, name), tags)
+
+
+async def refuses(callers: tuple[Caller, ...], method: str, path: str, field: str, kind: str, **options: Any) -> bool:
+    """Ask as each caller until one may, and return whether the field is refused in the words of its type."""
+    for caller in callers:
+        answer = await caller.ask(method, path.replace("{", "x").replace("}", ""), key=new_key(), **options)
+        if answer.status_code != 403:
+            break
+    document = answer.json()
+    if path.endswith("/batch"):
+        return bool(document["data"][0]["error"]["detail"] == f"{field.removeprefix('items.0.')}: {WORDS[kind]}")
+    return {"field": field, "message": WORDS[kind]} in document.get("errors", ())
+
+
+async def test_queries_take_true_and_false_and_plain_digits_alone(operator: Caller) -> None:
+    taken, asked = [], 0
+    for path, method, operation in operations(served()):
+        for parameter in operation.get("parameters", ()):
+            kinds, name = kinds_of(parameter["schema"]), parameter["name"]
+            if parameter["in"] == "query" and len(kinds) == 1 and kinds <= WORDS.keys():
+                (kind,) = kinds
+                for text in IN_QUERIES[kind]:
+                    asked += 1
+                    if not await refuses((operator,), method.upper(), path, name, kind, params={name: text}):
+                        taken.append((method, path, name, text))
+    assert taken == []
+    assert asked > 500
+
+
+async def test_bodies_take_json_booleans_and_whole_numbers_alone(operator: Caller, tenant: Tenant) -> None:
+    taken, asked, callers = [], 0, (operator, tenant.owner)
+    for path, method, operation in operations(served()):
+        media = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        for place in places(media["schema"]) if media else ():
+            field = ".".join(place.path)
+            for value in IN_BODIES[place.kind]:
+                asked, body = asked + 1, place.body(value)
+                if not await refuses(callers, method.upper(), path, field, place.kind, json=body):
+                    taken.append((method, path, body))
+    assert taken == []
+    assert asked > 500
+
+
+async def test_true_false_and_digits_are_taken(tenant: Tenant) -> None:
+    for query in ("active=true&limit=5", "active=false&limit=05"):
+        good(await tenant.owner.get(f"/agents?{query}"))
+    refused(await tenant.owner.get("/agents?limit=-5"), 422, "request.invalid")
