@@ -31,6 +31,16 @@ Flag = Annotated[bool, Strict()]
 #: A whole number of a body: a JSON number, and neither "5" nor true.
 Whole = Annotated[int, Strict()]
 
+
+def _storable(number: int) -> int:
+    if number >= 2**31:
+        raise ValueError(f"This must be at most {2**31 - 1}.")
+    return number
+
+
+#: A version or a number from 1 on that the database can hold. The document has no bound, as it was released without.
+Storable = Annotated[Whole, Field(ge=1), AfterValidator(_storable)]
+
 #: What prices and balances are in.
 _CURRENCIES = frozenset(SCALES) - {SLOT}
 

@@ -1,5 +1,6 @@
 """Booleans and whole numbers are taken as JSON and a query write them, and nothing that looks alike is."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -68,16 +69,19 @@ def places(
         yield from places(part, (*path, name), tags)
 
 
-async def refuses(callers: tuple[Caller, ...], method: str, path: str, field: str, kind: str, **options: Any) -> bool:
-    """Ask as each caller until one may, and return whether the field is refused in the words of its type."""
+async def refusals(callers: tuple[Caller, ...], method: str, path: str, **options: Any) -> dict[str, str]:
+    """Ask as each caller until one may, and return what is said of each field."""
     for caller in callers:
         answer = await caller.ask(method, path.replace("{", "x").replace("}", ""), key=new_key(), **options)
         if answer.status_code != 403:
             break
     document = answer.json()
     if path.endswith("/batch"):
-        return bool(document["data"][0]["error"]["detail"] == f"{field.removeprefix('items.0.')}: {WORDS[kind]}")
-    return {"field": field, "message": WORDS[kind]} in document.get("errors", ())
+        # Each item has an answer of its own.
+        (item,) = document["data"]
+        field, _, message = item["error"]["detail"].partition(": ")
+        return {f"items.0.{field}": message}
+    return {each["field"]: each["message"] for each in document.get("errors", ())}
 
 
 async def test_queries_take_true_and_false_and_plain_digits_alone(operator: Caller) -> None:
@@ -89,7 +93,8 @@ async def test_queries_take_true_and_false_and_plain_digits_alone(operator: Call
                 (kind,) = kinds
                 for text in IN_QUERIES[kind]:
                     asked += 1
-                    if not await refuses((operator,), method.upper(), path, name, kind, params={name: text}):
+                    said = await refusals((operator,), method.upper(), path, params={name: text})
+                    if said.get(name) != WORDS[kind]:
                         taken.append((method, path, name, text))
     assert taken == []
     assert asked > 500
@@ -103,10 +108,23 @@ async def test_bodies_take_json_booleans_and_whole_numbers_alone(operator: Calle
             field = ".".join(place.path)
             for value in IN_BODIES[place.kind]:
                 asked, body = asked + 1, place.body(value)
-                if not await refuses(callers, method.upper(), path, field, place.kind, json=body):
+                said = await refusals(callers, method.upper(), path, json=body)
+                if said.get(field) != WORDS[place.kind]:
                     taken.append((method, path, body))
     assert taken == []
     assert asked > 500
+
+
+async def test_every_whole_number_of_a_body_has_a_most(operator: Caller, tenant: Tenant) -> None:
+    taken = []
+    for path, method, operation in operations(served()):
+        media = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        for place in places(media["schema"]) if media else ():
+            if place.kind == "integer":
+                said = await refusals((operator, tenant.owner), method.upper(), path, json=place.body(2**63))
+                if not re.fullmatch(r"This must be at most [0-9]+\.", said.get(".".join(place.path), "")):
+                    taken.append((method, path, place.path))
+    assert taken == []
 
 
 async def test_true_false_and_digits_are_taken(tenant: Tenant) -> None:

@@ -21,6 +21,7 @@ from api.fields import (
     RequestModel,
     ResponseModel,
     Share,
+    Storable,
     Whole,
     example,
     period_text,
@@ -81,7 +82,7 @@ class ContractCreate(WithMetadata):
     quote_id: QuoteId | None = Field(
         default=None, description="A quote of the client for this agent. Its price, currency and commission apply."
     )
-    quantity: Annotated[Whole, Field(ge=1)] | None = Field(
+    quantity: Storable | None = Field(
         default=None, description="The quantity of the quote. It is refused if the quote is for another one."
     )
     organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")

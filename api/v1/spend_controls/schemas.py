@@ -19,6 +19,7 @@ from api.fields import (
     RequestModel,
     ResponseModel,
     Share,
+    Storable,
     Whole,
     example,
 )
@@ -152,7 +153,7 @@ class ControlChange(AllowanceSet):
 
     model_config = example(limits=[{"window": "day", "amount": "150"}], version=3, reason="More for the launch.")
 
-    version: Annotated[Whole, Field(ge=1)] | None = Field(
+    version: Storable | None = Field(
         default=None,
         description="The version that you have read. If the control has changed since, the request is refused.",
     )
@@ -164,7 +165,7 @@ class StatusChange(RequestModel):
     model_config = example(reason="The agent loops.")
 
     reason: Note | None = None
-    version: Annotated[Whole, Field(ge=1)] | None = None
+    version: Storable | None = None
 
 
 class SubjectView(ResponseModel):
