@@ -372,6 +372,30 @@ class EscrowCancelRequested(Model):
     next_deadline_at: datetime | None = None
 
 
+class EscrowDefaultExtended(Model):
+    """The dispute waits a day longer for a decision, because the payee is suspended."""
+
+    escrow_id: str = NOT_SENT
+    external_id: str | None = None
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
+
+
 class EscrowDecisionOverdue(Model):
     """No arbiter has decided in time; the default applies next."""
 
@@ -1639,6 +1663,7 @@ class CreditLotCreated(Model):
     source: str = NOT_SENT
     amount: Amount = NOT_SENT
     expires_at: datetime | None = None
+    debt_paid: Amount = NOT_SENT
 
 
 class CreditLotExpired(Model):
@@ -1769,6 +1794,7 @@ BY_TYPE: dict[str, type[Model]] = {
     "escrow.evidence_submitted": EscrowEvidenceSubmitted,
     "escrow.partially_refunded": EscrowPartiallyRefunded,
     "escrow.cancel_requested": EscrowCancelRequested,
+    "escrow.default_extended": EscrowDefaultExtended,
     "escrow.decision_overdue": EscrowDecisionOverdue,
     "escrow.milestone_released": EscrowMilestoneReleased,
     "payment.created": PaymentCreated,

@@ -3001,6 +3001,7 @@ class PurchaseView(Model):
     id: str
     organization_id: str = NOT_SENT
     credits: Amount = NOT_SENT
+    debt_paid: Amount = NOT_SENT
     source: str = NOT_SENT
     paid: MoneyView | None = NOT_SENT
     payment_id: str | None = NOT_SENT

@@ -277,6 +277,7 @@ def samples() -> dict[str, Message]:
     """One message of each kind, with every field set."""
     outcome = commands.numbered(full_escrow(), command_id="cmd_1", now=e.T0, content="ab" * 32)
     escrow = outcome.escrow
+    assert escrow.dispute
     seen = {"key_id": "key_1", "session_id": "ses_1", "made_by": "kim", "request_id": "req_1", "address": "::1"}
     command = {"command_id": "cmd_1", "actor": replace(e.WORKER, **seen)}
     signal = {"operator": "kim", "command_id": "ticket-1"}

@@ -109,6 +109,7 @@ def test_default_goes_on_unless_it_was_paused_and_where_it_pays_the_payee_nothin
 
 def test_operators_are_alerted_at_the_agreed_time_although_the_default_waits() -> None:
     frozen = disputed()
+    assert frozen.dispute
     undecided = replace(frozen, dispute=replace(frozen.dispute, overdue_alerted=False))
     assert until(undecided, frozen.dispute.decide_by) is None
 

@@ -46,6 +46,8 @@ class AsyncBilling:
     ) -> AsyncList[models.MovementView]:
         """List movements of the organization's accounts, the newest recorded first.
 
+        A key of a member that is attributed to a department or project is refused: all of the organization's spends are here. `GET /credits/usage` lists its own.
+
         A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements. Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
@@ -101,6 +103,8 @@ class AsyncBilling:
         """Show an account over a period: the opening balance, one line for each transfer, the closing balance.
 
         The statement uses the time of booking, so that past days never change. With `Accept: text/csv` the response is the whole statement as CSV, and with `Accept: text/html` a page to print.
+
+        A key of a member that is attributed to a department or project is refused: all of the organization's spends are here.
         """
         return await self._caller.ask(
             models.AccountStatementView,
@@ -863,6 +867,8 @@ class AsyncEscrows:
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.EscrowEventView]:
         """List the events of an escrow, each with its actor, time and ledger transfer.
+
+        The payer alone sees where its money came from, and the platform alone which signals of operators were refused: the numbers of these are left out.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2600,7 +2606,7 @@ class AsyncEarnings:
     ) -> models.WaiverView:
         """Waive earnings that can be neither paid out nor converted, for good, so that the organization can be closed.
 
-        They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings in money all must be available and below the minimum of a payout; `own_work` in money is never paid out, so any amount of it can be waived. Of credits, `own_work` and `granted` are waived that have expired; others are converted instead.
+        They become income of the platform. `amount` must be exactly what is left of the `kind`. Of `paid` earnings in money all must be available and below the minimum of a payout; `own_work` in money is never paid out, so any amount of it can be waived. Of credits, those are waived that have expired; others are converted instead. `paid` credits must also be available, and be worth less than the minimum of a payout. Above the platform's limit an operator has to approve it: ask one to approve `approval_id`, and send the same request again.
         """
         return await self._caller.ask(
             models.WaiverView,
@@ -3526,7 +3532,7 @@ class AsyncDepartments:
         limit: int | Omitted = OMITTED,
         cursor: str | Omitted = OMITTED,
     ) -> AsyncList[models.DepartmentView]:
-        """List departments, newest first.
+        """List departments, newest first. A key that is confined to a department lists that and its parts.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -3547,7 +3553,7 @@ class AsyncDepartments:
         )
 
     async def get(self, department_id: str) -> models.DepartmentView:
-        """Read one department."""
+        """Read one department. A key that is confined to a department reads that and its parts."""
         return await self._caller.ask(
             models.DepartmentView, "departments.get", "GET", f"/api/v1/departments/{segment(department_id)}"
         )
@@ -5992,6 +5998,7 @@ class AsyncApprovals:
             "credits.refund",
             "payment.refund",
             "usage.void_charge",
+            "earnings.waive",
         ]
         | str
         | Omitted = OMITTED,
