@@ -70,6 +70,7 @@ class Entity:
         messages: each that its run declares, but `catch_up`.
         ending: the update after which nothing is awaited any more.
         ends_at_once: the terms under which its run then ends at once.
+        note: has the books hold a note that its run does not know; None where states are written so.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Entity:
     messages: tuple[Inbound, ...]
     ending: str
     ends_at_once: Mapping[str, Any] = field(default_factory=dict)
+    note: Callable[[Any], Awaitable[object]] | None = None
 
     def state(self, name: str) -> State:
         return next(state for state in self.states if state.name == name)

@@ -69,6 +69,7 @@ from tests.workflows.behind import booked_behind_the_run, committed_behind_the_r
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.invoice_driver import InvoiceDriver, collected
+from tests.workflows.noting import note_endpoint, note_invoice, note_payout, note_subscription
 from tests.workflows.payment_driver import OPERATOR, PaymentDriver, new_payment
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
@@ -426,6 +427,7 @@ PAYOUT = Entity(
     run=lambda made: made.run,
     lock=lambda session, made: payouts.lock(session, made.payout.payout_id),
     result=PayoutResult,
+    note=note_payout,
     lasts=timedelta(days=32),
     ending="give_up",
     states=(
@@ -481,6 +483,7 @@ INVOICE = Entity(
     run=lambda made: made.run,
     lock=lambda session, made: collections.lock(session, made.held.invoice_id),
     result=InvoiceResult,
+    note=note_invoice,
     lasts=timedelta(days=10),
     ending="charge",
     states=(
@@ -543,6 +546,7 @@ SUBSCRIPTION = Entity(
     run=lambda one: one.run,
     lock=lambda session, one: subscriptions.lock(session, one.start.subscription.subscription_id),
     result=SubscriptionResult,
+    note=note_subscription,
     lasts=timedelta(days=1),
     ending="cancel",
     states=(State(name="active", enter=Subscriber.subscribe, left_alone="active", cancelled="ended"),),
@@ -627,6 +631,7 @@ WEBHOOK_ENDPOINT = Entity(
     run=lambda one: one.run,
     lock=lambda session, one: webhook_endpoints.lock(session, one.endpoint_id),
     result=WebhookEndpointResult,
+    note=note_endpoint,
     lasts=timedelta(days=3),
     ending="disable",
     states=(

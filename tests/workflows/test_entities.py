@@ -163,6 +163,25 @@ async def test_a_message_is_taken_by_a_run_that_is_behind_the_books(entity: Enti
         await told(entity, one, message)
 
 
+def test_the_books_can_be_ahead_of_the_run_of_every_entity_of_the_product():
+    known = {one.name for one in ENTITIES if one.note is None and not any(state.write for state in one.states)}
+    assert known == {APPROVAL.name}
+
+
+@pytest.mark.parametrize(("entity", "message"), [given for given in BY_MESSAGE if given.values[0].note is not None])
+async def test_a_message_is_taken_by_a_run_that_does_not_know_the_latest_event(
+    entity: Entity, message: Inbound, stage: Stage
+):
+    assert entity.note is not None
+    assert message.event is not None or message.refused is not None
+    with stage.env.with_time_skipping_disabled():
+        one = await entity.brought(stage, message.state)
+        await entity.note(one)
+        await told(entity, one, message)
+        if message.event == "command_refused":
+            await happened(one, message.event, 2)
+
+
 @pytest.mark.parametrize("entity", BY_ENTITY)
 @pytest.mark.parametrize(("ahead", "looks"), [(0, 0), (90, 1)])
 async def test_catching_up_with_nothing_changes_nothing(entity: Entity, ahead: int, looks: int, stage: Stage):
