@@ -63,6 +63,7 @@ from repositories import payment as payments
 from repositories import payout as payouts
 from repositories import subscription as subscriptions
 from repositories import webhook_endpoint as webhook_endpoints
+from runtime import reach
 from runtime.identity import new_id
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
@@ -421,6 +422,14 @@ async def _payout(stage: Stage, **terms: Any) -> PayoutDriver:
     return made
 
 
+async def _lost(made: PayoutDriver) -> None:
+    """Have the provider's answer be lost, whatever is asked."""
+    made.stage.payouts.modes[made.payout.account_ref] = "lost"
+    with made.stage.env.with_time_skipping_disabled():
+        await reach.signal(made.stage.client, made.run, "look", PayoutSignal(operator="kim"))
+    await made.reaches("unknown")
+
+
 PAYOUT = Entity(
     name="payout",
     make=_payout,
@@ -437,6 +446,8 @@ PAYOUT = Entity(
             left_alone="failed",
             cancelled="failed",
         ),
+        # What may have been sent is never given up by itself.
+        State(name="unknown", follows="waiting_for_funds", enter=_lost, left_alone="unknown"),
     ),
     messages=(
         Inbound(
