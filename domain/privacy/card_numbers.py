@@ -44,8 +44,9 @@ _BEGINNINGS = {
 }
 _ANY_BEGINNING = "|".join(beginning for _, beginning, _ in _ISSUERS)
 
-#: One to three signs stand between the groups of a number.
-_S = r"[\s._/+\-\xb7\u2010-\u2015\u2022\u2043\u2212\uff0d]{1,3}"
+#: One to three signs stand between the groups of a number, also as Python and JSON escape them within a text.
+_ESCAPED = r"\\(?:[nrt]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})"
+_S = rf"(?:[\s._/+\-\xb7\u2010-\u2015\u2022\u2043\u2212\uff0d]|{_ESCAPED}){{1,3}}"
 #: How the digits are grouped on cards and in forms, and which of these a text may hold twice at one place.
 _GROUPED = "|".join(
     (

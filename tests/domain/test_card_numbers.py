@@ -150,6 +150,8 @@ def test_published_test_number_is_found(source: str, number: str) -> None:
         "4242\xad4242\ufeff4242\u200c4242",
         "https://files.example/a?pan=4242%204242%204242%204242",
         "https://files.example/a?pan=4242+4242+4242+4242",
+        repr("4242\xa04242\xa04242\xa04242"),
+        json.dumps({"pan": "4242\u20024242\n4242\t4242"}),
         "".join(f"%{ord(digit):x}" for digit in VISA),
         "%EF%BC%94%EF%BC%92" * 8,
         "2205 0000 0000 0009",
