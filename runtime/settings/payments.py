@@ -95,15 +95,24 @@ class PaymentSettings(Part):
         return {coin: nodes[coin] for coin, taker in takers.items() if taker}
 
     @property
+    def _live_coins(self) -> list[str]:
+        """The settings by which coins of real networks are taken; a node on this machine is a stand-in."""
+        by_setting = {
+            "BURSAR_BTC_XPUB": ("btc", coins_are_test(btc=self.btc_xpub, evm_chain_id=None, ton=None)),
+            "BURSAR_ETH_XPUB": ("evm", coins_are_test(btc=None, evm_chain_id=self.evm_chain_id, ton=None)),
+            "BURSAR_TON_ADDRESS": ("ton", coins_are_test(btc=None, evm_chain_id=None, ton=self.ton_address)),
+        }
+        nodes = self._coins
+        return [
+            name
+            for name, (coin, is_test) in by_setting.items()
+            if coin in nodes and not is_local(nodes[coin]) and not is_test
+        ]
+
+    @property
     def _is_live(self) -> bool:
         """Whether a provider that is no stand-in moves real money."""
-        real = {coin for coin, node in self._coins.items() if not is_local(node)}
-        is_test = coins_are_test(
-            btc=self.btc_xpub if "btc" in real else None,
-            evm_chain_id=self.evm_chain_id if "evm" in real else None,
-            ton=self.ton_address if "ton" in real else None,
-        )
-        return self._stripe_is_live or self._paypal_is_live or not is_test
+        return self._stripe_is_live or self._paypal_is_live or bool(self._live_coins)
 
     @property
     def environment(self) -> Environment:

@@ -78,24 +78,25 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
         """What is missing without which everything starts and is weaker than it seems; a process logs it."""
         if self._live_names and self.trait_key is None:
             return (
-                f"{self._live_names} moves real money, and BURSAR_TRAIT_KEY is not set: organizations that pay with "
+                f"{' and '.join(self._live_names)} moves real money, and BURSAR_TRAIT_KEY is not set: organizations that pay with "
                 "the same card, bank account or PayPal account are taken for strangers, and can earn reputation, "
                 "volume and referral rewards from one another. Set it to a secret of 16 characters or more.",
             )
         return ()
 
     @property
-    def _live_names(self) -> str:
-        """Name the settings by which a provider that knows its payers moves real money; empty without one."""
+    def _live_names(self) -> list[str]:
+        """The settings by which a provider that knows its payers moves real money."""
         live = {"BURSAR_STRIPE_API_KEY": self._stripe_is_live, "BURSAR_PAYPAL_CLIENT_ID": self._paypal_is_live}
-        return " and ".join(name for name, is_live in live.items() if is_live)
+        return [name for name, is_live in live.items() if is_live]
 
     @model_validator(mode="after")
     def _real_payments_are_sealed(self) -> "Settings":
         """Refuse to put what people write about real money into Temporal in clear, unless that is said by name."""
-        if self._live_names and not self._has_keys and self.plain_payloads is None:
+        named = " and ".join([*self._live_names, *self._live_coins])
+        if named and not self._has_keys and self.plain_payloads is None:
             raise ValueError(
-                f"{self._live_names} moves real money, and free text would be stored in Temporal unencrypted: set "
+                f"{named} moves real money, and free text would be stored in Temporal unencrypted: set "
                 "BURSAR_ENCRYPTION_KEYS, or BURSAR_PLAIN_PAYLOADS=accept."
             )
         return self

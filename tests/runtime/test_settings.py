@@ -71,6 +71,7 @@ def test_keys_where_they_belong_are_taken(right: dict[str, str]) -> None:
 
 STRIPE, PAYPAL = "BURSAR_STRIPE_API_KEY", "BURSAR_PAYPAL_CLIENT_ID"
 PAYPAL_KEYS = {PAYPAL: "id", "BURSAR_PAYPAL_CLIENT_SECRET": "SECRETSECRET"}
+COINS = {"BURSAR_TON_ADDRESS": TON_ADDRESS, "BURSAR_TON_API_URL": "https://tonapi.example"}
 PAYPAL_SANDBOX = {**PAYPAL_KEYS, "BURSAR_PAYPAL_API_BASE": "https://api-m.sandbox.paypal.com"}
 
 
@@ -83,6 +84,10 @@ PAYPAL_SANDBOX = {**PAYPAL_KEYS, "BURSAR_PAYPAL_API_BASE": "https://api-m.sandbo
         ({**PAYPAL_KEYS, "BURSAR_PAYPAL_API_BASE": "https://API.paypal.com:443/"}, PAYPAL),
         ({**PAYPAL_KEYS, STRIPE: "sk_live_SECRETSECRET"}, f"{STRIPE} and {PAYPAL}"),
         ({**PAYPAL_SANDBOX, STRIPE: "sk_live_SECRETSECRET"}, STRIPE),
+        (COINS, "BURSAR_TON_ADDRESS"),
+        ({"BURSAR_BTC_XPUB": "zpub1", "BURSAR_ESPLORA_URL": "https://esplora.example"}, "BURSAR_BTC_XPUB"),
+        ({"BURSAR_ETH_XPUB": "xpub1", "BURSAR_EVM_RPC_URL": "https://rpc.example"}, "BURSAR_ETH_XPUB"),
+        ({**COINS, STRIPE: "sk_live_SECRETSECRET"}, f"{STRIPE} and BURSAR_TON_ADDRESS"),
     ],
 )
 @pytest.mark.parametrize("keys", ["", " "])
@@ -105,13 +110,14 @@ def test_live_key_takes_sealed_payloads(
         PAYPAL_SANDBOX,
         {**PAYPAL_KEYS, "BURSAR_PAYPAL_API_BASE": "http://127.0.0.1:8003"},
         {PAYPAL: "id"},
+        {**COINS, "BURSAR_PLAIN_PAYLOADS": "accept"},
+        {**COINS, "BURSAR_TON_API_URL": "http://127.0.0.1:8004"},
+        {"BURSAR_BTC_XPUB": "vpub1", "BURSAR_ESPLORA_URL": "https://esplora.example"},
+        {"BURSAR_ETH_XPUB": "xpub1", "BURSAR_EVM_RPC_URL": "https://rpc.example", "BURSAR_EVM_CHAIN_ID": "11155111"},
     ],
 )
 def test_process_without_a_live_key_or_with_sealed_or_accepted_payloads_starts(given: dict[str, str]) -> None:
     assert read_settings(given) is not None
-
-
-COINS = {"BURSAR_TON_ADDRESS": TON_ADDRESS, "BURSAR_TON_API_URL": "https://tonapi.example"}
 
 
 @pytest.mark.parametrize(
