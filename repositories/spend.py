@@ -15,7 +15,7 @@ from domain.ids import is_id, uuid_id, uuid_of
 from domain.spend.scope import MadeBy, SpendingKey, is_own
 from domain.usage.paid_call import NamedSpend
 from ledger.invariants import Invariant
-from ledger.spends import NewSpend, Spender
+from ledger.spends import NewSpend, Spender, SpendStatus
 from models.department import Department
 from models.spend import Spend, SpendChange, SpendRefusal
 from repositories import department
@@ -205,12 +205,15 @@ async def refunded_since(session: AsyncSession, org_id: str, since: datetime, *,
     return int(await session.scalar(query) or 0)
 
 
-async def existing(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> frozenset[str]:
-    """Return those of the ids, `spd_…`, that are spends of the organization."""
+async def paying(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> dict[str, bool]:
+    """Return, of these ids (`spd_…`), the spends of the organization: whether each has paid something, or still may."""
     if not spend_ids:
-        return frozenset()
-    query = select(Spend.id).where(Spend.org_id == org_id, Spend.id.in_([uuid_of(each) for each in spend_ids]))
-    return frozenset(shown_id(found) for found in await session.scalars(query))
+        return {}
+    has_paid = Spend.status.not_in([SpendStatus.RELEASED.value, SpendStatus.EXPIRED.value])
+    query = select(Spend.id, has_paid).where(
+        Spend.org_id == org_id, Spend.id.in_([uuid_of(each) for each in spend_ids])
+    )
+    return {shown_id(found): pays for found, pays in await session.execute(query)}
 
 
 async def named(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> dict[str, NamedSpend]:

@@ -1,7 +1,7 @@
 """Validates and rates usage events: their references, the meters that read them, their cost, and who pays for them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -30,7 +30,7 @@ from domain.usage.meter import Meter, Reading, check_readings, read
 from models.agent import Agent
 from repositories import billing_terms, usage
 from repositories.meter import counting
-from repositories.spend import existing
+from repositories.spend import paying
 from services import usage_paid
 from services.marketplace_use import Priced
 from services.rating import Rates, Use, rate_uses
@@ -97,7 +97,7 @@ class Context:
         unpaid: agents of other organizations that are paid by usage, whose work has to be reported as a use.
         known: the agents, departments and projects of the organization.
         meters: by type of event.
-        spends: the named spends that exist.
+        spends: the named spends that exist, and whether each has paid something or still may.
         claims: the result of checking spends that pay for calls.
         terms: how the organization pays.
         scopes: a cache of checked combinations of agent, department and project.
@@ -110,7 +110,7 @@ class Context:
     unpaid: Mapping[str, UnpaidAgent]
     known: Known
     meters: Mapping[str, Sequence[Meter]]
-    spends: Collection[str]
+    spends: Mapping[str, bool]
     claims: usage_paid.Claims
     terms: BillingTerms = USUAL
     scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
@@ -161,7 +161,7 @@ async def context_of(
         unpaid=await unpaid_agents(session, delivery.org_id, agents.values(), now=delivery.at),
         known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
-        spends=await existing(session, delivery.org_id, named("spend_id")),
+        spends=await paying(session, delivery.org_id, named("spend_id")),
         claims=claims,
     )
 
@@ -252,6 +252,11 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
         spend_id = event.get("spend_id")
         if spend_id is not None and spend_id not in context.spends:
             raise InvalidEvent("There is no such spend.", extra={"field": "data.spend_id"})
+        if spend_id is not None and not context.spends[spend_id]:
+            raise InvalidEvent(
+                "The spend was released or has expired, so it has paid for nothing. Leave spend_id out.",
+                extra={"field": "data.spend_id"},
+            )
         if digest in context.claims.later:
             raise HeldSpend("The amount held for the call is not captured yet.", extra={"field": "data.spend_id"})
         call = call_of(event.data)

@@ -20,7 +20,7 @@ from runtime.database import Database, driver_connection
 from services.usage_charge import charge_due
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import NUMBERS, event, import_prices, prove, send, statuses
-from tests.api.spending import balance, grant, limit, use
+from tests.api.spending import balance, grant, limit, reserve, use
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -135,6 +135,24 @@ async def test_event_that_names_its_spend_is_never_charged(
     assert statuses(await send(payer.owner, named)) == ["duplicate"]
     await sweep(database)
     assert await charges(payer.owner) == {}
+    assert await balance(payer.owner) == ("98.00", "0.00")
+
+
+async def test_spend_that_has_paid_nothing_pays_for_no_event(
+    payer: Tenant, operator: Caller, database: Database
+) -> None:
+    type_ = kind()
+    await charged_meter(payer.owner, operator, type_)
+    held = (await reserve(payer.owner, "2"))["id"]
+    named = event(type=type_, data={"n": 2, "spend_id": f"spd_{held.removeprefix('hold_')}"})
+    # What is held may still be captured for it.
+    assert statuses(await send(payer.owner, named)) == ["accepted"]
+    good(await payer.owner.post("/credits/release", {"reservation_id": held}, key=new_key()))
+    assert statuses(await send(payer.owner, named)) == ["duplicate"]
+    released = event(type=type_, data=named["data"])
+    assert statuses(await send(payer.owner, released)) == ["usage.invalid_event"]
+    assert statuses(await send(payer.owner, {**released, "data": {"n": 2}})) == ["accepted"]
+    await sweep(database)
     assert await balance(payer.owner) == ("98.00", "0.00")
 
 
