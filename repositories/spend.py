@@ -125,6 +125,13 @@ async def get_own(session: AsyncSession, spend_id: str, holder: Holder) -> Spend
     return row
 
 
+async def own_among(session: AsyncSession, spend_ids: Collection[str], holder: Holder) -> frozenset[str]:
+    """Return those of the ids, `spd_…` or `hold_…`, that are of a key's own spends."""
+    query = select(Spend).where(Spend.id.in_([uuid_of(each) for each in spend_ids]))
+    own = await own_of(session, (await session.scalars(query)).all(), holder) if spend_ids else []
+    return frozenset(name for row in own for name in (uuid_id("spd", row.id), uuid_id("hold", row.id)))
+
+
 async def own_of(session: AsyncSession, rows: Sequence[Made], holder: Holder) -> list[Made]:
     """Return those of the spends or refusals that are a key's own."""
     departments = {row.department_id for row in rows} - {None}

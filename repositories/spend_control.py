@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import UUID as UUIDType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
-from domain.ids import is_id, uuid_of
+from domain.ids import is_id, uuid_id, uuid_of
 from domain.spend.calendar import Window
 from domain.spend.control import ControlStatus, SubjectKind
 from domain.spend.presentation import Counted
@@ -95,6 +95,15 @@ async def is_own(session: AsyncSession, control: SpendControl, key: SpendingKey)
     """Return whether a control is a key's own; see `page`."""
     query = select(SpendControl.id).where(SpendControl.id == control.id, _own(SpendControl, key))
     return await session.scalar(query) is not None
+
+
+async def own_among(session: AsyncSession, control_ids: Collection[str], key: SpendingKey) -> frozenset[str]:
+    """Return those of the ids, `ctl_…`, that are of a key's own controls; see `page`."""
+    if not control_ids:
+        return frozenset()
+    named = SpendControl.id.in_([uuid_of(each) for each in control_ids])
+    found = await session.scalars(select(SpendControl.id).where(named, _own(SpendControl, key)))
+    return frozenset(uuid_id("ctl", id_) for id_ in found)
 
 
 def _besides(wanted: Wanted, key: SpendingKey | None) -> Callable[[type[SpendControl]], ColumnElement[bool]] | None:

@@ -9,7 +9,7 @@ import pytest
 from api.keyring import split_token
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, send
-from tests.api.spending import grant, use
+from tests.api.spending import grant, reserve, use
 
 pytestmark = pytest.mark.db
 
@@ -152,6 +152,19 @@ async def test_search_finds_no_spend_no_limit_and_no_name_of_another_department(
         found = {who: good(await firm.callers[who].get(f"/search?q={wanted}"))["data"] for who in ("support", "sales")}
         assert [hit["id"] for hit in found["support"]] == [wanted]
         assert found["sales"] == []
+
+
+async def test_department_reads_events_of_its_own_reservations_and_limits(firm: Firm) -> None:
+    held = {who: (await reserve(firm.callers[who], "1"))["id"] for who in ("sales", "support")}
+    for who, own in {"owner": {"sales", "support"}, "sales": {"sales"}, "support": {"support"}}.items():
+        listed, place = set(), ""
+        while place is not None:
+            page = good(await firm.callers[who].get(f"/events?limit=3{place and f'&cursor={place}'}"))
+            listed |= {event["subject"] for event in page["data"]}
+            place = page["next_cursor"]
+        assert {name for name, hold in held.items() if hold in listed} == own, who
+        names = {name for name, control in firm.controls.items() if control in listed}
+        assert names == {"sales": {"sales", "field sales"}, "support": {"support"}}.get(who, set(firm.controls)), who
 
 
 async def test_agent_reads_its_own_contracts_and_events(

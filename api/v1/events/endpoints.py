@@ -1,11 +1,12 @@
 """Events: what happened to an organization, in an order in which nothing is skipped."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Query
 from starlette.responses import Response
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
@@ -14,6 +15,7 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.events.schemas import CatalogueView, EventTypeView, OutboxEventView
+from api.v1.spends.own import own_events
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.events.catalogue import CATALOGUE
@@ -37,11 +39,16 @@ _LIST = ListOf(
 
 @router.get("/events", response_model=Page[OutboxEventView], responses=errors(NotFound) | CSV)
 async def list_events(
-    deps: DepsDep, asked: Annotated[Asked, _LIST.asked], actor: Actor = require(Permission.READ)
+    deps: DepsDep,
+    asked: Annotated[Asked, _LIST.asked],
+    *,
+    key: SpendingKeyDep,
+    actor: Actor = require(Permission.READ),
 ) -> Response:
     """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
-    An agent's key sees the events about its agent only: those with its `agent_id` in `data`.
+    An agent's key sees the events about its agent only: those with its `agent_id` in `data`. A member's key that is
+    attributed to a department or project sees no events of spends and spend controls of others.
 
     To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is
     committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the
@@ -64,6 +71,7 @@ async def list_events(
                     "There is no such event. Leave it out to begin with the first event.", extra={"field": field}
                 )
             found = await events.listed(session, wanted, agent_id=agent_id, after=position, limit=limit)
+            found = replace(found, rows=await own_events(session, actor, key, found.rows))
             return items_of(found, OutboxEventView.of)
 
     return await asked.answer(read)
