@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from api.keyring import split_token
+from repositories import alert
+from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.metering import event, send
 from tests.api.spending import grant, reserve, use
@@ -165,6 +167,26 @@ async def test_department_reads_events_of_its_own_reservations_and_limits(firm: 
         assert {name for name, hold in held.items() if hold in listed} == own, who
         names = {name for name, control in firm.controls.items() if control in listed}
         assert names == {"sales": {"sales", "field sales"}, "support": {"support"}}.get(who, set(firm.controls)), who
+
+
+async def test_department_reads_alerts_of_its_own_limits(firm: Firm, database: Database) -> None:
+    async with database.platform() as session:
+        for name in ("sales", "field sales", "support"):
+            await alert.raise_alert(
+                session,
+                kind="spend.threshold",
+                subject=firm.controls[name],
+                detail=f"{name} has spent 80% of its limit.",
+                org_id=firm.tenant.org_id,
+                shared=True,
+            )
+    own = {"owner": {"sales", "field sales", "support"}, "sales": {"sales", "field sales"}, "support": {"support"}}
+    for who, names in own.items():
+        wanted = {firm.controls[name] for name in names}
+        rows = good(await firm.callers[who].get("/alerts?kind=spend.threshold"))["data"]
+        assert {row["subject"] for row in rows} == wanted, who
+        events = good(await firm.callers[who].get("/events?type=alert.raised&limit=200"))["data"]
+        assert {event["data"]["subject"] for event in events} == wanted, who
 
 
 async def test_agent_reads_its_own_contracts_and_events(

@@ -1,6 +1,7 @@
 """Alerts: for operators, and what an organization should know of for its members."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
@@ -9,7 +10,7 @@ from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from api.auth import require
+from api.auth import SpendingKeyDep, require
 from api.csv_files import CSV
 from api.deps import Deps, DepsDep
 from api.errors import errors
@@ -19,6 +20,7 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.alerts.schemas import AlertSnooze, AlertView
+from api.v1.spends.own import of_others
 from domain.access import Actor, Permission
 from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
@@ -51,9 +53,14 @@ _LIST = ListOf(
 async def list_alerts(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List alerts, newest first. An organization sees its own alerts, an operator sees all of them.
+
+    A member's key that is attributed to a department or project sees no alerts of others' spend controls; such a page
+    may be short.
 
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
@@ -70,6 +77,8 @@ async def list_alerts(
                 after=after,
                 limit=limit,
             )
+            hidden = await of_others(session, actor, key, {row.subject for row in found.rows})
+            found = replace(found, rows=[row for row in found.rows if row.subject not in hidden])
             return items_of(found, lambda row: AlertView.of(row, actor))
 
     return await asked.answer(read)

@@ -15,7 +15,7 @@ from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
 from api.v1.events.schemas import CatalogueView, EventTypeView, OutboxEventView
-from api.v1.spends.own import own_events
+from api.v1.spends.own import of_others
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.events.catalogue import CATALOGUE
@@ -48,7 +48,7 @@ async def list_events(
     """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
     An agent's key sees the events about its agent only: those with its `agent_id` in `data`. A member's key that is
-    attributed to a department or project sees no events of spends and spend controls of others.
+    attributed to a department or project sees no events of spends and spend controls of others, nor of their alerts.
 
     To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is
     committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the
@@ -71,7 +71,9 @@ async def list_events(
                     "There is no such event. Leave it out to begin with the first event.", extra={"field": field}
                 )
             found = await events.listed(session, wanted, agent_id=agent_id, after=position, limit=limit)
-            found = replace(found, rows=await own_events(session, actor, key, found.rows))
+            about = {row.id: {row.subject, str(row.data.get("subject"))} for row in found.rows}
+            hidden = await of_others(session, actor, key, {each for ids in about.values() for each in ids})
+            found = replace(found, rows=[row for row in found.rows if not about[row.id] & hidden])
             return items_of(found, OutboxEventView.of)
 
     return await asked.answer(read)

@@ -1,13 +1,13 @@
 """Which spends and totals a key reads: an agent's or a member's key its own, every other key all."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor, Permission
 from domain.errors import Forbidden
+from domain.ids import is_id
 from domain.spend.scope import SpendingKey
-from models.event import EventRow
 from models.spend import Spend
 from repositories import spend as spends
 from repositories import spend_control as controls
@@ -60,21 +60,15 @@ def part_of(key: SpendingKey | None) -> Part:
     return Part(agent_id=key.agent_id, department_id=None if key.agent_id else key.attribution.department_id)
 
 
-async def own_events(
-    session: AsyncSession, actor: Actor, key: SpendingKey, rows: Sequence[EventRow]
-) -> Sequence[EventRow]:
-    """Leave out events of spends and spend controls that are not the key's own."""
+async def of_others(session: AsyncSession, actor: Actor, key: SpendingKey, ids: Collection[str]) -> frozenset[str]:
+    """Return those of the ids that are of spends and spend controls which are not the key's own."""
     of = confined(actor, key)
     if of is None:
-        return rows
-
-    def about(*kinds: str) -> set[str]:
-        return {row.subject for row in rows if row.type.partition(".")[0] in kinds}
-
-    spent, limits = about("reservation", "spend"), about("spend_control", "spend_limit")
+        return frozenset()
+    spent = {each for each in ids if is_id(each, "spd") or is_id(each, "hold")}
+    limits = {each for each in ids if is_id(each, "ctl")}
     own = await spends.own_among(session, spent, Holder(key, actor.principal))
-    own |= await controls.own_among(session, limits, of)
-    return [row for row in rows if row.subject in own or row.subject not in spent | limits]
+    return frozenset(spent | limits) - own - await controls.own_among(session, limits, of)
 
 
 async def readable(session: AsyncSession, actor: Actor, key: SpendingKey, spend_id: str) -> Spend:
