@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import uuid_of
@@ -49,7 +49,8 @@ async def funded_by_bill(connection: asyncpg.Connection, invoice_id: str) -> lis
 async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
     """Return the bill that an invoice of a subscription is for, with its credits; None for other invoices."""
     found = await session.execute(
-        text("""
+        text(
+            """
             SELECT i.status, b.payment_id, i.total_minor - i.credited_minor AS total, i.written_off_minor AS given_up,
                 i.total_minor - i.prepaid_minor - i.rounded_minor - i.credited_minor - i.written_off_minor
                     - i.paid_minor AS due,
@@ -59,31 +60,30 @@ async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
             FROM invoices i JOIN subscription_bills b ON b.invoice_id = i.id
             LEFT JOIN subscription_grants g ON (g.subscription_id, g.bill_ref) = (b.subscription_id, b.bill_ref)
             WHERE i.id = :invoice_id GROUP BY i.id, b.payment_id
-        """),
+            """
+        ),
         {"invoice_id": invoice_id},
     )
-    row = found.one_or_none()
+    row = found.mappings().one_or_none()
     if row is None:
         return None
-    paid = InvoicePayment
-    of_it = and_(paid.invoice_id == invoice_id, paid.payment_id == PaymentRow.id)
-    query = (
-        select(PaymentRow, func.coalesce(paid.amount_minor, 0))
-        .join(paid, of_it, isouter=True)
-        .where(or_(paid.invoice_id == invoice_id, PaymentRow.id == row.payment_id))
-        .execution_options(populate_existing=True)
-    )
-    payments = [(payment.state_of(each), minor) for each, minor in await session.execute(query)]
+    part = InvoicePayment
+    of_it = select(part.payment_id, part.amount_minor).where(part.invoice_id == invoice_id)
+    paid = dict((await session.execute(of_it)).tuples().all())
+    # The one that mirrors the bill may have been disputed before it paid the invoice.
+    named = PaymentRow.id.in_([each for each in {*paid, row["payment_id"]} if each is not None])
+    rows = await session.scalars(select(PaymentRow).where(named).execution_options(populate_existing=True))
+    payments = [(payment.state_of(each), paid.get(each.id, 0)) for each in rows]
     return Bill(
-        total_minor=row.total,
-        due_minor=row.due if row.status == InvoiceStatus.OPEN else 0,
-        given_up_minor=row.given_up,
+        total_minor=row["total"],
+        due_minor=row["due"] if row["status"] == InvoiceStatus.OPEN else 0,
+        given_up_minor=row["given_up"],
         payments=[
             BillPayment(paid_minor=minor, received_minor=each.received_minor, gone_minor=gone_minor(each))
             for each, minor in payments
         ],
-        credits_minor=row.credits,
-        price_minor=row.price,
+        credits_minor=row["credits"],
+        price_minor=row["price"],
     )
 
 
