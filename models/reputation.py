@@ -201,6 +201,7 @@ class ReputationRecallRow(Base):
     """An escrow whose payment was refunded or charged back; its events are void until `restored_at`.
 
     `payment_id` is the invoice of a subscription's bill where its credits funded the escrow.
+    Unless a bank or a chain took the money (`by_bank`), those stay that are mostly bad of the agent.
     """
 
     __tablename__ = "reputation_recalls"
@@ -210,6 +211,7 @@ class ReputationRecallRow(Base):
     payment_id: Mapped[str] = mapped_column(primary_key=True)
     recalled_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     restored_at: Mapped[datetime | None]
+    by_bank: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class ReputationHistoryRow(Base):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import uuid_of
 from domain.invoice.state import InvoiceStatus
 from domain.payment.entitlement import gone_minor
-from domain.reputation.recall import Bill, BillPayment
+from domain.reputation.recall import Bill, BillPayment, bank_took
 from models.invoice import InvoicePayment
 from models.payment import PaymentRow
 from repositories import payment
@@ -79,7 +79,12 @@ async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
         due_minor=row["due"] if row["status"] == InvoiceStatus.OPEN else 0,
         given_up_minor=row["given_up"],
         payments=[
-            BillPayment(paid_minor=minor, received_minor=each.received_minor, gone_minor=gone_minor(each))
+            BillPayment(
+                paid_minor=minor,
+                received_minor=each.received_minor,
+                gone_minor=gone_minor(each),
+                by_bank=bank_took(each),
+            )
             for each, minor in payments
         ],
         credits_minor=row["credits"],
@@ -87,13 +92,17 @@ async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
     )
 
 
-async def recall(connection: asyncpg.Connection, payment_id: str, escrow_ids: Sequence[str]) -> list[str]:
+async def recall(
+    connection: asyncpg.Connection, payment_id: str, escrow_ids: Sequence[str], *, by_bank: bool = True
+) -> list[str]:
     """Void the evidence of exactly these escrows because of a payment, or of a subscription's bill, by its invoice.
 
-    Returns the events to restore by `give_again`: those of escrows whose money is complete again. Agents whose evidence
-    was voided are stale until `refresh`. Call it after postings to the ledger, because of the order of locks.
+    Returns the events to restore by `give_again`: those of escrows whose money is complete again, and bad ones that
+    only a bank's taking it has voided. Where the money was refunded and no bank took it (`by_bank`), what is mostly bad
+    of an agent stays. Agents whose evidence was voided are stale until `refresh`. Call it after postings to the ledger,
+    because of the order of locks.
     """
-    back = await connection.fetchval("SELECT reputation_recall($1, $2)", payment_id, list(escrow_ids))
+    back = await connection.fetchval("SELECT reputation_recall($1, $2, $3)", payment_id, list(escrow_ids), by_bank)
     return [row["id"] for row in await connection.fetch("SELECT reputation_recalled($1) AS id", back)] if back else []
 
 

@@ -18,7 +18,7 @@ from domain.payment.state import Payment
 from domain.reputation import conduct, facts
 from domain.reputation.facts import FactKind, Says
 from domain.reputation.policy import EvidencePolicy
-from domain.reputation.recall import recalled, recalled_of_bill, stands_as_before
+from domain.reputation.recall import bank_took, recalled, recalled_of_bill, stands_as_before
 from domain.reputation.settled import Settled, at_stake, settled
 from domain.text import rfc3339
 from models.contract import Contract
@@ -97,6 +97,7 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
 async def follow_payment(session: AsyncSession, before: Payment | None, after: Payment, *, at: datetime) -> None:
     """Void the evidence of escrows whose payment was refunded or charged back, and restore it once it is paid again.
 
+    A refund leaves what is mostly bad of an agent: it may be for bad work that the money went back.
     The evidence about its payer as a client is recorded too. The scores of agents are computed again afterwards, by
     `refresh`.
     """
@@ -104,7 +105,8 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
         invoice_id = after.terms.purpose.invoice_id
         if invoice_id is None:
             connection, payment_id = await driver_connection(session), after.terms.payment_id
-            await _recall(connection, payment_id, recalled(after, await recalls.funded_by(connection, payment_id)), at)
+            gone = recalled(after, await recalls.funded_by(connection, payment_id))
+            await _recall(connection, payment_id, gone, at, by_bank=bank_took(after))
         else:
             await follow_bill(session, invoice_id, at=at)
     for fact in conduct.of_payment(before, after):
@@ -120,11 +122,13 @@ async def follow_bill(session: AsyncSession, invoice_id: str, *, at: datetime) -
     if bill is not None:
         connection = await driver_connection(session)
         funded = await recalls.funded_by_bill(connection, invoice_id)
-        await _recall(connection, invoice_id, recalled_of_bill(bill, funded), at)
+        await _recall(connection, invoice_id, recalled_of_bill(bill, funded), at, by_bank=not bill.was_only_refunded)
 
 
-async def _recall(connection: asyncpg.Connection, cause: str, escrow_ids: Sequence[str], at: datetime) -> None:
-    for event_id in await recalls.recall(connection, cause, escrow_ids):
+async def _recall(
+    connection: asyncpg.Connection, cause: str, escrow_ids: Sequence[str], at: datetime, *, by_bank: bool
+) -> None:
+    for event_id in await recalls.recall(connection, cause, escrow_ids, by_bank=by_bank):
         await recalls.give_again(connection, event_id, new_id("rev"), at=at)
 
 

@@ -10,11 +10,15 @@ from domain.payment.state import Fulfilment, Payment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillPayment:
-    """What a payment has paid of a bill, and how much of the payment was received, and was refunded or disputed."""
+    """What a payment has paid of a bill, and how much of the payment was received, and was refunded or disputed.
+
+    Whether a bank or a chain took it back is `by_bank`.
+    """
 
     paid_minor: int
     received_minor: int
     gone_minor: int
+    by_bank: bool = False
 
     @property
     def stands_minor(self) -> int:
@@ -48,10 +52,20 @@ class Bill:
         return sum(each.gone_minor for each in self.payments)
 
     @property
+    def was_only_refunded(self) -> bool:
+        """Whether all money that is missing was refunded: no bank took any, and none was given up."""
+        return not self.given_up_minor and not any(each.by_bank for each in self.payments)
+
+    @property
     def kept_minor(self) -> int:
         """The money that is there or not yet due: what went back counts once another payment has paid it."""
         went = sum(each.paid_minor - each.stands_minor for each in self.payments)
         return self.total_minor - self.given_up_minor - went - min(self.due_minor, self.gone_minor)
+
+
+def bank_took(payment: Payment) -> bool:
+    """Return whether a bank or a chain has taken any of a payment back; a dispute counts until it is won."""
+    return bool(payment.disputed_minor or payment.reversed_minor)
 
 
 def stands_as_before(before: Payment, after: Payment) -> bool:

@@ -431,6 +431,7 @@ DECLARE
     v_is_declared boolean := false;
     v_standing bigint;
     v_recalled text;
+    v_by_bank boolean := false;
     v_fact jsonb;
     v_good_weight bigint;
     v_taken integer := 0;
@@ -448,8 +449,8 @@ BEGIN
     -- Whoever takes the escrow's money back waits for this event, or this event sees that it is gone.
     IF p_about ->> 'settles' IS NOT NULL THEN
         PERFORM pg_advisory_xact_lock(hashtextextended('reputation:' || (p_about ->> 'settles'), 0));
-        v_recalled := (SELECT payment_id FROM reputation_recalls
-                       WHERE escrow_id = p_about ->> 'settles' AND restored_at IS NULL LIMIT 1);
+        SELECT payment_id, by_bank INTO v_recalled, v_by_bank FROM reputation_recalls
+        WHERE escrow_id = p_about ->> 'settles' AND restored_at IS NULL ORDER BY by_bank DESC LIMIT 1;
     END IF;
     IF v_weight IS NULL AND v_excluded IS NULL THEN
         v_weight := reputation_weight(p_about);
@@ -463,7 +464,7 @@ BEGIN
     END IF;
     v_bad_weight := coalesce(v_bad_weight, v_weight);
     IF v_excluded IS NULL THEN
-        IF v_recalled IS NULL THEN
+        IF v_by_bank IS NOT TRUE THEN
             v_day := reputation_open(v_agent, v_day, v_payer);
         END IF;
         v_standing := reputation_standing(v_payer);
@@ -528,7 +529,8 @@ BEGIN
                              bad_amount - bad_amount * good_e4 / 10000 AS bad) told,
              LATERAL reputation_prior(dimension, v_day) p
         WHERE good + bad > 0;
-        IF v_recalled IS NOT NULL THEN
+        -- `reputation_is_recalled`
+        IF v_recalled IS NOT NULL AND (v_by_bank OR NOT reputation_was_bad(e.says, 0)) THEN
             e.voided_at := clock_timestamp();
             e.voided_by := reputation_cause(v_recalled);
             e.void_reason := 'The money behind it went back.';

@@ -55,14 +55,26 @@ $$;
 CREATE OR REPLACE FUNCTION reputation_cause(p_id text) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_id LIKE 'inv\_%' THEN 'invoice:' ELSE 'payment:' END || p_id $$;
 
+-- Whether what was said of an escrow is void, because its money went back: all of it where a bank or a chain took the money,
+-- and otherwise what is not mostly bad. Whoever gives money back for bad work has done bad work.
+CREATE OR REPLACE FUNCTION reputation_is_recalled(p_escrow text, p_says jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM reputation_recalls
+        WHERE escrow_id = p_escrow AND restored_at IS NULL AND (by_bank OR NOT reputation_was_bad(p_says, 0)));
+END $$;
+
 -- Has exactly these escrows recalled for a payment, or for the bill of a subscription, by its invoice. What they said is
--- voided and its agents are marked as stale, for `reputation_refresh`. Returns the other escrows, whose money is all there
--- again: what they said is given again.
-CREATE OR REPLACE FUNCTION reputation_recall(p_payment text, p_escrows text[]) RETURNS text[]
+-- voided and its agents are marked as stale, for `reputation_refresh`. Returns the escrows of which something may be given
+-- again: their money is all there again, or no bank has it any more.
+DROP FUNCTION IF EXISTS reputation_recall(text, text[]);
+CREATE OR REPLACE FUNCTION reputation_recall(p_payment text, p_escrows text[], p_by_bank boolean DEFAULT true) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_gone text[];
     v_back text[];
+    v_other text[];
     v_subjects text[];
     v_escrow text;
     v_org text;
@@ -71,14 +83,25 @@ BEGIN
                     WHERE payment_id = p_payment AND restored_at IS NULL ORDER BY 1);
     v_back := ARRAY(SELECT escrow_id FROM reputation_recalls WHERE payment_id = p_payment AND restored_at IS NULL
                     EXCEPT SELECT unnest(p_escrows) ORDER BY 1);
-    FOR v_escrow IN SELECT unnest(v_gone || v_back) ORDER BY 1 LOOP
+    v_other := ARRAY(SELECT escrow_id FROM reputation_recalls
+                     WHERE payment_id = p_payment AND escrow_id = ANY (p_escrows) AND restored_at IS NULL
+                         AND by_bank <> p_by_bank ORDER BY 1);
+    FOR v_escrow IN SELECT unnest(v_gone || v_back || v_other) ORDER BY 1 LOOP
         PERFORM pg_advisory_xact_lock(hashtextextended('reputation:' || v_escrow, 0));
     END LOOP;
-    INSERT INTO reputation_recalls AS r (escrow_id, payment_id) SELECT unnest(v_gone), p_payment
-    ON CONFLICT (escrow_id, payment_id) DO UPDATE SET recalled_at = EXCLUDED.recalled_at, restored_at = NULL;
+    INSERT INTO reputation_recalls AS r (escrow_id, payment_id, by_bank)
+    SELECT unnest(v_gone || v_other), p_payment, p_by_bank
+    ON CONFLICT (escrow_id, payment_id) DO UPDATE
+    SET recalled_at = EXCLUDED.recalled_at, by_bank = EXCLUDED.by_bank, restored_at = NULL;
     UPDATE reputation_recalls SET restored_at = clock_timestamp() WHERE payment_id = p_payment AND escrow_id = ANY (v_back);
-    PERFORM FROM reputation_agents WHERE agent_id IN (SELECT agent_id FROM escrows WHERE id = ANY (v_gone || v_back))
+    PERFORM FROM reputation_agents
+    WHERE agent_id IN (SELECT agent_id FROM escrows WHERE id = ANY (v_gone || v_back || v_other))
     ORDER BY agent_id FOR UPDATE;
+    IF p_by_bank THEN
+        v_gone := v_gone || v_other;
+    ELSE
+        v_back := v_back || v_other;
+    END IF;
     IF cardinality(v_gone) > 0 THEN
         v_subjects := v_gone || ARRAY(SELECT contract_id FROM escrows WHERE id = ANY (v_gone));
         WITH voided AS (
@@ -86,6 +109,7 @@ BEGIN
             SET voided_at = clock_timestamp(), voided_by = reputation_cause(p_payment),
                 void_reason = 'The money behind it went back.'
             WHERE subject = ANY (v_subjects) AND source IN ('escrow', 'feedback') AND voided_at IS NULL
+                AND (p_by_bank OR NOT reputation_was_bad(says, 0))
             RETURNING agent_id, excluded
         )
         UPDATE reputation_agents SET stale_at = coalesce(stale_at, clock_timestamp())
@@ -94,19 +118,22 @@ BEGIN
             PERFORM reputation_remake_client(v_org);
         END LOOP;
     END IF;
-    RETURN ARRAY(SELECT unnest(v_back) EXCEPT SELECT escrow_id FROM reputation_recalls WHERE restored_at IS NULL ORDER BY 1);
+    RETURN v_back;
 END $$;
 
--- The events of escrows that a recall has voided and that were not given again.
+-- The events of escrows that a recall has voided, that no other one keeps void, and that were not given again. In PL/pgSQL,
+-- because what it asks came later than this function.
 CREATE OR REPLACE FUNCTION reputation_recalled(p_escrows text[]) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT e.id FROM reputation_events e
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    RETURN QUERY SELECT e.id FROM reputation_events e
     WHERE e.subject = ANY (p_escrows || ARRAY(SELECT contract_id FROM escrows WHERE id = ANY (p_escrows)))
       AND e.voided_by ~ '^(payment|invoice):'
+      AND NOT reputation_is_recalled('esc_' || substr(e.subject, 5), e.says)
       AND NOT EXISTS (SELECT FROM reputation_events n WHERE n.source = e.source AND n.key = e.key || ':again')
       AND (e.source <> 'feedback' OR EXISTS (SELECT FROM reputation_feedback f WHERE f.event_id = e.id))
-    ORDER BY e.agent_id, e.seq
-$$;
+    ORDER BY e.agent_id, e.seq;
+END $$;
 
 -- Gives an event again under another id, with what is left of it by now: good evidence has faded meanwhile. False when
 -- that was done before, and when the two were found to be related while the money was away: nobody judged what was void.
@@ -178,8 +205,15 @@ END $$;
 SELECT pg_temp.row_security('reputation_recalls');
 SELECT pg_temp.refuse_deletes('reputation_recalls');
 GRANT SELECT, INSERT, UPDATE (recalled_at, restored_at) ON reputation_recalls TO bursar_platform;
+-- The migration that makes this table runs before the one that adds this column.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'reputation_recalls'::regclass AND attname = 'by_bank') THEN
+        GRANT UPDATE (by_bank) ON reputation_recalls TO bursar_platform;
+    END IF;
+END $$;
 
-REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_recall,
-    reputation_recalled, reputation_give_again, reputation_refresh FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_recall,
-    reputation_recalled, reputation_give_again, reputation_refresh TO bursar_platform;
+REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
+    reputation_recall, reputation_recalled, reputation_give_again, reputation_refresh FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
+    reputation_recall, reputation_recalled, reputation_give_again, reputation_refresh TO bursar_platform;

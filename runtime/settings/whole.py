@@ -80,8 +80,8 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             return (
                 f"{' and '.join(self._live_names)} moves real money, and BURSAR_TRAIT_KEY is not set: "
                 "organizations that pay with the same card, bank account or PayPal account are taken for strangers, "
-                "and can earn reputation, volume and referral rewards from one another. Set it to a secret of 16 characters "
-                "or more.",
+                "and can earn reputation, volume and referral rewards from one another. Set it to a secret of "
+                "16 characters or more.",
             )
         return ()
 

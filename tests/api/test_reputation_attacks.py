@@ -179,6 +179,60 @@ async def test_credits_that_no_escrow_kept_are_taken_first(
     assert await score_of(client.owner, studio.agent_id) == earned
 
 
+async def test_refund_takes_what_is_good_along_and_no_bad_work(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    now = datetime.now(UTC)
+    failed = await work(operator, database, client, studio, at=now, score=None)
+    await given_back(database, await delivered(database, failed, studio), studio)
+    blame = {"contract_id": failed, "ratings": dict.fromkeys(FIVE, 1)}
+    good(await client.owner.post("/reputation/feedback", blame), 201)
+    blamed = await score_of(client.owner, studio.agent_id)
+    assert blamed["evidence_count"] == 2
+    praised = await work(operator, database, client, studio, at=now)
+    assert await evidence_of(client.owner, studio) == 5
+    bought.there.refund(1_000)
+    await bought.look()
+    assert await score_of(client.owner, studio.agent_id) == blamed
+    # What is said while the money is gone counts likewise.
+    given = {"contract_id": praised, "ratings": FIVE}
+    rated = good(await client.owner.post("/reputation/feedback", given), 201)
+    assert await score_of(client.owner, studio.agent_id) == blamed
+    change = {"ratings": dict.fromkeys(FIVE, 1)}
+    good(await client.owner.ask("PUT", f"/reputation/feedback/{rated['id']}", json=change))
+    assert await evidence_of(client.owner, studio) == 3
+
+
+async def test_chargeback_takes_bad_work_along_until_it_is_won(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    failed = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
+    await given_back(database, await delivered(database, failed, studio), studio)
+    blamed = (await score_of(client.owner, studio.agent_id))["overall_score"]
+    newcomer = 5.0
+    assert blamed < newcomer
+    ref = bought.there.dispute()
+    await bought.look()
+    assert (await score_of(client.owner, studio.agent_id))["overall_score"] == newcomer
+    bought.there.close_dispute(ref, won=True)
+    await bought.look()
+    assert (await score_of(client.owner, studio.agent_id))["overall_score"] == blamed
+    bought.there.refund(1_000)
+    await bought.look()
+    assert (await score_of(client.owner, studio.agent_id))["overall_score"] == blamed
+    # A bank that does not care what was refunded takes it along, and brings it back.
+    ref = bought.there.dispute(beyond=True)
+    await bought.look()
+    assert (await score_of(client.owner, studio.agent_id))["overall_score"] == newcomer
+    bought.there.close_dispute(ref, won=True)
+    await bought.look()
+    assert (await score_of(client.owner, studio.agent_id))["overall_score"] == blamed
+
+
 async def test_chargeback_leaves_whom_a_creator_has_paid_with_what_it_earned(
     operator: Caller, database: Database, parties: Parties, new_tenant: Any
 ) -> None:

@@ -107,7 +107,7 @@ TABLES: Mapping[str, Place] = {
     "reputation_recalls": Place(
         "escrows of which a payment's money went back",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "escrow_id payment_id", TECHNICAL: "recalled_at restored_at"},
+        {IDENTIFIER: "escrow_id payment_id", TECHNICAL: "recalled_at restored_at by_bank"},
     ),
     "reputation_scores": Place(
         "what is known of an agent in one dimension",
