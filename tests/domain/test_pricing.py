@@ -281,9 +281,10 @@ def test_discount_beyond_the_commission_is_cut_unless_the_agent_bears_it():
 
 
 BPS = st.integers(1_000, 30_000)
+SURGE = st.builds(Surge, st.integers(0, 9_999), st.integers(10_000, 15_000))
 TERMS = st.one_of(
     st.builds(Tier, st.just("free"), BPS),
-    st.builds(Surge, st.integers(0, 9_999), st.integers(10_000, 15_000)),
+    SURGE,
     st.builds(Volume, st.just("USD"), st.builds(Step, st.integers(1, 10**6), BPS).map(lambda step: (step,))),
     st.builds(
         Bounds,
@@ -370,6 +371,15 @@ def test_more_demand_is_never_cheaper(book, facts, more, calls):
     facts = replace(facts, calls=5, calls_per_day=10)
     busier = replace(facts, open_jobs=facts.open_jobs + more, calls=facts.calls + calls)
     assert book.price(facts).adjusted_minor <= book.price(busier).adjusted_minor
+
+
+@settings(deadline=None)
+@given(books(st.one_of(SURGE, TERMS)), FACTS_ST, COMMISSION)
+def test_demand_makes_a_price_half_as_much_again_at_most(book: Book, facts: Facts, commission: int | None) -> None:
+    calm = Book([it for it in book.rules if not isinstance(it.terms, Surge)])
+    most = 3 * calm.price(facts, commission_bps=commission).adjusted_minor
+    # Both were rounded.
+    assert 2 * book.price(facts, commission_bps=commission).adjusted_minor <= most + 3
 
 
 @settings(deadline=None)
