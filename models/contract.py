@@ -37,7 +37,8 @@ class Contract(Base):
         open_by: until when its escrow can be opened.
         expired_at: when a sweep noted that nobody accepted it in time. It had expired before, by `accept_by`.
         quote_id: the quote that gave the price and the commission; null where the client named the price.
-        undiscounted_commission_bps: the commission before a discount was taken off it; null where none was.
+        undiscounted_commission_bps: the commission before a discount was taken off it, and the usual one where a level
+            takes none: it bounds bad evidence. Null where `commission_bps` bounds it.
         commission_from: what gave the commission: `usual`, `level` or `operator`; null in contracts of before.
         level_version: the level that the agent had, by reputation, as `level_name`; null where there were no levels.
         priority: of the escrow's run in Temporal's task queues; null is the usual one.

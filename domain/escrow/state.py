@@ -82,9 +82,9 @@ class Terms:
     `operator_approvals` says whether an operator may sign on behalf of a signatory, `named_operators` whether the
     signals of operators must name who sends them. With `evidence_per_side` each side of a dispute has its own room for
     evidence; with `commission_on_sum` commission is taken on the sum released so far, less what was taken, and not on
-    each release by itself. `undiscounted_commission_bps` is the rate before a discount was taken off it, None where
-    none was. `names_shown` says whether the Temporal UI may be shown names and what people wrote; the names are there
-    only then.
+    each release by itself. `undiscounted_commission_bps` is the rate before a discount was taken off it, or the usual
+    one where the agent's level takes none; None where `commission_bps` bounds bad evidence. `names_shown` says whether
+    the Temporal UI may be shown names and what people wrote; the names are there only then.
     """
 
     escrow_id: str

@@ -29,6 +29,7 @@ from tests.api.invoicing import pay
 from tests.api.paying import NOW, Written
 from tests.api.related import as_owner
 from tests.api.test_reputation import buy, deliver, parties, score_of, settle, site, work
+from tests.api.test_reputation_levels import without_levels
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import bill, month, seen, unpaid
 from tests.support.locks import somebody_waits
@@ -280,6 +281,28 @@ async def test_discount_that_takes_the_whole_commission_hides_no_refund(
     after = await score_of(client.owner, studio.agent_id)
     assert after["evidence_count"] == 1
     assert float(after["overall_score"]) < float(before["overall_score"])
+
+
+async def test_level_without_a_commission_hides_no_refund(
+    operator: Caller, database: Database, database_urls: DatabaseUrls, parties: Parties
+) -> None:
+    client, studio = parties
+    await buy(database, client)
+    free = {"levels": [{"name": "best", "commission_bps": 0}]}
+    good(await operator.ask("PUT", "/reputation/levels", json=free))
+    try:
+        paid = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
+        await judged(database, await delivered(database, paid, studio))
+        before = await score_of(client.owner, studio.agent_id)
+        assert before["evidence_count"] == 0
+        failed = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
+        assert good(await client.owner.get(f"/contracts/{failed}"))["commission_bps"] == 0
+        await given_back(database, await delivered(database, failed, studio), studio)
+    finally:
+        await without_levels(database_urls)
+    after = await score_of(client.owner, studio.agent_id)
+    assert after["evidence_count"] == 1
+    assert after["overall_score"] < before["overall_score"]
 
 
 async def test_praise_of_work_that_was_given_back_weighs_by_what_was_paid(

@@ -114,6 +114,10 @@ async def create_contract(
                 full_bps = await pricing.undiscounted_bps(session, quote, deps.settings.commission_bps)
                 contract.undiscounted_commission_bps = full_bps
                 paid_as_for = quote.price_minor if full_bps is None else quote.base_minor
+            if contract.commission_from == CommissionSource.LEVEL.value and contract.commission_bps == 0:
+                # Else nothing bad would be known any more of those whose level takes none.
+                full_bps = contract.undiscounted_commission_bps
+                contract.undiscounted_commission_bps = full_bps or deps.settings.commission_bps
             if agent.org_id != client_org_id:
                 contract.outside_listing = outside_listing(contract, agent, deps.settings, usual, paid_as_for)
             contract.open_by = datetime.now(UTC) + deps.settings.open_within
