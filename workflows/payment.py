@@ -103,13 +103,13 @@ class PaymentWorkflow(PaymentRun):
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
-        """Cancel an unpaid payment."""
+        """Cancel an unpaid payment, or as soon as its provider has answered."""
         return await self._answer(partial(self._cancel, command.command_id, command.actor))
 
     @cancel.validator
     def _validate_cancel(self, command: CancelPayment) -> None:
         if not commands.is_settled(self._state, command.command_id):
-            self._validated(command, lambda: commands.check_open(self._state, "cancel"))
+            self._validated(command, lambda: commands.check_cancel(self._state))
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundPayment) -> PaymentCommandResult:

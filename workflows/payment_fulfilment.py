@@ -41,9 +41,9 @@ class PaymentFulfilment(PaymentRecord):
                     if refusal.error_code != code:
                         raise
                     await self._fulfilment_unavailable(refusal.detail)
-            case Return(failed=True):
-                refund_id = self._refund_of_purpose()
-                await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=workflow.now())])
+            case Return(failed=True, why=why):
+                refund_id, now = self._refund_of_purpose(), workflow.now()
+                await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=now, why=why)])
             case Return(why=why):
                 await self._fulfilment_unavailable(why)
             case _:

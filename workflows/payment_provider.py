@@ -1,7 +1,7 @@
 """The calls of a payment's run to its provider: create, refresh, and the commands of callers."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -39,6 +39,17 @@ LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
 EVENTS_A_LOOK = 100
 #: How many of our own events one transaction writes: each holds the whole state, and a local activity must be short.
 EVENTS_A_RECORD = 50
+#: The gate of runs that cancel a payment later where it cannot be cancelled at once.
+CANCELS_LATER = "cancels-later"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """Who cancels a payment, and with which command, if it is not done later."""
+
+    by: str
+    command_id: str | None = None
+    actor: Actor | None = None
 
 
 class PaymentAtProvider(PaymentRecord):
@@ -58,11 +69,12 @@ class PaymentAtProvider(PaymentRecord):
             await self._take_created(answer)
 
     async def _end_unmade(self) -> None:
-        """Cancel a payment that expired before the provider had it; one that may have been created is looked up."""
+        """End a payment that is not wanted any more and not made; one that may have been made is looked up."""
         self._lookups += 1
         answer = await errand.run(self._creation(), perhaps_made=True, wanted=lambda: False)
         if answer is not None and answer.missing:
-            await self._record([commands.expired_unmade(self._state, at=workflow.now())])
+            end = commands.cancelled_unmade if self._state.cancel_requested else commands.expired_unmade
+            await self._record([end(self._state, at=workflow.now())])
         else:
             await self._take_created(answer)
 
@@ -110,7 +122,8 @@ class PaymentAtProvider(PaymentRecord):
         await self._converge(answer, handled=handled)
         # After a decline only an event can mean that the payer has approved again; a poll alone retries nothing.
         afresh = self._state.decline is None or bool(handled)
-        if answer.snapshot.approved and afresh and self._state.status in AWAITING and not self._state.expiring:
+        ending = self._state.expiring or self._state.cancel_requested
+        if answer.snapshot.approved and afresh and self._state.status in AWAITING and not ending:
             await self._take_approved()
         overdue = commands.overdue(self._state, at=workflow.now())
         if overdue is not None and workflow.patched("overdue-payments-alert"):
@@ -150,7 +163,7 @@ class PaymentAtProvider(PaymentRecord):
         elif handled and self._state.status in ENDED_UNPAID and workflow.patched("news-of-what-is-gone-are-handled"):
             await self._record([], handled=handled)
 
-    async def _take(self, answer: ProviderResponse, *, ended_by: tuple[str, Actor] | None = None) -> None:
+    async def _take(self, answer: ProviderResponse, *, ended_by: Cancellation | None = None) -> None:
         """Book the response to a command, or raise its refusal for the caller. `ended_by`: a `cancel` and its actor."""
         if answer.declined is not None:
             raise answer.declined.error(state=self._state.status.value)
@@ -159,7 +172,7 @@ class PaymentAtProvider(PaymentRecord):
         await self._converge(answer, ended_by=ended_by)
 
     async def _converge(
-        self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: tuple[str, Actor] | None = None
+        self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: Cancellation | None = None
     ) -> None:
         """Write the events that bring the books from any state to the snapshot."""
         assert answer.snapshot is not None
@@ -167,7 +180,7 @@ class PaymentAtProvider(PaymentRecord):
         self._polled_at = now = workflow.now()
         seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
         while True:
-            outcomes = ended(self._state, seen, by=ended_by[1]) if ended_by else converge(self._state, seen)
+            outcomes = ended(self._state, seen, by=ended_by.by) if ended_by else converge(self._state, seen)
             is_dated = any(outcome.event == "dispute_date_changed" for outcome in outcomes)
             if is_dated and not workflow.patched("evidence-dates-are-followed"):
                 seen = replace(seen, follows_dates=False)
@@ -176,7 +189,8 @@ class PaymentAtProvider(PaymentRecord):
             last = len(part) == len(outcomes)
             if last and not (outcomes or handled):
                 return
-            command_id, actor = ended_by if ended_by and part and part[-1].event == "cancelled" else (None, None)
+            named = ended_by if ended_by and part and part[-1].event == "cancelled" else None
+            command_id, actor = (named.command_id, named.actor) if named else (None, None)
             if await self._record(part, handled=handled if last else (), command_id=command_id, actor=actor) and last:
                 return
 
@@ -206,13 +220,39 @@ class PaymentAtProvider(PaymentRecord):
         return commands.check_capture(self._state, command.amount_minor)
 
     async def _cancel(self, command_id: str, actor: Actor) -> None:
-        """Cancel the payment at the provider; the caller holds the lock."""
+        """Cancel the payment at the provider, or note that it is to be cancelled; the caller holds the lock."""
         if self._state.has_done(command_id) or commands.is_settled(self._state, command_id):
             return
-        commands.check_open(self._state, "cancel")
+        commands.check_cancel(self._state)
+        if not commands.is_known(self._state):
+            # Older runs refused it.
+            if not workflow.patched(CANCELS_LATER):
+                commands.check_open(self._state, "cancel")
+            return await self._request_cancel(command_id, actor)
+        if self._state.cancel_requested:
+            return
         ask = self._ask("cancel", command_id, actor=actor)
         answer = await self._commanded(ProviderActivities.cancel, ask, "cancel", command_id, actor)
-        await self._take(answer, ended_by=(command_id, actor))
+        await self._take(answer, ended_by=Cancellation(by=actor.qualified(), command_id=command_id, actor=actor))
+        if commands.is_short(self._state) and workflow.patched(CANCELS_LATER):
+            await self._request_cancel(command_id, actor)
+
+    async def _request_cancel(self, command_id: str, actor: Actor) -> None:
+        while self._state.status in AWAITING and not self._state.cancel_requested:
+            asked = commands.request_cancel(self._state, by=actor.qualified(), at=workflow.now())
+            await self._record([asked], command_id=command_id, actor=actor)
+
+    async def _cancel_as_requested(self) -> None:
+        """Cancel the payment at the provider for whoever asked for it before; the next try follows after a pause."""
+        by = self._state.cancel_requested_by
+        assert by is not None
+        # A provider may keep a failure under its key, so each try has its own.
+        ask = self._ask("cancel", f"requested:{workflow.now():%Y%m%dT%H%M%S}")
+        answer = await errand.ask(ProviderActivities.cancel, ask, "cancel it there")
+        if answer is not None and answer.snapshot is not None:
+            await self._converge(answer, ended_by=Cancellation(by=by))
+        else:
+            await self._vanish(answer, ())
 
     async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
         """Submit evidence for a chargeback, unless an earlier try has; the caller holds the lock.

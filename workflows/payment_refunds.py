@@ -9,12 +9,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import ProviderActivities
     from contracts.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
     from domain.errors import DomainError
-    from domain.ids import payment_key
+    from domain.ids import payment_key, refund_id_of
     from domain.money import parse_amount
     from domain.payment import commands
     from domain.payment.converge import refund_accepted, refund_failed
     from domain.payment.given_up import give_up
-    from domain.payment.state import IN_FLIGHT, Outcome, Payment, Refund, RefundState, numbered
+    from domain.payment.state import IN_FLIGHT, WORKFLOW, Outcome, Payment, Refund, RefundState, numbered
     from workflows import errand
     from workflows.errand import Errand
     from workflows.payment_provider import PaymentAtProvider
@@ -84,6 +84,32 @@ class PaymentRefunds(PaymentAtProvider):
             reason=command.reason,
             actor=command.actor,
             at=now,
+        )
+
+    async def _return_cancelled(self) -> None:
+        """Refund what was paid although the payment was to be cancelled, unless what it bought was used meanwhile."""
+        amount: int | None = None
+        while commands.is_to_return(self._state):
+            try:
+                await self._record([self._returned(amount)])
+            except DomainError as refusal:
+                left = _left(refusal, self._state.terms.currency)
+                if left is not None and amount is None:
+                    amount = left
+                    continue
+                kept = commands.cancel_too_late(self._state, why=refusal.detail, at=workflow.now())
+                await self._record([kept])
+
+    def _returned(self, amount_minor: int | None) -> Outcome:
+        payment = self._state
+        return commands.refund(
+            payment,
+            refund_id=refund_id_of(payment.terms.payment_id, "cancelled"),
+            amount_minor=amount_minor,
+            reason="it was cancelled",
+            requested_by=payment.cancel_requested_by or WORKFLOW,
+            at=workflow.now(),
+            is_all=True,
         )
 
     async def _submit_refunds(self) -> None:

@@ -68,10 +68,10 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
                 await self._take_answer()
             case Step.FREEZE:
                 self._ask_escrow(step)
-            case Step.END_UNMADE:
-                await self._end_unmade()
-            case Step.SUBMIT:
-                await self._submit()
+            case Step.END_UNMADE | Step.SUBMIT:
+                await (self._submit() if step is Step.SUBMIT else self._end_unmade())
+            case Step.RETURN | Step.CANCEL:
+                await (self._return_cancelled() if step is Step.RETURN else self._cancel_as_requested())
             case Step.SUBMIT_REFUNDS:
                 await self._submit_refunds()
             case Step.LOOK:

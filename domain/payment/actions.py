@@ -124,7 +124,7 @@ def _capture(payment: Payment, _actor: Actor, _now: datetime, amount_minor: int 
 
 
 def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> Effect:
-    commands.check_open(payment, "cancel")
+    commands.check_cancel(payment)
     return Effect(status=PaymentStatus.CANCELLED, released_minor=payment.authorized_minor)
 
 

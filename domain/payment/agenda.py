@@ -19,6 +19,8 @@ from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, 
 
 #: The first and the longest pause between lookups of unknown outcomes, and between tries of steps without effect.
 FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)
+#: The provider can still cancel these: nothing was paid.
+PAYERS_TURN = frozenset({PaymentStatus.REQUIRES_ACTION, PaymentStatus.REQUIRES_CAPTURE})
 #: Why a run waits; shown with its timer.
 LOOK_UP, POLL, TIME_OVER = "look up what is unknown", "ask the provider", "the payer's time is over"
 TRY_AGAIN, STAYS_OPEN = "try again", "stays open for commands"
@@ -37,10 +39,13 @@ class Step(StrEnum):
     Attributes:
         TAKE_ANSWER: record the escrow's answer.
         FREEZE: ask the escrow to freeze its money; its answer is another step.
-        END_UNMADE: look up a payment after its time at the provider, and end it if it was not made there.
+        END_UNMADE: look up a payment after its time, or after a requested cancellation, at the provider, and end it if
+            it was not made there.
         SUBMIT: create the payment at the provider.
+        RETURN: refund what was paid although the payment was to be cancelled.
         SUBMIT_REFUNDS: create requested refunds at the provider.
         LOOK: refresh the payment.
+        CANCEL: cancel the payment at the provider, as it was requested.
         FULFIL: pay the invoice, ask the escrow to take the money, or return money that cannot be fulfilled.
         END_TIME: end a payment that was not paid in time.
         REFUND_AND_LOOK, FUND_ESCROW, FREEZE_ESCROW: steps of the order of earlier releases, which wait for the escrow.
@@ -50,8 +55,10 @@ class Step(StrEnum):
     FREEZE = "freeze"
     END_UNMADE = "end_unmade"
     SUBMIT = "submit"
+    RETURN = "return"
     SUBMIT_REFUNDS = "submit_refunds"
     LOOK = "look"
+    CANCEL = "cancel"
     FULFIL = "fulfil"
     END_TIME = "end_time"
     REFUND_AND_LOOK = "refund_and_look"
@@ -87,7 +94,7 @@ class News:
 
 def agenda(payment: Payment, now: datetime, news: News, order: Order = Order.FAIR) -> Step | Wait:
     """Return the next step, or until when nothing is due."""
-    if order is Order.BEFORE:
+    if order is Order.BEFORE and not payment.cancel_requested:
         return _before(payment, now, news)
     steps = due(payment, now, news)
     free = [step for step in steps if news.held.get(step, now) <= now]
@@ -109,10 +116,12 @@ def due(payment: Payment, now: datetime, news: News) -> list[Step]:
     conditions = {
         Step.TAKE_ANSWER: news.answered,
         Step.FREEZE: must_freeze_escrow(payment) and not (news.asked or news.answered),
-        Step.END_UNMADE: _is_unmade(payment) and now >= payment.terms.expires_at,
-        Step.SUBMIT: _is_unmade(payment) and now < payment.terms.expires_at,
+        Step.END_UNMADE: _is_unmade(payment) and not _is_wanted(payment, now),
+        Step.SUBMIT: _is_unmade(payment) and _is_wanted(payment, now),
+        Step.RETURN: commands.is_to_return(payment),
         Step.SUBMIT_REFUNDS: any(refund.state in IN_FLIGHT for refund in payment.refunds),
         Step.LOOK: (news.wants_refresh or payment.unknown) and not _is_unmade(payment),
+        Step.CANCEL: payment.cancel_requested and commands.is_known(payment) and payment.status in PAYERS_TURN,
         Step.FULFIL: _is_to_be_fulfilled(payment) and not (news.asked or news.answered),
         Step.END_TIME: _is_over(payment, now) and not (news.asked or news.answered),
     }
@@ -145,13 +154,18 @@ def _is_unmade(payment: Payment) -> bool:
     return payment.ref is None and payment.status in {PaymentStatus.CREATED, PaymentStatus.UNKNOWN}
 
 
+def _is_wanted(payment: Payment, now: datetime) -> bool:
+    return now < payment.terms.expires_at and not payment.cancel_requested
+
+
 def _is_to_be_fulfilled(payment: Payment) -> bool:
     # The escrow is asked until it answers, because it may have taken the money, whatever has happened since.
     return fulfilment_due(payment) or (payment.fulfilling and payment.fulfilment is Fulfilment.PENDING)
 
 
 def _is_over(payment: Payment, now: datetime) -> bool:
-    if now < payment.ends_at:
+    ends_early = payment.cancel_requested and payment.received_minor > 0
+    if now < payment.ends_at and not ends_early:
         return False
     short = falls_short(payment) and not payment.fulfilling
     return short or (not _is_unmade(payment) and commands.expiring(payment, at=now) is not None)

@@ -125,6 +125,13 @@ def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
     return numbered(Outcome(payment=after, event="refused", actor=WORKFLOW, details=details), at)
 
 
+def cancelled_unmade(payment: Payment, *, at: datetime) -> Outcome:
+    """Cancel a payment that its provider never had, as it was asked."""
+    by = payment.cancel_requested_by or WORKFLOW
+    after = replace(payment, provider_status=ProviderStatus.CANCELLED, cancelled_by=by, unknown=False)
+    return numbered(Outcome(payment=after, event="cancelled", actor=by), at)
+
+
 def expired_unmade(payment: Payment, *, at: datetime) -> Outcome:
     """End a payment whose time was over before it was created at the provider."""
     after = replace(payment, expiring=True, unknown=False)
@@ -165,6 +172,52 @@ def check_open(payment: Payment, command: str) -> None:
     check_known(payment)
     if payment.status not in AWAITING:
         raise _wrong_state(payment, command)
+    _refuse_cancelled(payment, command)
+
+
+def check_cancel(payment: Payment) -> None:
+    """Check that a payment can be cancelled, now or once its provider has answered."""
+    if payment.status not in AWAITING:
+        check_known(payment)
+        raise _wrong_state(payment, "cancel")
+
+
+def is_known(payment: Payment) -> bool:
+    """Return whether the provider is known to have the payment, and to have done the last command or not."""
+    return payment.ref is not None and not payment.unknown
+
+
+def request_cancel(payment: Payment, *, by: str, at: datetime, why: str | None = None) -> Outcome:
+    """Record that a payment is to be cancelled as soon as it can be; what was paid by then is returned."""
+    after = replace(payment, cancel_requested_by=by)
+    details = {} if why is None else {"why": why}
+    return numbered(Outcome(payment=after, event="cancel_requested", actor=by, details=details), at)
+
+
+def is_short(payment: Payment) -> bool:
+    """Return whether a part of the amount has come or is on its way: its payment ends without the rest."""
+    there = payment.received_minor - payment.reversed_minor + payment.seen_minor
+    return payment.status in AWAITING and 0 < there < payment.terms.amount_minor
+
+
+def is_to_return(payment: Payment) -> bool:
+    """Return whether a payment was paid although it was to be cancelled, and gave at once what it buys."""
+    return (
+        payment.cancel_requested
+        and payment.terms.refundable
+        and rules_of(payment.terms).at_once
+        and payment.status not in AWAITING
+        and not payment.unknown
+        and payment.refundable_minor > 0
+        and not payment.refunds
+        and not payment.disputes
+    )
+
+
+def cancel_too_late(payment: Payment, *, why: str, at: datetime) -> Outcome:
+    """Record that a payment was paid, and that it cannot be returned any more: it counts."""
+    after = replace(payment, cancel_requested_by=None)
+    return numbered(Outcome(payment=after, event="cancel_too_late", actor=WORKFLOW, details={"why": why}), at)
 
 
 def check_known(payment: Payment) -> None:
@@ -189,6 +242,7 @@ def check_capture(payment: Payment, amount_minor: int | None) -> int:
     check_known(payment)
     if payment.status is not PaymentStatus.REQUIRES_CAPTURE:
         raise _wrong_state(payment, "capture")
+    _refuse_cancelled(payment, "capture")
     amount = payment.authorized_minor if amount_minor is None else amount_minor
     if amount > payment.authorized_minor:
         authorized = format_amount(payment.authorized_minor, payment.terms.currency)
@@ -335,9 +389,9 @@ def fulfilment_unavailable(payment: Payment, *, why: str, refund_id: str, at: da
     return _unfulfilled(payment, "purpose_gone", why=why, refund_id=refund_id, at=at)
 
 
-def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime) -> Outcome:
-    """Return the rest of a payment of which so much was refunded or charged back that it cannot be fulfilled."""
-    why = "it was refunded or charged back before"
+def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime, why: str = "") -> Outcome:
+    """Return the rest of a payment that was to be cancelled, or of which too much was refunded or charged back."""
+    why = why or "it was refunded or charged back before"
     return _unfulfilled(payment, "fulfilment_failed", why=why, refund_id=refund_id, at=at)
 
 
@@ -410,6 +464,14 @@ def _requested(refund_id: str, amount: int, entitlement: int, by: str, at: datet
         requested_at=at,
         reason=reason,
     )
+
+
+def _refuse_cancelled(payment: Payment, command: str) -> None:
+    if payment.cancel_requested:
+        raise WrongPaymentState(
+            f"The payment is being cancelled. The command {command} is not allowed any more.",
+            extra={"state": payment.status.value},
+        )
 
 
 def _wrong_state(payment: Payment, command: str) -> WrongPaymentState:

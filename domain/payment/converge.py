@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.chargebacks import asked_anew, date_changed, dispute_changed, new_dispute
 from domain.payment.entitlement import gone_minor, granted_for, held_minor, released_minor
@@ -58,16 +57,16 @@ def converge(payment: Payment, seen: Observation) -> list[Outcome]:
     return outcomes
 
 
-def ended(payment: Payment, seen: Observation, *, by: Actor) -> list[Outcome]:
+def ended(payment: Payment, seen: Observation, *, by: str) -> list[Outcome]:
     """Return what `converge` does after a command to end the payment; if that ended it, the event names its actor.
 
     If it was paid meanwhile, that counts, and the event names the provider.
     """
-    outcomes = converge(replace(payment, cancelled_by=by.qualified()), seen)
+    outcomes = converge(replace(payment, cancelled_by=by), seen)
     last = outcomes[-1] if outcomes else None
     if last is None or last.event != "progressed" or last.payment.status is not PaymentStatus.CANCELLED:
         return converge(payment, seen)
-    named = Outcome(payment=last.payment, event="cancelled", actor=by.qualified(), details=last.details)
+    named = Outcome(payment=last.payment, event="cancelled", actor=by, details=last.details)
     return [*outcomes[:-1], named]
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from domain.errors import Conflict
+from domain.payment.commands import is_to_return
 from domain.payment.purposes import rules_of
 from domain.payment.purposes.base import EscrowRequest, Fulfil, Readiness, Return
 from domain.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
@@ -43,7 +44,8 @@ def refuse_beside(other: Payment) -> None:
     Raises:
         PaymentUnderWay: it is under way.
     """
-    if other.status not in AWAITING and not fulfilment_due(other):
+    # What comes for a payment that is to be cancelled is returned.
+    if other.cancel_requested or (other.status not in AWAITING and not fulfilment_due(other)):
         return
     payment_id, state = other.terms.payment_id, other.status.value
     raise PaymentUnderWay(
@@ -55,6 +57,8 @@ def refuse_beside(other: Payment) -> None:
 
 def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
     """Return how to fulfil the payment, or that the money is returned; `in_part` once the payer's time is over."""
+    if payment.cancel_requested and not (in_part or payment.fulfilling):
+        return Return(failed=True, why="it was cancelled")
     way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
     if isinstance(way, EscrowRequest):
         return way
@@ -77,7 +81,7 @@ def awaits(payment: Payment) -> bool:
     """Return whether the payment still waits for the payer, the provider or the purpose."""
     if payment.status in AWAITING or payment.unknown or any(booked.fee_minor is None for booked in payment.booked):
         return True
-    if payment.received_minor and payment.fulfilment is Fulfilment.PENDING:
+    if (payment.received_minor and payment.fulfilment is Fulfilment.PENDING) or is_to_return(payment):
         return True
     unsettled = any(
         refund.state in {*IN_FLIGHT, RefundState.PENDING} or (refund.counts and not refund.moved_minor)
@@ -89,12 +93,14 @@ def awaits(payment: Payment) -> bool:
 def wake_at(payment: Payment) -> datetime | None:
     """Return from when on something is due that only a run does; None when nothing is awaited.
 
-    While it is the payer's turn, that is when their time is over; everything else is due at once.
+    While it is the payer's turn, that is when their time is over; everything else is due at once, and so is a requested
+    cancellation.
     """
     if not awaits(payment):
         return None
     payers_turn = {PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE}
-    return payment.ends_at if payment.status in payers_turn and not payment.expiring else payment.updated_at
+    is_theirs = payment.status in payers_turn and not (payment.expiring or payment.cancel_requested)
+    return payment.ends_at if is_theirs else payment.updated_at
 
 
 def _is_left_nothing(payment: Payment) -> bool:

@@ -18,8 +18,10 @@ _STEPS = {
     Step.FREEZE: "freeze the escrow",
     Step.END_UNMADE: "look it up at the provider, and cancel it",
     Step.SUBMIT: "create it at the provider",
+    Step.RETURN: "refund what was paid although it was to be cancelled",
     Step.SUBMIT_REFUNDS: "create the refund at the provider",
     Step.LOOK: "refresh it from the provider",
+    Step.CANCEL: "cancel it at the provider",
     Step.FULFIL: "fulfil its purpose, or refund the money",
     Step.END_TIME: "end it, because the payer's deadline has passed",
 }
@@ -46,6 +48,8 @@ def story(payment: Payment) -> str:
         parts.append(f"Declined: {payment.decline.detail.rstrip('.')}")
     if payment.unknown:
         parts.append(_unknown(payment))
+    if payment.cancel_requested and payment.status in AWAITING:
+        parts.append("It will be cancelled, and what is paid will be returned")
     if payment.refunded_minor:
         parts.append(f"{_money(payment, payment.refunded_minor)} was refunded or is on its way")
     parts += [
@@ -82,6 +86,8 @@ def details(payment: Payment) -> str:
         lines.append(f"- seen {_money(payment, payment.seen_minor)}, {payment.confirmations} confirmations")
     if payment.unknown:
         lines.append(f"- **{_unknown(payment)}**")
+    if payment.cancel_requested and payment.status in AWAITING:
+        lines.append(f"- to be cancelled, as `{payment.cancel_requested_by}` asked")
     lines += [
         f"- refund `{refund.refund_id}`: {_money(payment, refund.amount_minor)}, {refund.state.value}"
         + (f" ({refund.failure})" if refund.state is RefundState.FAILED else "")
@@ -128,7 +134,7 @@ def _next(payment: Payment) -> str:
 def _signals(payment: Payment) -> list[tuple[str, dict[str, object]]]:
     """Return the signals that are taken now and what to send with each."""
     taken: list[tuple[str, dict[str, object]]] = [("look", {})]
-    if payment.status in AWAITING and payment.status is not P.UNKNOWN and payment.ref is not None:
+    if payment.status in AWAITING and not payment.cancel_requested:
         taken.append(("cancel", {}))
     if refundable := left_to_refund(payment):
         amount = format_amount(refundable, payment.terms.currency)

@@ -207,6 +207,8 @@ class Payment:
         overdue: whether operators were alerted that money is still missing long after `pays_until`.
         receipts: the latest commands that were executed.
         cancelled_by: who cancelled it before it was paid; None if it was not cancelled, or by the provider or expiry.
+        cancel_requested_by: who asked to cancel it while its provider had not answered, or after a part had come. It is
+            cancelled as soon as it can be, and what was paid is returned.
         unknown: whether the response to a call was lost: to the creation of the payment, or to a command.
         unanswered: the latest command that the provider did not answer in time. It may be sent again.
     """
@@ -241,11 +243,17 @@ class Payment:
     fulfilling: bool = False
     cancelled_by: str | None = None
     unanswered: str | None = None
+    cancel_requested_by: str | None = None
 
     @property
     def ends_at(self) -> datetime:
         """The end of the payer's time: the requested one, or later if they pay by a method that takes days."""
         return max(self.terms.expires_at, self.pays_until or self.terms.expires_at)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether it is to be cancelled, and what was paid is to be returned."""
+        return self.cancel_requested_by is not None
 
     @property
     def refunded_minor(self) -> int:

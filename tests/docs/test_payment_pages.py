@@ -106,6 +106,8 @@ def test_table_of_commands_is_the_one_of_the_rules(command: str) -> None:
         try:
             if command == "capture":
                 commands.check_capture(payment(status), None)
+            elif command == "cancel":
+                commands.check_cancel(payment(status))
             else:
                 commands.check_open(payment(status), command)
         except DomainError:

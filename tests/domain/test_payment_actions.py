@@ -34,12 +34,12 @@ def allowed(payment: Payment, actor: Actor = OWNER) -> list[str]:
 @pytest.mark.parametrize(
     ("payment", "names"),
     [
-        (CREATED, []),
+        (CREATED, ["cancel"]),
         (AWAITED, ["confirm", "cancel"]),
         (AUTHORIZED, ["confirm", "capture", "cancel"]),
         (PAID, ["confirm", "refund"]),
         (replace(PAID, status=PaymentStatus.CHARGED_BACK, reversed_minor=1000), ["confirm"]),
-        (replace(AWAITED, unknown=True), []),
+        (replace(AWAITED, unknown=True), ["cancel"]),
     ],
 )
 def test_state_says_which_commands_are_taken(payment: Payment, names: list[str]) -> None:

@@ -40,7 +40,7 @@ def test_other_commands_wait_for_what_is_looked_up():
     assert (paying.status, disputed.status) == (P.UNKNOWN, P.DISPUTED)
     (ref,) = world.account.disputes
     for check in (
-        lambda: commands.check_open(paying, "cancel"),
+        lambda: commands.check_open(paying, "confirm"),
         lambda: commands.check_capture(paying, None),
         lambda: commands.check_evidence(disputed, ref, "another"),
     ):

@@ -192,6 +192,7 @@ def full_payment() -> Payment:
         escrow_frozen=True,
         cancelled_by="kim",
         unanswered="cmd_capture",
+        cancel_requested_by="key:procurement",
         receipts=("cmd_1",),
         pays_until=LATER,
         overdue=True,

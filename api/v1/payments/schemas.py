@@ -27,7 +27,7 @@ from domain.ids import payment_workflow_id, transfer_id
 from domain.money import format_amount, parse_amount
 from domain.payment.presentation import story
 from domain.payment.refundable import left_to_refund
-from domain.payment.state import Fulfilment, Payment, PaymentStatus, Refund, RefundState
+from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, Refund, RefundState
 from domain.payment.terms import PaymentTerms, PurposeKind
 from domain.project import MAX_SLOTS
 from domain.tax.rates import format_rate
@@ -282,6 +282,9 @@ class PaymentView(MetadataView):
     deposit: DepositView | None
     seen_amount: Exact = Field(description="The amount sent on the blockchain that is not final yet.")
     confirmations: int | None
+    cancel_requested: bool = Field(
+        description="Whether it will be cancelled once the provider has answered. What is paid by then is returned."
+    )
     quote: CoinQuoteView | None
     decline: DeclineView | None
     refunds: list[RefundView]
@@ -325,7 +328,7 @@ def money(amount_minor: int, currency: str) -> MoneyView:
 def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -> PaymentView:
     """Show a payment's state to a client; what opens its payment is for those who may pay."""
     terms, purpose = payment.terms, payment.terms.purpose
-    action = payment.action if for_payer else None
+    action = payment.action if for_payer and not payment.cancel_requested else None
 
     def own(amount_minor: int) -> str:
         return format_amount(amount_minor, terms.currency)
@@ -359,6 +362,7 @@ def view(payment: Payment, *, for_payer: bool, written: ObjectMetadata | None) -
         deposit=_deposit(payment) if action else None,
         seen_amount=own(payment.seen_minor),
         confirmations=payment.confirmations,
+        cancel_requested=payment.cancel_requested and payment.status in AWAITING,
         quote=_quote(payment),
         decline=DeclineView(code=payment.decline.code, detail=payment.decline.detail) if payment.decline else None,
         refunds=[refund_view(payment, refund) for refund in payment.refunds],

@@ -1,0 +1,106 @@
+"""A payment that is to be cancelled takes no other command, ends as soon as it can, and blocks no other payment."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.errors import Conflict
+from domain.payment import commands
+from domain.payment.agenda import News, Step, due
+from domain.payment.fulfilment import PaymentUnderWay, awaits, fulfil, refuse_beside, wake_at
+from domain.payment.purposes.base import Return
+from domain.payment.snapshot import ProviderStatus
+from domain.payment.state import Payment, PaymentStatus, status_of
+from tests.domain.test_payment_actions import AUTHORIZED, AWAITED, CREATED, PAID
+from tests.domain.test_payment_fulfilment import ESCROW
+from tests.support.payments import EPOCH, TERMS
+
+P = PaymentStatus
+
+
+def cancelled(payment: Payment) -> Payment:
+    """The payment after somebody asked to cancel it."""
+    return commands.request_cancel(payment, by="ann", at=EPOCH).payment
+
+
+@pytest.mark.parametrize("payment", [CREATED, AWAITED, AUTHORIZED, replace(AWAITED, unknown=True)])
+def test_whatever_is_awaited_can_be_cancelled(payment: Payment):
+    commands.check_cancel(payment)
+    with pytest.raises(Conflict):
+        commands.check_cancel(PAID)
+
+
+def test_no_other_command_is_taken_any_more():
+    for check in (
+        lambda: commands.check_open(cancelled(AWAITED), "confirm"),
+        lambda: commands.check_capture(cancelled(replace(AUTHORIZED, provider_status=ProviderStatus.AUTHORIZED)), None),
+    ):
+        with pytest.raises(commands.WrongPaymentState, match="being cancelled"):
+            check()
+
+
+def test_other_payments_begin_beside_it():
+    with pytest.raises(PaymentUnderWay):
+        refuse_beside(AWAITED)
+    refuse_beside(cancelled(AWAITED))
+
+
+@pytest.mark.parametrize(
+    ("payment", "step"),
+    [
+        (CREATED, Step.END_UNMADE),
+        (replace(CREATED, unknown=True), Step.END_UNMADE),
+        (replace(AWAITED, provider_status=ProviderStatus.REQUIRES_ACTION), Step.CANCEL),
+        (replace(AUTHORIZED, provider_status=ProviderStatus.AUTHORIZED), Step.CANCEL),
+        (replace(AWAITED, unknown=True, provider_status=ProviderStatus.REQUIRES_ACTION), Step.LOOK),
+        (replace(PAID, provider_status=ProviderStatus.SUCCEEDED), Step.RETURN),
+    ],
+)
+def test_its_next_step_is_to_end_or_return_it(payment: Payment, step: Step):
+    asked = cancelled(payment)
+    assert due(asked, EPOCH, News()) == [step]
+    assert awaits(asked)
+    assert wake_at(asked) == asked.updated_at
+
+
+def test_part_that_came_ends_it_without_the_rest():
+    coins = replace(TERMS, refundable=False)
+    paid = {"provider_status": ProviderStatus.PROCESSING, "received_minor": 400, "granted_minor": 40_000_000}
+    short = replace(AWAITED, terms=coins, **paid)
+    assert commands.is_short(short)
+    assert due(short, EPOCH, News()) == []
+    asked = cancelled(short)
+    assert due(asked, EPOCH, News()) == [Step.END_TIME]
+    over = commands.expiring(asked, at=EPOCH)
+    assert over is not None
+    assert over.payment.status is P.SUCCEEDED
+    assert due(over.payment, EPOCH, News()) == []
+
+
+def test_whole_amount_that_is_on_its_way_counts():
+    assert not commands.is_short(replace(AWAITED, provider_status=ProviderStatus.PROCESSING, seen_minor=1000))
+    assert not commands.is_short(AWAITED)
+
+
+def test_money_that_came_all_the_same_is_returned_and_not_handed_over():
+    waiting = replace(PAID, terms=replace(TERMS, purpose=ESCROW), provider_status=ProviderStatus.SUCCEEDED)
+    asked = cancelled(waiting)
+    assert fulfil(asked, at=EPOCH) == Return(failed=True, why="it was cancelled")
+    assert not isinstance(fulfil(replace(asked, fulfilling=True), at=EPOCH), Return)
+
+
+def test_coins_cannot_be_returned_and_stay():
+    coins = replace(PAID, terms=replace(TERMS, refundable=False))
+    assert not commands.is_to_return(cancelled(coins))
+
+
+def test_payment_that_was_never_made_is_cancelled_by_whom_asked():
+    ended = commands.cancelled_unmade(cancelled(replace(CREATED, unknown=True)), at=EPOCH)
+    assert (ended.payment.status, ended.event, ended.actor) == (P.CANCELLED, "cancelled", "ann")
+    assert status_of(ended.payment) is P.CANCELLED
+
+
+def test_payment_that_cannot_be_returned_counts():
+    kept = commands.cancel_too_late(cancelled(PAID), why="used", at=EPOCH).payment
+    assert (kept.status, kept.cancel_requested_by) == (P.SUCCEEDED, None)
+    assert due(kept, EPOCH, News()) == []
