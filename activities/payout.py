@@ -105,10 +105,12 @@ class PayoutActivities:
             if payable_to(account, datetime.now(UTC), hold).destination != sending.destination:
                 raise Redirected("The destination was changed after the payout was asked for.")
             async with self._database.platform() as session:
-                await service.refuse_suspended(session, sending.org_id)
                 await service.refuse_frozen(session, sending, self._hold_back, now=datetime.now(UTC))
                 # The payout may have waited for funds for a month.
                 await service.refuse_debtor(Ledger(await driver_connection(session)), sending.org_id)
+            async with self._database.platform() as session:
+                # Last of all, so that only a suspension during the call itself comes too late.
+                await service.refuse_suspended(session, sending.org_id)
         except DomainError as refusal:
             return SentPayout(refused=refusal.error_code, detail=refusal.detail)
         except ProviderNotFound as gone:
@@ -214,6 +216,15 @@ class PayoutActivities:
         if changed and after.status in {PayoutStatus.PAID, PayoutStatus.FAILED}:
             await alert.close_cases(session, after.payout_id, _OPEN_CASES)
             sent = after.status is PayoutStatus.PAID
+            if sent and await service.is_suspended(session, after.org_id):
+                await alert.raise_alert(
+                    session,
+                    kind="payout.sent_while_suspended",
+                    subject=after.payout_id,
+                    detail=f"{amount} {after.currency} were sent to {after.org_id}, which was suspended before they "
+                    f"were booked. They are in {after.account_ref} at {after.provider}: pause its payouts there.",
+                    org_id=after.org_id,
+                )
             await mail.queue(
                 session,
                 key=f"payout:{after.payout_id}:{'sent' if sent else 'failed'}",

@@ -176,12 +176,17 @@ async def refuse_suspended(session: AsyncSession, org_id: str) -> None:
     Raises:
         OrganizationSuspended: it was.
     """
-    if await organizations.status_of(session, org_id) is OrganizationStatus.SUSPENDED:
+    if await is_suspended(session, org_id):
         raise OrganizationSuspended(
             "The organization was suspended before the payout was sent. Request it again once the organization is "
             "resumed.",
             extra={"organization_id": org_id},
         )
+
+
+async def is_suspended(session: AsyncSession, org_id: str) -> bool:
+    """Return whether an organization is suspended now."""
+    return await organizations.status_of(session, org_id) is OrganizationStatus.SUSPENDED
 
 
 async def refuse_frozen(session: AsyncSession, payout: Payout, hold_back: HoldBack, *, now: datetime) -> None:

@@ -116,6 +116,7 @@ ADVICE: Mapping[str, Advice] = {
     "payout.reversal_refused": Advice("Payout not reversed", _PLATFORM),
     "payout.reversed_elsewhere": Advice("Payout reversed at the provider", _PLATFORM),
     "payout.schedule_failed": Advice("Scheduled payout not made", _PLATFORM),
+    "payout.sent_while_suspended": Advice("Payout sent to a suspended organization", _PLATFORM),
     "payout.unknown": Advice("Payout status unknown", _PLATFORM),
     "payout.waiting_for_funds": Advice(
         "Payout waits for funds", "It is sent when the platform's balance at the provider covers it.", *_EARNINGS

@@ -103,6 +103,7 @@ KINDS: Mapping[str, Kind] = {
     "payout.reversal_refused": Kind(closed_by=OPERATOR),
     "payout.reversed_elsewhere": Kind(closed_by=OPERATOR),
     "payout.schedule_failed": Kind(closed_by=OPERATOR),
+    "payout.sent_while_suspended": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OPERATORS),
     "payout.unknown": Kind(closed_by=_SENT),
     "payout.waiting_for_funds": Kind(closed_by=_SENT),
     "probe_failed": Kind(closed_by="its rule", severity=Severity.CRITICAL, ladder=OPERATORS),

@@ -133,6 +133,43 @@ async def test_payout_asked_for_before_its_organization_was_suspended_is_not_sen
     assert made.payout.payout_id not in stage.payouts.sent
 
 
+async def test_payout_is_not_sent_where_its_organization_was_suspended_during_the_checks(stage, monkeypatch):
+    made = await taken_out(stage)
+    operator = Actor(principal="kim", role=Role.OPERATOR)
+
+    async def judged(_ledger, org_id):
+        async with stage.database.platform() as session:
+            await organization.suspend(session, operator, org_id, reason="Fraud.", now=datetime.now(UTC))
+
+    monkeypatch.setattr("services.payout.refuse_debtor", judged)
+    await made.begin()
+    assert (await made.handle.result()).status == "failed"
+    assert (await made.state()).failure_code == "organization.suspended"
+    assert made.payout.payout_id not in stage.payouts.sent
+
+
+async def test_operators_are_called_where_an_organization_was_suspended_while_its_payout_was_sent(stage, monkeypatch):
+    made, other = await taken_out(stage), await taken_out(stage)
+    operator, transfer = Actor(principal="kim", role=Role.OPERATOR), stage.payouts.transfer
+
+    async def suspended_meanwhile(asked, *, idempotency_key):
+        if asked.payout_id == made.payout.payout_id:
+            async with stage.database.platform() as session:
+                await organization.suspend(
+                    session, operator, made.payout.org_id, reason="Fraud.", now=datetime.now(UTC)
+                )
+        return await transfer(asked, idempotency_key=idempotency_key)
+
+    monkeypatch.setattr(stage.payouts, "transfer", suspended_meanwhile)
+    for each, alerts in ((made, 1), (other, 0)):
+        await each.begin()
+        assert (await each.handle.result()).status == "paid"
+        async with stage.database.platform() as session:
+            raised = list(await session.scalars(select(Alert).where(Alert.subject == each.payout.payout_id)))
+        assert [alert.kind for alert in raised] == ["payout.sent_while_suspended"] * alerts
+        assert all(each.payout.account_ref in alert.detail and not alert.shared for alert in raised)
+
+
 @pytest.fixture
 async def alone(idle_server, fresh_database_urls):
     """A stage whose database has no payouts but those of one test."""
