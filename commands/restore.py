@@ -1,8 +1,8 @@
 """`manage restore`: a cluster as it was at a moment, from a base backup and the archived WAL, with its books proven.
 
-Documents that were numbered after that moment are gone, and their numbers are not given again: each series goes on
-behind a gap. The folder of backups is only read, so a drill leaves nothing in it. The server that uses the cluster
-begins a timeline of its own: its WAL belongs into another folder, beside a base backup of its own.
+Documents and events that were numbered after that moment are gone, and their numbers are not given again: each series
+goes on behind a gap. The folder of backups is only read, so a drill leaves nothing in it. The server that uses the
+cluster begins a timeline of its own: its WAL belongs into another folder, beside a base backup of its own.
 """
 
 import argparse
@@ -25,9 +25,10 @@ from commands.base import connected
 from commands.cluster import account_for, give, recovered, require_readable
 from commands.failure import CommandFailed
 from commands.manifest import prove
-from commands.skip_numbers import MARGIN, Gap, skip
+from commands.skip_numbers import MARGIN, Gap, configured_entities, skip
 from commands.verify import verify
 from ledger.verify import Report
+from runtime.settings import read_settings
 
 #: Says where the migrations are.
 ALEMBIC = Path(__file__).resolve().parents[1] / "alembic.ini"
@@ -47,6 +48,7 @@ def run(given: argparse.Namespace) -> int:
     by = MARGIN if given.skip_numbers is None else given.skip_numbers
     if by < 0:
         raise CommandFailed("--skip-numbers must be 0 or more.")
+    entities = configured_entities(read_settings())
     account = account_for(folder.wal, cluster)
     if folder.wal.exists():
         require_readable(folder.wal, account)
@@ -66,7 +68,7 @@ def run(given: argparse.Namespace) -> int:
         url = f"postgresql://{quote(base.owner)}@/{quote(base.database)}?{address}"
         reached = asyncio.run(connected(url, _reached))
         sys.stdout.write(f"{_outcome(folder, base, cluster, reached)}\n")
-        gaps, report = asyncio.run(connected(url, partial(_numbered_and_proven, by=by)))
+        gaps, report = asyncio.run(connected(url, partial(_numbered_and_proven, by=by, entities=entities)))
     sys.stdout.writelines(f"{gap.line()}\n" for gap in gaps)
     sys.stdout.write("\n".join(report.lines()) + "\n")
     return 0 if report.ok else 1
@@ -92,7 +94,9 @@ async def _reached(connection: asyncpg.Connection) -> datetime | None:
     return reached
 
 
-async def _numbered_and_proven(connection: asyncpg.Connection, by: int) -> tuple[Sequence[Gap], Report]:
+async def _numbered_and_proven(
+    connection: asyncpg.Connection, by: int, entities: Sequence[str]
+) -> tuple[Sequence[Gap], Report]:
     """Pass over numbers that may have been given since; return the gaps, and what proving the books found.
 
     Raises:
@@ -107,7 +111,7 @@ async def _numbered_and_proven(connection: asyncpg.Connection, by: int) -> tuple
             f"{max(1, by)}` and `python -m manage verify`; or restore with the release that they are of.",
             status=1,
         )
-    gaps = await skip(connection, by) if by else []
+    gaps = await skip(connection, by, entities) if by else []
     return gaps, await verify(connection)
 
 

@@ -1,8 +1,8 @@
-"""`manage skip-numbers`: has each series of documents go on behind a gap, after the books were restored.
+"""`manage skip-numbers`: has documents and events go on behind a gap of numbers, after the books were restored.
 
-Documents that were issued after the restored moment are gone here, and somebody may have them. Their numbers must not
-be given again. How many there were is not known, so the gap has to be wider than that. It is recorded, and
-`manage verify` takes no other one.
+Documents that were issued after the restored moment are gone here, and somebody may have them; so are events that
+webhooks have sent. Their numbers must not be given again. How many there were is not known, so the gap has to be wider
+than that. It is recorded, and `manage verify` takes no other one.
 """
 
 import argparse
@@ -15,9 +15,11 @@ import asyncpg
 
 from commands.base import connected
 from commands.failure import CommandFailed
-from domain.invoice.series import DocumentType, number_text
-from runtime.settings import read_settings
+from domain.invoice.series import DocumentType, entity_of, number_text
+from runtime.settings import Settings, read_settings
 
+#: The name of the gap in the numbers of events.
+EVENTS = "event"
 #: How many numbers of each series are passed over, unless the operator says otherwise.
 MARGIN = 1_000
 
@@ -32,16 +34,31 @@ class Gap:
 
     def line(self) -> str:
         """Write it for an operator."""
+        if self.series == EVENTS:
+            return f"Events of each subject go on at {self.last + 1}: {self.first} to {self.last} are passed over"
         first, last, after = (number_text(number, self.series) for number in (self.first, self.last, self.last + 1))
         return f"{first} to {last} are passed over: the next one is {after}"
 
 
-async def skip(connection: asyncpg.Connection, by: int) -> Sequence[Gap]:
-    """Pass over the next numbers of each series, and record that; the connection is the owner's."""
+def configured_entities(settings: Settings) -> Sequence[str]:
+    """Return the codes of the legal entities of the settings: the first document of one may be lost."""
+    codes = (entity_of(series) for series in settings.entities.series(DocumentType.INVOICE))
+    return [code for code in codes if code is not None]
+
+
+async def skip(connection: asyncpg.Connection, by: int, entities: Sequence[str] = ()) -> Sequence[Gap]:
+    """Pass over the next numbers of each series, and record that; the connection is the owner's.
+
+    Args:
+        connection: the owner's.
+        by: how many numbers.
+        entities: the codes of legal entities, beside those that the books know.
+    """
     rows = await connection.fetch(
-        "SELECT series, first, last FROM skip_numbers($1, $2) ORDER BY series",
+        "SELECT series, first, last FROM skip_numbers($1, $2, $3) ORDER BY series",
         [each.value for each in DocumentType],
         by,
+        list(entities),
     )
     return [Gap(**row) for row in rows]
 
@@ -50,7 +67,8 @@ def run(given: argparse.Namespace) -> int:
     """Make the gaps, and print them."""
     if given.by < 1:
         raise CommandFailed("--by must be 1 or more.")
-    url = given.database_url or read_settings().migration_database_url
-    for gap in asyncio.run(connected(url, lambda connection: skip(connection, given.by))):
+    settings = read_settings()
+    url, entities = given.database_url or settings.migration_database_url, configured_entities(settings)
+    for gap in asyncio.run(connected(url, lambda connection: skip(connection, given.by, entities))):
         sys.stdout.write(f"{gap.line()}\n")
     return 0

@@ -51,13 +51,14 @@ _COLUMNS = {
     "number": "integer",
 }
 #: The numbers of events follow the committed ones, so the caller must have locked each subject in an earlier statement.
+#: After a restore they go on behind a gap.
 #: An `external_id` of null is replaced by the one that the organization has given the subject. So the metadata of a new
 #: object is written before the object, and its first event has the external id.
 _RECORD = """
     INSERT INTO events (id, type, org_id, subject, subject_seq, at, data)
     SELECT coalesce(given.id, new_event_id()), given.type, given.org_id, given.subject,
-        coalesce((SELECT e.subject_seq FROM events e WHERE e.subject = given.subject AND e.org_id = given.org_id
-                  ORDER BY e.subject_seq DESC LIMIT 1), 0) + given.number,
+        greatest((SELECT e.subject_seq FROM events e WHERE e.subject = given.subject AND e.org_id = given.org_id
+                  ORDER BY e.subject_seq DESC LIMIT 1), event_floor()) + given.number,
         coalesce(given.at, now()),
         coalesce((SELECT given.data || jsonb_build_object('external_id', m.external_id) FROM object_metadata m
                   WHERE m.object_id = given.subject AND m.org_id = given.org_id

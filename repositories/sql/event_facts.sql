@@ -22,14 +22,22 @@ $$;
 
 GRANT EXECUTE ON FUNCTION amount_text(bigint, text) TO bursar_api, bursar_platform;
 
+-- Migrations before the gaps in numbers run this file, and tell of changes; `number_gaps.sql` replaces the function.
+DO $$
+BEGIN
+    IF to_regprocedure('public.event_floor()') IS NULL THEN
+        CREATE FUNCTION public.event_floor() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 0::bigint';
+    END IF;
+END $$;
+
 -- The id that the organization gave the subject is filled in where an event has a place for it.
 CREATE OR REPLACE FUNCTION tell(p_type text, p_org text, p_subject text, p_at timestamptz, p_data jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO public.events (type, org_id, subject, subject_seq, at, data)
     SELECT p_type, p_org, p_subject,
-        coalesce((SELECT e.subject_seq FROM public.events e WHERE e.subject = p_subject AND e.org_id = p_org
-                  ORDER BY e.subject_seq DESC LIMIT 1), 0) + 1,
+        greatest((SELECT e.subject_seq FROM public.events e WHERE e.subject = p_subject AND e.org_id = p_org
+                  ORDER BY e.subject_seq DESC LIMIT 1), public.event_floor()) + 1,
         coalesce(p_at, now()),
         CASE WHEN p_data -> 'external_id' = 'null' THEN p_data || jsonb_build_object('external_id', (
             SELECT m.external_id FROM public.object_metadata m
@@ -243,9 +251,9 @@ BEGIN
     PERFORM FROM public.agents a WHERE a.id IN (SELECT n.agent_id FROM new_rows n WHERE abs(n.moved_e6) >= 100000)
     ORDER BY a.id FOR NO KEY UPDATE;
     INSERT INTO public.events (type, org_id, subject, subject_seq, at, data)
-    SELECT 'score.changed', a.org_id, a.id, coalesce((
+    SELECT 'score.changed', a.org_id, a.id, greatest((
             SELECT max(e.subject_seq) FROM public.events e WHERE e.subject = a.id AND e.org_id = a.org_id
-        ), 0) + 1, now(), jsonb_build_object(
+        ), public.event_floor()) + 1, now(), jsonb_build_object(
             'agent_id', a.id, 'external_id', m.external_id, 'stars', round(n.stars_e6 / 1000000.0, 2)::text,
             'change', round(n.moved_e6 / 1000000.0, 2)::text, 'is_sudden', n.is_sudden, 'day', n.day)
     FROM new_rows n JOIN public.agents a ON a.id = n.agent_id

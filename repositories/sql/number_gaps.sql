@@ -1,26 +1,44 @@
--- Row-level security, grants and immutability of the gaps in document numbers, and the function that makes them. Run by
--- migration 0189; running it again replaces everything. Tenants have no access.
+-- Row-level security, grants and immutability of the gaps in numbers, and the functions that make and keep them. Run by
+-- migrations 0189 and 0203; running it again replaces everything. Tenants have no access.
 
 SELECT pg_temp.row_security('number_gaps');
 SELECT pg_temp.append_only('number_gaps');
 GRANT SELECT ON number_gaps TO bursar_platform;
 
+-- Returns the number above which the events of every subject go on: 0, unless the books were restored.
+CREATE OR REPLACE FUNCTION event_floor() RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(max(last), 0) FROM public.number_gaps WHERE name = 'event'
+$$;
+REVOKE ALL ON FUNCTION event_floor() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION event_floor() TO bursar_api, bursar_platform;
+
 -- Passes over the next p_by numbers of each series, also of those that have none yet: their first one may have been given
--- after the restored moment. The series are those of p_documents, of the deployment and of each entity that has one.
-CREATE OR REPLACE FUNCTION skip_numbers(p_documents text[], p_by bigint)
+-- after the restored moment. The series are those of p_documents, of the deployment and of each entity: of p_entities, of
+-- the profiles that one is assigned to, and those that have a series. The events of every subject go on above the highest
+-- number of all events, and p_by more: a subject may be unknown here, and an event of it elsewhere.
+DROP FUNCTION IF EXISTS skip_numbers(text[], bigint);
+CREATE OR REPLACE FUNCTION skip_numbers(p_documents text[], p_by bigint, p_entities text[] DEFAULT '{}')
 RETURNS TABLE (series text, first bigint, last bigint)
 LANGUAGE sql SECURITY INVOKER SET search_path = public, pg_temp
 AS $$
     WITH entities AS (
         SELECT '' AS suffix
         UNION SELECT substr(name, strpos(name, '/')) FROM number_sequences WHERE strpos(name, '/') > 0
+        UNION SELECT '/' || legal_entity FROM billing_profiles WHERE legal_entity IS NOT NULL
+        UNION SELECT '/' || given.code FROM unnest(p_entities) given (code)
     ), skipped AS (
         INSERT INTO number_sequences AS n (name, last)
         SELECT d.name || e.suffix, p_by FROM unnest(p_documents) d (name) CROSS JOIN entities e
         ON CONFLICT (name) DO UPDATE SET last = n.last + p_by
         RETURNING n.name, n.last
+    ), told AS (
+        SELECT greatest(event_floor(), (SELECT max(e.subject_seq) FROM events e)) AS highest
     )
-    INSERT INTO number_gaps AS g (name, first, last) SELECT s.name, s.last - p_by + 1, s.last FROM skipped s
+    INSERT INTO number_gaps AS g (name, first, last)
+    SELECT s.name, s.last - p_by + 1, s.last FROM skipped s
+    UNION ALL SELECT 'event', t.highest + 1, t.highest + p_by FROM told t
     RETURNING g.name, g.first, g.last
 $$;
-REVOKE ALL ON FUNCTION skip_numbers(text[], bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION skip_numbers(text[], bigint, text[]) FROM PUBLIC;

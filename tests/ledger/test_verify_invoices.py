@@ -155,6 +155,22 @@ async def test_numbers_go_on_behind_a_gap_that_is_recorded(invoiced: Books, fres
     assert number == "INV-001003"
 
 
+async def test_series_of_an_entity_whose_first_document_is_lost_goes_on_behind_a_gap(
+    fresh_database_urls: DatabaseUrls, invoiced: Books
+) -> None:
+    async def sold_to(owner: asyncpg.Connection) -> None:
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(
+            "INSERT INTO billing_profiles (org_id, legal_entity, updated_by) VALUES ($1, 'SOUTH', 'x')", ORG
+        )
+
+    await connected(fresh_database_urls.owner, sold_to)
+    gaps = await connected(fresh_database_urls.owner, partial(skip, by=1_000, entities=["NORTH"]))
+    passed = {gap.series: (gap.first, gap.last) for gap in gaps}
+    assert passed["invoice/NORTH"] == passed["statement/NORTH"] == passed["receipt/SOUTH"] == (1, 1_000)
+    await invoiced.assert_proven()
+
+
 async def _numbered_anew(owner: asyncpg.Connection) -> None:
     await owner.execute("SET session_replication_role = replica")
     await owner.execute("UPDATE invoices SET number = NULL WHERE id = 'inv_1'")

@@ -13,6 +13,8 @@ from asyncpg import PostgresError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from commands.base import connected
+from commands.skip_numbers import Gap, skip
 from domain.events import Event, UnknownEvent
 from domain.events.catalogue import CATALOGUE
 from domain.ids import is_id, make_id
@@ -104,6 +106,33 @@ async def test_events_of_a_subject_are_numbered_for_each_organization(database: 
         ("one", "org_1", 3, "escrow.released"),
     ]
     assert all(is_id(row.id, "evt") for row in rows)
+
+
+async def test_events_of_a_subject_go_on_behind_a_gap_after_each_restore(
+    database: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    async def restored(owner: asyncpg.Connection) -> Gap:
+        [gap] = [each for each in await skip(owner, 50) if each.series == "event"]
+        return gap
+
+    await write(database, fact("one"), fact("one", kind="escrow.delivered"))
+    gap = await connected(fresh_database_urls.owner, restored)
+    assert (gap.first, gap.last) == (3, 52)
+    assert gap.line() == "Events of each subject go on at 53: 3 to 52 are passed over"
+    # The second one is of a subject whose first event may be lost.
+    await write(database, fact("one", kind="escrow.released"), fact("two"))
+    again = await connected(fresh_database_urls.owner, restored)
+    assert (again.first, again.last) == (54, 103)
+    await write(database, fact("one", kind="escrow.split"), fact("one", kind="escrow.refunded"), as_part=True)
+    told = "SELECT tell('contract.accepted', 'org_1', 'one', now(), '{}')"
+    await connected(fresh_database_urls.owner, lambda owner: owner.execute(told))
+    await past_others(database)
+    async with database.platform() as session:
+        rows = await events.page(session, after=None, limit=10)
+    assert [(row.subject, row.subject_seq) for row in rows] == [
+        *(("one", 1), ("one", 2), ("one", 53), ("two", 53)),
+        *(("one", 104), ("one", 105), ("one", 106)),
+    ]
 
 
 async def test_one_number_is_given_once_to_two_who_hold_no_lock(database: Database) -> None:
