@@ -14,7 +14,6 @@ https://docs.stripe.com/billing/subscriptions/usage-based/pricing-models; https:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 
 from domain.errors import Invalid
 from domain.metering.amounts import parse_decimal, parse_price, scaled, to_pico
@@ -79,7 +78,7 @@ class Package:
     def __post_init__(self) -> None:
         """Check that the size is positive."""
         if self.size <= 0:
-            raise Invalid("size must be greater than zero.", extra={"field": "size"})
+            raise Invalid("price.size must be greater than zero.", extra={"field": "price.size"})
 
 
 Charge = PerUnit | Graduated | Volume | Package
@@ -113,7 +112,7 @@ def parse_charge(document: Mapping[str, object]) -> Charge:
     """Read the price of a meter: `{"model": "per_unit", "unit_price": "0.002", "free_units": "100"}` and the like.
 
     Raises:
-        Invalid: a field is missing, unknown or not of its form; `field` names it.
+        Invalid: a field is missing, unknown or not of its form; `field` names it, such as `price.tiers.1.up_to`.
     """
     model = document.get("model")
     names = {
@@ -123,17 +122,17 @@ def parse_charge(document: Mapping[str, object]) -> Charge:
         "package": {"size", "price"},
     }.get(model if isinstance(model, str) else "")
     if names is None:
-        raise Invalid("model must be per_unit, graduated, volume or package.", extra={"field": "model"})
+        raise Invalid("price.model must be per_unit, graduated, volume or package.", extra={"field": "price.model"})
     for name in sorted(set(document) ^ (names | {"model"})):
         if name != "free_units":
             known = "is missing" if name in names else "does not belong to this model"
-            raise Invalid(f"{name[:64]} {known}.", extra={"field": name[:64]})
-    free = parse_decimal(document.get("free_units", 0), "free_units", decimals=QUANTITY_DECIMALS)
+            raise _refused(f"price.{name[:64]}", known)
+    free = parse_decimal(document.get("free_units", 0), "price.free_units", decimals=QUANTITY_DECIMALS)
     if model == "per_unit":
-        return PerUnit(unit_price=parse_price(document["unit_price"], "unit_price"), free_units=free)
+        return PerUnit(unit_price=parse_price(document["unit_price"], "price.unit_price"), free_units=free)
     if model == "package":
-        size = parse_decimal(document["size"], "size", decimals=QUANTITY_DECIMALS)
-        return Package(size=size, price=parse_price(document["price"]), free_units=free)
+        size = parse_decimal(document["size"], "price.size", decimals=QUANTITY_DECIMALS)
+        return Package(size=size, price=parse_price(document["price"], "price.price"), free_units=free)
     tiers = _parse_tiers(document["tiers"])
     return Graduated(tiers=tiers, free_units=free) if model == "graduated" else Volume(tiers=tiers, free_units=free)
 
@@ -200,30 +199,41 @@ def _quantity(number: Decimal) -> int:
     return scaled(number, QUANTITY_DECIMALS)
 
 
+def _refused(field: str, why: str) -> Invalid:
+    return Invalid(f"{field} {why}.", extra={"field": field})
+
+
 def _parse_tiers(given: object) -> tuple[PriceTier, ...]:
     if not isinstance(given, list | tuple) or not 0 < len(given) <= MAX_TIERS:
-        raise Invalid(f"tiers must be a list of 1 to {MAX_TIERS} tiers.", extra={"field": "tiers"})
-    tiers = []
-    for each in given:
-        if not isinstance(each, Mapping) or not {"unit_price"} <= set(each) <= {"up_to", "unit_price", "flat_price"}:
-            raise Invalid("A tier has up_to, unit_price and flat_price.", extra={"field": "tiers"})
-        up_to = each.get("up_to")
-        tiers.append(
-            PriceTier(
-                up_to=None if up_to is None else parse_decimal(up_to, "up_to", decimals=QUANTITY_DECIMALS),
-                unit_price=parse_price(each["unit_price"], "unit_price"),
-                flat_price=parse_price(each.get("flat_price", 0), "flat_price"),
-            )
-        )
-    return tuple(tiers)
+        raise _refused("price.tiers", f"must be a list of 1 to {MAX_TIERS} tiers")
+    return tuple(_parse_tier(each, f"price.tiers.{number}") for number, each in enumerate(given))
+
+
+def _parse_tier(given: object, place: str) -> PriceTier:
+    if not isinstance(given, Mapping):
+        raise _refused(place, "must be an object with up_to, unit_price and flat_price")
+    for name in sorted(set(given) - {"up_to", "unit_price", "flat_price"}):
+        raise _refused(f"{place}.{name[:64]}", "does not belong to a tier")
+    if "unit_price" not in given:
+        raise _refused(f"{place}.unit_price", "is missing")
+    up_to = given.get("up_to")
+    return PriceTier(
+        up_to=None if up_to is None else parse_decimal(up_to, f"{place}.up_to", decimals=QUANTITY_DECIMALS),
+        unit_price=parse_price(given["unit_price"], f"{place}.unit_price"),
+        flat_price=parse_price(given.get("flat_price", 0), f"{place}.flat_price"),
+    )
 
 
 def _check_tiers(tiers: Sequence[PriceTier]) -> None:
-    tops = [tier.up_to for tier in tiers]
-    bounds = [top for top in tops[:-1] if top is not None]
-    rising = all(one < other for one, other in pairwise([ZERO, *bounds]))
-    if not tiers or tops[-1] is not None or len(bounds) != len(tops) - 1 or not rising:
-        raise Invalid(
-            "The tiers must rise by up_to, and the last one must have none, so that it takes all further units.",
-            extra={"field": "tiers"},
-        )
+    if not tiers:
+        raise _refused("price.tiers", "must have a tier")
+    below = ZERO
+    for number, tier in enumerate(tiers, start=1):
+        place = f"price.tiers.{number - 1}.up_to"
+        if number == len(tiers):
+            if tier.up_to is not None:
+                raise _refused(place, "must be left out of the last tier, so that it takes all further units")
+        elif tier.up_to is None or tier.up_to <= below:
+            raise _refused(place, "must be greater than zero and than the one before; only the last tier has none")
+        else:
+            below = tier.up_to

@@ -97,11 +97,13 @@ def check_meter(aggregation: Aggregation, property: str | None, dimensions: Sequ
         raise Invalid(
             "property must name a member of data, such as tokens or usage.total.", extra={"field": "property"}
         )
-    if len(dimensions) > MAX_DIMENSIONS or len(set(dimensions)) != len(dimensions):
-        raise Invalid(f"A meter has at most {MAX_DIMENSIONS} dimensions, each once.", extra={"field": "dimensions"})
-    for dimension in dimensions:
+    if len(dimensions) > MAX_DIMENSIONS:
+        raise Invalid(f"A meter has at most {MAX_DIMENSIONS} dimensions.", extra={"field": "dimensions"})
+    for number, dimension in enumerate(dimensions):
         if dimension == ALL or not PROPERTY.fullmatch(dimension):
-            raise Invalid(f"{dimension[:60]} cannot be a dimension.", extra={"field": "dimensions"})
+            raise Invalid(f"{dimension[:60]} cannot be a dimension.", extra={"field": f"dimensions.{number}"})
+        if dimension in dimensions[:number]:
+            raise Invalid(f"The dimension {dimension} is there twice.", extra={"field": f"dimensions.{number}"})
 
 
 class TooManyReadings(Invalid):

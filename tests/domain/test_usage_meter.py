@@ -91,22 +91,24 @@ def test_dimensions_are_attributes_and_properties() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aggregation", "place", "dimensions"),
+    ("aggregation", "place", "dimensions", "field"),
     [
-        (Aggregation.SUM, None, []),
-        (Aggregation.COUNT, "n", []),
-        (Aggregation.SUM, "a..b", []),
-        (Aggregation.SUM, "a b", []),
-        (Aggregation.COUNT, None, ["all"]),
-        (Aggregation.COUNT, None, ["a", "a"]),
-        (Aggregation.COUNT, None, list("abcdef")),
+        (Aggregation.SUM, None, [], "property"),
+        (Aggregation.COUNT, "n", [], "property"),
+        (Aggregation.SUM, "a..b", [], "property"),
+        (Aggregation.SUM, "a b", [], "property"),
+        (Aggregation.COUNT, None, ["all"], "dimensions.0"),
+        (Aggregation.COUNT, None, ["model", "a b"], "dimensions.1"),
+        (Aggregation.COUNT, None, ["a", "b", "a"], "dimensions.2"),
+        (Aggregation.COUNT, None, list("abcdef"), "dimensions"),
     ],
 )
 def test_meter_that_could_read_nothing_is_refused(
-    aggregation: Aggregation, place: str | None, dimensions: list[str]
+    aggregation: Aggregation, place: str | None, dimensions: list[str], field: str
 ) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refusal:
         check_meter(aggregation, place, dimensions)
+    assert refusal.value.extra["field"] == field
 
 
 def test_events_are_taken_up_to_the_most_values_that_are_read_of_one_request() -> None:

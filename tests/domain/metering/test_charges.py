@@ -158,24 +158,32 @@ def test_the_integers_agree_with_decimal_arithmetic(charge, quantity):
 @pytest.mark.parametrize(
     ("document", "field"),
     [
-        ({}, "model"),
-        ({"model": "percentage"}, "model"),
-        ({"model": "per_unit"}, "unit_price"),
-        ({"model": "per_unit", "unit_price": 0.1}, "unit_price"),
-        ({"model": "per_unit", "unit_price": "1", "size": "2"}, "size"),
-        ({"model": "package", "size": "0", "price": "1"}, "size"),
-        ({"model": "graduated", "tiers": []}, "tiers"),
-        ({"model": "graduated", "tiers": [{"up_to": "5", "unit_price": "1"}]}, "tiers"),
+        ({}, "price.model"),
+        ({"model": "percentage"}, "price.model"),
+        ({"model": "per_unit"}, "price.unit_price"),
+        ({"model": "per_unit", "unit_price": 0.1}, "price.unit_price"),
+        ({"model": "per_unit", "unit_price": "1", "size": "2"}, "price.size"),
+        ({"model": "package", "size": "0", "price": "1"}, "price.size"),
+        ({"model": "package", "size": "1", "price": "-1"}, "price.price"),
+        ({"model": "graduated", "tiers": []}, "price.tiers"),
+        ({"model": "graduated", "tiers": [{"up_to": "5", "unit_price": "1"}]}, "price.tiers.0.up_to"),
         (
             {"model": "volume", "tiers": [{"up_to": None, "unit_price": "1"}, {"up_to": None, "unit_price": "1"}]},
-            "tiers",
+            "price.tiers.0.up_to",
         ),
-        ({"model": "volume", "tiers": [*LAGO[1::-1], LAGO[2]]}, "tiers"),
-        ({"model": "graduated", "tiers": [{"up_to": None, "unit_price": "1", "price": "1"}]}, "tiers"),
-        ({"model": "per_unit", "unit_price": "1", "free_units": "-1"}, "free_units"),
+        ({"model": "volume", "tiers": [*LAGO[1::-1], LAGO[2]]}, "price.tiers.1.up_to"),
+        ({"model": "graduated", "tiers": [{"up_to": "0", "unit_price": "1"}, LAGO[2]]}, "price.tiers.0.up_to"),
+        ({"model": "graduated", "tiers": [LAGO[0], {"up_to": None, "unit_price": "x"}]}, "price.tiers.1.unit_price"),
+        ({"model": "graduated", "tiers": [LAGO[0], {"unit_price": "1", "flat_price": []}]}, "price.tiers.1.flat_price"),
+        ({"model": "graduated", "tiers": [LAGO[0], {"up_to": True, "unit_price": "1"}]}, "price.tiers.1.up_to"),
+        ({"model": "graduated", "tiers": [LAGO[0], {}]}, "price.tiers.1.unit_price"),
+        ({"model": "graduated", "tiers": [LAGO[0], 5]}, "price.tiers.1"),
+        ({"model": "graduated", "tiers": [{"up_to": None, "unit_price": "1", "price": "1"}]}, "price.tiers.0.price"),
+        ({"model": "per_unit", "unit_price": "1", "free_units": "-1"}, "price.free_units"),
     ],
 )
 def test_a_charge_that_cannot_be_applied_is_refused_by_its_field(document, field):
     with pytest.raises(Invalid) as refusal:
         parse_charge(document)
     assert refusal.value.extra["field"] == field
+    assert refusal.value.detail.startswith(f"{field} ")
