@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from domain.billing_run.period import Period, period_at
+from domain.billing_run.period import Period, period_at, period_of
 from domain.errors import Invalid
 from domain.invoice.collection import CollectionMethod
 from domain.money import ISSUED, MAX_AMOUNT_MINOR, scale_of
@@ -138,6 +138,21 @@ def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms,
         return TermsVersion(number=1, terms=terms, starts_at=now, from_month=month)
     after = period_at(now, current.terms.time_zone).following()
     return TermsVersion(number=newest + 1, terms=terms, starts_at=after.starts_at, from_month=after.month)
+
+
+def billed_period(month: date, version: TermsVersion, before: TermsVersion) -> Period:
+    """Return what a month's invoice covers: from the end of the month before, and nothing before the first terms' month.
+
+    Args:
+        month: its first day.
+        version: that the month is invoiced by.
+        before: that the month before is invoiced by; its number is 0 where none were agreed.
+    """
+    zone = version.terms.time_zone
+    period = period_of(month, zone, before=before.terms.time_zone)
+    own = period_of(month, zone)
+    # Nothing was agreed in the zone of the month before, so hours of the last day of that month are not this one's.
+    return own if before.number == 0 and own.starts_at > period.starts_at else period
 
 
 def committed_minor(version: TermsVersion, period: Period) -> int:

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_run.collect import Collected, OneOff, Usage, collect
-from domain.billing_run.period import LATE, Period, period_of, previous_month
-from domain.billing_terms import TermsVersion
+from domain.billing_run.period import LATE, Period, previous_month
+from domain.billing_terms import TermsVersion, billed_period
 from domain.errors import DomainError
 from domain.metering.charges import parse_charge, rate_step
 from domain.usage.arrears import Source
@@ -69,10 +69,7 @@ async def prepare(
     """
     versions = await billing_terms.of_month(session, org_ids, month)
     before = await billing_terms.of_month(session, org_ids, previous_month(month))
-    periods = {
-        org_id: period_of(month, version.terms.time_zone, before=before[org_id].terms.time_zone)
-        for org_id, version in versions.items()
-    }
+    periods = {org_id: billed_period(month, version, before[org_id]) for org_id, version in versions.items()}
     connection = await driver_connection(session)
     early = await billing_terms.agreed_after(session, org_ids, month)
     paying = [org_id for org_id in org_ids if org_id not in early]

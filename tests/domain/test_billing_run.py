@@ -18,6 +18,7 @@ from domain.billing_terms import (
     DiscountStep,
     TermsVersion,
     UsageMode,
+    billed_period,
     check_terms,
     committed_minor,
     next_version,
@@ -66,6 +67,29 @@ def test_months_follow_each_other_when_the_time_zone_changes(zones: list[str]) -
         assert end in {None, period.starts_at}
         assert period.starts_at < period.ends_at == period_of(month, zone).ends_at
         month, end = next_month(month), period.ends_at
+
+
+@pytest.mark.parametrize(
+    ("zone", "number", "starts_at"),
+    [
+        ("UTC", 0, datetime(2026, 1, 1, tzinfo=UTC)),
+        # It was still December there when the month of before ended.
+        ("America/New_York", 0, datetime(2026, 1, 1, 5, tzinfo=UTC)),
+        ("America/New_York", 1, datetime(2026, 1, 1, tzinfo=UTC)),
+        # These hours were in the month of before.
+        ("Asia/Tokyo", 0, datetime(2026, 1, 1, tzinfo=UTC)),
+        ("Asia/Tokyo", 1, datetime(2026, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_first_month_of_the_first_terms_has_no_hours_of_the_month_before(
+    zone: str, number: int, starts_at: datetime
+) -> None:
+    before = TermsVersion(
+        number=number, terms=BillingTerms(), starts_at=datetime(2025, 1, 1, tzinfo=UTC), from_month=date(2025, 1, 1)
+    )
+    period = billed_period(JANUARY.month, version(terms(time_zone=zone), number=number + 1), before)
+    assert period.starts_at == starts_at
+    assert period.ends_at == period_of(JANUARY.month, zone).ends_at
 
 
 def test_month_can_be_invoiced_a_day_after_it_has_ended_in_the_last_zone() -> None:
