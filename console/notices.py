@@ -29,6 +29,7 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "endpoint.resumed": ("good", "The endpoint is resumed."),
     "endpoint.retried": ("busy", "The delivery is tried again."),
     "endpoint.tested": ("busy", "A test event was sent. Its delivery is listed below."),
+    "earnings.converted": ("good", "The earnings are credits now. They are in your balance."),
     "escrow.cancelled": ("good", "The escrow is updated."),
     "escrow.decided": ("good", "Your decision is recorded, and the held amount is divided."),
     "escrow.delivered": ("good", "Your work is delivered."),

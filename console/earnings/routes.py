@@ -3,12 +3,13 @@
 from starlette.responses import Response
 
 from console import lists
-from console.earnings import view
-from console.forms import Shown, blank, read_form
+from console.earnings import conversion, view
+from console.forms import Shown, again, blank, read_form, with_summary
 from console.gateway import Answer, Problem, Refused, Wanted
 from console.routing import COMMAND, tenant
 from console.visit import Visit, request_id_of
 from domain.access import Permission
+from domain.errors import InsufficientFunds
 
 _LATEST = 10
 
@@ -32,7 +33,14 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     answers = await visit.ask_all(**wanted)
     answers["earnings"] = await lists.whole(visit, "/billing/earnings", answers["earnings"], **visit.scope)
     answers["agents"] = await lists.whole(visit, "/agents", answers["agents"], organization_id=visit.org_id)
-    page = view.page(answers, form or blank(country="US"), visit.choices.prefs, visit.base, may_pay_out=may)
+    page = view.page(
+        answers,
+        form or blank(country="US"),
+        visit.choices.prefs,
+        visit.base,
+        may_pay_out=may,
+        may_convert=visit.may(Permission.CONVERT_EARNINGS),
+    )
     return await visit.render("earnings/page.html", page, status)
 
 
@@ -64,6 +72,30 @@ async def pay_out(visit: Visit) -> Response:
     return await visit.concluded(form, answer, _here(visit), "payout.requested", show=ask_to_pay_out)
 
 
+async def ask_to_convert(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
+    """Show what agents have earned in credits, and ask which of it becomes credits to spend."""
+    visit.need(Permission.CONVERT_EARNINGS)
+    earned = (await lists.every(visit, "/credits/earnings", **visit.scope)).need()["data"]
+    agents = await lists.every(visit, "/agents", organization_id=visit.org_id)
+    page = conversion.page(earned, view.names(agents), form or blank(), visit.choices.prefs, visit.base)
+    return await visit.render("earnings/convert.html", page, status)
+
+
+async def convert(visit: Visit) -> Response:
+    """Convert earnings of an agent into credits."""
+    form = await read_form(visit.request, "earnings", "amount")
+    agent_id, _, kind = form.text("earnings").partition(":")
+    body = {"agent_id": agent_id, "kind": kind}
+    if form.maybe("amount"):
+        body["amount"] = form.number("amount")
+    answer = await visit.order("POST", "/credits/earnings/conversions", body, form.key)
+    if answer.problem is not None and answer.problem.code == InsufficientFunds.code:
+        # Adding credits, which else is offered, would not help.
+        return await ask_to_convert(visit, with_summary(again(form, answer), answer.problem.detail), answer.status)
+    names = {"agent_id": "earnings", "kind": "earnings"}
+    return await visit.concluded(form, answer, _here(visit), "earnings.converted", show=ask_to_convert, names=names)
+
+
 async def statement(visit: Visit) -> Response:
     """Hand on the statement of a month, as PDF."""
     asked = visit.chosen("month", "currency")
@@ -81,5 +113,7 @@ ROUTES = (
     tenant("/earnings/connect", connect, COMMAND),
     tenant("/earnings/payouts/new", ask_to_pay_out),
     tenant("/earnings/payouts/new", pay_out, COMMAND),
+    tenant("/earnings/conversions/new", ask_to_convert),
+    tenant("/earnings/conversions/new", convert, COMMAND),
     tenant("/earnings/statement.pdf", statement),
 )

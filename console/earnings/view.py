@@ -73,6 +73,7 @@ class Earnings:
     connect: str
     connect_form: Shown
     pay_out: str
+    convert: str
     payouts: tuple[Payout, ...]
     payouts_failed: Failed | None
     statements: str
@@ -96,7 +97,14 @@ class Connect:
     until: Moment
 
 
-def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *, may_pay_out: bool) -> Earnings:
+def names(agents: Answer) -> dict[str, str]:
+    """Return what agents are called, by their ids; nothing where that is not known."""
+    return {each["id"]: each["name"] for each in agents.body["data"]} if agents.ok else {}
+
+
+def page(
+    answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *, may_pay_out: bool, may_convert: bool
+) -> Earnings:
     """Return the page.
 
     Args:
@@ -106,19 +114,20 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
         prefs: how the reader reads.
         base: where the pages of the organization begin.
         may_pay_out: whether the reader may say where money leaves to.
+        may_convert: whether the reader may convert earnings into credits.
     """
     here = f"{base}/earnings"
     earnings, agents, preview, payouts = (answers.get(name) for name in ("earnings", "agents", "preview", "payouts"))
     assert earnings is not None
     assert agents is not None
-    names = {each["id"]: each["name"] for each in agents.body["data"]} if agents.ok else {}
+    called = names(agents)
     whole: Mapping[str, Any] = earnings.body if earnings.ok else {"payable": (), "data": ()}
     said: Mapping[str, Any] = preview.body if preview and preview.ok else {"account": None, "refused": None}
     able = may_pay_out and preview is not None and preview.ok and said["refused"] is None
     return Earnings(
         title="Earnings",
         payable=tuple(_payable(each, prefs) for each in whole["payable"]),
-        rows=tuple(_row(each, names, prefs, base) for each in whole["data"]),
+        rows=tuple(_row(each, called, prefs, base) for each in whole["data"]),
         earnings_failed=unanswered("Earnings", earnings, here),
         account=_account(said["account"], prefs) if said["account"] else None,
         asks_payouts=preview is not None,
@@ -127,6 +136,7 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *,
         connect=f"{here}/connect" if may_pay_out and _pays_out(answers["config"]) else "",
         connect_form=form,
         pay_out=f"{here}/payouts/new" if able else "",
+        convert=f"{here}/conversions/new" if may_convert and whole["data"] else "",
         payouts=tuple(_payout(each, prefs) for each in (payouts.body["data"] if payouts and payouts.ok else ())),
         payouts_failed=unanswered("Payouts", payouts, here) if payouts else None,
         statements=f"{here}/statement.pdf",

@@ -127,6 +127,7 @@ PAGES = (
     Page("/console/{org}/agents/{own_agent}/retire", ("owner", "admin", "member", "operator")),
     Page("/console/{org}/agents/{own_agent}/reputation", (*TENANTS, *READERS, "arbiter", "validator")),
     Page("/console/{org}/earnings", (*TENANTS, *READERS)),
+    Page("/console/{org}/earnings/conversions/new", ("owner", "admin", "finance")),
     Page("/console/{org}/earnings/payouts/new", ("owner", "finance")),
     Page("/console/{org}/billing", BILLED),
     Page("/console/{org}/billing/plans", BILLED),

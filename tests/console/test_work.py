@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from console.agent.view import price_of
+from console.earnings import conversion
 from console.earnings.view import page as earnings_page
 from console.earnings.view import paying_out
 from console.format import MINUS, Prefs
@@ -13,6 +14,7 @@ from console.forms import Shown
 from console.gateway import Answer, Problem
 from console.reputation.view import chart, exact, page
 from console.transaction import one
+from domain.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
 
 BASE = "/console/org_1"
@@ -122,7 +124,7 @@ def earnings(**answers: Answer) -> Any:
         "agents": said({"data": []}),
         "config": said({"providers": [{"name": "stripe"}]}),
     }
-    return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, may_pay_out=True)
+    return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, may_pay_out=True, may_convert=True)
 
 
 def test_account_for_payouts_is_offered_where_stripe_is_set_up() -> None:
@@ -158,6 +160,32 @@ def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
     ]
     assert shown.fields == (("currency", "EUR"),)
     assert "EUR" in shown.effect[1]
+
+
+def earned(**kinds: tuple[str, str]) -> dict[str, Any]:
+    """Return what an agent has earned in credits: of each kind how many, and how many of them can be converted."""
+    body: dict[str, Any] = {"agent_id": "agt_1", "currency": "CREDIT"}
+    for kind in EarningsKind:
+        amount, convertible = kinds.get(kind, ("0.00", "0.00"))
+        body[kind] = {"amount": amount, "convertible": convertible, "next_convertible_at": None}
+    return body
+
+
+def test_conversion_is_offered_where_anything_was_earned() -> None:
+    assert earnings().convert == ""
+    parts = dict.fromkeys(("earned", "available", "pending", "frozen", "granted", "paid_out"), "5.00")
+    row = {"agent_id": "agt_1", "asset": "CREDIT", **parts}
+    assert earnings(earnings=said({"payable": [], "data": [row]})).convert == f"{BASE}/earnings/conversions/new"
+
+
+def test_what_can_be_converted_is_offered_with_its_amount_and_the_rest_is_shown() -> None:
+    data = [earned(granted=("5.00", "2.50"), own_work=("1.00", "1.00")), earned(paid=("9.00", "0.00"))]
+    shown = conversion.page(data, {"agt_1": "Scribe"}, Shown(key="con_1"), Prefs(), BASE)
+    assert [(value, words.replace("\N{NO-BREAK SPACE}", " ")) for value, words in shown.choices] == [
+        ("agt_1:granted", "Scribe, paid in granted credits: 2.50 credits"),
+        ("agt_1:own_work", "Scribe, own work: 1.00 credits"),
+    ]
+    assert [row.kind for row in shown.rows] == ["Paid in granted credits", "Own work", "Paid credits"]
 
 
 def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""What is shown of earnings in credits: by kind what can be converted, and the page that asks before it is."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from console.format import Amount, Moment, Prefs, amount, moment
+from console.forms import Shown
+from console.widgets import Link
+from domain.earnings import EarningsKind
+
+_KINDS = {
+    EarningsKind.GRANTED: "Paid in granted credits",
+    EarningsKind.OWN_WORK: "Own work",
+    EarningsKind.PAID: "Paid credits",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convertible:
+    """What an agent has of one kind. `href` leads to the agent; `sooner` is when more of it can be converted."""
+
+    name: str
+    href: str
+    kind: str
+    amount: Amount
+    convertible: Amount
+    sooner: Moment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """The page that asks what to convert. `choices` are pairs of what the form sends and its words."""
+
+    title: str
+    crumbs: tuple[Link, ...]
+    back: str
+    action: str
+    form: Shown
+    choices: tuple[tuple[str, str], ...]
+    rows: tuple[Convertible, ...]
+
+
+def page(data: list[Mapping[str, Any]], names: Mapping[str, str], form: Shown, prefs: Prefs, base: str) -> Conversion:
+    """Return the page.
+
+    Args:
+        data: what each agent has earned in credits, as the API says.
+        names: of agents, by their ids.
+        form: what is converted.
+        prefs: how the reader reads.
+        base: where the pages of the organization begin.
+    """
+    here, each = f"{base}/earnings", [(_convertible(*one, names, prefs, base), one) for one in _earned(data)]
+    return Conversion(
+        title="Convert earnings into credits",
+        crumbs=(Link(label="Earnings", href=here),),
+        back=here,
+        action=f"{here}/conversions/new",
+        form=form,
+        choices=tuple(
+            (f"{agent['agent_id']}:{kind}", f"{row.name}, {row.kind.lower()}: {row.convertible.text}")
+            for row, (agent, kind) in each
+            if agent[kind]["convertible"].strip("0.")
+        ),
+        rows=tuple(row for row, _ in each),
+    )
+
+
+def _earned(data: list[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], EarningsKind]]:
+    """Return each agent with each kind of which it has anything."""
+    for agent in data:
+        for kind in EarningsKind:
+            if agent[kind]["amount"].strip("0."):
+                yield agent, kind
+
+
+def _convertible(
+    agent: Mapping[str, Any], kind: EarningsKind, names: Mapping[str, str], prefs: Prefs, base: str
+) -> Convertible:
+    agent_id, earned = agent["agent_id"], agent[kind]
+    return Convertible(
+        name=names.get(agent_id, agent_id),
+        href=f"{base}/agents/{agent_id}",
+        kind=_KINDS[kind],
+        amount=amount(earned["amount"], agent["currency"], prefs),
+        convertible=amount(earned["convertible"], agent["currency"], prefs),
+        sooner=moment(earned["next_convertible_at"], prefs) if earned["next_convertible_at"] else None,
+    )
