@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -134,6 +135,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # Groups begin in the order below; by default, those of many tests begin first, however short these are.
         config.option.loadscopereorder = False
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        # By default an exception is drawn in a frame, with the source and all that it had: half a second each.
+        drawn = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        structlog.configure([*structlog.get_config()["processors"][:-1], drawn])
         # What is imported and collected stays until the end: the garbage collector would look through it in vain.
         gc.disable()
         # Only for the processes that tests start: the workers themselves read what was installed.

@@ -21,6 +21,7 @@ def restored_logging() -> Iterator[None]:
     server.setLevel(logging.NOTSET)
     messages = workflow.logger.workflow_info_on_message, activity.logger.activity_info_on_message
     structlog.contextvars.clear_contextvars()
+    ours = structlog.get_config()
     yield
     if logs._SINK.stream is not None:
         logs._SINK.stream.close()
@@ -30,5 +31,5 @@ def restored_logging() -> Iterator[None]:
     server.setLevel(server_level)
     sys.excepthook = hook
     workflow.logger.workflow_info_on_message, activity.logger.activity_info_on_message = messages
-    structlog.reset_defaults()
+    structlog.configure(**ours)
     structlog.contextvars.clear_contextvars()
