@@ -2,10 +2,12 @@
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.worker import Replayer, WorkflowRunner
 
 from runtime.settings import Settings
@@ -17,6 +19,12 @@ FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
 HIDDEN = {"identity": "recorder", "stackTrace": ""}
 
 
+@cache
+def production_converter() -> DataConverter:
+    """The converter of a process with the usual settings, which take longer to make than many a replay."""
+    return data_converter(Settings())
+
+
 async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None) -> None:
     """Replay a history with the production converter; in the sandbox unless a runner is given.
 
@@ -24,7 +32,7 @@ async def replay(history: WorkflowHistory, runner: WorkflowRunner | None = None)
     """
     replayer = Replayer(
         workflows=WORKFLOWS,
-        data_converter=data_converter(Settings()),
+        data_converter=production_converter(),
         plugins=[BursarPlugin()],
         workflow_runner=runner or UntriedSandbox(),
         debug_mode=True,
