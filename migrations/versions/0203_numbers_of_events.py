@@ -1,13 +1,13 @@
 """After a restore, events go on behind a gap of their numbers, and so do entities without a document.
 
 Revision ID: 0203_numbers_of_events
-Revises: 0194_terms_by_final_money
+Revises: 0199_bad_work_stays
 """
 
 from migrations.scripts import run
 
 revision: str = "0203_numbers_of_events"
-down_revision: str | None = "0194_terms_by_final_money"
+down_revision: str | None = "0199_bad_work_stays"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -12,7 +12,7 @@ from tests.api.conftest import good, new_key, refused
 from tests.support.chains import ChainsInTest
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver, for_escrow, till
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
 from tests.workflows.payment_driver import refused as refused_with
 from tests.workflows.shop import Shop
 from tests.workflows.test_payment_commands_away import Asked, authorized, back
@@ -40,7 +40,7 @@ def chains(stage: Stage) -> ChainsInTest:
 
 async def unknown(stage: Stage, *, reached: bool, **changes: Any) -> PaymentDriver:
     """A payment of which it is not known whether the provider has made it, and which cannot be looked up yet."""
-    made = await till(stage, **changes)
+    made = await new_payment(stage, **changes)
     stage.fake.refuses.clear()
     stage.fake.away.add("find")
     stage.fake.breaks.append("after" if reached else "before")
@@ -161,14 +161,14 @@ async def test_coins_sent_short_can_be_cancelled_and_are_kept_for_what_they_are(
     place = await payer.deposit()
     await payer.send(place, payer.amount * 2 // 5)
     await payer.pass_time(minutes=5)
-    await payer.till.happened("received")
-    await payer.till.send("cancel")
-    state = await payer.till.until("succeeded")
+    await payer.driver.happened("received")
+    await payer.driver.send("cancel")
+    state = await payer.driver.until("succeeded")
     assert state.received_minor == payer.amount * 2 // 5
-    assert await payer.till.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
+    assert await payer.driver.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
     await payer.send(place, payer.amount // 5)
     await payer.pass_time(hours=2)
-    await payer.till.happened("received", 2)
+    await payer.driver.happened("received", 2)
     assert await payer.credits() == CREDITS * 3 // 5
 
 
@@ -178,12 +178,12 @@ async def test_coins_sent_short_for_an_escrow_go_to_the_wallet_when_it_is_cancel
     payer = await paying(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await payer.send(await payer.deposit(), payer.amount * 2 // 5, blocks=1)
     await payer.pass_time(minutes=5)
-    assert (await payer.till.until("processing")).seen_minor
-    await payer.till.send("cancel")
+    assert (await payer.driver.until("processing")).seen_minor
+    await payer.driver.send("cancel")
     await payer.mine(10)
     await payer.pass_time(minutes=10)
-    await payer.till.until("succeeded")
-    while (money := await payer.till.money())["own"]:
+    await payer.driver.until("succeeded")
+    while (money := await payer.driver.money())["own"]:
         await again()
     assert money["wallet"] == 1 + job.terms.amount_minor * 2 // 5
     assert (await job.state()).status == "open"
