@@ -2667,6 +2667,7 @@ class PaymentView(Model):
     deposit: DepositView | None = NOT_SENT
     seen_amount: Amount = NOT_SENT
     confirmations: int | None = NOT_SENT
+    cancel_requested: bool = NOT_SENT
     quote: CoinQuoteView | None = NOT_SENT
     decline: DeclineView | None = NOT_SENT
     refunds: list[RefundView] = NOT_SENT
@@ -3453,6 +3454,7 @@ class SlotPurchaseView(Model):
     deposit: DepositView | None = NOT_SENT
     seen_amount: Amount = NOT_SENT
     confirmations: int | None = NOT_SENT
+    cancel_requested: bool = NOT_SENT
     quote: CoinQuoteView | None = NOT_SENT
     decline: DeclineView | None = NOT_SENT
     refunds: list[RefundView] = NOT_SENT

@@ -5407,6 +5407,8 @@ class AsyncAlerts:
     ) -> AsyncList[models.AlertView]:
         """List alerts, newest first. An organization sees its own alerts, an operator sees all of them.
 
+        A member's key that is attributed to a department or project sees no alerts of others' spend controls; such a page may be short.
+
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
         return AsyncList(
@@ -5864,7 +5866,7 @@ class AsyncEvents:
     ) -> AsyncList[models.OutboxEventView]:
         """List events, oldest first. An organization sees its own events, an operator sees all of them.
 
-        An agent's key sees the events about its agent only: those with its `agent_id` in `data`.
+        An agent's key sees the events about its agent only: those with its `agent_id` in `data`. A member's key that is attributed to a department or project sees no events of spends and spend controls of others, nor of their alerts.
 
         To follow the events, keep the id of the last one and pass it as `after`. No event is skipped, even if it is committed late: an event appears only when its place in the order is certain. `subject_seq` gives the order of the events about one subject. A page that is filtered by time, or by a type across all organizations, may be short or empty although more pages follow. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
