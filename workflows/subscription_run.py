@@ -84,18 +84,11 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             await self._wait(item)
 
     async def _take_step(self) -> None:
-        while self._events and self._state.ref is None and self._state.order is None and self._state.checkout is None:
-            # It was never created there, so the event is about something else.
-            marked = tuple(self._events)
-            if self._state.ended_why == GIVEN_UP and workflow.patched("what-was-given-up-ends-at-the-provider"):
-                await self._end_given_up()
-            await self._mark(marked)
-            came = [each for each in self._events if each not in marked]
-            # Older runs lost events that came meanwhile, and the inbox kept them as not handled.
-            self._events = came if came and workflow.patched("events-that-come-while-others-are-marked") else []
         item = self._next_step()
         self._tried = replace(self._tried, looked=False)
         match item:
+            case Step.MARK:
+                await self._mark_other()
             case Step.LOOK:
                 await self._look()
             case Step.SUBMIT:
@@ -130,6 +123,16 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
                 timeout=wait.until - workflow.now(),
                 timeout_summary=f"{self._state.status.value}: {wait.why}",
             )
+
+    async def _mark_other(self) -> None:
+        """Mark events as handled that are about something else: it was never created at the provider."""
+        marked = tuple(self._events)
+        if self._state.ended_why == GIVEN_UP and workflow.patched("what-was-given-up-ends-at-the-provider"):
+            await self._end_given_up()
+        await self._mark(marked)
+        came = [each for each in self._events if each not in marked]
+        # Older runs lost events that came meanwhile, and the inbox kept them as not handled.
+        self._events = came if came and workflow.patched("events-that-come-while-others-are-marked") else []
 
     async def _look(self) -> None:
         """Read the subscription at the provider, and book what is new."""
@@ -253,7 +256,12 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         # Older runs woke at other times during a trial.
         is_trial = self._state.status is SubscriptionStatus.TRIALING
         sends_reminders = not is_trial or workflow.patched("trials-end-with-a-mail")
-        return replace(self._tried, wants_refresh=self._wants_refresh(), sends_reminders=sends_reminders)
+        return replace(
+            self._tried,
+            wants_refresh=self._wants_refresh(),
+            events=bool(self._events),
+            sends_reminders=sends_reminders,
+        )
 
     def _wants_refresh(self) -> bool:
         return bool(self._events) or self._look_wanted

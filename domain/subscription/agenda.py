@@ -26,6 +26,7 @@ class Step(StrEnum):
     """What a run can do by itself, in the order of precedence.
 
     Attributes:
+        MARK: mark events as handled that are about something else: the provider has never had the subscription.
         LOOK: read the subscription from the provider: an event or a person asked for it, a response was lost, or the
             period has ended.
         SUBMIT: send the ordered change to the provider.
@@ -34,6 +35,7 @@ class Step(StrEnum):
         REMIND: send the organization the mail that its trial ends soon.
     """
 
+    MARK = "mark"
     LOOK = "look"
     SUBMIT = "submit"
     GRANT = "grant"
@@ -47,6 +49,7 @@ class News:
 
     Attributes:
         wants_refresh: whether the provider has to be read: it sent an event, or somebody requested it.
+        events: whether there are events of the provider that are not handled.
         looked_at: when it was last read.
         tries: how many times in a row a step had no effect; it is tried again at `held_until`.
         sends_reminders: whether the run sends mails about the end of trials; older runs do not.
@@ -55,6 +58,7 @@ class News:
     """
 
     wants_refresh: bool = False
+    events: bool = False
     looked_at: datetime | None = None
     tries: int = 0
     held_until: datetime | None = None
@@ -69,7 +73,7 @@ def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait
     steps = due(subscription, now, news)
     if steps and news.held_until is not None and now < news.held_until:
         # What waits for the provider does not keep a month's credits from being granted.
-        free = [step for step in steps if step in {Step.GRANT, Step.LAPSE, Step.REMIND}]
+        free = [step for step in steps if step in {Step.MARK, Step.GRANT, Step.LAPSE, Step.REMIND}]
         return free[0] if free else Wait(until=news.held_until, why="try again")
     if news.looked and len(steps) > 1 and steps[0] is Step.LOOK and not _is_unknown(subscription):
         return steps[1]
@@ -80,7 +84,9 @@ def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
     """Return what is due, in the order of precedence."""
     order, month = subscription.order, due_month(subscription)
     is_made = subscription.ref is not None or subscription.checkout is not None or (order is not None and order.unknown)
+    is_known = subscription.ref is not None or subscription.checkout is not None or order is not None
     conditions = {
+        Step.MARK: news.events and not is_known,
         Step.LOOK: is_made and (news.wants_refresh or _is_unknown(subscription) or _is_over(subscription, now, news)),
         Step.SUBMIT: order is not None,
         Step.GRANT: month is not None and now >= month.start,

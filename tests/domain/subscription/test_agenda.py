@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,13 +155,14 @@ class Run:
 
     def __init__(self, found: Subscription, now: datetime, *, noisy: bool, away: int) -> None:
         self.held, self.now, self.noisy, self.away = found, now, noisy, away
-        self.news, self.done = News(wants_refresh=noisy), list[Step]()
+        self.news, self.done = News(wants_refresh=noisy, events=noisy), list[Step]()
 
     def turn(self) -> bool:
         item = agenda(self.held, self.now, self.news)
         self.news = replace(self.news, looked=False)
-        # Of one that was never made there the run marks what is said, and ends.
-        if item is None or (self.held.status is S.ENDED and self.held.order is None and self.held.ref is None):
+        # What was never made there has ended once the run has marked what is said of it: there is nothing to look at.
+        never_made = self.held.status is S.ENDED and self.held.order is None and self.held.ref is None
+        if item is None or (never_made and not self.news.events):
             return False
         if isinstance(item, Wait):
             assert item.until > self.now, item
@@ -168,7 +170,9 @@ class Run:
             return True
         self.done.append(item)
         before = self.held
-        if item in {Step.LOOK, Step.SUBMIT}:
+        if item is Step.MARK:
+            self.news = replace(self.news, events=False, wants_refresh=False)
+        elif item in {Step.LOOK, Step.SUBMIT}:
             self.ask(item)
         else:
             outcome = {Step.GRANT: self.grant, Step.LAPSE: self.lapse, Step.REMIND: self.tell}[item]()
@@ -216,7 +220,7 @@ class Run:
 def test_every_due_step_is_taken_in_the_end_whatever_else_is_pending(found, noisy, away, hours):
     held, now = found
     now += timedelta(hours=hours)
-    wanted = set(due(held, now, News(wants_refresh=noisy)))
+    wanted = set(due(held, now, News(wants_refresh=noisy, events=noisy)))
     run = Run(held, now, noisy=noisy, away=away)
     for _ in range(TURNS):
         if not run.turn():
@@ -237,6 +241,17 @@ def test_nothing_is_ordered_again_before_it_was_looked_for_and_a_wait_lies_ahead
     elif item is None:
         assert (held.status, held.order) == (S.ENDED, None)
     assert (item is Step.LOOK) == (held.order is not None and held.order.unknown)
+
+
+@pytest.mark.parametrize("status", [S.CREATED, S.ENDED])
+def test_events_about_what_was_never_created_are_marked_whatever_is_held_back(status: SubscriptionStatus) -> None:
+    held, now = replace(created(), status=status, order=None), START
+    news = News(wants_refresh=True, events=True, tries=1, held_until=now + days(1))
+    assert agenda(held, now, news) is Step.MARK
+    marked = agenda(held, now, replace(news, wants_refresh=False, events=False))
+    assert marked is None if status is S.ENDED else isinstance(marked, Wait)
+    ordered = replace(held, order=Order(kind=OrderKind.CANCEL, command_id="cmd_2"))
+    assert Step.MARK not in due(ordered, now, news)
 
 
 def test_news_without_end_keep_nothing_else_waiting() -> None:
