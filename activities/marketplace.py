@@ -101,11 +101,11 @@ class MarketplaceActivities:
 
     async def _wanted(self, due: Due, ref: str | None, now: datetime) -> PaymentTerms:
         method = due.method or await default_method(self._terms.providers, ref)
-        means = Options(payment_method=method, off_session=True, return_url=self._terms.rules.return_url)
+        options = Options(payment_method=method, off_session=True, return_url=self._terms.rules.return_url)
         buying = Wanted(offer=due.offer, creator_bps=due.creator_bps, renews=due.purchase_id)
-        rules, order = rules_for(PurposeKind.PURCHASE), Order(options=means, subject=buying)
+        rules, order = rules_for(PurposeKind.PURCHASE), Order(options=options, subject=buying)
         charge = await self._terms.charged(rules.price(order, self._terms.market), now=now)
         purpose = rules.buys(order, charge, self._terms.market)
         key = sale_tax_key(renewal_command_id(due.purchase_id, due.tries))
         tax = await self._terms.taxation(due.org_id, purpose.kind, charge, key=key, now=now)
-        return self._terms.make(due.org_id, means, charge, purpose, rules.describe(purpose, buying), now=now, tax=tax)
+        return self._terms.make(due.org_id, options, charge, purpose, rules.describe(purpose, buying), now=now, tax=tax)

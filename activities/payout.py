@@ -189,7 +189,7 @@ class PayoutActivities:
         if status is held.status or status not in {PayoutStatus.PAID, PayoutStatus.FAILED}:
             return None
         if status is PayoutStatus.FAILED:
-            return await service.give_back(session, held, now=message.at)
+            return await service.return_to_earnings(session, held, now=message.at)
         movement = message.movement
         if movement is None or (movement.currency, -movement.amount_minor) != (held.currency, held.amount_minor):
             raise BooksRefused(f"What was sent for {held.payout_id} is not what was taken out for it.")

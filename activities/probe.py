@@ -208,7 +208,7 @@ class ProbeActivities:
         assert message.payment_id is not None
         payer, _ = _parties(message.parties)
         paid = await self._payment(message.payment_id)
-        await self._give_back(paid, payer)
+        await self._refund(paid, payer)
         after = await self._settled(message.payment_id, _RECEIVED)
         refunded = after.status is PaymentStatus.REFUNDED
         return ProbeStepDone(why=None if refunded else f"The payment {message.payment_id} is {after.status.value}")
@@ -318,13 +318,13 @@ class ProbeActivities:
         left = [paid for paid in left if paid.status in _RECEIVED or paid.status in AWAITING]
         for paid in left:
             if paid.status in _RECEIVED:
-                await self._give_back(paid, party)
+                await self._refund(paid, party)
             else:
                 command_id = probe_command_id(f"{paid.terms.payment_id} cancel {paid.version}")
                 await self._send(paid.terms, "cancel", CancelPayment(command_id=command_id, actor=party.owner))
         return len(left)
 
-    async def _give_back(self, paid: Payment, party: Party) -> None:
+    async def _refund(self, paid: Payment, party: Party) -> None:
         payment_id = paid.terms.payment_id
         command_id = probe_command_id(f"{payment_id} refund")
         command = RefundPayment(

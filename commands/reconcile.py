@@ -42,7 +42,7 @@ PATIENCE = timedelta(seconds=30)
 PAUSE = timedelta(seconds=1)
 #: The timeout of Temporal; without it payments are not signalled.
 CONNECT_WITHIN = timedelta(seconds=3)
-#: Differences that are printed for each provider; the API lists all.
+#: Discrepancies that are printed for each provider; the API lists all.
 MAX_PRINTED = 200
 
 #: The match statuses that the table counts.
@@ -169,7 +169,7 @@ def table(run: ReconciliationRun) -> list[str]:
 
 
 def described(row: ReconciliationDiscrepancy) -> str:
-    """Write a difference with what a person needs to look it up."""
+    """Write a discrepancy with what a person needs to look it up."""
     return f"{row.id}  {row.kind}: {describe(row.provider, discrepancies.compared_of(row))}"
 
 

@@ -21,7 +21,7 @@ NAMES = {"payment_method": "by", "provider": "by", "asset": "by"}
 Way = tuple[str, str, str]
 
 
-def means(answers: Mapping[str, Answer], *, coins: bool = True) -> tuple[Way, ...]:
+def payment_options(answers: Mapping[str, Answer], *, coins: bool = True) -> tuple[Way, ...]:
     """Return the ways to pay that are set up: stored methods, the providers' pages, coins.
 
     Args:

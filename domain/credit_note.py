@@ -55,7 +55,7 @@ class CreditNote:
 
 
 def note_of(
-    standing: InvoiceBalance,
+    balance: InvoiceBalance,
     credits: CreditedCredits,
     *,
     credited_minor: int,
@@ -68,7 +68,7 @@ def note_of(
     """Compute a credit note.
 
     Args:
-        standing: the invoice's balance.
+        balance: the invoice's balance.
         credits: the credits that it has taken and not returned.
         credited_minor: the sum of earlier notes.
         amount_minor: with tax; None for everything that is left.
@@ -82,13 +82,13 @@ def note_of(
         Invalid: the amount is not positive, or it leaves a part due that no provider can charge.
         ExceedsRemainder: it is more than is left, or nothing is.
     """
-    if standing.status not in CREDITABLE:
+    if balance.status not in CREDITABLE:
         raise WrongInvoiceState(
-            f"This invoice is {standing.status.value}. It cannot be credited.",
-            extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
+            f"This invoice is {balance.status.value}. It cannot be credited.",
+            extra={"state": balance.status.value, "due": format_amount(balance.due_minor, currency)},
         )
-    not_credited = standing.total_minor - credited_minor
-    remaining = standing.due_minor + credits.prepaid_minor
+    not_credited = balance.total_minor - credited_minor
+    remaining = balance.due_minor + credits.prepaid_minor
     if remaining + rounded_minor == not_credited:
         remaining = not_credited
     if most_minor is not None:
@@ -102,8 +102,8 @@ def note_of(
             f"Only {left} {currency} of this invoice can be credited. Refund its payments first to credit more.",
             extra={"remaining": left, "currency": currency},
         )
-    due = min(amount, standing.due_minor)
-    if (standing.due_minor - due) % unit_minor and not standing.due_minor % unit_minor:
+    due = min(amount, balance.due_minor)
+    if (balance.due_minor - due) % unit_minor and not balance.due_minor % unit_minor:
         least = format_amount(unit_minor, currency)
         raise Invalid(
             f"The amount that stays due could not be paid: it must be a multiple of {least} {currency}. Credit another "

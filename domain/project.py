@@ -118,12 +118,12 @@ def slots_to_take(usage: Usage) -> int:
     return usage.slots_for(usage.deployments + 1) - usage.slots_in_use
 
 
-def slots_to_give_back(usage: Usage) -> int:
+def slots_to_return(usage: Usage) -> int:
     """Return how many used slots are no longer needed, after an undeployment or a change of the plan."""
     return max(0, usage.slots_in_use - usage.slots_needed)
 
 
-def given_back(slots: int, owed: int) -> tuple[int, int]:
+def returned(slots: int, owed: int) -> tuple[int, int]:
     """Split freed slots: how many repay owed ones, and how many become free."""
     repaid = min(slots, owed)
     return repaid, slots - repaid

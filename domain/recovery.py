@@ -46,7 +46,7 @@ class Use:
     at: datetime | None = None
 
     def without(self, minor: int) -> "Use":
-        """Return the use less an amount that its creator has given back for another loss."""
+        """Return the use less an amount that its creator has returned for another loss."""
         return replace(self, used_minor=max(0, self.used_minor - minor))
 
 
@@ -99,7 +99,7 @@ def still_lost(loss: Loss, owes_minor: int, paid: Sequence[Priced], sale: Priced
     """Return the uncovered part of the loss: of the payer's present debt, and of what was paid with cheaper credits.
 
     Args:
-        loss: as booked, and what creators have given back for it.
+        loss: as booked, and what creators have returned for it.
         owes_minor: the payer's present debt.
         paid: credits of other payments that have paid the payer's debts since.
         sale: the price of the lost payment; None for money.
@@ -121,7 +121,7 @@ def answered_for(
     Args:
         uses: of the payment, by creators and the platform; those of one transfer share it in proportion.
         in_transit_minor: the amount in escrows and reservations, which counts as the newest use.
-        lost_minor: the loss, including what creators have already given back.
+        lost_minor: the loss, including what creators have already returned.
         since: by agent, from when its creator is liable; earlier earnings are the platform's loss.
     """
     left, found = max(0, lost_minor - in_transit_minor), list[tuple[Use, int]]()

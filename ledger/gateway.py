@@ -351,7 +351,7 @@ class Ledger:
         return [Balance(posted_minor=r["posted"], pending_minor=r["pending_out"], version=r["version"]) for r in rows]
 
     async def balance_as_of(self, account: Account, at: datetime) -> int:
-        """Read what the account held at a time of business, with what was recorded later for that time."""
+        """Read what the account held at an effective time, with what was recorded later for that time."""
         with self._call():
             return int(await self._connection.fetchval(_BALANCE_AS_OF, account.path, account.asset, at))
 

@@ -132,7 +132,7 @@ class Spending:
         more: bool = False,
         at: datetime | None = None,
     ) -> Changed:
-        """Capture an amount of a reservation and give back the rest, or with `more` keep the rest for later captures.
+        """Capture an amount of a reservation and release the rest, or with `more` keep the rest for later captures.
 
         Without an amount it captures all that is held.
 
@@ -164,7 +164,7 @@ class Spending:
         return changed_of(await self._only(_SETTLE_TO, self._org_id, key, spend_id, amount_minor, account_id, at))
 
     async def release(self, *, key: str, spend_id: UUID, at: datetime | None = None) -> Changed:
-        """Give back what is still held, also when it has expired and was not swept yet; raises as `settle`."""
+        """Release what is still held, also when it has expired and was not swept yet; raises as `settle`."""
         return changed_of(await self._one(_RELEASE, at, key, spend_id))
 
     async def extend(self, *, key: str, spend_id: UUID, expires_at: datetime, at: datetime | None = None) -> Changed:
@@ -180,9 +180,9 @@ class Spending:
         renew_days: int | None = None,
         at: datetime,
     ) -> Changed:
-        """Give back a part of what was charged or captured, or all that is left of it; pays what is owed first.
+        """Refund a part of what was charged or captured, or all that is left of it; pays what is owed first.
 
-        It goes back into the windows in which the spend counted, and into the lots that paid; with `renew_days`, what
+        It returns to the windows in which the spend counted, and into the lots that paid; with `renew_days`, what
         would end sooner is given more time, as in `domain.lots.LotTerms`. For the platform's role only.
 
         Raises:
@@ -194,7 +194,7 @@ class Spending:
     async def returned_by(
         self, transfer_id: UUID, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime
     ) -> Changed:
-        """Note that a transfer has given back what `settle_to` captured, or an amount of it; its windows have it again.
+        """Note that a transfer has refunded what `settle_to` captured, or an amount of it; its windows have it again.
 
         Raises as `refund`. For the platform's role only.
         """

@@ -63,7 +63,7 @@ class Transfers:
         return _transfer(await self._connection.fetchrow(_BY_ID, *self._account, transfer_id))
 
     async def credit_refunds(self, payment_ref: str) -> list[Transfer]:
-        """List what was given back of a payment that was made with credits, in that order."""
+        """List what was refunded of a payment that was made with credits, in that order."""
         return _transfers(await self._connection.fetch(_CREDIT_REFUNDS, *self._account, payment_ref))
 
     async def between(self, kinds: Sequence[str], since: datetime, until: datetime) -> list[Transfer]:

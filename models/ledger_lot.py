@@ -77,7 +77,7 @@ class LedgerLot(Base):
 
 
 class LedgerLotUse(Base):
-    """How much of a lot a leg of a transfer took. Immutable but for what came back of it.
+    """How much of a lot a posting of a transfer took. Immutable but for what came back of it.
 
     Attributes:
         outcome: `moved` into the lot `to_lot`; or out of all lots: `used`, `expired`, `reversed`.
@@ -106,7 +106,7 @@ class LedgerLotUse(Base):
 
 
 class LedgerLotReturn(Base):
-    """How much of what a leg of a transfer had taken of a lot came back with another transfer. Immutable.
+    """How much of what a posting of a transfer had taken of a lot came back with another transfer. Immutable.
 
     Attributes:
         used_by: the transfer that had taken it, with its `leg`.

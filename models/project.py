@@ -51,7 +51,7 @@ class DeploymentEvent(Base):
     Attributes:
         kind: `deployed`, `undeployed`, `tier_changed`.
         project_id: null for a change of the tier.
-        slots: how many came into use by it; below zero by how many were given back.
+        slots: how many came into use by it; below zero by how many were returned.
         plan: the tier of the organization after it, and `share`, how many deployments that included; a share of null is
             no limit. Both are null in older events that others followed.
         transfer_id: of these slots; null where there were none.

@@ -1,4 +1,4 @@
-"""Reconciliation: its runs, the statement that a run works on, the differences it found, and what was booked for them.
+"""Reconciliation: its runs, the statement that a run works on, the discrepancies it found, and what was booked.
 
 Only the platform reads and writes these: the worker, `manage reconcile`, and operators over the API.
 """

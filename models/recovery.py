@@ -1,4 +1,4 @@
-"""What creators give back of payments that were taken back.
+"""What creators return of payments that were reversed.
 
 `services/payment_loss.py` opens a recovery with the event that loses its payment, `services/recovery.py` writes shares
 and `services/transfer_reversal.py` reversals.
@@ -47,7 +47,7 @@ class Recovery(Base):
 
 
 class RecoveryShare(Base):
-    """What one creator gives back for one use of a payment. Immutable.
+    """What one creator returns for one use of a payment. Immutable.
 
     Attributes:
         source: the lot of credits that was earned, or the transfer of money.

@@ -27,7 +27,7 @@ async def get(session: AsyncSession, invoice_id: str, note_id: str) -> CreditNot
 
 
 async def credits_returned_since(session: AsyncSession, org_id: str, since: datetime, *, besides: str) -> int:
-    """Return the credits that credit notes and voided invoices have given back to an organization since a time.
+    """Return the credits that credit notes and voided invoices have returned to an organization since a time.
 
     Those of the command `besides` are left out.
     """

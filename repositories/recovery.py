@@ -146,7 +146,7 @@ async def close_of(
 ) -> bool:
     """Close recoveries whose money came back; return whether creators have given something back for them.
 
-    `ref` is the dispute or refund of the loss, with which their causes begin. What was given back before `given_since`
+    `ref` is the dispute or refund of the loss, with which their causes begin. What was returned before `given_since`
     does not count.
     """
     ids = (await session.scalars(_caused_by(payment_id, ref))).all()
@@ -203,7 +203,7 @@ def _priced(rows: Iterable[Row[Any]]) -> list[Priced]:
 
 
 async def shares(session: AsyncSession, recovery_id: str) -> dict[str, int]:
-    """Return what creators have given back or owe so far, by source."""
+    """Return what creators have returned or owe so far, by source."""
     row = RecoveryShare
     query = select(row.source, row.taken_minor + row.owed_minor).where(row.recovery_id == recovery_id)
     return {source: int(amount) for source, amount in await session.execute(query)}

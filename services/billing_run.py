@@ -158,7 +158,7 @@ def _worked_out(prepared: Prepared, page: Basis, credits: CreditsAtHand, now: da
         command_id=command_id,
         now=now,
     )
-    assessed, party = page.taxes.assess(org_id, tax.dated(lines, now), rules=rules)
+    assessed, party = page.taxes.assess(org_id, tax.tax_points(lines, now), rules=rules)
     return row, invoice_finalise.worked_out(
         row,
         lines,

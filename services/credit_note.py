@@ -211,7 +211,7 @@ async def _postings(
         postings = await subscription_refund.credit(session, bill, net)
         others = [part for part in parts if part.account != SUBSCRIPTIONS]
         postings += booking.taken_back(row.org_id, row.currency, others)
-    postings += booking.given_back(
+    postings += booking.restored(
         row.org_id,
         row.currency,
         granted_credits=note.granted_credits_minor,

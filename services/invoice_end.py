@@ -57,7 +57,7 @@ async def void(
     booking.require_own_revenue(invoice_line.parts_of_row(row), row.status)
     await _approved(session, row, ApprovalAction.INVOICE_VOID, by_hand, command_id, now)
     postings = booking.taken_back(row.org_id, row.currency, invoice_line.parts_of_row(row))
-    postings += booking.given_back(
+    postings += booking.restored(
         row.org_id,
         row.currency,
         granted_credits=row.granted_credits_minor,

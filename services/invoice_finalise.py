@@ -48,7 +48,7 @@ async def carry_out(
             "The tax service was not asked for the tax of this invoice, so it cannot be issued. Repeat the request."
         )
     assessor = await tax.assessor(session, [row.org_id], rules=rules)
-    assessed, party = assessor.assess(row.org_id, tax.dated(lines, now), rules=rules)
+    assessed, party = assessor.assess(row.org_id, tax.tax_points(lines, now), rules=rules)
     end = worked_out(
         row,
         lines,

@@ -28,7 +28,7 @@ from repositories import organization as organizations
 from repositories import payment as payments
 from repositories.command import made_by, other_request
 from runtime.identity import new_id
-from services.marketplace_sale import give_back, pay, refuse_recovered
+from services.marketplace_sale import pay, refund_sale, refuse_recovered
 from services.provider_errors import provider_errors
 
 #: What spends of purchases are for.
@@ -342,7 +342,7 @@ async def refund(
     if purchase.price_minor is not None:
         await organizations.refuse_closed(session, purchase.org_id)
         amount_minor = await deduct_used(session, purchase, purchase.price_minor)
-        await give_back(session, purchase, amount_minor=amount_minor, key=f"purchase:{purchase.id}", now=now)
+        await refund_sale(session, purchase, amount_minor=amount_minor, key=f"purchase:{purchase.id}", now=now)
         purchase.taken_minor = amount_minor
     purchase.status, purchase.renews_at = PurchaseStatus.REFUNDED.value, None
     purchase.refunded_at, purchase.refunded_by, purchase.refund_command_id = now, actor.qualified(), command_id

@@ -138,7 +138,7 @@ async def refuse_recovered(session: AsyncSession, sale: Sale) -> None:
         )
 
 
-async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:
+async def refund_sale(session: AsyncSession, sale: Sale, *, amount_minor: int, key: str, now: datetime) -> None:
     """Refund an amount of the price from the shares of creator and platform.
 
     If the agent has less than its share, its organization owes the rest. The caller holds the locks of both
@@ -157,18 +157,18 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
     shares = shares_between(0, amount_minor, sale.creator_bps)
     granted = 0 if not sale.creator_minor else sale.granted_minor * shares.creator_minor // sale.creator_minor
     parts = ((apart, granted), (earned, shares.creator_minor - granted))
-    legs, owed = list[Posting](), Counter[datetime | None]()
+    postings, owed = list[Posting](), Counter[datetime | None]()
     for source, amount in parts:
         sold = await marketplace.lots_of(session, sale.transfer_id, source)
         slices = cut([(lot.id, lot.free_minor) for lot in sold], amount)
         own = sum(part for _, part in slices)
         # The lots that paid are returned first; what was spent of them is taken from others.
         other = max(0, min(amount, there[source]) - own)
-        legs.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=slices)))
-        legs.append(Posting(source=source, destination=wallet, amount_minor=other))
+        postings.append(Posting(source=source, destination=wallet, amount_minor=own, lots=LotTerms(slices=slices)))
+        postings.append(Posting(source=source, destination=wallet, amount_minor=other))
         owed += _ends(sold, amount - own - other)
     # What the creator owes was paid for before, so these credits have no cost. They expire like the lots that paid.
-    legs += [
+    postings += [
         Posting(
             source=debts[1],
             destination=wallet,
@@ -178,11 +178,11 @@ async def give_back(session: AsyncSession, sale: Sale, *, amount_minor: int, key
         for expires_at, amount in owed.items()
     ]
     returned = LotTerms(returns=sale.transfer_id, source=LotSource.REFUND)
-    legs.append(Posting(source=commission, destination=wallet, amount_minor=shares.commission_minor, lots=returned))
+    postings.append(Posting(source=commission, destination=wallet, amount_minor=shares.commission_minor, lots=returned))
     posted = await ledger.post_compound(
         key=purchase_key(sale.id, "refund"),
         kind="marketplace.refunded",
-        postings=[leg for leg in legs if leg.amount_minor],
+        postings=[posting for posting in postings if posting.amount_minor],
         reference=sale.id,
         org_id=sale.org_id,
         effective_at=now,

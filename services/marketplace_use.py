@@ -29,7 +29,7 @@ from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.marketplace import owned_now
-from services.marketplace_sale import RESERVED, give_back, pay, refuse_recovered, shares_of_sale
+from services.marketplace_sale import RESERVED, pay, refund_sale, refuse_recovered, shares_of_sale
 from services.marketplace_sale import capture as take_reserved
 from services.spend import refusal_of
 
@@ -391,7 +391,7 @@ async def refund(
         raise Invalid("The use of an agent can be refunded in full only. Leave amount out.", extra={"field": "amount"})
     await refuse_recovered(session, row)
     await organizations.refuse_closed(session, row.org_id)
-    await give_back(session, row, amount_minor=row.price_minor, key=command_id, now=now)
+    await refund_sale(session, row, amount_minor=row.price_minor, key=command_id, now=now)
     row.taken_minor, row.refunded_at, row.refunded_by = row.price_minor, now, actor.qualified()
     await session.flush()
     details = {"amount": format_amount(row.price_minor, CREDIT), "reason": reason}

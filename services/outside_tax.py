@@ -109,7 +109,7 @@ class OutsideTaxes:
         """
         asked = taxed(lines)
         # A question has one time for all of its lines: that of the last one.
-        at = max((at for _, at in tax.dated(lines, now)), default=now)
+        at = max((at for _, at in tax.tax_points(lines, now)), default=now)
         treatment = await self.of(
             org_id, currency, asked, key=key, now=at, includes_tax=includes_tax, rules=rules, within=within
         )

@@ -121,7 +121,7 @@ async def resolve(
             if not move.amount_minor:
                 continue
         if part := _comes_back(event, move):
-            postings += await _given_back(session, ledger, event, move, part, issued=postings)
+            postings += await _restored(session, ledger, event, move, part, issued=postings)
             continue
         rest, owing = await _moved(ledger, event, move, earnings)
         postings += posted(rest)
@@ -143,7 +143,7 @@ def _comes_back(event: PaymentEvent, move: PaymentPosting) -> Dispute | Refund |
     return part if part is not None and part.debt_minor else None
 
 
-async def _given_back(
+async def _restored(
     session: AsyncSession,
     ledger: Ledger,
     event: PaymentEvent,

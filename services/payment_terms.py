@@ -80,8 +80,8 @@ class TermsMaker:
         self, org_id: str, method: str, credits_minor: int, *, key: str, now: datetime
     ) -> PaymentTerms:
         """Return the terms of a payment for credits that charges a stored method while the payer is away."""
-        means = Options(payment_method=method, off_session=True, return_url=self.rules.return_url)
-        return await self.credits(org_id, means, credits_minor, key=key, now=now)
+        options = Options(payment_method=method, off_session=True, return_url=self.rules.return_url)
+        return await self.credits(org_id, options, credits_minor, key=key, now=now)
 
     async def charge(self, price_minor: int, currency: str, options: Options, *, now: datetime) -> Charge:
         """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""

@@ -315,7 +315,7 @@ async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTran
     return posted.transfer_id
 
 
-async def give_back(session: AsyncSession, payout: Payout, *, now: datetime) -> UUID:
+async def return_to_earnings(session: AsyncSession, payout: Payout, *, now: datetime) -> UUID:
     """Return a payout to the earnings that it came from, and pay the organization's debts from them."""
     ledger = Ledger(await driver_connection(session))
     await debt.lock(session, payout.org_id)

@@ -21,9 +21,9 @@ from domain.project import (
     DeployType,
     Usage,
     check_new_project,
-    given_back,
     limit_reached,
-    slots_to_give_back,
+    returned,
+    slots_to_return,
     slots_to_take,
 )
 from ledger.gateway import Ledger, Posting
@@ -151,7 +151,7 @@ async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
         return project
     await projects.set_deployed(session, project.id, None)
     usage = await usage_of(session, organization, order.plans)
-    await _record(session, order, organization, "undeployed", usage, -slots_to_give_back(usage), project)
+    await _record(session, order, organization, "undeployed", usage, -slots_to_return(usage), project)
     return await projects.get(session, order.org_id, slug)
 
 
@@ -176,7 +176,7 @@ async def change_tier(session: AsyncSession, order: Order, tier: str) -> Organiz
     await organizations.set_tier(session, organization.id, tier)
     usage = await usage_of(session, organization, order.plans)
     details = {"from": before, "to": tier}
-    await _record(session, order, organization, "tier_changed", usage, -slots_to_give_back(usage), None, details)
+    await _record(session, order, organization, "tier_changed", usage, -slots_to_return(usage), None, details)
     return organization
 
 
@@ -220,7 +220,7 @@ async def _record(
     if slots:
         posted = await Ledger(await driver_connection(session)).post_compound(
             key=deployment_transfer_key(subject, kind, number),
-            kind="slots.taken" if slots > 0 else "slots.given_back",
+            kind="slots.taken" if slots > 0 else "slots.returned",
             postings=_postings(order.org_id, slots, usage.slots_owed),
             reference=subject,
             org_id=order.org_id,
@@ -282,6 +282,6 @@ def _postings(org_id: str, slots: int, owed: int) -> list[Posting]:
     free, in_use = accounts.org_slots(org_id), accounts.org_slots_in_use(org_id)
     if slots > 0:
         return [Posting(free, in_use, slots)]
-    repaid, freed = given_back(-slots, owed)
+    repaid, freed = returned(-slots, owed)
     moved = [Posting(in_use, accounts.org_debt(org_id, SLOT), repaid), Posting(in_use, free, freed)]
     return [posting for posting in moved if posting.amount_minor]

@@ -84,7 +84,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taking:
-    """What one creator gives back for one use."""
+    """What one creator returns for one use."""
 
     use: Use
     agent_id: str
@@ -122,7 +122,7 @@ async def _still_lost(session: AsyncSession, ledger: Ledger, case: Recovery, ans
 async def _plan(
     session: AsyncSession, case: Recovery, due: list[tuple[Use, int]], debt_minor: int, short_minor: int
 ) -> list[_Taking]:
-    """Plan what each creator gives back, and from which accounts; the caller holds the locks of their debts.
+    """Plan what each creator returns, and from which accounts; the caller holds the locks of their debts.
 
     The payer's debt is paid first. The rest are credits whose payment is lost; they are retired.
     """

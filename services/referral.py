@@ -174,7 +174,7 @@ async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) 
     for org_id, lot, amount in parts:
         free = await referral.free_of(session, org_id, uuid_of(lot), amount)
         terms = LotTerms(slices=((uuid_of(lot), free),), is_reversal=True)
-        legs = [
+        postings = [
             Posting(accounts.org_credits(org_id), promotions, free, terms),
             # The part that was spent becomes a debt, which the next incoming credits pay.
             Posting(accounts.org_debt(org_id, CREDIT), promotions, amount - free),
@@ -182,7 +182,7 @@ async def _look_at_payment(session: AsyncSession, row: Referral, now: datetime) 
         await ledger.post_compound(
             key=bounded(f"referral:{row.org_id}:{org_id}:taken_back"),
             kind="referral.taken_back",
-            postings=[leg for leg in legs if leg.amount_minor],
+            postings=[posting for posting in postings if posting.amount_minor],
             reference=row.org_id,
             org_id=org_id,
             effective_at=now,

@@ -47,8 +47,8 @@ class Assessor:
     ) -> tuple[Treatment, dict[str, str] | None]:
         """Return the tax of each line, and the buyer; None for a buyer without a profile.
 
-        Lines are product codes with the time at which their tax becomes due, as `dated` returns them. `rules` are those
-        of the legal entity that issues it, if that is known already: a draft keeps its entity.
+        Lines are product codes with the time at which their tax becomes due, as `tax_points` returns them. `rules` are
+        those of the legal entity that issues it, if that is known already: a draft keeps its entity.
         """
         seller_country = (rules or self.rules_of(org_id)).seller_country
         profile = self.profiles.get(org_id)
@@ -69,7 +69,7 @@ async def assessor(session: AsyncSession, org_ids: Collection[str], *, rules: In
     return Assessor(rules, profiles, rates)
 
 
-def dated(lines: Sequence[InvoiceLine], now: datetime) -> list[tuple[str, datetime]]:
+def tax_points(lines: Sequence[InvoiceLine], now: datetime) -> list[tuple[str, datetime]]:
     """Return the product of each line, and when its tax becomes due.
 
     That is the end of its period: services of a month are taxed at the rate of that month, whenever they are invoiced.

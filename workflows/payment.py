@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.commands import NotYet
     from domain.payment.state import Outcome, Payment
     from workflows import payment_signals as by_signal
-    from workflows.payment_record import Obey
+    from workflows.payment_record import SignalAction
     from workflows.payment_run import PaymentRun
     from workflows.signals import NO_INPUT
 
@@ -181,9 +181,9 @@ class PaymentWorkflow(PaymentRun):
         self._refresh_wanted = True
 
     async def _signalled(
-        self, name: str, kind: type[Sig], given: RawValue, obey: Callable[[Sig, str, Actor], Awaitable[None]]
+        self, name: str, kind: type[Sig], given: RawValue, act: Callable[[Sig, str, Actor], Awaitable[None]]
     ) -> None:
-        await self._handle_signal(name, kind, given, lambda signal: self._checked(name, signal, partial(obey, signal)))
+        await self._handle_signal(name, kind, given, lambda signal: self._checked(name, signal, partial(act, signal)))
 
     async def _refund_by_signal(self, signal: RefundSignal, command_id: str, actor: Actor) -> None:
         refund_id = refund_id_of(self._state.terms.payment_id, command_id)
@@ -195,24 +195,24 @@ class PaymentWorkflow(PaymentRun):
     async def _cancel_by_signal(self, _signal: PaymentSignal, command_id: str, actor: Actor) -> None:
         await self._cancel(command_id, actor)
 
-    def _checked(self, name: str, signal: OperatorSignal, obey: Obey) -> Obey:
+    def _checked(self, name: str, signal: OperatorSignal, act: SignalAction) -> SignalAction:
         """Return the action, which first checks that the signal is for this payment and has the sender it needs."""
 
         async def checked(command_id: str, actor: Actor) -> None:
             if signal.seal is not None and self._state.has_done(command_id):
                 return
             by_signal.check(name, signal, self._state)
-            await obey(command_id, actor)
+            await act(command_id, actor)
             if signal.seal is not None and not self._state.has_done(command_id):
                 # The provider did not cancel it. The note of that uses up the signal's id.
                 raise commands.not_ended(self._state)
 
         return checked
 
-    async def _grant(self, command_id: str, wish: Obey, actor: Actor) -> None:
+    async def _grant(self, command_id: str, wish: SignalAction, actor: Actor) -> None:
         await wish(command_id, actor)
 
-    def _noting(self, note: dict[str, object], actor: Actor) -> Obey:
+    def _noting(self, note: dict[str, object], actor: Actor) -> SignalAction:
         return lambda command_id, _actor: self._note(note, command_id, actor)
 
     async def _note(self, note: dict[str, object], command_id: str, actor: Actor) -> None:

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 #: The action of a signal, called with its command id and its sender.
-Obey = Callable[[str, Actor], Awaitable[None]]
+SignalAction = Callable[[str, Actor], Awaitable[None]]
 #: An escrow's answer; None if an older activity froze it.
 EscrowWord = EscrowFunding | EscrowFreezing | None
 
@@ -42,7 +42,7 @@ class Question:
     task: "asyncio.Task[EscrowWord]"
 
 
-class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandResult]):
+class PaymentRecord(Entity[PaymentInput, Payment, Outcome, SignalAction, PaymentCommandResult]):
     """The state of a payment's run, and the only way it is written."""
 
     def __init__(self, start: PaymentInput) -> None:

@@ -35,7 +35,7 @@ class Change:
         choice: the form that asks for another plan, by GET.
         send: the form that orders it.
         sent: what that sends beside its key.
-        means: how a new subscription can be paid; empty for a change, and where payment is requested later.
+        payment_options: how a new subscription can be paid; empty for a change, and where payment is requested later.
         trial: how many days may be tried first; empty where none.
         by_seat: whether any plan is sold by the seat.
     """
@@ -51,7 +51,7 @@ class Change:
     sent: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
     sentences: tuple[str, ...]
-    means: tuple[tuple[str, str, str], ...]
+    payment_options: tuple[tuple[str, str, str], ...]
     trial: str
     label: str
     why: str
@@ -63,7 +63,7 @@ class Change:
 class _Offer:
     lines: tuple[Line, ...] = ()
     sentences: tuple[str, ...] = ()
-    means: tuple[tuple[str, str, str], ...] = ()
+    payment_options: tuple[tuple[str, str, str], ...] = ()
     trial: str = ""
     label: str = ""
     sent: tuple[tuple[str, str], ...] = ()
@@ -104,7 +104,7 @@ def page(
         sent=(*((name, chosen[name]) for name in ("plan", "interval", "seats") if chosen.get(name)), *offer.sent),
         lines=offer.lines,
         sentences=offer.sentences,
-        means=offer.means,
+        payment_options=offer.payment_options,
         trial=offer.trial,
         label=offer.label,
         why=offer.why,
@@ -161,7 +161,7 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     cost, credits = (str(decimal(each) * seats) for each in (cost, plan["credits_per_month"]))
     bought = _seats(seats if plan["per_seat"] else None, prefs)
     on_request = terms["collection_method"] == CollectionMethod.SEND_INVOICE
-    means = () if on_request else _means(answers["methods"])
+    payment_options = () if on_request else _payment_options(answers["methods"])
     begins = (
         f"Payment is requested, due {terms['net_days']} days after the invoice."
         if on_request
@@ -179,7 +179,7 @@ def _new(answers: Mapping[str, Answer], chosen: Mapping[str, str], prefs: Prefs)
     return _Offer(
         lines=lines,
         sentences=(begins, *(("The price is the one that was agreed with you.",) if agreed else ())),
-        means=means,
+        payment_options=payment_options,
         trial=f"Try it for {days} days first" if days and not on_request else "",
         label=f"Subscribe for {money(cost, currency, prefs)} {EVERY[interval]}",
         sent=(("currency", currency), ("most", cost)),
@@ -190,7 +190,7 @@ def _seats(seats: int | None, prefs: Prefs) -> str:
     return "" if seats is None else f", {count(seats, prefs)} {'seat' if seats == 1 else 'seats'}"
 
 
-def _means(methods: Answer) -> tuple[tuple[str, str, str], ...]:
+def _payment_options(methods: Answer) -> tuple[tuple[str, str, str], ...]:
     page = (PAGE, "Another method", "On the provider's page")
     stored = methods.body["data"] if methods.ok else []
     # Without a default, the only method there is is charged; of several the API would not know which.

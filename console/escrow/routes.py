@@ -15,7 +15,7 @@ from console.escrow.acts import PATHS
 from console.escrow.commands import COMMANDS
 from console.forms import Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
-from console.paying import lead_on, means, options, seen
+from console.paying import lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
@@ -127,7 +127,7 @@ async def ask(visit: Visit, name: EscrowAction, form: Shown | None = None, statu
     if not found["allowed"]:
         return await show_one(visit, not_allowed(visit.request, found["reason"]), 409)
     balance = answers.get("balance")
-    ways = asking.outside(escrow["currency"], means(answers)) if "methods" in answers else ()
+    ways = asking.outside(escrow["currency"], payment_options(answers)) if "methods" in answers else ()
     page = asking.page(
         escrow,
         found,

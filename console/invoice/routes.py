@@ -5,7 +5,7 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Shown, blank, read_form, with_summary
 from console.invoice import issuing, view
-from console.paying import NAMES, lead_on, means, options, seen
+from console.paying import NAMES, lead_on, options, payment_options, seen
 from console.platform.desk import shown_to
 from console.routing import COMMAND, platform, tenant
 from console.visit import Visit
@@ -65,8 +65,8 @@ async def ask_to_pay(visit: Visit, form: Shown | None = None, status: int = 200)
     invoice = visit.theirs(answers["invoice"].need())
     if invoice["status"] != InvoiceStatus.OPEN:
         return await show_one(visit, with_summary(blank(), "Nothing is due. Nothing was done."), 409)
-    ways = means(answers)
-    page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, means=ways, voids=False)
+    ways = payment_options(answers)
+    page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, payment_options=ways, voids=False)
     return await visit.render("invoice/ask.html", page, status)
 
 
@@ -86,7 +86,7 @@ async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200
     if status == 409:
         return await show_one(visit, form, status)
     invoice = visit.theirs((await visit.ask(f"{_PATH}/{visit.path('id')}")).need())
-    page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, means=(), voids=True)
+    page = view.asking(invoice, form or blank(), visit.choices.prefs, visit.base, payment_options=(), voids=True)
     return await visit.render("invoice/ask.html", page, status)
 
 

@@ -133,7 +133,7 @@ class One:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Asks before an invoice is paid or voided. `means` are the ways to pay; empty when it is voided."""
+    """Asks before an invoice is paid or voided. `payment_options` are the ways to pay; empty when it is voided."""
 
     title: str
     crumbs: tuple[Link, ...]
@@ -144,7 +144,7 @@ class Asking:
     amount: Amount
     amount_label: str
     total: str
-    means: tuple[tuple[str, str, str], ...]
+    payment_options: tuple[tuple[str, str, str], ...]
     action: str
     back: str
 
@@ -298,7 +298,7 @@ def asking(
     prefs: Prefs,
     base: str,
     *,
-    means: tuple[tuple[str, str, str], ...],
+    payment_options: tuple[tuple[str, str, str], ...],
     voids: bool,
 ) -> Asking:
     """Return the page that asks before an invoice is paid, or voided."""
@@ -317,7 +317,7 @@ def asking(
         kind="danger" if voids else "primary",
         amount=due,
         amount_label="No longer due" if voids else "Due",
-        means=means,
+        payment_options=payment_options,
         total="" if voids else invoice["due"],
         action=f"{here}/void" if voids else f"{here}/pay",
         back=here,

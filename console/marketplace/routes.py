@@ -8,7 +8,7 @@ from console import lists
 from console.forms import Form, Shown, blank, read_form, with_summary
 from console.gateway import Answer, Refused
 from console.marketplace import one, view
-from console.paying import NAMES, lead_on, means, options
+from console.paying import NAMES, lead_on, options, payment_options
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from domain.access import Permission
@@ -81,7 +81,7 @@ async def ask(visit: Visit, form: Shown | None = None, status: int = 200) -> Res
     offer = answers["offer"].need()
     by_money = one.costs_money(offer)
     visit.need(Permission.PAY if by_money else Permission.USE_CREDITS)
-    ways = means(answers, coins=False) if by_money else ()
+    ways = payment_options(answers, coins=False) if by_money else ()
     shown = one.buying_of(offer, around, held=one.owned_by(answers["library"]), have=None, ways=())
     if not shown.label:
         why = one.why_not(offer, visit.org_id) or _HELD

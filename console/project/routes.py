@@ -8,7 +8,7 @@ from starlette.responses import Response
 from console import lists
 from console.forms import Shown, at_fields, blank, read_form
 from console.gateway import Answer
-from console.paying import COIN, NAMES, lead_on, means, options, seen
+from console.paying import COIN, NAMES, lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
 from console.project import room as making_room
 from console.project import view
@@ -113,7 +113,7 @@ async def show_slots(visit: Visit, form: Shown | None = None, status: int = 200)
     answers = await visit.ask_all(
         limits=(_LIMITS, {}), config=("/billing/config", {}), methods=("/billing/payment-methods", {})
     )
-    ways = means(answers)
+    ways = payment_options(answers)
     errors: dict[str, str] = {}
     if given and ways and given.get("by", "") not in {"", *(way for way, _, _ in ways)}:
         errors["by"] = "This way to pay is not there any more. Choose another one."

@@ -103,7 +103,7 @@ class Slots:
     path: str
     pick: Shown
     pay: Shown
-    means: tuple[Option, ...]
+    payment_options: tuple[Option, ...]
     price: Amount | None
     goods: Amount | None
     subtotal: Amount | None
@@ -230,7 +230,7 @@ def undeploying(project: Mapping[str, Any], form: Shown, here: str) -> Asking:
 def slots(
     answers: Mapping[str, Answer],
     quote: Mapping[str, Any] | None,
-    means: tuple[Option, ...],
+    payment_options: tuple[Option, ...],
     pick: Shown,
     pay: Shown,
     prefs: Prefs,
@@ -243,7 +243,7 @@ def slots(
     owed = limits.body["slots"]["owed"] if known else 0
     currency, tax = (quote["currency"], quote["tax"]) if quote else ("", None)
     rate = quote["rate"] if quote else None
-    by = pick.value("by") or (means[0][0] if means else "")
+    by = pick.value("by") or (payment_options[0][0] if payment_options else "")
     # In coins it is worth as much at the rate of the moment.
     seen = (("total", quote["total"]),) if quote and not by.startswith(COIN) else ()
     return Slots(
@@ -252,7 +252,7 @@ def slots(
         path=f"{here}/slots",
         pick=pick,
         pay=pay,
-        means=means,
+        payment_options=payment_options,
         price=amount(price["amount"], price["currency"], prefs) if price else None,
         goods=amount(str(quote["slots"]), "SLOT", prefs) if quote else None,
         subtotal=amount(quote["subtotal"], currency, prefs) if quote else None,

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.forms import Form, Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer
-from console.paying import COIN, NAMES, STORED, means, seen
+from console.paying import COIN, NAMES, STORED, payment_options, seen
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, tenant
 from console.topup import view
@@ -28,7 +28,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         methods=("/billing/payment-methods", visit.scope),
         balance=("/billing/balance", visit.scope),
     )
-    ways = means(answers)
+    ways = payment_options(answers)
     errors = _errors(given, {way for way, _, _ in ways}) if given else {}
     quoted = None
     if given and ways and not errors:

@@ -8,7 +8,7 @@ from typing import Any
 from console.format import Amount, Prefs, amount, percent
 from console.forms import Shown
 from console.gateway import Answer
-from console.paying import COIN, STORED, means
+from console.paying import COIN, STORED, payment_options
 from console.widgets import Failed
 
 #: What the hosted pages sell begins with this; a package that has one of these is bought as that.
@@ -28,7 +28,7 @@ class Quote:
     tax_label: str
     total: Amount
     rate: str
-    means: str
+    pays_by: str
     note: str
 
 
@@ -46,7 +46,7 @@ class TopUp:
     available: Amount | None
     credit_price: Amount | None
     packages: tuple[Option, ...]
-    means: tuple[Option, ...]
+    payment_options: tuple[Option, ...]
     pick: Shown
     pay: Shown
     quote: Quote | None
@@ -75,7 +75,7 @@ def page(
     """
     config, balance = answers["config"], answers["balance"]
     price = config.body["credit_price"] if config.ok else None
-    ways = means(answers)
+    ways = payment_options(answers)
     chosen = pick.value("by") or (ways[0][0] if ways else "")
     by = next((words for way, words, _ in ways if way == chosen), "")
     sent = [(name, pick.value(name)) for name in ("package", "credits") if pick.value(name)]
@@ -87,7 +87,7 @@ def page(
         available=amount(balance.body["available"], balance.body["currency"], prefs) if balance.ok else None,
         credit_price=amount(price["amount"], price["currency"], prefs) if price else None,
         packages=_packages(config.body["packages"], prefs) if config.ok else (),
-        means=ways,
+        payment_options=ways,
         pick=pick,
         pay=pay,
         quote=quote(quoted, by, chosen, prefs) if quoted else None,
@@ -126,6 +126,6 @@ def quote(quoted: Mapping[str, Any], by: str, chosen: str, prefs: Prefs) -> Quot
         tax_label=f"Tax, {percent(tax['rate'], prefs)}" if tax else "",
         total=amount(quoted["total"], currency, prefs),
         rate=f"1 {currency} = {amount(rate['price'], rate['currency'], prefs)}" if rate else "",
-        means=by,
+        pays_by=by,
         note=note,
     )

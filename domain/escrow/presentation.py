@@ -132,7 +132,7 @@ def _dispute(escrow: Escrow) -> list[str]:
         return []
     lines = [
         f"- Dispute: opened by {_who(escrow, dispute.opened_by)} at {dispute.opened_at:%Y-%m-%d %H:%M} UTC, "
-        f"{_verdict(escrow)}"
+        f"{_decision(escrow)}"
     ]
     if dispute.default_extended_from:
         agreed = f"{dispute.default_extended_from:%Y-%m-%d %H:%M} UTC"
@@ -152,7 +152,7 @@ def _who(escrow: Escrow, qualified: str) -> str:
     return f"{role} ({as_markdown(principal)})" if terms.names_shown else role
 
 
-def _verdict(escrow: Escrow) -> str:
+def _decision(escrow: Escrow) -> str:
     dispute = escrow.dispute
     assert dispute is not None
     if dispute.payee_share_e4 is None:

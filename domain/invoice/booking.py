@@ -122,7 +122,7 @@ def rounded(org_id: str, currency: str, amount_minor: int, *, back: bool = False
     return [InvoicePosting(source, destination, amount_minor)] if amount_minor else []
 
 
-def given_back(
+def restored(
     org_id: str, currency: str, *, granted_credits: int, taxed_credits: int, credits: int, prepaid_minor: int
 ) -> list[InvoicePosting]:
     """Return credits to the lots that were taken, and reverse what they have paid."""

@@ -64,36 +64,36 @@ class InvoiceBalance:
         return self.total_minor - self.settled_minor - self.paid_minor
 
 
-def changed(standing: InvoiceBalance, by_minor: int) -> InvoiceBalance:
+def changed(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
     """Return the balance after one payment has paid an amount, or, if negative, was refunded.
 
     Raises:
         ValueError: it is more than was due, or more than this payment had paid.
     """
-    paid, own = standing.paid_minor + by_minor, standing.of_payment_minor + by_minor
-    if own < 0 or by_minor > standing.due_minor:
-        raise ValueError(f"{by_minor} cannot be paid on an invoice that stands at {standing}")
-    status = InvoiceStatus.PAID if paid == standing.total_minor - standing.settled_minor else InvoiceStatus.OPEN
-    if standing.status is InvoiceStatus.VOID or not by_minor:
-        status = standing.status  # a void invoice has nothing due and nothing paid, and so it stays
-    return replace(standing, status=status, paid_minor=paid, of_payment_minor=own)
+    paid, own = balance.paid_minor + by_minor, balance.of_payment_minor + by_minor
+    if own < 0 or by_minor > balance.due_minor:
+        raise ValueError(f"{by_minor} cannot be paid on an invoice that stands at {balance}")
+    status = InvoiceStatus.PAID if paid == balance.total_minor - balance.settled_minor else InvoiceStatus.OPEN
+    if balance.status is InvoiceStatus.VOID or not by_minor:
+        status = balance.status  # a void invoice has nothing due and nothing paid, and so it stays
+    return replace(balance, status=status, paid_minor=paid, of_payment_minor=own)
 
 
-def require_payable(standing: InvoiceBalance) -> int:
+def require_payable(balance: InvoiceBalance) -> int:
     """Return what is due.
 
     Raises:
         WrongInvoiceState: nothing is.
     """
-    if standing.status is not InvoiceStatus.OPEN:
+    if balance.status is not InvoiceStatus.OPEN:
         raise WrongInvoiceState(
-            f"This invoice is {standing.status.value}. It cannot be paid.", extra={"state": standing.status.value}
+            f"This invoice is {balance.status.value}. It cannot be paid.", extra={"state": balance.status.value}
         )
-    return standing.due_minor
+    return balance.due_minor
 
 
 def require_voidable(
-    standing: InvoiceBalance, currency: str, *, credited_minor: int = 0, taxed_credits_minor: int = 0
+    balance: InvoiceBalance, currency: str, *, credited_minor: int = 0, taxed_credits_minor: int = 0
 ) -> None:
     """Refuse to void an invoice on which something was paid or credited.
 
@@ -103,19 +103,19 @@ def require_voidable(
     Raises:
         WrongInvoiceState: it is paid, partially paid or credited, void or a draft; `due` says what is left.
     """
-    if standing.status is InvoiceStatus.PAID and not standing.total_minor and taxed_credits_minor:
+    if balance.status is InvoiceStatus.PAID and not balance.total_minor and taxed_credits_minor:
         return
-    if standing.status is not InvoiceStatus.OPEN or standing.paid_minor or credited_minor:
-        state = standing.status.value
-        if standing.status is InvoiceStatus.OPEN:
-            state = "partially paid" if standing.paid_minor else "partially credited"
+    if balance.status is not InvoiceStatus.OPEN or balance.paid_minor or credited_minor:
+        state = balance.status.value
+        if balance.status is InvoiceStatus.OPEN:
+            state = "partially paid" if balance.paid_minor else "partially credited"
         raise WrongInvoiceState(
             f"This invoice is {state}. Only an unpaid invoice can be voided.",
-            extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
+            extra={"state": balance.status.value, "due": format_amount(balance.due_minor, currency)},
         )
 
 
-def require_draft(standing: InvoiceBalance, currency: str, *, is_discarded: bool = False) -> None:
+def require_draft(balance: InvoiceBalance, currency: str, *, is_discarded: bool = False) -> None:
     """Check that an invoice is a draft, which can be changed, finalised or discarded.
 
     Raises:
@@ -124,29 +124,29 @@ def require_draft(standing: InvoiceBalance, currency: str, *, is_discarded: bool
     if is_discarded:
         raise WrongInvoiceState(
             "This draft was discarded. Begin another one.",
-            extra={"state": standing.status.value, "due": format_amount(0, currency)},
+            extra={"state": balance.status.value, "due": format_amount(0, currency)},
         )
-    if standing.status is not InvoiceStatus.DRAFT:
+    if balance.status is not InvoiceStatus.DRAFT:
         raise WrongInvoiceState(
-            f"This invoice is {standing.status.value}. Only a draft can be changed, finalised or discarded.",
-            extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
+            f"This invoice is {balance.status.value}. Only a draft can be changed, finalised or discarded.",
+            extra={"state": balance.status.value, "due": format_amount(balance.due_minor, currency)},
         )
 
 
-def require_collectible(standing: InvoiceBalance) -> int:
+def require_collectible(balance: InvoiceBalance) -> int:
     """Return the amount that is written off when the invoice is marked as uncollectible.
 
     Raises:
         WrongInvoiceState: nothing is due.
     """
-    if standing.status is not InvoiceStatus.OPEN:
+    if balance.status is not InvoiceStatus.OPEN:
         raise WrongInvoiceState(
-            f"This invoice is {standing.status.value}. Only an open invoice can be given up.",
-            extra={"state": standing.status.value},
+            f"This invoice is {balance.status.value}. Only an open invoice can be given up.",
+            extra={"state": balance.status.value},
         )
-    return standing.due_minor
+    return balance.due_minor
 
 
-def is_overdue(standing: InvoiceBalance, *, due_at: datetime, now: datetime) -> bool:
+def is_overdue(balance: InvoiceBalance, *, due_at: datetime, now: datetime) -> bool:
     """Return whether the invoice is overdue."""
-    return standing.due_minor > 0 and now >= due_at
+    return balance.due_minor > 0 and now >= due_at

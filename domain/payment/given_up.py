@@ -16,7 +16,7 @@ def give_up(
     """End the look-up of a refund with an unknown outcome; an operator states the outcome.
 
     With `provider_ref`, the provider's id of it, the refund counts as made: it is followed under that id, and what was
-    bought with it stays taken. Without one the provider does not have it: what was bought is given back. Whatever the
+    bought with it stays taken. Without one the provider does not have it: what was bought is restored. Whatever the
     provider says later counts: a refund that was made all the same is taken over like one made at its own site.
 
     Raises:

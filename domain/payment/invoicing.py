@@ -1,6 +1,6 @@
 """The effect of a payment on its invoice: it pays what is due, and refunds and chargebacks reverse that.
 
-Until the payment is fulfilled its money waits on the payment's own account, and what goes back or is disputed goes
+Until the payment is fulfilled its money waits on the payment's own account, and what is refunded or disputed goes
 from there. After that the payment has paid a part of the invoice, and what was more than due is the organization's.
 """
 

@@ -71,13 +71,13 @@ def _refund(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
     moves = [_sent_back(movement)]
     if payment.terms.issues_entitlement and refund.goods_minor:
         moves.append(
-            PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment))
+            PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=refund.goods_minor, asset=_asset(payment))
         )
     return _outcome(payment.with_refund(moved), movement, "refund_booked", moves)
 
 
 def _refund_failure(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
-    """Take the money back that a refund could not deliver, and give the entitlement back for it."""
+    """Book the money that a refund could not deliver, and restore the entitlement for it."""
     refund = _refund_of(payment, movement.key.removesuffix(":failure"))
     if refund is None or not refund.moved_minor:
         return None
@@ -87,7 +87,7 @@ def _refund_failure(payment: Payment, movement: BalanceTransaction) -> Outcome |
         payment.with_refund(failed),
         movement,
         "refund_failed",
-        [*moves, *_given_back(payment, refund.goods_minor, released_minor(payment, refund), retired=True)],
+        [*moves, *_restored(payment, refund.goods_minor, released_minor(payment, refund), retired=True)],
     )
 
 
@@ -103,7 +103,7 @@ def _dispute(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
 
 
 def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransaction) -> Outcome:
-    """Take money back for a dispute that holds no entitlement: it was won before, or only asked about."""
+    """Book the money of a dispute that holds no entitlement: it was won before, or only asked about."""
     paid = -movement.paid_minor
     rules = rules_of(payment.terms)
     entitlement = rules.taken_for(payment, paid)
@@ -127,7 +127,7 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransac
 
 
 def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
-    """Take the disputed money back and give the entitlement back for it, also when the dispute had been lost before."""
+    """Book the disputed money and restore the entitlement for it, also when the dispute had been lost before."""
     dispute = _dispute_of(payment, movement)
     if dispute is None or not dispute.moved_minor or dispute.released:
         return None
@@ -136,12 +136,12 @@ def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome
     back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
     moves = [_received(movement)]
     released = released_minor(payment, dispute)
-    given = _given_back(payment, dispute.goods_minor, released, retired=dispute.retired)
+    given = _restored(payment, dispute.goods_minor, released, retired=dispute.retired)
     return _outcome(payment.with_dispute(back), movement, "dispute_reinstated", [*moves, *given])
 
 
 def _returned_in_part(payment: Payment, dispute: Dispute, movement: BalanceTransaction) -> Outcome:
-    """Take a part of the disputed money back and give its share of the entitlement; the rest is disputed as before."""
+    """Book a part of the disputed money and restore its share of the entitlement; the rest is disputed as before."""
     moved, left = dispute.moved_minor, dispute.moved_minor - movement.paid_minor
     goods = -(-dispute.goods_minor * left // moved)
     kept = replace(
@@ -154,7 +154,7 @@ def _returned_in_part(payment: Payment, dispute: Dispute, movement: BalanceTrans
     )
     back = dispute.goods_minor - goods
     released = released_minor(payment, dispute) - released_minor(payment, kept)
-    moves = [_received(movement), *_given_back(payment, back, released, retired=dispute.retired)]
+    moves = [_received(movement), *_restored(payment, back, released, retired=dispute.retired)]
     return _outcome(payment.with_dispute(kept), movement, "dispute_returned_in_part", moves)
 
 
@@ -164,7 +164,7 @@ def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) 
     waiting = rules_of(payment.terms).taken_from_waiting(payment, entitlement)
     moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
     if payment.terms.issues_entitlement and entitlement:
-        moves.append(PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=entitlement, asset=_goods(payment)))
+        moves.append(PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=entitlement, asset=_asset(payment)))
     return _outcome(after, movement, "reversed", moves, entitlement=-entitlement, waiting=waiting)
 
 
@@ -198,7 +198,7 @@ def settle(payment: Payment, item: Booked, movement: BalanceTransaction) -> Outc
 
 def _clawed_back(payment: Payment, entitlement: int) -> list[PaymentPosting]:
     return (
-        [PaymentPosting(kind=PaymentPostingKind.CLAW_BACK, amount_minor=entitlement, asset=_goods(payment))]
+        [PaymentPosting(kind=PaymentPostingKind.CLAW_BACK, amount_minor=entitlement, asset=_asset(payment))]
         if entitlement
         else []
     )
@@ -225,10 +225,10 @@ def _sent_back(movement: BalanceTransaction) -> PaymentPosting:
     )
 
 
-def _given_back(payment: Payment, entitlement: int, released: int, *, retired: bool) -> list[PaymentPosting]:
+def _restored(payment: Payment, entitlement: int, released: int, *, retired: bool) -> list[PaymentPosting]:
     issued = entitlement if retired and payment.terms.issues_entitlement else 0
     moves = ((PaymentPostingKind.ISSUE, issued), (PaymentPostingKind.RELEASE, released))
-    return [PaymentPosting(kind=kind, amount_minor=amount, asset=_goods(payment)) for kind, amount in moves if amount]
+    return [PaymentPosting(kind=kind, amount_minor=amount, asset=_asset(payment)) for kind, amount in moves if amount]
 
 
 def _outcome(
@@ -279,7 +279,7 @@ def _details(movement: BalanceTransaction) -> dict[str, object]:
 
 
 def _tax(payment: Payment, movement: BalanceTransaction) -> int:
-    """Return by how much a movement changes the tax of a sale that is taxed: below zero where money goes back.
+    """Return by how much a movement changes the tax of a sale that is taxed: below zero where money is returned.
 
     What is bought with the whole amount is taxed with its sale, as a share of it.
     """
@@ -290,7 +290,7 @@ def _tax(payment: Payment, movement: BalanceTransaction) -> int:
     return tax.part_of(before + movement.paid_minor, whole) - tax.part_of(before, whole)
 
 
-def _goods(payment: Payment) -> str:
+def _asset(payment: Payment) -> str:
     return payment.terms.purpose.goods_asset
 
 

@@ -1,4 +1,4 @@
-"""How much of a payment a refund can give back. Pure."""
+"""How much of a payment can be refunded. Pure."""
 
 from domain.payment.options import CREDITS
 from domain.payment.purposes import rules_of

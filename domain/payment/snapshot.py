@@ -49,7 +49,7 @@ class BalanceTransaction:
             the money, such as `ch_…`, `re_…`, `re_…:failure`, `dp_…`, `dp_…:reversal`, `btc:{txid}:{output}`.
         kind: the reason.
         amount_minor: signed and before fees, in minor units of `currency`; positive raises the balance.
-        fee_minor: the provider's fee; negative only if a fee was given back; None while unknown.
+        fee_minor: the provider's fee; negative only if a fee was refunded; None while unknown.
         currency: the currency of the balance.
         occurred_at: the provider's own time.
         ref: the provider's id of the payment, refund or dispute behind it, if reported.

@@ -70,7 +70,7 @@ class Booked:
 
     `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
     entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow. `tax_minor` of
-    `paid_minor` is tax, below zero where it goes back. `settled` is false until the provider's balance shows a charge.
+    `paid_minor` is tax, below zero where it is returned. `settled` is false until the provider's balance has it.
     """
 
     key: str
@@ -303,7 +303,7 @@ class PaymentPostingKind(StrEnum):
     SETTLE = "settle"  # provider → exchange, once its balance shows it
     SEND_BACK = "send_back"  # proceeds → provider
     TAX = "tax"  # proceeds → tax, of what came in
-    TAX_BACK = "tax_back"  # tax → proceeds, of what goes back
+    TAX_BACK = "tax_back"  # tax → proceeds, of what is refunded
     FEE = "fee"  # what the provider kept; negative when it gave back
     ISSUE = "issue"  # credits come into being, on the payment's own account
     RETIRE = "retire"  # credits on the payment's own account cease to be

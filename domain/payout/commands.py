@@ -12,7 +12,7 @@ S = PayoutStatus
 #: these come with the days on which providers make money available.
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
 TRIES = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
-#: How long a provider may still be working on a try that had no answer: nothing is given back before.
+#: How long a provider may still be working on a try that had no answer: nothing is returned before.
 WORKS_AT_MOST = timedelta(hours=1)
 #: How long the platform's money is waited for at its provider before the payout comes back.
 WAITS_FOR_FUNDS = timedelta(days=30)

@@ -79,7 +79,7 @@ def settled(
 ) -> Settled | None:
     """Return the evidence of an event; None for most of them.
 
-    A milestone that was accepted says so for its part, and so does a part of a delivery that was given back; what a
+    A milestone that was accepted says so for its part, and so does a part of a delivery that was refunded; what a
     validator found wrong says so at once, and the end speaks for what was still held. An escrow that was cancelled, or
     whose money went back before anything was delivered or disputed, says nothing, unless the payee gave it up in the
     second half of its time to deliver: that is a missed delivery.
@@ -115,7 +115,7 @@ def settled(
 def at_stake(escrow: Escrow) -> Settled | None:
     """Return the value at stake in a whole contract, for feedback. None if nothing was settled.
 
-    That is all that was funded, also where most of it was given back before the rest was released: else nobody could
+    That is all that was funded, also where most of it was refunded before the rest was released: else nobody could
     say that the work was worth nothing. What is no bad news then weighs by the part that was paid (`facts.as_paid`).
     """
     match escrow.status:

@@ -126,7 +126,7 @@ class PaymentProvider(Protocol):
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Give back a part of the payment. `refund_id` is ours and is kept on the provider's object."""
+        """Refund a part of the payment. `refund_id` is ours and is kept on the provider's object."""
 
     async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:
         """Find what an earlier `refund` made, without making anything."""

@@ -120,7 +120,7 @@ class StripeConnect:
     async def reverse(
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
     ) -> ReversalSnapshot:
-        """Take money back from what the creator's account has available at Stripe."""
+        """Reverse a transfer, from what the creator's account has available at Stripe."""
         with _shortage(), translated(changes=True):
             made = await self._client.v1.transfers.reversals.create_async(
                 transfer_ref,

@@ -125,7 +125,7 @@ class InvoiceShare:
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts of a credit note, and those of a subscription's credits."""
         own = () if self.bill is None else subscription_refund.touched(self.bill)
-        return [*own, *(account for leg in self.noted for account in (leg.source, leg.destination))]
+        return [*own, *(account for posting in self.noted for account in (posting.source, posting.destination))]
 
     def _is_paid_again(self) -> bool:
         """Return whether the event has paid the rest of the invoice."""
@@ -169,7 +169,7 @@ class InvoiceShare:
 
 
 def _noted(row: InvoiceRow, parts: Sequence[Part]) -> list[InvoicePosting]:
-    back = invoice_booking.given_back(
+    back = invoice_booking.restored(
         row.org_id,
         row.currency,
         granted_credits=row.granted_credits_minor,

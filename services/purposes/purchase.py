@@ -110,7 +110,7 @@ class PurchaseShare:
         self.tax_minor += part - net if gives else net - part
         if gives:
             paid = min(shares.creator_minor, await owed_minor(ledger, parties.payee_org_id, own.asset))
-            legs = [
+            postings = [
                 (own, parties.debt, paid),
                 (own, parties.earnings, shares.creator_minor - paid),
                 (own, parties.commission, shares.commission_minor),
@@ -118,14 +118,14 @@ class PurchaseShare:
         else:
             there = min(shares.creator_minor, max(0, (await ledger.balance(parties.earnings)).available_minor))
             self.owed_minor += shares.creator_minor - there
-            legs = [
+            postings = [
                 (parties.earnings, own, there),
                 (parties.debt, own, shares.creator_minor - there),
                 (parties.commission, own, shares.commission_minor),
             ]
         if parties.tax is not None:
-            legs.append((own, parties.tax, part - net) if gives else (parties.tax, own, part - net))
-        return replace(move, amount_minor=move.amount_minor - part), [leg for leg in legs if leg[2]]
+            postings.append((own, parties.tax, part - net) if gives else (parties.tax, own, part - net))
+        return replace(move, amount_minor=move.amount_minor - part), [posting for posting in postings if posting[2]]
 
     def taxed(self, event: PaymentEvent, transfer_id: UUID) -> Sequence[TaxedMovement]:
         """Return the taxed movements of the sale, by the event's transfer."""

@@ -108,7 +108,7 @@ async def test_a_payout_that_is_given_up_is_answered_again_after_the_answer_was_
         given = command_id(None, principal or "", key)
         seen, now = payouts.state_of(row), datetime.now(UTC)
         outcome = numbered(failed(seen, code="payout.given_up", detail="An operator gave it up."), given)
-        returned = await payout_service.give_back(session, seen, now=now)
+        returned = await payout_service.return_to_earnings(session, seen, now=now)
         await payouts.write(session, outcome, command_id=given, transfer_id=returned, at=now)
     path, wish = f"/billing/payouts/{made['id']}/give-up", {"reason": "It was not sent."}
     assert good(await bureau.at(operator).post(path, wish, key=key))["status"] == "failed"

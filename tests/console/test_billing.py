@@ -178,13 +178,13 @@ def test_change_shows_every_amount_of_the_preview_and_sends_what_is_due() -> Non
     }
     assert ("max_amount", "21.00") in page.sent
     assert page.label == "Change to Professional, pay 21.00\N{NO-BREAK SPACE}USD"
-    assert page.means == ()
+    assert page.payment_options == ()
 
 
 def test_new_subscription_names_the_agreed_price_and_the_stored_method() -> None:
     page = asked(NO_SUBSCRIPTION)
     assert page.label == "Subscribe for 80.00\N{NO-BREAK SPACE}USD a month"
-    assert [value for value, _, _ in page.means] == ["stored", "page"]
+    assert [value for value, _, _ in page.payment_options] == ["stored", "page"]
     assert page.trial == "Try it for 14 days first"
 
 
@@ -213,7 +213,7 @@ def test_plan_that_is_sold_by_the_seat_costs_its_price_for_each_of_them() -> Non
 
 def test_new_subscription_on_net_terms_asks_for_no_method() -> None:
     page = asked(NO_SUBSCRIPTION, collection_method="send_invoice", net_days=30)
-    assert (page.means, page.trial) == ((), "")
+    assert (page.payment_options, page.trial) == ((), "")
     assert page.sentences[0] == "Payment is requested, due 30 days after the invoice."
 
 

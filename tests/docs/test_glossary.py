@@ -17,10 +17,8 @@ ROWS = [
     if line.startswith("| ") and not line.startswith("| term |")
 ]
 IDENTIFIERS = sorted({name for row in ROWS for name in re.findall(r"`([\w.]+)`", row[3])})
-FOLDERS = [
-    *("activities", "api", "commands", "console", "contracts", "domain", "ledger", "models", "providers"),
-    *("repositories", "runtime", "services", "workflows"),
-]
+FOLDERS = ["activities", "api", "commands", "console", "contracts", "domain", "ledger", "models", "providers"]
+FOLDERS += ["repositories", "runtime", "services", "workflows"]
 #: What a text with SQL has; its names of columns and functions are pinned.
 SQL = re.compile(r"\b(?:SELECT|UPDATE|INSERT|DELETE|FROM|WHERE|JOIN|AS|IS NULL|AND)\b|>=")
 #: Pages: what readers are led by. Decisions say how things were called when they were decided.

@@ -13,9 +13,9 @@ from domain.project import (
     LimitReached,
     Usage,
     check_new_project,
-    given_back,
+    returned,
     slot_price,
-    slots_to_give_back,
+    slots_to_return,
     slots_to_take,
     slug_of,
 )
@@ -59,7 +59,7 @@ def test_plan_without_a_limit_takes_no_slot_and_gives_all_back() -> None:
     many = usage(ENTERPRISE, projects=10_000, deployments=10_000, slots_in_use=3)
     check_new_project(many)
     assert (many.project_limit, many.deployment_limit) == (None, None)
-    assert (slots_to_take(many), slots_to_give_back(many)) == (-3, 3)
+    assert (slots_to_take(many), slots_to_return(many)) == (-3, 3)
 
 
 def test_slots_that_a_plan_came_to_include_are_given_back_with_the_next_deployment() -> None:
@@ -116,13 +116,13 @@ def test_what_runs_beyond_a_lowered_tier_is_covered_before_something_new_starts(
     ],
 )
 def test_slots_are_given_back_as_far_as_nothing_needs_them(found: Usage, back: int) -> None:
-    assert slots_to_give_back(found) == back
+    assert slots_to_return(found) == back
 
 
 def test_slots_that_are_given_back_repay_what_is_owed_first() -> None:
-    assert given_back(3, 0) == (0, 3)
-    assert given_back(3, 2) == (2, 1)
-    assert given_back(1, 2) == (1, 0)
+    assert returned(3, 0) == (0, 3)
+    assert returned(3, 2) == (2, 1)
+    assert returned(1, 2) == (1, 0)
 
 
 @dataclass
@@ -148,19 +148,19 @@ class Model:
     def undeploy(self, _amount: int) -> None:
         if self.now.deployments:
             self.now = replace(self.now, deployments=self.now.deployments - 1)
-            self._moved(-slots_to_give_back(self.now))
+            self._moved(-slots_to_return(self.now))
 
     def raise_tier(self, _amount: int) -> None:
         self.now = replace(self.now, plan=PREMIUM)
-        self._moved(-slots_to_give_back(self.now))
+        self._moved(-slots_to_return(self.now))
 
     def lower_tier(self, _amount: int) -> None:
         self.now = replace(self.now, plan=FREE)
-        self._moved(-slots_to_give_back(self.now))
+        self._moved(-slots_to_return(self.now))
         self.lowered = True
 
     def buy(self, amount: int) -> None:
-        repaid, free = given_back(amount, self.now.slots_owed)
+        repaid, free = returned(amount, self.now.slots_owed)
         self.now = replace(self.now, slots_free=self.now.slots_free + free, slots_owed=self.now.slots_owed - repaid)
 
     def refund(self, amount: int) -> None:
@@ -173,7 +173,7 @@ class Model:
         self.now = replace(self.now, slots_free=self.now.slots_free - taken, slots_owed=owed)
 
     def _moved(self, slots: int, **more: int) -> None:
-        repaid, freed = given_back(max(0, -slots), self.now.slots_owed)
+        repaid, freed = returned(max(0, -slots), self.now.slots_owed)
         self.now = replace(
             self.now,
             slots_in_use=self.now.slots_in_use + slots,

@@ -313,16 +313,16 @@ async def update_escrow(
 async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
     """Move the whole amount into escrow: from credits, a balance, an existing payment or a new payment."""
     escrow, actor = await sender.find(escrow_id, NEEDS[EscrowAction.FUND]), sender.actor
-    means = body.means()
-    if means is not None:
-        return await _fund_by_new_payment(sender, escrow, means, once)
+    options = body.payment_options()
+    if options is not None:
+        return await _fund_by_new_payment(sender, escrow, options, once)
     if body.payment_id is not None:
         return await _fund_by_payment(sender, escrow, body.payment_id, once)
     command = FundEscrow(command_id=once.command_id, actor=actor, source=body.source or CREDITS)
     return await sender.send(once, escrow, "fund", command)
 
 
-async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOptions, once: Command) -> Response:
+async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, options: PaymentOptions, once: Command) -> Response:
     """Make a payment for the escrow; it hands its money over by itself, at once where it is there at once."""
     deps, actor = sender.deps, sender.actor
     permit(actor, Permission.PAY)
@@ -331,8 +331,8 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
         require_fundable(escrow, actor)
         async with deps.database.platform() as session:
             await BOOKS[PurposeKind.ESCROW].refuse(session, escrow)
-        making = Terms(deps, escrow.terms.payer_org_id, means, sale_tax_key(once.command_id))
-        return means.as_seen(await making.ordered(PurposeKind.ESCROW, escrow))
+        making = Terms(deps, escrow.terms.payer_org_id, options, sale_tax_key(once.command_id))
+        return options.as_seen(await making.ordered(PurposeKind.ESCROW, escrow))
 
     async def act() -> FundedView:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)

@@ -124,7 +124,7 @@ class Fund(RequestModel):
             raise ValueError("source must not be null: leave it out or set it")
         return source
 
-    def means(self) -> PaymentOptions | None:
+    def payment_options(self) -> PaymentOptions | None:
         """Return how a payment is made; None when none is asked for.
 
         Raises:

@@ -36,7 +36,7 @@ class Terms:
 
     deps: Deps
     org_id: str
-    means: PaymentOptions
+    options: PaymentOptions
     key: str
 
     async def of(self, body: PaymentCreate, actor: Actor) -> PaymentTerms:
@@ -103,13 +103,13 @@ class Terms:
         return self.deps.terms
 
     def _options(self, *, manual_capture: bool = False) -> Options:
-        means = self.means
+        options = self.options
         return Options(
-            provider=means.provider.value,
-            payment_method=means.payment_method,
-            off_session=means.off_session,
-            hosted=means.hosted,
-            return_url=means.return_url or self.deps.settings.payment_return_url,
-            asset=None if means.asset is None else means.asset.value,
+            provider=options.provider.value,
+            payment_method=options.payment_method,
+            off_session=options.off_session,
+            hosted=options.hosted,
+            return_url=options.return_url or self.deps.settings.payment_return_url,
+            asset=None if options.asset is None else options.asset.value,
             manual_capture=manual_capture,
         )

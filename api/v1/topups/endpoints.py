@@ -96,8 +96,8 @@ async def purchase_package(
     async def wanted() -> PaymentTerms:
         package = named(deps.settings.packages, body.name)
         method = body.method or await method_of(deps, actor)
-        means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
-        return body.as_seen(await _terms(deps, actor, means, once).package(package))
+        options = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
+        return body.as_seen(await _terms(deps, actor, options, once).package(package))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), lambda made: _without_blanks(topup_view(made)))
 
@@ -123,9 +123,9 @@ async def check_out_package(
     """
 
     async def wanted() -> PaymentTerms:
-        means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
+        options = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
         package = for_checkout(deps.settings.packages, body.name)
-        return body.as_seen(await _terms(deps, actor, means, once).package(package))
+        return body.as_seen(await _terms(deps, actor, options, once).package(package))
 
     return await _begin(deps, temporal, actor, once, wanted, body.own(), checkout_view)
 
@@ -179,9 +179,9 @@ async def _begin(
     return await once.run(act, status_code=201)
 
 
-def _terms(deps: Deps, actor: Actor, means: PaymentOptions, once: Command) -> Terms:
+def _terms(deps: Deps, actor: Actor, options: PaymentOptions, once: Command) -> Terms:
     assert actor.org_id is not None
-    return Terms(deps, actor.org_id, means, sale_tax_key(once.command_id))
+    return Terms(deps, actor.org_id, options, sale_tax_key(once.command_id))
 
 
 def _without_blanks(shown_view: TopUpView) -> dict[str, Any]:

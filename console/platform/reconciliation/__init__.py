@@ -1,1 +1,1 @@
-"""Reconciliation: runs, differences, clearing accounts."""
+"""Reconciliation: runs, discrepancies, clearing accounts."""

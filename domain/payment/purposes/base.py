@@ -46,7 +46,7 @@ class Readiness(StrEnum):
 class PurposeAccounts:
     """Where what was bought goes (`wallet`), and where it is issued for a revenue, if it is issued at all.
 
-    `refunds` is where money goes back from, and where money comes in for which nothing is issued. It differs from
+    `refunds` is where money is returned from, and where money comes in for which nothing is issued. It differs from
     `revenue` where that is deferred: what was bought may be used by then, and the books know what of its price is left.
     """
 
@@ -196,8 +196,8 @@ class Common:
     def taken_for(self, payment: Payment, amount_minor: int) -> int:
         """Return the cumulative share of the amount; the last part takes what is left, to the unit.
 
-        Where more goes back than came, because a bank takes what was refunded already, more goes than was bought:
-        the organization owes them, and whichever of the two turns out void gives back its own share.
+        Where more is returned than came, because a bank takes what was refunded already, more goes than was bought:
+        the organization owes them, and whichever of the two turns out void restores its own share.
         """
         if not payment.terms.issues_entitlement:
             return amount_minor

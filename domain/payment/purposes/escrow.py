@@ -1,6 +1,6 @@
 """An escrow: it takes its whole amount or nothing. Its own process is asked, and the money waits until it has answered.
 
-What goes back before the escrow has its money is taken from what waits. While it is asked it may have the money
+What is refunded before the escrow has its money is taken from what waits. While it is asked it may have the money
 already, so everything is taken from the organization then, until it is known that it does not.
 """
 

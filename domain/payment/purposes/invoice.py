@@ -1,6 +1,6 @@
 """An invoice: the books pay what is due of it when the money is there. It takes a part as well.
 
-Until then the money waits on the payment's own account, and what goes back or is disputed goes from there; see
+Until then the money waits on the payment's own account, and what is refunded or disputed goes from there; see
 `domain/payment/invoicing.py` for what becomes of the invoice after that.
 """
 

@@ -1,6 +1,6 @@
 """An agent of the marketplace: the sale is made, and shared, in the transaction in which the payment is fulfilled.
 
-Until then the money waits on the payment's own account. After that what goes back is taken from the shares.
+Until then the money waits on the payment's own account. After that what is refunded is taken from the shares.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Slots for deployments: they are issued whole, so money for a part of one that goes back takes the whole of it."""
+"""Slots for deployments: they are issued whole, so a refund for a part of one takes the whole of it."""
 
 from domain import accounts
 from domain.errors import Invalid

@@ -1,6 +1,6 @@
 """What takes its whole amount or nothing: the money waits on the payment's own account until all of it is there.
 
-What goes back before that is taken from what waits, and what is left is returned once it cannot be all any more.
+What is refunded before that is taken from what waits, and what is left is returned once it cannot be all any more.
 """
 
 from domain.payment.purposes.base import Common, Readiness

@@ -220,7 +220,7 @@ class PayPalProvider:
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Give back a part of the order's capture; the same `refund_id` gives the same refund, whatever the key."""
+        """Refund a part of the order's capture; the same `refund_id` gives the same refund, whatever the key."""
         order = await self._order(ref)
         if made := _refund(order, refund_id):
             return made

@@ -33,7 +33,7 @@ _REFUND_STATUSES = {"PENDING": RefundStatus.PENDING, "COMPLETED": RefundStatus.S
 
 
 def snapshot(order: Mapping[str, Any]) -> Snapshot:
-    """Read an order with everything that was taken and given back under it."""
+    """Read an order with everything that was captured and refunded under it."""
     unit = order["purchase_units"][0]
     authorizations, captures, refunds = (payments(unit, kind) for kind in ("authorizations", "captures", "refunds"))
     status, decline = _status(order, authorizations, captures)
@@ -73,7 +73,7 @@ def payments(unit: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:
 
 
 def refund_snapshot(refund: Mapping[str, Any], unit: Mapping[str, Any]) -> RefundSnapshot:
-    """Read a refund; `unit` is the purchase unit that it gives back."""
+    """Read a refund; `unit` is the purchase unit that it refunds."""
     status = _REFUND_STATUSES.get(refund["status"], RefundStatus.FAILED)
     failure = refund.get("status_details", {}).get("reason") or refund["status"]
     return RefundSnapshot(
@@ -93,7 +93,7 @@ def our_refund_id(refund: Mapping[str, Any], unit: Mapping[str, Any]) -> str | N
 
 
 def capture_of(refund: Mapping[str, Any]) -> str | None:
-    """Return the id of the capture that a refund or a reversal gives back: its link upwards ends in it."""
+    """Return the id of the capture that a refund or a reversal is of: its link upwards ends in it."""
     return next((link["href"].rpartition("/")[2] for link in refund.get("links", ()) if link["rel"] == "up"), None)
 
 
@@ -185,7 +185,7 @@ def _given_back(unit: Mapping[str, Any], refund: Mapping[str, Any], reversals: M
         key=reversals.get(refund["id"], refund["id"]),
         kind=BalanceTransactionKind.REVERSAL if refund["id"] in reversals else BalanceTransactionKind.REFUND,
         amount_minor=-from_paypal(refund["amount"]),
-        fee_minor=None if fee is None else -fee,  # PayPal tells what it gives back of the fee
+        fee_minor=None if fee is None else -fee,  # PayPal shows what it refunds of the fee
         currency=refund["amount"]["currency_code"],
         occurred_at=instant(refund["create_time"]),
         ref=refund["id"],

@@ -111,7 +111,7 @@ def movement(line: Mapping[str, Any]) -> BalanceTransaction:
         fee_minor=0 if fee is None else -from_paypal(fee),  # PayPal writes a fee that it kept as negative
         currency=line["transaction_amount"]["currency_code"],
         occurred_at=instant(line["transaction_initiation_date"]),
-        # Of what was taken this is the order, of what goes back the capture: the only thing that leads to a payment.
+        # Of a charge this is the order, of a refund the capture: the only thing that leads to a payment.
         ref=line.get("paypal_reference_id") or line["transaction_id"],
         payment_id=line.get("custom_field") if kind is BalanceTransactionKind.CHARGE else None,
         statement_ref=line["transaction_id"],

@@ -98,7 +98,7 @@ def reversal_movement(reversal: stripe.TransferReversal) -> BalanceTransaction |
 def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | None:
     """Name one line of the statement, whose source has to be expanded; None for a charge that has not succeeded.
 
-    What goes back refers to its charge: nothing else leads from a refund or dispute that we do not know to its payment.
+    A refund refers to its charge: nothing else leads from a refund or dispute that we do not know to its payment.
     """
     if isinstance(line.source, stripe.Charge) and line.source.status != "succeeded":
         return None

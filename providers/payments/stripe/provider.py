@@ -161,9 +161,9 @@ class StripeProvider:
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Give back a part of the payment; Stripe refuses what is more than the remainder.
+        """Refund a part of the payment; Stripe refuses what is more than the remainder.
 
-        A bank transfer goes back to an account that its payer is asked for, and Stripe refuses one whose payer it
+        A bank transfer is refunded to an account that its payer is asked for, and Stripe refuses one whose payer it
         knows no address of: `payment.refund_needs_email`.
         """
         intent = await self._bare_intent(ref, expand=("latest_charge", "customer"))
