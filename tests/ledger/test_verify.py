@@ -123,6 +123,14 @@ DAMAGES = {
         f"UPDATE ledger.balances SET floor = NULL WHERE account_id = {ORG}",
         {"every account has its stripes"},
     ),
+    "id in the bucket of others": (
+        "INSERT INTO ledger.accounts (id, path, asset, org_id, kind, floor, stripes)"
+        " SELECT (ledger.bucket_of('org_1') + 1) << 51 | 256 * 9, 'org/org_1/cash/USD', 'USD', 'org_1',"
+        " 'liability', 0, 1;"
+        "INSERT INTO ledger.balances (account_id, stripe, floor, asset, org_id)"
+        " SELECT id, 0, floor, asset, org_id FROM ledger.accounts WHERE path = 'org/org_1/cash/USD'",
+        {"every account has its stripes"},
+    ),
     "lost stripe": (
         "DELETE FROM ledger.balances WHERE (account_id, stripe) ="
         " (SELECT account_id, stripe FROM ledger.balances WHERE version = 0 AND stripe > 0 LIMIT 1)",
