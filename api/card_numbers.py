@@ -4,7 +4,7 @@ What is refused is neither stored, nor logged, nor repeated in the answer. The r
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -43,14 +43,15 @@ def refuse_in_header(name: str, value: str) -> None:
         )
 
 
-def refuse_in_payload(data: bytes) -> None:
+def refuse_in_payload(data: bytes, metadata: Mapping[str, bytes]) -> None:
     """Refuse a payload on its way to Temporal that holds a card number; what is sealed already passes.
 
     Raises:
         CardNumber: it holds one.
     """
     text = data.decode("utf-8", errors="ignore")
-    if found(text):
+    beside = (each for name, value in metadata.items() for each in (name, value.decode("utf-8", errors="ignore")))
+    if any(map(found, (text, *beside))):
         raise CardNumber(DETAIL)
     try:
         value = json.loads(text, parse_float=Decimal)

@@ -118,7 +118,7 @@ class CodecEndpoints:
             payloads = await self._payloads(request)
             if not decode:
                 for payload in payloads:
-                    refuse_in_payload(payload.data)
+                    refuse_in_payload(payload.data, payload.metadata)
             if self._codec is not None and decode:
                 payloads = [without_marks(payload) for payload in await self._codec.decode(payloads)]
             elif self._codec is not None:

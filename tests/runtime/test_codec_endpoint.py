@@ -209,6 +209,15 @@ async def test_card_number_is_not_sealed(number: bytes, http: httpx2.AsyncClient
     assert (await http.post("/codec/decode", json={"payloads": [payload]}, headers=bearer())).status_code == 200
 
 
+@pytest.mark.parametrize("metadata", [{"note": b"4242424242424242"}, {"4242 4242 4242 4242": b""}])
+async def test_card_number_beside_a_payload_is_not_sealed(metadata: dict[str, bytes], http: httpx2.AsyncClient) -> None:
+    beside = {name: base64.b64encode(value).decode() for name, value in metadata.items()}
+    payload = {**PLAIN, "metadata": {"encoding": "anNvbi9wbGFpbg==", **beside}}
+    answer = await http.post("/codec/encode", json={"payloads": [payload]}, headers=bearer())
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "privacy.card_number"
+
+
 def test_loopback_has_two_names() -> None:
     assert ui_origins("http://127.0.0.1:8233/") == {"http://127.0.0.1:8233", "http://localhost:8233"}
     assert ui_origins("https://temporal.example.com/x") == {"https://temporal.example.com"}
