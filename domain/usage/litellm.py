@@ -52,10 +52,10 @@ def started_at(row: Mapping[str, Any]) -> datetime | None:
     value = row.get("startTime")
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        # The proxy writes UTC, with and without saying so.
+        return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    # The proxy writes UTC, with and without saying so.
-    return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def event_of(row: Mapping[str, Any], *, heard: bool = True) -> dict[str, Any]:

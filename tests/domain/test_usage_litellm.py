@@ -58,6 +58,13 @@ def test_row_that_the_proxy_made_is_read_whole(metadata: Any) -> None:
     }
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "soon", 1_764_000_000, None])
+def test_row_without_a_time_that_exists_has_no_time(at: Any) -> None:
+    row = {**ROW, "startTime": at}
+    assert started_at(row) is None
+    assert "time" not in event_of(row)
+
+
 def test_call_costs_what_the_way_costs_in_which_it_was_served() -> None:
     def usage(**said: Any) -> dict[str, Any]:
         return dict(event_of({**ROW, "metadata": {"usage_object": said}})["data"]["usage"])
