@@ -25,6 +25,7 @@ from models.contract import Contract
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import contract as contracts
 from repositories import escrow as escrows
+from repositories import organization as organizations
 from repositories import reputation
 from repositories import reputation_client as clients
 from repositories import reputation_recalls as recalls
@@ -198,6 +199,7 @@ async def give_feedback(
         NotFound: there is no such contract for the actor.
         Conflict: `reputation.own_agent`, `reputation.related`, `reputation.not_settled`, `reputation.already_given`,
             `reputation.window_closed`.
+        OrganizationSuspended, OrganizationClosed: the client's organization.
         Invalid: a rating or a dimension, see `facts.feedback`.
         IdempotencyConflict: the command gave another one.
     """
@@ -216,6 +218,7 @@ async def give_feedback(
         if made.contract_id != contract_id or not is_same:
             raise other_request()
         return made
+    await organizations.refuse_stopped(session, contract.org_id)
     await _refuse_second(session, contract_id)
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
@@ -269,6 +272,7 @@ async def change_feedback(
     Raises:
         NotFound: there is no such feedback of the actor's organization.
         Conflict: `reputation.window_closed`, its window is over, it was changed before, or it was voided.
+        OrganizationSuspended, OrganizationClosed: the client's organization.
         Invalid: a rating or a dimension, see `facts.feedback`.
         IdempotencyConflict: the command changed it otherwise.
     """
@@ -283,6 +287,7 @@ async def change_feedback(
         if not _is_as(row, ratings, comment):
             raise other_request()
         return row
+    await organizations.refuse_stopped(session, row.org_id)
     if row.changed_at is not None:
         raise Conflict(
             "This feedback was changed before. It can be changed only once.", code="reputation.window_closed"

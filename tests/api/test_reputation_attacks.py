@@ -357,6 +357,30 @@ async def test_feedback_that_an_operator_has_voided_is_not_changed(
     assert await score_of(client.owner, studio.agent_id) == before
 
 
+async def test_suspended_organization_rates_nobody_and_is_rated(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    another = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    given = {"contract_id": contract_id, "ratings": {"quality": 5}}
+    made = good(await client.owner.post("/reputation/feedback", given), 201)
+    before = await score_of(operator, studio.agent_id)
+    blame = {"ratings": dict.fromkeys(FIVE, 1)}
+    good(await operator.post(f"/organizations/{client.org_id}/suspend", {"reason": "A look at it"}))
+    change = await client.owner.ask("PUT", f"/reputation/feedback/{made['id']}", json=blame)
+    refused(change, 403, "organization.suspended")
+    refused(
+        await client.owner.post("/reputation/feedback", {"contract_id": another, **blame}),
+        403,
+        "organization.suspended",
+    )
+    assert await score_of(operator, studio.agent_id) == before
+    good(await operator.post(f"/organizations/{client.org_id}/resume", {"reason": "Looked at"}))
+    good(await operator.post(f"/organizations/{studio.org_id}/suspend", {"reason": "A look at it"}))
+    good(await client.owner.post("/reputation/feedback", {"contract_id": another, **blame}), 201)
+
+
 async def test_feedback_that_is_changed_while_its_money_goes_back_waits_for_that(
     operator: Caller, database: Database, parties: Parties
 ) -> None:

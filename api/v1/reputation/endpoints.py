@@ -40,6 +40,7 @@ from api.v1.reputation.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.ids import is_id
+from domain.organization import STOPPED
 from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
@@ -268,6 +269,7 @@ async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
         (Conflict, "reputation.not_settled"),
         (Conflict, "reputation.already_given"),
         (Conflict, "reputation.window_closed"),
+        *STOPPED,
     ),
 )
 async def give_feedback(
@@ -300,7 +302,7 @@ async def give_feedback(
 @router.put(
     "/reputation/feedback/{feedback_id}",
     response_model=FeedbackView,
-    responses=errors(NotFound, (Conflict, "reputation.window_closed")),
+    responses=errors(NotFound, (Conflict, "reputation.window_closed"), *STOPPED),
 )
 async def change_feedback(
     feedback_id: str,
