@@ -9,7 +9,6 @@ rules meet.
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import NamedTuple
 
 from domain.errors import Invalid
@@ -223,8 +222,10 @@ class _Run:
         """Limit what surge rules together make of the price, whatever they multiply and whatever is taken off later."""
         if self.calm is None:
             return
-        # What is below the general bounds without them is raised to these.
-        over, under = max(self.calm, (LEAST_BPS, WHOLE_BPS), key=lambda ratio: Fraction(*ratio))
+        over, under = self.calm
+        if over * WHOLE_BPS < LEAST_BPS * under:
+            # The general bounds would raise it.
+            over, under = LEAST_BPS, WHOLE_BPS
         most = (over * MOST_SURGE_BPS, under * WHOLE_BPS)
         if self.over * most[1] > most[0] * self.under:
             before = (self.over, self.under)
