@@ -124,6 +124,7 @@ def make_worker(
         pays_out_granted=settings.pay_out_granted_credits,
         evidence=settings.evidence_policy,
         longest_pause=settings.longest_pause,
+        client=client,
     )
     holds, lots, billing = (
         HoldActivities(database),

@@ -1,6 +1,7 @@
 """Writes an escrow's events: postings, read model, timeline, audit trail and alert in one transaction."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -8,6 +9,8 @@ from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
@@ -20,6 +23,7 @@ from contracts.escrow import (
     RecordedEscrow,
     RecordEscrowEvent,
 )
+from contracts.payment import PaymentSignal
 from domain import accounts
 from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
@@ -30,7 +34,7 @@ from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.events.escrow import facts
-from domain.ids import escrow_transfer_key
+from domain.ids import escrow_transfer_key, payment_workflow_id
 from domain.lots import LotTerms
 from domain.organization import STOPPED, OrganizationStatus, TimedExits
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
@@ -39,6 +43,7 @@ from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
+from runtime import reach
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
@@ -63,6 +68,9 @@ _REFUSALS = (
     *STOPPED,
 )
 
+#: The timeout of the signal to an unpaid payment of an escrow that has ended.
+TELLS_WITHIN = timedelta(seconds=2)
+
 
 class EscrowActivities:
     """The effects of `EscrowWorkflow` on the books."""
@@ -76,14 +84,17 @@ class EscrowActivities:
         pays_out_granted: bool = False,
         evidence: EvidencePolicy | None = None,
         longest_pause: timedelta = timedelta(days=30),
+        client: Client | None = None,
     ) -> None:
         """Take the database, with the platform's role, because a transfer touches two tenants.
 
         With `sealed_signals`, unsealed commands of people are declined. Refunded credits that expire sooner get
         `refund_days`, see `renews_refund`; with 0 they keep their expiry. Earnings in granted credits are kept apart,
         unless `pays_out_granted`. Reputation evidence of a settled escrow counts by the policy `evidence`. What a
-        deadline would pay a suspended payee waits for `longest_pause` at most.
+        deadline would pay a suspended payee waits for `longest_pause` at most. With `client`, unpaid payments of an
+        escrow that ends are refreshed at once, and cancelled; without it they are by their next poll.
         """
+        self._client = client
         self._database = database
         self._refund_days = refund_days
         self._pays_out_granted = pays_out_granted
@@ -103,7 +114,8 @@ class EscrowActivities:
         while its payee is suspended and an operator has paused it; what happens instead is returned.
 
         Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
-            settled notes, and where it applies reputation evidence, an audit record and an alert.
+            settled notes, and where it applies reputation evidence, an audit record and an alert. Then a signal to each
+            unpaid payment of an escrow that has ended.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
         Fails with: nothing that is final, because a failed run would leave its money stuck. A refusal for the caller is
             a result; anything else is retried, and an operator is alerted.
@@ -115,13 +127,33 @@ class EscrowActivities:
         async with tried_again(partial(self._alert, message)):
             try:
                 async with self._database.platform_transaction() as books:
-                    return await self._write(books, message)
+                    recorded = await self._write(books, message)
+                if recorded.applied and message.escrow.is_final and message.escrow.funded_from is None:
+                    await self._refresh_payments(message.escrow.terms)
+                return recorded
             except _REFUSALS as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             except (DBAPIError, PostgresError) as error:
                 if not does_not_fit(error):
                     raise
                 return RecordedEscrow(applied=False, declined=NOT_STORABLE)
+
+    async def _refresh_payments(self, terms: Terms) -> None:
+        """Have the unpaid payments of an escrow that has ended read it. If the signal fails, their next poll does."""
+        if self._client is None:
+            return
+        async with self._database.platform() as session:
+            awaited = await payment.open_for(session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
+        for each in awaited:
+            payment_id = each.terms.payment_id
+            with suppress(RPCError):
+                await reach.signal_running(
+                    self._client,
+                    payment_workflow_id(payment_id),
+                    "look",
+                    PaymentSignal(look=payment_id),
+                    rpc_timeout=TELLS_WITHIN,
+                )
 
     @activity.defn(name="load_escrow")
     async def load(self, message: LoadEscrow) -> Escrow:

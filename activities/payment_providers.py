@@ -28,14 +28,16 @@ from providers.payments.registry import Providers
 from repositories import customer, organization_trait, payment, payment_command
 from runtime.database import Database
 from services.customer import ensure_customer
+from services.purposes.escrow import escrow_gone
 
 #: The code of the refusal of a stored method that the organization does not have.
 UNKNOWN_METHOD = "payment_method.unknown"
 
 log = structlog.get_logger("bursar.payments")
 
-#: Statuses that need no cancellation, and statuses that accept evidence.
+#: Statuses that need no cancellation, that can be cancelled, and that accept evidence.
 _ENDED = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.FAILED, ProviderStatus.EXPIRED, ProviderStatus.CANCELLED})
+_CANCELLABLE = frozenset({ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED})
 _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 
@@ -312,7 +314,15 @@ class ProviderActivities:
                     kept = digest(self._trait_key, kind, known_by)
                     await organization_trait.seen(session, message.terms.org_id, kind, kept)
         shown = replace(snapshot, methods=())
-        return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown))
+        gone = await self._gone(message.terms) if shown.status in _CANCELLABLE else None
+        return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown), purpose_gone=gone)
+
+    async def _gone(self, terms: PaymentTerms) -> str | None:
+        """Return why the escrow of an unpaid payment takes no money any more; None if it does, or there is none."""
+        if terms.purpose.escrow_id is None:
+            return None
+        async with self._database.platform() as session:
+            return await escrow_gone(session, terms)
 
     async def _revalued(self, message: ProviderRequest, snapshot: Snapshot) -> dict[str, int]:
         """Value deposits that no quote covers at the present rate.

@@ -275,7 +275,8 @@ class ProviderResponse(Message):
 
     Exactly one is set: a snapshot (with `missing` false), that there is no such object (`missing`), the provider's
     refusal, our own (`declined`), or that the outcome is unknown. `revalued` is the entitlement for deposits that came
-    after their quote expired, by the key of their movement.
+    after their quote expired, by the key of their movement. `purpose_gone` says why what an unpaid payment is for takes
+    no money any more; None if it does.
     """
 
     snapshot: Snapshot | None = None
@@ -284,6 +285,7 @@ class ProviderResponse(Message):
     refused: Declined | None = None
     unknown: str | None = None
     declined: Declined | None = None
+    purpose_gone: str | None = None
 
 
 class RefundResponse(Message):

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.chargebacks import offer_evidence
     from domain.payment.converge import Observation, converge, ended
     from domain.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
-    from domain.payment.state import AWAITING, ENDED_UNPAID, PaymentStatus
+    from domain.payment.state import AWAITING, ENDED_UNPAID, WORKFLOW, PaymentStatus
     from workflows import errand
     from workflows.errand import CALL_TIMEOUT, GIVES_UP_AFTER, Errand
     from workflows.payment_record import PaymentRecord
@@ -174,6 +174,13 @@ class PaymentAtProvider(PaymentRecord):
     async def _converge(
         self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: Cancellation | None = None
     ) -> None:
+        """Bring the books to the snapshot. A payment whose purpose takes no money any more is to be cancelled."""
+        await self._book(answer, handled=handled, ended_by=ended_by)
+        why = answer.purpose_gone
+        while why is not None and self._state.status in AWAITING and not self._state.cancel_requested:
+            await self._record([commands.request_cancel(self._state, by=WORKFLOW, at=workflow.now(), why=why)])
+
+    async def _book(self, answer: ProviderResponse, *, handled: Sequence[str], ended_by: Cancellation | None) -> None:
         """Write the events that bring the books from any state to the snapshot."""
         assert answer.snapshot is not None
         self._lookups = 0

@@ -56,7 +56,7 @@ MESSAGES = Place(
             "Milestone.name action artifacts command content decline declined delivery deposit description detail "
             "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
-            "return_url settles signals signatures snapshot start stored terms text unknown uri why sync "
+            "purpose_gone return_url settles signals signatures snapshot start stored terms text unknown uri why sync "
             "bills checkout ended_why plans subscription title "
             "charge collection endpoint mail verdict void case unread offered_evidence"
         ),

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import NotFound
 from domain.escrow.commands import payment_source
-from domain.escrow.state import Escrow
+from domain.escrow.state import Escrow, EscrowStatus
 from domain.payment.purposes.escrow import require_fundable, require_open
 from domain.payment.state import Fulfilment, Payment
 from domain.payment.terms import PaymentTerms
@@ -66,3 +66,15 @@ class EscrowBooks(Alone):
             return False
         row = await escrow.get(session, escrow_id)
         return row is not None and escrow.state_of(row).funded_from == payment_source(stored.terms.payment_id)
+
+
+async def escrow_gone(session: AsyncSession, terms: PaymentTerms) -> str | None:
+    """Return why the escrow of a payment can no longer take its money; None if it can, or has it."""
+    escrow_id = terms.purpose.escrow_id
+    row = None if escrow_id is None else await escrow.get(session, escrow_id)
+    if row is None:
+        return None
+    found = escrow.state_of(row)
+    if found.status is EscrowStatus.OPEN or found.funded_from == payment_source(terms.payment_id):
+        return None
+    return f"the escrow is {found.status.value}"

@@ -330,6 +330,7 @@ def samples() -> list[Message]:
             refused=declined,
             unknown="u",
             declined=declined,
+            purpose_gone="w",
         ),
         messages.RefundResponse(snapshot=full_refund(), missing=True, refused=declined, unknown="u"),
         messages.FundEscrowFromPayment(terms=terms, only_look=True),

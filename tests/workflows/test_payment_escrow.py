@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from activities.escrow import EscrowActivities
 from activities.payment import PaymentActivities
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain.access import Actor, Role
@@ -72,8 +73,8 @@ async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
-    await job.send("cancel", job.procurement)
     made.there.pay()
+    await job.send("cancel", job.procurement)
     await made.event()
     state = await made.until("refunded")
     while not state.refunds[0].moved_minor:
@@ -82,6 +83,46 @@ async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
     assert made.there.gone == 1000
     assert (await made.money())["own"] == 0
     assert (await job.money())["payer"] == 1
+
+
+async def test_unpaid_payment_of_an_escrow_that_was_cancelled_is_cancelled_at_its_provider(stage: Stage, award):
+    job = await award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    await made.create()
+    with stage.env.with_time_skipping_disabled():
+        await job.send("cancel", job.procurement)
+        state = await made.until("cancelled")
+    assert (state.cancelled_by, made.there.status) == ("workflow", made.there.ends_as)
+    asked = next(event for event in await made.timeline() if event.kind == "cancel_requested")
+    assert asked.details["why"] == "the escrow is cancelled"
+    assert (await made.kinds()).count("received") == 0
+
+
+async def test_authorized_payment_of_an_escrow_that_was_cancelled_is_released(stage: Stage, award):
+    job = await award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), manual_capture=True)
+    await made.create()
+    await made.send("confirm", method_ref="pm_ok")
+    await job.send("cancel", job.procurement)
+    await made.until("cancelled")
+    assert made.there.received == 0
+
+
+async def test_poll_finds_that_the_escrow_has_ended_where_the_signal_was_lost(stage: Stage, award, monkeypatch):
+    job = await award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    await made.create()
+
+    async def lost(self: EscrowActivities, terms: object) -> None:
+        """Tell nobody, as when Temporal is away."""
+
+    monkeypatch.setattr(EscrowActivities, "_refresh_payments", lost)
+    await job.send("cancel", job.procurement)
+    await made.pass_time(hours=7)
+    await made.until("cancelled")
 
 
 async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, award):
