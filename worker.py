@@ -165,7 +165,7 @@ def make_worker(
     )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
     probing = ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door)
-    topups = AutoTopUpActivities(database, client, terms)
+    topups = AutoTopUpActivities(database, client, terms, settings.dunned_on)
     referrals = ReferralActivities(
         database,
         settings.referral_rewards,

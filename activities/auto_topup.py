@@ -1,6 +1,7 @@
 """Finds balances that fell below their threshold, and buys credits for them."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -21,6 +22,7 @@ from contracts.runs import auto_topup_run, payment_run
 from domain.access import Actor, Role
 from domain.errors import DomainError
 from domain.ids import auto_topup_command_id, sale_tax_key
+from domain.invoice.dunning import DAYS
 from domain.payment.options import STRIPE
 from domain.payment.terms import PaymentTerms
 from models.auto_topup import AutoTopUpCrossing
@@ -42,8 +44,12 @@ PAYMENT_TIMEOUT = timedelta(seconds=20)
 class AutoTopUpActivities:
     """The effects of `AutoTopUpSweepWorkflow` and `AutoTopUpWorkflow`."""
 
-    def __init__(self, database: Database, client: Client, terms: TermsMaker) -> None:
-        """Take the database, as the platform, the Temporal client, and what makes payments' terms."""
+    def __init__(self, database: Database, client: Client, terms: TermsMaker, dunned_on: Sequence[int] = DAYS) -> None:
+        """Take the database, as the platform, the Temporal client, and what makes payments' terms.
+
+        A declined top-up is tried again `dunned_on` days after the first decline.
+        """
+        self._dunned_on = dunned_on
         self._database = database
         self._client = client
         self._terms = terms
@@ -111,12 +117,20 @@ class AutoTopUpActivities:
     async def settle(self, message: SettleAutoTopUp) -> SettledAutoTopUp:
         """Record the outcome of a fall, once it is known.
 
-        Effect: the fall's outcome; the next fall counts after a success, and a decline switches the top-up off.
+        Effect: the fall's outcome; the next fall counts after a success. A decline is tried again later, and the last
+            one switches the top-up off.
         Idempotent by: the outcome, which is recorded once.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
-            done = await auto_topup.settle(session, message.org_id, message.number, refused=message.refused)
+            done = await auto_topup.settle(
+                session,
+                message.org_id,
+                message.number,
+                refused=message.refused,
+                now=datetime.now(UTC),
+                days=self._dunned_on,
+            )
         return SettledAutoTopUp(
             outcome=done.outcome.value, payment_id=done.payment_id, status=done.status, why=done.why
         )

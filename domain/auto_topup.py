@@ -1,5 +1,6 @@
 """Automatic top-ups: the outcome of a fall of the balance. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -9,6 +10,8 @@ from domain.payment.state import Payment, PaymentStatus
 P = PaymentStatus
 #: The kind of the alert about a decline; it is resolved when the automatic top-up is configured again.
 SWITCHED_OFF = "credits.auto_topup_off"
+#: The kind of the alert about a decline that is followed by another try; it is resolved by a success, too.
+FAILED = "credits.auto_topup_failed"
 #: The states of a payment whose money was received.
 RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
@@ -63,3 +66,16 @@ def month_of(now: datetime) -> datetime:
 def month_after(now: datetime) -> datetime:
     """Return when the next calendar month (UTC) begins."""
     return month_of(month_of(now) + timedelta(days=32))
+
+
+def retry_after(failures: int, days: Sequence[int]) -> timedelta | None:
+    """Return the pause after a number of declines in a row; None when the top-up is given up.
+
+    Args:
+        failures: at least 1.
+        days: of dunning, counted from the first decline.
+    """
+    if failures > len(days):
+        return None
+    before = days[failures - 2] if failures > 1 else 0
+    return timedelta(days=days[failures - 1] - before)

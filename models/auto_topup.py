@@ -20,6 +20,8 @@ class AutoTopUp(Base):
         armed: whether the next fall below the threshold counts. It does again once the balance has been above.
         capped_until: no fall counts before then, because it would pass the monthly cap.
         crossings: how many falls have counted.
+        failures: how many payments in a row were declined.
+        retry_at: when the next one is made if the balance is still below; null where none was declined.
         off_reason: why it was switched off; null when a person did so.
     """
 
@@ -38,6 +40,8 @@ class AutoTopUp(Base):
     armed: Mapped[bool]
     capped_until: Mapped[datetime | None]
     crossings: Mapped[int]
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    retry_at: Mapped[datetime | None]
     off_reason: Mapped[str | None]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

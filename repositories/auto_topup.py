@@ -23,8 +23,9 @@ _STANDS = """
         CASE
             WHEN o.number IS NOT NULL THEN 'open'
             WHEN NOT a.enabled THEN NULL
-            WHEN coalesce(b.posted - b.pending_out, 0) >= a.below_minor THEN CASE WHEN NOT a.armed THEN 'above' END
-            WHEN a.armed AND (a.capped_until IS NULL OR a.capped_until <= :now) THEN 'fallen'
+            WHEN coalesce(b.posted - b.pending_out, 0) >= a.below_minor
+                THEN CASE WHEN NOT a.armed OR a.failures > 0 THEN 'above' END
+            WHEN (a.armed OR a.retry_at <= :now) AND (a.capped_until IS NULL OR a.capped_until <= :now) THEN 'fallen'
         END AS due
     FROM auto_topups a
     LEFT JOIN ledger.accounts c ON c.path = 'org/' || a.org_id || '/credits' AND c.asset = 'CREDIT'
@@ -100,9 +101,13 @@ async def locked(session: AsyncSession, org_id: str) -> AutoTopUp:
 async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> None:
     """Write the settings of an organization. If they change, a balance below the threshold counts as a new fall."""
     asked = {name: getattr(wanted, name) for name in _ASKED}
-    fresh = {"armed": True, "capped_until": None}
+    fresh = {"armed": True, "capped_until": None, "failures": 0, "retry_at": None}
     written = {**asked, "off_reason": None, "updated_by": wanted.updated_by, "updated_at": now}
-    same = and_(*(getattr(AutoTopUp, name).is_not_distinct_from(value) for name, value in asked.items()))
+    # Whoever sets it after a decline has mended the cause, so it is tried at once.
+    same = and_(
+        AutoTopUp.failures == 0,
+        *(getattr(AutoTopUp, name).is_not_distinct_from(value) for name, value in asked.items()),
+    )
     kept = {name: case((same, getattr(AutoTopUp, name)), else_=value) for name, value in fresh.items()}
     statement = insert(AutoTopUp).values(org_id=wanted.org_id, crossings=0, **written, **fresh)
     await session.execute(statement.on_conflict_do_update(index_elements=["org_id"], set_={**written, **kept}))
@@ -127,7 +132,9 @@ async def lock_free(session: AsyncSession, org_ids: Sequence[str]) -> Sequence[s
 
 async def rearm(session: AsyncSession, org_ids: Sequence[str]) -> None:
     """Let the next falls of these organizations count."""
-    await session.execute(update(AutoTopUp).where(AutoTopUp.org_id.in_(org_ids)).values(armed=True))
+    await session.execute(
+        update(AutoTopUp).where(AutoTopUp.org_id.in_(org_ids)).values(armed=True, failures=0, retry_at=None)
+    )
 
 
 async def rose(session: AsyncSession, org_id: str, payment_id: str) -> bool:
@@ -167,6 +174,7 @@ async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: in
     wanted.crossings += 1
     wanted.armed = False
     wanted.capped_until = None
+    wanted.retry_at = None
     noted = AutoTopUpCrossing(
         org_id=wanted.org_id,
         number=wanted.crossings,

@@ -11,7 +11,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.auto_topup import SWITCHED_OFF, Crossing, Verdict, month_after, month_of, verdict_of
+from domain.auto_topup import FAILED, SWITCHED_OFF, Crossing, Verdict, month_after, month_of, retry_after, verdict_of
 from domain.ids import auto_topup_command_id
 from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus
@@ -53,7 +53,10 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) 
         # Read again under the lock: another sweep may have recorded the fall, or a payment may have arrived.
         free = await auto_topup.lock_free(session, [one.org_id for one in found if one.due != OPEN])
         due = await auto_topup.due(session, free, now=now)
-        await auto_topup.rearm(session, [one.org_id for one in due if one.due == ABOVE])
+        above = [one.org_id for one in due if one.due == ABOVE]
+        await auto_topup.rearm(session, above)
+        for org_id in above:
+            await alert.close_cases(session, org_id, (FAILED,))
         falls = [await _fall(session, one, now) for one in due if one.due == FALLEN]
         found = await auto_topup.due(session, seen, now=now)
     else:
@@ -119,14 +122,18 @@ async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: Payment
     return first
 
 
-async def settle(session: AsyncSession, org_id: str, number: int, *, refused: str | None) -> Settled:
-    """Record the outcome of a fall, once it is known. A decline switches top-ups off and raises an alert.
+async def settle(
+    session: AsyncSession, org_id: str, number: int, *, refused: str | None, now: datetime, days: Sequence[int]
+) -> Settled:
+    """Record the outcome of a fall, once it is known. A decline raises an alert, and the last one switches top-ups off.
 
     Args:
         session: of the platform.
         org_id: the organization.
         number: of the fall.
         refused: why no payment can be requested; None if one was.
+        now: the time.
+        days: when a declined payment is tried again, in days after the first decline.
     """
     wanted = await auto_topup.locked(session, org_id)
     crossing = await auto_topup.crossing(session, org_id, number)
@@ -146,7 +153,7 @@ async def settle(session: AsyncSession, org_id: str, number: int, *, refused: st
     elif crossing.payment_id is None and await _is_outdated(session, wanted, crossing):
         verdict = Verdict(Crossing.CANCELLED, "Its settings were changed before anybody was asked to pay.")
     crossing.outcome = verdict.outcome.value
-    await _follow(session, wanted, crossing, verdict)
+    await _follow(session, wanted, crossing, verdict, now, days)
     return Settled(verdict.outcome, crossing.payment_id, status, verdict.why)
 
 
@@ -163,11 +170,20 @@ async def _is_outdated(session: AsyncSession, wanted: AutoTopUp, crossing: AutoT
     return bought > wanted.monthly_cap_minor
 
 
-async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing, verdict: Verdict) -> None:
-    """Rearm, or switch top-ups off, after the outcome of a fall."""
+async def _follow(
+    session: AsyncSession,
+    wanted: AutoTopUp,
+    crossing: AutoTopUpCrossing,
+    verdict: Verdict,
+    now: datetime,
+    days: Sequence[int],
+) -> None:
+    """Rearm, try again later, or switch top-ups off, after the outcome of a fall."""
     match verdict.outcome:
         case Crossing.SUCCEEDED:
             assert crossing.payment_id is not None
+            wanted.failures, wanted.retry_at = 0, None
+            await alert.close_cases(session, wanted.org_id, (FAILED,))
             # Rearmed here and not in the next sweep, so a fall before that sweep counts.
             if await auto_topup.rose(session, wanted.org_id, crossing.payment_id):
                 wanted.armed = True
@@ -177,12 +193,40 @@ async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpC
         case Crossing.DECLINED if crossing.payment_method != wanted.payment_method:
             # Another method was set since, which has refused nothing.
             wanted.armed = True
-        case Crossing.DECLINED:
-            await _switch_off(session, wanted, verdict.why, key=str(crossing.number))
+        case Crossing.DECLINED if wanted.enabled:
+            await _decline(session, wanted, crossing, verdict.why, now, days)
+
+
+async def _decline(
+    session: AsyncSession,
+    wanted: AutoTopUp,
+    crossing: AutoTopUpCrossing,
+    why: str | None,
+    now: datetime,
+    days: Sequence[int],
+) -> None:
+    """Have a declined top-up tried again after a pause, or switch it off after the last try."""
+    wanted.failures += 1
+    pause = retry_after(wanted.failures, days)
+    if pause is None:
+        await _switch_off(session, wanted, why, key=str(crossing.number))
+        return
+    wanted.retry_at = now + pause
+    await alert.raise_alert(
+        session,
+        kind=FAILED,
+        subject=wanted.org_id,
+        detail=f"The automatic top-up failed and is tried again on {wanted.retry_at:%Y-%m-%d}: {why}",
+        org_id=wanted.org_id,
+        key=f"{FAILED}:{wanted.org_id}:{crossing.number}",
+        shared=True,
+    )
 
 
 async def _switch_off(session: AsyncSession, wanted: AutoTopUp, why: str | None, *, key: str) -> None:
     wanted.enabled, wanted.off_reason = False, why
+    wanted.failures, wanted.retry_at = 0, None
+    await alert.close_cases(session, wanted.org_id, (FAILED,))
     await alert.raise_alert(
         session,
         kind=SWITCHED_OFF,

@@ -29,7 +29,7 @@ class AutoTopUpWorkflow:
     Messages: none; the sweep starts it.
     Ends when: the payment is received, declined or cancelled.
     Continues as new: when the server suggests it; the fall and its payment are in the books.
-    Compensates: nothing; a decline switches the top-up off.
+    Compensates: nothing; a decline is tried again as another fall, and the last one switches the top-up off.
     """
 
     @workflow.run
@@ -69,7 +69,7 @@ class AutoTopUpWorkflow:
         if settled.why:
             lines.append(f"- {as_markdown(settled.why)}")
         if settled.outcome == Crossing.DECLINED:
-            lines.append("- the automatic top-up is switched off until it is set again")
+            lines.append("- it is tried again on the days of dunning, and switched off after the last of them")
         workflow.set_current_details("\n".join(lines))
 
 

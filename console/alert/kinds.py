@@ -41,6 +41,11 @@ ADVICE: Mapping[str, Advice] = {
         "It buys no more this month. Add credits yourself if you need them.",
         *_TOP_UP,
     ),
+    "credits.auto_topup_failed": Advice(
+        "Automatic top-up failed",
+        "It is tried again. Add credits if you need them before, and check the payment method.",
+        *_TOP_UP,
+    ),
     "credits.auto_topup_off": Advice(
         "Automatic top-up is off",
         "Its payments failed or were refunded. Add credits, and set it up again with a card that works.",

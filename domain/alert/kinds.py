@@ -62,6 +62,7 @@ KINDS: Mapping[str, Kind] = {
     "billing.other_currency": Kind(closed_by=OPERATOR),
     "budget_80_percent": Kind(closed_by=_WINDOW),
     "credits.auto_topup_cap": Kind(closed_by=OPERATOR),
+    "credits.auto_topup_failed": Kind(closed_by="the automatic top-up, when it succeeds, is set anew or is off"),
     "credits.auto_topup_off": Kind(closed_by="the automatic top-up, when it is set anew"),
     "credits.exhausted": Kind(closed_by=ORGANIZATION, severity=Severity.CRITICAL, ladder=OWNERS),
     "customer.unused_cash": Kind(closed_by=OPERATOR),

@@ -316,7 +316,8 @@ TYPES: Sequence[NotificationType] = (
         alerts=frozenset(
             {
                 *("spend.threshold", "spend.burst", "spend.refused", "credits.exhausted"),
-                *("credits.auto_topup_cap", "credits.auto_topup_off", "low_credit_balance", "budget_80_percent"),
+                *("credits.auto_topup_cap", "credits.auto_topup_failed", "credits.auto_topup_off"),
+                *("low_credit_balance", "budget_80_percent"),
             }
         ),
         mailed=frozenset({"budget_80_percent"}),

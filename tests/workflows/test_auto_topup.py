@@ -197,17 +197,17 @@ async def test_automatic_top_up_stops_at_the_monthly_cap_until_the_next_month_an
     assert await shop.available() == "105.00"
 
 
-async def test_decline_switches_the_automatic_top_up_off_until_it_is_set_anew(shop: Shop) -> None:
+async def test_declined_top_up_is_tried_again_later_or_once_it_is_set_anew(shop: Shop) -> None:
     await set_auto_topup(shop, "pm_declined")
     await sweep(shop.stage)
     assert await outcome_of(shop) == "declined"
-    assert "switched off until" in str(await run_of(shop).query("__temporal_workflow_metadata"))
+    assert "days of dunning" in str(await run_of(shop).query("__temporal_workflow_metadata"))
     await sweep(shop.stage)
     shown = good(await shop.payer.get("/billing/auto-topup"))
-    assert (shown["enabled"], shown["bought_this_month"]) == (False, "0.00")
-    assert shown["off_reason"]
+    assert (shown["enabled"], shown["bought_this_month"], shown["failed_attempts"]) == (True, "0.00", 1)
+    assert datetime.fromisoformat(shown["next_attempt_at"]) > datetime.now(UTC) + timedelta(days=2)
     assert len(await payments_of(shop)) == 1
-    assert await alerts_of(shop) == ["credits.auto_topup_off"]
+    assert await alerts_of(shop) == ["credits.auto_topup_failed"]
     assert (await set_auto_topup(shop))["enabled"] is True
     assert {alert["resolved_by"] for alert in good(await shop.payer.get("/alerts"))["data"]} == {"books"}
     await sweep(shop.stage)
@@ -223,7 +223,8 @@ async def test_top_up_without_a_method_to_charge_is_declined(shop: Shop) -> None
     await sweep(shop.stage)
     assert await outcome_of(shop) == "declined"
     assert await payments_of(shop) == []
-    assert "default payment method" in good(await shop.payer.get("/billing/auto-topup"))["off_reason"]
+    assert "default payment method" in (await run_of(shop).result())["why"]
+    assert good(await shop.payer.get("/billing/auto-topup"))["failed_attempts"] == 1
 
 
 async def test_switching_off_between_the_fall_and_the_payment_buys_nothing(shop: Shop) -> None:

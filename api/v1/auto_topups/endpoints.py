@@ -12,9 +12,9 @@ from api.idempotency import Command, idempotency
 from api.routing import Resource
 from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
-from api.v1.topups.methods import method_of
+from api.v1.topups.methods import method_of, stored_method_of
 from domain.access import Actor, Permission, refuse_by_link
-from domain.auto_topup import SWITCHED_OFF, month_of
+from domain.auto_topup import FAILED, SWITCHED_OFF, month_of
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.ids import quote_tax_key
 from domain.money import CREDIT, format_amount, parse_amount
@@ -36,7 +36,12 @@ async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ_B
 @router.put(
     "/billing/auto-topup",
     response_model=AutoTopUpView,
-    responses=errors((Conflict, "payment.no_method"), (Forbidden, "session.by_link")),
+    responses=errors(
+        (Conflict, "payment.no_method"),
+        (Forbidden, "session.by_link"),
+        (Invalid, "payment_method.unknown"),
+        (Invalid, "payment_method.expired"),
+    ),
 )
 async def set_auto_topup(
     body: AutoTopUpSet,
@@ -47,8 +52,9 @@ async def set_auto_topup(
     """Set the automatic top-up: buy credits with a stored payment method when the balance falls below a threshold.
 
     Each fall below the threshold makes one payment. The balance has to rise above it before the next fall counts. When
-    you change the settings, a balance that is already below counts as a fall. A declined payment switches the top-up
-    off; setting it again switches it on.
+    you change the settings, a balance that is already below counts as a fall. `payment_method` is a stored one of the
+    organization. A declined payment is tried again on the days of dunning; after the last one the top-up is off. A
+    request after a decline, also an unchanged one, has it tried at once.
     """
     org_id = acting_organization(actor, None)
     if body.enabled:
@@ -67,14 +73,17 @@ async def set_auto_topup(
 
     async def act() -> AutoTopUpView:
         if wanted.enabled:
-            method = wanted.payment_method or await method_of(deps, actor)
             # What could not be paid for is refused now, and not at the first fall.
             now = datetime.now(UTC)
+            if wanted.payment_method is None:
+                method = await method_of(deps, actor)
+            else:
+                method = await stored_method_of(deps, actor, wanted.payment_method, now=now)
             key = quote_tax_key(org_id, f"credits {body.credits}", now.date())
             await deps.terms.off_session(org_id, method, wanted.credits_minor, key=key, now=now)
         async with deps.database.platform() as session:
             await auto_topups.put(session, wanted, now=datetime.now(UTC))
-            await alert.close_cases(session, org_id, (SWITCHED_OFF,))
+            await alert.close_cases(session, org_id, (SWITCHED_OFF, FAILED))
             details = {
                 "enabled": wanted.enabled,
                 "below": format_amount(wanted.below_minor, CREDIT),

@@ -33,6 +33,10 @@ class AutoTopUpView(ResponseModel):
     bought_this_month: Exact = Field(description="The credits bought this month, including payments in progress.")
     payment_method: str | None
     off_reason: str | None = Field(description="Why it was switched off; null if it was not, or if a person did so.")
+    failed_attempts: int = Field(description="The number of payments that were declined in a row.")
+    next_attempt_at: datetime | None = Field(
+        description="When a declined payment is tried again, if the balance is still below; null if none was declined."
+    )
     updated_at: datetime | None
 
 
@@ -47,6 +51,8 @@ def auto_topup_view(org_id: str, row: AutoTopUp | None, bought_minor: int) -> Au
         bought_this_month=_credits(bought_minor),
         payment_method=None if row is None else row.payment_method,
         off_reason=None if row is None else row.off_reason,
+        failed_attempts=0 if row is None else row.failures,
+        next_attempt_at=None if row is None else row.retry_at,
         updated_at=None if row is None else row.updated_at,
     )
 

@@ -1,10 +1,12 @@
 """The stored method that an organization pays with unless it names another."""
 
+from datetime import datetime
+
 from api.deps import Deps
 from domain.access import Actor
 from repositories import customer as customers
 from services.customer import PROVIDER
-from services.payment_method import default_method
+from services.payment_method import default_method, stored_method
 
 
 async def method_of(deps: Deps, actor: Actor) -> str:
@@ -13,7 +15,20 @@ async def method_of(deps: Deps, actor: Actor) -> str:
     Raises:
         Conflict: `payment.no_method`, it has none, or several and no default.
     """
+    return await default_method(deps.providers, await _customer_of(deps, actor))
+
+
+async def stored_method_of(deps: Deps, actor: Actor, method: str, *, now: datetime) -> str:
+    """Return a payment method of the actor's organization that can be charged while nobody is there.
+
+    Raises:
+        Invalid: `payment_method.unknown`, the organization has not stored it; `payment_method.expired`, it is a card
+            that has expired.
+    """
+    return await stored_method(deps.providers, await _customer_of(deps, actor), method, now=now)
+
+
+async def _customer_of(deps: Deps, actor: Actor) -> str | None:
     assert actor.org_id is not None
     async with deps.session_for(actor) as session:
-        customer = await customers.ref_of(session, actor.org_id, PROVIDER)
-    return await default_method(deps.providers, customer)
+        return await customers.ref_of(session, actor.org_id, PROVIDER)

@@ -24,7 +24,7 @@ TABLES: Mapping[str, Place] = {
             CONTACT: "updated_by",
             FREE_TEXT: "off_reason",
             FINANCIAL: "below_minor credits_minor monthly_cap_minor",
-            TECHNICAL: "enabled armed capped_until crossings updated_at",
+            TECHNICAL: "enabled armed capped_until crossings failures retry_at updated_at",
         },
     ),
     "auto_topup_crossings": Place(
