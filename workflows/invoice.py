@@ -247,7 +247,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             await self._wait(item)
 
     def _next(self) -> Step | Wait | None:
-        return agenda(self._state, self._standing, workflow.now(), follow_at=self._follow_at)
+        processing = self._processing is not None
+        return agenda(self._state, self._standing, workflow.now(), follow_at=self._follow_at, processing=processing)
 
     def _is_ordered(self) -> bool:
         held = self._state
@@ -272,7 +273,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
     def _decide(self, step: Step, now: datetime) -> Outcome:
         held, standing = self._state, self._standing
         match step:
-            case Step.REMIND | Step.GIVE_UP if self._processing is not None:
+            case Step.PUT_OFF:
+                assert self._processing is not None
                 return rules.waits(held, now, payment_id=self._processing)
             case Step.END:
                 return rules.ended(held, standing)

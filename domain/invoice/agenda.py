@@ -20,6 +20,7 @@ class Step(StrEnum):
         RESUME: an operator has resumed the collection.
         ANNOUNCE: mail that it was issued.
         CHARGE: charge the stored method.
+        PUT_OFF: postpone a reminder, or giving up, while a payment of the organization's own is processing.
         REMIND: send a reminder.
         GIVE_UP: mark it as uncollectible.
     """
@@ -30,17 +31,24 @@ class Step(StrEnum):
     RESUME = "resume"
     ANNOUNCE = "announce"
     CHARGE = "charge"
+    PUT_OFF = "put_off"
     REMIND = "remind"
     GIVE_UP = "give_up"
 
 
 def agenda(
-    held: Collection, standing: InvoiceDue, now: datetime, *, follow_at: datetime | None = None
+    held: Collection,
+    standing: InvoiceDue,
+    now: datetime,
+    *,
+    follow_at: datetime | None = None,
+    processing: bool = False,
 ) -> Step | Wait | None:
     """Return what is done next, or until when nothing is due; None after the end.
 
     A payment that is under way comes first, whatever the state of the invoice, so there is never a second one.
-    `follow_at` is when the run checks it again; None before the first check.
+    `follow_at` is when the run checks it again; None before the first check. `processing` says that a payment which the
+    organization made itself is processing.
     """
     if held.status in UNDER_WAY:
         if follow_at is not None and now < follow_at:
@@ -58,14 +66,16 @@ def agenda(
         return Wait(until=now + LOOK_AGAIN, why="an operator decides: no charge was answered")
     if not held.announced:
         return Step.ANNOUNCE
-    return _collect(held, now)
+    return _collect(held, now, processing=processing)
 
 
-def _collect(held: Collection, now: datetime) -> Step | Wait:
+def _collect(held: Collection, now: datetime, *, processing: bool) -> Step | Wait:
     last = held.steps > len(held.days) or (held.steps == len(held.days) and not held.charges)
     step = Step.GIVE_UP if last and not held.charge_now else Step.CHARGE if held.charges else Step.REMIND
     why = WHY[step] if held.waits_for is None else f"see what became of {held.waits_for}, which the organization makes"
-    return Wait(until=held.next_at, why=why) if now < held.next_at else step
+    if now < held.next_at:
+        return Wait(until=held.next_at, why=why)
+    return Step.PUT_OFF if processing and step is not Step.CHARGE else step
 
 
 #: What the run waits for; shown with its timer.

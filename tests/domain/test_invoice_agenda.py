@@ -66,6 +66,8 @@ def taken(held: Collection, standing: InvoiceDue, step: Step, verdict: Verdict, 
             return rules.resumed(held, standing, now, actor="workflow")
         case Step.ANNOUNCE:
             return rules.announced(held)
+        case Step.PUT_OFF:
+            return rules.waits(held, now, payment_id="pay_own")
         case Step.REMIND:
             return rules.reminded(held, now)
         case Step.GIVE_UP:
@@ -89,7 +91,10 @@ def test_every_due_step_is_taken_and_the_plan_ends_whatever_happens_to_the_invoi
     for _ in range(60):
         if data.draw(st.integers(0, 19)) == 0:
             standing = data.draw(st.sampled_from([OPEN, REOPENED, PAID, VOID]))
-        item = agenda(held, standing, now)
+        processing = data.draw(st.booleans())
+        item = agenda(held, standing, now, processing=processing)
+        assert not processing or item not in {Step.REMIND, Step.GIVE_UP}
+        assert processing or item is not Step.PUT_OFF
         if item is None:
             assert held.status in FINAL
             assert held.status.value == standing.status.value
