@@ -168,6 +168,21 @@ def test_nobody_but_the_door_reaches_the_runs_of_entities():
     assert others == set(CHILDREN.items())
 
 
+#: Activities that wait for another entity. A run calls them without its lock, or the two could wait for each other: a
+#: payment in a task beside its turns, an invoice between them; the others are called by runs that have no lock.
+WAITING = {"activities/auto_topup.py", "activities/invoice.py", "activities/payment_escrows.py", "activities/probe.py"}
+
+
+def test_few_activities_wait_for_another_entity():
+    found = {
+        at.partition(":")[0]
+        for part in ("activities", "services", "repositories")
+        for at, name in calls(part)
+        if name in {"reach.update", "reach.update_running"}
+    }
+    assert found == WAITING
+
+
 #: What declares a method of a workflow as a handler, and calls that add one while it runs.
 DECLARES = {"workflow.query", "workflow.signal", "workflow.update"}
 ADDS = {each.replace(".", ".set_") + "_handler" for each in DECLARES}

@@ -131,7 +131,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         self._leaving = False
         # Why the books refused the first event; the run fails with it.
         self._refused_start: ApplicationError | None = None
-        # Whether the run was started without a state, to resume from the books.
+        # The status that the search attribute shows; None until a run that resumes has read the books.
         self._published: StrEnum | None = None if start.resume else self._state.status
 
     # What an entity declares ------------------------------------------------------------------------------------------
