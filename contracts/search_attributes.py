@@ -15,6 +15,8 @@ from domain.payment.terms import PaymentTerms
 
 #: The run's organization: the payer of an escrow, the customer of an invoice.
 ORG_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("OrgId")
+#: The organization that an escrow pays.
+PAYEE_ORG_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("PayeeOrgId")
 #: The agent that is paid or rated.
 AGENT_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("AgentId")
 #: The entity's status, as in the API.
@@ -25,12 +27,13 @@ AMOUNT_MINOR: SearchAttributeKey[int] = SearchAttributeKey.for_int("AmountMinor"
 CURRENCY: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("Currency")
 
 #: Every attribute that a namespace must know before a worker starts.
-ALL: tuple[SearchAttributeKey[Any], ...] = (ORG_ID, AGENT_ID, STATE, AMOUNT_MINOR, CURRENCY)
+ALL: tuple[SearchAttributeKey[Any], ...] = (ORG_ID, PAYEE_ORG_ID, AGENT_ID, STATE, AMOUNT_MINOR, CURRENCY)
 
 
 def search_attributes(
     *,
     org_id: str | None = None,
+    payee_org_id: str | None = None,
     agent_id: str | None = None,
     state: str | None = None,
     amount_minor: int | None = None,
@@ -40,6 +43,7 @@ def search_attributes(
     pairs: list[SearchAttributePair[Any]] = []
     words: tuple[tuple[SearchAttributeKey[str], str | None], ...] = (
         (ORG_ID, org_id),
+        (PAYEE_ORG_ID, payee_org_id),
         (AGENT_ID, agent_id),
         (STATE, state),
         (CURRENCY, currency),
@@ -61,6 +65,7 @@ def escrow_attributes(terms: Terms, status: EscrowStatus | None) -> TypedSearchA
     """Return the attributes that an escrow's run starts with; without a status if it is not known."""
     return search_attributes(
         org_id=terms.payer_org_id,
+        payee_org_id=terms.payee_org_id,
         agent_id=terms.agent_id,
         state=status,
         amount_minor=terms.amount_minor,

@@ -134,6 +134,7 @@ LOGS = Place(
 #: What an operator filters runs by, in clear.
 SEARCH_ATTRIBUTES: Mapping[str, Shown] = {
     "OrgId": Shown.ID,
+    "PayeeOrgId": Shown.ID,
     "AgentId": Shown.ID,
     "State": Shown.STATE,
     "AmountMinor": Shown.AMOUNT,

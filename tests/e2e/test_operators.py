@@ -35,6 +35,8 @@ async def test_runs_are_found_by_organization_agent_and_state(world: World, temp
     assert await listed(temporal, f"OrgId = '{org}' AND WorkflowType = 'escrow'", {foreign["workflow_id"]}) == {
         foreign["workflow_id"]
     }
+    payee = f"PayeeOrgId = '{foreign['payee_org_id']}' AND State = 'open'"
+    assert foreign["workflow_id"] in await listed(temporal, payee, {foreign["workflow_id"]})
     by_agent = f"AgentId = '{world.running.ids['agent']}' AND AmountMinor = 10000000 AND Currency = 'CREDIT'"
     assert foreign["workflow_id"] in await listed(temporal, by_agent, {foreign["workflow_id"]})
 

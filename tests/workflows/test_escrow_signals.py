@@ -262,6 +262,7 @@ async def test_an_operator_reads_the_run_without_the_code(award):
     attributes.pop("BuildIds", None)
     assert attributes == {
         "OrgId": job.terms.payer_org_id,
+        "PayeeOrgId": job.terms.payee_org_id,
         "AgentId": job.terms.agent_id,
         "State": "delivered",
         "AmountMinor": 50_000_000,
