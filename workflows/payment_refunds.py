@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import ProviderActivities
     from contracts.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
     from domain.errors import DomainError
-    from domain.ids import payment_key, refund_id_of
+    from domain.ids import payment_key
     from domain.money import parse_amount
     from domain.payment import commands
     from domain.payment.converge import refund_accepted, refund_failed
@@ -104,7 +104,7 @@ class PaymentRefunds(PaymentAtProvider):
         payment = self._state
         return commands.refund(
             payment,
-            refund_id=refund_id_of(payment.terms.payment_id, "cancelled"),
+            refund_id=commands.return_id(payment),
             amount_minor=amount_minor,
             reason="it was cancelled",
             requested_by=payment.cancel_requested_by or WORKFLOW,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from domain.access import Actor
 from domain.errors import Conflict, Invalid, Unavailable
+from domain.ids import refund_id_of
 from domain.money import format_amount
 from domain.payment.purposes import rules_of
 from domain.payment.refundable import left_to_refund
@@ -209,9 +210,14 @@ def is_to_return(payment: Payment) -> bool:
         and payment.status not in AWAITING
         and not payment.unknown
         and payment.refundable_minor > 0
-        and not payment.refunds
-        and not payment.disputes
+        and not payment.is_disputed
+        and all(item.state not in IN_FLIGHT and item.refund_id != return_id(payment) for item in payment.refunds)
     )
+
+
+def return_id(payment: Payment) -> str:
+    """Return the id of the one refund that returns a payment which was to be cancelled."""
+    return refund_id_of(payment.terms.payment_id, "cancelled")
 
 
 def cancel_too_late(payment: Payment, *, why: str, at: datetime) -> Outcome:
@@ -401,7 +407,8 @@ def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: 
     details: dict[str, object] = {**rules.subject(purpose), "why": why}
     amount, asset = payment.refundable_minor, purpose.goods_asset
     held = rules.held_minor(payment)
-    if payment.terms.refundable and amount and rules.is_refunded_when_gone(payment):
+    returns = payment.cancel_requested or rules.is_refunded_when_gone(payment)
+    if payment.terms.refundable and amount and returns:
         entitlement = rules.taken_for(payment, amount)
         refunding = _requested(refund_id, amount, entitlement, WORKFLOW, at, why)
         after = replace(after, refunds=(*payment.refunds, refunding))

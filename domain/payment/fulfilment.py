@@ -57,7 +57,8 @@ def refuse_beside(other: Payment) -> None:
 
 def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
     """Return how to fulfil the payment, or that the money is returned; `in_part` once the payer's time is over."""
-    if payment.cancel_requested and not (in_part or payment.fulfilling):
+    keeps_part = in_part and not payment.terms.refundable
+    if payment.cancel_requested and not (keeps_part or payment.fulfilling):
         return Return(failed=True, why="it was cancelled")
     way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
     if isinstance(way, EscrowRequest):

@@ -54,7 +54,9 @@ def reachable(draw: st.DrawFn) -> Payment:
         for refund in made.refunds
     ]
     unknown = draw(st.booleans())
+    by = draw(st.sampled_from([None, None, "ann"]))
     made = replace(made, refunds=tuple(refunds), unknown=unknown, seen_minor=draw(st.sampled_from([0, 0, 1])))
+    made = replace(made, cancel_requested_by=by)
     return replace(made, status=status_of(made))
 
 

@@ -10,7 +10,7 @@ from domain.payment.agenda import News, Step, due
 from domain.payment.fulfilment import PaymentUnderWay, awaits, fulfil, refuse_beside, wake_at
 from domain.payment.purposes.base import Return
 from domain.payment.snapshot import ProviderStatus
-from domain.payment.state import Payment, PaymentStatus, status_of
+from domain.payment.state import Payment, PaymentStatus, RefundState, status_of
 from tests.domain.test_payment_actions import AUTHORIZED, AWAITED, CREATED, PAID
 from tests.domain.test_payment_fulfilment import ESCROW
 from tests.support.payments import EPOCH, TERMS
@@ -104,3 +104,33 @@ def test_payment_that_cannot_be_returned_counts():
     kept = commands.cancel_too_late(cancelled(PAID), why="used", at=EPOCH).payment
     assert (kept.status, kept.cancel_requested_by) == (P.SUCCEEDED, None)
     assert due(kept, EPOCH, News()) == []
+
+
+def test_part_that_a_card_was_charged_is_returned_and_coins_are_kept():
+    captured = replace(
+        PAID,
+        terms=replace(TERMS, purpose=ESCROW),
+        provider_status=ProviderStatus.SUCCEEDED,
+        received_minor=600,
+        granted_minor=60_000_000,
+    )
+    asked = cancelled(captured)
+    assert due(asked, EPOCH, News()) == [Step.END_TIME]
+    assert fulfil(asked, at=EPOCH, in_part=True) == Return(failed=True, why="it was cancelled")
+    ended = commands.fulfilment_failed(asked, refund_id="rfd_1", at=EPOCH, why="it was cancelled").payment
+    assert [refund.amount_minor for refund in ended.refunds] == [600]
+    coins = replace(asked, terms=replace(asked.terms, refundable=False))
+    kept = fulfil(coins, at=EPOCH, in_part=True)
+    assert isinstance(kept, Return)
+    assert not kept.failed
+
+
+def test_return_waits_for_a_dispute_and_is_made_once():
+    asked = cancelled(PAID)
+    ours = commands.refund(
+        asked, refund_id=commands.return_id(asked), amount_minor=None, reason=None, requested_by="ann", at=EPOCH
+    ).payment.refunds[0]
+    theirs = replace(ours, refund_id="rfd_other", amount_minor=400)
+    assert commands.is_to_return(replace(asked, refunds=(replace(theirs, state=RefundState.SUCCEEDED),)))
+    assert not commands.is_to_return(replace(asked, refunds=(theirs,)))
+    assert not commands.is_to_return(replace(asked, refunds=(replace(ours, state=RefundState.FAILED),)))
