@@ -12,6 +12,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ GIVEN = {"asset", "inlined", "caller", "loop", "super", "range"}
 Scope = dict[str, Any]
 
 
+@cache
 def parsed(path: Path) -> nodes.Template:
+    """Return the tree of a template, which nobody changes; parts are imported by most of them."""
     return Environment(trim_blocks=True, lstrip_blocks=True).parse(path.read_text(), filename=str(path))
 
 
@@ -45,6 +48,7 @@ def declared(path: Path) -> type | None:
     return class_named(found[1] if found[1].startswith("tests.") else f"console.{found[1]}")
 
 
+@cache
 def macros(path: Path) -> dict[str, nodes.Macro]:
     return {macro.name: macro for macro in parsed(path).find_all(nodes.Macro)}
 
@@ -200,6 +204,7 @@ def imported(node: nodes.Import | nodes.FromImport) -> Path:
     return CONSOLE / str(node.template.value)
 
 
+@cache
 def exported(path: Path) -> Mapping[str, nodes.Macro]:
     """Return the macros that a template offers: its own, and those that it sets again from others."""
     tree = parsed(path)
