@@ -1,14 +1,14 @@
 """A declined automatic top-up is tried again, on the days of dunning, before it is switched off.
 
 Revision ID: 0201_auto_topup_retries
-Revises: 0194_terms_by_final_money
+Revises: 0199_bad_work_stays
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0201_auto_topup_retries"
-down_revision: str | None = "0194_terms_by_final_money"
+down_revision: str | None = "0199_bad_work_stays"
 branch_labels: str | None = None
 depends_on: str | None = None
 

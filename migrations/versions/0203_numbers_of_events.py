@@ -1,13 +1,13 @@
 """After a restore, events go on behind a gap of their numbers, and so do entities without a document.
 
 Revision ID: 0203_numbers_of_events
-Revises: 0199_bad_work_stays
+Revises: 0201_auto_topup_retries
 """
 
 from migrations.scripts import run
 
 revision: str = "0203_numbers_of_events"
-down_revision: str | None = "0199_bad_work_stays"
+down_revision: str | None = "0201_auto_topup_retries"
 branch_labels: str | None = None
 depends_on: str | None = None
 

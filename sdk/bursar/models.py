@@ -599,6 +599,8 @@ class AutoTopUpView(Model):
     bought_this_month: Amount = NOT_SENT
     payment_method: str | None = NOT_SENT
     off_reason: str | None = NOT_SENT
+    failed_attempts: int = NOT_SENT
+    next_attempt_at: datetime | None = NOT_SENT
     updated_at: datetime | None = NOT_SENT
 
 

@@ -88,7 +88,7 @@ async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
 async def test_unpaid_payment_of_an_escrow_that_was_cancelled_is_cancelled_at_its_provider(stage: Stage, award):
     job = await award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await job.send("cancel", job.procurement)
@@ -102,7 +102,7 @@ async def test_unpaid_payment_of_an_escrow_that_was_cancelled_is_cancelled_at_it
 async def test_authorized_payment_of_an_escrow_that_was_cancelled_is_released(stage: Stage, award):
     job = await award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), manual_capture=True)
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), manual_capture=True)
     await made.create()
     await made.send("confirm", method_ref="pm_ok")
     await job.send("cancel", job.procurement)
@@ -113,7 +113,7 @@ async def test_authorized_payment_of_an_escrow_that_was_cancelled_is_released(st
 async def test_poll_finds_that_the_escrow_has_ended_where_the_signal_was_lost(stage: Stage, award, monkeypatch):
     job = await award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
 
     async def lost(self: EscrowActivities, terms: object) -> None:
