@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from commands.resumable import KINDS
 from manage import GROUPS, main, make_parser
 from tests.conftest import DatabaseUrls
+from tests.workflows.approval.contract import APPROVAL
+from tests.workflows.entities import ENTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [command for commands in GROUPS.values() for command in commands]
@@ -78,6 +81,11 @@ def test_secret_file_that_cannot_be_read_ends_with_one_line(tmp_path: Path, caps
     for file in (tmp_path, binary):
         assert main(["operator-key", "--secret-file", str(file)]) == 2
         assert capsys.readouterr().err.startswith("error: The secret file cannot be read:")
+
+
+def test_pitfall_45_every_entity_of_the_product_is_begun_again_after_a_restore() -> None:
+    of_the_product = [entity.name for entity in ENTITIES if entity is not APPROVAL]
+    assert sorted(kind.workflow for kind in KINDS) == sorted(of_the_product)
 
 
 def test_looking_at_providers_is_not_left_out_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
