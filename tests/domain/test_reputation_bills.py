@@ -1,0 +1,52 @@
+"""What a subscription's bill still pays for, whichever payments it was paid by."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.reputation.recall import Bill, BillPayment, recalled_of_bill
+
+#: 500 credits for 29.00; the escrows had 400 of them.
+BILL = Bill(total_minor=2_900, due_minor=0, given_up_minor=0, payments=(), credits_minor=500, price_minor=2_900)
+FUNDED = [("esc_last", 300), ("esc_first", 100)]
+
+
+def paid(paid_minor: int, *, gone: int = 0, received: int = 2_900) -> BillPayment:
+    return BillPayment(paid_minor=paid_minor, received_minor=received, gone_minor=gone)
+
+
+@pytest.mark.parametrize(
+    ("bill", "void"),
+    {
+        "paid": (replace(BILL, payments=[paid(2_900)]), []),
+        "not due yet": (replace(BILL, due_minor=2_900), []),
+        "disputed, still on the invoice": (
+            replace(BILL, payments=[paid(2_900, gone=2_900)]),
+            ["esc_last", "esc_first"],
+        ),
+        "lost, and due again": (
+            replace(BILL, due_minor=2_900, payments=[paid(0, gone=2_900)]),
+            ["esc_last", "esc_first"],
+        ),
+        "lost, and paid by another": (replace(BILL, payments=[paid(0, gone=2_900), paid(2_900)]), []),
+        "both lost": (
+            replace(BILL, due_minor=2_900, payments=[paid(0, gone=2_900), paid(0, gone=2_900)]),
+            ["esc_last", "esc_first"],
+        ),
+        "a part lost that no escrow had": (replace(BILL, due_minor=500, payments=[paid(2_400, gone=500)]), []),
+        "a part lost that the last escrow had": (
+            replace(BILL, due_minor=1_000, payments=[paid(1_900, gone=1_000)]),
+            ["esc_last"],
+        ),
+        "a part of a part lost, the rest not due yet": (
+            replace(BILL, due_minor=2_400, payments=[paid(500, gone=500, received=1_000)]),
+            [],
+        ),
+        "given up": (replace(BILL, given_up_minor=2_900), ["esc_last", "esc_first"]),
+        "given up in part": (replace(BILL, given_up_minor=1_900, payments=[paid(1_000)]), ["esc_last"]),
+        "refunded with a credit note": (replace(BILL, total_minor=2_400, payments=[paid(2_400, gone=500)]), []),
+        "without credits": (replace(BILL, credits_minor=0, price_minor=0, given_up_minor=2_900), []),
+    }.values(),
+)
+def test_bill_recalls_what_its_money_does_not_pay_for(bill: Bill, void: list[str]) -> None:
+    assert recalled_of_bill(bill, FUNDED) == void
