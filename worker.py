@@ -66,6 +66,7 @@ from providers.notify.base import Notifier
 from providers.notify.slack import SlackNotifier
 from providers.notify.webhook import HttpWebhookSender, Receivers, WebhookSender
 from providers.payments.registry import Providers
+from repositories import organization as organizations
 from runtime import collector, logs, metrics
 from runtime.database import Database
 from runtime.jobs import PROBE, SCHEDULES, invoicing_on, probing_every
@@ -347,12 +348,29 @@ def _deployment(build_id: str) -> WorkerDeploymentConfig:
     )
 
 
+async def warn(settings: Settings, database: Database) -> None:
+    """Log what is not set, so that related organizations are taken for strangers, or strangers for related ones."""
+    for why in settings.warnings:
+        log.warning("settings.incomplete", why=why)
+    try:
+        async with database.platform() as session:
+            found = await organizations.made_together(session, settings.evidence_policy.registrars)
+    except Exception as error:
+        log.warning("settings.not_checked", error=f"{type(error).__name__}: {error}"[:300])
+        return
+    for principal, number in found:
+        log.warning(
+            "settings.incomplete",
+            why=f"{number} organizations were made by {principal}, who is not in BURSAR_REPUTATION_REGISTRARS: they are"
+            " related, and their work for one another earns no reputation, volume or discount. Name there who makes "
+            "organizations for others.",
+        )
+
+
 async def main() -> None:
     """Read the settings, connect, and work until SIGINT or SIGTERM."""
     settings = read_settings()
     logs.configure(settings, "worker")
-    for why in settings.warnings:
-        log.warning("settings.incomplete", why=why)
     telemetry = Telemetry(settings, "worker")
     database = Database(
         settings.database_url,
@@ -375,6 +393,7 @@ async def main() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await warn(settings, database)
     providers = make_providers(settings, database)
     sealed = settings.signals_are_sealed
     # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.

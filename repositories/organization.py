@@ -59,6 +59,19 @@ async def exists(session: AsyncSession, organization_id: str) -> bool:
     return (await session.scalars(query)).one_or_none() is not None
 
 
+async def made_together(session: AsyncSession, registrars: Sequence[str]) -> list[tuple[str, int]]:
+    """Return who made several organizations and is no registrar, with how many; these organizations are related.
+
+    Needs the platform's session.
+    """
+    if "*" in registrars:
+        return []
+    number = func.count()
+    query = select(Organization.created_by, number).where(Organization.created_by.not_in(registrars))
+    rows = await session.execute(query.group_by(Organization.created_by).having(number > 1).order_by(number.desc()))
+    return [(row[0], row[1]) for row in rows]
+
+
 async def lock(session: AsyncSession, organization_id: str) -> Organization:
     """Lock the organization against concurrent deployments and changes, and return it as it is now.
 

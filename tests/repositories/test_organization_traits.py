@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from activities.payment_providers import ProviderActivities
 from contracts.payment import ProviderRequest
@@ -19,12 +20,14 @@ from repositories import organization_trait as traits
 from repositories.reputation import are_related, take, void
 from repositories.reputation_recalls import give_again, recall, refresh, stale
 from runtime.database import Database, driver_connection, plain_url
+from runtime.settings import Settings
 from services.reputation import judge_traits
 from tests.conftest import new_database
 from tests.repositories import test_reputation as known
 from tests.repositories.test_reputation import DAY, about, books, fact, new_agent, rows_of  # noqa: F401
 from tests.support.payments import TERMS, FakeProvider
 from tests.support.seasoned import seasoned
+from worker import warn
 
 pytestmark = pytest.mark.db
 
@@ -409,3 +412,24 @@ async def test_void_of_a_stale_agent_leaves_what_was_recalled_out_of_its_terms(b
         after = await seasoned(connection, agent_id, later)
     assert (before.evidence_count, after.evidence_count) == (1, 0)
     assert after.stars_e6 == ONE_E6 // 2 < before.stars_e6
+
+
+async def test_start_says_whose_organizations_are_related_by_who_made_them(books, database) -> None:  # noqa: F811
+    by = known.FILL.replace("CASE WHEN o LIKE 'org_ring%' THEN 'ringmaster' ELSE 'registrar' END", "$2")
+    await books.execute(by, ["org_boss1", "org_boss2"], "root")
+    await books.execute(by, ["org_boss3"], "once")
+    with capture_logs() as logged:
+        for registrars in ("registrar, ringmaster", "registrar, ringmaster, root", "*"):
+            await warn(Settings(reputation_registrars=registrars), database)
+    (line,) = logged
+    assert (line["event"], line["log_level"]) == ("settings.incomplete", "warning")
+    assert line["why"].startswith("2 organizations were made by root, who is not in BURSAR_REPUTATION_REGISTRARS")
+
+
+async def test_start_goes_on_where_the_database_does_not_answer() -> None:
+    nowhere = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
+    database = Database(nowhere, nowhere)
+    with capture_logs() as logged:
+        await warn(Settings(), database)
+    assert [line["event"] for line in logged] == ["settings.not_checked"]
+    await database.close()
