@@ -76,6 +76,7 @@ TENANT: Groups = (
             Entry("Transactions", "/transactions", "list", Permission.READ_BILLING, letter="t"),
             Entry("Payments", "/payments", "card", Permission.READ_BILLING, letter="p"),
             Entry("Payment methods", "/payment-methods", "wallet", Permission.PAY),
+            Entry("Automatic top-up", "/auto-top-up", "refresh", Permission.PAY),
             Entry("Invoices", "/invoices", "invoice", Permission.READ_BILLING, letter="i"),
             Entry("Chargebacks", "/disputes", "dispute", Permission.READ_BILLING),
             Entry("Billing", "/billing", "plan", Permission.READ_BILLING, letter="b"),

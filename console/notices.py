@@ -68,6 +68,8 @@ NOTICES: Mapping[str, tuple[str, str]] = {
     "invoice.drafted": ("good", "The draft is created. Check its total, then issue it."),
     "invoice.issued": ("good", "The invoice is issued, and its organization can see it."),
     "invoice.voided": ("good", "The invoice is void."),
+    "auto_topup.off": ("good", "The automatic top-up is off. Nothing is bought automatically."),
+    "auto_topup.on": ("good", "The automatic top-up is on."),
     "payment_method.default": ("good", "This method is now the default."),
     "payment_method.returned": (
         "busy",

@@ -2,6 +2,7 @@
 
 from console.alert.routes import ROUTES as ALERT
 from console.alert_rule.routes import ROUTES as ALERT_RULE
+from console.auto_topup.routes import ROUTES as AUTO_TOPUP
 from console.billing.routes import ROUTES as BILLING
 from console.chargeback.routes import ROUTES as CHARGEBACK
 from console.contract.routes import ROUTES as CONTRACT
@@ -54,6 +55,7 @@ _ALL = (
     *NOTIFICATION,
     *PAYMENT,
     *PAYMENT_METHOD,
+    *AUTO_TOPUP,
     *PLATFORM_ALERT,
     *PLATFORM_API_KEY,
     *PLATFORM_APPROVAL,

@@ -180,6 +180,7 @@ PAGES = (
     Page("/console/{org}/payment-methods/return", ()),
     # Nothing is stored here, so there is nothing to remove.
     Page("/console/{org}/payment-methods/{payment}/remove", ()),
+    Page("/console/{org}/auto-top-up", PAYERS),
     Page("/console/{org}/payments", BILLED),
     Page("/console/{org}/payments?status=succeeded,partially_refunded&provider=stripe", BILLED),
     Page("/console/{org}/payments/{payment}", BILLED),
