@@ -15,6 +15,9 @@ SIGNATURES_NAME_THEIR_DELIVERY = "signatures-name-their-delivery"
 #: The gate of runs whose disputes all ended by the contract's default when nobody decided.
 DEFAULT_IS_FOR_WHAT_WAS_DELIVERED = "default-is-for-what-was-delivered"
 
+#: The gate of runs whose disputes ended by default at the agreed time, although the alert to operators was late.
+GRACE_BEGINS_WITH_THE_ALERT = "grace-begins-with-the-alert"
+
 
 def reviewed(escrow: Escrow, delivery: int | None) -> int | None:
     """Return which delivery a signature or a score is for: the one that it names, or None if it must name one."""
@@ -35,3 +38,13 @@ def disputed(outcome: Outcome) -> Outcome:
     if workflow.unsafe.is_read_only() or workflow.patched(DEFAULT_IS_FOR_WHAT_WAS_DELIVERED):
         return outcome
     return replace(outcome, escrow=replace(outcome.escrow, dispute=replace(dispute, default_share_e4=None)))
+
+
+def overdue(before: Escrow, outcome: Outcome) -> Outcome:
+    """Return what a deadline does, with the time of the default that applies to a dispute that is overdue."""
+    agreed, after = before.dispute, outcome.escrow.dispute
+    if outcome.event != "decision_overdue" or agreed is None or after is None or agreed.default_at == after.default_at:
+        return outcome
+    if workflow.patched(GRACE_BEGINS_WITH_THE_ALERT):
+        return outcome
+    return replace(outcome, escrow=replace(outcome.escrow, dispute=replace(after, default_at=agreed.default_at)))

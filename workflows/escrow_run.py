@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.presentation import details
     from domain.escrow.state import Decision, Escrow, Outcome
     from workflows.entity import Entity
+    from workflows.escrow_gates import overdue
 
 
 #: The gate of runs that applied a noted command to whatever was delivered by then.
@@ -129,6 +130,7 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None
+        outcome = overdue(self._state, outcome)
         command_id = f"timer:{outcome.event}:{self._state.version}"
         recorded = await self._write(outcome, command_id, None, now, due_at=due_at, settles=refused)
         if recorded.extended_until is not None:

@@ -5,15 +5,12 @@ to freeze the escrow where nothing ran at the time: a signal has no time, so it 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from domain.agenda import Wait
-from domain.escrow.deadlines import next_deadline
+from domain.escrow.deadlines import LATE, next_deadline
 from domain.escrow.state import Escrow
-
-#: A deadline that acts later than this was kept from acting: no worker ran.
-LATE = timedelta(seconds=10)
 
 
 class Step(StrEnum):

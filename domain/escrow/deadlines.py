@@ -1,13 +1,15 @@
 """The timed exits: what happens by itself in each state when nobody acts, so that no escrow stays locked."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, EscrowStatus, Outcome
 from domain.money import format_ratio
 
 S = EscrowStatus
+#: A deadline that acts later than this was kept from acting: no worker ran.
+LATE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,11 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
         return release(escrow, event="review_expired", actor=actor, details={}, now=now)
     assert escrow.dispute is not None
     if not escrow.dispute.overdue_alerted:
-        alerted = replace(escrow, dispute=replace(escrow.dispute, overdue_alerted=True))
+        default_at = escrow.dispute.default_at
+        if now - escrow.dispute.decide_by > LATE:
+            # Who decides has the grace from the alert on, so an outage takes none of it away.
+            default_at = max(default_at, now + timedelta(seconds=escrow.terms.grace_seconds))
+        alerted = replace(escrow, dispute=replace(escrow.dispute, overdue_alerted=True, default_at=default_at))
         return Outcome(escrow=alerted, event="decision_overdue", actor=actor)
     return settle_dispute(
         escrow,

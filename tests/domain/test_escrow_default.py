@@ -1,6 +1,7 @@
 """Nobody decides a dispute: the contract's default applies, and who has delivered nothing gets nothing by it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.access import Actor
 from domain.escrow import commands
-from domain.escrow.deadlines import timed_exit
+from domain.escrow.deadlines import LATE, timed_exit
 from domain.escrow.presentation import story
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Milestone, Outcome
 from domain.money import allocate
@@ -93,6 +94,17 @@ def test_payee_that_disputes_a_small_milestone_gets_nothing_of_the_dear_one_by_d
 def test_payee_that_disputes_before_the_next_milestone_keeps_what_was_paid_and_gets_no_more_by_default():
     end = undecided(disputed(accepted(delivered(funded(2, 98))), e.STUDIO))
     assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 2, 98)
+
+
+@pytest.mark.parametrize(
+    ("late", "grace_begins"),
+    [(timedelta(0), timedelta(0)), (LATE, timedelta(0)), (2 * LATE, 2 * LATE), (timedelta(days=40),) * 2],
+)
+def test_grace_begins_when_operators_are_alerted_although_that_is_late(late, grace_begins):
+    frozen = disputed(delivered(funded()), e.FINANCE)
+    alerted = timed_exit(frozen, frozen.dispute.decide_by + late)
+    assert alerted.event == "decision_overdue"
+    assert alerted.escrow.dispute.default_at == frozen.dispute.default_at + grace_begins
 
 
 def test_arbiter_decides_as_before():

@@ -391,12 +391,25 @@ async def test_decision_that_was_noted_in_time_goes_before_the_default(award):
     assert "default_applied" not in await job.kinds()
 
 
+async def test_arbiter_has_the_grace_after_the_alert_although_no_worker_ran_until_the_default(award):
+    job = await back(await long_disputed(award, days=9))
+    while "decision_overdue" not in await job.kinds():
+        await again()
+    assert (await job.state()).status == "disputed"
+    assert (await job.send("resolve", job.arbiter, payee_share_e4=1000)).status == "split"
+    await replay_and_keep(await job.handle.fetch_history(), "decided_after_a_late_alert")
+
+
 @pytest.mark.parametrize(("days_after", "counts"), [(2, True), (4, False)])
 async def test_evidence_that_was_noted_in_its_window_counts(award, days_after, counts):
     job = await long_disputed(award, days=9)
     command = SubmitEvidence(command_id=new_id("cmd"), actor=job.finance, note="proof")
     await noted(job, "submit_evidence", command, before=timedelta(days=7 - days_after))
     await back(job)
+    while "decision_overdue" not in await job.kinds():
+        await again()
+    # The grace begins with the alert.
+    await job.pass_time(days=1, hours=1)
     assert await job.end() == "split"
     evidence = (await job.state()).dispute.evidence
     assert [piece.submitted_at for piece in evidence] == ([(await notice(job, command)).noted_at] if counts else [])
