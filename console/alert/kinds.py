@@ -17,7 +17,8 @@ class Advice:
 _PLATFORM = "The platform's operators look at it. There is nothing for you to do."
 _LIMITS, _USAGE, _PAYMENTS = ("limits", "Limits"), ("usage", "Usage"), ("payments", "Payments")
 _INVOICES, _DISPUTES, _EARNINGS = ("invoices", "Invoices"), ("disputes", "Chargebacks"), ("earnings", "Earnings")
-_TOP_UP, _ESCROWS, _KEYS = ("top-up", "Add credits"), ("escrows", "Escrows"), ("settings/keys", "Keys")
+TOP_UP = "top-up"
+_TOP_UP, _ESCROWS, _KEYS = (TOP_UP, "Add credits"), ("escrows", "Escrows"), ("settings/keys", "Keys")
 _ENDPOINTS = ("alerts/settings", "Webhook endpoints")
 _EVIDENCE = "Send evidence before the deadline, or the money stays with the payer."
 _RULE = Advice("One of your rules", "A figure that a rule of yours watches is out of bounds. Look at what it is about.")

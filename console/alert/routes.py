@@ -7,6 +7,7 @@ from starlette.responses import Response
 from console import lists
 from console.alert import view
 from console.alert.commands import commands, listed
+from console.alert.kinds import TOP_UP
 from console.forms import Shown, blank
 from console.routing import tenant
 from console.visit import Visit
@@ -30,7 +31,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         visit.choices.prefs,
         datetime.now(UTC),
         visit.base,
-        has=lambda path: visit.has_page(f"{visit.base}/{path}"),
+        has=lambda path: visit.has_page(f"{visit.base}/{path}") and (path != TOP_UP or visit.may(Permission.PAY)),
         commands=visit.may(Permission.ACKNOWLEDGE),
         operator=visit.me.is_platform,
         settings=settings if visit.may(Permission.READ_WEBHOOKS) else "",

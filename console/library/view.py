@@ -144,7 +144,7 @@ def _facts(purchase: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, str], 
         ("Bought", f"{moment(purchase['bought_at'], prefs)} by {purchase['bought_by'].rpartition('/')[2]}"),
     ]
     if until := _until(purchase, prefs):
-        found.append(("By itself", until))
+        found.append(("Term", until))
     if purchase["refunded_at"]:
         found.append(("Returned", moment(purchase["refunded_at"], prefs).text))
     elif purchase["has_access"]:

@@ -34,7 +34,7 @@ _CADENCES = {
     Cadence.WEEKLY: "Every week",
     Cadence.OFF: "Not at all",
 }
-_PARTS = (("Inbox", BASE), ("Channels", CHANNELS), ("What you hear of", PREFERENCES))
+_PARTS = (("Inbox", BASE), ("Channels", CHANNELS), ("What you are notified of", PREFERENCES))
 
 Options = tuple[tuple[str, str], ...]
 
@@ -217,7 +217,7 @@ def preferences(
     way = way if way in named else INBOX
     shown = tuple(_type(each, way) for each in found["types"])
     return Preferences(
-        title="What you hear of",
+        title="What you are notified of",
         tabs=tabs(PREFERENCES),
         ways=tuple(
             Tab(label=name, href=f"{PREFERENCES}?channel={each}", current=each == way) for each, name in named.items()

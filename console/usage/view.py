@@ -29,13 +29,14 @@ _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What the address asks for: a month as `2026-11`, by what it is grouped, its first and its last day."""
+    """What the address asks for: a month as `2026-11`, by what it is grouped, its first and its last day, and today."""
 
     path: str
     month: str
     by: str
     first: date
     last: date
+    today: date
     form: Shown
 
     @property
@@ -104,6 +105,7 @@ def chosen(given: Mapping[str, str], today: date, path: str) -> Chosen:
         by=by if by in dict(_BY) else "model",
         first=first,
         last=first.replace(day=monthrange(first.year, first.month)[1]),
+        today=today,
         form=Shown(key="", values={"month": wanted or shown}, errors=errors, summary=tuple(errors.items())),
     )
 
@@ -136,7 +138,7 @@ def page(
         path=of.path,
         by=of.by,
         before=Link(label=month(before, prefs), href=of.address(month=f"{before:%Y-%m}")),
-        after=Link(label=month(after, prefs), href=of.address(month=f"{after:%Y-%m}")),
+        after=Link(label=month(after, prefs), href=of.address(month=f"{after:%Y-%m}")) if after <= of.today else None,
         costs=_costs(total["costs"], prefs),
         events=count(total["events"], prefs),
         tokens=f"{count(total['input_tokens'], prefs)} in, {count(total['output_tokens'], prefs)} out",

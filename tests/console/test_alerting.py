@@ -14,12 +14,12 @@ from tests.console.fake import ORG, OWN, FakeApi, browser, problem
 KEY = "con_alerting_0123456789"
 
 
-async def raised(database: Database, org_id: str, subject: str) -> str:
+async def raised(database: Database, org_id: str, subject: str, kind: str = "payment.debt") -> str:
     """Raise an alert of an organization's own."""
     async with database.platform() as session:
         await alert.raise_alert(
             session,
-            kind="payment.debt",
+            kind=kind,
             subject=subject,
             detail="Look.",
             org_id=org_id,
@@ -67,6 +67,17 @@ async def test_commands_of_alerts_are_refused_to_who_only_reads_and_to_strangers
     answer = await visitors["owner"].post(f"/console/{stranger.org_id}/alerts/{path}", {"command": KEY})
     assert answer.status_code == 404
     assert (await seen(tenant, "spc_refused"))["status"] == "firing"
+
+
+@pytest.mark.db
+async def test_alert_leads_nobody_to_a_page_that_is_refused_to_them(
+    visitors: dict[str, Visitor], tenant: Tenant, database: Database
+) -> None:
+    await raised(database, tenant.org_id, "spc_exhausted", "credits.exhausted")
+    link, page = f'href="/console/{tenant.org_id}/top-up">', f"/console/{tenant.org_id}/alerts"
+    assert link in (await visitors["owner"].get(page)).text.partition("<main")[2]
+    for role in ("auditor", "operator"):
+        assert link not in (await visitors[role].get(page)).text
 
 
 async def test_list_that_an_alert_was_acknowledged_from_comes_back_with_its_choice() -> None:

@@ -239,7 +239,8 @@ def test_page_is_not_for_a_role_that_the_api_refuses() -> None:
 
 
 def test_each_provider_of_the_installation_can_be_compared_and_explained() -> None:
-    config = said({"providers": [{"name": "stripe", "currencies": ["USD"]}]})
+    # Credits pay too, but there is no statement of them.
+    config = said({"providers": [{"name": name, "currencies": ["USD"]} for name in ("stripe", "credits")]})
     asked = Found(
         asked=found().asked, answer=said(PAGE), beside={"differences": said(PAGE), "config": config}, status=200
     )

@@ -90,6 +90,15 @@ async def test_run_of_reported_events_is_found(visitors: dict[str, Visitor], ten
     assert "search" in found.partition('id="steps"')[2]
 
 
+@pytest.mark.parametrize(("month", "after"), [("2026-11", None), ("2026-10", "November 2026")])
+def test_month_that_has_not_begun_is_not_offered(month: str, after: str | None) -> None:
+    why = Problem(status=503, code="unavailable", title="", detail="")
+    silent = Answer(status=503, request_id="req_1", problem=why)
+    chosen = view.chosen({"month": month}, date(2026, 11, 20), HERE)
+    shown = view.page(chosen, {"days": silent, "groups": silent}, Prefs(), blank(), "")
+    assert (shown.after.label if shown.after else None) == after
+
+
 def test_month_says_what_the_key_of_a_department_does_not_read() -> None:
     total = {"costs": [], "events": 3, "input_tokens": 0, "output_tokens": 0}
     why = Problem(status=403, code="auth.forbidden", title="", detail="This key reads its department only.")

@@ -11,6 +11,7 @@ from console.lists import Found, Listed
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.widgets import Failed, Link, Tab
+from domain.payment.options import CREDITS
 
 BASE = "/console/platform"
 PLACE = f"{BASE}/reconciliation"
@@ -180,10 +181,13 @@ class Clearing:
 
 
 def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bool) -> Reconciliation:
-    """Return the first page; `status` is that of the discrepancies that are shown, `open` or `resolved`."""
+    """Return the first page; `status` is that of the discrepancies that are shown, `open` or `resolved`.
+
+    Credits pay like a provider, but nobody else holds them: there is no statement to compare and no clearing account.
+    """
     differences, config = found.beside["differences"], found.beside["config"]
     listed = found.listed("Runs", LABELS)
-    ids = [each["name"] for each in config.body["providers"]] if config.ok else []
+    ids = [each["name"] for each in config.body["providers"] if each["name"] != CREDITS] if config.ok else []
     given = form.value("provider")
     ids += [given] if given and given not in ids else []
     return Reconciliation(
