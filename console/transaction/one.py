@@ -74,9 +74,9 @@ def page(
 
 def _cause(transfer: Mapping[str, Any], org_id: str, has_page: Callable[[str], bool], *, is_platform: bool) -> str:
     cause = transfer["cause"]
-    # Who sells sees a transfer of the purchase too; only its buyer has it in the library.
+    # Who sells sees a transfer of the purchase or of its payment too; only the buyer has these.
     is_buyer = any(entry["account"].startswith(f"org/{org_id}/") for entry in transfer["entries"])
-    if cause["type"] == "purchase" and not is_buyer:
+    if cause["type"] in {"purchase", "payment"} and not is_buyer:
         return ""
     return page_of(cause["type"], cause["id"], org_id, is_platform=is_platform, exists=has_page)
 

@@ -228,6 +228,8 @@ def test_transfer_leads_the_platform_to_its_own_pages() -> None:
     assert href("credit_lot") == "/console/platform/credits?organization_id=org_1"
 
 
-def test_purchase_is_in_the_library_of_who_bought_and_not_of_who_sold() -> None:
-    sold = transfer("purchase", "pur_1", "agent/agt_1/earnings/CREDIT")
+@pytest.mark.parametrize(("cause", "id"), [("purchase", "pur_1"), ("payment", "pay_1")])
+def test_purchase_and_its_payment_lead_who_bought_to_their_pages_and_not_who_sold(cause: str, id: str) -> None:
+    assert one.page(transfer(cause, id), Prefs(), BASE, "org_1", lambda path: True).cause_href.endswith(id)
+    sold = transfer(cause, id, "agent/agt_1/earnings/CREDIT")
     assert one.page(sold, Prefs(), BASE, "org_1", lambda path: True).cause_href == ""
