@@ -1,31 +1,29 @@
-"""Statements about usage events: recorded once, together with their daily sums. Writing needs the platform's role."""
+"""Statements about usage events: recorded once, together with their daily sums. Writing needs the platform's role.
+
+What is read of them later is in `repositories.usage_report`.
+"""
 
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, ColumnElement, and_, func, select, text
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.marketplace.metered import Metered
-from domain.spend.scope import Attribution, Known, SpendingKey
+from domain.spend.scope import Attribution, Known
 from domain.usage.meter import ALL
-from domain.usage.run import RunPart
 from ledger.invariants import Invariant
 from models.agent import Agent
 from models.department import Department
 from models.project import Project
-from models.usage import UsageDay, UsageEventRow, UsageSource
-from repositories import department
-from repositories.listing import Found, Listing, Position, Wanted
+from models.usage import UsageEventRow, UsageSource
 
 #: The dimensions of daily sums, besides the total; columns of the events.
 DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action")
@@ -43,16 +41,18 @@ NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
 _ALIKE = ("received_at", "sent_by", "key_id")
 _OWN_COLUMNS = ", ".join(column for column in _COLUMNS.split(", ") if column.split()[0] not in _ALIKE)
 _VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
-_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+#: The counts of tokens in the usage of a call.
+TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
-_COUNTED = ("events", *_TOKENS, *_PICO)
+#: What is added up of events.
+COUNTED = ("events", *TOKENS, *_PICO)
 #: The tokens of an event, from the usage of its call.
-_TOKENS_OF_USAGE = ", ".join(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}" for name in _TOKENS)
+_TOKENS_OF_USAGE = ", ".join(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}" for name in TOKENS)
 #: What events add up to.
 _SUMS = ", ".join(
     (
         "count(*) AS events",
-        *(f"sum({name}) AS {name}" for name in _TOKENS),
+        *(f"sum({name}) AS {name}" for name in TOKENS),
         *(f"coalesce(sum({name}), 0) AS {name}" for name in _PICO),
     )
 )
@@ -64,7 +64,7 @@ DAYS_OF_EVENTS = f"""
     CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
     GROUP BY 1, 2, 3, 4, 5
 """
-_ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _COUNTED)
+_ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in COUNTED)
 
 # One statement, so that it is atomic. Rows that concurrent requests may share are written in a fixed order of tables,
 # and within a table in the order of keys, so requests wait for each other without deadlocks.
@@ -153,8 +153,8 @@ _RECORD = f"""
         FROM alike CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
         GROUP BY 1, 2, 3, 4
     ), days AS (
-        INSERT INTO usage_days (org_id, dimension, day, value, currency, {", ".join(_COUNTED)})
-        SELECT $1, dimension, day, value, currency, {", ".join(_COUNTED)} FROM added
+        INSERT INTO usage_days (org_id, dimension, day, value, currency, {", ".join(COUNTED)})
+        SELECT $1, dimension, day, value, currency, {", ".join(COUNTED)} FROM added
         ORDER BY dimension, day, value COLLATE "C", currency
         ON CONFLICT (org_id, dimension, day, value, currency) DO UPDATE SET {_ADDED}
     )
@@ -294,86 +294,6 @@ async def known(
     return Known(agents=attributions, departments=paths, projects=found)
 
 
-_LOG = Listing(of=UsageEventRow, order=[UsageEventRow.occurred_at, UsageEventRow.id], created="occurred_at")
-
-
-async def log(
-    session: AsyncSession, wanted: Wanted, *, of: SpendingKey | None = None, after: Position | None, limit: int
-) -> Found[UsageEventRow]:
-    """Return a page of the events of an organization that the session may see, the latest first.
-
-    With `of`, only those of the agent, department and project of a key.
-    """
-    assert wanted.org_id is not None
-    org_id = wanted.org_id
-    return await _LOG.page(
-        session,
-        wanted,
-        [(UsageEventRow.org_id == org_id,)],
-        after=after,
-        limit=limit,
-        besides=None if of is None else lambda row: _of_key(row, org_id, of),
-    )
-
-
-def _of_key(row: type[UsageEventRow], org_id: str, key: SpendingKey) -> ColumnElement[bool]:
-    """Return the condition that an event is of a key's agent; else of its department, with its parts, and project."""
-    if key.agent_id is not None:
-        return row.agent_id == key.agent_id
-    return and_(*department.within(row, org_id, key.attribution))
-
-
-_NAMED_USES = text(
-    """
-    SELECT coalesce(sum(events), 0)::bigint AS uses, count(*) AS days FROM (
-        SELECT cast(:first AS date) AS day, count(*) AS events FROM usage_events
-        WHERE org_id = :org_id AND agent_id = :agent_id AND occurred_at >= :since AND occurred_at < :midnight
-        UNION ALL
-        SELECT day, sum(events) FROM usage_days
-        WHERE org_id = :org_id AND dimension = 'agent_id' AND value = :agent_id AND day > :first GROUP BY day
-    ) days WHERE events > 0
-    """
-)
-
-
-async def named_uses(session: AsyncSession, org_id: str, agent_id: str, since: datetime) -> Metered:
-    """Return the number of events of an organization that name an agent since a time, and of days with any."""
-    first = since.astimezone(UTC).date()
-    midnight = datetime.combine(first + timedelta(days=1), time(), UTC)
-    values = {"org_id": org_id, "agent_id": agent_id, "since": since, "first": first, "midnight": midnight}
-    row = (await session.execute(_NAMED_USES, values)).one()
-    return Metered(uses=row.uses, days=row.days)
-
-
-async def run_parts(
-    session: AsyncSession, org_id: str, run_id: str, limit: int, *, of: SpendingKey | None = None
-) -> list[RunPart]:
-    """Sum the events of a run by agent, step and currency; with `of`, those of a key alone, as `log` finds them."""
-    row = UsageEventRow
-    tokens = [func.coalesce(row.usage[name].astext.cast(BigInteger), 0) for name in _TOKENS]
-    keys = (row.agent_id, row.step_id, row.parent_id, row.currency)
-    query = (
-        select(*keys, func.count(), func.sum(row.cost_pico), func.sum(tokens[0] + tokens[1] + tokens[2] + tokens[3]))
-        .where(row.org_id == org_id, row.run_id == run_id)
-        .where(*(() if of is None else (_of_key(row, org_id, of),)))
-        .group_by(*keys)
-        .order_by(func.min(row.occurred_at), row.step_id, row.agent_id)
-        .limit(limit)
-    )
-    return [
-        RunPart(
-            agent_id=agent_id,
-            step_id=step_id,
-            parent_id=parent_id,
-            currency=currency,
-            events=events,
-            cost_pico=None if pico is None else int(pico),
-            tokens=int(count),
-        )
-        for agent_id, step_id, parent_id, currency, events, pico, count in await session.execute(query)
-    ]
-
-
 async def cursor(session: AsyncSession, source: str) -> datetime | None:
     """Return up to when usage was pulled from a source; None before the first time."""
     query = select(UsageSource.reached).where(UsageSource.name == source)
@@ -393,57 +313,6 @@ async def move_cursor(session: AsyncSession, source: str, *, since: datetime, un
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
-    """The sums of events in one group and currency."""
-
-    group: str
-    currency: str
-    counted: Mapping[str, Any]
-
-
-async def totals(
-    session: AsyncSession,
-    org_id: str,
-    since: date,
-    until: date,
-    *,
-    dimension: str,
-    value: str | None,
-    by_day: bool,
-    of: SpendingKey | None = None,
-) -> list[Total]:
-    """Return sums of the days in `[since, until)`, for one dimension.
-
-    Args:
-        session: of the organization or the platform.
-        org_id: the organization.
-        since: the first day.
-        until: the day after the last one.
-        dimension: one of `DIMENSIONS`, or `ALL`.
-        value: only this value of it.
-        by_day: a group for each day, otherwise one for each value.
-        of: a key with one of agent, department and project, whose dimension it is; only its own values are added up.
-    """
-    group = func.to_char(UsageDay.day, "YYYY-MM-DD") if by_day else UsageDay.value
-    sums = [func.sum(getattr(UsageDay, name)).label(name) for name in _COUNTED]
-    query = (
-        select(group.label("group"), UsageDay.currency, *sums)
-        .where(UsageDay.org_id == org_id, UsageDay.dimension == dimension)
-        .where(UsageDay.day >= since, UsageDay.day < until)
-        .group_by(group, UsageDay.currency)
-        .order_by(group, UsageDay.currency)
-    )
-    if value is not None:
-        query = query.where(UsageDay.value == value)
-    if of is not None and of.agent_id is None and of.attribution.department_id is not None:
-        query = query.where(UsageDay.value.in_(department.parts_of(org_id, of.attribution.department_id)))
-    elif of is not None:
-        query = query.where(UsageDay.value == (of.agent_id or of.attribution.project_id))
-    rows = (await session.execute(query)).mappings()
-    return [Total(row["group"], row["currency"], {name: int(row[name]) for name in _COUNTED}) for row in rows]
-
-
 #: Whether the month of a day was not detached.
 IS_THERE = """EXISTS (
     SELECT FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
@@ -459,11 +328,11 @@ INVARIANTS = (
         SELECT org_id || ' ' || day || ' ' || dimension || ' ' || value || ': kept ' || coalesce(kept::text, 'nothing')
             || ', events ' || coalesce(added::text, 'nothing')
         FROM (
-            SELECT org_id, dimension, day, value, currency, ROW({", ".join(_COUNTED)}) AS kept FROM public.usage_days
+            SELECT org_id, dimension, day, value, currency, ROW({", ".join(COUNTED)}) AS kept FROM public.usage_days
             WHERE {IS_THERE}
         ) kept
         FULL JOIN (
-            SELECT org_id, dimension, day, value, currency, ROW({", ".join(_COUNTED)}) AS added
+            SELECT org_id, dimension, day, value, currency, ROW({", ".join(COUNTED)}) AS added
             FROM ({DAYS_OF_EVENTS}) added
         ) added USING (org_id, dimension, day, value, currency)
         WHERE kept IS DISTINCT FROM added

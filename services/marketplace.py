@@ -23,7 +23,7 @@ from ledger.spends import NewSpend, Spender
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from providers.payments.limits import check_chargeable, refundable
 from repositories import agent as agents
-from repositories import audit, debt, marketplace, usage
+from repositories import audit, debt, marketplace, usage_report
 from repositories import organization as organizations
 from repositories import payment as payments
 from repositories.command import made_by, other_request
@@ -392,7 +392,7 @@ async def used_now(
     if purchase.anchor_at is not None and purchase.period is not None:
         period = period_of(purchase.anchor_at, purchase.period)
         since, days = period.start, days_of(period.start, period.end)
-    metered = await usage.named_uses(session, purchase.org_id, purchase.agent_id, since)
+    metered = await usage_report.named_uses(session, purchase.org_id, purchase.agent_id, since)
     used = used_minor(
         OfferModel(purchase.model), purchase.price_minor, metered, included_uses=purchase.included_uses, days=days
     )

@@ -18,7 +18,7 @@ from dev.bench.world import World
 from domain.access import Actor, Role
 from domain.metering.prices import make_price
 from domain.usage.meter import ALL
-from repositories import model_price, usage
+from repositories import model_price, usage, usage_report
 from repositories.model_price import PriceBook
 from runtime import collector
 from runtime.database import Database
@@ -111,7 +111,7 @@ async def summary(database: Database, dimension: str, *, by_day: bool) -> float:
     for _ in range(15):
         start = time.monotonic()
         async with database.tenant(ORG) as session:
-            found = await usage.totals(
+            found = await usage_report.totals(
                 session,
                 ORG,
                 (NOW - timedelta(days=DAYS)).date(),

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import pytest
 
-from repositories import usage
+from repositories import usage_report
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market
@@ -30,7 +30,7 @@ async def test_tokens_of_a_day_add_up_to_more_than_64_bits(fresh_database_urls: 
 
     async def kept() -> int:
         async with database.platform() as session:
-            [total] = await usage.totals(
+            [total] = await usage_report.totals(
                 session, org_id, date(2026, 1, 5), date(2026, 1, 6), dimension="all", value=None, by_day=False
             )
         found: int = total.counted["output_tokens"]

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from dev.stack.postgres import Postgres
-from repositories import usage
+from repositories import usage_report
 from repositories.listing import LOOKED, Wanted
 from runtime.database import Database
 from tests.conftest import new_database
@@ -49,7 +49,7 @@ async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, li
                 for name, wanted in WANTED.items():
                     costs[name].append(
                         await blocks_read(
-                            database, ORG, lambda session: usage.log(session, wanted, after=None, limit=50)  # noqa: B023
+                            database, ORG, lambda session: usage_report.log(session, wanted, after=None, limit=50)  # noqa: B023
                         )
                     )  # fmt: skip
         finally:
@@ -74,7 +74,7 @@ async def test_pages_that_are_short_go_on_to_the_last_event(
     after, pages = None, 0
     while pages == 0 or after is not None:
         async with grown[0].tenant(ORG) as session:
-            page = await usage.log(session, WANTED[name], after=after, limit=50)
+            page = await usage_report.log(session, WANTED[name], after=after, limit=50)
         found, after, pages = found + [row.event_id for row in page.rows], page.following, pages + 1
     assert found == expected
     assert pages <= LARGE // LOOKED[-1] + 1

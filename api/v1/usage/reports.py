@@ -26,7 +26,7 @@ from domain.errors import Invalid, NotFound
 from domain.spend.scope import SpendingKey
 from domain.usage.meter import ALL
 from domain.usage.run import cost_of
-from repositories import usage, usage_bill, usage_charge
+from repositories import usage_bill, usage_charge, usage_report
 
 router = Resource(tags=["usage"])
 
@@ -96,7 +96,7 @@ async def get_usage(
     if of is not None:
         name = _dimension_of(of, name)
     async with deps.session_for(actor) as session:
-        found = await usage.totals(
+        found = await usage_report.totals(
             session, org_id, first, end, dimension=DIMENSIONS.get(name, ALL), value=value, by_day=by_day, of=of
         )
     if wants_csv(request):
@@ -149,7 +149,7 @@ async def list_usage_events(
 
     async def read(after: After, limit: int) -> Items:
         async with deps.session_for(actor) as session:
-            found = await usage.log(session, wanted, of=of, after=after, limit=limit)
+            found = await usage_report.log(session, wanted, of=of, after=after, limit=limit)
             charges = await usage_charge.of_events(session, org_id, [row.id for row in found.rows])
             billed = await usage_bill.of_events(session, org_id, found.rows)
         views = [
@@ -175,7 +175,7 @@ async def get_usage_of_run(
     """
     org_id, of = listed_organization(actor, organization_id), confined(actor, key)
     async with deps.session_for(actor) as session:
-        parts = [] if org_id is None else await usage.run_parts(session, org_id, run_id, MOST_PARTS + 1, of=of)
+        parts = [] if org_id is None else await usage_report.run_parts(session, org_id, run_id, MOST_PARTS + 1, of=of)
     if not parts:
         raise NotFound("No usage was reported for this run. Operators name its organization with organization_id.")
     if len(parts) > MOST_PARTS:
