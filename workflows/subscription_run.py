@@ -26,8 +26,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.organization import STOPPED
     from domain.subscription import commands, orders, unpaid
     from domain.subscription.agenda import News, Step, agenda, hold_until, page_closes
-    from domain.subscription.converge import converge, has_unknown_card, monthly_grant
+    from domain.subscription.converge import converge, has_unknown_card
     from domain.subscription.given_up import GIVEN_UP, ORDER_GIVEN_UP
+    from domain.subscription.grants import monthly_grant
     from domain.subscription.snapshot import SubscriptionSnapshot
     from domain.subscription.state import (
         Outcome,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.agenda import Wait
-from domain.subscription.converge import due_month
+from domain.subscription.grants import due_month
 from domain.subscription.orders import UPGRADE_LAPSES
 from domain.subscription.snapshot import CheckoutPage
 from domain.subscription.state import Subscription, SubscriptionStatus

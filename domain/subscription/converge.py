@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from domain.plan import Interval
 from domain.subscription.commands import trial_card
 from domain.subscription.downgrade import acting, credits_charged, short_minor, waiting
+from domain.subscription.grants import first_granted, grants_of_period, next_month, with_month_granted
 from domain.subscription.late import awaiting, late_period, overtaken, without_late_period
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
@@ -31,7 +32,6 @@ from domain.subscription.state import (
 )
 from domain.subscription.unpaid import begins_with, begun, has_failed, is_undoing, leaves_trial, noted, paid_by, undoing
 from domain.subscription.upgrade import acted, worth_of
-from domain.subscription.year import MONTHS, bought, with_month, year_bills
 
 S, P = SubscriptionStatus, ProviderState
 _STATUS: Mapping[ProviderState, SubscriptionStatus] = {
@@ -143,49 +143,6 @@ def plan_held(subscription: Subscription) -> str | None:
     return subscription.terms.plan if subscription.is_entitled else None
 
 
-def monthly_grant(subscription: Subscription, at: datetime) -> Outcome | None:
-    """Return the credits of the next month of a paid year, once that month has begun; None before.
-
-    Months that passed without a run are granted too, one after the other.
-    """
-    month = due_month(subscription)
-    if month is None or at < month.start or subscription.paid_bill is None:
-        return None
-    after, grants = _with_month(subscription, month)
-    return Outcome(
-        subscription=after,
-        event="month_granted",
-        actor=WORKFLOW,
-        grants=grants,
-        details={"month": month.start.isoformat()},
-    )
-
-
-def due_month(subscription: Subscription) -> Period | None:
-    """Return the next month of a paid year to grant; None if there is none left."""
-    return _next_month(subscription) if subscription.terms.credits_minor else None
-
-
-def _next_month(state: Subscription) -> Period | None:
-    """Return the month of a year that is paid which follows the last one that was granted, or had nothing to grant."""
-    anchor, start = state.anchor, state.granted_until
-    if state.terms.interval is not Interval.YEAR or not state.is_entitled:
-        return None
-    if anchor is None or start is None or state.paid_through is None or start >= state.paid_through:
-        return None
-    if state.months_granted >= MONTHS:
-        return None
-    month = anchor.month_of(start, state.zone)
-    return Period(start=start, end=min(month.end, state.paid_through)) if start < month.end else None
-
-
-def _with_month(subscription: Subscription, month: Period) -> tuple[Subscription, tuple[Grant, ...]]:
-    granted = subscription.months_granted
-    bills, grants = with_month(year_bills(subscription), MONTHS - granted, month)
-    after = replace(subscription, year_bills=bills, granted_until=month.end, months_granted=granted + 1)
-    return after, grants
-
-
 # Bills ----------------------------------------------------------------------------------------------------------------
 
 
@@ -218,11 +175,11 @@ def _settle(step: _Step, bill: Bill) -> _Step:
         renewed = _without_request(renewed, bill.ref)
     if request is not None and renewed.terms.interval is Interval.MONTH:
         # It is paid late: it grants what it was invoiced with, also when a newer one is paid.
-        grants = _grants_of_period(bill, request.credits_minor, bill.period)
+        grants = grants_of_period(bill, request.credits_minor, bill.period)
     elif late is not None:
-        grants = _grants_of_period(bill, late.credits_minor, bill.period)
+        grants = grants_of_period(bill, late.credits_minor, bill.period)
     else:
-        renewed, grants = _first_granted(renewed, bill, bill.period, step.credits_of(renewed.terms, bill))
+        renewed, grants = first_granted(renewed, bill, bill.period, step.credits_of(renewed.terms, bill))
     short = short_minor(renewed.terms, bill) if renewed.paid_bill == bill.ref and request is None else None
     settled = replace(_settled(bill, bill.period), plan=None if late is None else late.plan, short_minor=short)
     return replace(step, subscription=renewed, settled=(*step.settled, settled), grants=(*step.grants, *grants))
@@ -292,8 +249,8 @@ def _with_pages(requests: tuple[Request, ...], seen: SubscriptionSnapshot) -> tu
 
 def _caught_up(step: _Step, until: datetime) -> _Step:
     """Grant the months of a year that have begun by a moment and have no credits, before a change at that moment."""
-    while (month := _next_month(step.subscription)) is not None and month.start <= until:
-        subscription, grants = _with_month(step.subscription, month)
+    while (month := next_month(step.subscription)) is not None and month.start <= until:
+        subscription, grants = with_month_granted(step.subscription, month)
         step = replace(step, subscription=subscription, grants=(*step.grants, *grants))
     return step
 
@@ -317,7 +274,7 @@ def _settle_late(step: _Step, bill: Bill) -> _Step:
     if late is not None:
         rest = max((line.period for line in bill.lines if line.period), key=lambda period: period.end, default=None)
     settled = replace(_settled(bill, rest), plan=None if late is None else late.plan)
-    grants = () if late is None else _grants_of_period(bill, late.credits_minor, settled.period)
+    grants = () if late is None else grants_of_period(bill, late.credits_minor, settled.period)
     after = without_late_period(step.subscription, bill.ref)
     return replace(step, subscription=after, settled=(*step.settled, settled), grants=(*step.grants, *grants))
 
@@ -359,35 +316,6 @@ def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscrip
     if after.terms.interval is Interval.YEAR:
         month = Period(start=period.start, end=min(anchor.month_of(period.start, after.zone).end, period.end))
     return replace(after, year_bills=(), granted_until=month.end, months_granted=1)
-
-
-def _first_granted(
-    subscription: Subscription, bill: Bill, period: Period, credits: int
-) -> tuple[Subscription, tuple[Grant, ...]]:
-    """Grant what a period that was just paid grants at once: all of a month, the first month of a year."""
-    if subscription.paid_bill != bill.ref:
-        return subscription, ()
-    if subscription.terms.interval is Interval.MONTH:
-        return subscription, _grants_of_period(bill, credits, period)
-    assert subscription.granted_until is not None
-    year = bought(bill.ref, bill.paid_minor, at_once_minor=0, monthly_minor=credits, months=MONTHS)
-    bills, grants = with_month([year], MONTHS, Period(start=period.start, end=subscription.granted_until))
-    return replace(subscription, year_bills=bills), grants
-
-
-def _grants_of_period(bill: Bill, credits_minor: int, period: Period) -> tuple[Grant, ...]:
-    """Return what a month that was paid grants; its credits cost all that was paid."""
-    if not credits_minor:
-        return ()
-    return (
-        Grant(
-            key=f"{bill.ref}:{period.start:%Y-%m-%d}",
-            credits_minor=credits_minor,
-            bill_ref=bill.ref,
-            paid_minor=bill.paid_minor,
-            month=period,
-        ),
-    )
 
 
 def _settled(bill: Bill, period: Period | None) -> Settled:

@@ -13,7 +13,7 @@ from domain.errors import InsufficientFunds
 from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payment.purposes.invoice import invoice_paid
-from domain.subscription.converge import monthly_grant
+from domain.subscription.grants import monthly_grant
 from ledger.gateway import Ledger
 from models.recovery import Recovery
 from models.subscription import SubscriptionBill, SubscriptionGrant

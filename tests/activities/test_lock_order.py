@@ -15,7 +15,7 @@ from domain import accounts
 from domain.accounts import Account
 from domain.payment import commands
 from domain.payment.purposes.invoice import invoice_paid
-from domain.subscription.converge import monthly_grant
+from domain.subscription.grants import monthly_grant
 from ledger.gateway import Ledger
 from models.organization import Organization
 from runtime.database import Database, driver_connection

@@ -17,7 +17,7 @@ from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import PaymentStatus
-from domain.subscription.converge import monthly_grant
+from domain.subscription.grants import monthly_grant
 from domain.subscription.orders import confirmed, declined
 from domain.subscription.snapshot import BillReason, BillState, ProviderState
 from domain.subscription.state import Outcome

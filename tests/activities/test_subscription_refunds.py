@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.credit_note import ExceedsRemainder
 from domain.money import CREDIT
-from domain.subscription.converge import monthly_grant
+from domain.subscription.grants import monthly_grant
 from domain.subscription.snapshot import BillReason
 from ledger.gateway import Ledger
 from models.invoice import CreditNoteRow, InvoiceRow

@@ -8,7 +8,7 @@ import pytest
 
 from domain import accounts
 from domain.subscription.commands import preview
-from domain.subscription.converge import monthly_grant
+from domain.subscription.grants import monthly_grant
 from domain.subscription.snapshot import BillReason
 from ledger.gateway import Ledger
 from models.subscription import SubscriptionBill, SubscriptionGrant

@@ -13,7 +13,8 @@ from domain.errors import DomainError
 from domain.plan import Interval
 from domain.subscription import commands, orders
 from domain.subscription.agenda import News, Step, agenda, due, hold_until, page_closes
-from domain.subscription.converge import converge, monthly_grant
+from domain.subscription.converge import converge
+from domain.subscription.grants import monthly_grant
 from domain.subscription.period import Period
 from domain.subscription.snapshot import CheckoutPage, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import Order, OrderKind, Outcome, Subscription, SubscriptionStatus

@@ -10,7 +10,8 @@ from domain.agenda import Wait
 from domain.plan import Interval
 from domain.subscription.agenda import BOUNDARY, News, Step, agenda, due, wakes_at
 from domain.subscription.commands import cancelling, changing, preview, require_first_trial, require_none, resuming
-from domain.subscription.converge import OtherSubscription, converge, monthly_grant
+from domain.subscription.converge import OtherSubscription, converge
+from domain.subscription.grants import monthly_grant
 from domain.subscription.orders import (
     UPGRADE_LAPSES,
     confirmed,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.subscription.accrual import Deferred
 from domain.subscription.commands import preview
-from domain.subscription.converge import monthly_grant
+from domain.subscription.grants import monthly_grant
 from domain.subscription.orders import confirmed
 from domain.subscription.refund import credits_left, net_cost
 from domain.subscription.snapshot import BillReason

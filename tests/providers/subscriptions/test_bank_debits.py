@@ -7,7 +7,8 @@ import pytest
 from domain.plan import Interval
 from domain.subscription.agenda import News, Step, agenda
 from domain.subscription.commands import changing, preview
-from domain.subscription.converge import converge, due_month
+from domain.subscription.converge import converge
+from domain.subscription.grants import due_month
 from domain.subscription.orders import confirmed
 from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription, SubscriptionStatus, Terms
