@@ -8,7 +8,7 @@ import pytest
 from runtime.database import Database
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def database(database_urls: Any) -> AsyncIterator[Database]:
     made = Database(database_urls.tenant, database_urls.platform)
     yield made

@@ -101,14 +101,7 @@ class Case:
         return {name: b.posted_minor / ONE for name, b in zip(of, found, strict=True) if b.posted_minor}
 
 
-@pytest.fixture
-async def database(database_urls: DatabaseUrls):
-    database = Database(database_urls.tenant, database_urls.platform)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def connection(database_urls: DatabaseUrls):
     connection = await asyncpg.connect(database_urls.platform)
     yield connection

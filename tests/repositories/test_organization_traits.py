@@ -41,7 +41,7 @@ def urls(cluster: Postgres):
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def database(urls) -> AsyncIterator[Database]:
     made = Database(urls.tenant, urls.platform)
     yield made

@@ -28,14 +28,14 @@ pytestmark = pytest.mark.db
 BY = Actor(principal="kim", role=Role.OWNER, agent_id="agt_1", key_id="key_1", address="192.0.2.1")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def database(database_urls: Any) -> AsyncIterator[Database]:
     made = Database(database_urls.tenant, database_urls.platform)
     yield made
     await made.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def pool(database_urls: Any) -> AsyncIterator[StatementPool]:
     made = StatementPool(database_urls.tenant, size=5, timeout=timedelta(seconds=10))
     yield made

@@ -66,17 +66,16 @@ def urls(cluster: Postgres):
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def books(urls) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
     owner = await asyncpg.connect(plain_url(urls.owner))
-    if not await owner.fetchval("SELECT count(*) FROM organizations"):
-        await owner.execute(FILL, list(ORGS))
-        rows = [
-            (dimension.value, day, each.newcomer_e6, each.proven_e6)
-            for day, each in PRIORS.items()
-            for dimension in Dimension
-        ]
-        await owner.executemany("INSERT INTO reputation_priors VALUES ($1, $2, $3, $4, 0, 0, 0, 0)", rows)
+    await owner.execute(FILL, list(ORGS))
+    rows = [
+        (dimension.value, day, each.newcomer_e6, each.proven_e6)
+        for day, each in PRIORS.items()
+        for dimension in Dimension
+    ]
+    await owner.executemany("INSERT INTO reputation_priors VALUES ($1, $2, $3, $4, 0, 0, 0, 0)", rows)
     await owner.close()
     async with asyncpg.create_pool(plain_url(urls.platform), min_size=0, max_size=16) as pool:
         yield pool

@@ -18,7 +18,7 @@ from runtime.identity import new_id
 pytestmark = pytest.mark.db
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def database(database_urls: Any) -> AsyncIterator[Database]:
     made = Database(database_urls.tenant, database_urls.platform)
     yield made
