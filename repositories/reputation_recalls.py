@@ -69,7 +69,7 @@ async def bill(session: AsyncSession, invoice_id: str) -> Bill | None:
         return None
     part = InvoicePayment
     of_it = select(part.payment_id, part.amount_minor).where(part.invoice_id == invoice_id)
-    paid = dict((await session.execute(of_it)).tuples().all())
+    paid = dict((await session.execute(of_it)).all())
     # The one that mirrors the bill may have been disputed before it paid the invoice.
     named = PaymentRow.id.in_([each for each in {*paid, row["payment_id"]} if each is not None])
     rows = await session.scalars(select(PaymentRow).where(named).execution_options(populate_existing=True))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from domain.agenda import Wait
 from domain.errors import DomainError
 from domain.escrow import commands
-from domain.escrow.agenda import LATE, News, Step, agenda, is_late
-from domain.escrow.deadlines import next_deadline, timed_exit
+from domain.escrow.agenda import News, Step, agenda, is_late
+from domain.escrow.deadlines import LATE, next_deadline, timed_exit
 from domain.escrow.state import Decision, Escrow, EscrowStatus, Milestone, Outcome
 from tests.support import escrows as e
 
