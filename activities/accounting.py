@@ -6,6 +6,7 @@ from temporalio import activity
 
 from contracts.accounting import AddedUpDays, AddUpDays
 from ledger.revenue import Revenue
+from repositories import accounting
 from runtime.database import Database, driver_connection
 
 
@@ -28,4 +29,4 @@ class AccountingActivities:
             await Revenue(await driver_connection(session)).mark(settle=timedelta(seconds=message.settle_seconds))
         async with self._database.platform() as session:
             connection = await driver_connection(session)
-            return AddedUpDays(count=await connection.fetchval("SELECT ledger.add_up_days($1)", message.limit))
+            return AddedUpDays(count=await accounting.add_up_days(connection, message.limit))

@@ -26,7 +26,7 @@ async def operator_key(session: AsyncSession, principal: str, token: str | None 
     if parts is None:
         raise Invalid("The secret file does not contain a key of the form bsk_….")
     key_id, secret = parts
-    known = await session.get(ApiKey, key_id)
+    known = await keys.find(session, key_id)
     if known is not None:
         if known.revoked_at is not None or known.role != Role.OPERATOR or known.secret_hash != hash_of(secret):
             raise Conflict(f"The key {key_id} is revoked, or is not this operator's key.")

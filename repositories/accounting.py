@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -87,6 +88,11 @@ class JournalPage:
 
     transfers: Sequence[JournalTransfer]
     following: Position | None
+
+
+async def add_up_days(connection: asyncpg.Connection, limit: int) -> int:
+    """Add so many transfers to the totals of their days; returns how many were added."""
+    return int(await connection.fetchval("SELECT ledger.add_up_days($1)", limit))
 
 
 async def lines(session: AsyncSession, first: date, last: date, asset: str | None = None) -> list[LineSum]:

@@ -199,9 +199,14 @@ async def has_had_any(session: AsyncSession, org_id: str, *, besides: str) -> bo
     return bool(await session.scalar(select(or_(key, paid))))
 
 
+async def find(session: AsyncSession, key_id: str) -> ApiKey | None:
+    """Return the key; None when there is none, or it is not the session's to see."""
+    return await session.get(ApiKey, key_id) if is_id(key_id, "key") else None
+
+
 async def get(session: AsyncSession, key_id: str) -> ApiKey:
     """Return the key; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(ApiKey, key_id) if is_id(key_id, "key") else None
+    found = await find(session, key_id)
     if found is None:
         raise NotFound("There is no such key.")
     return found

@@ -9,6 +9,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.errors import NotFound
+from domain.ids import is_id
 from domain.reputation import boards
 from domain.reputation.boards import Period
 from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Dimension, Evidence
@@ -136,6 +138,11 @@ async def void(connection: asyncpg.Connection, event_id: str, *, by: str, reason
     """Void an event and compute what it counted in again; False if it was voided before. The event must exist."""
     voided: bool = await connection.fetchval("SELECT reputation_void($1, $2, $3, $4)", event_id, by, reason, at)
     return voided
+
+
+async def judge_traits(connection: asyncpg.Connection, limit: int) -> int:
+    """Note what organizations share, for so many of those that changed; returns how many were looked at."""
+    return int(await connection.fetchval("SELECT reputation_judge_traits($1)", limit))
 
 
 async def voided_of_related(connection: asyncpg.Connection) -> list[tuple[str, str, list[str]]]:
@@ -385,8 +392,26 @@ async def spread(
     return [dict(row) for row in await pool.fetch(_SPREAD, category, dimension, steps)]
 
 
+NO_FEEDBACK = "There is no such feedback."
+
 _EVENTS = Listing(of=ReputationEventRow, order=[ReputationEventRow.seq], created="at", searched=("subject", "note"))
 _FEEDBACK = Listing(of=ReputationFeedbackRow, order=[ReputationFeedbackRow.id], prefix="fbk", searched=("comment",))
+
+
+async def event(session: AsyncSession, event_id: str) -> ReputationEventRow:
+    """Return an event; NotFound when there is none, or it is not the session's to see."""
+    found = await session.get(ReputationEventRow, event_id) if is_id(event_id, "rev") else None
+    if found is None:
+        raise NotFound("There is no such event.")
+    return found
+
+
+async def feedback(session: AsyncSession, feedback_id: str) -> ReputationFeedbackRow:
+    """Return feedback; NotFound when there is none, or it is not the session's to see."""
+    found = await session.get(ReputationFeedbackRow, feedback_id) if is_id(feedback_id, "fbk") else None
+    if found is None:
+        raise NotFound(NO_FEEDBACK)
+    return found
 
 
 async def events_of(

@@ -23,10 +23,10 @@ from domain.reputation.settled import Settled, at_stake, settled
 from domain.text import rfc3339
 from models.contract import Contract
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from repositories import audit, reputation
 from repositories import contract as contracts
 from repositories import escrow as escrows
 from repositories import organization as organizations
-from repositories import reputation
 from repositories import reputation_client as clients
 from repositories import reputation_recalls as recalls
 from repositories.command import lock_command
@@ -36,7 +36,6 @@ from runtime.identity import new_id
 from services.alert_evaluation import raise_built_in
 
 NO_CONTRACT = "There is no such contract."
-NO_FEEDBACK = "There is no such feedback."
 
 
 async def record_settled(
@@ -151,7 +150,7 @@ async def judge_traits(database: Database) -> None:
                     window=creator,
                     org_id=client,
                 )
-            judged = await connection.fetchval("SELECT reputation_judge_traits(100)")
+            judged = await reputation.judge_traits(connection, 100)
             for client, creator, kinds in await reputation.voided_of_related(connection):
                 await raise_built_in(
                     session,
@@ -255,6 +254,16 @@ async def give_feedback(
     return feedback
 
 
+async def void_event(
+    session: AsyncSession, actor: Actor, row: ReputationEventRow, *, reason: str, now: datetime
+) -> None:
+    """Void an event, so that scores are computed as if it had never happened; a void event stays as it is."""
+    connection = await driver_connection(session)
+    if await reputation.void(connection, row.id, by=actor.qualified(), reason=reason, at=now):
+        await audit.record(session, actor, "reputation.void", row.id, {"reason": reason}, row.agent_org_id)
+        await session.refresh(row)
+
+
 async def change_feedback(
     session: AsyncSession,
     actor: Actor,
@@ -279,7 +288,7 @@ async def change_feedback(
     said = facts.feedback(ratings)
     row = await session.get(ReputationFeedbackRow, feedback_id)
     if row is None or row.org_id != actor.org_id:
-        raise NotFound(NO_FEEDBACK)
+        raise NotFound(reputation.NO_FEEDBACK)
     connection, by = await driver_connection(session), actor.qualified()
     await recalls.hold(connection, escrow_id_of(row.contract_id))
     await session.refresh(row, with_for_update=True)

@@ -183,6 +183,16 @@ def test_few_activities_wait_for_another_entity():
     assert found == WAITING
 
 
+#: Calls that run a statement. Those of nouns are in `repositories`, and the ledger's in `ledger`.
+STATEMENTS = {f"{holder}.{call}" for holder in ("session", "connection") for call in ("execute", "scalar", "scalars")}
+STATEMENTS |= {f"session.{call}" for call in ("add", "delete", "get")}
+STATEMENTS |= {f"connection.{call}" for call in ("fetch", "fetchrow", "fetchval", "executemany")}
+
+
+def test_endpoints_activities_and_workflows_have_no_sql():
+    assert named(["activities", "api", "workflows"], STATEMENTS) == []
+
+
 #: What declares a method of a workflow as a handler, and calls that add one while it runs.
 DECLARES = {"workflow.query", "workflow.signal", "workflow.update"}
 ADDS = {each.replace(".", ".set_") + "_handler" for each in DECLARES}

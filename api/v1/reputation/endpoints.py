@@ -45,12 +45,10 @@ from domain.reputation import boards, facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says
-from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import agent as agents
 from repositories import audit
 from repositories import reputation as store
 from repositories.reputation import Fact, Standing
-from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import reputation
 
@@ -315,8 +313,7 @@ async def change_feedback(
 
     async def change() -> FeedbackView:
         async with deps.session_for(actor) as session:
-            if not is_id(feedback_id, "fbk") or await session.get(ReputationFeedbackRow, feedback_id) is None:
-                raise NotFound(reputation.NO_FEEDBACK)
+            await store.feedback(session, feedback_id)
         permit(actor, Permission.DISPUTE)
         async with deps.database.platform() as session:
             row = await reputation.change_feedback(
@@ -423,10 +420,7 @@ async def report_event(
 async def get_event(event_id: str, deps: DepsDep, actor: Actor = require(Permission.INSPECT)) -> ReputationEventView:
     """Read one event of an agent, void or not. For operators and auditors of the platform."""
     async with deps.session_for(actor) as session:
-        row = await session.get(ReputationEventRow, event_id) if is_id(event_id, "rev") else None
-        if row is None:
-            raise NotFound("There is no such event.")
-        return ReputationEventView.of(row)
+        return ReputationEventView.of(await store.event(session, event_id))
 
 
 @router.post("/reputation/events/{event_id}/void", response_model=ReputationEventView, responses=errors(NotFound))
@@ -441,17 +435,9 @@ async def void_event(
 
     async def void() -> ReputationEventView:
         async with deps.session_for(actor) as session:
-            row = await session.get(ReputationEventRow, event_id) if is_id(event_id, "rev") else None
-            if row is None:
-                raise NotFound("There is no such event.")
+            row = await store.event(session, event_id)
             permit(actor, Permission.OPERATE)
-            connection = await driver_connection(session)
-            by = actor.qualified()
-            if await store.void(connection, event_id, by=by, reason=body.reason, at=datetime.now(UTC)):
-                await audit.record(
-                    session, actor, "reputation.void", event_id, {"reason": body.reason}, row.agent_org_id
-                )
-                await session.refresh(row)
+            await reputation.void_event(session, actor, row, reason=body.reason, now=datetime.now(UTC))
             return ReputationEventView.of(row)
 
     return await command.run(void)
