@@ -80,7 +80,7 @@ _HIDDEN = re.compile(
     "\u20d0-\u20f0\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 
-_IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?=[ -]?[0-9A-Za-z])")
+_IBAN = re.compile(r"(?<![0-9A-Za-z])(?:[Ii][Bb][Aa][Nn])?([A-Za-z]{2}[0-9]{2})(?=[ -]?[0-9A-Za-z])")
 #: SWIFT's registry: country and length.
 _IBANS = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
@@ -245,8 +245,8 @@ def _is_letter(sign: str) -> bool:
 def _ibans(text: str) -> Iterator[tuple[int, int]]:
     """Return where valid IBANs stand, written together or in groups."""
     for match in _IBAN.finditer(text):
-        length = _IBAN_LENGTHS.get(match.group()[:2].upper(), 0)
-        signs, at = "", match.start()
+        length = _IBAN_LENGTHS.get(match.group(1)[:2].upper(), 0)
+        signs, at = "", match.start(1)
         while len(signs) < length and at < len(text):
             sign = text[at]
             if sign.isascii() and sign.isalnum():
@@ -256,7 +256,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
             at += 1
         whole = not (text[at : at + 1].isascii() and text[at : at + 1].isalnum())
         if length and len(signs) == length and whole and _is_iban(signs):
-            yield match.start(), at
+            yield match.start(1), at
 
 
 def _is_iban(signs: str) -> bool:
