@@ -150,6 +150,7 @@ class Payment:
             "owed": self.of_goods(ZERO),
             "escrow_id": self.escrow_id,
             "fulfilment": self.fulfilment,
+            "cancel_requested": False,
             "description": self.description,
             "capture_method": "manual" if self.is_manual else "automatic",
             "client_secret": f"{self.ref}_secret_fake" if waits else None,
