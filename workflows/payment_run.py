@@ -1,5 +1,6 @@
 """The steps of a payment's run; `workflows/payment.py` adds commands and signals."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -63,29 +64,28 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         self._tried = after(self._tried, step, hold_until=held)
 
     async def _do(self, step: Step) -> None:
+        calls: dict[Step, Callable[[], Awaitable[None]]] = {
+            Step.TAKE_ANSWER: self._take_answer,
+            Step.END_UNMADE: self._end_unmade,
+            Step.SUBMIT: self._submit,
+            Step.RETURN: self._return_cancelled,
+            Step.CANCEL: self._cancel_as_requested,
+            Step.SUBMIT_REFUNDS: self._submit_refunds,
+            Step.LOOK: self._refresh,
+            Step.FULFIL: self._fulfil,
+            Step.END_TIME: self._end_time,
+        }
         match step:
-            case Step.TAKE_ANSWER:
-                await self._take_answer()
             case Step.FREEZE:
                 self._ask_escrow(step)
-            case Step.END_UNMADE | Step.SUBMIT:
-                await (self._submit() if step is Step.SUBMIT else self._end_unmade())
-            case Step.RETURN | Step.CANCEL:
-                await (self._return_cancelled() if step is Step.RETURN else self._cancel_as_requested())
-            case Step.SUBMIT_REFUNDS:
-                await self._submit_refunds()
-            case Step.LOOK:
-                await self._refresh()
-            case Step.FULFIL:
-                await self._fulfil()
-            case Step.END_TIME:
-                await self._end_time()
+            case Step.FUND_ESCROW | Step.FREEZE_ESCROW:
+                await self._take_word(await self._word_of_escrow(step))
             case Step.REFUND_AND_LOOK:
                 await self._submit_refunds()
                 if self._events or self._refresh_wanted:
                     await self._refresh()
-            case Step.FUND_ESCROW | Step.FREEZE_ESCROW:
-                await self._take_word(await self._word_of_escrow(step))
+            case _:
+                await calls[step]()
 
     async def _wait(self, wait: Wait) -> None:
         """Wait for news, a command, the escrow's answer, or the time at which something is due."""
