@@ -60,9 +60,9 @@ def _refuse_unknown() -> None:
     for revision in context.get_context().get_current_heads():
         if revision not in known:
             raise CommandError(
-                f"The database is at revision {revision}, which this version does not know, so it cannot be migrated. "
-                "To go back to the release before, leave the migration out (deploy/rollout.sh --back). For `make run`, "
-                "name another BURSAR_DATA_DIR, or move the old one away."
+                f"The database is at revision {revision}, which this version does not know and cannot migrate: for "
+                "`make run`, name another BURSAR_DATA_DIR or move the old one away, and to go back to the release "
+                "before, leave the migration out (deploy/rollout.sh --back)."
             )
 
 
