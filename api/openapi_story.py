@@ -36,7 +36,7 @@ _CREDIT_PAYMENT: Json = {
     **{"refundable_amount": "50.00", "goods": _money("500.00"), "granted": _money("500.00"), "owed": _money("0.00")},
     **{"escrow_id": None, "invoice_id": None, "agent_id": None, "package": None, "fulfilment": "done"},
     **{"description": "500 credits", "capture_method": "automatic", "client_secret": None, "approval_url": None},
-    **{"seen_amount": "0.00", "confirmations": None, "version": 3, "refunds": []},
+    **{"seen_amount": "0.00", "confirmations": None, "cancel_requested": False, "version": 3, "refunds": []},
     "story": "50.00 USD by stripe for credits: succeeded.",
 }
 _SLOT_PAYMENT = _CREDIT_PAYMENT | {
@@ -198,7 +198,10 @@ SCHEMAS: dict[str, Json] = {
     },
     "ActionCostView": {"action": "generate", "cost": "2.00", "source": "platform"},
     "CostVersionView": {"action": "generate", "cost": "2.00"},
-    "AutoTopUpView": {"below": "50.00", "credits": "500.00", "monthly_cap": "1000.00", "bought_this_month": "500.00"},
+    "AutoTopUpView": {
+        **{"below": "50.00", "credits": "500.00", "monthly_cap": "1000.00", "bought_this_month": "500.00"},
+        **{"off_reason": None, "failed_attempts": 0, "next_attempt_at": None},
+    },
     "EarningsView": {
         **{"granted": {"amount": "0.00", "convertible": "0.00"}, "own_work": {"amount": "0.00", "convertible": "0.00"}},
         "paid": {"amount": "47.50", "convertible": "40.00"},

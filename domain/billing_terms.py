@@ -141,7 +141,7 @@ def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms,
 
 
 def billed_period(month: date, version: TermsVersion, before: TermsVersion) -> Period:
-    """Return what a month's invoice covers: from the end of the month before, nothing before the first terms' month.
+    """Return what a month's invoice covers: nothing before the first terms' month, and nothing of the month before.
 
     Args:
         month: its first day.

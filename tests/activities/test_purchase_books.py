@@ -32,7 +32,7 @@ from models.agent import Agent
 from models.marketplace import MarketplaceOffer, MarketplacePurchase
 from models.organization import Organization
 from models.tax_receipt import TaxReceipt
-from repositories import debt, marketplace, marketplace_proof, organization_trait, usage
+from repositories import debt, marketplace, marketplace_proof, organization_trait, usage_report
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services import marketplace as selling
@@ -345,7 +345,7 @@ async def test_refund_less_what_was_used_is_one_that_the_provider_can_make(
     async def used_once(*_: object) -> Metered:
         return Metered(uses=1, days=1)
 
-    monkeypatch.setattr(usage, "named_uses", used_once)
+    monkeypatch.setattr(usage_report, "named_uses", used_once)
     made = await sold.bought()
     async with sold.database.platform() as session:
         row = await marketplace.paid_by(session, made.terms.payment_id)

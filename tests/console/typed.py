@@ -101,6 +101,13 @@ FORMS = (
     ),
     Typed("/console/notifications/channels", "/notifications/channels/{id}/verify", "owner", checked=each("code")),
     Typed(
+        "/console/{org}/auto-top-up",
+        "/{org}/auto-top-up",
+        "owner",
+        whole={"below": "50", "credits": "500", "monthly_cap": "2000"},
+        checked=each("below", "credits", "monthly_cap"),
+    ),
+    Typed(
         "/console/notifications/preferences",
         "/notifications/preferences/times",
         "owner",

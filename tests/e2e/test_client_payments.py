@@ -233,27 +233,23 @@ async def test_payment_made_for_an_escrow_hands_its_money_over_and_a_balance_fun
     assert ((await market.assets("USD")).available, (await market.assets("USD")).in_escrow) == numbers("5", "40")
 
 
-async def test_money_for_an_escrow_that_is_no_longer_open_goes_back(market: Market) -> None:
+async def test_payment_of_an_escrow_that_was_cancelled_is_cancelled(market: Market) -> None:
     payments = market.owner.payments
     made = await market.escrow("20")
     asked: dict[str, Any] = {"purpose": "escrow", "escrow_id": made.id, "amount": None, "currency": None}
     waiting = await pay(market, **asked, payment_method=None)
     await market.owner.escrows.cancel(made.id)
-    await payments.confirm(waiting.id, payment_method=VISA)
     async with asyncio.timeout(60):
-        while (steps := await kinds(market, waiting.id))[-1][0] != "refund_booked":  # noqa: ASYNC110 - another process
+        while (ended := await payments.get(waiting.id)).status != "cancelled":  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
-    assert [kind for kind, _, _ in steps[2:]] == [
-        "received",
-        "fulfilment_started",
-        "purpose_gone",
-        "refund_submitted",
-        "refund_booked",
+    steps = [each async for each in payments.get_timeline(waiting.id)]
+    assert [(each.kind, each.actor) for each in steps[2:]] == [
+        ("cancel_requested", "workflow"),
+        ("cancelled", "workflow"),
     ]
-    gone = await payments.get(waiting.id)
-    [refund] = gone.refunds
-    assert (gone.fulfilment, refund.amount, refund.requested_by) == ("gone", Decimal(2), "workflow")
-    assert refund.reason == "its run has ended: it is cancelled"
+    assert steps[2].details == {"why": "the escrow is cancelled"}
+    assert (ended.received_amount, ended.fulfilment) == (Decimal(0), "none")
+    await refused(payments.confirm(waiting.id, payment_method=VISA), 409, "payment.wrong_state")
     assert (await market.assets()).available == Decimal(100)
 
 

@@ -55,9 +55,9 @@ async def test_run_tells_in_words_who_owes_whom_and_until_when(world: World, tem
 
 
 async def event_of(world: World, escrow: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Return the first event of the kind, once the timeline has it."""
+    """Return the first event of the kind, once the timeline has it for operators, who see refused signals."""
     while True:
-        for event in good(await world.client.get(f"/escrows/{escrow['id']}/timeline"))["data"]:
+        for event in good(await world.operator.get(f"/escrows/{escrow['id']}/timeline"))["data"]:
             if event["kind"] == kind:
                 return dict(event)
         await asyncio.sleep(0.2)

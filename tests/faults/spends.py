@@ -109,7 +109,7 @@ async def run_spends(setup: SpendSetup, say: Say, stack: Stack) -> Findings:
     spenders = [
         await _spender(operator, stack.seed.keys["operator"], place, share) for place, share in enumerate(shares)
     ]
-    buyer, buying = await open_buyer(operator, stack.seed.keys["operator"]), Journal()
+    buyer, buying = await open_buyer(operator, stack), Journal()
     await operator.close()
     killer = Killer(stack, journal, setup.seed, setup.kills, setup.spends, parts=setup.parts)
     clients = [RetryingClient(stack.api_url, f"{setup.seed} client {place}", journal) for place in range(setup.clients)]

@@ -10,6 +10,7 @@ from dev.stack.supervisor import Stack
 from providers.payments.stripe.fields import metadata_of
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
+from tests.faults.load import give, organization, stripe_of
 from tests.faults.payers import stripe_client
 
 #: In credits: a use takes more than what lies between the threshold and what is bought, so each one makes a fall.
@@ -27,18 +28,17 @@ class Buyer:
     token: str
 
 
-async def open_buyer(operator: RetryingClient, token: str) -> Buyer:
-    """Open it with nothing, which is a fall already."""
-
-    async def make(path: str, body: dict[str, object]) -> dict[str, str]:
-        made: dict[str, str] = (await operator.command(Request(token, path, body, f"buyer {path}"))).json()
-        return made
-
-    org_id = (await make("/organizations", {"name": "Buyer"}))["id"]
-    key = await make("/api-keys", {"organization_id": org_id, "principal": "owner", "role": "owner"})
-    wanted = {"below": str(BELOW), "credits": str(BOUGHT), "monthly_cap": "1000000", "payment_method": "pm_card_visa"}
-    await operator.put(key["secret"], "/billing/auto-topup", wanted)
-    return Buyer(org_id, key["secret"])
+async def open_buyer(operator: RetryingClient, stack: Stack) -> Buyer:
+    """Open it with a stored card and nothing else, which is a fall already."""
+    org_id, owner = await organization(operator, stack, "Buyer")
+    customer = (await give(operator, owner, "/billing/customer", {}, "buyer customer"))["customer_id"]
+    async with stripe_of(stack) as stripe:
+        stored = await stripe.post("/v1/payment_methods/pm_card_visa/attach", data={"customer": customer})
+        stored.raise_for_status()
+    card = stored.json()["id"]
+    wanted = {"below": str(BELOW), "credits": str(BOUGHT), "monthly_cap": "1000000", "payment_method": card}
+    await operator.put(owner, "/billing/auto-topup", wanted)
+    return Buyer(org_id, owner)
 
 
 async def spend_until(enough: asyncio.Event, client: RetryingClient, buyer: Buyer, journal: Journal) -> None:

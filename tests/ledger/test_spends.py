@@ -300,7 +300,7 @@ async def test_what_has_ended_is_neither_captured_nor_released_nor_extended(tena
     await tenant.spending.settle(key=fresh("c"), spend_id=captured, at=NOW)
     await tenant.spending.release(key=fresh("r"), spend_id=released, at=NOW)
     for ended in (captured, released):
-        with pytest.raises(Conflict, match="ended"):
+        with pytest.raises(Conflict, match="already captured or voided"):
             await again(ended, NOW)
     late = NOW + 2 * DAY
     if act != "release":
@@ -311,7 +311,7 @@ async def test_what_has_ended_is_neither_captured_nor_released_nor_extended(tena
         await again(expired, late)
     charged = await tenant.charge(1)
     assert charged.spend_id is not None
-    with pytest.raises(Conflict, match="ended"):
+    with pytest.raises(Conflict, match="already captured or voided"):
         await again(charged.spend_id, NOW)
     with pytest.raises(NotFound):
         await again(UUID(int=7), NOW)

@@ -276,7 +276,7 @@ async def test_pitfall_36_a_freeze_that_was_done_before_holds_neither_a_deadline
     await job.handle.signal("dispute", {"command_id": "ticket-7"})
     async with stage_on(idle_server, database_urls) as job.stage:
         assert await job.end() == "split"
-        assert (await job.kinds())[3:] == ["disputed", "decision_overdue", "default_applied"]
+        assert (await job.kinds())[3:] == ["disputed", "decision_overdue", "resolved"]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from bursar.testing._answers import (
     refuse_taken,
     text_of,
 )
-from bursar.testing._escrow import Escrow
+from bursar.testing._escrow import FINAL, Escrow
 from bursar.testing._escrows import Escrows
 from bursar.testing._lists import Filters, page_of, summary_of
 from bursar.testing._orders import credits_ordered, for_escrow, ordered
@@ -167,12 +167,20 @@ class Payments:
     # Reading ----------------------------------------------------------------------------------------------------------
 
     def _documents(self) -> list[dict[str, Any]]:
-        return [each.document() for each in self._payments.values()]
+        return [self._known(each).document() for each in self._payments]
 
     def _known(self, payment_id: str) -> Payment:
+        """Return a payment; one that awaits something for an escrow that has ended is cancelled."""
         if payment_id not in self._payments:
             raise Refused(404, "not_found", "There is no such payment.")
-        return self._payments[payment_id]
+        payment = self._payments[payment_id]
+        if payment.escrow_id is not None and payment.status in AWAITING:
+            status = self._escrows.find(payment.escrow_id).status
+            if status in FINAL:
+                payment.note("cancel_requested", _WORKFLOW, {"why": f"the escrow is {status}"})
+                payment.state = "cancelled"
+                payment.note("cancelled", _PROVIDER, {"provider_status": "cancelled"})
+        return payment
 
     def _shown(self, payment: Payment) -> Answer:
         return Answer(200, payment.document(), self._written.tag(payment.id))

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.conftest import good, new_key, refused
 from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
+from tests.e2e.payments.test_subscriptions import stored
 
 #: A card that can be stored, and whose charges are declined.
 DECLINED = "pm_card_chargeCustomerFail"
@@ -190,23 +191,26 @@ async def test_cancelled_payment_cannot_be_paid_any_more(payer: Payer, sandboxes
     assert intent["status"] == "canceled"
 
 
-async def test_balance_that_falls_is_topped_up_once_and_a_decline_switches_it_off(
+async def test_balance_that_falls_is_topped_up_once_and_a_decline_is_tried_again_later(
     payer: Payer, sandboxes: Sandboxes
 ) -> None:
-    body = {"below": "50", "credits": "100", "monthly_cap": "1000", "payment_method": "pm_card_visa"}
+    card, declined = [await stored(payer, sandboxes, each) for each in ("pm_card_visa", DECLINED)]
+    body = {"below": "50", "credits": "100", "monthly_cap": "1000", "payment_method": card}
+    foreign = {**body, "payment_method": await sandboxes.stored_card()}
+    refused(await payer.caller.put("/billing/auto-topup", foreign), 422, "payment_method.unknown")
     good(await payer.caller.put("/billing/auto-topup", body))
     await until(payer.balance, lambda balance: balance == ("100.00", "0.00"))
     good(await payer.caller.post("/credits/use", {"amount": "60"}), 201)
     await until(payer.balance, lambda balance: balance == ("140.00", "0.00"))
     made = good(await payer.caller.get("/payments"))["data"]
     assert [len(await sandboxes.intents_of(one["id"])) for one in made] == [1, 1]
-    good(await payer.caller.put("/billing/auto-topup", {**body, "payment_method": DECLINED}))
+    good(await payer.caller.put("/billing/auto-topup", {**body, "payment_method": declined}))
     good(await payer.caller.post("/credits/use", {"amount": "100"}), 201)
 
     async def read() -> Json:
         return good(await payer.caller.get("/billing/auto-topup"))
 
-    shown = await until(read, lambda found: not found["enabled"])
-    assert shown["off_reason"]
+    shown = await until(read, lambda found: found["failed_attempts"] == 1)
+    assert (shown["enabled"], shown["off_reason"], shown["next_attempt_at"] is None) == (True, None, False)
     assert shown["bought_this_month"] == "200.00"
     assert await payer.balance() == ("40.00", "0.00")
