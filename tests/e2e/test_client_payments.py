@@ -248,7 +248,7 @@ async def test_payment_of_an_escrow_that_was_cancelled_is_cancelled(market: Mark
         ("cancelled", "workflow"),
     ]
     assert steps[2].details == {"why": "the escrow is cancelled"}
-    assert (ended.received_amount, ended.fulfilment) == (Decimal(0), "none")
+    assert (ended.received_amount, ended.fulfilment) == (Decimal(0), "pending")
     await refused(payments.confirm(waiting.id, payment_method=VISA), 409, "payment.wrong_state")
     assert (await market.assets()).available == Decimal(100)
 

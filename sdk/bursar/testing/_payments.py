@@ -179,7 +179,7 @@ class Payments:
             if status in FINAL:
                 payment.note("cancel_requested", _WORKFLOW, {"why": f"the escrow is {status}"})
                 payment.state = "cancelled"
-                payment.note("cancelled", _PROVIDER, {"provider_status": "cancelled"})
+                payment.note("cancelled", _WORKFLOW, {"provider_status": "cancelled"})
         return payment
 
     def _shown(self, payment: Payment) -> Answer:
