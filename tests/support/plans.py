@@ -15,7 +15,7 @@ from runtime.database import Database
 _NOT_VISIBLE = "SELECT count(*) FROM pg_class WHERE oid = ANY ($1::text[]::regclass[]) AND relallvisible < relpages"
 
 #: An ANALYZE of a table of these tests is over long before so many.
-_TRIES = 20
+_TRIES = 100
 
 Reading = Callable[[AsyncSession], Awaitable[object]]
 
