@@ -318,7 +318,7 @@ class ProviderActivities:
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown), purpose_gone=gone)
 
     async def _gone(self, terms: PaymentTerms) -> str | None:
-        """Return why the escrow of an unpaid payment takes no money any more; None if it does, or there is none."""
+        """Return why an unpaid payment's escrow accepts no money; None if it does, or if there is no escrow."""
         if terms.purpose.escrow_id is None:
             return None
         async with self._database.platform() as session:

@@ -174,7 +174,7 @@ class PaymentAtProvider(PaymentRecord):
     async def _converge(
         self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: Cancellation | None = None
     ) -> None:
-        """Bring the books to the snapshot. A payment whose purpose takes no money any more is to be cancelled."""
+        """Bring the books to the snapshot, and request the cancellation of a payment whose escrow accepts no money."""
         await self._book(answer, handled=handled, ended_by=ended_by)
         why = answer.purpose_gone
         while why is not None and self._state.status in AWAITING and not self._state.cancel_requested:

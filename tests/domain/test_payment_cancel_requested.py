@@ -1,4 +1,4 @@
-"""A payment that is to be cancelled takes no other command, ends as soon as it can, and blocks no other payment."""
+"""A requested cancellation: other commands are refused, the provider's answer ends it, and the next payment begins."""
 
 from dataclasses import replace
 
