@@ -237,6 +237,11 @@ def check_known(payment: Payment) -> None:
         )
 
 
+def is_cancelled(payment: Payment) -> bool:
+    """Return whether a payment is cancelled, or to be cancelled as soon as it can be."""
+    return payment.status is PaymentStatus.CANCELLED or payment.cancel_requested
+
+
 def not_ended(payment: Payment) -> WrongPaymentState:
     """Return the error of a cancellation that came too late at the provider."""
     status = payment.status.value

@@ -262,6 +262,11 @@ async def _authorized(made: PaymentDriver) -> None:
     await made.told()
 
 
+async def _processing(made: PaymentDriver) -> None:
+    made.there.process()
+    await made.told()
+
+
 async def _paid(made: PaymentDriver) -> None:
     made.there.pay()
     await made.told()
@@ -312,6 +317,7 @@ PAYMENT = Entity(
             left_alone="expired",
             cancelled="cancelled",
         ),
+        State(name="processing", follows="requires_action", enter=_processing, left_alone="processing"),
         State(name="succeeded", follows="requires_action", enter=_paid, write=_paid_behind, left_alone="succeeded"),
         State(
             name="disputed",
