@@ -284,7 +284,7 @@ class FakeProvider:
     """A `PaymentProvider` in memory. `breaks` makes the next calls fail, before or after they had their effect.
 
     Calls in `away` never arrive. After one in `leaves` had its effect its answer is lost, and the provider is away. A
-    call in `hangs` is answered once its event is set.
+    call in `hangs` is answered once its event is set. The payments in `loses` never come to be.
     """
 
     name = "fake"
@@ -296,6 +296,7 @@ class FakeProvider:
         self.refuses: set[str] = set()
         self.away: set[str] = set()
         self.leaves: set[str] = set()
+        self.loses: set[str] = set()
         self.hangs: dict[str, asyncio.Event] = {}
         self.calls: list[tuple[str, str]] = []
         self.evidence: dict[str, str] = {}
@@ -334,6 +335,8 @@ class FakeProvider:
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
         planned = self._begin("create", idempotency_key)
+        if payment.payment_id in self.loses:
+            raise OutcomeUnknown("broke off before")
         ref = self.answers.setdefault(idempotency_key, f"fp_{len(self.accounts) + 1}_{payment.payment_id[-6:]}")
         if ref not in self.accounts:
             self.accounts[ref] = Account(asked=payment, ref=ref)

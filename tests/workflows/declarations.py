@@ -23,6 +23,8 @@ class State:
         write: has the books hold it without telling the run; None where no test needs that.
         left_alone: how the entity ends when nobody acts.
         cancelled: the state after a cancellation of the run; None where that is refused.
+        terms: the changes of its terms under which an entity comes there.
+        lasts: longer than what is awaited there; the entity's own time where that is None.
     """
 
     name: str
@@ -31,6 +33,8 @@ class State:
     write: Callable[[Any], Awaitable[object]] | None = None
     left_alone: str
     cancelled: str | None = None
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    lasts: timedelta | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +94,7 @@ class Entity:
 
     async def brought(self, stage: Stage, name: str, **terms: Any) -> Any:
         """Put one on the stage and bring it to a state by its run."""
-        one = await self.make(stage, **terms)
+        one = await self.make(stage, **{**self.state(name).terms, **terms})
         way = [self.state(name)]
         while way[0].follows is not None:
             way.insert(0, self.state(way[0].follows))

@@ -262,6 +262,13 @@ async def _authorized(made: PaymentDriver) -> None:
     await made.told()
 
 
+async def _lost_at_the_provider(made: PaymentDriver) -> None:
+    """Have what creates it break off again and again before it arrives."""
+    made.stage.fake.loses.add(made.terms.payment_id)
+    await made.create()
+    await made.until("unknown")
+
+
 async def _processing(made: PaymentDriver) -> None:
     made.there.process()
     await made.told()
@@ -316,6 +323,13 @@ PAYMENT = Entity(
             write=_authorized_behind,
             left_alone="expired",
             cancelled="cancelled",
+        ),
+        State(
+            name="unknown",
+            enter=_lost_at_the_provider,
+            left_alone="expired",
+            cancelled="cancelled",
+            terms={"lasts": timedelta(hours=1)},
         ),
         State(name="processing", follows="requires_action", enter=_processing, left_alone="processing"),
         State(name="succeeded", follows="requires_action", enter=_paid, write=_paid_behind, left_alone="succeeded"),

@@ -89,7 +89,7 @@ async def happened(one: Any, event: str, count: int = 1) -> None:
 
 async def left_alone(entity: Entity, one: Any, state: State) -> None:
     """Have the time pass in which nobody acts."""
-    passing = asyncio.ensure_future(one.stage.env.fast_forward(one.handle, entity.lasts))
+    passing = asyncio.ensure_future(one.stage.env.fast_forward(one.handle, state.lasts or entity.lasts))
     while (await one.state()).status != state.left_alone:
         await again()
     await passing
@@ -305,7 +305,8 @@ async def test_a_deadline_that_passed_without_a_worker_acts_when_one_is_back(
     timed = [state for state in entity.states if state.left_alone != state.name]
     async with stage_on(idle_server, database_urls) as before:
         waiting = [(state, await entity.brought(before, state.name)) for state in timed]
-    passing = [asyncio.ensure_future(idle_server.fast_forward(one.handle, entity.lasts)) for _, one in waiting]
+    lasting = [(one.handle, state.lasts or entity.lasts) for state, one in waiting]
+    passing = [asyncio.ensure_future(idle_server.fast_forward(*each)) for each in lasting]
     for _, one in waiting:
         await fired(one)
     async with stage_on(idle_server, database_urls, fake=before.fake, methods=before.methods) as back:
