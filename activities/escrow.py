@@ -29,7 +29,7 @@ from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
-from domain.escrow.pause import extended_until, is_withheld
+from domain.escrow.pause import extended_until, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
@@ -90,8 +90,8 @@ class EscrowActivities:
 
         With `sealed_signals`, unsealed commands of people are declined. Refunded credits that expire sooner get
         `refund_days`, see `renews_refund`; with 0 they keep their expiry. Earnings in granted credits are kept apart,
-        unless `pays_out_granted`. Reputation evidence of a settled escrow counts by the policy `evidence`. What a
-        deadline would pay a suspended payee waits for `longest_pause` at most. With `client`, unpaid payments of an
+        unless `pays_out_granted`. Reputation evidence of a settled escrow counts by the policy `evidence`. What the end
+        of a review would pay a suspended payee waits for `longest_pause` at most. With `client`, unpaid payments of an
         escrow that ends are refreshed at once, and cancelled; without it they are by their next poll.
         """
         self._client = client
@@ -111,7 +111,7 @@ class EscrowActivities:
         new. Otherwise the stored state is returned and the workflow goes on from it, also if it was started with a
         forged state. A payment must still hold its money for the escrow. A deadline's event is not written while a
         command from before the deadline is open; the command is returned instead. A release or a default is not written
-        while its payee is suspended and an operator has paused it; what happens instead is returned.
+        while its payee is suspended and an operator has paused it; until when it waits is returned.
 
         Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
             settled notes, and where it applies reputation evidence, an audit record and an alert. Then a signal to each
@@ -282,25 +282,20 @@ class EscrowActivities:
         )
 
     async def _paused(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> RecordedEscrow | None:
-        """Return what happens instead of a deadline that would pay a suspended payee; None if the deadline acts now."""
+        """Return until when a deadline waits that would pay a suspended payee; None if the deadline acts now."""
         pays = any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in message.moves)
         if message.due_at is None or not pays:
             return None
         payee = await organization.standing(session, held.terms.payee_org_id)
-        status, timed_exits = OrganizationStatus(payee.status), TimedExits(payee.timed_exits)
         until = extended_until(
             held,
-            payee=status,
-            timed_exits=timed_exits,
+            payee=OrganizationStatus(payee.status),
+            timed_exits=TimedExits(payee.timed_exits),
             changed_at=payee.status_at,
             longest=self._longest_pause,
             now=message.at,
         )
-        if until is not None:
-            return RecordedEscrow(applied=False, extended_until=until)
-        if is_withheld(held, payee=status, timed_exits=timed_exits):
-            return RecordedEscrow(applied=False, withheld=True)
-        return None
+        return None if until is None else RecordedEscrow(applied=False, extended_until=until)
 
     async def _post(self, books: Transaction, message: RecordEscrowEvent, before: Escrow) -> str | None:
         if not message.moves:
@@ -414,6 +409,8 @@ class EscrowActivities:
                 org_id=terms.payer_org_id,
                 shared=True,
             )
+        if message.event == "default_extended":
+            await self._remind(books.session, message)
         actor = message.actor_detail
         if actor is not None and actor.made_by is not None and message.event == "approved":
             await alert.raise_alert(
@@ -435,6 +432,29 @@ class EscrowActivities:
                 details=message.details,
                 org_id=terms.payer_org_id,
             )
+
+    async def _remind(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
+        """Alert operators anew every week that a default waits for a decision, although an earlier alert was answered.
+
+        The newest alert stands for all: earlier ones are resolved.
+        """
+        terms, weeks = message.escrow.terms, weeks_overdue(message.escrow, message.at)
+        if not weeks:
+            return
+        kind, subject = "escrow.decision_overdue", terms.escrow_id
+        key = alert.key_of(kind, subject, window=str(weeks))
+        raised = await alert.raise_alert(
+            session,
+            kind=kind,
+            subject=subject,
+            detail=f"The dispute of {subject} waits for a decision, for {7 * weeks} days beyond the "
+            f"agreed time, because its payee is suspended. Decide it, or resume the payee. {story(message.escrow)}",
+            org_id=terms.payer_org_id,
+            key=key,
+            shared=True,
+        )
+        if raised:
+            await alert.close_other_dates(session, subject, kind, alert.key_of(kind, subject), key)
 
     async def _alert(self, message: RecordEscrowEvent, why: str) -> None:
         terms = message.escrow.terms

@@ -261,8 +261,8 @@ class RecordedEscrow(Message):
 
     With `applied` this event is in the books. Otherwise `stored` is the books' state, which differs from the sender's,
     or `declined` says why nothing was written, or `noted` are the commands that must be done or refused before the
-    deadline takes effect, or `extended_until` is the new time of the deadline, or with `withheld` the default of the
-    dispute must pay the payer everything.
+    deadline takes effect, or `extended_until` is the new time of the deadline. `withheld`, in histories of before only,
+    had the default of the dispute pay the payer everything.
     """
 
     applied: bool

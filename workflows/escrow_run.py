@@ -125,8 +125,8 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
         """Apply the deadline; returns the commands that must be done before it, and applies nothing if there are any.
 
-        A release or a default that must wait is extended, and a default that may not pay the payee pays the payer.
-        `refused` are the noted commands that were refused. Histories of before have no such answers of the books.
+        A release or a default that must wait is extended. `refused` are the noted commands that were refused. Histories
+        of before have no such answers of the books; some have `withheld`, which the books do not answer any more.
         """
         outcome = timed_exit(self._state, now)
         assert outcome is not None

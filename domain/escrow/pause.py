@@ -1,6 +1,8 @@
 """When what would pay the payee by time waits: an operator has suspended the payee, and paused what would pay it.
 
-That is the release at the end of a review, and the default of a dispute that nobody has decided.
+That is the release at the end of a review, and the default of a dispute that nobody has decided. A release waits for
+the longest pause at most, because nobody has objected to the delivery. In a dispute somebody has, so the default waits
+for a decision: to neither side's favour, and with an alert every week.
 """
 
 from dataclasses import replace
@@ -12,6 +14,8 @@ from domain.organization import OrganizationStatus, TimedExits
 
 #: How far a deadline is extended at once, and how long both parties have after the payee was resumed.
 STEP = timedelta(days=1)
+#: How often operators are alerted anew while a default waits.
+REMINDED_EVERY = timedelta(days=7)
 
 
 def extended_until(
@@ -32,14 +36,15 @@ def extended_until(
         payee: the status of the payee's organization.
         timed_exits: the setting of its last suspension.
         changed_at: when it was last suspended or resumed.
-        longest: how much later than agreed a deadline acts at most, however often the payee is suspended.
+        longest: how much later than agreed a review ends at most, however often the payee is suspended.
         now: the time.
     """
     agreed = _agreed(escrow)
     if agreed is None or timed_exits is not TimedExits.PAUSE or changed_at is None:
         return None
-    wanted = (now if payee is OrganizationStatus.SUSPENDED else changed_at) + STEP
-    until = min(wanted, agreed + longest)
+    until = (now if payee is OrganizationStatus.SUSPENDED else changed_at) + STEP
+    if escrow.status is EscrowStatus.DELIVERED:
+        until = min(until, agreed + longest)
     return until if until > now else None
 
 
@@ -54,17 +59,14 @@ def extended(escrow: Escrow, until: datetime) -> Outcome:
     return Outcome(escrow=longer, event="review_extended", actor="timer", details=details)
 
 
-def is_withheld(escrow: Escrow, *, payee: OrganizationStatus, timed_exits: TimedExits) -> bool:
-    """Return whether the default of a dispute, which waits no longer, would pay a payee that is suspended and paused.
-
-    A review that ends then is a release, because nobody has objected to the delivery.
-    """
-    paused = payee is OrganizationStatus.SUSPENDED and timed_exits is TimedExits.PAUSE
-    return paused and escrow.status is EscrowStatus.DISPUTED and _agreed(escrow) is not None
+def weeks_overdue(escrow: Escrow, now: datetime) -> int:
+    """Return for how many whole weeks a default has waited beyond its agreed time; 0 if it does not wait."""
+    agreed = escrow.dispute.default_extended_from if escrow.dispute else None
+    return 0 if agreed is None else max((now - agreed) // REMINDED_EVERY, 0)
 
 
 def withheld(escrow: Escrow, now: datetime) -> Outcome:
-    """End the dispute in the payer's favour."""
+    """End the dispute in the payer's favour, as runs did whose books answered that the default was withheld."""
     return settle_dispute(
         escrow,
         event="default_applied",

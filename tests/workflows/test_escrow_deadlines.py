@@ -14,7 +14,7 @@ from repositories import alert
 from repositories.listing import Wanted
 from runtime.identity import new_id
 from services import organization as organizations
-from tests.support.histories import replay_and_keep
+from tests.support.histories import replay, replay_and_keep
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -89,13 +89,25 @@ async def test_default_of_a_dispute_waits_while_the_payee_is_suspended_and_pause
     await job.pass_time(days=9, hours=1)
     assert (await job.state()).status == "disputed"
     assert (await job.kinds())[4:] == ["decision_overdue", "default_extended", "default_extended"]
-    await job.pass_time(days=28)
+    await job.pass_time(days=31)
     assert (await job.state()).status == "disputed"
+    assert (await job.kinds())[5:] == ["default_extended"] * 33
+    async with stage.database.platform() as session:
+        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}), open_only=False, limit=10)
+    assert [(row.kind, row.status) for row in page.rows] == [
+        ("escrow.decision_overdue", "firing"),
+        *[("escrow.decision_overdue", "resolved")] * 4,
+    ]
+    assert "for 28 days beyond the agreed time" in page.rows[0].detail
+    async with stage.database.platform() as session:
+        await organizations.resume(session, operator, payee, now=datetime.now(UTC))
     await job.pass_time(days=1)
-    assert await job.end() == "refunded"
-    assert (await job.kinds())[5:] == ["default_extended"] * 30 + ["default_applied"]
-    assert await job.money() == {"payer": 100_000_000, "escrow": 0, "payee": 0}
-    await replay_and_keep(await job.handle.fetch_history(), "default_withheld")
+    assert await job.end() == "split"
+    assert (await job.money())["payee"] == 42_750_000
+    async with stage.database.platform() as session:
+        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}), open_only=True, limit=10)
+    assert not page.rows
+    await replay(await job.handle.fetch_history())
 
 
 async def test_pitfall_24_a_dispute_that_nobody_decides_alerts_and_then_takes_the_default(award, stage):
