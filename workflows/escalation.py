@@ -25,6 +25,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.signals import Addressee
     from workflows.signals import NO_INPUT, check_addressed, malformed, read_signal, sender
 
+#: The gate of runs that ended although a signal had come while they read the alert for the last time.
+ANSWERS_AT_ITS_END = "escalation-answers-at-its-end"
+
 
 @workflow.defn(name="escalation")
 class EscalationWorkflow:
@@ -32,7 +35,8 @@ class EscalationWorkflow:
 
     Messages:
         signal `acknowledge` of operators; a refused one is shown. Signal `news`: the alert was answered or snoozed.
-    Ends when: the alert is acknowledged by its recipients, or resolved, or the last step was taken.
+    Ends when: the alert is acknowledged by its recipients, or resolved, or the last step was taken, and every signal is
+        handled.
     Continues as new: when the server suggests it, with the steps that were taken.
     Compensates: nothing.
     """
@@ -59,6 +63,8 @@ class EscalationWorkflow:
                 return self._end("gone")
             item = agenda(case, self._taken, workflow.now())
             if item is None:
+                if self._signals and workflow.patched(ANSWERS_AT_ITS_END):
+                    continue
                 return self._end("unanswered" if case.status is AlertStatus.FIRING else case.status.value)
             if workflow.info().is_continue_as_new_suggested() and not self._signals:
                 workflow.continue_as_new(start.model_copy(update={"taken": tuple(self._taken)}))

@@ -1,7 +1,7 @@
 """Runs that call one after the other for an alert, until somebody answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.escalation import EscalationActivities
-from contracts.escalation import EscalationInput, EscalationSignal
+from contracts.escalation import EscalationInput, EscalationSignal, LookAtAlert, SeenAlert
 from contracts.runs import escalation_run
 from domain.access import Role
 from models.alert import Alert
@@ -43,6 +44,15 @@ class Tower:
     client: Client
     database: Database
     called: list[tuple[str, str]] = field(default_factory=list)
+    #: What happens while the run looks at its alert.
+    looks: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    @activity.defn(name="look_at_alert")
+    async def look(self, message: LookAtAlert) -> SeenAlert:
+        seen = await EscalationActivities(self.database, self.tell).look(message)
+        if self.looks:
+            await self.looks.pop()()
+        return seen
 
     async def tell(self, _session: AsyncSession, alert: Alert, roles: Collection[Role], step: str) -> None:
         assert [step.partition(":")[0]] == [role.value for role in roles]
@@ -114,6 +124,10 @@ class Tower:
         while ": called" not in await self.shown(handle):
             await again()
 
+    async def was_signalled(self, handle: WorkflowHandle[Any, Any]) -> bool:
+        events = (await handle.fetch_history()).events
+        return any(event.HasField("workflow_execution_signaled_event_attributes") for event in events)
+
     async def shown(self, handle: WorkflowHandle[Any, Any]) -> str:
         return str(await handle.query("__temporal_workflow_metadata"))
 
@@ -122,7 +136,7 @@ class Tower:
 async def tower_on(env: WorkflowEnvironment, urls: Any, *, sealed_signals: bool = False) -> AsyncIterator[Tower]:
     tower = Tower(env, with_plugin(env.client), Database(urls.tenant, urls.platform))
     work = EscalationActivities(tower.database, tower.tell, sealed_signals=sealed_signals)
-    activities = [work.look, work.take, work.acknowledge]
+    activities = [tower.look, work.take, work.acknowledge]
     async with Worker(tower.client, task_queue="bursar", workflows=[EscalationWorkflow], activities=activities):
         yield tower
     await tower.database.close()
@@ -236,6 +250,31 @@ async def test_acknowledging_before_the_first_call_keeps_it_from_nobody(tower: T
         )
     assert await handle.result() == {"outcome": "acknowledged", "taken": [called]}
     assert tower.steps(alert) == [called]
+
+
+async def test_acknowledgement_that_comes_as_the_last_step_was_taken_counts(tower: Tower) -> None:
+    alert = await tower.raised()
+    run = escalation_run(
+        EscalationInput(alert_id=alert.id, kind=alert.kind, subject=alert.subject, taken=(OWNER, ADMIN, OPERATOR))
+    )
+    handle = tower.client.get_workflow_handle(run.workflow_id)
+
+    async def acknowledge() -> None:
+        await handle.signal("acknowledge", EscalationSignal(operator="kim", acknowledge=alert.id))
+        # The run is given the signal while it still waits for this answer.
+        while not await tower.was_signalled(handle):
+            await again()
+
+    tower.looks.append(acknowledge)
+    with tower.env.with_time_skipping_disabled():
+        await reach.start_missing(tower.client, run)
+    assert (await handle.result())["outcome"] == "acknowledged"
+    assert not tower.looks
+    async with tower.database.platform() as session:
+        row = await alerts.find(session, alert.id)
+    assert row is not None
+    assert row.acknowledged_by == "temporal-ui:kim"
+    await replay_and_keep(await handle.fetch_history(), "escalation_acknowledged_at_its_end")
 
 
 async def test_signal_without_a_seal_answers_nothing_where_seals_are_asked_for(

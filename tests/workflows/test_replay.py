@@ -70,7 +70,7 @@ ELSEWHERE = {
     *("subscription_accrual", "subscription_sweep", "subscription_page_expired"),
     # Of code that dropped an upgrade whose bill was open, and left a downgrade at the provider that it cancelled.
     *("subscription_upgrade_undone", "subscription_upgrade_lapsed_at_the_provider"),
-    *("escalation_unanswered", "escalation_acknowledged"),
+    *("escalation_unanswered", "escalation_acknowledged", "escalation_acknowledged_at_its_end"),
     *("probe", "probe_failed"),
     *("notifications", "digest"),
     *("webhook_endpoint_gone", "webhook_endpoint_failing", "webhook_dispatch"),
