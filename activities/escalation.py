@@ -19,8 +19,9 @@ from domain.alert.escalation import Case, at_once, due_at
 from domain.alert.life import AlertStatus, Severity
 from models.alert import Alert
 from repositories import alert as alerts
-from repositories import alert_rule, audit
+from repositories import alert_rule
 from runtime.database import Database
+from services import alert
 
 #: Notifies the members of some roles of an alert, once for each step, in the caller's transaction.
 Teller = Callable[[AsyncSession, Alert, Collection[Role], str], Awaitable[object]]
@@ -80,9 +81,7 @@ class EscalationActivities:
             return AcknowledgedAlert(declined=declined)
         async with self._database.platform() as session:
             called = await self._call_at_once(session, message.alert_id)
-            row, changed = await alerts.acknowledge(session, message.alert_id, message.actor.principal)
-            if changed:
-                await audit.record(session, message.actor, "alert.acknowledge", row.id, {"kind": row.kind}, row.org_id)
+            await alert.acknowledge(session, message.actor, message.alert_id)
         return AcknowledgedAlert(called=called)
 
     async def _call_at_once(self, session: AsyncSession, alert_id: str) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """What endpoints are given: one object made by the app, and typed ways to ask for its parts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,7 @@ from domain.access import Actor
 from domain.errors import Unavailable
 from providers.notify.webhook import Receivers
 from providers.payments.registry import Providers
+from repositories import audit
 from repositories.model_price import PriceBook
 from repositories.reputation import Standing
 from runtime.database import Database
@@ -85,6 +86,16 @@ class Deps:
         """Open one transaction that sees what the actor may see: its organization's rows, or all for the platform."""
         async with self.database.platform() if actor.org_id is None else self.database.tenant(actor.org_id) as session:
             yield session
+
+    async def record_act(
+        self, actor: Actor, action: str, target: str, details: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the audit entry of an act whose effect is outside of the database, in a transaction of its own.
+
+        What changes rows here is a function in `services`, which writes its entry too.
+        """
+        async with self.session_for(actor) as session:
+            await audit.record(session, actor, action, target, details)
 
 
 async def get_deps(request: Request) -> Deps:

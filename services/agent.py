@@ -1,4 +1,4 @@
-"""Retiring agents, by their organizations and by operators."""
+"""Agents: created, categorised and retired, by their organizations and by operators."""
 
 from datetime import datetime
 
@@ -8,10 +8,41 @@ from domain.access import Actor
 from domain.errors import Conflict
 from domain.events import Event, time_of
 from domain.marketplace.offer import OfferStatus, words
+from domain.metadata import Written
 from models.agent import Agent
 from models.marketplace import MarketplaceOffer
 from repositories import agent as agents
-from repositories import audit, event, marketplace
+from repositories import audit, event, marketplace, metadata
+from repositories import organization as organizations
+
+
+async def create(session: AsyncSession, actor: Actor, agent: Agent, own: Written) -> Agent:
+    """Insert the agent with its external id and metadata, or return the one that this command made.
+
+    Raises:
+        NotFound: there is no such organization.
+        ExternalIdTaken: another agent has the id.
+        IdempotencyConflict: the command made another agent.
+    """
+    await organizations.get(session, agent.org_id)
+    row, is_new = await agents.add(session, agent)
+    if is_new:
+        await audit.record(session, actor, "agent.create", row.id, {"name": row.name}, row.org_id)
+        await metadata.add(session, row.id, row.org_id, own, row.command_id)
+    return row
+
+
+async def categorise(session: AsyncSession, actor: Actor, agent_id: str, category: str | None) -> Agent:
+    """List the agent under a category, or under none; its evidence moves with it. Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such agent.
+    """
+    row = await agents.get(session, agent_id)
+    if row.category != category:
+        await agents.categorise(session, row, category)
+        await audit.record(session, actor, "agent.categorise", row.id, {"category": category}, row.org_id)
+    return row
 
 
 async def retire(session: AsyncSession, actor: Actor, agent_id: str, *, now: datetime) -> Agent:

@@ -11,13 +11,14 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Actor
 from domain.auto_topup import FAILED, SWITCHED_OFF, Crossing, Verdict, month_after, month_of, retry_after, verdict_of
 from domain.ids import auto_topup_command_id
 from domain.money import CREDIT, format_amount
 from domain.organization import OrganizationStatus
 from domain.payment.terms import PaymentTerms
 from models.auto_topup import AutoTopUp, AutoTopUpCrossing
-from repositories import alert, auto_topup, organization, payment, payment_command
+from repositories import alert, audit, auto_topup, organization, payment, payment_command
 from repositories.auto_topup import ABOVE, FALLEN, OPEN, Stand
 
 
@@ -40,6 +41,19 @@ class Settled:
     payment_id: str | None
     status: str | None
     why: str | None
+
+
+async def put(session: AsyncSession, actor: Actor, wanted: AutoTopUp, *, now: datetime) -> None:
+    """Write the settings of an organization, and close the alerts on its earlier ones."""
+    await auto_topup.put(session, wanted, now=now)
+    await alert.close_cases(session, wanted.org_id, (SWITCHED_OFF, FAILED))
+    details = {
+        "enabled": wanted.enabled,
+        "below": format_amount(wanted.below_minor, CREDIT),
+        "credits": format_amount(wanted.credits_minor, CREDIT),
+        "monthly_cap": format_amount(wanted.monthly_cap_minor, CREDIT),
+    }
+    await audit.record(session, actor, "billing.auto_topup", wanted.org_id, details, wanted.org_id)
 
 
 async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Look:

@@ -1,4 +1,4 @@
-"""Suspending, resuming and closing organizations, by operators."""
+"""Creating, suspending, resuming and closing organizations, by operators."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,20 +9,48 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.access import Actor
 from domain.events import Event, time_of
+from domain.metadata import Written
 from domain.money import format_amount
 from domain.organization import OrganizationClosed, OrganizationNotEmpty, OrganizationStatus, TimedExits, money_left
 from ledger.gateway import Ledger
 from models.organization import Organization
-from repositories import api_key, audit, debt, event, marketplace
+from repositories import api_key, audit, debt, event, marketplace, metadata
 from repositories import organization as organizations
 from repositories import session as sessions
 from repositories import summary as summaries
 from repositories import webhook_endpoint as endpoints
 from runtime.database import Database, driver_connection
-from services import webhook_endpoint
+from services import credit_lot, referral, webhook_endpoint
 from services.agent import retire_offers
 
 _S = OrganizationStatus
+
+
+async def create(
+    session: AsyncSession,
+    actor: Actor,
+    wanted: Organization,
+    own: Written,
+    *,
+    bonus_minor: int,
+    referred_by: str | None,
+    now: datetime,
+) -> tuple[Organization, bool]:
+    """Insert an organization with its signup bonus, or return the one that this command made; and whether it is new.
+
+    Raises:
+        Invalid: there is no such referring organization.
+        ExternalIdTaken: another organization has the id.
+        IdempotencyConflict: the command made another organization.
+    """
+    row, is_new = await organizations.add(session, wanted)
+    if is_new:
+        await audit.record(session, actor, "organization.create", row.id, {"name": row.name, "tier": row.tier}, row.id)
+        await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus_minor, now=now)
+        if referred_by is not None:
+            await referral.refer(session, row.id, referred_by, now=now)
+        await metadata.add(session, row.id, row.id, own, row.command_id)
+    return row, is_new
 
 
 async def suspend(

@@ -18,7 +18,7 @@ from domain.pricing.quote import LASTS, commission_of, judge_use
 from domain.pricing.rule import Rule, refuse_overlap
 from domain.reputation.levels import Level, commission_source
 from models.contract import Contract
-from models.pricing import PricingQuote, PricingRule
+from models.pricing import PricingAgent, PricingQuote, PricingRule
 from providers.expressions import compile_expression
 from repositories import agent as agents
 from repositories import audit
@@ -36,6 +36,14 @@ _ASKED = (
     *("valid_from", "valid_until"),
 )
 COMPILE: Compile = compile_expression
+
+
+async def set_agent(session: AsyncSession, actor: Actor, wanted: PricingAgent) -> PricingAgent:
+    """Set how many jobs and calls an agent accepts, and whether it bears discounts."""
+    row = await rows.set_terms_of_agent(session, wanted)
+    details = {name: getattr(wanted, name) for name in ("capacity", "calls_per_day", "bears_discounts")}
+    await audit.record(session, actor, "pricing.agent", row.agent_id, details, row.org_id)
+    return row
 
 
 async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: str) -> PricingRule:

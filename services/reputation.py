@@ -346,6 +346,9 @@ async def report(
     said = [(each["dimension"], each["good_e6"], each["bad_e6"]) for each in found.says]
     if said != [(each.dimension, each.good_e6, each.bad_e6) for each in facts.increments(fact.says, found.weight_e6)]:
         raise other_request()
+    if found.id == fact.id:
+        details = {"event_type": fact.subject, "agent_id": agent_id}
+        await audit.record(session, actor, "reputation.report", found.id, details, agent_org_id)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Session links: created within one's own permissions, shown, and used once."""
+"""Sessions and the links that open them: made within one's own permissions, shown, used once and ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from domain.access import SECOND_KEYS, Actor, Role
 from domain.entitlement import Entitlement, Standing, require
 from domain.errors import Conflict, NotFound, Unauthenticated
 from domain.plan import Plans
-from domain.session import LinkGone, link_problem, span_of
+from domain.session import MOST, LinkGone, link_problem, span_of
 from models.api_key import ApiKey
 from models.organization import Organization
 from models.session import Session, SessionLink
@@ -31,6 +31,24 @@ class Visit:
     browser: str
     address: str | None
     request_id: str | None
+
+
+async def open_session(session: AsyncSession, actor: Actor, row: Session) -> None:
+    """Insert the session that a key opens, and end those of the key beyond the most that it may have."""
+    await sessions.add(session, row, most=MOST)
+    await audit.record(session, actor, "session.open", row.id, {"browser": row.browser})
+
+
+async def end(session: AsyncSession, actor: Actor, row: Session) -> None:
+    """End a session. Idempotent."""
+    if await sessions.end(session, row.id, actor.qualified()):
+        await audit.record(session, actor, "session.end", row.id, {"principal": row.principal}, row.org_id)
+
+
+async def end_link(session: AsyncSession, actor: Actor, row: SessionLink) -> None:
+    """End a link and the session that it opened. Idempotent."""
+    if await sessions.end_link(session, row.id, actor.qualified()):
+        await audit.record(session, actor, "session_link.end", row.id, {"principal": row.principal}, row.org_id)
 
 
 async def make_link(session: AsyncSession, actor: Actor, link: SessionLink, plans: Plans | None) -> SessionLink:

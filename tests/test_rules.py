@@ -193,6 +193,16 @@ def test_endpoints_activities_and_workflows_have_no_sql():
     assert named(["activities", "api", "workflows"], STATEMENTS) == []
 
 
+#: Where an entry of the audit trail is written without a service: acts whose effect is elsewhere, and the first key.
+RECORDS = {"api/bootstrap.py", "api/deps.py"}
+
+
+def test_endpoints_leave_the_audit_trail_to_services():
+    """A service writes a row and its entry together, so no endpoint can write one and forget the other."""
+    found = {at.partition(":")[0] for at, name in calls("api") if name == "audit.record"}
+    assert found == RECORDS
+
+
 #: What declares a method of a workflow as a handler, and calls that add one while it runs.
 DECLARES = {"workflow.query", "workflow.signal", "workflow.update"}
 ADDS = {each.replace(".", ".set_") + "_handler" for each in DECLARES}

@@ -23,8 +23,7 @@ from domain.errors import Conflict, Forbidden, NotFound
 from domain.metadata import ExternalIdTaken
 from models.agent import Agent
 from repositories import agent as agents
-from repositories import audit, metadata
-from repositories import organization as organizations
+from repositories import metadata
 from runtime.identity import new_id
 from services import agent as service
 from services.metadata import Change, change
@@ -57,11 +56,7 @@ async def create_agent(
             command_id=command.command_id,
         )
         async with deps.session_for(actor) as session:
-            await organizations.get(session, org_id)
-            row, is_new = await agents.add(session, agent)
-            if is_new:
-                await audit.record(session, actor, "agent.create", row.id, {"name": row.name}, org_id)
-                await metadata.add(session, row.id, org_id, body.own(), command.command_id)
+            row = await service.create(session, actor, agent, body.own())
             command.version = row.version
             return AgentView.of(row, await metadata.get(session, row.id, org_id))
 
@@ -197,8 +192,5 @@ async def set_category(agent_id: str, body: CategorySet, deps: DepsDep, actor: A
     await _owned(deps, actor, agent_id)
     check_category(body.category, deps.settings.categories)
     async with deps.database.platform() as session:
-        row = await agents.get(session, agent_id)
-        if row.category != body.category:
-            await agents.categorise(session, row, body.category)
-            await audit.record(session, actor, "agent.categorise", row.id, {"category": body.category}, row.org_id)
+        row = await service.categorise(session, actor, agent_id, body.category)
         return AgentView.of(row, await metadata.get(session, row.id, row.org_id))

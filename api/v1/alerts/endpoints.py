@@ -26,12 +26,10 @@ from domain.alert.kinds import ladder_of
 from domain.alert.life import AlertStatus, AlreadyResolved, OperatorsCase, Severity, judge_snooze
 from domain.errors import Invalid, NotFound
 from domain.ids import escalation_workflow_id, is_id
-from domain.text import rfc3339
 from models.alert import Alert
 from repositories import alert as alerts
-from repositories import audit
 from runtime import reach
-from services import notification
+from services import alert, notification
 
 router = Resource(tags=["alerts"])
 
@@ -100,12 +98,13 @@ async def acknowledge_alert(
     An organization acknowledges alerts for itself. If operators should handle the alert as well, it stays open for
     them.
     """
-    change = partial(alerts.acknowledge, by=actor.principal, for_organization=not actor.is_platform)
 
     def answered(_: Alert) -> bool:
         return actor.is_platform
 
-    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.acknowledge", change, silences=answered))
+    return await command.run(
+        lambda: _answer(deps, actor, alert_id, "alert.acknowledge", alert.acknowledge, silences=answered)
+    )
 
 
 @router.post(
@@ -126,12 +125,11 @@ async def resolve_alert(
     An organization can resolve alerts that only it has to handle. Most alerts resolve automatically when their case is
     over.
     """
-    change = partial(alerts.resolve_one, by=actor.principal, for_organization=not actor.is_platform)
 
     def resolved(alert: Alert) -> bool:
         return actor.is_platform or not alert.for_operators
 
-    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", change, silences=resolved))
+    return await command.run(lambda: _answer(deps, actor, alert_id, "alert.resolve", alert.resolve, silences=resolved))
 
 
 @router.post(
@@ -150,12 +148,11 @@ async def snooze_alert(
 
     An organization snoozes it for its own members, an operator for all operators. Snoozing it again sets a new time.
     """
-    change = partial(alerts.snooze, until=body.until, for_organization=not actor.is_platform)
 
     async def snooze() -> AlertView:
         judge_snooze(body.until, datetime.now(UTC))
-        until = rfc3339(body.until)
-        return await _answer(deps, actor, alert_id, "alert.snooze", change, silences=lambda _: True, until=until)
+        change = partial(alert.snooze, until=body.until)
+        return await _answer(deps, actor, alert_id, "alert.snooze", change, silences=lambda _: True)
 
     return await command.run(snooze)
 
@@ -165,17 +162,14 @@ async def _answer(
     actor: Actor,
     alert_id: str,
     action: str,
-    change: Callable[[AsyncSession, str], Awaitable[tuple[Alert, bool]]],
+    change: Callable[[AsyncSession, Actor, str], Awaitable[tuple[Alert, bool]]],
     *,
     silences: Callable[[Alert], bool],
-    **details: str,
 ) -> AlertView:
     """Change an alert; `silences` tells whether who was not notified of it yet would not be, or only later."""
     await _notify_first(deps, actor, alert_id, silences)
     async with deps.session_for(actor) as session:
-        row, changed = await change(session, alert_id)
-        if changed:
-            await audit.record(session, actor, action, row.id, {"kind": row.kind, **details}, row.org_id)
+        row, changed = await change(session, actor, alert_id)
         answer = AlertView.of(row, actor)
     if changed and deps.temporal is not None and (answer.rule_id is not None or ladder_of(answer.kind)):
         # A rule may have a ladder or none, and so a run or none. One that does not hear of it looks before it calls.

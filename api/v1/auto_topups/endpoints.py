@@ -14,13 +14,13 @@ from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
 from api.v1.topups.methods import method_of, stored_method_of
 from domain.access import Actor, Permission, refuse_by_link
-from domain.auto_topup import FAILED, SWITCHED_OFF, month_of
+from domain.auto_topup import month_of
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.ids import quote_tax_key
-from domain.money import CREDIT, format_amount, parse_amount
+from domain.money import CREDIT, parse_amount
 from models.auto_topup import AutoTopUp
-from repositories import alert, audit
 from repositories import auto_topup as auto_topups
+from services import auto_topup
 
 router = Resource(tags=["auto_topups"])
 
@@ -82,15 +82,7 @@ async def set_auto_topup(
             key = quote_tax_key(org_id, f"credits {body.credits}", now.date())
             await deps.terms.off_session(org_id, method, wanted.credits_minor, key=key, now=now)
         async with deps.database.platform() as session:
-            await auto_topups.put(session, wanted, now=datetime.now(UTC))
-            await alert.close_cases(session, org_id, (SWITCHED_OFF, FAILED))
-            details = {
-                "enabled": wanted.enabled,
-                "below": format_amount(wanted.below_minor, CREDIT),
-                "credits": format_amount(wanted.credits_minor, CREDIT),
-                "monthly_cap": format_amount(wanted.monthly_cap_minor, CREDIT),
-            }
-            await audit.record(session, actor, "billing.auto_topup", org_id, details, org_id)
+            await auto_topup.put(session, actor, wanted, now=datetime.now(UTC))
             return await _shown(session, org_id)
 
     return await command.run(act)

@@ -31,22 +31,23 @@ from api.v1.contracts.schemas import (
 )
 from domain.access import Actor, Permission, Role
 from domain.agent import AgentRetired
-from domain.contract import ContractStatus, judge_acceptance
+from domain.contract import ContractStatus
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.metadata import ExternalIdTaken
 from domain.organization import STOPPED
 from domain.pricing.quote import QuoteExpired, QuoteUsed
-from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source, refuse_large
+from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source
 from models.contract import Contract
 from models.metadata import ObjectMetadata
 from models.pricing import PricingQuote
 from repositories import agent as agents
-from repositories import audit, metadata
 from repositories import contract as contracts
 from repositories import level as levels
+from repositories import metadata
 from repositories import organization as organizations
 from repositories.command import made_by
 from runtime.identity import new_id
+from services import contract as service
 from services import pricing
 from services.metadata import version_of
 
@@ -124,19 +125,11 @@ async def create_contract(
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
                 contract.open_by = contract.accept_by + deps.settings.open_within
-            made = await metadata.begin(session, contract, asked_columns(body), body.own())
-            row, is_new = (made, False) if made else await contracts.add(session, contract, asked_columns(body))
+            asked, level = asked_columns(body), ladder.level_of(rank)
+            row = await service.award(session, actor, contract, body.own(), asked=asked, level=level, quote=quote)
             own = await metadata.get(session, row.id, client_org_id)
-            command.version, view = version_of(own), await _shown(session, actor, row, own)
-            if is_new:
-                await organizations.refuse_stopped(session, client_org_id, agent.org_id)
-                await agents.refuse_retired(session, agent.id)
-                refuse_large(ladder.level_of(rank), row.price_minor, row.currency)
-                if quote is not None:
-                    await pricing.use_quote(session, quote, row)
-                details = {"agent_id": row.agent_id, "price": view.price, "currency": view.currency}
-                await audit.record(session, actor, "contract.create", row.id, details, client_org_id)
-            return view
+            command.version = version_of(own)
+            return await _shown(session, actor, row, own)
 
     return await command.run(create, status_code=201)
 
@@ -300,11 +293,6 @@ async def accept_contract(
 
     async def accept() -> ContractView:
         async with deps.session_for(actor) as session:
-            row, now = await contracts.lock(session, contract_id)
-            if judge_acceptance(row.accept_by, row.accepted_at, now):
-                await organizations.refuse_stopped(session, row.org_id, row.payee_org_id)
-                await contracts.accept(session, row, by=actor.qualified(), at=now)
-                await audit.record(session, actor, "contract.accept", row.id, {"outside_listing": row.outside_listing})
-            return await _shown(session, actor, row)
+            return await _shown(session, actor, await service.accept(session, actor, contract_id))
 
     return await command.run(accept)

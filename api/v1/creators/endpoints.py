@@ -18,7 +18,7 @@ from domain.access import Actor, Permission, refuse_by_link
 from domain.errors import Forbidden, Invalid, NotFound, Unavailable
 from domain.ids import creator_key
 from providers.payouts.base import NewAccount, PayoutProvider
-from repositories import audit, creator_account
+from repositories import creator_account
 from services.creator import ensure_account
 from services.provider_errors import provider_errors
 
@@ -87,8 +87,7 @@ async def connect_account(
                 refresh_url=body.refresh_url or back,
                 idempotency_key=creator_key(org_id, "onboard", command.command_id),
             )
-        async with deps.database.platform() as session:
-            await audit.record(session, actor, "creator.connect", account.ref, {"status": account.status}, org_id)
+        await deps.record_act(actor, "creator.connect", account.ref, {"status": account.status})
         return ConnectView.of(account, link, hold)
 
     return await command.run(act)

@@ -30,7 +30,6 @@ from domain.ids import customer_command_key
 from domain.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
-from repositories import audit
 from repositories import customer as customers
 from runtime.identity import new_id
 from services import billing_profile
@@ -156,7 +155,7 @@ async def make_default_payment_method(
         key = customer_command_key(org_id, "default-method", command.command_id)
         with _about_a_method():
             await stripe.set_default(customer, method_id, idempotency_key=key)
-        await _record(deps, actor, "payment_method.make_default", method_id)
+        await deps.record_act(actor, "payment_method.make_default", method_id)
         with provider_errors():
             methods = await stripe.methods(customer)
             country = await stripe.paying_country(customer, methods)
@@ -176,7 +175,7 @@ async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, 
     key = customer_command_key(org_id, "detach", method_id)
     with _about_a_method():
         await stripe.detach(customer, method_id, idempotency_key=key)
-    await _record(deps, actor, "payment_method.detach", method_id)
+    await deps.record_act(actor, "payment_method.detach", method_id)
     with provider_errors():
         country = await stripe.paying_country(customer, await stripe.methods(customer))
     async with deps.database.platform() as session:
@@ -234,8 +233,3 @@ async def _portal(stripe: StripeCustomers, org_id: str, customer: str, back: str
     key = customer_command_key(org_id, "portal", command_id)
     with provider_errors():
         return PortalView(url=await stripe.portal(customer, back, idempotency_key=key))
-
-
-async def _record(deps: Deps, actor: Actor, action: str, method_id: str) -> None:
-    async with deps.session_for(actor) as session:
-        await audit.record(session, actor, action, method_id)

@@ -35,10 +35,11 @@ from domain.metadata import ExternalIdTaken, Precondition
 from domain.organization import OrganizationStatus
 from domain.plan import FREE
 from models.organization import Organization
-from repositories import audit, contact, metadata
+from repositories import contact, metadata
 from repositories import organization as organizations
 from runtime.identity import new_id
-from services import credit_lot, mail, project, referral
+from services import mail, project
+from services import organization as service
 from services.metadata import Change, change
 from services.project import Order
 
@@ -74,16 +75,15 @@ async def create_organization(
             command_id=command.command_id,
         )
         async with deps.session_for(actor) as session:
-            row, is_new = await organizations.add(session, organization)
-            if is_new:
-                details = {"name": row.name, "tier": row.tier}
-                await audit.record(session, actor, "organization.create", row.id, details, row.id)
-                bonus = deps.settings.signup_bonus_minor(body.tier)
-                now = datetime.now(UTC)
-                await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus, now=now)
-                if body.referred_by is not None:
-                    await referral.refer(session, row.id, body.referred_by, now=now)
-                await metadata.add(session, row.id, row.id, body.own(), command.command_id)
+            row, is_new = await service.create(
+                session,
+                actor,
+                organization,
+                body.own(),
+                bonus_minor=deps.settings.signup_bonus_minor(body.tier),
+                referred_by=body.referred_by,
+                now=datetime.now(UTC),
+            )
             own = await metadata.get(session, row.id, row.id)
         if is_new:
             begin_customer(deps, row.id, row.name)

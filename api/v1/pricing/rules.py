@@ -21,7 +21,6 @@ from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.pricing.rule import RuleType
 from models.pricing import PricingAgent
 from repositories import agent as agents
-from repositories import audit
 from repositories import pricing as rows
 from services import pricing
 
@@ -174,8 +173,9 @@ async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep,
         if actor.org_id not in {None, agent.org_id}:
             raise NotFound(agents.MISSING)
         permit(actor, Permission.MANAGE_AGENTS)
-        row = await rows.set_terms_of_agent(
+        row = await pricing.set_agent(
             session,
+            actor,
             PricingAgent(
                 agent_id=agent_id,
                 org_id=agent.org_id,
@@ -185,5 +185,4 @@ async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep,
                 updated_by=actor.qualified(),
             ),
         )
-        await audit.record(session, actor, "pricing.agent", agent_id, body.model_dump(), agent.org_id)
         return AgentPricingView.of(agent_id, row)

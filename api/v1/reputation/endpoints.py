@@ -46,7 +46,6 @@ from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says
 from repositories import agent as agents
-from repositories import audit
 from repositories import reputation as store
 from repositories.reputation import Fact, Standing
 from runtime.identity import new_id
@@ -408,9 +407,6 @@ async def report_event(
         async with deps.session_for(actor) as session:
             agent = await agents.get(session, body.agent_id)
             row = await reputation.report(session, actor, agent.id, agent.org_id, fact, at=datetime.now(UTC))
-            if row.id == fact.id:
-                details = {"event_type": body.event_type.value, "agent_id": agent.id}
-                await audit.record(session, actor, "reputation.report", row.id, details, agent.org_id)
             return ReputationEventView.of(row)
 
     return await command.run(report, status_code=201)

@@ -30,16 +30,16 @@ from api.v1.sessions.schemas import (
 from domain.access import Actor, Permission, Role
 from domain.changes import topics_for
 from domain.errors import Forbidden, NotFound
-from domain.session import MOST, browser_of, idle_at, span_of
+from domain.session import browser_of, idle_at, span_of
 from models.session import Session
 from repositories import agent as agents
 from repositories import api_key as keys
-from repositories import audit
 from repositories import change as changes
 from repositories import organization as organizations
 from repositories import session as sessions
 from repositories.change import Marks
 from runtime.identity import new_id
+from services import session as service
 
 router = Resource(tags=["sessions"])
 
@@ -126,8 +126,7 @@ async def create_session(
                 idle_seconds=int(span.idle.total_seconds()),
                 expires_at=span.expires_at,
             )
-            await sessions.add(session, row, most=MOST)
-            await audit.record(session, actor, "session.open", row.id, {"browser": row.browser})
+            await service.open_session(session, actor, row)
         return SessionCreated(id=row.id, token=token_of(row.id, secret), expires_at=row.expires_at)
 
     return await once.run(create, status_code=201, hide=frozenset({"token"}))
@@ -180,6 +179,5 @@ async def end_session(session_id: str, deps: DepsDep, actor: ActorDep) -> None:
                 raise NotFound(sessions.MISSING)
             if not actor.may_revoke(Role(row.role)):
                 raise Forbidden(f"The role {actor.role.value} may not end sessions of the role {row.role}.")
-        if await sessions.end(session, row.id, actor.qualified()):
-            await audit.record(session, actor, "session.end", row.id, {"principal": row.principal}, row.org_id)
+        await service.end(session, actor, row)
     deps.keyring.forget(session_id)

@@ -32,7 +32,6 @@ from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticate
 from domain.organization import OrganizationClosed
 from domain.session import CONSOLE, LONGEST_LINK, LinkGone, browser_of, checked_path, checked_return_url
 from models.session import SessionLink
-from repositories import audit
 from repositories import session as sessions
 from runtime.identity import new_id
 from services import session as links
@@ -145,9 +144,7 @@ async def end_session_link(link_id: str, deps: DepsDep, actor: ActorDep) -> None
         permit(actor, Permission.MANAGE_KEYS)
         if not actor.may_revoke(Role(row.role)):
             raise Forbidden(f"The role {actor.role.value} may not end links for the role {row.role}.")
-        if await sessions.end_link(session, row.id, actor.qualified()):
-            details = {"principal": row.principal}
-            await audit.record(session, actor, "session_link.end", row.id, details, row.org_id)
+        await links.end_link(session, actor, row)
 
 
 async def _known(deps: Deps, request: Request, token: str) -> str:

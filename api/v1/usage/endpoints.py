@@ -39,7 +39,6 @@ from domain.usage.call import call_of
 from domain.usage.charge import NotVoidable
 from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent, UnpaidAgent
 from repositories import agent as agents
-from repositories import audit
 from runtime import reach
 from services import usage, usage_bill, usage_charge
 from services.rating import Rates, Use, rate_uses
@@ -175,8 +174,7 @@ async def sync_usage(
         run = usage_sync_run(UsageSync(since=since), once.command_id)
         asked = {"start_date": None if start_date is None else start_date.isoformat()}
         # Before it starts: a run without an entry would be an order without a trace.
-        async with deps.session_for(actor) as session:
-            await audit.record(session, actor, "usage.sync", run.workflow_id, asked)
+        await deps.record_act(actor, "usage.sync", run.workflow_id, asked)
         await reach.start_missing(client, run)
         return SyncView(workflow_id=run.workflow_id)
 

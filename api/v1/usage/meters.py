@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
-from api.deps import Deps, DepsDep
+from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Currency, Exact, Name, OrganizationId, Page, RequestModel, ResponseModel, SearchText, example
 from api.idempotency import Command, idempotency
@@ -26,10 +26,10 @@ from domain.metering.charges import charge_to_json, parse_charge, rate_quantity
 from domain.usage.charge import check_chargeable
 from domain.usage.meter import ALL, Aggregation, check_meter
 from models.meter import MeterRow
-from repositories import audit
 from repositories import meter as meters
 from repositories.meter import Counted
 from runtime.identity import new_id
+from services import meter
 
 router = Resource(tags=["meters"])
 
@@ -144,10 +144,7 @@ async def create_meter(
             command_id=once.command_id,
         )
         async with deps.database.platform() as session:
-            made, is_new = await meters.add(session, row)
-            if is_new:
-                await audit.record(session, actor, "meter.create", made.id, {"name": made.name}, actor.org_id)
-            return MeterView.of(made)
+            return MeterView.of(await meter.create(session, actor, row))
 
     return await once.run(act, status_code=201)
 
@@ -233,12 +230,7 @@ async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVi
     permit(actor, Permission.OPERATE)
     check_chargeable(Aggregation(row.aggregation), row.price)
     async with deps.database.platform() as session:
-        if await meters.mark_charged(session, meter_id, datetime.now(UTC)):
-            await audit.record(session, actor, "meter.charge", meter_id, {}, row.org_id)
-        marked = await meters.get(session, meter_id)
-        if marked.charged_at is None:
-            raise Conflict("The meter is closed and cannot be charged. Create another one.", code="meter.closed")
-        return MeterView.of(marked)
+        return MeterView.of(await meter.charge(session, actor, meter_id, now=datetime.now(UTC)))
 
 
 @router.delete("/usage/meters/{meter_id}", response_model=MeterView, responses=errors(NotFound, Forbidden))
@@ -249,17 +241,8 @@ async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVie
     permit(actor, Permission.MANAGE_METERS)
     if row.org_id != actor.org_id and not actor.is_platform:
         raise Forbidden("Only operators can close a meter of the platform.")
-    return await _close(deps, actor, meter_id)
-
-
-async def _close(deps: Deps, actor: Actor, meter_id: str) -> MeterView:
     async with deps.database.platform() as session:
-        if await meters.close(session, meter_id, datetime.now(UTC), may_be_charged=actor.is_platform):
-            await audit.record(session, actor, "meter.close", meter_id, {}, actor.org_id)
-        row = await meters.get(session, meter_id)
-        if row.closed_at is None:
-            raise Forbidden("Only operators can close a meter that is charged.")
-        return MeterView.of(row)
+        return MeterView.of(await meter.close(session, actor, meter_id, now=datetime.now(UTC)))
 
 
 def _line(counted: Counted) -> MeterLine:

@@ -18,7 +18,6 @@ from api.v1.webhooks.forwarding import start_run
 from contracts.payment import ProviderEventInput
 from domain.access import Actor, Permission
 from domain.errors import NotFound
-from repositories import audit
 from repositories import provider_event as inbox
 
 router = Resource(tags=["webhooks"])
@@ -73,9 +72,7 @@ async def retry_webhook_event(
         if row.handled_at is None:
             again = ProviderEventInput(provider=row.provider, event_id=row.event_id)
             await start_run(temporal, again, summary=f"{row.type}, started again by {actor.principal}")
-            async with deps.session_for(actor) as session:
-                named = {"provider": row.provider, "type": row.type}
-                await audit.record(session, actor, "webhook.retry", row.event_id, named)
+            await deps.record_act(actor, "webhook.retry", row.event_id, {"provider": row.provider, "type": row.type})
         return InboxEventView.of(row)
 
     return await command.run(retry)

@@ -1,0 +1,54 @@
+"""Meters: created, charged and closed, by organizations and by operators. Needs the platform's session."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict, Forbidden
+from models.meter import MeterRow
+from repositories import audit, meter
+
+
+async def create(session: AsyncSession, actor: Actor, row: MeterRow) -> MeterRow:
+    """Insert a meter, or return the one that this command made.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+        Conflict: `meter.exists`, there is an open one of that name, or `meter.limit_reached`.
+    """
+    made, is_new = await meter.add(session, row)
+    if is_new:
+        await audit.record(session, actor, "meter.create", made.id, {"name": made.name}, actor.org_id)
+    return made
+
+
+async def charge(session: AsyncSession, actor: Actor, meter_id: str, *, now: datetime) -> MeterRow:
+    """Charge what a meter counts from now on. Idempotent.
+
+    Raises:
+        NotFound: there is no such meter.
+        Conflict: `meter.closed`.
+    """
+    is_new = await meter.mark_charged(session, meter_id, now)
+    row = await meter.get(session, meter_id)
+    if is_new:
+        await audit.record(session, actor, "meter.charge", meter_id, {}, row.org_id)
+    if row.charged_at is None:
+        raise Conflict("The meter is closed and cannot be charged. Create another one.", code="meter.closed")
+    return row
+
+
+async def close(session: AsyncSession, actor: Actor, meter_id: str, *, now: datetime) -> MeterRow:
+    """Close a meter: it counts nothing more. Idempotent.
+
+    Raises:
+        NotFound: there is no such meter.
+        Forbidden: it is charged, and the actor is no operator.
+    """
+    if await meter.close(session, meter_id, now, may_be_charged=actor.is_platform):
+        await audit.record(session, actor, "meter.close", meter_id, {}, actor.org_id)
+    row = await meter.get(session, meter_id)
+    if row.closed_at is None:
+        raise Forbidden("Only operators can close a meter that is charged.")
+    return row
