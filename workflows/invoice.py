@@ -51,6 +51,8 @@ KEEPS_PLAN = "refused-charges-keep-the-plan"
 IS_TOLD = "payments-tell-their-invoice"
 #: The gate of runs that waited although news had come while they read the books.
 READS_NEWS = "news-during-a-look-is-read"
+#: The gate of runs that ordered the payment of an earlier run again, and read its outcome only at the next poll.
+READS_FIRST = "resumed-charges-are-read-first"
 
 
 @workflow.defn(name="invoice")
@@ -89,7 +91,8 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
         # What was read is older than a signal, or than a wait.
         self._stale = False
         self._news = 0
-        # The payment that this run ordered, how often it was polled, and when it is polled next.
+        # The payment that this run began, and that is ordered; how often it was polled, and when it is polled next.
+        self._begun: str | None = None
         self._ordered: str | None = None
         self._looks = 0
         self._follow_at: datetime | None = None
@@ -290,11 +293,17 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
                 return rules.given_up(held, standing, actor=WORKFLOW)
             case _:
                 self._looks, self._follow_at = 0, None
-                return rules.charging(held, now, payment_id=_payment_id(held, held.attempts + 1))
+                self._begun = _payment_id(held, held.attempts + 1)
+                return rules.charging(held, now, payment_id=self._begun)
 
     async def _follow(self) -> None:
         """Order the attempt's payment, or read its result."""
-        held = self._state
+        held, loaded = self._state, None
+        if not self._is_ordered() and self._begun != held.payment_id and workflow.patched(READS_FIRST):
+            # An earlier run has ordered it, unless it was lost before.
+            loaded = await self._outcome(held)
+            self._begun = held.payment_id
+            self._ordered = None if loaded.verdict is None else held.payment_id
         if not self._is_ordered():
             ordered = await self._order(held, held.payment_id or "", page=False)
             other = ordered.waits_for
@@ -313,7 +322,7 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             if workflow.patched(RUNS_BESIDE):
                 self._look_later()
                 return
-        loaded = await self._loaded(f"read the outcome of {held.payment_id}", follow=True)
+        loaded = loaded or await self._outcome(held)
         if loaded.collection.version > self._state.version and workflow.patched(IS_TOLD):
             self._stale = True
             await self._turn(self._see)
@@ -329,6 +338,9 @@ class InvoiceWorkflow(BooksEntity[InvoiceInput, Collection, Outcome, InvoiceResu
             self._look_later()
         else:
             await self._follow_up(held, lambda known, now: rules.followed(known, self._standing, verdict, now))
+
+    async def _outcome(self, held: Collection) -> LoadedCollection:
+        return await self._loaded(f"read the outcome of {held.payment_id}", follow=True)
 
     async def _ask_payer(self, held: Collection, verdict: Verdict) -> None:
         """Mail the payer a page where the payment can be completed: its own, or that of a payment in its place."""

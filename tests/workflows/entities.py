@@ -69,7 +69,7 @@ from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
-from tests.workflows.invoice_driver import InvoiceDriver, collected
+from tests.workflows.invoice_driver import InvoiceDriver, charged_back, collected, payment_of
 from tests.workflows.noting import note_endpoint, note_invoice, note_payout, note_subscription
 from tests.workflows.payment_driver import OPERATOR, PaymentDriver, new_payment
 from tests.workflows.payout_driver import PayoutDriver, taken_out
@@ -508,6 +508,32 @@ async def _invoice(stage: Stage, **terms: Any) -> InvoiceDriver:
     return await collected(stage, "pm_ok", **{"method": "send_invoice", **terms})
 
 
+async def _charged_by(made: InvoiceDriver, method: str, status: str) -> None:
+    """Charge a method that leaves the collection in a state."""
+    made.store(method)
+    await made.charge()
+    await made.reaches(status)
+
+
+async def _debited(made: InvoiceDriver) -> None:
+    await _charged_by(made, "pm_debit", "charging")
+    await (await payment_of(made)).until("processing")
+
+
+async def _to_be_confirmed(made: InvoiceDriver) -> None:
+    await _charged_by(made, "pm_confirm", "requires_action")
+
+
+async def _taken_back(made: InvoiceDriver) -> None:
+    """Charge it, have the bank take the money back, and tell its run, which has ended."""
+    await made.charge()
+    with made.stage.env.with_time_skipping_disabled():
+        await made.ends()
+        await charged_back(made)
+        await made.told()
+        await made.reaches("paused")
+
+
 INVOICE = Entity(
     name="invoice",
     make=_invoice,
@@ -523,6 +549,16 @@ INVOICE = Entity(
             enter=lambda made: made.waits(),
             left_alone="uncollectible",
         ),
+        # A payment goes on for as long as its provider says so: its own run alone ends it.
+        State(name="charging", follows="scheduled", enter=_debited, left_alone="charging", lasts=timedelta(hours=12)),
+        State(
+            name="requires_action",
+            follows="scheduled",
+            enter=_to_be_confirmed,
+            left_alone="requires_action",
+            lasts=timedelta(hours=12),
+        ),
+        State(name="paused", follows="scheduled", enter=_taken_back, left_alone="paused"),
     ),
     messages=(
         Inbound(

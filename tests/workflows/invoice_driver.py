@@ -20,6 +20,7 @@ from models.invoice_collection import InvoiceCollectionEventRow
 from models.organization import Organization
 from repositories import invoice as invoices
 from repositories import invoice_collection as collections
+from repositories import payment as payments
 from runtime import reach
 from runtime.identity import new_id
 from services import invoice as service
@@ -199,3 +200,24 @@ async def issued(
     )
     assert held is not None
     return held
+
+
+async def payment_of(made: InvoiceDriver) -> PaymentDriver:
+    """Return the payment that is under way."""
+    payment_id = (await made.state()).payment_id
+    assert payment_id is not None
+    while True:
+        async with made.stage.database.platform() as session:
+            row = await payments.get(session, payment_id)
+        if row is not None:
+            return PaymentDriver(made.stage, payments.state_of(row).terms, "news")
+        await again()
+
+
+async def charged_back(made: InvoiceDriver) -> str:
+    """Have the payment that paid the invoice charged back."""
+    paid = await payment_of(made)
+    dispute = paid.there.dispute()
+    with made.stage.env.with_time_skipping_disabled():
+        await paid.told()
+    return dispute

@@ -21,23 +21,10 @@ from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.approvals import approved
 from tests.workflows.conftest import Stage, stage_on
-from tests.workflows.invoice_driver import InvoiceDriver, collected
-from tests.workflows.payment_driver import PaymentDriver
+from tests.workflows.invoice_driver import InvoiceDriver, charged_back, collected, payment_of
 from workflows.invoice_sweep import InvoiceSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
-
-
-async def payment_of(made: InvoiceDriver) -> PaymentDriver:
-    """Return the payment that is under way."""
-    payment_id = (await made.state()).payment_id
-    assert payment_id is not None
-    while True:
-        async with made.stage.database.platform() as session:
-            row = await payments.get(session, payment_id)
-        if row is not None:
-            return PaymentDriver(made.stage, payments.state_of(row).terms, "news")
-        await again()
 
 
 async def fired(made: InvoiceDriver) -> None:
@@ -62,15 +49,6 @@ def _reads(event: HistoryEvent) -> bool:
 async def lapse(stage: Stage, approval_id: str) -> None:
     async with stage.database.platform() as session:
         await session.execute(text("UPDATE approvals SET status = 'expired' WHERE id = :id"), {"id": approval_id})
-
-
-async def charged_back(made: InvoiceDriver) -> str:
-    """Have the payment that paid the invoice charged back."""
-    paid = await payment_of(made)
-    dispute = paid.there.dispute()
-    with made.stage.env.with_time_skipping_disabled():
-        await paid.told()
-    return dispute
 
 
 async def test_invoice_is_charged_once_and_paid(stage):
@@ -422,6 +400,22 @@ async def test_payment_under_way_is_ordered_once_and_read_once_for_each_look(sta
     assert looks >= 3
     # Once to open, and once for each look; several signals may be one look.
     assert 1 + looks < sum(_reads(event) for event in events) <= 1 + looks + told
+
+
+async def test_run_that_resumes_reads_what_became_of_a_charge_and_does_not_order_it_again(stage):
+    made = await collected(stage, "pm_debit")
+    await made.reaches("charging")
+    payment = await payment_of(made)
+    await payment.until("processing")
+    await made.handle.terminate("by hand")
+    payment.there.pay()
+    with stage.env.with_time_skipping_disabled():
+        await payment.told()
+        await made.told()
+    assert await made.ends() == "paid"
+    history = await made.handle.fetch_history()
+    assert not any(event.HasField("activity_task_scheduled_event_attributes") for event in history.events)
+    await replay_and_keep(history, "invoice_charge_read_by_a_later_run")
 
 
 async def test_run_that_is_lost_during_a_charge_goes_on_with_the_same_payment(stage):

@@ -62,6 +62,7 @@ ELSEWHERE = {
     *("invoice_paid", "invoice_paid_on_a_later_day", "invoice_uncollectible", "invoice_dunned_by_mail"),
     *("invoice_confirmed", "invoice_reopened", "invoice_sweep", "invoice_waited_for_its_organization"),
     "invoice_told_while_it_was_read",
+    "invoice_charge_read_by_a_later_run",
     # Of code that waited for the next due date although news had come during its look.
     "invoice_waited_although_it_was_told",
     *("payout_sweep", "earnings_recovery", "scheduled_payouts"),
