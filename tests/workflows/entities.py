@@ -1,5 +1,6 @@
 """Every entity, as its contract sees it. A new one is one more `Entity` here (docs/recipes/add-a-process.md)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,6 +57,7 @@ from contracts.webhook_endpoint import (
     WebhookNews,
 )
 from domain.escrow import commands as rules
+from domain.subscription.snapshot import ProviderState
 from domain.webhook.delivery import Answer
 from repositories import escrow as escrows
 from repositories import invoice_collection as collections
@@ -65,6 +67,7 @@ from repositories import subscription as subscriptions
 from repositories import webhook_endpoint as webhook_endpoints
 from runtime import reach
 from runtime.identity import new_id
+from tests.support.looking import again
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
@@ -607,16 +610,69 @@ INVOICE = Entity(
     ),
 )
 
+# The subscription -----------------------------------------------------------------------------------------------------
+
+
+async def _subscriber(stage: Stage, **terms: Any) -> Subscriber:
+    """A trial is of a card that nobody has tried with, and a page has no card before its payer enters one."""
+    card = {"trial_card": new_id("card")} if terms.get("trial_days") else {}
+    return await subscriber(stage, **{**card, **terms})
+
+
+async def _of_the_provider(one: Subscriber, state: ProviderState, status: str) -> None:
+    """Have the provider say that its collection has failed, and the run learn of it."""
+    there = one.stage.subscriptions.there
+    ref = (await one.state()).ref
+    assert ref is not None
+    there[ref] = replace(there[ref], state=state)
+    await reach.signal(one.stage.client, one.run, "provider_event", SubscriptionEventSignal(event_id=new_id("evt")))
+    await _reaches(one, status)
+
+
+async def _reaches(one: Subscriber, status: str) -> None:
+    while (await one.state()).status != status or await one.handle.query("version") < (await one.state()).version:
+        await again()
+
+
+async def _overdue(one: Subscriber) -> None:
+    await _of_the_provider(one, ProviderState.PAST_DUE, "past_due")
+
+
+async def _unpaid(one: Subscriber) -> None:
+    await _of_the_provider(one, ProviderState.UNPAID, "unpaid")
+
+
 SUBSCRIPTION = Entity(
     name="subscription",
-    make=subscriber,
+    make=_subscriber,
     run=lambda one: one.run,
     lock=lambda session, one: subscriptions.lock(session, one.start.subscription.subscription_id),
     result=SubscriptionResult,
     note=note_subscription,
     lasts=timedelta(days=1),
     ending="cancel",
-    states=(State(name="active", enter=Subscriber.subscribe, left_alone="active", cancelled="ended"),),
+    states=(
+        State(name="active", enter=Subscriber.subscribe, left_alone="active", cancelled="ended"),
+        State(
+            name="trialing",
+            enter=Subscriber.subscribe,
+            left_alone="trialing",
+            cancelled="ended",
+            terms={"trial_days": 14},
+            lasts=timedelta(days=12),
+        ),
+        State(
+            name="incomplete",
+            enter=Subscriber.subscribe,
+            left_alone="ended",
+            cancelled="ended",
+            terms={"return_url": "https://example.com/billing"},
+            lasts=timedelta(days=2),
+        ),
+        # The provider alone ends what it collects.
+        State(name="past_due", follows="active", enter=_overdue, left_alone="past_due", cancelled="ended"),
+        State(name="unpaid", follows="active", enter=_unpaid, left_alone="unpaid", cancelled="ended"),
+    ),
     messages=(
         Inbound(
             kind="update",
