@@ -1,8 +1,9 @@
 """How an entity is declared to the contract suite: how it starts, how it reaches each state, its messages."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -75,6 +76,9 @@ class Entity:
         ending: the update after which nothing is awaited any more.
         ends_at_once: the terms under which its run then ends at once.
         note: has the books hold a note that its run does not know; None where states are written so.
+        statuses: each state that the books can hold.
+        final: those in which nothing is awaited.
+        unentered: why no test enters it, by state.
     """
 
     name: str
@@ -88,6 +92,9 @@ class Entity:
     ending: str
     ends_at_once: Mapping[str, Any] = field(default_factory=dict)
     note: Callable[[Any], Awaitable[object]] | None = None
+    statuses: type[StrEnum]
+    final: Collection[StrEnum]
+    unentered: Mapping[str, str] = field(default_factory=dict)
 
     def state(self, name: str) -> State:
         return next(state for state in self.states if state.name == name)

@@ -110,6 +110,14 @@ def test_every_entity_that_the_worker_runs_keeps_the_contract():
     assert {known.name for known, _ in defined if known.signals or known.updates} == entities | NO_ENTITY
 
 
+@pytest.mark.parametrize("entity", BY_ENTITY)
+def test_each_state_in_which_something_is_awaited_is_entered_or_has_a_reason(entity: Entity):
+    entered = {state.name for state in entity.states}
+    awaiting = {status.value for status in entity.statuses} - {status.value for status in entity.final}
+    assert entered.isdisjoint(entity.unentered)
+    assert entered | set(entity.unentered) == awaiting
+
+
 # Malformed messages ---------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from tests.workflows.approval.messages import (
     DecideSignal,
     approval_run,
 )
-from tests.workflows.approval.rules import Approval
+from tests.workflows.approval.rules import Approval, ApprovalStatus
 from tests.workflows.conftest import Stage
 from tests.workflows.declarations import Entity, Inbound, State
 
@@ -82,6 +82,8 @@ APPROVAL = Entity(
     result=ApprovalResult,
     lasts=timedelta(days=4),
     ending="approve",
+    statuses=ApprovalStatus,
+    final={ApprovalStatus.APPROVED, ApprovalStatus.DECLINED, ApprovalStatus.LAPSED},
     states=(State(name="open", enter=Question.ask, left_alone="lapsed", cancelled="declined"),),
     messages=(
         Inbound(
