@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.reputation.clients import SAYS_E4
 from domain.reputation.conduct import Conduct
+from domain.reputation.policy import EvidencePolicy
 from domain.reputation.settled import stakes_of
 from models.reputation import ReputationClientRow
 
@@ -24,7 +25,7 @@ async def take(
     conduct: Conduct,
     *,
     at: datetime,
-    exempt: Sequence[str] = (),
+    policy: EvidencePolicy = EvidencePolicy(),
 ) -> bool:
     """Record a fact about a client, once for its key; False if it was recorded before or has no weight.
 
@@ -35,9 +36,9 @@ async def take(
         event_id: the event's id.
         conduct: the fact. In a currency without a known value, or between related organizations, it has no weight.
         at: when it happened.
-        exempt: principals that made many unrelated organizations; `*` for all.
+        policy: who may count, and what credits are worth.
     """
-    stakes = stakes_of(conduct.currency)
+    stakes = stakes_of(conduct.currency, policy.credit)
     if stakes is None:
         return False
     good_e4, bad_e4 = SAYS_E4[conduct.fact]
@@ -56,7 +57,7 @@ async def take(
         "bad_e4": bad_e4,
         "escrow_id": conduct.escrow_id,
         "counterparty_org_id": conduct.counterparty_org_id,
-        "exempt": list(exempt),
+        "exempt": list(policy.registrars),
     }
     taken: bool = await connection.fetchval("SELECT reputation_take_client($1)", json.dumps(event))
     return taken

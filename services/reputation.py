@@ -46,7 +46,7 @@ async def record_settled(
     Needs the platform's connection. `before` is the state that the books held, None before the first event.
     """
     if (cancelled := conduct.of_cancellation(before, message.escrow)) is not None:
-        await clients.take(connection, new_id("rev"), cancelled, at=message.at, exempt=policy.registrars)
+        await clients.take(connection, new_id("rev"), cancelled, at=message.at, policy=policy)
         return
     score = message.details.get("score") if message.event == "validated" else None
     score_e4 = None if score is None else parse_ratio(str(score), "score")
@@ -75,7 +75,7 @@ async def record_settled(
 
 def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, policy: EvidencePolicy) -> About:
     terms = escrow.terms
-    stakes = found.stakes(terms.currency)
+    stakes = found.stakes(terms.currency, policy.credit)
     return About(
         agent_id=terms.agent_id,
         agent_org_id=terms.payee_org_id,

@@ -10,7 +10,7 @@ from dev.stack.narrator import Json, Narrator
 from dev.stack.stories import WORK
 
 TITLE = "Two agents do ten jobs: the scores, and the prices that follow"
-PRICE = "100.00"
+PRICE = "1000.00"
 CLIENT = "reputation-client"
 #: By agent, the validator's score of each job; None is work that the studio has to take back.
 JOBS: dict[str, tuple[str | None, ...]] = {
@@ -66,10 +66,10 @@ class ReputationStory:
         bonus = (await narrator.get(CLIENT, "/billing/balance"))["available"]
         if bonus != "0.00":
             await narrator.post(CLIENT, "/credits/use", {"amount": bonus, "action": "trial"})
-        top_up = {"amount": "1000.00", "provider": "stripe", "payment_method": "pm_card_visa"}
+        top_up = {"amount": "10000.00", "provider": "stripe", "payment_method": "pm_card_visa"}
         await narrator.post(CLIENT, "/billing/topup", top_up)
-        await narrator.wait_for("credits", CLIENT, "/billing/balance", lambda found: found["available"] == "1000.00")
-        narrator.say("   the client buys 1,000 credits by card: what was given away makes no reputation")
+        await narrator.wait_for("credits", CLIENT, "/billing/balance", lambda found: found["available"] == "10000.00")
+        narrator.say("   the client buys 10,000 credits by card: what was given away makes no reputation")
         pricing = {"model": "one_time", "amount": PRICE, "currency": "CREDIT"}
         for name in JOBS:
             listing = {"name": name, "visibility": "public", "pricing": pricing}

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from domain.credits import CreditPrice
+
 #: How long a payer of the usual cards can have a payment charged back.
 CHARGEBACK_DAYS = 120
 
@@ -14,10 +16,12 @@ class EvidencePolicy:
         registrars: principals of the platform that make unrelated organizations; `*` for all of them.
         chargeback_days: good evidence betters terms so many days after it came in, when its payer can no longer take
             the money back.
+        credit: what a credit is worth beside money; None counts it as a dollar.
     """
 
     registrars: tuple[str, ...] = ()
     chargeback_days: int = CHARGEBACK_DAYS
+    credit: CreditPrice | None = None
 
 
 def seasons_after(good_e6: int, bad_e6: int, chargeback_days: int) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from domain.credits import CreditPrice
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Terms
 from domain.money import CREDIT, SCALES, allocate
 from domain.reputation.evidence import Dimension
@@ -53,17 +54,28 @@ class Settled:
     bad_commission_minor: int
     whole_minor: int
 
-    def stakes(self, currency: str) -> Stakes | None:
+    def stakes(self, currency: str, credit: CreditPrice | None = None) -> Stakes | None:
         """Return the scale in which this part of the whole has its part of the whole's weight, see `stakes_of`.
 
         With a typical value `t` the whole `w` weighs `2w / (w + t)`, and a part `v` of it `2v / (v + t + w - v)`.
         """
-        scale = stakes_of(currency)
+        scale = stakes_of(currency, credit)
         return scale and replace(scale, typical_minor=scale.typical_minor + self.whole_minor - self.value_minor)
 
 
-def stakes_of(currency: str) -> Stakes | None:
-    """Return the scale of weights in a currency; None where its worth is not known."""
+def stakes_of(currency: str, credit: CreditPrice | None = None) -> Stakes | None:
+    """Return the scale of weights in a currency; None where its worth is not known.
+
+    Args:
+        currency: in which the work is paid.
+        credit: the price of a credit. Credits weigh what the money for them weighs, whatever packages they come in.
+            Without a price, or where they are sold in a currency of unknown worth, a credit counts as a dollar.
+    """
+    sold_in = stakes_of(credit.currency) if currency == CREDIT and credit is not None else None
+    if credit is not None and sold_in is not None:
+        credits_minor, money_minor = credit.rate()
+        typical = max(1, sold_in.typical_minor * credits_minor // money_minor)
+        return Stakes(typical_minor=typical, unit_commission_minor=max(1, typical // 20))
     one = 10 ** SCALES[currency]
     if currency in _COINS_E4:
         typical = one * _COINS_E4[currency] // 10_000

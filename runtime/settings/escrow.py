@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from domain.errors import Invalid
 from domain.money import parse_ratio
-from domain.reputation.policy import CHARGEBACK_DAYS, EvidencePolicy
+from domain.reputation.policy import CHARGEBACK_DAYS
 from runtime.settings.part import Part
 
 #: Bounds of the rate at which evidence fades; below them a score forgets a job within days, above it in years.
@@ -61,14 +61,6 @@ class EscrowSettings(Part):
     def trait_digest_key(self) -> bytes | None:
         """What digests of payment methods and tax ids are keyed with; None keeps none of them."""
         return None if self.trait_key is None else self.trait_key.get_secret_value().encode()
-
-    @property
-    def evidence_policy(self) -> EvidencePolicy:
-        """Who may count as evidence, and when it may better terms."""
-        names = (name.strip() for name in self.reputation_registrars.split(","))
-        return EvidencePolicy(
-            registrars=tuple(name for name in names if name), chargeback_days=self.chargeback_window.days
-        )
 
     @property
     def categories(self) -> tuple[str, ...]:

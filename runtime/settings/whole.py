@@ -12,6 +12,7 @@ from domain.metering.price_map import default_price
 from domain.payment.livemode import Environment, is_local
 from domain.payment.rules import PaymentRules
 from domain.plan import FREE, PREMIUM
+from domain.reputation.policy import EvidencePolicy
 from domain.session import CONSOLE
 from domain.slack import HOOKS
 from runtime.settings.billing import BillingSettings
@@ -49,6 +50,16 @@ class Settings(PaymentSettings, BillingSettings, SalesSettings, EscrowSettings, 
             creator_bps=self.creator_share_bps,
             exempt=self.evidence_policy.registrars,
             pays_out_granted=self.pay_out_granted_credits,
+        )
+
+    @property
+    def evidence_policy(self) -> EvidencePolicy:
+        """Who may count as evidence, when it may better terms, and what credits are worth beside money."""
+        names = (name.strip() for name in self.reputation_registrars.split(","))
+        return EvidencePolicy(
+            registrars=tuple(name for name in names if name),
+            chargeback_days=self.chargeback_window.days,
+            credit=self.price_of_credits,
         )
 
     @property

@@ -17,6 +17,8 @@ from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.support.runs import escrow_hash
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+#: The operator of the tests makes organizations that have nothing to do with each other.
+STRANGERS = EvidencePolicy(registrars=("*",))
 
 
 async def contract_between(operator: Caller, payer: Tenant, payee: Tenant, **more: object) -> str:
@@ -45,7 +47,12 @@ async def escrow_between(
 
 
 async def record(
-    database: Database, outcome: Outcome, *, at: datetime = NOW, actor: Actor | None = None
+    database: Database,
+    outcome: Outcome,
+    *,
+    at: datetime = NOW,
+    actor: Actor | None = None,
+    policy: EvidencePolicy = STRANGERS,
 ) -> RecordedEscrow:
     """Have the books take one event of an escrow, and return what became of it."""
     command_id = new_id("cmd")
@@ -61,8 +68,7 @@ async def record(
         at=at,
         decided_from=await escrow_hash(database, outcome.escrow.terms.escrow_id),
     )
-    # The operator of the tests makes organizations that have nothing to do with each other.
-    return await EscrowActivities(database, evidence=EvidencePolicy(registrars=("*",))).record_event(message)
+    return await EscrowActivities(database, evidence=policy).record_event(message)
 
 
 async def write(database: Database, outcome: Outcome, *, at: datetime = NOW) -> None:

@@ -13,7 +13,9 @@ from api.app import create_app
 from api.v1.escrows.commands import terms_of
 from api.v1.reputation.schemas import DistributionView
 from domain.access import Actor, Role
+from domain.credits import credit_price
 from domain.escrow import commands
+from domain.reputation.policy import EvidencePolicy
 from models.idempotency import IdempotencyKey
 from repositories import contract as contracts
 from runtime.database import Database, driver_connection
@@ -31,8 +33,8 @@ STALE = timedelta(days=40)
 
 @pytest.fixture(scope="module")
 async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An app for which the operator of the tests makes organizations that have nothing to do with each other."""
-    application = create_app(settings_for(database_urls, reputation_registrars="*"))
+    """An app for which the operator of the tests makes unrelated organizations, and a credit is a dollar."""
+    application = create_app(settings_for(database_urls, reputation_registrars="*", credit_price="1"))
     async with (
         application.router.lifespan_context(application),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
@@ -106,6 +108,29 @@ async def deliver(database: Database, contract_id: str, payee: Tenant, *, at: da
     number = (await held()).delivery.number
     judged = commands.validate(await held(), actor=judge, score_e4=score, note=None, now=at, delivery=number)
     await escrowing.write(database, judged, at=at)
+
+
+async def test_work_for_credits_weighs_by_what_they_cost(operator, database, parties) -> None:
+    client, studio = parties
+    await buy(database, client)
+    contract_id = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
+    async with database.platform() as session:
+        escrow_id = terms_of(await contracts.get(session, contract_id)).escrow_id
+    worker, judge = (
+        Actor(principal="studio", role=Role.OWNER, org_id=studio.org_id),
+        Actor(principal="validator", role=Role.VALIDATOR),
+    )
+    now = datetime.now(UTC)
+    held = await escrowing.state(database, escrow_id)
+    made = commands.deliver(held, actor=worker, artifacts=(), note="x", milestone=None, now=now)
+    await escrowing.write(database, made, at=now)
+    held = await escrowing.state(database, escrow_id)
+    judged = commands.validate(held, actor=judge, score_e4=10_000, note=None, now=now)
+    policy = EvidencePolicy(registrars=("*",), credit=credit_price("0.04", "USD"))
+    assert (await escrowing.record(database, judged, at=now, policy=policy)).applied
+    events = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
+    # Two dollars are at stake, and ten cents of commission buy a twenty-fifth of a unit.
+    assert {event["weight"] for event in events} == {0.04}
 
 
 async def score_of(caller: Caller, agent_id: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.access import Actor
+from domain.credits import credit_price
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.settlement import settle_dispute
@@ -17,7 +18,7 @@ from domain.money import parse_ratio
 from domain.reputation.conduct import of_cancellation
 from domain.reputation.evidence import ONE_E6
 from domain.reputation.settled import Settled, at_stake, settled, stakes_of
-from domain.reputation.weights import weight_e6
+from domain.reputation.weights import Stakes, weight_e6
 from tests.support.escrows import ARBITER, PROCUREMENT, STUDIO, T0, VALIDATOR, terms
 
 FUNDED = 50_000_000
@@ -370,3 +371,32 @@ def test_currencies_of_unknown_worth_have_no_scale() -> None:
     assert coin is not None
     assert coin.typical_minor == 50_000
     assert stakes_of("IRR") is None
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "typical_minor"),
+    [
+        ("0.10", "USD", 500_000_000),
+        ("0.03", "EUR", 1_666_666_666),
+        ("1", "USD", 50_000_000),
+        ("0.00001", "BTC", 50_000_000),
+        ("10", "JPY", 50_000_000),
+        ("999999999", "USD", 1),
+    ],
+)
+def test_credits_weigh_what_the_money_for_them_weighs(price: str, currency: str, typical_minor: int) -> None:
+    found = stakes_of("CREDIT", credit_price(price, currency))
+    assert found == Stakes(typical_minor=typical_minor, unit_commission_minor=max(1, typical_minor // 20))
+    assert stakes_of("USD", credit_price(price, currency)) == stakes_of("USD")
+
+
+@given(cents=st.integers(1, 1_000_00), commission=st.integers(0, 100_00), price=st.integers(1, 100))
+def test_work_in_credits_weighs_as_work_in_money(cents: int, commission: int, price: int) -> None:
+    credit, dollars = credit_price(f"{price / 100:.2f}", "USD"), stakes_of("USD")
+    scale, each = stakes_of("CREDIT", credit), 1_000_000
+    assert dollars is not None
+    assert scale is not None
+    in_money = weight_e6(cents * price, commission * price, ONE_E6, dollars)
+    in_credits = weight_e6(cents * each, commission * each, ONE_E6, scale)
+    # A typical contract is rounded to a whole minor unit of credits.
+    assert abs(in_money - in_credits) <= 10

@@ -30,7 +30,7 @@ from domain.reputation.evidence import (
     start,
 )
 from domain.reputation.facts import Says, increments
-from domain.reputation.policy import seasons_after
+from domain.reputation.policy import EvidencePolicy, seasons_after
 from domain.reputation.prior import lesson_e6, lowest
 from domain.reputation.score import overall_e6, rank_e6, stars
 from domain.reputation.timing import BOUNDS_MS, Timing, bucket_of, timed
@@ -49,6 +49,7 @@ HALF = Priors(ONE_E6 // 2, ONE_E6 // 2)
 #: From these days on, other priors hold, in every dimension.
 PRIORS = {DAY + timedelta(days=2): Priors(700_000, 900_000), DAY + timedelta(days=9): Priors(300_000, 300_000)}
 STAKES = Stakes(typical_minor=50_00, unit_commission_minor=2_50)
+POLICY = EvidencePolicy(registrars=("registrar",))
 ORGS = ("org_studio", "org_a", "org_b", "org_ring1", "org_ring2")
 FILL = """
 INSERT INTO organizations (id, name, created_by, command_id)
@@ -365,7 +366,7 @@ async def test_what_a_client_did_is_taken_once_whoever_comes_at_once_and_never_c
     async def write(number: int, told: Conduct) -> bool:
         async with books.acquire() as connection:
             at = datetime(2026, 1, 5, tzinfo=UTC)
-            return await take_client(connection, f"rev_{client}_{number}", told, at=at, exempt=["registrar"])
+            return await take_client(connection, f"rev_{client}_{number}", told, at=at, policy=POLICY)
 
     assert sum(await asyncio.gather(*(write(number, did) for number in range(8)))) == 1
     assert await books.fetchval("SELECT counts FROM reputation_clients WHERE org_id = $1", client) == (

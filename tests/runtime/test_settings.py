@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from composition import make_providers
 from dev.sandbox.chains.accounts import TON_ADDRESS
+from domain.credits import credit_price
 from manage import main
 from runtime.database import Database
 from runtime.settings import Settings, WrongSettings, read_settings
@@ -357,3 +358,11 @@ def test_real_cards_that_relate_nobody_are_warned_of(
         assert warnings == ()
     else:
         assert warnings[0].startswith(f"{named} moves real money, and BURSAR_TRAIT_KEY is not set")
+
+
+def test_evidence_counts_credits_at_their_price() -> None:
+    policy = Settings(
+        credit_price="0.03", credit_currency="EUR", reputation_registrars="operator, sales"
+    ).evidence_policy
+    assert policy.registrars == ("operator", "sales")
+    assert (policy.credit, policy.chargeback_days) == (credit_price("0.03", "EUR"), 120)
