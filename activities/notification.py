@@ -30,10 +30,11 @@ from contracts.notification import (
     SendNotifications,
     SentNotifications,
 )
-from contracts.runs import digest_run, escalation_run
+from contracts.runs import Run, digest_run, escalation_run
 from domain.access import Role
 from domain.alert.kinds import Ladder
 from domain.alert.life import AlertStatus
+from domain.alert.rules import MAX_AFTER
 from domain.mail import GIVE_UP_AFTER, Formats, Written
 from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
 from domain.notification.due import Cadence, day_of, digest_at
@@ -56,6 +57,8 @@ from services import fan_out
 
 #: How many events, alerts, digests and messages are read at a time, and how many messages are sent concurrently.
 PAGE, AT_ONCE = 200, 8
+#: How long after an alert, or the end of its snooze, its escalation can have steps left, and a day more.
+ESCALATES_FOR = MAX_AFTER + timedelta(days=1)
 #: How many pages of events are handled before alerts are read again.
 PAGES_AT_ONCE = 5
 #: The pause between two reads, in seconds.
@@ -122,6 +125,8 @@ class NotificationActivities:
         """
         done = FannedOut(looks=0)
         async for _ in _looks(message.seconds):
+            if not done.looks:
+                await self._start_lost_escalations(datetime.now(UTC))
             done = _plus(done, await self._read(datetime.now(UTC)))
         return done
 
@@ -149,9 +154,27 @@ class NotificationActivities:
         """Start the escalation of an alert that has a ladder, and return the roles that its steps notify."""
         if not ladder or row.status != AlertStatus.FIRING.value:
             return ()
-        start = EscalationInput(alert_id=row.id, kind=row.kind, subject=row.subject, org_id=row.org_id)
-        await reach.start_missing(self._client, escalation_run(start))
+        await reach.start_missing(self._client, _escalation(row))
         return {step.role for step in ladder}
+
+    async def _start_lost_escalations(self, now: datetime) -> None:
+        """Start the escalations of unanswered alerts whose run was lost, as by a termination.
+
+        A run that is open or has taken all of its steps stays as it is.
+        """
+        after, started = "", 0
+        while True:
+            async with self._database.platform() as session:
+                rows = await alert.unanswered(session, since=now - ESCALATES_FOR, after=after, limit=PAGE)
+                ladders = await alert_rule.ladders(session, rows)
+            runs = [_escalation(row) for row in rows if ladders[row.id]]
+            for batch in (runs[at : at + AT_ONCE] for at in range(0, len(runs), AT_ONCE)):
+                started += sum(await asyncio.gather(*(reach.start_missing(self._client, run) for run in batch)))
+            if len(rows) < PAGE:
+                break
+            after = rows[-1].id
+        if started:
+            activity.logger.warning("escalations without a run were started again", extra={"started": started})
 
     async def _start_digests(self, now: datetime) -> int:
         async with self._database.platform() as session:
@@ -377,6 +400,10 @@ def _is_wanted(row: NotificationRow, channel: NotificationChannel, preferences: 
 
 def _plus(one: FannedOut, other: FannedOut) -> FannedOut:
     return FannedOut(**{name: getattr(one, name) + getattr(other, name) for name in FannedOut.model_fields})
+
+
+def _escalation(row: Alert) -> Run:
+    return escalation_run(EscalationInput(alert_id=row.id, kind=row.kind, subject=row.subject, org_id=row.org_id))
 
 
 async def _looks(seconds: int) -> AsyncIterator[None]:

@@ -326,6 +326,14 @@ async def unnotified(session: AsyncSession, *, now: datetime, limit: int) -> Seq
     return (await session.scalars(query.order_by(Alert.id).limit(limit))).all()
 
 
+async def unanswered(session: AsyncSession, *, since: datetime, after: str, limit: int) -> Sequence[Alert]:
+    """Return alerts with notifications that fire, and were raised or snoozed until later than `since`, by id."""
+    newest = func.greatest(Alert.created_at, Alert.snoozed_until, Alert.org_snoozed_until)
+    firing = (Alert.resolved_at.is_(None), Alert.status == AlertStatus.FIRING.value, Alert.told_at.is_not(None))
+    query = select(Alert).where(*firing, newest > since, Alert.id > after).order_by(Alert.id).limit(limit)
+    return (await session.scalars(query)).all()
+
+
 async def take_unnotified(session: AsyncSession, ids: Collection[str], *, now: datetime) -> Sequence[Alert]:
     """Mark alerts as notified, and return those that were not; rows that another transaction has locked are skipped."""
     free = select(Alert.id).where(Alert.id.in_(ids), Alert.told_at.is_(None)).with_for_update(skip_locked=True)

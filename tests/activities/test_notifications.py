@@ -357,6 +357,29 @@ async def test_one_look_tells_alerts_and_starts_escalations_and_digests(db: Data
     assert f"escalation/{plain.id}" not in started
 
 
+async def test_escalation_whose_run_was_lost_is_started_again(db: Database) -> None:
+    org = await an_organization(db)
+    kind = "payout.destination_changed"
+    lost, snoozed, answered, resolved, plain = [
+        await raised(db, org, kind="payment.debt" if number == 4 else kind, severity="critical") for number in range(5)
+    ]
+    now = datetime.now(UTC)
+    async with db.platform() as session:
+        await session.execute(update(Alert).where(Alert.org_id == org).values(told_at=now))
+        await alert.snooze(session, snoozed.id, now + timedelta(days=20))
+        await alert.acknowledge(session, answered.id, "kim")
+        await alert.resolve(session, resolved.key, "kim")
+    client = AsyncMock()
+    await ActivityEnvironment().run(NotificationActivities(db, client, {}, SEALER).fan_out, FanOut(seconds=0))
+    started = {each.kwargs["id"] for each in client.start_workflow.await_args_list}
+    assert {f"escalation/{lost.id}", f"escalation/{snoozed.id}"} <= started
+    assert not {f"escalation/{row.id}" for row in (answered, resolved, plain)} & started
+    async with db.platform() as session:
+        # All steps of an old alert are over, unless it was snoozed.
+        later = await alert.unanswered(session, since=now + timedelta(days=1), after="", limit=10_000)
+    assert [row.id for row in later if row.org_id == org] == [snoozed.id]
+
+
 async def of(database: Database, org_id: str) -> Sequence[NotificationRow]:
     async with database.platform() as session:
         return (await session.scalars(select(NotificationRow).where(NotificationRow.org_id == org_id))).all()

@@ -163,6 +163,18 @@ async def test_everybody_is_called_in_turn_when_nobody_answers(tower: Tower) -> 
     assert (await again_started.describe()).run_id == (await handle.describe()).run_id
 
 
+async def test_run_that_follows_a_lost_one_takes_the_steps_that_are_left(tower: Tower) -> None:
+    alert = await tower.raised()
+    lost = await tower.start(alert)
+    await tower.noted_a_call(lost)
+    await lost.terminate("lost")
+    handle = await tower.start(alert)
+    assert (await handle.describe()).run_id != lost.first_execution_run_id
+    assert (await tower.outcome(handle))["outcome"] == "unanswered"
+    # Taking a step again calls nobody anew: a person is called once for each step.
+    assert tower.steps(alert) == [OWNER, OWNER, ADMIN, OPERATOR]
+
+
 async def test_answer_ends_the_calls(tower: Tower) -> None:
     alert = await tower.raised()
     handle = await tower.start(alert)
