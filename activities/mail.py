@@ -9,11 +9,12 @@ from temporalio import activity
 from contracts.mail import SendMails, SentMails
 from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus
 from domain.mail_kind import purpose_of, written
+from domain.mentions import ids_in, written_for
 from models.mail import QueuedMail
 from providers.formats import formats_of
 from providers.notify.base import Delivery, Message, Notifier
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories import alert, contact
+from repositories import alert, contact, name
 from repositories import mail as mails
 from runtime.database import Database
 
@@ -57,7 +58,11 @@ class MailActivities:
             return await self._write(row, Delivery(), NO_CONTACT, now)
         assert self._mailer is not None
         kind, left = MailKind(row.kind), tuple(one for one in row.recipients if one not in row.reached)
-        words = written(kind, row.data, row.language, self._formats(row.language))
+        formats = self._formats(row.language)
+        words = written(kind, row.data, row.language, formats)
+        async with self._database.platform() as session:
+            names = await name.named(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
+        words = written_for(words, names, formats, "UTC")
         try:
             message = Message(to=left, language=row.language, words=words)
             done = await self._mailer.send(message, idempotency_key=row.key)

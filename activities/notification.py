@@ -36,6 +36,7 @@ from domain.alert.kinds import Ladder
 from domain.alert.life import AlertStatus
 from domain.alert.rules import MAX_AFTER
 from domain.mail import GIVE_UP_AFTER, Formats, Written
+from domain.mentions import ids_in, written_for
 from domain.notification.channel import CODE_LASTS, ChannelKind, ChannelStatus
 from domain.notification.due import Cadence, day_of, digest_at
 from domain.notification.preferences import Preferences
@@ -45,7 +46,7 @@ from models.notification import NotificationChannel, NotificationRow
 from providers.formats import formats_of
 from providers.notify.base import Message, Notifier, Throttled
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories import alert, alert_rule
+from repositories import alert, alert_rule, name
 from repositories import notification as notifications
 from repositories.notification import New
 from runtime import reach
@@ -260,6 +261,8 @@ class NotificationActivities:
             words = written_together(texts, language, len(row.data["ids"]))
         else:
             words = written(row.kind, row.fact, row.subject, data, language, formats)
+        names = await name.named(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
+        words = written_for(words, names, formats, preferences.clock.zone)
         return _Ready(row, channel, to, language, words)
 
     async def _send(self, each: _Ready, now: datetime) -> str:

@@ -12,6 +12,8 @@ OF_ORGANIZATIONS = {
     "api_key": "/settings/keys?q={title}",
     "contract": "/contracts/{id}",
     "department": "/limits",
+    "spend_control": "/limits/{id}",
+    "webhook_endpoint": "/alerts/settings/endpoints/{id}",
     "dispute": "/disputes/{id}",
     "escrow": "/escrows/{id}",
     "invoice": "/invoices/{id}",
@@ -33,7 +35,9 @@ OF_THE_PLATFORM = {
 #: The kind of an object, by the prefix of its id.
 KINDS = {
     "agt": "agent",
+    "ctl": "spend_control",
     "ctr": "contract",
+    "dep": "department",
     "dsp": "dispute",
     "esc": "escrow",
     "inv": "invoice",
@@ -44,6 +48,7 @@ KINDS = {
     "prj": "project",
     "pur": "purchase",
     "sub": "subscription",
+    "whe": "webhook_endpoint",
 }
 
 

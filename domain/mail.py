@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -77,6 +77,9 @@ class Formats(Protocol):
 
     def month(self, month: str) -> str:
         """Write a month, given as `2026-11`."""
+
+    def moment(self, at: datetime, zone: str) -> str:
+        """Write a moment in a zone of the IANA database, and name the zone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

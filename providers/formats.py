@@ -1,11 +1,12 @@
 """Amounts, days and numbers as languages write them, from the CLDR data that comes with Babel."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_interval, format_skeleton
+from babel.dates import format_date, format_datetime, format_interval, format_skeleton
 from babel.numbers import format_percent, get_decimal_symbol, get_group_symbol, get_minus_sign_symbol
 
 from domain.money import SCALES
@@ -63,6 +64,12 @@ class BabelFormats:
     def day(self, day: str) -> str:
         """Write a day: `30 November 2026`, `30. November 2026`."""
         return str(format_date(date.fromisoformat(day), "long", locale=self._locale))
+
+    def moment(self, at: datetime, zone: str) -> str:
+        """Write a moment in a zone, and name the zone: `30 Nov 2026, 14:05 CET`."""
+        local = at.astimezone(ZoneInfo(zone))
+        written = format_datetime(local, "d MMM y, HH:mm", tzinfo=local.tzinfo, locale=self._locale)
+        return f"{written} {local:%Z}"
 
     def month(self, month: str) -> str:
         """Write a month: `November 2026`."""

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from console.alert.kinds import advice_for
-from console.format import Ident, Moment, Prefs, ident, moment
+from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
 from console.lists import Found, Listed
+from console.mentions import Linked, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Link, Tab
+from domain.alert.titles import title_of
 
 FILTERS = ("q", "kind", "severity", "status")
 LABELS = {"q": "Text", "kind": "Kind", "severity": "Severity", "from": "From", "to": "To"}
@@ -39,14 +41,14 @@ class Row:
     at: Moment
     title: str
     kind: str
-    detail: str
+    detail: Sentence
     do: str
     where: Link | None
     severity: Status
     status: Status
     by: str
     snoozed: Moment | None
-    subject: Ident
+    subject: Sentence
     waits: str
     acknowledge: Act | None
     resolve: Act | None
@@ -76,6 +78,7 @@ def page(
     base: str,
     *,
     has: Callable[[str], bool],
+    href: Linked,
     commands: bool,
     operator: bool,
     settings: str,
@@ -89,6 +92,7 @@ def page(
         now: the time.
         base: where the organization's pages begin.
         has: tells whether a path below `base` has a page.
+        href: returns the address of the page of an id.
         commands: whether the reader may acknowledge.
         operator: whether the reader is of the platform, and resolves what is for operators too.
         settings: where webhook endpoints are; empty if the reader may not read them.
@@ -96,7 +100,7 @@ def page(
     status = found.asked.given.get("status", "")
 
     def row(alert: Mapping[str, Any]) -> Row:
-        return _row(alert, prefs, now, base, has=has, commands=commands, operator=operator)
+        return _row(alert, prefs, now, base, has=has, href=href, commands=commands, operator=operator)
 
     return Alerts(
         title="Alerts",
@@ -125,6 +129,7 @@ def _row(
     base: str,
     *,
     has: Callable[[str], bool],
+    href: Linked,
     commands: bool,
     operator: bool,
 ) -> Row:
@@ -138,16 +143,16 @@ def _row(
     return Row(
         id=str(alert["id"]),
         at=moment(str(alert["created_at"]), prefs),
-        title=advice.title,
+        title=title_of(str(alert["kind"])),
         kind=str(alert["kind"]),
-        detail=str(alert["detail"]),
+        detail=sentence(str(alert["detail"]), alert["names"], prefs, href),
         do="" if status == "resolved" else advice.do,
         where=Link(label=advice.label, href=f"{base}/{advice.page}") if advice.page and has(advice.page) else None,
         severity=status_of("severity", str(alert["severity"])),
         status=status_of("alert", status),
         by=(alert["resolved_by"] if status == "resolved" else alert["acknowledged_by"]) or "",
         snoozed=moment(until, prefs) if until and datetime.fromisoformat(until) > now else None,
-        subject=ident(str(alert["subject"])),
+        subject=sentence(str(alert["subject"]), alert["names"], prefs, href),
         waits="" if own or status == "resolved" else "An operator looks at it too, and resolves it.",
         acknowledge=act("acknowledge", allowed=is_open and status == "firing"),
         resolve=act("resolve", allowed=is_open and own),

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.alert.kinds import ADVICE
 from console.alert_rule import terms
 from console.format import Prefs
 from console.forms import Shown, blank
@@ -13,6 +12,7 @@ from console.notification.view import kind_named
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link
+from domain.alert.titles import title_of
 from domain.notification.channel import ChannelStatus
 
 Options = tuple[tuple[str, str], ...]
@@ -131,8 +131,8 @@ def _row(found: Mapping[str, Any], prefs: Prefs, here: str, *, may_change: bool)
 
 
 def _name(found: Mapping[str, Any]) -> str:
-    known = ADVICE.get(found["name"])
-    return known.title if known and found["built_in"] else str(found["name"])
+    name = str(found["name"])
+    return title_of(name) if found["built_in"] else name
 
 
 def _set(metrics: Sequence[Mapping[str, Any]], **own: Any) -> Set:

@@ -9,6 +9,7 @@ from console import lists
 from console.forms import Form, Shown, blank, read_form
 from console.gateway import Refused
 from console.notification import view
+from console.objects import named
 from console.routing import COMMAND, anyone
 from console.visit import ShowAgain, Visit, not_found
 from domain.access import Permission
@@ -35,7 +36,13 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     """Show the inbox."""
     visit.need(Permission.BE_NOTIFIED)
     found = await lists.find(visit, _PATH, "unread", days=False, at=view.BASE)
-    page = view.inbox(found, form or blank(), visit.choices.prefs)
+
+    def href(id: str) -> str:
+        # Operators are notified of any organization's objects: the search knows whose they are.
+        own = visit.me.organization
+        return f"/console/search?q={id}" if own is None else named(id, f"/console/{own.id}", visit.has_page)
+
+    page = view.inbox(found, form or blank(), visit.choices.prefs, href)
     return await visit.render("notification/inbox.html", page, found.status if status == 200 else status)
 
 

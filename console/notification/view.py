@@ -9,6 +9,7 @@ from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
 from console.gateway import Answer
 from console.lists import Found, Listed
+from console.mentions import Linked, Sentence, sentence
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Tab
@@ -46,7 +47,7 @@ class Row:
     id: str
     at: Moment
     title: str
-    text: str
+    text: Sentence
     kind: str
     read: str
     form: Shown
@@ -126,8 +127,8 @@ def tabs(current: str) -> tuple[Tab, ...]:
     return tuple(Tab(label=label, href=href, current=href == current) for label, href in _PARTS)
 
 
-def inbox(found: Found, form: Shown, prefs: Prefs) -> Inbox:
-    """Return the inbox as it was asked for; `form` is of a command that was refused."""
+def inbox(found: Found, form: Shown, prefs: Prefs, href: Linked) -> Inbox:
+    """Return the inbox as it was asked for; `form` is of a command that was refused, `href` the page of an id."""
     unread = found.asked.given.get("unread", "")
     return Inbox(
         title="Notifications",
@@ -141,7 +142,7 @@ def inbox(found: Found, form: Shown, prefs: Prefs) -> Inbox:
                 id=each["id"],
                 at=moment(each["created_at"], prefs),
                 title=each["title"],
-                text=each["text"],
+                text=sentence(each["text"], each["names"], prefs, href),
                 kind=each["type"],
                 read="" if each["read_at"] else f"{BASE}/{each['id']}/read",
                 form=blank(),

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.access import Role
+from domain.alert.titles import title_of
 from domain.events import JSON
 from domain.mail import Formats, Purpose, Written
 from domain.notification.due import Cadence
@@ -420,6 +421,7 @@ def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], langua
         words = _CODE
     elif fact == "alert":
         words = _ALERT.get(values["severity"], _ALERT["warning"])
+        values["kind"] = title_of(values["kind"])
         return Written(
             subject=_line(words[language][0].format_map(values)),
             paragraphs=(_line(values["detail"]), _ABOUT[language].format(subject=subject)),

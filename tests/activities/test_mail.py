@@ -168,3 +168,17 @@ async def test_a_tenant_reads_no_mails_and_queues_none_for_others(world: World, 
     with pytest.raises(Exception, match="row-level security"):
         async with db.tenant(world.org) as session:
             await mail.queue(session, org_id=stranger.org, **{**other, "key": new_id("key")})
+
+
+async def test_mail_names_what_an_id_stands_for(world: World) -> None:
+    await world.set(*CONTACTS)
+    of_others = new_id("org")
+    async with world.database.platform() as session:
+        session.add(Organization(id=of_others, name="Somebody else", created_by="x", command_id=of_others))
+    values = {"amount": "12.00", "currency": "USD", "ends_on": "2026-11-30"}
+    await world.queue("a", MailKind.AGENT_NOT_RENEWED, agent=world.org, **values)
+    await world.queue("b", MailKind.AGENT_NOT_RENEWED, agent=of_others, **values)
+    await world.send()
+    texts = " ".join(each["text"].replace("\n", " ") for each in world.mailbox.mails)
+    assert f"the agent x ({world.org}) could not be paid" in texts
+    assert f"the agent {of_others} could not be paid" in texts

@@ -22,6 +22,7 @@ from domain.notification.preferences import Preferences, recipient_of
 from models.alert import Alert
 from models.api_key import ApiKey
 from models.notification import NotificationChannel, NotificationRow
+from models.organization import Organization
 from providers.notify.base import Delivery, Message, Throttled
 from repositories import notification as notifications
 from repositories.notification import New
@@ -294,3 +295,16 @@ async def test_one_look_reads_and_sends_and_ends(world: World) -> None:
     sent = await environment.run(world.sender.send_notifications, SendNotifications(seconds=0))
     assert (sent.tried, sent.sent) == (1, 1)
     assert (await world.row(made)).status == "sent"
+
+
+async def test_alert_is_mailed_in_plain_words_with_names_and_the_times_of_its_reader(world: World) -> None:
+    await world.wants({}, zone="Europe/Berlin")
+    detail = f"{world.org} owes 5.00 USD since 2026-11-22T12:00:00Z."
+    data = {"kind": "payment.debt", "subject": world.org, "severity": "warning", "detail": detail}
+    await world.queue(kind="alert_warning", fact="alert", subject=world.org, data=data)
+    await world.sender.send_due(NOW)
+    (mail,) = world.mails()
+    assert mail["subject"] == "Warning: Money owed"
+    async with world.database.platform() as session:
+        name = (await session.get_one(Organization, world.org)).name
+    assert f"{name} ({world.org}) owes 5.00 USD since 22 Nov 2026, 13:00 CET." in " ".join(mail["text"].split())

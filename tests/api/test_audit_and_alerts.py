@@ -558,3 +558,18 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
     good(await tenant.owner.post(f"/alerts/{alert['id']}/acknowledge"))
     assert not (await work.take(admin)).called
     assert [await told(caller) for caller in callers] == [1, 0, 0, 0]
+
+
+async def test_alert_has_the_names_of_what_it_mentions_and_of_nothing_of_others(
+    tenant: Tenant, stranger: Tenant, operator: Caller, deps: Deps
+) -> None:
+    project = good(await tenant.owner.post("/projects", {"name": "Apollo"}, key=new_key()), 201)["id"]
+    async with deps.database.platform() as session:
+        detail = f"{project} and {stranger.org_id} share a card."
+        await alerts.raise_alert(
+            session, kind="own.matter", subject=project, detail=detail, org_id=tenant.org_id, shared=True
+        )
+    (own,), (all_of_them,) = await found(tenant.owner, project), await found(operator, project)
+    names = {id: good(await operator.get(f"/organizations/{id}"))["name"] for id in (tenant.org_id, stranger.org_id)}
+    assert own["names"] == {project: "Apollo", tenant.org_id: names[tenant.org_id]}
+    assert all_of_them["names"] == {project: "Apollo", **names}

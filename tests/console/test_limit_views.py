@@ -24,6 +24,9 @@ NOTHING = Answer(status=200, request_id="req_1", body={"data": [], "next_cursor"
 SILENT = Answer(status=503, request_id="req_1", problem=Problem(status=503, code="internal", title="", detail=""))
 
 
+OF_ALERT, MENTIONED = "ctl_01kar6x0qmf9rv4w7n2h8d3s5c", "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
+
+
 def said(body: object) -> Answer:
     return Answer(status=200, request_id="req_1", body=body)
 
@@ -34,11 +37,12 @@ def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> 
     return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": following}), beside=beside, status=200)
 
 
-ALERT = {
+ALERT: dict[str, Any] = {
     "id": "alr_1",
     "kind": "credits.exhausted",
     "subject": "org_1",
     "detail": "Nothing is left.",
+    "names": {},
     "severity": "critical",
     "status": "firing",
     "for_operators": False,
@@ -57,6 +61,7 @@ def alert(*, commands: bool = True, operator: bool = False, **changes: Any) -> a
         NOW,
         "/console/org_1",
         has=lambda path: path == "top-up",
+        href=lambda id: f"/console/org_1/limits/{id}" if id == OF_ALERT else "",
         commands=commands,
         operator=operator,
         settings="",
@@ -67,6 +72,19 @@ def alert(*, commands: bool = True, operator: bool = False, **changes: Any) -> a
 def test_every_kind_of_alert_says_what_to_do() -> None:
     of_rules = {name for name, rule in BUILT_IN.items() if rule.hidden is None}
     assert set(kinds.ADVICE) == set(KINDS) | of_rules
+
+
+def test_alert_has_names_with_links_and_local_times_in_place_of_ids_and_utc() -> None:
+    detail = f"A spend for {MENTIONED} was refused; the next window begins at 2026-11-23T00:00:00Z."
+    row = alert(subject=OF_ALERT, detail=detail, names={OF_ALERT: "Research", MENTIONED: "Summariser"})
+    (about,) = row.subject
+    assert (about.text, about.href) == ("Research", f"/console/org_1/limits/{OF_ALERT}")
+    assert about.id is not None
+    assert about.id.whole == OF_ALERT
+    words = [each.text for each in row.detail]
+    assert words[:3] == ["A spend for ", "Summariser", " was refused; the next window begins at "]
+    assert [each.at.iso for each in row.detail if each.at] == ["2026-11-23T00:00:00+00:00"]
+    assert row.title == "Credits used up"
 
 
 def test_alert_leads_to_the_page_where_something_is_done_about_it() -> None:

@@ -120,12 +120,13 @@ def test_task_leads_to_its_page_where_there_is_one() -> None:
     assert shown(frozenset({"escrows/{id}"}), tasks=tasks).tasks[0].href == "/console/platform/escrows/esc_1"
 
 
-ALERT = {
+ALERT: dict[str, Any] = {
     "id": "alr_1",
     "organization_id": None,
     "kind": "payment.debt",
     "subject": "pay_1",
     "detail": "Owed.",
+    "names": {},
     "severity": "warning",
     "status": "firing",
     "created_at": AT,
@@ -140,12 +141,23 @@ ALERT = {
     [("firing", (True, True, True)), ("acknowledged", (False, True, True)), ("resolved", (False, False, False))],
 )
 def test_alert_offers_what_its_status_allows(status: str, acts: tuple[bool, ...]) -> None:
-    (row,) = alerts.page(found({**ALERT, "status": status}), blank(), PREFS, NOW, commands=True).rows
+    rows = found({**ALERT, "status": status})
+    (row,) = alerts.page(rows, blank(), PREFS, NOW, exists=lambda _: True, commands=True).rows
     assert tuple(act is not None for act in (row.acknowledge, row.resolve, row.snooze)) == acts
 
 
+def test_alert_names_its_organization_and_leads_to_what_it_is_about() -> None:
+    org, payment = "org_01kar6x0qmf9rv4w7n2h8d3s5c", "pay_01kar6x0qmf9rv4w7n2h8d3s5c"
+    row = {**ALERT, "organization_id": org, "subject": payment, "names": {org: "Acme"}}
+    (shown,) = alerts.page(found(row), blank(), PREFS, NOW, exists=lambda _: True, commands=False).rows
+    assert (shown.title, shown.kind) == ("Money owed", "payment.debt")
+    (whose,) = shown.organization
+    assert (whose.text, whose.href) == ("Acme", f"/console/platform/organizations/{org}")
+    assert [each.href for each in shown.subject] == [f"/console/{org}/payments/{payment}"]
+
+
 def test_alert_offers_nothing_to_who_only_reads() -> None:
-    (row,) = alerts.page(found(ALERT), blank(), PREFS, NOW, commands=False).rows
+    (row,) = alerts.page(found(ALERT), blank(), PREFS, NOW, exists=lambda _: True, commands=False).rows
     assert (row.acknowledge, row.resolve, row.snooze) == (None, None, None)
 
 

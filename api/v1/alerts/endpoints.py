@@ -1,6 +1,6 @@
 """Alerts: for operators, and what an organization should know of for its members."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +19,7 @@ from api.idempotency import Command, idempotency
 from api.lists import CREATED, After, Asked, Items, ListOf, items_of
 from api.routing import Resource
 from api.tenancy import listed_organization
-from api.v1.alerts.schemas import AlertSnooze, AlertView
+from api.v1.alerts.schemas import AlertSnooze, AlertView, mentioned
 from api.v1.spends.own import of_others
 from domain.access import Actor, Permission
 from domain.alert.kinds import ladder_of
@@ -28,6 +28,7 @@ from domain.errors import Invalid, NotFound
 from domain.ids import escalation_workflow_id, is_id
 from models.alert import Alert
 from repositories import alert as alerts
+from repositories import name
 from runtime import reach
 from services import alert, notification
 
@@ -77,7 +78,8 @@ async def list_alerts(
             )
             hidden = await of_others(session, actor, key, {row.subject for row in found.rows})
             found = replace(found, rows=[row for row in found.rows if row.subject not in hidden])
-            return items_of(found, lambda row: AlertView.of(row, actor))
+            names = await _names(session, actor, found.rows)
+            return items_of(found, lambda row: AlertView.of(row, actor, names))
 
     return await asked.answer(read)
 
@@ -170,12 +172,17 @@ async def _answer(
     await _notify_first(deps, actor, alert_id, silences)
     async with deps.session_for(actor) as session:
         row, changed = await change(session, actor, alert_id)
-        answer = AlertView.of(row, actor)
+        answer = AlertView.of(row, actor, await _names(session, actor, [row]))
     if changed and deps.temporal is not None and (answer.rule_id is not None or ladder_of(answer.kind)):
         # A rule may have a ladder or none, and so a run or none. One that does not hear of it looks before it calls.
         run = escalation_workflow_id(alert_id)
         deps.background.begin(f"{run}/{action}", partial(reach.signal_running, deps.temporal, run, "news"))
     return answer
+
+
+async def _names(session: AsyncSession, actor: Actor, rows: Iterable[Alert]) -> dict[str, str]:
+    """Return the names of what alerts mention, as far as they are the reader's to see."""
+    return await name.named(session, {id for row in rows for id in mentioned(row)}, actor.org_id)
 
 
 async def _notify_first(deps: Deps, actor: Actor, alert_id: str, silences: Callable[[Alert], bool]) -> None:

@@ -1,5 +1,6 @@
 """What an alert looks like over HTTP."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from pydantic import Field
 from api.fields import Moment, RequestModel, ResponseModel, example
 from domain.access import Actor
 from domain.alert.life import AlertStatus, Severity
+from domain.mentions import ids_in
 from models.alert import Alert
 
 
@@ -18,6 +20,9 @@ class AlertView(ResponseModel):
     kind: str
     subject: str
     detail: str
+    names: dict[str, str] = Field(
+        description="The names of its organization, and of what the subject and the detail mention, by id."
+    )
     severity: Severity
     status: AlertStatus = Field(
         description="The status for the reader: an organization acknowledges alerts for itself only."
@@ -44,7 +49,7 @@ class AlertView(ResponseModel):
     resolved_by: str | None = Field(description="Who resolved it; `books` if a booking closed its case.")
 
     @classmethod
-    def of(cls, row: Alert, reader: Actor) -> "AlertView":
+    def of(cls, row: Alert, reader: Actor, names: Mapping[str, str]) -> "AlertView":
         """Show a row to a reader: what an organization has seen is acknowledged to it, and to operators open."""
         tenant = not reader.is_platform
         own = tenant and row.org_acknowledged_at is not None
@@ -55,6 +60,11 @@ class AlertView(ResponseModel):
             kind=row.kind,
             subject=row.subject,
             detail=row.detail,
+            names={
+                each: names[each]
+                for each in sorted(ids_in((row.subject, row.detail, row.org_id or "")))
+                if each in names
+            },
             severity=Severity(row.severity),
             status=AlertStatus.ACKNOWLEDGED if own and status is AlertStatus.FIRING else status,
             for_operators=row.for_operators,
@@ -69,6 +79,11 @@ class AlertView(ResponseModel):
             resolved_at=row.resolved_at,
             resolved_by=row.resolved_by,
         )
+
+
+def mentioned(row: Alert) -> frozenset[str]:
+    """Return the ids that an alert mentions, with that of its organization."""
+    return ids_in((row.subject, row.detail, row.org_id or ""))
 
 
 class AlertSnooze(RequestModel):

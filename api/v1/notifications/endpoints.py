@@ -1,6 +1,6 @@
 """Notifications of the caller: its inbox, its channels, and its preferences. No caller reads those of another."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated
@@ -29,9 +29,12 @@ from api.v1.notifications.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, NotFound, RateLimited
+from domain.mentions import ids_in
 from domain.notification.channel import CodeRefused, KeysMissing
 from domain.notification.preferences import OnlyRecipient, Preferences
+from models.notification import NotificationRow
 from providers.formats import formats_of
+from repositories import name
 from repositories import notification as notifications
 from services import notification as service
 from services.notification import NewChannel
@@ -47,6 +50,12 @@ async def _own(deps: Deps, actor: Actor) -> AsyncIterator[tuple[AsyncSession, st
     async with deps.session_for(actor) as session:
         await notifications.as_principal(session, actor)
         yield session, notifications.recipient(actor)
+
+
+async def _names(session: AsyncSession, actor: Actor, rows: Iterable[NotificationRow]) -> dict[str, str]:
+    """Return the names of what notifications mention, as far as they are the reader's to see."""
+    mentioned = ids_in(text for row in rows for text in (row.subject, str(row.data.get("detail", ""))))
+    return await name.named(session, mentioned, actor.org_id)
 
 
 _LIST = ListOf(
@@ -76,8 +85,9 @@ async def list_notifications(
                 session, wanted, recipient=own, unread_only=unread, after=after, limit=limit
             )
             language = (await notifications.preferences(session, own)).language
+            names = await _names(session, actor, found.rows)
         formats = formats_of(language)
-        return items_of(found, lambda row: NotificationView.of(row, language, formats))
+        return items_of(found, lambda row: NotificationView.of(row, language, formats, names))
 
     return await asked.answer(read)
 
@@ -243,6 +253,7 @@ async def read_notification(
             if row is None:
                 raise NotFound(notifications.MISSING)
             language = (await notifications.preferences(session, own)).language
-        return NotificationView.of(row, language, formats_of(language))
+            names = await _names(session, actor, [row])
+        return NotificationView.of(row, language, formats_of(language), names)
 
     return await command.run(act)

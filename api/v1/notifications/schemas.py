@@ -1,5 +1,6 @@
 """What notifications, channels and preferences look like over HTTP."""
 
+from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,7 @@ from api.fields import NotificationId, RequestModel, ResponseModel, Whole, examp
 from domain.access import Role
 from domain.errors import Invalid
 from domain.mail import LANGUAGES, MAX_ADDRESS, Formats
+from domain.mentions import ids_in
 from domain.notification.channel import INBOX, MAX_HOOK, ChannelKind
 from domain.notification.due import Cadence, Clock, Quiet, checked_quiet
 from domain.notification.preferences import Defaults, Preferences
@@ -29,12 +31,13 @@ class NotificationView(ResponseModel):
     subject: str = Field(description="The id of the object that it is about.")
     title: str
     text: str
+    names: dict[str, str] = Field(description="The names of what the text mentions, by id.")
     data: dict[str, Any] = Field(description="The event's data, or the kind, severity and detail of the alert.")
     created_at: datetime
     read_at: datetime | None
 
     @classmethod
-    def of(cls, row: NotificationRow, language: str, formats: Formats) -> Self:
+    def of(cls, row: NotificationRow, language: str, formats: Formats, names: Mapping[str, str]) -> Self:
         """Show a row in a language."""
         words = written(row.kind, row.fact, row.subject, row.data, language, formats)
         return cls(
@@ -43,6 +46,7 @@ class NotificationView(ResponseModel):
             subject=row.subject,
             title=words.subject,
             text=" ".join(words.paragraphs),
+            names={each: names[each] for each in sorted(ids_in(words.paragraphs)) if each in names},
             data=row.data,
             created_at=row.created_at,
             read_at=row.read_at,

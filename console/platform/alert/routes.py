@@ -19,7 +19,12 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     """Show the alerts that the address asks for."""
     found = await lists.find(visit, "/alerts", *FILTERS, at=PLACE)
     page = view.page(
-        found, form or blank(), visit.choices.prefs, datetime.now(UTC), commands=visit.may(Permission.ACKNOWLEDGE)
+        found,
+        form or blank(),
+        visit.choices.prefs,
+        datetime.now(UTC),
+        exists=visit.has_page,
+        commands=visit.may(Permission.ACKNOWLEDGE),
     )
     return await visit.render("platform/alert/list.html", page, found.status if status == 200 else status)
 

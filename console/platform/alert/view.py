@@ -1,15 +1,19 @@
 """What the page of alerts shows to operators."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from console.format import Ident, Moment, Prefs, ident, moment
+from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
 from console.lists import Found, Listed
+from console.mentions import Sentence, sentence
+from console.objects import named
 from console.status import Status, status_of
 from console.widgets import Tab
+from domain.alert.titles import title_of
+from domain.ids import is_id
 
 FILTERS = ("q", "kind", "severity", "status", "organization_id")
 LABELS = {
@@ -40,15 +44,15 @@ class Row:
 
     id: str
     at: Moment
+    title: str
     kind: str
-    detail: str
+    detail: Sentence
     severity: Status
     status: Status
     by: str
     snoozed: Moment | None
-    subject: Ident
-    organization: Ident | None
-    organization_href: str
+    subject: Sentence
+    organization: Sentence
     acknowledge: Act | None
     resolve: Act | None
     snooze: Act | None
@@ -67,7 +71,9 @@ class Alerts:
     form: Shown
 
 
-def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, commands: bool) -> Alerts:
+def page(
+    found: Found, form: Shown, prefs: Prefs, now: datetime, *, exists: Callable[[str], bool], commands: bool
+) -> Alerts:
     """Return the list.
 
     Args:
@@ -75,6 +81,7 @@ def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, commands: bo
         form: of a command that was refused; a blank one otherwise.
         prefs: how the reader reads.
         now: the time.
+        exists: tells whether the console has a page, by the path of its route.
         commands: whether the reader may acknowledge.
     """
     status = found.asked.given.get("status", "")
@@ -85,13 +92,23 @@ def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, commands: bo
             Tab(label=label, href=found.asked.address(status=value), current=value == status) for value, label in _TABS
         ),
         severities=SEVERITIES,
-        rows=tuple(_row(each, prefs, now, commands=commands) for each in found.rows),
+        rows=tuple(_row(each, prefs, now, exists, commands=commands) for each in found.rows),
         snooze_until=(now + _SNOOZED).replace(microsecond=0).isoformat(),
         form=form,
     )
 
 
-def _row(alert: Mapping[str, Any], prefs: Prefs, now: datetime, *, commands: bool) -> Row:
+def _row(
+    alert: Mapping[str, Any], prefs: Prefs, now: datetime, exists: Callable[[str], bool], *, commands: bool
+) -> Row:
+    def told(text: str) -> Sentence:
+        return sentence(text, alert["names"], prefs, href)
+
+    def href(id: str) -> str:
+        if is_id(id, "org"):
+            return f"/console/platform/organizations/{id}"
+        return named(id, f"/console/{org_id}", exists) if org_id else ""
+
     status, org_id, until = str(alert["status"]), alert["organization_id"], alert["snoozed_until"]
     is_open = commands and status != "resolved"
 
@@ -101,15 +118,15 @@ def _row(alert: Mapping[str, Any], prefs: Prefs, now: datetime, *, commands: boo
     return Row(
         id=str(alert["id"]),
         at=moment(str(alert["created_at"]), prefs),
+        title=title_of(str(alert["kind"])),
         kind=str(alert["kind"]),
-        detail=str(alert["detail"]),
+        detail=told(alert["detail"]),
         severity=status_of("severity", str(alert["severity"])),
         status=status_of("alert", status),
         by=(alert["resolved_by"] if status == "resolved" else alert["acknowledged_by"]) or "",
         snoozed=moment(until, prefs) if until and datetime.fromisoformat(until) > now else None,
-        subject=ident(str(alert["subject"])),
-        organization=ident(org_id) if org_id else None,
-        organization_href=f"/console/platform/organizations/{org_id}" if org_id else "",
+        subject=told(alert["subject"]),
+        organization=told(org_id) if org_id and org_id != alert["subject"] else (),
         acknowledge=act("acknowledge", allowed=is_open and status == "firing"),
         resolve=act("resolve", allowed=is_open),
         snooze=act("snooze", allowed=is_open),
