@@ -148,6 +148,35 @@ async def test_department_reads_no_movements_of_others(firm: Firm) -> None:
             refused(await firm.callers[who].get(path, headers={"Accept": "text/csv"}), 403, "auth.forbidden")
 
 
+async def test_department_reads_no_grants_and_no_lots_of_the_organization(firm: Firm, operator: Caller) -> None:
+    body = {"organization_id": firm.tenant.org_id, "amount": "1", "source": "promotion", "note": "For a trial"}
+    grant = good(await operator.post("/credits/grants", body, key=new_key()), 201)["id"]
+    for path in ("/credits/grants", f"/credits/grants/{grant}", "/credits/lots"):
+        good(await firm.callers["owner"].get(path))
+        for who in ("sales", "support"):
+            refused(await firm.callers[who].get(path), 403, "auth.forbidden")
+    assert [hit["id"] for hit in good(await firm.callers["owner"].get(f"/search?q={grant}"))["data"]] == [grant]
+    assert good(await firm.callers["sales"].get(f"/search?q={grant}"))["data"] == []
+
+
+async def test_department_reads_transfers_of_its_own_spends_and_of_nothing_else(firm: Firm, database: Database) -> None:
+    moved = {row["id"]: row for row in good(await firm.callers["owner"].get("/billing/transactions?limit=200"))["data"]}
+    of = {id: good(await firm.callers["owner"].get(f"/ledger/transfers/{id}"))["cause"] for id in moved}
+    own = {
+        who: {row["id"] for row in good(await firm.callers[who].get("/credits/usage?limit=200"))["data"]}
+        for who in ("sales", "support")
+    }
+    assert own["sales"]
+    assert not own["sales"] & own["support"]
+    for who, spends in own.items():
+        for id, cause in of.items():
+            is_own = cause is not None and cause["id"] in spends
+            answer = await firm.callers[who].get(f"/ledger/transfers/{id}")
+            assert answer.status_code == (200 if is_own else 404), (who, cause)
+            found = {hit["id"] for hit in good(await firm.callers[who].get(f"/search?q={id}"))["data"]}
+            assert found == ({id} if is_own else set()), (who, cause)
+
+
 async def test_search_finds_no_spend_no_limit_and_no_name_of_another_department(firm: Firm) -> None:
     spent = good(await firm.callers["support"].get("/credits/usage"))["data"][0]["id"]
     for wanted in (spent, firm.controls["support"], firm.departments["support"]):

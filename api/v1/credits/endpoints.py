@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.approvals import by_hand, two_operators
-from api.auth import ActorDep, permit, require
+from api.auth import ActorDep, SpendingKeyDep, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
 from api.errors import errors
@@ -19,6 +19,7 @@ from api.metadata import METADATA_FILTER, PreconditionDep, Target, seen, tagged,
 from api.routing import Resource
 from api.tenancy import known_organization, listed_organization
 from api.v1.credits.schemas import CreditLotView, GrantCreate, GrantUpdate, LotView
+from api.v1.spends.own import confined, refuse_totals
 from domain.access import Actor, Permission
 from domain.approval import ApprovalAction, ApprovalRequired
 from domain.credits import GrantSource
@@ -123,12 +124,17 @@ _GRANTS = ListOf(
 async def list_grants(
     deps: DepsDep,
     asked: Annotated[Asked, _GRANTS.asked],
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
 
+    A key of a member that is attributed to a department or project is refused.
+
     With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
+    refuse_totals(confined(actor, key))
     wanted = asked.wanted(listed_organization(actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:
@@ -147,11 +153,12 @@ async def list_grants(
     tags=["grants"],
     operation_id="grants.get",
 )
-async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, response: Response) -> LotView:
+async def get_grant(grant_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep, response: Response) -> LotView:
     """Read one grant of credits. Its `ETag` is the version of its `external_id` and `metadata`."""
     async with deps.session_for(actor) as session:
         row = await grants.get(session, grant_id)
         permit(actor, Permission.READ_BILLING)
+        refuse_totals(confined(actor, key))
         own = (await seen(session, actor, {row.id: row.org_id})).get(row.id)
     tagged(response, own)
     return LotView.of(row, own)
@@ -205,13 +212,19 @@ _LIST = ListOf(
 async def list_lots(
     deps: DepsDep,
     asked: Annotated[Asked, _LIST.asked],
+    *,
+    key: SpendingKeyDep,
     actor: Actor = require(Permission.READ_BILLING),
 ) -> Response:
     """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
+    A key of a member that is attributed to a department or project is refused: all of the organization's spends take
+    from these lots.
+
     Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With
     `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
     """
+    refuse_totals(confined(actor, key))
     wanted = asked.wanted(await known_organization(deps, actor, asked.organization_id))
 
     async def read(after: After, limit: int) -> Items:

@@ -12,14 +12,16 @@ from api.deps import Deps, DepsDep
 from api.fields import SearchText
 from api.routing import Resource
 from api.v1.search.schemas import OpenAlertView, SearchHitView, SearchView, StuckRunView, WhereaboutsView
-from api.v1.spends.own import confined, readable
+from api.v1.spends.own import confined, readable, reads_spend
 from api.v1.summary.schemas import SummaryView
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
+from domain.ids import uuid_of
 from domain.spend.scope import SpendingKey
 from repositories import department as departments
 from repositories import search
 from repositories import spend_control as controls
+from repositories import transfer as transfers
 from repositories.search import Hit
 from services.summary import summary_within
 
@@ -70,7 +72,13 @@ async def _is_shown(session: AsyncSession, actor: Actor, key: SpendingKey, hit: 
     """Return whether a key that reads its department's or project's usage only may find an object."""
     if (of := confined(actor, key)) is None:
         return True
+    if hit.kind in {"grant", "lot"}:
+        return False
     try:
+        if hit.kind == "transfer":
+            moved = await transfers.find(session, uuid_of(hit.id))
+            spend_id = None if moved is None else await transfers.spend_of(session, moved)
+            return await reads_spend(session, actor, key, spend_id)
         if hit.kind == "spend":
             await readable(session, actor, key, hit.id)
         if hit.kind == "spend_control":

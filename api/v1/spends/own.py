@@ -71,6 +71,13 @@ async def of_others(session: AsyncSession, actor: Actor, key: SpendingKey, ids: 
     return frozenset(spent | limits) - own - await controls.own_among(session, limits, of)
 
 
+async def reads_spend(session: AsyncSession, actor: Actor, key: SpendingKey, spend_id: str | None) -> bool:
+    """Return whether a key reads what moved for a spend; a key that is not confined also what moved for none."""
+    if confined(actor, key) is None:
+        return True
+    return spend_id is not None and not await of_others(session, actor, key, {spend_id})
+
+
 async def readable(session: AsyncSession, actor: Actor, key: SpendingKey, spend_id: str) -> Spend:
     """Return a use or a reservation that the actor may read.
 

@@ -1,9 +1,10 @@
 """One transfer of the books, with the entries that the caller may see and what caused it."""
 
-from api.auth import ActorDep, permit
+from api.auth import ActorDep, SpendingKeyDep, permit
 from api.deps import DepsDep
 from api.errors import errors
 from api.routing import Resource
+from api.v1.spends.own import reads_spend
 from api.v1.transfers.schemas import TransferView
 from domain.access import Permission
 from domain.errors import NotFound
@@ -16,10 +17,11 @@ _MISSING = "There is no such transfer."
 
 
 @router.get("/ledger/transfers/{transfer_id}", response_model=TransferView, responses=errors(NotFound))
-async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep) -> TransferView:
+async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep, key: SpendingKeyDep) -> TransferView:
     """Show a transfer: what it was for, and its entries on accounts that the caller may see.
 
     Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries.
+    A key of a member that is attributed to a department or project reads the transfers of its own spends.
     """
     if not is_id(transfer_id, "tr"):
         raise NotFound(_MISSING)
@@ -28,5 +30,8 @@ async def get_transfer(transfer_id: str, deps: DepsDep, actor: ActorDep) -> Tran
         if found is None:
             raise NotFound(_MISSING)
         permit(actor, Permission.INSPECT if actor.is_platform else Permission.READ_BILLING)
-        cause = await transfers.spend_of(session, found) or found.row["reference"]
+        spend_id = await transfers.spend_of(session, found)
+        if not await reads_spend(session, actor, key, spend_id):
+            raise NotFound(_MISSING)
+        cause = spend_id or found.row["reference"]
     return TransferView.of(found, cause)
