@@ -1,7 +1,6 @@
 """Writes an escrow's events: postings, read model, timeline, audit trail and alert in one transaction."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -10,7 +9,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
@@ -23,7 +21,6 @@ from contracts.escrow import (
     RecordedEscrow,
     RecordEscrowEvent,
 )
-from contracts.payment import PaymentSignal
 from domain import accounts
 from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
@@ -34,7 +31,7 @@ from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.events.escrow import facts
-from domain.ids import escrow_transfer_key, payment_workflow_id
+from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
 from domain.organization import STOPPED, OrganizationStatus, TimedExits
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
@@ -43,11 +40,11 @@ from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
-from runtime import reach
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
 from services.level import refuse_exposure
+from services.payment_refresh import refresh_unpaid
 from services.purposes.base import refuse_beside_others
 from services.reputation import record_settled
 from services.signer import refuse_same_person
@@ -67,9 +64,6 @@ _REFUSALS = (
     PaymentUnderWay,
     *STOPPED,
 )
-
-#: The timeout of the signal to an unpaid payment of an escrow that has ended.
-TELLS_WITHIN = timedelta(seconds=2)
 
 
 class EscrowActivities:
@@ -139,21 +133,8 @@ class EscrowActivities:
                 return RecordedEscrow(applied=False, declined=NOT_STORABLE)
 
     async def _refresh_payments(self, terms: Terms) -> None:
-        """Have the unpaid payments of an escrow that has ended read it. If the signal fails, their next poll does."""
-        if self._client is None:
-            return
-        async with self._database.platform() as session:
-            awaited = await payment.open_for(session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
-        for each in awaited:
-            payment_id = each.terms.payment_id
-            with suppress(RPCError):
-                await reach.signal_running(
-                    self._client,
-                    payment_workflow_id(payment_id),
-                    "look",
-                    PaymentSignal(look=payment_id),
-                    rpc_timeout=TELLS_WITHIN,
-                )
+        """Have the unpaid payments of an escrow that has ended cancelled."""
+        await refresh_unpaid(self._database, self._client, terms.payer_org_id, {"escrow_id": terms.escrow_id})
 
     @activity.defn(name="load_escrow")
     async def load(self, message: LoadEscrow) -> Escrow:

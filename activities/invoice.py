@@ -60,12 +60,15 @@ from services.alert_evaluation import raise_built_in
 from services.credit_lot import ByHand
 from services.invoice_collection import require_not_requested
 from services.payment_method import default_method
+from services.payment_refresh import refresh_unpaid
 from services.payment_terms import TermsMaker
 
 #: The principal of the payments.
 PRINCIPAL = "invoice-collection"
 #: How long to wait for the provider's response before the payment is ordered again.
 PAYMENT_TIMEOUT = timedelta(seconds=20)
+#: Events by which nothing is due on the invoice any more, and which are no payments.
+ENDS = frozenset({"given_up", "voided"})
 #: The alert that asks an operator to decide.
 WAITS = "invoice.waits_for_operator"
 
@@ -106,7 +109,8 @@ class InvoiceActivities:
     async def record(self, message: RecordCollection) -> RecordedCollection:
         """Write one event, or return the state that the books hold instead; with the invoice's balance.
 
-        Effect: the row, a row of the timeline, the change of the invoice, a mail, an alert.
+        Effect: the row, a row of the timeline, the change of the invoice, a mail, an alert. Then a signal to each
+            unpaid payment of an invoice that has ended.
         Idempotent by: the event's number and the command's id, both unique for the invoice, under the locks of both
             rows; a mail by its key.
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
@@ -114,9 +118,13 @@ class InvoiceActivities:
         require_local()
         try:
             async with tried_again(partial(self._alert, message)), self._database.platform() as session:
-                return await self._write(session, message)
+                recorded = await self._write(session, message)
         except _Refused as refused:
             return RecordedCollection(applied=False, declined=Declined.of(refused.refusal))
+        if message.event in ENDS:
+            held = message.collection
+            await refresh_unpaid(self._database, self._client, held.org_id, {"invoice_id": held.invoice_id})
+        return recorded
 
     @activity.defn(name="load_collection")
     async def load(self, message: LoadCollection) -> LoadedCollection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import structlog
 from temporalio import activity
@@ -13,6 +14,7 @@ from domain.access import Actor
 from domain.errors import Invalid
 from domain.ids import bounded
 from domain.payment.options import CREDITS
+from domain.payment.purposes import rules_of
 from domain.payment.revaluation import bought, unpromised
 from domain.payment.snapshot import (
     CreatePayment,
@@ -28,7 +30,7 @@ from providers.payments.registry import Providers
 from repositories import customer, organization_trait, payment, payment_command
 from runtime.database import Database
 from services.customer import ensure_customer
-from services.purposes.escrow import escrow_gone
+from services.purposes import BOOKS
 
 #: The code of the refusal of a stored method that the organization does not have.
 UNKNOWN_METHOD = "payment_method.unknown"
@@ -39,6 +41,10 @@ log = structlog.get_logger("bursar.payments")
 _ENDED = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.FAILED, ProviderStatus.EXPIRED, ProviderStatus.CANCELLED})
 _CANCELLABLE = frozenset({ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED})
 _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
+
+
+class _NotNeeded(Exception):
+    """What a payment is for takes no money any more, so it is not made."""
 
 
 class ProviderActivities:
@@ -64,7 +70,7 @@ class ProviderActivities:
     async def create(self, message: ProviderRequest) -> ProviderResponse:
         """Create the payment at its provider; every attempt after the first looks it up before.
 
-        Effect: one payment there.
+        Effect: one payment there; none if what it is for takes no money any more.
         Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
         Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
@@ -76,9 +82,14 @@ class ProviderActivities:
                 found = await provider.find(asked, idempotency_key=message.key)
                 if found is not None:
                     return found
+            if why := await self._gone(terms):
+                raise _NotNeeded(why)
             return await provider.create(asked, idempotency_key=message.key)
 
-        return await self._answer(message, make)
+        try:
+            return await self._answer(message, make)
+        except _NotNeeded as gone:
+            return ProviderResponse(missing=True, purpose_gone=str(gone))
 
     @activity.defn(name="find_payment")
     async def find(self, message: ProviderRequest) -> ProviderResponse:
@@ -318,11 +329,11 @@ class ProviderActivities:
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown), purpose_gone=gone)
 
     async def _gone(self, terms: PaymentTerms) -> str | None:
-        """Return why an unpaid payment's escrow accepts no money; None if it does, or if there is no escrow."""
-        if terms.purpose.escrow_id is None:
+        """Return why what an unpaid payment is for takes no money; None if it does, or if it is for nothing."""
+        if not rules_of(terms).subject(terms.purpose):
             return None
         async with self._database.platform() as session:
-            return await escrow_gone(session, terms)
+            return await BOOKS[terms.purpose.kind].gone(session, terms, datetime.now(UTC))
 
     async def _revalued(self, message: ProviderRequest, snapshot: Snapshot) -> dict[str, int]:
         """Value deposits that no quote covers at the present rate.

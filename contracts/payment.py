@@ -276,7 +276,7 @@ class ProviderResponse(Message):
     Exactly one is set: a snapshot (with `missing` false), that there is no such object (`missing`), the provider's
     refusal, our own (`declined`), or that the outcome is unknown. `revalued` is the entitlement for deposits that came
     after their quote expired, by the key of their movement. `purpose_gone` says why what an unpaid payment is for takes
-    no money any more; None if it does.
+    no money any more; None if it does. Together with `missing`, it was not made because of that.
     """
 
     snapshot: Snapshot | None = None

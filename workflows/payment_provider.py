@@ -62,7 +62,10 @@ class PaymentAtProvider(PaymentRecord):
         answer = await errand.run(
             self._creation(), perhaps_made=perhaps_made, wanted=lambda: workflow.now() < terms.expires_at
         )
-        if answer is not None and answer.missing:
+        if answer is not None and answer.missing and answer.purpose_gone is not None:
+            # It is looked up once more before it ends.
+            await self._request_end(answer.purpose_gone)
+        elif answer is not None and answer.missing:
             why = Decline(code="provider.no_answer", detail="The provider never had this payment.")
             await self._record([commands.refused(self._state, decline=why, at=workflow.now())])
         else:
@@ -174,10 +177,13 @@ class PaymentAtProvider(PaymentRecord):
     async def _converge(
         self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: Cancellation | None = None
     ) -> None:
-        """Bring the books to the snapshot, and request the cancellation of a payment whose escrow accepts no money."""
+        """Bring the books to the snapshot, and request the cancellation of a payment that nobody needs any more."""
         await self._book(answer, handled=handled, ended_by=ended_by)
-        why = answer.purpose_gone
-        while why is not None and self._state.status in AWAITING and not self._state.cancel_requested:
+        if answer.purpose_gone is not None:
+            await self._request_end(answer.purpose_gone)
+
+    async def _request_end(self, why: str) -> None:
+        while self._state.status in AWAITING and not self._state.cancel_requested:
             await self._record([commands.request_cancel(self._state, by=WORKFLOW, at=workflow.now(), why=why)])
 
     async def _book(self, answer: ProviderResponse, *, handled: Sequence[str], ended_by: Cancellation | None) -> None:

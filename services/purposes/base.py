@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -95,6 +96,12 @@ class PurposeBooks(Protocol):
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
         """Lock the subject before a payment of it begins, and refuse the payment if another one is under way."""
 
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
+        """Return why the subject takes no money of an unpaid payment any more; None if it does, or has it.
+
+        It only reads: the books decide when the money comes.
+        """
+
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> Share | None:
         """Lock the subject and return its share in the event's moves; None if it has none.
 
@@ -149,6 +156,10 @@ class Alone:
 
     async def begin(self, session: AsyncSession, terms: PaymentTerms) -> None:
         """Lock nothing: any number of payments may be under way."""
+
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
+        """Return None: nothing can be gone."""
+        return None
 
     async def share(
         self,

@@ -1,5 +1,7 @@
 """The database side of payments for an escrow: which one can be funded, and whether it has the money."""
 
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
@@ -59,6 +61,17 @@ class EscrowBooks(Alone):
             require_open(held)
         await refuse_beside_others(session, terms.org_id, {"escrow_id": escrow_id}, besides=terms.payment_id)
 
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
+        """Return that the escrow is not open any more, unless this payment has funded it."""
+        escrow_id = terms.purpose.escrow_id
+        row = None if escrow_id is None else await escrow.get(session, escrow_id)
+        if row is None:
+            return None
+        found = escrow.state_of(row)
+        if found.status is EscrowStatus.OPEN or found.funded_from == payment_source(terms.payment_id):
+            return None
+        return f"the escrow is {found.status.value}"
+
     async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
         """Return whether the escrow has taken the money; the payment's workflow asks again before it assumes not."""
         escrow_id = stored.terms.purpose.escrow_id
@@ -66,15 +79,3 @@ class EscrowBooks(Alone):
             return False
         row = await escrow.get(session, escrow_id)
         return row is not None and escrow.state_of(row).funded_from == payment_source(stored.terms.payment_id)
-
-
-async def escrow_gone(session: AsyncSession, terms: PaymentTerms) -> str | None:
-    """Return why the escrow of a payment can no longer take its money; None if it can, or has it."""
-    escrow_id = terms.purpose.escrow_id
-    row = None if escrow_id is None else await escrow.get(session, escrow_id)
-    if row is None:
-        return None
-    found = escrow.state_of(row)
-    if found.status is EscrowStatus.OPEN or found.funded_from == payment_source(terms.payment_id):
-        return None
-    return f"the escrow is {found.status.value}"

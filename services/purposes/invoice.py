@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -209,6 +210,16 @@ class InvoiceBooks(Alone):
         assert invoice_id is not None
         require_payable(invoice.balance_of(await invoice.get(session, invoice_id, locked=True)))
         await refuse_beside_others(session, terms.org_id, {"invoice_id": invoice_id}, besides=terms.payment_id)
+
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:  # noqa: ARG002
+        """Return that nothing is due on the invoice. The bill of a subscription is ended by its provider."""
+        invoice_id = terms.purpose.invoice_id
+        assert invoice_id is not None
+        status = InvoiceStatus((await invoice.get(session, invoice_id)).status)
+        if status is InvoiceStatus.OPEN:
+            return None
+        mirror = await subscriptions.mirror_of(session, invoice_id)
+        return None if mirror is not None and mirror.id == terms.payment_id else f"the invoice is {status.value}"
 
     async def share(
         self,

@@ -27,7 +27,7 @@ from repositories.organization_trait import in_one_hand
 from runtime.database import driver_connection
 from services import recovery
 from services.debt import close_paid_debts, owed_minor
-from services.marketplace import is_charged_back, new_purchase, owned_now
+from services.marketplace import is_charged_back, is_kept, new_purchase, owned_now
 from services.purposes.base import Alone, refuse_beside_others
 from services.tax_receipt import TaxedMovement
 
@@ -246,6 +246,16 @@ class PurchaseBooks(Alone):
         await marketplace.lock_purchases(session, terms.org_id, agent_id)
         await refuse_beside_others(session, terms.org_id, {"agent_id": agent_id}, besides=terms.payment_id)
 
+    async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
+        """Return why the agent cannot be sold to the organization any more, unless this payment has bought it."""
+        if await marketplace.paid_by(session, terms.payment_id) is not None:
+            return None
+        try:
+            await _check_for_sale(session, terms, now)
+        except NotForSale as refusal:
+            return refusal.detail
+        return None
+
     async def share(self, session: AsyncSession, event: PaymentEvent, hold_back: HoldBack) -> PurchaseShare | None:
         """Lock the sale that the event makes or changes.
 
@@ -291,17 +301,33 @@ class PurchaseBooks(Alone):
 
 
 async def _require_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
-    """Refuse what changed while the payer paid: another purchase, the end of the offer, a card that both use."""
+    """Refuse what changed while the payer paid, after ending a purchase whose period is over; locks the other one."""
+    purpose = terms.purpose
+    assert purpose.agent_id is not None
+    if purpose.renews is None:
+        await owned_now(session, terms.org_id, purpose.agent_id, at)
+    else:
+        await marketplace.get_purchase(session, purpose.renews, lock=True)
+    await _check_for_sale(session, terms, at)
+
+
+async def _check_for_sale(session: AsyncSession, terms: PaymentTerms, at: datetime) -> None:
+    """Refuse an agent that the organization has by now, the end of the offer, or a card that both use; only reads.
+
+    Raises:
+        NotForSale: it cannot be sold to the organization.
+    """
     purpose = terms.purpose
     assert purpose.agent_id is not None
     assert purpose.payee_org_id is not None
     if purpose.renews is None:
-        if await owned_now(session, terms.org_id, purpose.agent_id, at) is not None:
+        owned = await marketplace.owned(session, terms.org_id, purpose.agent_id)
+        if owned is not None and is_kept(owned, at):
             raise NotForSale("The organization has this agent already.")
         if await is_charged_back(session, terms.org_id, purpose.agent_id):
             raise NotForSale("A chargeback of an earlier purchase of this agent is open or lost.")
     else:
-        before = await marketplace.get_purchase(session, purpose.renews, lock=True)
+        before = await marketplace.get_purchase(session, purpose.renews)
         if before.renews_at is None:
             raise NotForSale("The purchase is not renewed any more.")
         assert before.anchor_at is not None

@@ -90,6 +90,10 @@ class Sold:
         made.there.pay()
         return await made.look()
 
+    async def gone(self, made: Written) -> str | None:
+        async with self.database.platform() as session:
+            return await PurchaseBooks().gone(session, made.terms, NOW)
+
     async def fulfil(self, made: Written, *, at: datetime = NOW) -> RecordedPayment:
         assert made.payment is not None
         recorded = await record(self.database, agent_bought(made.payment, at=at))
@@ -168,6 +172,7 @@ async def test_pitfall_21_access_and_shares_come_with_the_money(sold: Sold) -> N
     assert await sold.earned() == 0
     assert (await sold.fulfil(made)).applied
     assert await sold.stands(made) == ("active", 0)
+    assert await sold.gone(made) is None
     assert await sold.earned() == 900
     row = await sold.purchase(made)
     assert (row.bought_by, row.commission_minor, row.bought_at) == (f"{sold.buyer}/procurement", 100, NOW)
@@ -230,6 +235,7 @@ async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
 @pytest.mark.parametrize("change", ["owned", "retired", "related", "closed"])
 async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, change: str) -> None:
     made = await sold.paid()
+    assert await sold.gone(made) is None
     if change == "owned":
         await sold.bought()
     async with sold.database.platform() as session:
@@ -247,6 +253,8 @@ async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, chang
     refused = await sold.fulfil(made)
     assert refused.declined is not None
     assert refused.declined.code == "marketplace.retired"
+    # A payment that is not paid yet is cancelled instead.
+    assert await sold.gone(made) == refused.declined.detail
     assert made.payment is not None
     gone = commands.fulfilment_unavailable(made.payment, why="why", refund_id=new_id("rfd"), at=NOW)
     assert (await record(sold.database, gone)).applied
@@ -649,4 +657,5 @@ async def test_month_that_was_cancelled_is_not_renewed(sold: Sold) -> None:
             await marketplace_renewal.cancel(session, actor, first.id)
     refused = await sold.fulfil(following)
     assert refused.declined is not None
+    assert await sold.gone(following) == "The purchase is not renewed any more."
     assert await sold.stands(made) == ("active", 0)

@@ -348,6 +348,8 @@ class FakeProvider:
                 self.accounts[ref].process()
             if payment.method_ref == "pm_confirm":
                 self.accounts[ref].fail("authentication_required")
+        if "create" in self.hangs:
+            await self.hangs["create"].wait()
         self._end("create", planned)
         return self.accounts[ref].snapshot()
 

@@ -14,12 +14,13 @@ from contracts.runs import invoice_news, invoice_run
 from domain.access import Actor
 from domain.invoice.collection import Collection, CollectionMethod
 from domain.invoice.series import entity_of
+from domain.invoice.state import InvoiceStatus
 from models.invoice import InvoiceRow
 from repositories import invoice_collection as collections
 from repositories import invoice_line
 from runtime import reach
 from runtime.catch_up import catching_up
-from services import invoice_collection
+from services import invoice_collection, payment_refresh
 from services.outside_tax import TaxAnswer
 
 
@@ -84,6 +85,13 @@ def start(deps: Deps, held: Collection | None) -> None:
     if held is not None and deps.temporal is not None:
         run = invoice_run(held)
         deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
+
+
+def refresh_unpaid(deps: Deps, row: InvoiceRow) -> None:
+    """Have the unpaid payments of an invoice on which nothing is due any more cancelled; their polls do otherwise."""
+    if row.status != InvoiceStatus.OPEN.value:
+        work = partial(payment_refresh.refresh_unpaid, deps.database, deps.temporal, row.org_id, {"invoice_id": row.id})
+        deps.background.begin(f"{row.id}/payments", work)
 
 
 def signal_run(deps: Deps, held: Collection | None) -> None:

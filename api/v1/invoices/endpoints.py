@@ -340,7 +340,9 @@ async def credit_invoice(
             )
             shown, collected = note_view(made), await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
+            credited = await invoices.get(session, invoice_id)
         commands.signal_run(deps, held)
+        commands.refresh_unpaid(deps, credited)
         return shown
 
     return await once.run(act, status_code=201)
@@ -395,6 +397,7 @@ async def _operated(
             collected = await collections.get(session, invoice_id)
             held = None if collected is None else collections.state_of(collected)
         commands.signal_run(deps, held)
+        commands.refresh_unpaid(deps, changed)
         return shown
 
     return await once.run(act)
