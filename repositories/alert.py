@@ -114,6 +114,11 @@ async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> 
     await session.execute(_resolution(BOOKS).where(Alert.subject == subject, Alert.kind.in_(kinds)))
 
 
+async def close_cases_of(session: Writes, subjects: Collection[str], kinds: Collection[str]) -> None:
+    """Do what `close_cases` does for several subjects."""
+    await session.execute(_resolution(BOOKS).where(Alert.subject.in_(subjects), Alert.kind.in_(kinds)))
+
+
 async def close_other_dates(session: Writes, subject: str, kind: str, of: str, key: str) -> None:
     """Resolve the alerts of a kind about a subject whose keys begin with `of`, except the one with `key`."""
     query = _resolution(BOOKS).where(Alert.subject == subject, Alert.kind == kind, Alert.key != key)

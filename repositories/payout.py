@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.accounts import Account
 from domain.payment.snapshot import BalanceTransaction
 from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
 from ledger.invariants import Invariant
@@ -163,6 +164,22 @@ async def write_movement(
             occurred_at=movement.occurred_at,
         )
     )
+
+
+#: The balances of a payout's account, and the earnings that they came from.
+_LOTS = text(
+    """
+    SELECT l.id, l.remaining, l.paid, split_part(a.path, '/', 2) AS agent_id
+    FROM ledger.accounts o JOIN ledger.lots l ON l.account_id = o.id AND l.remaining > 0
+    JOIN ledger.lots p ON p.id = l.parent_id JOIN ledger.accounts a ON a.id = p.account_id
+    WHERE o.path = :path AND o.asset = :asset ORDER BY l.id
+    """
+)
+
+
+async def lots(session: AsyncSession, account: Account) -> Sequence[Row[tuple[UUID, int, int, str]]]:
+    """Return the lots on a payout's account: `id`, `remaining`, `paid`, and the `agent_id` whose earnings they were."""
+    return (await session.execute(_LOTS, {"path": account.path, "asset": account.asset})).all()
 
 
 #: What `verify` proves about these rows and the books.

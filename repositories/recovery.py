@@ -135,6 +135,11 @@ async def open_page(session: AsyncSession, *, after: str, limit: int) -> Sequenc
     return (await session.scalars(query.limit(limit))).all()
 
 
+async def find(session: AsyncSession, recovery_id: str) -> Recovery | None:
+    """Return a case."""
+    return await session.get(Recovery, recovery_id)
+
+
 async def locked(session: AsyncSession, recovery_id: str) -> Recovery | None:
     """Lock and return an open recovery; None if it is closed."""
     query = select(Recovery).where(Recovery.id == recovery_id, Recovery.closed_at.is_(None)).with_for_update()

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -400,10 +401,17 @@ _FEEDBACK = Listing(of=ReputationFeedbackRow, order=[ReputationFeedbackRow.id], 
 
 async def event(session: AsyncSession, event_id: str) -> ReputationEventRow:
     """Return an event; NotFound when there is none, or it is not the session's to see."""
-    found = await session.get(ReputationEventRow, event_id) if is_id(event_id, "rev") else None
+    known = is_id(event_id, "rev")
+    found = await session.get(ReputationEventRow, event_id, populate_existing=True) if known else None
     if found is None:
         raise NotFound("There is no such event.")
     return found
+
+
+async def reported(session: AsyncSession, key: str) -> ReputationEventRow:
+    """Return the event that operators reported under a key, which exists."""
+    row = ReputationEventRow
+    return (await session.scalars(select(row).where(row.source == "operator", row.key == key))).one()
 
 
 async def feedback(session: AsyncSession, feedback_id: str) -> ReputationFeedbackRow:
@@ -412,6 +420,18 @@ async def feedback(session: AsyncSession, feedback_id: str) -> ReputationFeedbac
     if found is None:
         raise NotFound(NO_FEEDBACK)
     return found
+
+
+async def feedback_by(session: AsyncSession, command_id: str) -> ReputationFeedbackRow | None:
+    """Return the feedback that a command gave."""
+    row = ReputationFeedbackRow
+    return await session.scalar(select(row).where(row.command_id == command_id))
+
+
+async def feedback_on(session: AsyncSession, contract_id: str) -> ReputationFeedbackRow | None:
+    """Return the feedback on a contract."""
+    row = ReputationFeedbackRow
+    return await session.scalar(select(row).where(row.contract_id == contract_id))
 
 
 async def events_of(

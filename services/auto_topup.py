@@ -69,8 +69,7 @@ async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) 
         due = await auto_topup.due(session, free, now=now)
         above = [one.org_id for one in due if one.due == ABOVE]
         await auto_topup.rearm(session, above)
-        for org_id in above:
-            await alert.close_cases(session, org_id, (FAILED,))
+        await alert.close_cases_of(session, above, (FAILED,))
         falls = [await _fall(session, one, now) for one in due if one.due == FALLEN]
         found = await auto_topup.due(session, seen, now=now)
     else:

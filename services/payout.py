@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
@@ -35,16 +34,6 @@ from repositories import payout as payouts
 from runtime.database import driver_connection
 from services.debt import close_paid_debts, owed_in_all, settle_debt
 from services.payable import windows
-
-#: The balances of a payout's account, and the earnings that they came from.
-_LOTS = text(
-    """
-    SELECT l.id, l.remaining, l.paid, split_part(a.path, '/', 2) AS agent_id
-    FROM ledger.accounts o JOIN ledger.lots l ON l.account_id = o.id AND l.remaining > 0
-    JOIN ledger.lots p ON p.id = l.parent_id JOIN ledger.accounts a ON a.id = p.account_id
-    WHERE o.path = :path AND o.asset = 'CREDIT' ORDER BY l.id
-    """
-)
 
 
 class CannotPayOut(Conflict):
@@ -248,7 +237,7 @@ def _line(taken: Taken) -> PayoutLine:
 async def _prove_cost(session: AsyncSession, payout: Payout, credits: Sequence[Taken]) -> None:
     """Raise unless the lots of a payout cost exactly what it pays for them."""
     own = _own(payout, CREDIT)
-    cost = sum(row.paid for row in await session.execute(_LOTS, {"path": own.path}))
+    cost = sum(row.paid for row in await payouts.lots(session, own))
     if cost != sum(each.worth_minor for each in credits):
         raise AssertionError(f"{payout.payout_id}: its lots cost {cost}, and not what was counted")
 
@@ -320,7 +309,7 @@ async def return_to_earnings(session: AsyncSession, payout: Payout, *, now: date
     ledger = Ledger(await driver_connection(session))
     await debt.lock(session, payout.org_id)
     lots: dict[str, list[tuple[UUID, int]]] = {}
-    for row in await session.execute(_LOTS, {"path": _own(payout, CREDIT).path}):
+    for row in await payouts.lots(session, _own(payout, CREDIT)):
         lots.setdefault(row.agent_id, []).append((row.id, row.remaining))
     postings = [
         Posting(

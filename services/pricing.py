@@ -22,6 +22,7 @@ from models.pricing import PricingAgent, PricingQuote, PricingRule
 from providers.expressions import compile_expression
 from repositories import agent as agents
 from repositories import audit
+from repositories import contract as contracts
 from repositories import level as levels
 from repositories import organization as organizations
 from repositories import pricing as rows
@@ -295,7 +296,7 @@ async def quote_to_use(
         if given is not None and given != said:
             raise mismatch(name, f"The quote is for {name} {said}.")
     if quote.contract_id is not None:
-        used_by = await session.get(Contract, quote.contract_id)
+        used_by = await contracts.find(session, quote.contract_id)
         if used_by is not None and used_by.command_id == command_id:
             return quote
     judge_use(quote.used_at is not None, quote.expires_at, await rows.database_time(session))

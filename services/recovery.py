@@ -37,7 +37,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     If it is `MOST_AT_ONCE`, there may be more. Earnings that arrive later, as when an escrow is released, are taken by
     a later call.
     """
-    case = await session.get(Recovery, recovery_id)
+    case = await recovery.find(session, recovery_id)
     if case is None or case.closed_at is not None:
         return 0
     seen, _ = await recovery_uses.uses(session, case)

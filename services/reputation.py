@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import RecordEscrowEvent
@@ -210,7 +209,7 @@ async def give_feedback(
         raise Conflict("An organization cannot rate its own agents.", code="reputation.own_agent")
     # Concurrent feedback on the contract waits here, and then finds that it was given.
     await lock_command(session, f"feedback:{contract_id}")
-    made = await session.scalar(select(ReputationFeedbackRow).where(ReputationFeedbackRow.command_id == command_id))
+    made = await reputation.feedback_by(session, command_id)
     if made is not None:
         # Feedback that was changed since cannot be compared with the command's request.
         is_same = made.changed_at is not None or _is_as(made, ratings, comment)
@@ -286,8 +285,8 @@ async def change_feedback(
         IdempotencyConflict: the command changed it otherwise.
     """
     said = facts.feedback(ratings)
-    row = await session.get(ReputationFeedbackRow, feedback_id)
-    if row is None or row.org_id != actor.org_id:
+    row = await reputation.feedback(session, feedback_id)
+    if row.org_id != actor.org_id:
         raise NotFound(reputation.NO_FEEDBACK)
     connection, by = await driver_connection(session), actor.qualified()
     await recalls.hold(connection, escrow_id_of(row.contract_id))
@@ -306,8 +305,7 @@ async def change_feedback(
     _refuse_late(escrow, now, window)
     voided = await reputation.void(connection, row.event_id, by=by, reason="The client changed its feedback.", at=now)
     if not voided:
-        event_row = await session.get(ReputationEventRow, row.event_id, populate_existing=True)
-        assert event_row is not None
+        event_row = await reputation.event(session, row.event_id)
         if not (event_row.voided_by or "").startswith(("payment:", "invoice:")):
             # Feedback that was voided because of a lost payment is restored when the money is back. Any other void is
             # final.
@@ -338,8 +336,7 @@ async def report(
         is_weighed=False,
     )
     await reputation.take(await driver_connection(session), about, [fact])
-    row = ReputationEventRow
-    found = (await session.scalars(select(row).where(row.source == "operator", row.key == fact.key))).one()
+    found = await reputation.reported(session, fact.key)
     asked = (agent_id, fact.kind, fact.subject, fact.note, fact.response_ms)
     if (found.agent_id, found.kind, found.subject, found.note, found.response_ms) != asked:
         raise other_request()
@@ -353,7 +350,7 @@ async def report(
 
 
 async def _refuse_second(session: AsyncSession, contract_id: str) -> None:
-    given = await session.scalar(select(ReputationFeedbackRow).where(ReputationFeedbackRow.contract_id == contract_id))
+    given = await reputation.feedback_on(session, contract_id)
     if given is not None:
         raise Conflict(
             "Feedback on this contract already exists. Change it instead.",

@@ -189,8 +189,18 @@ STATEMENTS |= {f"session.{call}" for call in ("add", "delete", "get")}
 STATEMENTS |= {f"connection.{call}" for call in ("fetch", "fetchrow", "fetchval", "executemany")}
 
 
+#: Services add, flush and delete rows that they have; a row that they look for is found by a function of its noun.
+OF_ROWS = {"session.add", "session.delete"}
+
+
 def test_endpoints_activities_and_workflows_have_no_sql():
     assert named(["activities", "api", "workflows"], STATEMENTS) == []
+
+
+def test_services_have_no_statements():
+    assert named(["services"], STATEMENTS - OF_ROWS) == []
+    imported = {module for path in files("services") for module in read(path)[1] if module.startswith("sqlalchemy")}
+    assert imported == {"sqlalchemy.ext.asyncio", "sqlalchemy.exc"}
 
 
 #: Where an entry of the audit trail is written without a service: acts whose effect is elsewhere, and the first key.
