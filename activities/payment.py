@@ -37,9 +37,9 @@ from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
 from domain.payment.chargebacks import ANSWERABLE
-from domain.payment.commands import NotRefundable, RefundExceeds, RefundTooPrecise
 from domain.payment.entitlement import gone_minor
 from domain.payment.fulfilment import PaymentUnderWay
+from domain.payment.refunds import NotRefundable, RefundExceeds, RefundTooPrecise
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot

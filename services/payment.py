@@ -15,8 +15,8 @@ from domain.lots import LotSource, LotTerms, cut
 from domain.money import CREDIT, format_amount
 from domain.payable import HoldBack
 from domain.payment import booking
-from domain.payment.commands import spent_credits
 from domain.payment.options import CREDITS
+from domain.payment.refunds import spent_credits
 from domain.payment.state import Dispute, PaymentPosting, PaymentPostingKind, Refund
 from ledger.gateway import Ledger, Posting
 from repositories import credit_lot, debt

@@ -17,8 +17,8 @@ from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.approval import ApprovalAction, content_above
 from domain.money import format_amount
-from domain.payment.commands import RefundExceeds, RefundTooPrecise
 from domain.payment.purposes import rules_of
+from domain.payment.refunds import RefundExceeds, RefundTooPrecise
 from domain.payment.state import Payment
 from domain.payment.terms import PaymentTerms
 from providers.payments import limits

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import regular_activity
     from domain.errors import DomainError
     from domain.ids import refund_id_of
-    from domain.payment import commands
+    from domain.payment import refunds
     from domain.payment.agenda import Step, after, hold_until
     from domain.payment.fulfilment import fulfil, is_ready
     from domain.payment.purposes import escrow
@@ -43,7 +43,7 @@ class PaymentFulfilment(PaymentRecord):
                     await self._fulfilment_unavailable(refusal.detail)
             case Return(failed=True, why=why):
                 refund_id, now = self._refund_of_purpose(), workflow.now()
-                await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=now, why=why)])
+                await self._record([refunds.fulfilment_failed(self._state, refund_id=refund_id, at=now, why=why)])
             case Return(why=why):
                 await self._fulfilment_unavailable(why)
             case _:
@@ -96,7 +96,7 @@ class PaymentFulfilment(PaymentRecord):
     async def _fulfilment_unavailable(self, why: str) -> None:
         refund_id = self._refund_of_purpose()
         await self._record(
-            [commands.fulfilment_unavailable(self._state, why=why, refund_id=refund_id, at=workflow.now())]
+            [refunds.fulfilment_unavailable(self._state, why=why, refund_id=refund_id, at=workflow.now())]
         )
 
     def _refund_of_purpose(self) -> str:

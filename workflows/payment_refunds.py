@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import DomainError
     from domain.ids import payment_key
     from domain.money import parse_amount
-    from domain.payment import commands
+    from domain.payment import commands, refunds
     from domain.payment.converge import refund_accepted, refund_failed
     from domain.payment.given_up import give_up
     from domain.payment.state import IN_FLIGHT, WORKFLOW, Outcome, Payment, Refund, RefundState, numbered
@@ -49,7 +49,7 @@ class PaymentRefunds(PaymentAtProvider):
     def _decided(self, command: RefundPayment, payment: Payment, now: datetime, *, is_all: bool) -> Outcome:
         try:
             return self._requested(command, payment, now, is_all=is_all)
-        except commands.NotRefundable:
+        except refunds.NotRefundable:
             # Older runs counted other credits as those in their escrow.
             if not payment.terms.refundable or workflow.patched("credits-that-paid-stay"):
                 raise
@@ -64,7 +64,7 @@ class PaymentRefunds(PaymentAtProvider):
         is_all: bool = False,
         takes_others: bool = False,
     ) -> Outcome:
-        return commands.refund(
+        return refunds.refund(
             payment,
             refund_id=command.refund_id,
             amount_minor=command.amount_minor,
@@ -102,7 +102,7 @@ class PaymentRefunds(PaymentAtProvider):
 
     def _returned(self, amount_minor: int | None) -> Outcome:
         payment = self._state
-        return commands.refund(
+        return refunds.refund(
             payment,
             refund_id=commands.return_id(payment),
             amount_minor=amount_minor,
@@ -138,7 +138,7 @@ class PaymentRefunds(PaymentAtProvider):
     async def _take_refund(self, refund: Refund, answer: RefundResponse | None) -> None:
         if answer is None or answer.unknown is not None:
             if refund.state is not RefundState.UNKNOWN:
-                await self._record([commands.refund_unknown(self._state, refund.refund_id, at=workflow.now())])
+                await self._record([refunds.refund_unknown(self._state, refund.refund_id, at=workflow.now())])
         elif answer.refused is not None:
             known = next(item for item in self._state.refunds if item.refund_id == refund.refund_id)
             failed = refund_failed(self._state, known, answer.refused.detail, code=answer.refused.code)
@@ -153,6 +153,6 @@ class PaymentRefunds(PaymentAtProvider):
 
 def _left(refusal: DomainError, currency: str) -> int | None:
     """Return what the books leave to refund if that is less than requested; None if nothing is left."""
-    if refusal.error_code != commands.RefundExceeds.code:
+    if refusal.error_code != refunds.RefundExceeds.code:
         return None
     return parse_amount(str(refusal.extra["refundable"]), currency, zero=True) or None

@@ -11,7 +11,7 @@ from enum import StrEnum
 from domain.access import Actor, Permission, permit
 from domain.approval import ApprovalRequired
 from domain.errors import Conflict, DomainError
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.given_up import give_up
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
@@ -129,7 +129,7 @@ def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None
 
 
 def _refund(payment: Payment, actor: Actor, now: datetime, amount_minor: int | None) -> Effect:
-    outcome = commands.refund(
+    outcome = refunds.refund(
         payment, refund_id="", amount_minor=amount_minor, reason=None, requested_by=actor.qualified(), at=now
     )
     made = outcome.payment.refunds[-1]

@@ -21,8 +21,8 @@ from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor, Wrong
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.payable import HoldBack
 from domain.payment import booking, invoicing
-from domain.payment.commands import RefundExceeds
 from domain.payment.purposes.invoice import Payable
+from domain.payment.refunds import RefundExceeds
 from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger

@@ -10,7 +10,7 @@ from activities.payment import SpentMeanwhile
 from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.invoice.state import WrongInvoiceState, changed
-from domain.payment import booking, commands
+from domain.payment import booking, refunds
 from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.state import Outcome
 from ledger.gateway import Ledger, Posting
@@ -144,7 +144,7 @@ async def test_what_is_spent_while_a_refund_is_counted_is_taken_from_the_invoice
     assert (await record(database, paying)).applied
 
     def refund(amount_minor: int) -> Outcome:
-        return commands.refund(
+        return refunds.refund(
             paying.payment,
             refund_id="rfd_1",
             amount_minor=amount_minor,

@@ -13,7 +13,7 @@ from activities.payment import PaymentActivities
 from contracts.payment import PaymentEvent
 from domain import accounts
 from domain.accounts import Account
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.purposes.invoice import invoice_paid
 from domain.subscription.grants import monthly_grant
 from ledger.gateway import Ledger
@@ -171,7 +171,7 @@ async def test_refund_with_a_credit_note_has_all_balances_at_once(
     await made.look()
     assert made.payment is not None
     await made._write(invoice_paid(made.payment, at=NOW))
-    outcome = commands.refund(
+    outcome = refunds.refund(
         made.payment,
         refund_id="rfd_1",
         amount_minor=None,

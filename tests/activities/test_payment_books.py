@@ -14,7 +14,7 @@ from dev.stack.migrate import alembic
 from domain import accounts
 from domain.access import Actor, Role
 from domain.money import CREDIT
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.snapshot import Decline
 from domain.payment.state import Fulfilment, Outcome, PaymentPosting, PaymentPostingKind
 from ledger.gateway import Ledger
@@ -74,7 +74,7 @@ async def test_refund_of_credits_that_paid_is_refused_to_runs_of_before(database
         made.payment, terms=credit, received_minor=CREDITS, granted_minor=CREDITS, fulfilment=Fulfilment.DONE
     )
     wanted = {"refund_id": "rfd_1", "amount_minor": None, "reason": None, "requested_by": "x", "at": TERMS.created_at}
-    recorded = await record(database, commands.refund(spent, **wanted, takes_others=True))
+    recorded = await record(database, refunds.refund(spent, **wanted, takes_others=True))
     assert recorded.declined is not None
     assert recorded.declined.code == "payment.not_refundable"
     async with database.platform() as session:

@@ -20,7 +20,7 @@ from domain.accounts import Account
 from domain.errors import Conflict
 from domain.marketplace.metered import Metered
 from domain.payable import HoldBack, PayableState
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.purposes.purchase import agent_bought
 from domain.payment.state import Fulfilment, PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
@@ -226,7 +226,7 @@ async def test_money_that_buys_nothing_is_not_taxed(sold: Sold) -> None:
     await sold.bought()
     assert (await sold.fulfil(made)).declined is not None
     assert made.payment is not None
-    gone = commands.fulfilment_unavailable(made.payment, why="why", refund_id=new_id("rfd"), at=NOW)
+    gone = refunds.fulfilment_unavailable(made.payment, why="why", refund_id=new_id("rfd"), at=NOW)
     assert (await record(sold.database, gone)).applied
     assert gone.payment.refunds[0].amount_minor == 1190
     assert (await sold.taxed(), await sold.receipts()) == (before, [])
@@ -256,7 +256,7 @@ async def test_sale_that_nobody_can_make_any_more_is_paid_back(sold: Sold, chang
     # A payment that is not paid yet is cancelled instead.
     assert await sold.gone(made) == refused.declined.detail
     assert made.payment is not None
-    gone = commands.fulfilment_unavailable(made.payment, why="why", refund_id=new_id("rfd"), at=NOW)
+    gone = refunds.fulfilment_unavailable(made.payment, why="why", refund_id=new_id("rfd"), at=NOW)
     assert (await record(sold.database, gone)).applied
     assert gone.payment.fulfilment is Fulfilment.GONE
     assert gone.payment.status is PaymentStatus.REFUNDED
@@ -289,7 +289,7 @@ async def test_two_payments_at_once_make_one_sale(sold: Sold) -> None:
 
 async def refunded(sold: Sold, made: Written, amount_minor: int | None = None) -> RecordedPayment:
     assert made.payment is not None
-    asked = commands.refund(
+    asked = refunds.refund(
         made.payment, refund_id=new_id("rfd"), amount_minor=amount_minor, reason=None, requested_by="kim", at=NOW
     )
     recorded = await record(sold.database, asked)
@@ -382,7 +382,7 @@ async def test_what_was_used_for_a_refund_that_was_refused_ends_no_access_with_a
 async def test_what_was_used_for_a_refund_counts_although_another_one_was_asked_for_at_once(sold: Sold) -> None:
     made = await sold.bought()
     assert made.payment is not None
-    asked = commands.refund(
+    asked = refunds.refund(
         made.payment, refund_id=new_id("rfd"), amount_minor=990, reason=None, requested_by="kim", at=NOW
     )
     async with sold.database.platform() as session:

@@ -25,7 +25,7 @@ from domain.invoice.state import (
     require_voidable,
 )
 from domain.money import MAX_AMOUNT_MINOR
-from domain.payment import commands, invoicing
+from domain.payment import invoicing, refunds
 from domain.payment.booking import (
     Transfer,
     debt,
@@ -264,7 +264,7 @@ class Invoiced(World):
         if not (fulfilment_due(self.payment) or (over and falls_short(self.payment))):
             return
         if readiness(self.payment) is Readiness.FAILED:
-            self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
+            self.take(refunds.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
             return
         paying = invoice_paid(self.payment, at=EPOCH)
         try:
@@ -272,7 +272,7 @@ class Invoiced(World):
                 require_payable(self.books.standing)
             self.take(paying)
         except WrongInvoiceState:
-            self.take(commands.fulfilment_unavailable(self.payment, why="paid", refund_id="rfd_gone", at=EPOCH))
+            self.take(refunds.fulfilment_unavailable(self.payment, why="paid", refund_id="rfd_gone", at=EPOCH))
             for refund in self.payment.refunds:
                 if refund.refund_id == "rfd_gone":
                     self.send_back(refund)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.payment import commands
+from domain.payment import refunds
 from domain.payment.booking import debt, entitlement_account, wallet
 from domain.payment.entitlement import taken
 from domain.payment.fulfilment import is_ready, readiness
@@ -83,7 +83,7 @@ class Funding(World):
         if is_ready(self.payment) and not self.payment.fulfilling:
             self.take(fulfilment_started(self.payment, at=EPOCH))
         if readiness(self.payment) is Readiness.FAILED and not self.payment.fulfilling:
-            self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
+            self.take(refunds.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
 
     def escrow_takes(self) -> None:
         if self.payment.fulfilling and not self.in_escrow:
@@ -97,7 +97,7 @@ class Funding(World):
 
     def refuse(self) -> None:
         if self.payment.fulfilling and not self.in_escrow:
-            self.take(commands.fulfilment_unavailable(self.payment, why="x", refund_id="rfd_gone", at=EPOCH))
+            self.take(refunds.fulfilment_unavailable(self.payment, why="x", refund_id="rfd_gone", at=EPOCH))
 
     def start_again(self) -> None:
         """Another run finds that the escrow may have been asked, and that the money may not be handed over any more."""

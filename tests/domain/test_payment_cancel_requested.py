@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.errors import Conflict
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.agenda import News, Step, due
 from domain.payment.fulfilment import PaymentUnderWay, awaits, fulfil, refuse_beside, wake_at
 from domain.payment.purposes.base import Return
@@ -117,7 +117,7 @@ def test_part_that_a_card_was_charged_is_returned_and_coins_are_kept():
     asked = cancelled(captured)
     assert due(asked, EPOCH, News()) == [Step.END_TIME]
     assert fulfil(asked, at=EPOCH, in_part=True) == Return(failed=True, why="it was cancelled")
-    ended = commands.fulfilment_failed(asked, refund_id="rfd_1", at=EPOCH, why="it was cancelled").payment
+    ended = refunds.fulfilment_failed(asked, refund_id="rfd_1", at=EPOCH, why="it was cancelled").payment
     assert [refund.amount_minor for refund in ended.refunds] == [600]
     coins = replace(asked, terms=replace(asked.terms, refundable=False))
     kept = fulfil(coins, at=EPOCH, in_part=True)
@@ -127,7 +127,7 @@ def test_part_that_a_card_was_charged_is_returned_and_coins_are_kept():
 
 def test_return_waits_for_a_dispute_and_is_made_once():
     asked = cancelled(PAID)
-    ours = commands.refund(
+    ours = refunds.refund(
         asked, refund_id=commands.return_id(asked), amount_minor=None, reason=None, requested_by="ann", at=EPOCH
     ).payment.refunds[0]
     theirs = replace(ours, refund_id="rfd_other", amount_minor=400)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Conflict
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.booking import debt, entitlement_account, sale_tax, wallet
 from domain.payment.chargebacks import offer_evidence
 from domain.payment.converge import Observation, converge, refund_failed
@@ -98,7 +98,7 @@ def test_pitfall_26_a_refund_without_an_amount_takes_the_remainder_only():
     world.look()
     world.refund(400, pending=False)
     world.look()
-    rest = commands.refund(world.payment, refund_id="rfd_x", amount_minor=None, reason=None, requested_by="x", at=EPOCH)
+    rest = refunds.refund(world.payment, refund_id="rfd_x", amount_minor=None, reason=None, requested_by="x", at=EPOCH)
     assert rest.payment.refunds[-1].amount_minor == 600
     assert rest.payment.refunds[-1].goods_minor == 60_000_000
     assert rest.payment.refunds[-1].state is RefundState.REQUESTED
@@ -108,14 +108,14 @@ def test_as_many_refunds_as_can_be_made_are_booked_also_when_all_come_back():
     world = World()
     world.account.pay()
     world.look()
-    for _ in range(commands.MOST_REFUNDS):
+    for _ in range(refunds.MOST_REFUNDS):
         world.refund(1, pending=False)
         world.look()
-    ask = partial(commands.refund, world.payment, refund_id="rfd_x", reason=None, requested_by="x", at=EPOCH)
+    ask = partial(refunds.refund, world.payment, refund_id="rfd_x", reason=None, requested_by="x", at=EPOCH)
     with pytest.raises(Conflict) as refusal:
         ask(amount_minor=1)
     assert refusal.value.error_code == "payment.too_many_refunds"
-    assert ask(amount_minor=None).payment.refunds[-1].amount_minor == 1000 - commands.MOST_REFUNDS
+    assert ask(amount_minor=None).payment.refunds[-1].amount_minor == 1000 - refunds.MOST_REFUNDS
     for refund in world.payment.refunds:
         world.account.fail_refund(refund.ref)
     world.look()
@@ -247,7 +247,7 @@ def test_a_refund_that_was_given_up_and_was_made_all_the_same_is_taken_over():
     world = World()
     world.account.pay()
     world.look()
-    requested = commands.refund(
+    requested = refunds.refund(
         world.payment, refund_id="rfd_1", amount_minor=400, reason=None, requested_by="x", at=EPOCH
     )
     world.take(requested)
@@ -285,7 +285,7 @@ class Deposits(World):
         self.take(fulfilled(self.payment, at=EPOCH))
 
     def gone(self) -> None:
-        self.take(commands.fulfilment_unavailable(self.payment, why="too late", refund_id="rfd_gone", at=EPOCH))
+        self.take(refunds.fulfilment_unavailable(self.payment, why="too late", refund_id="rfd_gone", at=EPOCH))
 
     @property
     def money(self) -> tuple[int, ...]:
@@ -504,7 +504,7 @@ class Escrowed(World):
                 self.in_escrow = ESCROW.goods_minor
                 self.take(fulfilled(self.payment, at=EPOCH))
             case Readiness.FAILED:
-                self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
+                self.take(refunds.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
                 last = self.payment.refunds[-1] if self.payment.refunds else None
                 if last is not None and last.refund_id == "rfd_gone":
                     try:

@@ -6,7 +6,7 @@ import pytest
 
 from domain.access import Actor, Role
 from domain.errors import DomainError
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.actions import PaymentAction, actions
 from domain.payment.presentation import details
 from domain.payment.refundable import left_to_refund
@@ -43,7 +43,7 @@ BY_CARD = replace(FULFILLED, terms=replace(TERMS, purpose=ESCROW), received_mino
 
 
 def refund(payment: Payment, amount_minor: int | None = None, **more: bool) -> Outcome:
-    return commands.refund(
+    return refunds.refund(
         payment, refund_id="rfd_1", amount_minor=amount_minor, reason=None, requested_by="x", at=EPOCH, **more
     )
 
@@ -70,7 +70,7 @@ def test_whatever_a_payment_with_credits_refunds_takes_nothing_from_the_wallet()
     assert left_to_refund(back) == 70_000_000
     assert refund(back).moves == ()
     # What the escrow has since is not in the refund of the rest.
-    with pytest.raises(commands.NotRefundable):
+    with pytest.raises(refunds.NotRefundable):
         refund(replace(back, fulfilment=Fulfilment.DONE))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
-from domain.payment import commands
+from domain.payment import refunds
 from domain.payment.entitlement import granted_for, taken
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus, Refund, RefundState
@@ -72,10 +72,10 @@ def test_refund_that_is_asked_for_is_of_whole_slots_or_of_all(slots: int, amount
     }
     if amount % PRICE:
         with pytest.raises(Invalid) as caught:
-            commands.refund(payment, **asked)
+            refunds.refund(payment, **asked)
         assert caught.value.error_code == "payment.part_of_a_slot"
     else:
-        moves = commands.refund(payment, **asked).moves
+        moves = refunds.refund(payment, **asked).moves
         assert [(move.asset, move.amount_minor) for move in moves] == [("SLOT", amount // PRICE)]
 
 
@@ -86,11 +86,11 @@ def test_taxed_price_of_some_of_the_slots_is_rounded_down_when_it_is_refunded(
     payment, some = paid(slots, tax), data.draw(st.integers(1, slots - 1))
     price = payment.received_minor * some // slots
     asked: dict[str, Any] = {"refund_id": "rfd_1", "reason": None, "requested_by": "owner", "at": NOW}
-    refund = commands.refund(payment, amount_minor=price, **asked)
+    refund = refunds.refund(payment, amount_minor=price, **asked)
     assert [(move.asset, move.amount_minor) for move in refund.moves] == [("SLOT", some)]
     for other in (price - 1, price + 1):
         with pytest.raises(Invalid):
-            commands.refund(payment, amount_minor=other, **asked)
+            refunds.refund(payment, amount_minor=other, **asked)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_amounts_that_give_whole_slots_back_are_those_that_the_provider_counts(
 
 def test_what_is_left_after_a_part_went_back_elsewhere_can_be_refunded_whole() -> None:
     payment = given_back(paid(2), 200)
-    rest = commands.refund(payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="owner", at=NOW)
+    rest = refunds.refund(payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="owner", at=NOW)
     assert rest.payment.refundable_minor == 0
     assert [move.amount_minor for move in rest.moves] == [1]
 

@@ -13,7 +13,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.credits import CreditPrice
 from domain.money import CREDIT
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.snapshot import CreatePayment
 from domain.payment.state import Outcome
@@ -72,7 +72,7 @@ class Mirrored(Written):
     ) -> RecordedPayment:
         assert self.payment is not None
         command = command or new_id("re")
-        outcome = commands.refund(
+        outcome = refunds.refund(
             self.payment,
             refund_id=command,
             amount_minor=amount_minor,

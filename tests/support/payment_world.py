@@ -12,7 +12,7 @@ from domain.errors import DomainError
 from domain.events import check
 from domain.events.catalogue import CATALOGUE
 from domain.events.payment import facts
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.booking import Transfer, clawed_back, debt, entitlement_account, released, transfers, wallet
 from domain.payment.converge import Observation, converge, refund_failed
 from domain.payment.entitlement import taken
@@ -167,7 +167,7 @@ class World:
     def refund(self, amount: int, *, pending: bool) -> None:
         """As the workflow does: booked first, then made at the provider, then looked at."""
         try:
-            requested = commands.refund(
+            requested = refunds.refund(
                 self.payment,
                 refund_id=f"rfd_{len(self.payment.refunds)}",
                 amount_minor=amount,
@@ -193,7 +193,7 @@ class World:
         The operator is right about the provider when the amount is even.
         """
         try:
-            requested = commands.refund(
+            requested = refunds.refund(
                 self.payment,
                 refund_id=f"rfd_{len(self.payment.refunds)}",
                 amount_minor=amount,
@@ -207,7 +207,7 @@ class World:
             return
         self.take(requested)
         refund = self.payment.refunds[-1]
-        self.take(commands.refund_unknown(self.payment, refund.refund_id, at=EPOCH))
+        self.take(refunds.refund_unknown(self.payment, refund.refund_id, at=EPOCH))
         right = amount % 2 == 0
         is_there = made if right else not made
         try:

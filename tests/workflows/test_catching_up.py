@@ -12,7 +12,7 @@ import pytest
 from contracts.catch_up import CatchUp, take_version, with_version
 from domain.errors import DomainError, WrongState
 from domain.escrow import commands as rules
-from domain.payment import commands as payment_rules
+from domain.payment import refunds
 from domain.payment.commands import WrongPaymentState
 from domain.payment.state import PaymentStatus, RefundState
 from tests.support.looking import again
@@ -155,9 +155,7 @@ async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(st
         await made.create()
         state = await made.state()
         now = datetime.now(UTC)
-        requested = payment_rules.refund(
-            state, refund_id="rfd_lost", amount_minor=400, reason=None, requested_by="x", at=now
-        )
+        requested = refunds.refund(state, refund_id="rfd_lost", amount_minor=400, reason=None, requested_by="x", at=now)
         made.there.refund(400, refund_id="rfd_lost")
         await booked_behind_the_run(made, requested)
         await made.handle.execute_update("catch_up", CatchUp(version=requested.payment.version))

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from activities.payment import PaymentActivities
 from contracts.payment import PaymentEvent
-from domain.payment import commands
+from domain.payment import commands, refunds
 from domain.payment.snapshot import CreatePayment, ProviderStatus
 from domain.payment.state import PaymentStatus, RefundState
 from runtime.interceptors import domain_error_from
@@ -185,7 +185,7 @@ async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(st
     await made.create()
     await made.handle.terminate("test")
     state = await made.state()
-    requested = commands.refund(
+    requested = refunds.refund(
         state, refund_id="rfd_noted", amount_minor=400, reason=None, requested_by="x", at=datetime.now(UTC)
     )
     event = PaymentEvent(

@@ -19,7 +19,7 @@ from domain.access import Permission
 from domain.errors import DomainError, Forbidden, NotFound
 from domain.money import format_amount, parse_amount
 from domain.payment.actions import Action, Effect, PaymentAction, actions
-from domain.payment.commands import RefundTooPrecise
+from domain.payment.refunds import RefundTooPrecise
 from domain.payment.state import Payment, PaymentStatus
 from services.payment_refund import require_countable
 
