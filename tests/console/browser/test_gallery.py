@@ -51,6 +51,30 @@ async def test_every_part_can_be_read_by_everybody(chrome, gallery, theme):
         assert await shown.findings() == []
 
 
+@pytest.mark.parametrize("theme", THEMES)
+async def test_a_table_that_scrolls_sideways_shows_at_its_edges_that_there_is_more(chrome, gallery, theme):
+    async with window(chrome, gallery, width=320) as shown:
+        await shown.page.goto(f"{gallery}/{theme}")
+        wide = "(e) => e.scrollWidth > e.clientWidth + 64 && e.querySelector('tbody tr')"
+        at = await shown.page.evaluate(f"[...document.querySelectorAll('.scroll')].findIndex({wide})")
+        table = shown.page.locator(".scroll").nth(at)
+        await table.scroll_into_view_if_needed()
+        row = table.locator("tbody tr").first
+
+        async def edge(side: str) -> bytes:
+            box, line = await table.bounding_box(), await row.bounding_box()
+            x = box["x"] + 2 if side == "left" else box["x"] + box["width"] - 4
+            return await shown.page.screenshot(clip={"x": x, "y": line["y"] + 2, "width": 1, "height": 2})
+
+        first = {side: await edge(side) for side in ("left", "right")}
+        await table.evaluate("(e) => { e.scrollLeft = e.scrollWidth }")
+        last = {side: await edge(side) for side in ("left", "right")}
+        assert first["left"] == last["right"]
+        assert first["right"] != first["left"]
+        assert last["left"] != last["right"]
+        assert await table.get_attribute("tabindex") == "0"
+
+
 async def test_a_chart_tells_its_values_by_arrow_keys(chrome, gallery):
     async with window(chrome, gallery) as shown:
         await shown.page.goto(f"{gallery}/light")
