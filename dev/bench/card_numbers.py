@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import random
+import string
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -46,6 +47,10 @@ def samples(chance: random.Random) -> Mapping[str, Callable[[], str]]:
         country, rest = phone()
         return f"+{country} {rest[:3]} {rest[3:6]} {rest[6:]}"
 
+    def iban() -> str:
+        account = digits(18)
+        return f"DE{98 - int(account + '131400') % 97:02}{account}"
+
     return {
         "our ids (TypeIDs)": lambda: make_id(
             "pay", unix_ms=int(moment().timestamp() * 1000), entropy=chance.randbytes(10)
@@ -67,6 +72,12 @@ def samples(chance: random.Random) -> Mapping[str, Callable[[], str]]:
         "16 random digits": lambda: digits(16),
         "19 random digits": lambda: digits(19),
         "four numbers of four digits": lambda: " ".join(digits(4) for _ in range(4)),
+        "ids of Stripe": lambda: "pi_" + "".join(chance.choices(string.ascii_letters + string.digits, k=24)),
+        "IBANs in one piece": iban,
+        "milliseconds with a unit": lambda: f"{since_1970(1)()}ms",
+        "nanoseconds with a unit": lambda: f"{since_1970(1_000_000)()}ns",
+        "19 random digits with a unit": lambda: f"{digits(19)}wei",
+        "16 random digits before a word": lambda: f"{digits(16)}USD",
     }
 
 

@@ -2,9 +2,10 @@
 
 A card number is 13 to 19 digits, contiguous or grouped as cards are printed, that begins as an issuer's numbers do, has
 a length that this issuer uses, and passes the Luhn check (ISO/IEC 7812-1, annex B). Every decimal digit of Unicode
-counts, and characters that show nothing may stand between digits. What is part of a longer word of letters and digits
-(an id, a hash, an address on a chain), of an international phone number (E.164) or of the fraction of a decimal number
-is no card number, nor is what begins within a valid IBAN (ISO 13616).
+counts, and characters that show nothing may stand between digits. A word of letters alone may stand at either end, such
+as the name of the field or a currency. What is part of a longer word of letters and digits (an id, a hash, an address
+on a chain), of an international phone number (E.164) or of the fraction of a decimal number is no card number, nor is
+what begins within a valid IBAN (ISO 13616).
 
 Issuers' ranges and lengths: Wikipedia, "Payment card number"; github.com/braintree/credit-card-type; groups: Baymard
 Institute, "Credit card patterns". Lengths of IBANs: SWIFT, IBAN registry.
@@ -62,7 +63,7 @@ def _form(digits: str) -> "re.Pattern[str]":
     return re.compile(rf"(?<![0-9])(?={_ANY_BEGINNING})(?=({digits})(?![0-9]))")
 
 
-_FORMS = (_form(f"[0-9]{{13,19}}(?![A-Za-z])|{_GROUPED}"), _form(_LONGER))
+_FORMS = (_form(f"[0-9]{{13,19}}|{_GROUPED}"), _form(_LONGER))
 
 _SEPARATORS = re.compile(_S)
 _SPACED = re.compile(r"[0-9]+(?:\s+[0-9]+)+")
@@ -93,6 +94,11 @@ _IBAN_LENGTHS = {country: int(length) for country, length in re.findall("([A-Z]{
 #: A word that runs into the number after it, such as `card4242…`: no id has this form, see `_begins_an_id`.
 _LONGEST_WORD = 32
 _WORD_BEFORE = re.compile(rf"(?<![0-9A-Za-z_])[A-Za-z]{{2,{_LONGEST_WORD}}}\Z")
+#: The last word of a name that says what the number after it is, such as `card_number4242…`; ids begin otherwise.
+_NAME_BEFORE = re.compile(r"(?<![0-9A-Za-z])(?:[A-Za-z]+_)+(?:card|cc|no|nr|num|number|pan)_?\Z", re.IGNORECASE)
+#: A word that a number runs into, such as `4242…USD`. No id ends with one, and units of time and of coins are none.
+_WORD_AFTER = re.compile(rf"[A-Za-z]{{2,{_LONGEST_WORD}}}(?![0-9A-Za-z_])")
+_UNITS = frozenset({"gwei", "ms", "ns", "us", "wei"})
 _MAX_TRIES = 2000
 _PHONE_DIGITS = 15
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
@@ -224,18 +230,29 @@ def _is_of_more(text: str, start: int, stop: int, digits: int) -> bool:
     if before.endswith("."):
         return before[-2:-1].isdecimal()
     # No id has spaces, so letters may touch groups that spaces divide.
-    return not _SPACED.fullmatch(text, start, stop) and (_is_letter(text[stop : stop + 1]) or _begins_an_id(before))
+    return not _SPACED.fullmatch(text, start, stop) and (_begins_an_id(before) or _ends_an_id(text, stop, before))
 
 
 def _begins_an_id(before: str) -> bool:
-    if not _is_letter(before[-1:]):
+    if not _is_letter(before[-1:]) or _NAME_BEFORE.search(before):
         return False
     word = _WORD_BEFORE.search(before)
-    if word is None:
+    # Letters that are all hexadecimal are the beginning of a UUID or a hash, unless they say what the number is.
+    return word is None or (_is_hexadecimal(word.group()) and word.group().lower() != "cc")
+
+
+def _ends_an_id(text: str, stop: int, before: str) -> bool:
+    if not _is_letter(text[stop : stop + 1]):
+        return False
+    word = _WORD_AFTER.match(text, stop)
+    if word is None or word.group().lower() in _UNITS or _is_hexadecimal(word.group()):
         return True
-    # Before digits, letters that are all hexadecimal are the beginning of a UUID or a hash, unless they say what it is.
-    letters = word.group().lower()
-    return set(letters) <= set("abcdef") and letters != "cc"
+    # Behind `pay_`, digits and letters together are an id.
+    return before.endswith("_") and not _NAME_BEFORE.search(before)
+
+
+def _is_hexadecimal(letters: str) -> bool:
+    return set(letters.lower()) <= set("abcdef")
 
 
 def _is_letter(sign: str) -> bool:
