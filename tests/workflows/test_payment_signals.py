@@ -7,6 +7,7 @@ import pytest
 from domain.payment.snapshot import ProviderStatus
 from repositories import audit
 from repositories.listing import Wanted
+from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage, beside_timer
 from tests.workflows.payment_driver import new_payment
 
@@ -72,6 +73,20 @@ async def test_an_operator_who_cancels_is_named(stage: Stage):
         await made.handle.signal("cancel", {"operator": "kim"})
         await made.until("cancelled")
     assert (await made.timeline())[-1].actor == "temporal-ui:kim"
+
+
+async def test_a_signal_to_cancel_what_was_paid_meanwhile_is_noted(stage: Stage):
+    made = await new_payment(stage)
+    await made.create()
+    made.there.pay()
+    with stage.env.with_time_skipping_disabled():
+        await made.handle.signal("cancel", {"operator": "kim"})
+        await made.happened("command_refused")
+    assert [(each.actor, each.details["code"]) for each in await made.timeline() if each.kind == "command_refused"] == [
+        ("temporal-ui:kim", "payment.wrong_state")
+    ]
+    assert (await made.state()).status == "succeeded"
+    await replay_and_keep(await made.handle.fetch_history(), "payment_cancelled_in_vain")
 
 
 async def test_a_timer_says_what_the_payment_waits_for(stage: Stage):

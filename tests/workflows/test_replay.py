@@ -50,6 +50,8 @@ ELSEWHERE = {
     "payment_whose_bank_moved_its_date",
     # Of code that did not follow the date until which a bank takes evidence.
     "payment_whose_bank_moved_its_date_unseen",
+    *("payment_cancelled_later", "payment_cancelled_later_and_not_made", "payment_cancelled_later_and_returned"),
+    *("payment_of_coins_sent_short_cancelled", "payment_cancelled_in_vain"),
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "payment_sweep_continued"),
     *("escrow_sweep_by_pages", "escrow_sweep_with_contracts", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
     *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),
