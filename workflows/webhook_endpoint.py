@@ -46,6 +46,8 @@ DRAIN_TIMEOUT, DRAIN_HEARTBEAT = timedelta(minutes=5), timedelta(seconds=10)
 SHORT_HISTORY, SHORT = 200, "short-history"
 #: The gate of runs that waited without a timer while they were paused.
 PAUSED_RUNS_LOOK = "paused-runs-look"
+#: The gate of runs that ended although there was news, which may be that the endpoint was enabled again.
+READS_BEFORE_END = "disabled-runs-read-their-news"
 
 
 @workflow.defn(name="webhook-endpoint")
@@ -242,7 +244,8 @@ class WebhookEndpointWorkflow(BooksEntity[WebhookEndpointInput, Endpoint, Outcom
         return is_long or super()._should_continue_as_new()
 
     def _has_ended(self) -> bool:
-        return self._state.version > 0 and self._state.status in ENDED
+        has_ended = self._state.version > 0 and self._state.status in ENDED
+        return has_ended and not (self._stale and workflow.patched(READS_BEFORE_END))
 
     def _shown(self) -> str:
         return details(self._state, self._backlog)

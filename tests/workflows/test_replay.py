@@ -76,7 +76,7 @@ ELSEWHERE = {
     *("escalation_unanswered", "escalation_acknowledged", "escalation_acknowledged_at_its_end"),
     *("probe", "probe_failed"),
     *("notifications", "digest"),
-    *("webhook_endpoint_gone", "webhook_endpoint_failing", "webhook_dispatch"),
+    *("webhook_endpoint_enabled_again", "webhook_endpoint_gone", "webhook_endpoint_failing", "webhook_dispatch"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 

@@ -8,11 +8,17 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.webhook_dispatch import WebhookDispatchActivities
-from contracts.webhook_endpoint import DispatchedWebhooks, DispatchWebhooks
+from contracts.webhook_endpoint import (
+    DisableWebhookEndpoint,
+    DispatchedWebhooks,
+    DispatchWebhooks,
+    WebhookEndpointResult,
+)
 from domain.access import Actor, Role
 from domain.webhook.delivery import Answer
 from domain.webhook.endpoint import Ordering
@@ -20,6 +26,7 @@ from models.alert import Alert
 from models.mail import QueuedMail
 from models.webhook_endpoint import WebhookDeliveryRow, WebhookEndpointRow
 from repositories import event
+from runtime import reach
 from runtime.identity import new_id
 from services import webhook_endpoint as service
 from tests.support.histories import replay_and_keep
@@ -89,6 +96,42 @@ async def test_after_the_last_try_a_delivery_has_failed_and_the_next_of_its_subj
     assert (failed.subject_seq, failed.tries, delivered.subject_seq) == (1, 10, 2)
     assert (await one.state()).status == "enabled"
     await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_failing")
+
+
+async def test_run_goes_on_when_its_endpoint_is_disabled_and_enabled_again_during_a_drain(stage: Stage):
+    one = await endpoint(stage)
+    with stage.env.with_time_skipping_disabled():
+        await one.enabled()
+        answered = one.hangs()
+        await one.happens("a")
+        await one.told()
+        while not one.received:
+            await again()
+        disable = DisableWebhookEndpoint(command_id=new_id("cmd"), actor=one.actor)
+        ids = {"update_id": disable.command_id, "result_type": WebhookEndpointResult}
+        assert (await reach.update(stage.client, one.run, "disable", disable, **ids)).status == "disabled"
+        async with stage.database.platform() as session:
+            await service.change(
+                session,
+                one.actor,
+                one.endpoint_id,
+                {},
+                status="enabled",
+                command_id=new_id("cmd"),
+                now=datetime.now(UTC),
+            )
+        await one.told()
+        answered.set()
+        enabled = (await one.state()).version
+        while await is_running(one) and await one.handle.query("version") < enabled:
+            await again()
+    assert await is_running(one)
+    await one.settled(1)
+    await replay_and_keep(await one.handle.fetch_history(), "webhook_endpoint_enabled_again")
+
+
+async def is_running(one: EndpointDriver) -> bool:
+    return (await one.handle.describe()).status is WorkflowExecutionStatus.RUNNING
 
 
 async def test_410_disables_at_once_and_the_owner_is_told(stage: Stage):
