@@ -7,7 +7,7 @@ from domain.money import CREDIT
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import Payment, PaymentStatus
 from domain.reputation.clients import ClientFact
-from domain.reputation.settled import undiscounted_minor
+from domain.reputation.settled import half_is_over, undiscounted_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +71,10 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
 def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:
     """Return the client's evidence of a funded escrow that was cancelled at its request.
 
-    It weighs no more than the commission that was lost by it, before a discount.
+    It weighs no more than the commission that was lost by it, before a discount. Once half of the time to deliver is
+    over without a delivery, a client that no longer wants to wait has done nothing wrong.
     """
-    asked = before is not None and before.cancel_requested_by is not None
+    asked = before is not None and before.cancel_requested_by is not None and not half_is_over(before, after)
     returned = after.funded_minor - after.paid_minor
     if after.status is not EscrowStatus.CANCELLED or not asked or returned <= 0:
         return None

@@ -18,7 +18,7 @@ MAX_DELTA_E2 = 100
 
 
 class FactKind(StrEnum):
-    """What happened. A contract that was cancelled by agreement, or never funded, is no evidence about the agent."""
+    """What happened. A contract that was cancelled in time by agreement, or never funded, says nothing of the agent."""
 
     RELEASED = "released"
     SPLIT = "split"

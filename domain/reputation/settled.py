@@ -94,7 +94,7 @@ def settled(
     A milestone that was accepted says so for its part, and so does a part of a delivery that was refunded; what a
     validator found wrong says so at once, and the end speaks for what was still held. An escrow that was cancelled, or
     whose money went back before anything was delivered or disputed, says nothing, unless the payee gave it up in the
-    second half of its time to deliver: that is a missed delivery.
+    second half of its time to deliver: that is a missed delivery, or unreliable, if the client has asked for it.
 
     Args:
         before: the state before the event.
@@ -105,7 +105,8 @@ def settled(
     """
     if event == "delivery_expired" or _gave_up_late(before, escrow, event, actor):
         back = before.held_minor - (0 if escrow.is_final else escrow.held_minor)
-        return _not_paid(_undelivered(is_end=escrow.is_final), escrow, back)
+        asked = event != "delivery_expired" and before.cancel_requested_by is not None
+        return _not_paid(_stalled() if asked else _undelivered(is_end=escrow.is_final), escrow, back)
     paid = escrow.paid_minor - before.paid_minor
     if escrow.is_final and escrow.funded_minor:
         facts = _ended(before, escrow, event, paid, score_e4)
@@ -200,15 +201,17 @@ def _ended(
 
 
 def _gave_up_late(before: Escrow, escrow: Escrow, event: str, actor: str) -> bool:
-    """Tell whether the payee alone gave it back, or a part, without a delivery, after half of its time to deliver.
+    """Tell whether the payee gave it back, or a part, without a delivery, after half of its time to deliver.
 
-    Who gives an order back early, or because the client has asked for it, has not missed anything. Operators' decisions
-    are not the payee's.
+    Who gives an order back early has not missed anything. Operators' decisions are not the payee's.
     """
-    if before.status is not EscrowStatus.FUNDED or before.deliver_by is None or before.cancel_requested_by is not None:
-        return False
     by_payee = actor.startswith(f"{before.terms.payee_org_id}/")
-    if event not in {"cancelled", "refunded", _PARTLY_REFUNDED} or not by_payee:
+    return event in {"cancelled", "refunded", _PARTLY_REFUNDED} and by_payee and half_is_over(before, escrow)
+
+
+def half_is_over(before: Escrow, escrow: Escrow) -> bool:
+    """Return whether an event came after half of the time to deliver, and before anything was delivered."""
+    if before.status is not EscrowStatus.FUNDED or before.deliver_by is None:
         return False
     return escrow.updated_at > before.deliver_by - timedelta(seconds=before.terms.deliver_seconds) / 2
 
@@ -217,6 +220,13 @@ def _undelivered(*, is_end: bool) -> tuple[SettledFact, ...]:
     # Who orders more than can be delivered has all of it back, so this counts by the client's standing as well.
     kind = FactKind.UNDELIVERED
     return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=is_end),)
+
+
+def _stalled() -> tuple[SettledFact, ...]:
+    # The client has asked to end it, so the work has not failed, but it took the payee half of the time to say so.
+    # It may deliver instead, and so no client can bring this upon it.
+    said = (Says(Dimension.RELIABILITY, WHOLE_E4, 0),)
+    return (SettledFact(kind=FactKind.UNDELIVERED, says=said, is_rated=True),)
 
 
 def _given_back(*, is_rated: bool, is_end: bool = False) -> SettledFact:

@@ -16,7 +16,8 @@ from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import WHOLE_E4, Delivery, Dispute, Escrow, EscrowStatus, Milestone, Outcome
 from domain.money import parse_ratio
 from domain.reputation.conduct import of_cancellation
-from domain.reputation.evidence import ONE_E6
+from domain.reputation.evidence import ONE_E6, Dimension
+from domain.reputation.facts import Says
 from domain.reputation.settled import Settled, at_stake, settled, stakes_of
 from domain.reputation.weights import Stakes, weight_e6
 from tests.support.escrows import ARBITER, PROCUREMENT, STUDIO, T0, VALIDATOR, terms
@@ -80,7 +81,9 @@ BY_PAYEE, BY_OPERATOR = STUDIO.qualified(), "operator"
     [
         (timedelta(minutes=1), TAKEN, BY_PAYEE, ["undelivered"]),
         (timedelta(days=4), TAKEN, BY_PAYEE, None),
-        (timedelta(minutes=1), replace(TAKEN, cancel_requested_by="acme/owner"), BY_PAYEE, None),
+        (timedelta(minutes=1), replace(TAKEN, cancel_requested_by="acme/owner"), BY_PAYEE, ["undelivered"]),
+        (timedelta(days=4), replace(TAKEN, cancel_requested_by="acme/owner"), BY_PAYEE, None),
+        (timedelta(minutes=1), replace(TAKEN, cancel_requested_by="acme/owner"), BY_OPERATOR, None),
         (timedelta(minutes=1), TAKEN, BY_OPERATOR, None),
     ],
 )
@@ -107,9 +110,25 @@ def test_what_the_payee_gives_back_late_and_in_parts_weighs_as_much_as_all_of_it
         assert missed is not None
         assert (missed.value_minor, [fact.is_end for fact in missed.facts]) == (1, [True])
     asked = replace(TAKEN, cancel_requested_by="acme/owner")
-    assert (
-        settled(asked, replace(asked, refunded_minor=1, updated_at=late), "partially_refunded", actor=BY_PAYEE) is None
-    )
+    given = settled(asked, replace(asked, refunded_minor=1, updated_at=late), "partially_refunded", actor=BY_PAYEE)
+    assert given is not None
+    assert (kinds(given), given.value_minor) == (["undelivered"], 1)
+
+
+@pytest.mark.parametrize("status", [S.CANCELLED, S.REFUNDED])
+def test_payee_that_stalls_until_its_client_gives_up_is_less_reliable_and_has_failed_at_nothing(
+    status: EscrowStatus,
+) -> None:
+    asked = replace(TAKEN, cancel_requested_by="acme/owner")
+    event = "cancelled" if status is S.CANCELLED else "refunded"
+    after = ended(status, 0, delivery=None, updated_at=DUE - timedelta(minutes=1))
+    found = settled(asked, after, event, actor=BY_PAYEE)
+    assert found is not None
+    [fact] = found.facts
+    assert (fact.says, fact.is_rated) == ((Says(Dimension.RELIABILITY, 10_000, 0),), True)
+    # The two agreed to end it: it is not in the success rate.
+    assert not fact.is_end
+    assert found.value_minor == FUNDED
 
 
 def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_been() -> None:
