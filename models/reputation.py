@@ -32,7 +32,7 @@ class ReputationEventRow(Base):
         seq: the order in which the agent's events were applied; its scores are recomputed in this order.
         counterparty_org_id: the organization on the other side; null for reports by operators.
         counterparty: the name under which the counterparty's evidence is limited: its own id, or a trait that it shares
-            with others.
+            with others; `operators` for reports, null for those from before these were limited.
         source: `escrow`, `feedback` or `operator`; `key` is the caller's, and unique within the source.
         subject: the id of the escrow, contract or report that it is about.
         weight_e6: its weight; 0 if it is excluded, and then `excluded` has the reason: `own`, `related`, `probe` or

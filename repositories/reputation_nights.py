@@ -284,7 +284,9 @@ _ANEW: Mapping[str, str] = {
         WHERE agent_id > $1 AND agent_id <= $2 AND since < through
     """,
     "reputation_given": """
-        UPDATE reputation_given SET since = $3::date - 1, good_e6 = reputation_faded(good_e6, $3::date - 1 - since)
+        UPDATE reputation_given SET since = $3::date - 1, good_e6 = reputation_faded(good_e6, $3::date - 1 - since),
+            bad_e6 = CASE WHEN counterparty = 'operators' THEN reputation_faded(bad_e6, $3::date - 1 - since)
+                          ELSE bad_e6 END
         WHERE agent_id > $1 AND agent_id <= $2 AND since < $3::date - 1
     """,
 }

@@ -81,5 +81,28 @@ def saturated(
     return good, bad, Given(before + good, given.bad_e6 + bad, max(day, given.since))
 
 
+def saturated_reports(
+    given: Given, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4
+) -> tuple[int, int, Given]:
+    """Return how much of what operators report counts, and its new total.
+
+    All operators together are one counterparty, because whoever has a key of theirs can issue others. Good and bad
+    reports have one bound and fade alike, so that many reports keep the share of good ones: there is no money behind
+    them, and they may be a stream.
+
+    Args:
+        given: what operators have reported before.
+        good_e6: good evidence.
+        bad_e6: bad evidence; both together are one unit at most.
+        day: when it came in; reports from before `given.since` count as of that date.
+        rate_e4: what a night leaves.
+    """
+    nights = max(0, (day - given.since).days)
+    before_good, before_bad = faded(given.good_e6, nights, rate_e4), faded(given.bad_e6, nights, rate_e4)
+    good = _left(good_e6, before_good + before_bad, COUNTERPARTY_E6)
+    bad = _left(bad_e6, before_good + before_bad, COUNTERPARTY_E6)
+    return good, bad, Given(before_good + good, before_bad + bad, max(day, given.since))
+
+
 def _left(amount_e6: int, before_e6: int, most_e6: int) -> int:
     return amount_e6 * (most_e6 - before_e6) // most_e6 if before_e6 < most_e6 else 0

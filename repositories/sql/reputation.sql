@@ -222,8 +222,14 @@ BEGIN
             WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension' AND counterparty = e.counterparty;
             IF FOUND THEN
                 g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
-                v_good := reputation_left(v_good, g.good_e6, v_most);
-                v_bad := reputation_left(v_bad, g.bad_e6, v_most);
+                IF e.source = 'operator' THEN
+                    g.bad_e6 := reputation_faded(g.bad_e6, e.day - g.since);
+                    v_good := reputation_left(v_good, g.good_e6 + g.bad_e6, v_most);
+                    v_bad := reputation_left(v_bad, g.good_e6 + g.bad_e6, v_most);
+                ELSE
+                    v_good := reputation_left(v_good, g.good_e6, v_most);
+                    v_bad := reputation_left(v_bad, g.bad_e6, v_most);
+                END IF;
                 UPDATE reputation_given
                 SET good_e6 = g.good_e6 + v_good, bad_e6 = g.bad_e6 + v_bad, since = greatest(e.day, g.since)
                 WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = g.counterparty;
@@ -437,6 +443,10 @@ DECLARE
     v_taken integer := 0;
     e reputation_events;
 BEGIN
+    IF p_about ->> 'source' = 'operator' THEN
+        -- Whoever has an operator's key can issue others, so all operators are one counterparty.
+        v_counterparty := 'operators';
+    END IF;
     IF v_payer IS NOT NULL THEN
         v_counterparty := reputation_counterparty(v_payer, v_exempt);
         v_excluded := reputation_excluded(v_payer, v_payee, v_exempt);
@@ -566,6 +576,8 @@ DECLARE
     v_most bigint;
     v_good bigint;
     v_bad bigint;
+    v_before_good bigint;
+    v_before_bad bigint;
     v_prior bigint;
     r record;
     g reputation_given;
@@ -583,11 +595,11 @@ BEGIN
     UPDATE reputation_given kept SET good_e6 = 0, bad_e6 = 0, since = a.started_on
     FROM reputation_agents a WHERE a.agent_id = p_agent AND kept.agent_id = p_agent;
     FOR r IN
-        SELECT e.seq, e.day, e.counterparty, e.rater_e6, value ->> 'dimension' AS dimension,
+        SELECT e.seq, e.day, e.source, e.counterparty, e.rater_e6, value ->> 'dimension' AS dimension,
                (value ->> 'good_e6')::bigint AS good, (value ->> 'bad_e6')::bigint AS bad
         FROM reputation_events e, LATERAL jsonb_array_elements(e.says)
         WHERE e.agent_id = p_agent AND e.voided_at IS NULL AND e.excluded IS NULL
-        ORDER BY 5, e.counterparty, e.seq
+        ORDER BY dimension, e.counterparty, e.seq
     LOOP
         v_good := r.good;
         v_bad := r.bad;
@@ -599,6 +611,9 @@ BEGIN
                 END IF;
                 g := ROW (p_agent, r.dimension, r.counterparty, 0, 0, r.day);
             END IF;
+            IF r.day > g.since AND r.source = 'operator' THEN
+                g.bad_e6 := reputation_faded_between(g.bad_e6, g.since, r.day);
+            END IF;
             IF r.day > g.since AND g.since < v_turn THEN
                 g.good_e6 := reputation_faded_between(g.good_e6, g.since, r.day);
                 g.since := r.day;
@@ -608,8 +623,10 @@ BEGIN
                 g.since := r.day;
             END IF;
             v_most := 3000000 * r.rater_e6 / 1000000;
-            v_good := CASE WHEN g.good_e6 < v_most THEN v_good * (v_most - g.good_e6) / v_most ELSE 0 END;
-            v_bad := CASE WHEN g.bad_e6 < v_most THEN v_bad * (v_most - g.bad_e6) / v_most ELSE 0 END;
+            v_before_good := g.good_e6 + CASE WHEN r.source = 'operator' THEN g.bad_e6 ELSE 0 END;
+            v_before_bad := g.bad_e6 + CASE WHEN r.source = 'operator' THEN g.good_e6 ELSE 0 END;
+            v_good := CASE WHEN v_before_good < v_most THEN v_good * (v_most - v_before_good) / v_most ELSE 0 END;
+            v_bad := CASE WHEN v_before_bad < v_most THEN v_bad * (v_most - v_before_bad) / v_most ELSE 0 END;
             g.good_e6 := g.good_e6 + v_good;
             g.bad_e6 := g.bad_e6 + v_bad;
         END IF;
@@ -672,7 +689,10 @@ BEGIN
     WHERE kept.agent_id = p_agent;
     -- Readers know the rate of now alone, so rows from before it are written as of its beginning.
     IF v_turn > '-infinity' THEN
-        UPDATE reputation_given SET good_e6 = reputation_faded_between(good_e6, since, v_turn), since = v_turn
+        UPDATE reputation_given
+        SET good_e6 = reputation_faded_between(good_e6, since, v_turn), since = v_turn,
+            bad_e6 = CASE WHEN counterparty = 'operators' THEN reputation_faded_between(bad_e6, since, v_turn)
+                          ELSE bad_e6 END
         WHERE agent_id = p_agent AND since < v_turn;
         UPDATE reputation_scores
         SET good_e6 = reputation_faded_between(good_e6, since, least(v_turn, through)),

@@ -418,6 +418,22 @@ async def test_bad_feedback_names_its_field(parties, change, field) -> None:
     assert field in {problem.get("field"), *(each["field"] for each in problem.get("errors", []))}
 
 
+async def test_reports_alone_lift_no_agent_beyond_what_one_client_could_and_keep_their_share(operator, parties) -> None:
+    client, studio = parties
+    body = {"agent_id": studio.agent_id, "event_type": "task_completed", "score_delta": 1.0, "metadata": {}}
+    for _ in range(25):
+        found = good(await operator.post("/reputation/events", body, key=new_key()), 201)
+    assert "bounded for all that operators report" in found["sentence"]
+    # Three units of good evidence beside a prior of two observations.
+    lifted = (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"]
+    assert 7.9 < lifted < 8.0
+    # Bad reports have the same bound: many of both kinds keep the share.
+    worse = body | {"event_type": "task_failed", "score_delta": -1.0}
+    for _ in range(5):
+        good(await operator.post("/reputation/events", worse, key=new_key()), 201)
+    assert lifted - 0.1 < (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"]
+
+
 async def test_operators_report_within_bounds_and_once_by_their_key(operator, parties) -> None:
     client, studio = parties
     body = {
@@ -473,8 +489,15 @@ async def test_service_levels_count_half_a_unit_of_reliability_or_what_the_opera
 
     # With a prior of one half and the strength of two observations.
     assert await reliability(event_type="sla_kept") == pytest.approx(10 * 1.5 / 2.5, abs=0.01)
-    assert await reliability(event_type="sla_kept", score_delta=1) == pytest.approx(10 * 2.5 / 3.5, abs=0.01)
-    assert await reliability(event_type="sla_missed") == pytest.approx(10 * 2.5 / 4, abs=0.01)
+    # Of three units that reports have in all, half a one is taken.
+    told = 1 * (3 - 0.5) / 3
+    assert await reliability(event_type="sla_kept", score_delta=1) == pytest.approx(
+        10 * (1.5 + told) / (2.5 + told), abs=0.01
+    )
+    missed = 0.5 * (2.5 - told) / 3
+    assert await reliability(event_type="sla_missed") == pytest.approx(
+        10 * (1.5 + told) / (2.5 + told + missed), abs=0.01
+    )
     why = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
     assert {event["kind"] for event in why} == {"sla_kept", "sla_missed"}
     assert any(event["sentence"].startswith("An agreed service level was missed (sla_missed)") for event in why)
@@ -589,7 +612,7 @@ async def test_agent_is_ranked_in_its_category(operator, parties) -> None:
     made = good(await studio.owner.post("/agents", {"name": "Coder", "category": "coding"}), 201)
     assert made["category"] == "coding"
     body = {"agent_id": made["id"], "event_type": "quality_reviewed", "score_delta": 1}
-    for _ in range(5):
+    for _ in range(9):
         good(await operator.post("/reputation/events", body, key=new_key()), 201)
 
     async def listed(**asked: Any) -> bool:
@@ -597,8 +620,9 @@ async def test_agent_is_ranked_in_its_category(operator, parties) -> None:
         found = good(await client.owner.get("/reputation/leaderboard", params=asked))
         return made["id"] in {row["agent_id"] for row in found["data"]}
 
-    assert await listed(category="coding", period="7d", minimum_evidence=5)
-    assert not await listed(category="coding", minimum_evidence=20)
+    assert await listed(category="coding", period="7d", minimum_evidence=1)
+    # Reports of a day alone are no more than three units.
+    assert not await listed(category="coding", minimum_evidence=5)
     path = f"/agents/{made['id']}/category"
     changed = good(await studio.owner.ask("PUT", path, json={"category": "design"}))
     assert changed["category"] == "design"

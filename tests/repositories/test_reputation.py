@@ -34,7 +34,7 @@ from domain.reputation.policy import EvidencePolicy, seasons_after
 from domain.reputation.prior import lesson_e6, lowest
 from domain.reputation.score import overall_e6, rank_e6, stars
 from domain.reputation.timing import BOUNDS_MS, Timing, bucket_of, timed
-from domain.reputation.weights import Given, Stakes, saturated, weight_e6
+from domain.reputation.weights import COUNTERPARTY_E6, Given, Stakes, saturated, saturated_reports, weight_e6
 from repositories.reputation import About, Fact, take, void
 from repositories.reputation_client import take as take_client
 from runtime.database import plain_url
@@ -532,3 +532,44 @@ async def test_events_are_never_changed_and_voided_once(books, urls):
     await owner.close()
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await books.execute(change.format("weight_e6 = 1"), one.id)
+
+
+REPORTS = st.lists(
+    st.tuples(st.integers(0, 40), st.sampled_from(list(Dimension)[:2]), st.integers(0, 10_000), st.integers(0, 10_000)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reports=REPORTS, out=st.integers(0, 11))
+async def test_reports_of_operators_are_bounded_together_as_the_rules_say(books, reports, out):
+    agent_id, day, told = await new_agent(books), DAY, []
+    for gap, dimension, share, good in reports:
+        day += timedelta(days=gap)
+        what = replace(about(agent_id, None, day=day, is_weighed=False), source="operator", actor=f"p{len(told)}")
+        one = fact("reported", says=(Says(dimension, share, good),))
+        async with books.acquire() as connection:
+            await take(connection, what, [one])
+        told.append((day, one))
+
+    async def compare(expected: list[tuple[date, Fact]]) -> None:
+        rows = {each: start(told[0][0], priors_on(told[0][0])) for each in Dimension}
+        given: dict[Dimension, Given] = {}
+        for on, one in expected:
+            for each in increments(one.says, ONE_E6):
+                before = given.get(each.dimension, Given(0, 0, on))
+                good, bad, after = saturated_reports(before, each.good_e6, each.bad_e6, on)
+                assert after.good_e6 + after.bad_e6 <= COUNTERPARTY_E6
+                given[each.dimension] = after
+                row = nights_to(rows[each.dimension], on)
+                rows[each.dimension] = add(row, good, bad, day=on, priors=priors_on(on))
+        kept = await rows_of(books, agent_id)
+        assert {each: row[:5] for each, row in kept.items()} == {each: shown(row)[:5] for each, row in rows.items()}
+
+    await compare(told)
+    gone = told[out % len(told)]
+    if gone[1].says[0].share_e4:
+        async with books.acquire() as connection:
+            assert await void(connection, gone[1].id, by="operator", reason="x", at=datetime(2027, 3, 1, tzinfo=UTC))
+        await compare([each for each in told if each is not gone])

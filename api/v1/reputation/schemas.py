@@ -410,7 +410,9 @@ def sentence(row: ReputationEventRow) -> str:
         return f"{fact}; {_WHY[row.excluded]}."
     rule = f"it counts {row.weight_e6 / ONE_E6:.3f} units by value, commission"
     rule += f" and a trust in the client of {row.rater_e6 / ONE_E6:.2f}" if row.rater_e6 < ONE_E6 else " and facts"
-    if row.counterparty is not None:
+    if row.source == "operator":
+        rule = f"it counts {row.weight_e6 / ONE_E6:.3f} units, bounded for all that operators report"
+    elif row.counterparty is not None:
         rule += ", bounded for all that this client says"
     return f"{fact}; {rule}, and moved the overall score by {change(row.score_delta_e6):+.3f} points."
 
