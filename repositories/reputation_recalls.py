@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import uuid_of
 from domain.invoice.state import InvoiceStatus
 from domain.payment.entitlement import gone_minor
-from domain.reputation.recall import Bill, BillPayment, bank_took
+from domain.reputation.recall import Bill, BillPayment, Passed, bank_took
 from models.invoice import InvoicePayment
 from models.payment import PaymentRow
 from repositories import payment
@@ -29,6 +29,18 @@ async def funded_by(connection: asyncpg.Connection, payment_id: str) -> list[tup
         "SELECT * FROM reputation_funded($1) UNION ALL SELECT * FROM reputation_purse($1)", payment_id
     )
     return [(row["escrow_id"], row["goods_minor"]) for row in rows]
+
+
+async def passed_on(connection: asyncpg.Connection, payment_id: str) -> list[Passed]:
+    """Return the escrows that payees paid for with credits of a payment that they had earned, the oldest first."""
+    rows = await connection.fetch("SELECT * FROM reputation_passed_on($1)", payment_id)
+    return [Passed(row["escrow_id"], row["payer"], row["payee"]) for row in rows]
+
+
+async def payees_of(connection: asyncpg.Connection, escrow_ids: Sequence[str]) -> set[str]:
+    """Return who was paid by escrows."""
+    rows = await connection.fetch("SELECT DISTINCT payee_org_id FROM escrows WHERE id = ANY ($1)", list(escrow_ids))
+    return {row["payee_org_id"] for row in rows}
 
 
 async def funded_by_bill(connection: asyncpg.Connection, invoice_id: str) -> list[tuple[str, int]]:

@@ -1,6 +1,6 @@
 """Which escrows lost their funding when a payment was refunded or charged back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from domain.money import CREDIT
@@ -61,6 +61,29 @@ class Bill:
         """The money that is there or not yet due: what went back counts once another payment has paid it."""
         went = sum(each.paid_minor - each.stands_minor for each in self.payments)
         return self.total_minor - self.given_up_minor - went - min(self.due_minor, self.gone_minor)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An escrow that was paid for with credits which its payer had earned, with its payer and its payee."""
+
+    escrow_id: str
+    payer: str
+    payee: str
+
+
+def passed_on(payees: Collection[str], passed: Sequence[Passed]) -> list[str]:
+    """Return the escrows of payees, of those whom these paid, and so on, with credits of a payment that went back.
+
+    Args:
+        payees: who was paid by the escrows that lost their funding.
+        passed: the escrows that credits of the payment went on to.
+    """
+    reached, found = set(payees), dict[str, None]()
+    while more := [each for each in passed if each.payer in reached and each.escrow_id not in found]:
+        found |= dict.fromkeys(each.escrow_id for each in more)
+        reached |= {each.payee for each in more}
+    return list(found)
 
 
 def bank_took(payment: Payment) -> bool:

@@ -14,6 +14,19 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
     GROUP BY e.id ORDER BY (array_agg(l.id ORDER BY l.id DESC))[1] DESC
 $$;
 
+-- Which escrows others paid for with credits of a payment that they had earned, by payer and payee, the oldest first. Lots keep
+-- their payment wherever they go, so that this is one look by an index, however many hands it went through.
+CREATE OR REPLACE FUNCTION reputation_passed_on(p_payment text) RETURNS TABLE (escrow_id text, payer text, payee text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT e.id, e.org_id, e.payee_org_id
+    FROM payments p
+    JOIN ledger.lots l ON l.payment_id = p.id AND l.parent_id IS NOT NULL
+    JOIN ledger.accounts a ON a.id = l.account_id AND a.path LIKE 'escrow/%'
+    JOIN escrows e ON e.id = substr(a.path, 8) AND e.org_id <> p.org_id AND e.funded_minor > e.refunded_minor
+    WHERE p.id = p_payment
+    GROUP BY e.id ORDER BY (array_agg(l.id ORDER BY l.id))[1]
+$$;
+
 -- The same of the credits that the bill of a subscription granted, by their lots. Nobody has to have paid it.
 CREATE OR REPLACE FUNCTION reputation_billed(p_org text, p_lots uuid[]) RETURNS TABLE (escrow_id text, goods_minor bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
@@ -213,7 +226,7 @@ BEGIN
     END IF;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
+REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_passed_on, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
     reputation_recall, reputation_recalled, reputation_give_again, reputation_refresh FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION reputation_funded, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
+GRANT EXECUTE ON FUNCTION reputation_funded, reputation_passed_on, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,
     reputation_recall, reputation_recalled, reputation_give_again, reputation_refresh TO bursar_platform;

@@ -566,3 +566,23 @@ async def test_chargeback_follows_money_that_an_escrow_gave_back_to_the_next_one
     paid.there.dispute()
     await paid.look()
     assert await evidence_of(client.owner, studio) == 0
+
+
+async def test_chargeback_takes_what_was_said_of_whom_its_payee_paid_until_it_is_won(
+    operator: Caller, database: Database, parties: Parties, new_tenant: Any
+) -> None:
+    (client, studio), last = parties, await new_tenant("owner", "agent")
+    bought = await buy(database, client)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    converted = {"agent_id": studio.agent_id, "kind": "paid"}
+    good(await studio.owner.post("/credits/earnings/conversions", converted, key=new_key()), 201)
+    await work(operator, database, studio, last, at=datetime.now(UTC), price="40")
+    assert await evidence_of(client.owner, studio) == 3
+    assert (await score_of(operator, last.agent_id))["evidence_count"] == 3
+    ref = bought.there.dispute()
+    await bought.look()
+    assert (await score_of(operator, last.agent_id))["evidence_count"] == 0
+    bought.there.close_dispute(ref, won=True)
+    await bought.look()
+    assert await evidence_of(client.owner, studio) == 3
+    assert (await score_of(operator, last.agent_id))["evidence_count"] == 3

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.reputation.recall import Bill, BillPayment, recalled_of_bill
+from domain.reputation.recall import Bill, BillPayment, Passed, passed_on, recalled_of_bill
 
 #: 500 credits for 29.00; the escrows had 400 of them.
 BILL = Bill(total_minor=2_900, due_minor=0, given_up_minor=0, payments=(), credits_minor=500, price_minor=2_900)
@@ -50,3 +50,9 @@ def paid(paid_minor: int, *, gone: int = 0, received: int = 2_900) -> BillPaymen
 )
 def test_bill_recalls_what_its_money_does_not_pay_for(bill: Bill, void: list[str]) -> None:
     assert recalled_of_bill(bill, FUNDED) == void
+
+
+def test_credits_are_followed_from_payee_to_payee_and_from_nobody_else() -> None:
+    passed = [Passed("e3", "c", "d"), Passed("e2", "b", "c"), Passed("e4", "x", "d"), Passed("e5", "d", "b")]
+    assert passed_on({"b"}, passed) == ["e2", "e3", "e5"]
+    assert passed_on({"y"}, passed) == []
