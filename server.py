@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from api.app import create_app, create_private_app
 from api.changes import Changes
+from api.presence import Presence
 from composition import make_price_book, make_providers
 from console.app import mount
 from runtime import collector, logs
@@ -86,6 +87,15 @@ class _PrivateServer(uvicorn.Server):
 async def serve(app: FastAPI, settings: Settings) -> None:
     """Serve the app on its port, and what is private on its own, until told to stop."""
     public = PublicServer(uvicorn.Config(app, **serving(settings)), app.state.deps.changes)
+    presence = Presence(app.state.deps.database)
+    presence.start()
+    try:
+        await _serve(public, app, settings)
+    finally:
+        await presence.close()
+
+
+async def _serve(public: PublicServer, app: FastAPI, settings: Settings) -> None:
     if not settings.private_port:
         await public.serve()
         return

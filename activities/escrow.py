@@ -26,6 +26,7 @@ from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
+from domain.escrow.outage import extended_until as given_back_until
 from domain.escrow.pause import extended_until, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
@@ -39,7 +40,7 @@ from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
-from repositories import alert, audit, contract, debt, escrow, escrow_notice, organization, payment
+from repositories import alert, api_presence, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
 from services.debt import close_paid_debts, settle_debt
@@ -105,7 +106,8 @@ class EscrowActivities:
         new. Otherwise the stored state is returned and the workflow goes on from it, also if it was started with a
         forged state. A payment must still hold its money for the escrow. A deadline's event is not written while a
         command from before the deadline is open; the command is returned instead. A release or a default is not written
-        while its payee is suspended and an operator has paused it; until when it waits is returned.
+        while its payee is suspended and an operator has paused it, nor anything that moves money before the time of an
+        outage of the API was given back; until when it waits is returned.
 
         Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
             settled notes, and where it applies reputation evidence, an audit record and an alert. Then a signal to each
@@ -180,8 +182,8 @@ class EscrowActivities:
             await refuse_same_person(books.session, held, message.actor_detail)
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
-        if held is not None and (paused := await self._paused(books.session, message, held)) is not None:
-            return paused
+        if held is not None and (until := await self._extended(books.session, message, held)) is not None:
+            return RecordedEscrow(applied=False, extended_until=until)
         if message.event == "funded":
             if (refusal := await self._not_paid(books, message)) is not None:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
@@ -262,13 +264,35 @@ class EscrowActivities:
             for row in rows
         )
 
-    async def _paused(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> RecordedEscrow | None:
-        """Return until when a deadline waits that would pay a suspended payee; None if the deadline acts now."""
-        pays = any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in message.moves)
-        if message.due_at is None or not pays:
+    async def _extended(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
+        """Return until when a deadline that moves money is extended; None if it acts now."""
+        if message.due_at is None or not message.moves:
+            return None
+        until = (await self._paused(session, message, held), await self._given_back(session, message, held))
+        return max((each for each in until if each is not None), default=None)
+
+    async def _given_back(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
+        """Return until when the time of an outage of the API is given back, and alert operators once for each."""
+        outage = await api_presence.outage(session)
+        until = given_back_until(held, outage, message.at)
+        if outage is not None and until is not None:
+            began = f"{outage.began_at:%Y-%m-%d %H:%M:%S} UTC"
+            await alert.raise_alert(
+                session,
+                kind="escrow.api_was_away",
+                subject=held.terms.escrow_id,
+                detail=f"The API was away from {began}, so deadlines of escrows are extended, first that of "
+                f"{held.terms.escrow_id}. Find out why it was away, and who gains by the time.",
+                key=f"escrow.api_was_away:{outage.began_at.isoformat()}",
+            )
+        return until
+
+    async def _paused(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
+        """Return until when a deadline waits that would pay a suspended payee; None if it waits for nobody."""
+        if not any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in message.moves):
             return None
         payee = await organization.standing(session, held.terms.payee_org_id)
-        until = extended_until(
+        return extended_until(
             held,
             payee=OrganizationStatus(payee.status),
             timed_exits=TimedExits(payee.timed_exits),
@@ -276,7 +300,6 @@ class EscrowActivities:
             longest=self._longest_pause,
             now=message.at,
         )
-        return None if until is None else RecordedEscrow(applied=False, extended_until=until)
 
     async def _post(self, books: Transaction, message: RecordEscrowEvent, before: Escrow) -> str | None:
         if not message.moves:

@@ -48,6 +48,7 @@ ADVICE: Mapping[str, Advice] = {
     "earnings.not_recovered": Advice(_PLATFORM),
     "earnings.recovered": Advice("A buyer was refunded. See which earnings paid for it.", *_EARNINGS),
     "earnings.recovered_in_vain": Advice("A buyer was refunded. What you earn next pays for it first.", *_EARNINGS),
+    "escrow.api_was_away": Advice(_PLATFORM),
     "escrow.books_refused": Advice(_PLATFORM),
     "escrow.decision_overdue": Advice("The arbiter is late. The money stays held until then.", *_ESCROWS),
     "escrow.signed_by_link": Advice(

@@ -24,8 +24,9 @@ EVENTS: Mapping[str, tuple[str, Tone, str]] = {
     "funding_expired": ("Not funded in time: cancelled", Tone.IDLE, "clock"),
     "delivery_expired": ("Not delivered in time: refunded", Tone.WARN, "clock"),
     "review_expired": ("Released without an objection", Tone.GOOD, "clock"),
-    "review_extended": ("The payee is suspended: review extended", Tone.WARN, "clock"),
-    "default_extended": ("The payee is suspended: the default waits", Tone.WARN, "clock"),
+    "delivery_extended": ("Time to deliver extended", Tone.WARN, "clock"),
+    "review_extended": ("Review extended", Tone.WARN, "clock"),
+    "default_extended": ("The default waits", Tone.WARN, "clock"),
     "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
     "default_applied": ("Not decided in time: the default was applied", Tone.WARN, "clock"),
 }

@@ -70,6 +70,7 @@ KINDS: Mapping[str, Kind] = {
     "earnings.not_recovered": Kind(closed_by=OPERATOR),
     "earnings.recovered": _TOLD,
     "earnings.recovered_in_vain": Kind(closed_by=OPERATOR),
+    "escrow.api_was_away": _BY_HAND,
     "escrow.books_refused": _REFUSED,
     "escrow.decision_overdue": Kind(closed_by="the decision", severity=Severity.CRITICAL, ladder=OPERATORS),
     "escrow.signed_by_link": Kind(closed_by=OPERATOR, severity=Severity.CRITICAL, ladder=OWNERS_FIRST),

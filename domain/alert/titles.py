@@ -19,6 +19,7 @@ TITLES: Mapping[str, str] = {
     "earnings.not_recovered": "Earnings not recovered",
     "earnings.recovered": "Earnings recovered",
     "earnings.recovered_in_vain": "Earnings owed",
+    "escrow.api_was_away": "Deadlines extended",
     "escrow.books_refused": "Escrow stopped",
     "escrow.decision_overdue": "Decision overdue",
     "escrow.signed_by_link": "Signed through a link",

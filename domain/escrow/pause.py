@@ -49,12 +49,16 @@ def extended_until(
 
 
 def extended(escrow: Escrow, until: datetime) -> Outcome:
-    """Extend the review, or the wait for a decision; what the parties may do stays as it is."""
+    """Extend a review, the wait for a decision or for a delivery; what the parties may do stays as it is."""
     agreed = _agreed(escrow)
     details: dict[str, object] = {"until": until.isoformat()}
     if escrow.dispute is not None and escrow.status is EscrowStatus.DISPUTED:
         waiting = replace(escrow, dispute=replace(escrow.dispute, default_at=until, default_extended_from=agreed))
         return Outcome(escrow=waiting, event="default_extended", actor="timer", details=details)
+    if escrow.status is EscrowStatus.FUNDED:
+        return Outcome(
+            escrow=replace(escrow, deliver_by=until), event="delivery_extended", actor="timer", details=details
+        )
     longer = replace(escrow, review_by=until, review_extended_from=agreed)
     return Outcome(escrow=longer, event="review_extended", actor="timer", details=details)
 

@@ -45,13 +45,17 @@ STEPS = {
     "delivered": STATES[S.DELIVERED],
     "validated": ("validated", "A validator scored the delivery below the contract's threshold."),
     "approved": ("approved", "A signatory approved the delivery; further approvals are needed."),
-    "review_extended": ("review_extended", "The review goes on for a day, because the payee is suspended."),
+    "delivery_extended": ("delivery_extended", "The payee has longer to deliver, because the API was away."),
+    "review_extended": (
+        "review_extended",
+        "The review goes on, because the payee is suspended or the API was away.",
+    ),
     "evidence_submitted": ("evidence_submitted", "A party submitted evidence in the dispute."),
     "partially_refunded": ("partially_refunded", "The payee refunded a part of the money."),
     "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),
     "default_extended": (
         "default_extended",
-        "The dispute waits a day longer for a decision, because the payee is suspended.",
+        "The dispute waits longer for a decision, because the payee is suspended or the API was away.",
     ),
     "decision_overdue": ("decision_overdue", "No arbiter has decided in time; the default applies next."),
 }
@@ -70,7 +74,7 @@ _SHOWN: dict[str, dict[str, JSON]] = {
     "expired": {"refunded_amount": "50.00", "next_deadline_at": None},
 }
 _STATUS = {word: status for status, (word, _) in STATES.items()} | {
-    **dict.fromkeys(("milestone_released", "partially_refunded", "cancel_requested"), S.FUNDED),
+    **dict.fromkeys(("milestone_released", "partially_refunded", "cancel_requested", "delivery_extended"), S.FUNDED),
     **dict.fromkeys(("validated", "approved", "review_extended"), S.DELIVERED),
     **dict.fromkeys(("evidence_submitted", "decision_overdue", "default_extended"), S.DISPUTED),
 }

@@ -10,6 +10,7 @@ from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow.state import Milestone
 from domain.organization import TimedExits
+from models.api_presence import ApiPresence
 from repositories import alert
 from repositories.listing import Wanted
 from runtime.identity import new_id
@@ -127,6 +128,37 @@ async def test_pitfall_24_a_dispute_that_nobody_decides_alerts_and_then_takes_th
     assert await job.end() == "split"
     assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "decision_overdue", "default_applied"]
     assert (await job.money())["payee"] == 11_875_000
+
+
+@pytest.fixture
+async def api_away(stage):
+    """Have the API be away for a while, by the clock of the run."""
+
+    async def away(began_at: datetime, ended_at: datetime) -> None:
+        later = datetime.now(UTC) + timedelta(days=1000)
+        async with stage.database.platform() as session:
+            await session.merge(ApiPresence(id=1, seen_at=later, away_from=began_at, away_until=ended_at))
+
+    yield away
+    long_ago = datetime.now(UTC) - timedelta(days=1000)
+    await away(long_ago, long_ago)
+
+
+async def test_deadline_gives_back_the_time_in_which_the_api_was_away(award, stage, api_away):
+    job = await (await award()).funded()
+    deliver_by = (await job.state()).deliver_by
+    await api_away(deliver_by - timedelta(hours=3), deliver_by + timedelta(hours=1))
+    await job.pass_time(days=7, hours=2)
+    state = await job.state()
+    assert (state.status, state.deliver_by) == ("funded", deliver_by + timedelta(hours=5))
+    async with stage.database.platform() as session:
+        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}), open_only=True, limit=10)
+    assert [row.kind for row in page.rows] == ["escrow.api_was_away"]
+    await job.send("deliver", job.bot)
+    await job.pass_time(days=3, hours=1)
+    assert await job.end() == "released"
+    assert await job.kinds() == ["opened", "funded", "delivery_extended", "delivered", "review_expired"]
+    await replay_and_keep(await job.handle.fetch_history(), "delivery_extended")
 
 
 async def test_an_arbiter_may_still_decide_after_the_alert(award):

@@ -200,6 +200,11 @@ TABLES: Mapping[str, Place] = {
         "until operators undo it",
         {TECHNICAL: "kind roles updated_at"},
     ),
+    "api_presence": Place(
+        "when the API was away, so that deadlines give the time back",
+        "for good: one row",
+        {TECHNICAL: "id seen_at away_from away_until"},
+    ),
     "slack_turns": Place(
         "when a hook of Slack may be posted to next",
         "for good: what tells hooks apart is of no use without their URLs",

@@ -1,0 +1,44 @@
+"""Notes in the database that the API is there, so that deadlines give back the time in which it was not."""
+
+import asyncio
+
+import structlog
+
+from repositories import api_presence
+from runtime.database import Database
+
+log = structlog.get_logger("bursar.api")
+
+EVERY_SECONDS = 10.0
+
+
+class Presence:
+    """Writes every few seconds; every web process does, and one of them suffices."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the engines."""
+        self._database = database
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, at once."""
+        self._task = asyncio.create_task(self._forever())
+
+    async def close(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def note(self) -> None:
+        """Note it once."""
+        async with self._database.platform() as session:
+            await api_presence.note(session)
+
+    async def _forever(self) -> None:
+        while True:
+            try:
+                await self.note()
+            except Exception as exc:
+                log.warning("presence.failed", error=f"{type(exc).__name__}: {exc}"[:300])
+            await asyncio.sleep(EVERY_SECONDS)

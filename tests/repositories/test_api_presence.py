@@ -1,0 +1,65 @@
+"""When the API was there, and when it was away."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from api.presence import Presence
+from domain.escrow.outage import Outage
+from repositories import api_presence
+from runtime.database import Database
+from tests.support.looking import again
+
+pytestmark = pytest.mark.db
+
+
+async def seen(database: Database, ago: str) -> None:
+    async with database.platform() as session:
+        await session.execute(
+            text(f"UPDATE api_presence SET seen_at = clock_timestamp() - interval '{ago}', away_from = NULL")
+        )
+
+
+async def outage(database: Database) -> Outage | None:
+    async with database.platform() as session:
+        return await api_presence.outage(session)
+
+
+@pytest.fixture
+async def presence(db: Database) -> AsyncIterator[Presence]:
+    presence = Presence(db)
+    await presence.note()
+    yield presence
+    # For the tests that come after it in this database, the API never was away.
+    await seen(db, "-1000 days")
+
+
+async def test_api_that_writes_again_soon_was_not_away(db: Database, presence: Presence) -> None:
+    await seen(db, "50 seconds")
+    await presence.note()
+    assert await outage(db) is None
+
+
+async def test_outage_lasts_until_a_process_writes_again(db: Database, presence: Presence) -> None:
+    await seen(db, "2 hours")
+    lasting = await outage(db)
+    assert lasting is not None
+    assert lasting.ended_at is None
+    await presence.note()
+    ended = await outage(db)
+    assert ended is not None
+    assert ended.ended_at is not None
+    assert ended.began_at == lasting.began_at
+    assert timedelta(hours=2) < ended.ended_at - ended.began_at < timedelta(hours=3)
+    await presence.note()
+    assert await outage(db) == ended
+
+
+async def test_process_notes_its_presence_as_soon_as_it_starts(db: Database, presence: Presence) -> None:
+    await seen(db, "2 hours")
+    presence.start()
+    while (found := await outage(db)) is None or found.ended_at is None:
+        await again()
+    await presence.close()
