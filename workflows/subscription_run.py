@@ -50,6 +50,8 @@ _NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
 )
 #: The gate of runs in which a period grants no more than was charged for it.
 BY_CHARGE = "grants-follow-what-was-charged"
+#: The gate of runs that sent an order again every four seconds for as long as the provider answered its lookup alone.
+PAUSES_GROW = "orders-lost-again-wait-longer"
 Decision = Callable[[Subscription, datetime], Outcome]
 
 
@@ -144,7 +146,10 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
             self._in_vain()
             self._look_wanted = True
             return
-        self._tried = News(looked_at=workflow.now(), looked=True)
+        before, self._tried = self._tried, News(looked_at=workflow.now(), looked=True)
+        if says.snapshot is None and before.tries and workflow.patched(PAUSES_GROW):
+            # What was lost did not arrive, and may be lost again.
+            self._tried = replace(self._tried, tries=before.tries)
         if says.missing and orders.is_cancelled_unmade(self._state):
             await self._end_unmade()
             return

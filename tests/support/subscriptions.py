@@ -31,6 +31,8 @@ class FakeSubscriptions:
         self.away: set[str] = set()
         #: Customers for whom nothing is known of what the provider was asked.
         self.silent: set[str] = set()
+        #: Customers whose subscription never comes to be: what creates it breaks off before it arrives.
+        self.losing: set[str] = set()
         #: Customers whose provider does what it is asked for, and answers when the event is set.
         self.slow: dict[str, asyncio.Event] = {}
         #: The cards that customers enter on pages.
@@ -44,6 +46,8 @@ class FakeSubscriptions:
     async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
         self.calls.append(idempotency_key)
         self._answers(subscription.customer)
+        if subscription.customer in self.losing:
+            raise OutcomeUnknown("It broke off.")
         now = datetime.now(UTC).replace(microsecond=0)
         period = Period(start=now, end=Anchor(at=now).after(1))
         tries = subscription.trial_days > 0

@@ -336,6 +336,22 @@ async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_e
     await replay_and_keep(await one.handle.fetch_history(), "subscription_looked_up")
 
 
+async def test_order_that_is_lost_again_and_again_is_sent_after_growing_pauses(stage: Stage) -> None:
+    one = await subscriber(stage)
+    stage.subscriptions.losing.add(one.customer)
+    await reach.start_missing(stage.client, subscription_run(one.start))
+    with stage.env.with_time_skipping_disabled():
+        await new_payment(one, "answer_lost")
+    await stage.env.fast_forward(one.handle, timedelta(minutes=10))
+    assert 4 <= (await one.kinds()).count("answer_lost") < 10
+    stage.subscriptions.losing.discard(one.customer)
+    await one.handle.signal("look", {})
+    await stage.env.fast_forward(one.handle, timedelta(minutes=10))
+    await new_payment(one, "activated")
+    assert len(of_customer(one)) == 1
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_lost_again")
+
+
 async def till_skipping(one: Subscriber, kind: str) -> None:
     """Let the time of the server pass until the timeline has an event of a kind."""
     while kind not in await one.kinds():
