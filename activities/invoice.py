@@ -40,6 +40,7 @@ from domain.invoice.dunning import NO_METHOD, STUCK, ends_others, stuck_after, v
 from domain.invoice.state import WrongInvoiceState
 from domain.mail import MailKind
 from domain.money import COINS, format_amount
+from domain.payment.commands import is_under_way
 from domain.payment.options import STRIPE, Options
 from domain.payment.pricing import Order
 from domain.payment.purposes import rules_for
@@ -256,6 +257,8 @@ class InvoiceActivities:
         """Cancel a payment of the invoice; False if it goes on or was paid."""
         if made.status not in AWAITING:
             return not made.received_minor
+        if is_under_way(made):
+            return False  # a bank debit that has begun pays the invoice, and would be refunded if it was cancelled
         command_id = f"{invoice_charge_command_id(held.invoice_id, held.attempts)}:cancel"
         actor = _actor(held.org_id)
         try:
@@ -415,7 +418,9 @@ async def _payment(session: AsyncSession, payment_id: str) -> Payment | None:
 async def _others(session: AsyncSession, held: Collection) -> list[Payment]:
     """Return the open payments of the invoice that the organization made itself."""
     rows = await payment.under_way_of_invoice(session, held.org_id, held.invoice_id)
-    return [payment.state_of(row) for row in rows if row.id != held.payment_id]
+    others = [payment.state_of(row) for row in rows if row.id != held.payment_id]
+    # What comes for a payment that is to be cancelled is returned.
+    return [other for other in others if not other.cancel_requested]
 
 
 def _payable(row: InvoiceRow) -> Payable:

@@ -249,6 +249,10 @@ class PaymentAtProvider(PaymentRecord):
         await self._take(answer, ended_by=Cancellation(by=actor.qualified(), command_id=command_id, actor=actor))
         if commands.is_short(self._state) and workflow.patched(CANCELS_LATER):
             await self._request_cancel(command_id, actor)
+        elif commands.is_under_way(self._state) and workflow.patched("cancels-what-is-under-way"):
+            if not self._state.terms.refundable:
+                raise commands.not_ended(self._state)
+            await self._request_cancel(command_id, actor)
 
     async def _request_cancel(self, command_id: str, actor: Actor) -> None:
         while self._state.status in AWAITING and not self._state.cancel_requested:

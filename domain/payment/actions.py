@@ -125,6 +125,11 @@ def _capture(payment: Payment, _actor: Actor, _now: datetime, amount_minor: int 
 
 def _cancel(payment: Payment, _actor: Actor, _now: datetime, _amount: int | None) -> Effect:
     commands.check_cancel(payment)
+    if commands.is_under_way(payment) and not commands.is_short(payment):
+        if not payment.terms.refundable:
+            raise commands.not_ended(payment)
+        # It is cancelled if the money does not come, and refunded if it does.
+        return Effect(status=None)
     return Effect(status=PaymentStatus.CANCELLED, released_minor=payment.authorized_minor)
 
 

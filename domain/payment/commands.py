@@ -175,6 +175,15 @@ def is_short(payment: Payment) -> bool:
     return payment.status in AWAITING and 0 < there < payment.terms.amount_minor
 
 
+def is_under_way(payment: Payment) -> bool:
+    """Return whether the payer has done their part and the money is on its way: it can only be returned once it came.
+
+    A bank debit that has begun is, and so are coins that no block holds finally. Its provider refuses to cancel it, as
+    Stripe does with `payment_intent_unexpected_state`.
+    """
+    return payment.status is PaymentStatus.PROCESSING and payment.provider_status is ProviderStatus.PROCESSING
+
+
 def is_to_return(payment: Payment) -> bool:
     """Return whether a payment was paid although it was to be cancelled, and gave at once what it buys."""
     return (
@@ -219,7 +228,10 @@ def is_cancelled(payment: Payment) -> bool:
 def not_ended(payment: Payment) -> WrongPaymentState:
     """Return the error of a cancellation that came too late at the provider."""
     status = payment.status.value
-    return WrongPaymentState(f"The provider did not cancel the payment. It is {status} now.", extra={"state": status})
+    what_to_do = " Its money is on its way and cannot be sent back. Wait for it." if is_under_way(payment) else ""
+    return WrongPaymentState(
+        f"The provider did not cancel the payment. It is {status} now.{what_to_do}", extra={"state": status}
+    )
 
 
 def wrong_state(payment: Payment, command: str) -> WrongPaymentState:

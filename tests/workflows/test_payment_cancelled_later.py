@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus
 from tests.api.conftest import good, new_key, refused
 from tests.support.chains import ChainsInTest
@@ -16,6 +17,7 @@ from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
 from tests.workflows.payment_driver import refused as refused_with
 from tests.workflows.shop import Shop
+from tests.workflows.test_one_payment_under_way import invoice_of, pay
 from tests.workflows.test_payment_commands_away import Asked, authorized, back
 from tests.workflows.test_payment_crypto import CREDITS, paying
 from tests.workflows.test_payment_recovery import noted
@@ -211,3 +213,59 @@ async def test_next_payment_of_an_escrow_begins_once_the_unknown_one_is_to_be_ca
     shown = await shop.until(first, "refunded")
     assert (shown["refunded_amount"], shown["cancel_requested"]) == (shown["amount"], False)
     assert good(await shop.payer.get(f"/escrows/{escrow['id']}"))["status"] == "funded"
+
+
+async def debited(stage: Stage, **changes: Any) -> PaymentDriver:
+    """A bank debit that has begun: nobody can stop it."""
+    made = await new_payment(stage, method_ref="pm_debit", **changes)
+    assert (await made.create()).status == "processing"
+    return made
+
+
+async def test_bank_debit_that_has_begun_is_refunded_once_it_has_come(stage: Stage):
+    made = await debited(stage)
+    assert (await made.send("cancel")).status == "processing"
+    state = await made.state()
+    assert (state.cancel_requested, await refused_with(made.send("confirm"))) == (True, "payment.wrong_state")
+    made.there.pay()
+    await made.told()
+    state = await made.until("refunded")
+    assert state.refunds[0].requested_by == made.actor.qualified()
+    await made.happened("refund_booked")
+    assert (made.there.gone, await made.money()) == (1000, {"wallet": 0, "own": 0, "debt": 0})
+
+
+async def test_bank_debit_that_is_refused_after_it_was_cancelled_is_not_paid_anew(stage: Stage):
+    made = await debited(stage)
+    await made.send("cancel")
+    made.there.status = ProviderStatus.REQUIRES_ACTION
+    await made.told()
+    state = await made.until("cancelled")
+    assert (state.cancelled_by, made.there.status) == (made.actor.qualified(), made.there.ends_as)
+
+
+async def test_coins_of_which_all_are_on_their_way_cannot_be_cancelled(stage: Stage, chains):
+    payer = await paying(stage)
+    await payer.send(await payer.deposit(), payer.amount, blocks=1)
+    await payer.pass_time(minutes=5)
+    assert (await payer.driver.until("processing")).seen_minor == payer.amount
+    assert await refused_with(payer.driver.send("cancel")) == "payment.wrong_state"
+    await payer.mine(10)
+    await payer.pass_time(minutes=10)
+    await payer.driver.until("succeeded")
+
+
+async def test_debit_of_an_invoice_that_was_cancelled_leaves_it_to_the_next_payment(shop: Shop):
+    invoice = await invoice_of(shop)
+    first = good(await pay(shop, invoice, {"payment_method": "pm_debit"}), 201)
+    tried = good(await shop.payer.get(f"/payments/{first['id']}/actions"))["actions"]
+    assert [(each["allowed"], each["effect"]["status"]) for each in tried if each["action"] == "cancel"] == [
+        (True, None)
+    ]
+    cancelled = good(await shop.payer.post(f"/payments/{first['id']}/cancel", {}, key=new_key()))
+    assert (cancelled["status"], cancelled["cancel_requested"]) == ("processing", True)
+    assert good(await pay(shop, invoice, {"payment_method": "pm_ok"}), 201)["status"] == "succeeded"
+    shop.there(first).pay()
+    await shop.told(first)
+    await shop.until(first, "refunded")
+    assert good(await shop.payer.get(f"/billing/invoices/{invoice['id']}"))["status"] == "paid"
