@@ -797,7 +797,7 @@ BEGIN
     SELECT stale_at IS NOT NULL INTO v_is_stale FROM reputation_agents WHERE agent_id = e.agent_id FOR UPDATE;
     -- What a recall has voided would be given again: this decision is to hold whatever becomes of the money.
     UPDATE reputation_events SET voided_at = p_at, voided_by = p_by, void_reason = p_reason
-    WHERE id = p_event AND (voided_at IS NULL OR voided_by LIKE 'payment:%' AND NOT EXISTS (
+    WHERE id = p_event AND (voided_at IS NULL OR voided_by ~ '^(payment|invoice):' AND NOT EXISTS (
         SELECT FROM reputation_events n WHERE n.source = e.source AND n.key = e.key || ':again'));
     IF NOT FOUND THEN
         RETURN false;
@@ -846,7 +846,8 @@ ON reputation_feedback TO bursar_platform;
 -- An event can be voided, once, and is never changed otherwise.
 DROP TRIGGER IF EXISTS refuse_change ON reputation_events;
 CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
-    WHEN (OLD.voided_at IS NOT NULL AND (OLD.voided_by NOT LIKE 'payment:%' OR NEW.voided_by LIKE 'payment:%')
+    WHEN (OLD.voided_at IS NOT NULL
+              AND (OLD.voided_by !~ '^(payment|invoice):' OR NEW.voided_by ~ '^(payment|invoice):')
           OR NEW.voided_at IS NULL
           OR to_jsonb(OLD) - ARRAY['voided_at', 'voided_by', 'void_reason']
              IS DISTINCT FROM to_jsonb(NEW) - ARRAY['voided_at', 'voided_by', 'void_reason'])

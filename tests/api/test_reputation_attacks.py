@@ -586,3 +586,22 @@ async def test_chargeback_takes_what_was_said_of_whom_its_payee_paid_until_it_is
     await bought.look()
     assert await evidence_of(client.owner, studio) == 3
     assert (await score_of(operator, last.agent_id))["evidence_count"] == 3
+
+
+async def test_operator_voids_for_good_what_a_bill_that_was_charged_back_had_voided(
+    operator: Caller, database: Database, parties: Parties
+) -> None:
+    client, studio = parties
+    one = await subscribed(database, org_id=client.org_id)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    paid = await Mirrored.of(one)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    ref = paid.there.dispute()
+    await paid.look()
+    events = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
+    assert {event["void_reason"] for event in events} == {"The money behind it went back."}
+    path = f"/reputation/events/{events[0]['id']}/void"
+    assert good(await operator.post(path, {"reason": "Farmed."}))["void_reason"] == "Farmed."
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    assert await evidence_of(client.owner, studio) == 2
