@@ -25,9 +25,10 @@ from domain import accounts
 from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
+from domain.escrow.deadlines import next_deadline
 from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.outage import extended_until as given_back_until
-from domain.escrow.pause import extended_until, weeks_overdue
+from domain.escrow.pause import EXTENSIONS, extended_until, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
@@ -211,6 +212,7 @@ class EscrowActivities:
         if has_frozen and message.escrow.funded_from == CREDITS:
             # Only after the credits have moved: that waited for the lock of a concurrent freeze, so it is seen.
             await refuse_frozen(driver, message.actor_detail, message.escrow.terms.payer_org_id, at=message.at)
+        await _carry_notes_over(books.session, held, message)
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
@@ -471,3 +473,12 @@ class EscrowActivities:
                 org_id=terms.payer_org_id,
                 key=f"escrow.books_refused:{terms.escrow_id}:{message.escrow.version}",
             )
+
+
+async def _carry_notes_over(session: AsyncSession, held: Escrow | None, message: RecordEscrowEvent) -> None:
+    """Have commands that were noted when the deadline had passed, and was not yet extended, count for the new one."""
+    if held is None or message.event not in EXTENSIONS:
+        return
+    passed, extended = next_deadline(held), next_deadline(message.escrow)
+    if passed is not None and extended is not None:
+        await escrow_notice.carry_over(session, message.escrow.terms.escrow_id, passed.at, extended.at)

@@ -155,6 +155,14 @@ async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
     )
 
 
+async def carry_over(session: AsyncSession, escrow_id: str, deadline_at: datetime, extended_to: datetime) -> None:
+    """Have open notices for a deadline count for the time that it is extended to; what they are about is the same."""
+    of_deadline = (EscrowNotice.escrow_id == escrow_id, EscrowNotice.deadline_at == deadline_at)
+    await session.execute(
+        update(EscrowNotice).where(*of_deadline, EscrowNotice.settled_at.is_(None)).values(deadline_at=extended_to)
+    )
+
+
 async def withdraw(session: AsyncSession, command_id: str) -> None:
     """Delete the notice of a command whose sender got a refusal, because its key may be used for another command."""
     await session.execute(

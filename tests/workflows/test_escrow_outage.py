@@ -22,6 +22,7 @@ from contracts.escrow import (
 from domain.errors import Conflict, Unavailable
 from domain.escrow import commands as rules
 from domain.escrow.state import Milestone
+from models.api_presence import ApiPresence
 from models.escrow_notice import EscrowNotice
 from repositories import escrow_notice as notices
 from runtime.database import Database
@@ -95,12 +96,41 @@ async def notice(job: Job, command: EscrowCommand) -> EscrowNotice:
         return found
 
 
+@pytest.fixture
+async def outage(award: Award):
+    """Have the API be away for a while."""
+    job = await award()
+
+    async def away(began_at: datetime, ended_at: datetime) -> None:
+        later = datetime.now(UTC) + timedelta(days=1000)
+        async with job.stage.database.platform() as session:
+            await session.merge(ApiPresence(id=1, seen_at=later, away_from=began_at, away_until=ended_at))
+
+    yield away
+    long_ago = datetime.now(UTC) - timedelta(days=1000)
+    await away(long_ago, long_ago)
+
+
 async def back(job: Job) -> Job:
     """Start the run that was away, and have it work off what it finds."""
     return await resumed(job, "approve", {"signatory": "nobody"})
 
 
 HOUR = timedelta(hours=1)
+
+
+async def test_command_that_was_noted_before_its_deadline_was_extended_counts(award, outage):
+    job = await late(award)
+    review_by = (await job.state()).review_by
+    assert review_by
+    await outage(review_by - HOUR, datetime.now(UTC))
+    # The API was back before the worker, so the review had ended by the time that the books held.
+    command = await noted(job, "dispute", dispute(job), before=-HOUR)
+    await back(job)
+    assert (await job.told("review_extended")).details["until"] == (review_by + 47 * HOUR).isoformat()
+    assert (await notice(job, command)).deadline_at == review_by + 47 * HOUR
+    await job.pass_time(days=2)
+    assert (await job.told("disputed")).command_id == command.command_id
 
 
 async def test_pitfall_37_a_dispute_that_was_noted_in_time_counts_although_the_run_was_away(award):
