@@ -30,37 +30,32 @@ from domain.accounts import Account
 from domain.approval import ApprovalRequired
 from domain.errors import InsufficientFunds, WrongState
 from domain.events.payment import facts
-from domain.ids import payment_transfer_key, uuid_id
+from domain.ids import payment_transfer_key
 from domain.invoice.state import WrongInvoiceState
 from domain.marketplace.offer import NotForSale
-from domain.money import CREDIT, format_amount
+from domain.money import format_amount
 from domain.payable import HoldBack
-from domain.payment import booking
-from domain.payment.chargebacks import ANSWERABLE
 from domain.payment.entitlement import gone_minor
 from domain.payment.fulfilment import PaymentUnderWay
 from domain.payment.refunds import NotRefundable, RefundExceeds, RefundTooPrecise
-from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
-from ledger.gateway import Ledger, Posting
-from models.credit_lot import CreditLot
+from domain.payment.state import RECEIPT_WINDOW, Payment, PaymentPostingKind
+from ledger.gateway import Ledger
 from repositories import (
     alert,
     audit,
     chargeback,
-    organization,
     payment,
     payment_command,
     provider_event,
     referral,
 )
-from repositories import credit_lot as lots
 from repositories import event as outbox
 from repositories.together import Writes, together
 from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_ids
 from runtime.metrics import PaymentFailures
-from services import evidence_due, payment_loss, payment_refund, reputation, tax_receipt
+from services import evidence_due, payment_alerts, payment_loss, payment_lot, payment_refund, reputation, tax_receipt
 from services.credit_lot import ByHand
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
@@ -77,26 +72,8 @@ REFRESHED = 100
 #: The timeout of the signal to the run that waits for a payment.
 TELLS_WITHIN = timedelta(seconds=2)
 
-#: Events that need an operator.
-ALERTED = {
-    "dispute_opened": "A chargeback was opened",
-    "dispute_reopened": "A chargeback was reopened",
-    "dispute_inquiry": "The payer's bank inquires about a payment",
-    "dispute_lost": "A chargeback was lost",
-    "reversed": "A payment was reversed after it was received",
-    "refund_taken_over": "A refund was made at the provider directly",
-    "refund_failed": "A refund failed",
-    "purpose_gone": "Money was received for a purpose that can no longer be fulfilled",
-    "overdue": "A payment is overdue: neither paid nor ended",
-    "evidence_offered": "Evidence for a chargeback waits for an operator to submit it",
-}
-
 #: Where the events of a refused payment hold the provider's code.
 DECLINE_CODE = {"declined": "decline", "refused": "code"}
-
-#: Postings that grant an entitlement that the purpose does not need.
-NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
-
 
 #: Refusals that are a result for the caller, and not retried.
 REFUSED_BY_THE_BOOKS = (
@@ -318,10 +295,10 @@ class PaymentActivities:
         if resolved.share is not None:
             await resolved.share.write(session, event, transfer_id)
         if transfer_id is not None:
-            await _alert_of_closed(session, event)
-            await _add_lot(session, event, postings, transfer_id)
+            await payment_alerts.raise_if_closed(session, event)
+            await payment_lot.add(session, event, postings, transfer_id)
             taxed += taxed_by(event, resolved.share, transfer_id)
-        await self._raise_alerts(session, event, owed)
+        await payment_alerts.raise_for(session, event, owed)
         return after
 
     async def _write_rows(self, writes: Writes, event: PaymentEvent, transfer_id: UUID | None, owed: int) -> None:
@@ -339,41 +316,15 @@ class PaymentActivities:
                 await chargeback.write(writes, after, dispute, event.at)
             if dispute.ref == event.debtor and event.event == "dispute_date_changed":
                 await evidence_due.close_others(writes, terms.payment_id, dispute)
-        await alert.close_cases(writes, terms.payment_id, _over(event))
+        await alert.close_cases(writes, terms.payment_id, payment_alerts.over(event))
         actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
         if owed:
             entitlement = terms.purpose.goods_asset
             details = {"amount": format_amount(owed, entitlement), "currency": entitlement, "because": event.event}
             await audit.record(writes, actor, "payment.debt", terms.payment_id, details, terms.org_id)
-        if event.actor_detail is not None or event.event in ALERTED:
+        if event.actor_detail is not None or event.event in payment_alerts.ALERTED:
             await audit.record(
                 writes, actor, f"payment.{event.event}", terms.payment_id, dict(event.details), terms.org_id
-            )
-
-    async def _raise_alerts(self, session: AsyncSession, event: PaymentEvent, owed: int) -> None:
-        terms = event.payment.terms
-        what = ALERTED.get(event.event)
-        if what is not None:
-            await alert.raise_alert(
-                session,
-                kind=f"payment.{event.event}",
-                subject=terms.payment_id,
-                detail=f"{what}: {terms.payment_id}, {_amount(event)}.",
-                org_id=terms.org_id,
-                key=f"payment.{event.event}:{terms.payment_id}:{event.payment.version}",
-                shared=True,
-            )
-        if owed:
-            entitlement = terms.purpose.goods_asset
-            debt = f"{format_amount(owed, entitlement)} {entitlement}"
-            await alert.raise_alert(
-                session,
-                kind="payment.debt",
-                subject=terms.payment_id,
-                detail=f"{terms.org_id} owes {debt}: what {terms.payment_id} bought is spent or in an escrow.",
-                org_id=terms.org_id,
-                key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
-                shared=True,
             )
 
     async def _signal_follower(self, recorded: RecordedPayment) -> None:
@@ -405,69 +356,9 @@ class PaymentActivities:
             )
 
 
-async def _alert_of_closed(session: AsyncSession, event: PaymentEvent) -> None:
-    """Alert operators of money that moves for a closed organization. It is booked anyway."""
-    terms = event.payment.terms
-    if not await organization.is_closed(session, terms.org_id):
-        return
-    await alert.raise_alert(
-        session,
-        kind="organization.closed_payment",
-        subject=terms.payment_id,
-        detail=f"Money moved for a closed organization: {terms.payment_id}, {_amount(event)}. Refund what it received.",
-        org_id=terms.org_id,
-        key=f"organization.closed_payment:{terms.payment_id}:{event.payment.version}",
-    )
-
-
 async def _mark_handled(writes: Writes, payment_id: str, provider: str, handled: Sequence[str]) -> None:
     if handled:
         await provider_event.mark(writes, provider, handled, status="handled", payment_id=payment_id, handled=True)
-
-
-def _over(event: PaymentEvent) -> set[str]:
-    """Return the kinds of the payment's alerts that this event resolves."""
-    over, after = {"payment.books_refused"}, event.payment
-    if event.event.startswith("dispute_") and not any(dispute.is_open for dispute in after.disputes):
-        over |= {"payment.dispute_opened", "payment.dispute_reopened", "payment.dispute_inquiry"}
-    if not any(dispute.status in ANSWERABLE and dispute.evidence_submitted_at is None for dispute in after.disputes):
-        over |= {"payment.evidence_offered", "payment.evidence_due"}
-    if event.event == "dispute_reinstated":
-        over.add("payment.dispute_lost")
-    if after.status not in AWAITING:
-        over.add("payment.overdue")
-    return over
-
-
-async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:
-    """Record purchased credits as a lot, with the price paid and how much of them paid a debt."""
-    terms = event.payment.terms
-    wallet, debt = booking.wallet(terms), booking.debt(terms)
-    debt_minor = sum(posting.amount_minor for posting in postings if posting.destination == debt)
-    debt_minor -= sum(posting.amount_minor for posting in postings if posting.source == debt)
-    credits_minor = sum(posting.amount_minor for posting in postings if posting.destination == wallet) + debt_minor
-    if wallet.asset != CREDIT or credits_minor <= 0:
-        return
-    paid = next((item.paid_minor - item.tax_minor for item in event.payment.booked if item.key == event.booked), None)
-    bought = event.event == "received"
-    await lots.add(
-        session,
-        CreditLot(
-            id=uuid_id("lot", transfer_id),
-            org_id=terms.org_id,
-            source="purchase" if bought or event.event in NOT_NEEDED else "refund",
-            amount_minor=credits_minor,
-            debt_minor=debt_minor,
-            expires_at=None,
-            note=terms.description[:200],
-            payment_id=terms.payment_id,
-            paid_minor=paid if bought else None,
-            paid_currency=terms.currency if bought else None,
-            transfer_id=transfer_id,
-            created_by=event.actor,
-            command_id=payment_transfer_key(terms.payment_id, event.event, event.payment.version),
-        ),
-    )
 
 
 def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
@@ -490,9 +381,3 @@ def _can_be_declined(message: RecordPayment, attempt: int) -> bool:
     """
     counted = attempt > 1 or not any(BOOKS[event.payment.terms.purpose.kind].shares for event in message.events)
     return counted and any(move.kind is PaymentPostingKind.RESERVE for event in message.events for move in event.moves)
-
-
-def _amount(event: PaymentEvent) -> str:
-    terms = event.payment.terms
-    amount = event.details.get("amount") or format_amount(terms.amount_minor, terms.currency)
-    return f"{amount} {event.details.get('currency') or terms.currency}"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from activities.payment import ALERTED as OF_PAYMENTS
 from activities.payout import ALERTED as OF_PAYOUTS
 from domain.alert.kinds import KINDS, OPERATORS, OWNERS, OWNERS_FIRST
 from domain.spend.alerts import AlertKind
+from services.payment_alerts import ALERTED as OF_PAYMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/alerts.md").read_text("utf-8")

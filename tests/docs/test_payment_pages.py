@@ -10,7 +10,6 @@ from itertools import takewhile
 import pytest
 from temporalio.workflow import _Definition
 
-from activities.payment import ALERTED
 from contracts import payment as messages
 from contracts.escrow import OperatorSignal
 from dev.sandbox.chains.app import SERVICES
@@ -29,6 +28,7 @@ from domain.tax.rates import TaxCategory
 from domain.tax.sale import SaleTax
 from providers.payments.paypal.amounts import SUPPORTED
 from providers.payments.stripe.amounts import _MINIMUM, from_stripe
+from services.payment_alerts import ALERTED
 from tests.docs.pages import ROOT, prose
 from workflows.payment import PaymentWorkflow
 
