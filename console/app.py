@@ -14,16 +14,18 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.arrival import came_from, frame_of_nobody
 from console.assets import Assets
 from console.cookies import SAFE_METHODS, Site, own_path
 from console.forms import FormRefused
-from console.gateway import Answer, Refused
+from console.gateway import Answer, Refused, request_id_of
 from console.nouns import ROUTES
 from console.pages import html, make_environment
 from console.policy import POLICY
 from console.problems import STATUSES, WORDS, Reaction, reaction_to
+from console.refusals import not_found
 from console.routing import console_of
-from console.visit import Console, SignInNeeded, Visit, came_from, frame_of_nobody, not_found, request_id_of
+from console.visit import Console, SignInNeeded, Visit
 from domain.ids import is_id
 from runtime.settings import Settings
 

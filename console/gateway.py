@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 READ_SECONDS = 2.0
@@ -363,3 +364,9 @@ async def _asked(app: ASGIApp, scope: Scope, content: bytes) -> tuple[int, Mappi
 
 async def _run(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     await app(scope, receive, send)
+
+
+def request_id_of(request: Request) -> str:
+    """Return the name of the request, which the server in front has given it."""
+    state: Mapping[str, Any] = request.scope.get("state", {})
+    return str(state.get("request_id", "unnamed"))

@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from console.arrival import came_from
 from console.format import Prefs, count
 from console.forms import Shown, at_fields
-from console.gateway import Answer, Problem, Query, Refused, Wanted
+from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.problems import Reaction, reaction_to
-from console.visit import Visit, came_from, not_found, request_id_of
+from console.refusals import not_found
+from console.visit import Visit
 from console.widgets import Chip, Failed, Pager
 
 ROWS = 50

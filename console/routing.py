@@ -7,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from console.arrival import begin
 from console.forms import PREFS
 from console.gateway import Refused
-from console.visit import Console, Visit, begin, not_found
+from console.refusals import not_found
+from console.visit import Console, Visit
 from domain.ids import is_id
 
 Page = Callable[[Visit], Awaitable[Response]]

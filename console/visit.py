@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from jinja2 import Environment
 from starlette.requests import Request
@@ -19,14 +19,15 @@ from console import forms
 from console.assets import Assets
 from console.choices import COOKIE as CHOICES
 from console.choices import Choices, read_choices
-from console.cookies import Site, is_loopback, own_path
+from console.cookies import Site, is_loopback
 from console.forms import Form, Shown
-from console.frame import Frame, anonymous, frame
-from console.gateway import BACKGROUND, SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
+from console.frame import Frame, frame
+from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
 from console.notices import FROM_ELSEWHERE
 from console.objects import named
 from console.pages import html
 from console.problems import WORDS, Reaction, reaction_to
+from console.refusals import forbidden, not_found
 from console.who import Me, Organization, organization_of
 from domain.access import Permission
 from runtime.settings import Settings
@@ -368,112 +369,6 @@ class NotKnownYet:
     wait_seconds: int
     request_id: str
     silent: bool
-
-
-def gateway_of(request: Request, console: Console, token: str | None, *, is_background: bool = False) -> Gateway:
-    """Return the API as a request sees it."""
-    return Gateway(
-        console.api,
-        token=token,
-        request_id=request_id_of(request),
-        address=request.client.host if request.client else "127.0.0.1",
-        browser=request.headers.get("user-agent", "")[:500],
-        is_background=is_background or request.headers.get(BACKGROUND) == "1",
-        order_seconds=console.settings.command_timeout.total_seconds() + 5,
-    )
-
-
-def request_id_of(request: Request) -> str:
-    """Return the name of the request, which the server in front has given it."""
-    state: Mapping[str, Any] = request.scope.get("state", {})
-    return str(state.get("request_id", "unnamed"))
-
-
-async def begin(request: Request, console: Console, *, is_background: bool = False) -> Visit:
-    """Find out who asks; `is_background` says that the browser asks by itself.
-
-    Raises:
-        SignInNeeded: the API does not know the session. Refused: the API does not answer, or the address is of another
-        organization.
-    """
-    token = console.site.read(request, "session")
-    if token is None:
-        raise SignInNeeded(ended=False)
-    api = gateway_of(request, console, token, is_background=is_background)
-    org_id = request.path_params.get("org")
-    is_marked = _is_marked(request)
-    answer = await api.ask("/me", marks="true" if is_marked else None)
-    if answer.status == 401:
-        raise SignInNeeded(ended=True)
-    body = answer.need()
-    me = Me.of(body)
-    if org_id is not None and me.organization is not None and me.organization.id != org_id:
-        raise Refused(not_found(request))
-    marks: Mapping[str, int] | None = body.get("marks")
-    if is_marked and org_id is not None and me.organization is None:
-        # The platform's marks are of all organizations: this page follows those of one.
-        marks = (await api.ask("/changes", organization_id=org_id)).body
-    return Visit(request, console, me, api, marks)
-
-
-def _is_marked(request: Request) -> bool:
-    """Return whether a page begins with the marks of what changes, which are then older than all that it shows.
-
-    Lists do, `/console/org_…/payments`. Pages that are made of eight calls, the most that there may be, do not.
-    """
-    is_page = request.method == "GET" and request.headers.get("sec-fetch-mode", "navigate") == "navigate"
-    _, *below = request.url.path.strip("/").split("/")
-    return is_page and len(below) == 2 and below[1] != "billing"
-
-
-def not_found(request: Request) -> Answer:
-    """Return the answer for every page that does not exist."""
-    problem = Problem(status=404, code="not_found", title="Not found", detail="")
-    return Answer(status=404, request_id=request_id_of(request), problem=problem)
-
-
-def forbidden(request: Request) -> Answer:
-    """Return the answer for those whose role a page is not for, where the API is asked for what more may read."""
-    problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail="Your role cannot see this page.")
-    return Answer(status=403, request_id=request_id_of(request), problem=problem)
-
-
-def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) -> Shown:
-    """Return what is said of a command that may not be given now, as the API's list of actions says why.
-
-    Args:
-        request: of the browser.
-        reason: the refusal's code and detail.
-        others: reactions, besides that to a wrong role, with which the principal may not give the command at all.
-
-    Raises:
-        Refused: they may not at all.
-    """
-    problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
-    if reaction_to(problem) in {Reaction.FORBIDDEN, *others}:
-        raise Refused(Answer(status=403, request_id=request_id_of(request), problem=problem))
-    return forms.with_summary(forms.blank(), f"{problem.detail} Nothing was done.")
-
-
-def frame_of_nobody(request: Request, console: Console) -> Frame:
-    """Return the frame of pages without sign-in."""
-    choices, notice = read_choices(console.site.read(request, CHOICES)), request.query_params.get("notice", "")
-    return anonymous(
-        console.settings.brand_name,
-        choices,
-        request.url.path,
-        # Only with a session: anyone can link here.
-        notice if notice.startswith("session.") else "",
-        environment=console.settings.environment,
-    )
-
-
-def came_from(request: Request) -> str | None:
-    """Return the page of ours that a form stood on; a form's own address may have no page."""
-    parts = urlsplit(request.headers.get("referer", ""))
-    if parts.netloc.lower() != request.headers.get("host", "").lower():
-        return None
-    return own_path(f"{parts.path}?{parts.query}" if parts.query else parts.path)
 
 
 def _when(answer: Answer) -> str:

@@ -10,8 +10,9 @@ from console.format import decimal
 from console.forms import Form, Shown, blank, corrected, read_form
 from console.gateway import Answer, Refused
 from console.problems import Reaction, reaction_to
+from console.refusals import forbidden
 from console.routing import COMMAND, console_of, tenant
-from console.visit import Visit, forbidden
+from console.visit import Visit
 from domain.access import Permission
 from domain.contract import ContractStatus
 from domain.ids import escrow_id_of

@@ -5,9 +5,9 @@ from starlette.responses import Response
 from console import lists
 from console.earnings import conversion, view
 from console.forms import Shown, again, blank, read_form, with_summary
-from console.gateway import Answer, Problem, Refused, Wanted
+from console.gateway import Answer, Problem, Refused, Wanted, request_id_of
 from console.routing import COMMAND, tenant
-from console.visit import Visit, request_id_of
+from console.visit import Visit
 from domain.access import Permission
 from domain.errors import InsufficientFunds
 

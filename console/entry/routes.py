@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from console.arrival import frame_of_nobody, gateway_of
 from console.choices import COOKIE, read_choices
 from console.cookies import own_path
 from console.development import key_of, personas
@@ -20,7 +21,7 @@ from console.navigation import start_of
 from console.pages import html
 from console.problems import Reaction, reaction_to
 from console.routing import COMMAND, anyone, console_of
-from console.visit import Visit, frame_of_nobody, gateway_of
+from console.visit import Visit
 
 #: The answer to any wrong key.
 _WRONG_KEY = "This key opens nothing: it is not known, was revoked, or has expired."

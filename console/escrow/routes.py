@@ -17,9 +17,10 @@ from console.forms import Shown, at_fields, blank, read_form, with_summary
 from console.gateway import Answer, Refused, Wanted
 from console.paying import lead_on, options, payment_options, seen
 from console.problems import Reaction, reaction_to
+from console.refusals import forbidden, not_allowed
 from console.routing import COMMAND, platform, tenant
 from console.runs import run_of
-from console.visit import Visit, forbidden, not_allowed
+from console.visit import Visit
 from domain.access import Permission
 from domain.escrow.actions import EscrowAction
 from domain.money import CREDIT

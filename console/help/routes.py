@@ -4,11 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from console.arrival import begin, frame_of_nobody
 from console.gateway import Refused
 from console.help import view
 from console.pages import html
 from console.routing import console_of
-from console.visit import SignInNeeded, begin, frame_of_nobody
+from console.visit import SignInNeeded
 
 
 async def show(request: Request) -> Response:

@@ -10,8 +10,9 @@ from console.forms import Shown, blank, read_form
 from console.gateway import Answer
 from console.library import view
 from console.problems import Reaction
+from console.refusals import not_allowed
 from console.routing import COMMAND, tenant
-from console.visit import Visit, not_allowed
+from console.visit import Visit
 
 _PATH = "/marketplace/purchases"
 

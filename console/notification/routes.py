@@ -10,8 +10,9 @@ from console.forms import Form, Shown, blank, read_form
 from console.gateway import Refused
 from console.notification import view
 from console.objects import named
+from console.refusals import not_found
 from console.routing import COMMAND, anyone
-from console.visit import ShowAgain, Visit, not_found
+from console.visit import ShowAgain, Visit
 from domain.access import Permission
 from domain.ids import is_id
 from domain.notification.channel import INBOX, ChannelKind

@@ -17,9 +17,10 @@ from console.payment import acts as commands
 from console.payment import one, view, way
 from console.payment.acts import PATHS, PREVIEWED
 from console.problems import Reaction, reaction_to
+from console.refusals import not_allowed
 from console.routing import COMMAND, console_of, platform, tenant
 from console.runs import run_of
-from console.visit import Visit, not_allowed
+from console.visit import Visit
 from domain.access import Permission
 from domain.payment.actions import PaymentAction
 from runtime.settings import Settings

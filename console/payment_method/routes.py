@@ -8,8 +8,9 @@ from console.forms import Shown, blank, read_form
 from console.gateway import Refused
 from console.payment_method import view
 from console.policy import with_stripe
+from console.refusals import not_found
 from console.routing import COMMAND, tenant
-from console.visit import Visit, not_found
+from console.visit import Visit
 from domain.access import Permission
 
 _PATH = "/billing/payment-methods"

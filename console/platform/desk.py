@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from console.gateway import Answer, Problem, Refused
+from console.gateway import Answer, Problem, Refused, request_id_of
 from console.routing import Page, platform
-from console.visit import Visit, request_id_of
+from console.visit import Visit
 from domain.access import Permission
 
 

@@ -3,9 +3,10 @@
 from starlette.responses import Response
 
 from console.gateway import Refused, Wanted
+from console.refusals import not_found
 from console.reputation import view
 from console.routing import tenant
-from console.visit import Visit, not_found
+from console.visit import Visit
 
 #: So many nights of the history, and so many words of others, a page shows.
 _NIGHTS, _FEEDBACK = 90, 10

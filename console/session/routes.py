@@ -9,10 +9,11 @@ from console import lists
 from console.forms import Shown, blank, read_form
 from console.gateway import Refused
 from console.key.view import grantable_by, revocable_by
+from console.refusals import forbidden
 from console.routing import COMMAND, tenant
 from console.session import view
 from console.settings.view import tabs
-from console.visit import Visit, forbidden
+from console.visit import Visit
 from domain.access import Permission, Role
 
 _SESSIONS, _LINKS = "/sessions", "/sessions/links"

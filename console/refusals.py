@@ -1,0 +1,39 @@
+"""What the console itself refuses, as the API would."""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+
+from console import forms
+from console.forms import Shown
+from console.gateway import Answer, Problem, Refused, request_id_of
+from console.problems import Reaction, reaction_to
+
+
+def not_found(request: Request) -> Answer:
+    """Return the answer for every page that does not exist."""
+    problem = Problem(status=404, code="not_found", title="Not found", detail="")
+    return Answer(status=404, request_id=request_id_of(request), problem=problem)
+
+
+def forbidden(request: Request) -> Answer:
+    """Return the answer for those whose role a page is not for, where the API is asked for what more may read."""
+    problem = Problem(status=403, code="auth.forbidden", title="Forbidden", detail="Your role cannot see this page.")
+    return Answer(status=403, request_id=request_id_of(request), problem=problem)
+
+
+def not_allowed(request: Request, reason: Mapping[str, str], *others: Reaction) -> Shown:
+    """Return what is said of a command that may not be given now, as the API's list of actions says why.
+
+    Args:
+        request: of the browser.
+        reason: the refusal's code and detail.
+        others: reactions, besides that to a wrong role, with which the principal may not give the command at all.
+
+    Raises:
+        Refused: they may not at all.
+    """
+    problem = Problem(status=403, code=reason["code"], title="", detail=reason["detail"])
+    if reaction_to(problem) in {Reaction.FORBIDDEN, *others}:
+        raise Refused(Answer(status=403, request_id=request_id_of(request), problem=problem))
+    return forms.with_summary(forms.blank(), f"{problem.detail} Nothing was done.")
