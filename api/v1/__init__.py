@@ -29,6 +29,7 @@ from api.v1.departments.endpoints import router as departments
 from api.v1.earnings.endpoints import router as earnings
 from api.v1.escrows.actions import router as escrow_actions
 from api.v1.escrows.endpoints import router as escrows
+from api.v1.escrows.opening import router as escrow_opening
 from api.v1.escrows.reading import router as escrow_reading
 from api.v1.events.endpoints import router as events
 from api.v1.exchange_rates.endpoints import router as exchange_rates
@@ -82,6 +83,7 @@ from api.v1.webhooks.endpoints import router as webhooks
 ROUTERS: tuple[Resource, ...] = (
     billing,
     spends,
+    escrow_opening,
     escrows,
     escrow_reading,
     escrow_actions,

@@ -1,0 +1,236 @@
+"""Escrows are opened, written on and funded."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.idempotency import Command
+from api.metadata import PreconditionDep, Target, update
+from api.routing import Resource
+from api.v1.escrows import commands
+from api.v1.escrows.schemas import CreateEscrow, EscrowUpdate, EscrowView, Fund, FundedView, view
+from api.v1.escrows.sender import MayRepeat, MovesMoney, Sender, SenderDep, now_of
+from api.v1.payments import commands as payment_commands
+from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.schemas import PaymentOptions
+from api.v1.payments.terms import Terms
+from contracts.escrow import FundEscrow
+from domain.access import Actor, Permission
+from domain.contract import NotAccepted, require_accepted, require_in_time
+from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound, SpendLimitExceeded, WrongState
+from domain.escrow.actions import NEEDS, EscrowAction
+from domain.escrow.commands import CREDITS
+from domain.escrow.state import Escrow, is_payer
+from domain.ids import escrow_id_of, is_id, sale_tax_key
+from domain.metadata import ExternalIdTaken
+from domain.money import parse_amount
+from domain.organization import STOPPED
+from domain.payment.fulfilment import NotPaid, PaymentUnderWay
+from domain.payment.purposes.escrow import require_fundable
+from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.reputation.levels import ExposureLimit
+from models.contract import Contract
+from models.escrow import EscrowRow
+from models.metadata import ObjectMetadata
+from repositories import contract as contracts
+from repositories import escrow as escrows
+from repositories import metadata
+from repositories import organization as organizations
+from repositories.command import lock_command
+from services.metadata import version_of
+from services.purposes import BOOKS
+
+router = Resource(tags=["escrows"])
+
+_OPENING = errors(
+    NotFound,
+    Forbidden,
+    (Conflict, "escrow.exists"),
+    (Conflict, "escrow.amount_mismatch"),
+    NotAccepted,
+    (Conflict, "contract.expired"),
+    ExternalIdTaken,
+    *STOPPED,
+)
+_FUNDING = errors(
+    NotFound,
+    Forbidden,
+    InsufficientFunds,
+    SpendLimitExceeded,
+    WrongState,
+    (Conflict, "escrow.currency_mismatch"),
+    (Conflict, "escrow.amount_mismatch"),
+    (Conflict, "escrow.payment_mismatch"),
+    ExposureLimit,
+    NotPaid,
+    PaymentUnderWay,
+    *CREATING,
+)
+
+
+async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract, bool]:
+    """Return the contract when the actor may see it, and whether it has an escrow."""
+    if is_id(contract_id, "ctr"):
+        pool, org_id = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
+        found = await pool.read(lambda pool: contracts.read(pool, contract_id, org_id=org_id))
+        if found is not None:
+            return found
+    raise NotFound(contracts.MISSING)
+
+
+async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once: Command) -> None:
+    """Write what the payer has on an escrow before it is opened, so that its first event has the id.
+
+    An opening that failed may have written before: what is asked for now counts, also where that is nothing.
+
+    Raises:
+        ExternalIdTaken: another escrow of the payer has the id.
+    """
+    own, escrow_id, org_id = body.own(), escrow_id_of(contract.id), contract.org_id
+    if not own:
+        before = await deps.platform_pool.read(lambda pool: metadata.read(pool, escrow_id, org_id, tenant=False))
+        if before is None:
+            return
+    async with deps.database.platform() as session:
+        await lock_command(session, escrow_id)
+        held = await metadata.get(session, escrow_id, org_id)
+        if held is None:
+            await metadata.add(session, escrow_id, org_id, own, once.command_id)
+        elif held.command_id != once.command_id and await escrows.get(session, escrow_id) is None:
+            await metadata.put(
+                session,
+                escrow_id,
+                org_id,
+                external_id=own.external_id,
+                metadata=own.metadata,
+                command_id=once.command_id,
+            )
+
+
+@router.post("/escrows", status_code=201, response_model=EscrowView, responses=_OPENING)
+@router.post(
+    "/payments/escrow/create",
+    status_code=201,
+    response_model=EscrowView,
+    responses=_OPENING,
+    deprecated=True,
+)
+async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
+    """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
+    deps, actor = sender.deps, sender.actor
+    contract, has_escrow = await _awarded(deps, actor, body.contract_id)
+    row = opened = None
+    if has_escrow:
+        async with deps.session_for(actor) as session:
+            row = await escrows.get(session, escrow_id_of(contract.id))
+            opened = await escrows.event_of_command(session, escrow_id_of(contract.id), once.command_id)
+    permit(actor, Permission.AWARD)
+    if actor.org_id not in (contract.org_id, None):
+        raise Forbidden("Only the client of a contract may open its escrow.")
+
+    async def act() -> EscrowView:
+        if body.amount is not None and parse_amount(body.amount, contract.currency) != contract.price_minor:
+            raise Conflict(
+                "The amount must equal the contract's price. Correct it, or leave it out.",
+                code="escrow.amount_mismatch",
+            )
+        if row is not None and opened is None:
+            raise Conflict(
+                "This contract has an escrow already.",
+                code="escrow.exists",
+                extra={"state": row.status, "escrow_id": row.id},
+            )
+        if row is None:
+            now = datetime.now(UTC)
+            require_accepted(contract.accept_by, contract.accepted_at, now)
+            if now >= contract.open_by:
+                # The run of an earlier try may not have written the escrow yet: when it was asked for counts.
+                require_in_time(contract.open_by, await once.first_asked_at() or now)
+            parties = contract.org_id, contract.payee_org_id
+            await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
+            await _write_first(deps, contract, body, once)
+            terms = commands.terms_of(contract, await commands.names_of(deps, contract))
+            await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
+        escrow, beside = await commands.shown(deps, actor, escrow_id_of(contract.id))
+        once.version = version_of(beside.own)
+        return view(escrow, beside, actor)
+
+    return await once.run(act, status_code=201)
+
+
+@router.patch("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound, Forbidden, ExternalIdTaken))
+async def update_escrow(
+    escrow_id: str, body: EscrowUpdate, actor: ActorDep, deps: DepsDep, expected: PreconditionDep, once: MayRepeat
+) -> Response:
+    """Change your own `external_id` and `metadata` of an escrow. Each party has its own and sees only these."""
+    escrow = await commands.seen(deps, actor, escrow_id)
+    permit(actor, Permission.AWARD)
+
+    async def show(own: ObjectMetadata | None) -> EscrowView:
+        now, beside = await commands.shown(deps, actor, escrow_id)
+        return view(now, replace(beside, own=own), actor)
+
+    target = Target(
+        noun="escrow",
+        object_id=escrow_id,
+        org_id=escrow.terms.payer_org_id,
+        lock=lambda session: metadata.lock(session, EscrowRow, escrow_id),
+        show=show,
+    )
+    return await update(deps, actor, once, expected, body, target)
+
+
+@router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)
+async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
+    """Move the whole amount into escrow: from credits, a balance, an existing payment or a new payment."""
+    escrow, actor = await sender.find(escrow_id, NEEDS[EscrowAction.FUND]), sender.actor
+    options = body.payment_options()
+    if options is not None:
+        return await _fund_by_new_payment(sender, escrow, options, once)
+    if body.payment_id is not None:
+        return await _fund_by_payment(sender, escrow, body.payment_id, once)
+    command = FundEscrow(command_id=once.command_id, actor=actor, source=body.source or CREDITS)
+    return await sender.send(once, escrow, "fund", command)
+
+
+async def _fund_by_new_payment(sender: Sender, escrow: Escrow, options: PaymentOptions, once: Command) -> Response:
+    """Make a payment for the escrow; it hands its money over by itself, at once where it is there at once."""
+    deps, actor = sender.deps, sender.actor
+    permit(actor, Permission.PAY)
+
+    async def terms() -> PaymentTerms:
+        require_fundable(escrow, actor)
+        async with deps.database.platform() as session:
+            await BOOKS[PurposeKind.ESCROW].refuse(session, escrow)
+        making = Terms(deps, escrow.terms.payer_org_id, options, sale_tax_key(once.command_id))
+        return options.as_seen(await making.ordered(PurposeKind.ESCROW, escrow))
+
+    async def act() -> FundedView:
+        payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)
+        after = await now_of(deps, actor, escrow.terms.escrow_id)
+        return FundedView(**after.model_dump(), payment=shown(payment, actor))
+
+    return await once.run(act)
+
+
+async def _fund_by_payment(sender: Sender, escrow: Escrow, payment_id: str, once: Command) -> Response:
+    """Have a payment hand its money to the escrow that it was made for."""
+    deps, actor = sender.deps, sender.actor
+    if not is_payer(escrow, actor):
+        raise Forbidden("Only the paying organization may fund an escrow.")
+    payment = await payment_commands.seen(deps, actor, payment_id)
+
+    async def act() -> EscrowView:
+        if payment.terms.purpose.escrow_id != escrow.terms.escrow_id:
+            raise Conflict(
+                "This payment was not made for this escrow. Name one that was, or fund from another source.",
+                code="escrow.payment_mismatch",
+            )
+        await payment_commands.hand_over(deps, sender.temporal, actor, payment, once.command_id)
+        return await now_of(deps, actor, escrow.terms.escrow_id)
+
+    return await once.run(act)
