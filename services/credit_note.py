@@ -151,17 +151,7 @@ async def issue(
         await approval.use(session, ApprovalAction.INVOICE_CREDIT, row.id, content, command_id=command_id, now=now)
     of_row = invoice_line.parts_of_row(row)
     bill = await subscriptions.bill_of_invoice(session, row.id) if booking.of_subscription(of_row) else None
-    most = None
-    if bill is not None:
-        booked = booking.issued(row.org_id, row.currency, of_row)
-        await subscription_refund.take_back(
-            session,
-            bill,
-            cause=f"credit_note:{command_id}",
-            now=now,
-            also={account for posting in booked for account in (posting.source, posting.destination)},
-        )
-        most = subscription_refund.creditable_minor(bill, credited_gross_minor=row.credited_minor)
+    most = None if bill is None else await _take_back(session, row, bill, of_row, command_id, now)
     note = _note(row, amount_minor, most)
     before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
     parts = booking.share(of_row, before, note.amount_minor)
@@ -198,6 +188,21 @@ async def issue(
     )
     await credit_note.add(session, made)
     return made
+
+
+async def _take_back(
+    session: AsyncSession,
+    row: InvoiceRow,
+    bill: SubscriptionBill,
+    of_row: Sequence[Part],
+    command_id: str,
+    now: datetime,
+) -> int:
+    """Take back the credits of a subscription's period, and return the most that can be credited after that."""
+    booked = booking.issued(row.org_id, row.currency, of_row)
+    also = {account for posting in booked for account in (posting.source, posting.destination)}
+    await subscription_refund.take_back(session, bill, cause=f"credit_note:{command_id}", now=now, also=also)
+    return subscription_refund.creditable_minor(bill, credited_gross_minor=row.credited_minor)
 
 
 async def _postings(

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
+from domain.accounts import Account
 from domain.earnings import EarningsKind, account_of, renew_days_of, sold_until, terms_of
 from domain.errors import Conflict, InsufficientFunds, NotFound, other_request
 from domain.ids import earnings_key
@@ -91,11 +92,9 @@ async def convert(
             raise other_request()
         return _conversion(done.transfer_id, org_id, agent.id, kind, done.amount_minor, done.effective_at)
     await organizations.refuse_stopped(session, org_id)
-    until, frozen = sold_until(now, hold_back.refunds), dict[str, datetime]()
     if kind is EarningsKind.PAID:
         await _refuse_debtor(ledger, org_id)
-        answers = (await windows(session, [agent.id], hold_back, now=now))[agent.id].answers_for
-        frozen = await earnings.frozen(session, source, answers)
+    until, frozen = sold_until(now, hold_back.refunds), await _frozen(session, agent.id, source, kind, hold_back, now)
     there = await earnings.convertible(
         session, source, days=renew_days_of(kind, renew_days), at=now, sold_until=until, frozen=frozen
     )
@@ -115,18 +114,22 @@ async def convert(
         metadata=asked,
         lots=terms_of(kind, renew_days, until, frozen),
     )
-    await settle_debt(
-        ledger,
-        org_id=org_id,
-        source=wallet,
-        key=earnings_key(org_id, "debt", command_id),
-        reference=agent.id,
-        at=now,
-    )
+    debt_key = earnings_key(org_id, "debt", command_id)
+    await settle_debt(ledger, org_id=org_id, source=wallet, key=debt_key, reference=agent.id, at=now)
     await close_paid_debts(session, ledger, org_id, CREDIT)
     details = {"amount": format_amount(amount, CREDIT), "kind": kind.value}
     await audit.record(session, actor, "earnings.convert", agent.id, details, org_id)
     return _conversion(posted.transfer_id, org_id, agent.id, kind, amount, now)
+
+
+async def _frozen(
+    session: AsyncSession, agent_id: str, source: Account, kind: EarningsKind, hold_back: HoldBack, now: datetime
+) -> dict[str, datetime]:
+    """Return payments behind paid earnings that are charged back and that the organization is liable for."""
+    if kind is not EarningsKind.PAID:
+        return {}
+    answers = (await windows(session, [agent_id], hold_back, now=now))[agent_id].answers_for
+    return await earnings.frozen(session, source, answers)
 
 
 async def page(
