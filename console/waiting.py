@@ -1,11 +1,13 @@
 """What waits for the reader, and what is alerted, as home and the platform's overview show it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from console.format import Amount, Moment, Prefs, amount, moment
+from console.mentions import Sentence, sentence
 from console.status import Status, status_of
+from domain.alert.titles import title_of
 
 #: By the kind of a task: what is to be done, and the noun whose page it is done on.
 _ACTS: Mapping[str, tuple[str, str]] = {
@@ -27,7 +29,7 @@ class Task:
     """Something that waits for the reader; `href` is empty if it has no page."""
 
     act: str
-    title: str
+    title: Sentence
     href: str
     until: Moment | None
     amount: Amount | None
@@ -38,12 +40,26 @@ class Alert:
     """An open alert."""
 
     at: Moment
+    title: str
     kind: str
-    detail: str
+    detail: Sentence
     severity: Status
 
 
-def task(body: Mapping[str, Any], base: str, prefs: Prefs, *, has: Callable[[str], bool], alerts: str) -> Task:
+def names_in(alerts: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return the names of what alerts of `GET /alerts` mention, by id."""
+    return {id: name for each in alerts for id, name in each["names"].items()}
+
+
+def task(
+    body: Mapping[str, Any],
+    base: str,
+    prefs: Prefs,
+    *,
+    has: Callable[[str], bool],
+    alerts: str,
+    names: Mapping[str, str],
+) -> Task:
     """Return a task of `GET /tasks`.
 
     Args:
@@ -52,12 +68,13 @@ def task(body: Mapping[str, Any], base: str, prefs: Prefs, *, has: Callable[[str
         prefs: how the reader reads.
         has: tells whether a path below `base` has a page.
         alerts: where open alerts are; empty if they have no page.
+        names: of what tasks may mention, by id.
     """
     act, noun = _ACTS.get(body["kind"], (body["kind"].replace("_", " ").capitalize(), ""))
     own = f"{base}/{noun}/{body['object_id']}" if has(f"{noun}/{{id}}") else ""
     return Task(
         act=act,
-        title=body["title"],
+        title=_said(body["title"], names, prefs),
         href=alerts if noun == "alerts" and alerts else own,
         until=moment(body["deadline_at"], prefs) if body["deadline_at"] else None,
         amount=amount(body["amount"], body["currency"], prefs) if body["amount"] else None,
@@ -68,7 +85,13 @@ def alert(body: Mapping[str, Any], prefs: Prefs) -> Alert:
     """Return an alert of `GET /alerts`."""
     return Alert(
         at=moment(body["created_at"], prefs),
+        title=title_of(body["kind"]),
         kind=body["kind"],
-        detail=body["detail"],
+        detail=_said(body["detail"], body["names"], prefs),
         severity=status_of("severity", body["severity"]),
     )
+
+
+def _said(text: str, names: Mapping[str, str], prefs: Prefs) -> Sentence:
+    # The page of the alert has the links.
+    return sentence(text, names, prefs, lambda _: "")

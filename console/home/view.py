@@ -12,7 +12,7 @@ from console.home.charts import balance_of, by_month, spending_of
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.transaction.view import Row, row
-from console.waiting import Alert, Task, alert, task
+from console.waiting import Alert, Task, alert, names_in, task
 from console.widgets import Failed
 from domain.money import CREDIT
 
@@ -119,7 +119,7 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
         money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
-        tasks=_tasks(tasks, base, prefs, has),
+        tasks=_tasks(tasks, base, prefs, has, answers["alerts"]),
         tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
         alerts=tuple(alert(each, prefs) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
@@ -164,7 +164,10 @@ def _own(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
     )
 
 
-def _tasks(tasks: Answer | None, base: str, prefs: Prefs, has: Mapping[str, bool]) -> tuple[Task, ...]:
+def _tasks(
+    tasks: Answer | None, base: str, prefs: Prefs, has: Mapping[str, bool], alerts: Answer | None = None
+) -> tuple[Task, ...]:
+    names = names_in(alerts.body["data"]) if alerts is not None and alerts.ok else {}
     return tuple(
         task(
             each,
@@ -172,6 +175,7 @@ def _tasks(tasks: Answer | None, base: str, prefs: Prefs, has: Mapping[str, bool
             prefs,
             has=lambda path: has.get(path, False),
             alerts=f"{base}/alerts" if has["alerts"] else "",
+            names=names,
         )
         for each in (tasks.body["data"] if tasks and tasks.ok else ())
     )

@@ -14,7 +14,7 @@ from console.platform.reconciliation.view import Run
 from console.platform.reconciliation.view import run as run_of
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
-from console.waiting import Alert, Task, alert, task
+from console.waiting import Alert, Task, alert, names_in, task
 from console.widgets import Failed
 from domain.escrow.state import EscrowStatus
 from domain.payment.state import AWAITING, ENDED_UNPAID
@@ -108,6 +108,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
     ready, payments, differences = answers["ready"], answers["payments"], answers["differences"]
     waiting = ready.body.get("inbox_oldest_seconds") if ready.ok else None
     outcomes = _data(payments, "by_status")
+    names = names_in(_data(answers["alerts"]))
     runs = _data(answers["runs"])
     return Overview(
         title="Overview",
@@ -146,7 +147,7 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
         reconciliation_failed=unanswered("Reconciliation", differences, BASE)
         or unanswered("Reconciliation", answers["runs"], BASE),
         tasks=tuple(
-            task(each, BASE, prefs, has=lambda path: path in has, alerts=f"{BASE}/alerts?status=firing")
+            task(each, BASE, prefs, has=lambda path: path in has, alerts=f"{BASE}/alerts?status=firing", names=names)
             for each in _data(answers["tasks"])
         ),
         tasks_failed=unanswered("Waits for you", answers["tasks"], BASE),
