@@ -153,6 +153,7 @@ class Around:
         list: the address of the list.
         contract: of the contract's page; empty if there is none.
         transfers: of a transfer's page, with `{id}` in it; empty if there is none.
+        reader: the organization that reads it; empty for the platform's roles.
         run: of the escrow's run in the Temporal UI; empty for those who have no access there.
     """
 
@@ -161,7 +162,14 @@ class Around:
     list: str
     contract: str = ""
     transfers: str = ""
+    reader: str = ""
     run: str = ""
+
+
+def _timeline(answer: Answer, escrow: Mapping[str, Any], around: Around) -> tuple[Step, ...]:
+    by_payee = around.reader == escrow["payee_org_id"] != escrow["payer_org_id"]
+    events = answer.body["data"] if answered(answer) else ()
+    return steps(events, escrow, around.prefs, around.transfers, by_payee=by_payee)
 
 
 def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown], around: Around) -> One:
@@ -211,7 +219,7 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         score=percent(score, prefs) if score is not None else "",
         threshold=percent(threshold, prefs) if threshold is not None else "",
         dispute=_dispute(escrow, prefs, around.now) if escrow["dispute"] else None,
-        timeline=steps(timeline.body["data"], escrow, prefs, around.transfers) if answered(timeline) else (),
+        timeline=_timeline(timeline, escrow, around),
         timeline_failed=_failed("What happened", timeline, here),
         terms=terms(contract.body, prefs) if answered(contract) else (),
         terms_failed=_failed("Terms", contract, here),

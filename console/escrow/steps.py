@@ -30,11 +30,27 @@ EVENTS: Mapping[str, tuple[str, Tone, str]] = {
     "decision_overdue": ("Not decided in time: operators alerted", Tone.WARN, "bell"),
     "default_applied": ("Not decided in time: the default was applied", Tone.WARN, "clock"),
 }
+#: What moves the payer's money alone: the payee cannot see the transfer.
+OF_THE_PAYER = frozenset(
+    {"funded", "refunded", "partially_refunded", "cancelled", "funding_expired", "delivery_expired"}
+)
 
 
-def steps(events: Sequence[Mapping[str, Any]], escrow: Mapping[str, Any], prefs: Prefs, href: str) -> tuple[Step, ...]:
-    """Return what happened, oldest first; `href` is the address of a transfer's page with `{id}` in it, or empty."""
-    return tuple(_step(each, escrow, prefs, href) for each in events)
+def steps(
+    events: Sequence[Mapping[str, Any]], escrow: Mapping[str, Any], prefs: Prefs, href: str, *, by_payee: bool = False
+) -> tuple[Step, ...]:
+    """Return what happened, oldest first.
+
+    Args:
+        events: of the timeline.
+        escrow: of the API.
+        prefs: how the reader reads.
+        href: the address of a transfer's page with `{id}` in it, or empty.
+        by_payee: whether the payee reads it, who cannot see transfers of the payer's money.
+    """
+    return tuple(
+        _step(each, escrow, prefs, "" if by_payee and each["kind"] in OF_THE_PAYER else href) for each in events
+    )
 
 
 def _step(event: Mapping[str, Any], escrow: Mapping[str, Any], prefs: Prefs, href: str) -> Step:

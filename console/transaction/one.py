@@ -4,18 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, short_id
 from console.objects import page_of
 from console.transaction.view import words_of
 from console.widgets import Link
 
+#: What operators have pages of for all organizations together.
+_OF_ALL = frozenset({"escrow", "invoice", "payment"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One side of the transfer."""
+    """One side of the transfer; `whose_href` is empty where its owner has no page for the reader."""
 
     account: str
     whose: str
+    whose_href: str
     amount: Amount
     balance: Amount
 
@@ -68,24 +72,39 @@ def page(
         cause_href=_cause(transfer, org_id, has_page, is_platform=is_platform) if cause else "",
         effective=moment(transfer["effective_at"], prefs),
         recorded=moment(transfer["recorded_at"], prefs),
-        entries=tuple(_entry(each, prefs, org_id) for each in transfer["entries"]),
+        entries=tuple(_entry(each, prefs, org_id, is_platform=is_platform) for each in transfer["entries"]),
     )
 
 
 def _cause(transfer: Mapping[str, Any], org_id: str, has_page: Callable[[str], bool], *, is_platform: bool) -> str:
     cause = transfer["cause"]
+    if is_platform:
+        return _for_operators(transfer, org_id, has_page)
     # Who sells sees a transfer of the purchase or of its payment too; only the buyer has these.
     is_buyer = any(entry["account"].startswith(f"org/{org_id}/") for entry in transfer["entries"])
     if cause["type"] in {"purchase", "payment"} and not is_buyer:
         return ""
-    return page_of(cause["type"], cause["id"], org_id, is_platform=is_platform, exists=has_page)
+    return page_of(cause["type"], cause["id"], org_id, is_platform=False, exists=has_page)
 
 
-def _entry(entry: Mapping[str, Any], prefs: Prefs, org_id: str) -> Entry:
+def _for_operators(transfer: Mapping[str, Any], org_id: str, has_page: Callable[[str], bool]) -> str:
+    """Return the page of what a transfer was for, whichever organization of the transfer has it."""
+    kind, id = transfer["cause"]["type"], transfer["cause"]["id"]
+    if kind in _OF_ALL:
+        return f"/console/platform/{kind}s/{id}"
+    if kind == "purchase":
+        paths = (entry["account"].split("/") for entry in transfer["entries"])
+        buyer = next((path[1] for path in paths if path[0] == "org"), None)
+        return page_of(kind, id, buyer, is_platform=True, exists=has_page) or f"/console/search?q={id}"
+    return page_of(kind, id, org_id, is_platform=True, exists=has_page)
+
+
+def _entry(entry: Mapping[str, Any], prefs: Prefs, org_id: str, *, is_platform: bool) -> Entry:
     owner = entry["organization_id"]
     return Entry(
         account=entry["account"],
-        whose="The platform" if owner is None else "This organization" if owner == org_id else owner,
+        whose="The platform" if owner is None else "This organization" if owner == org_id else short_id(owner),
+        whose_href=f"/console/platform/organizations/{owner}" if is_platform and owner else "",
         amount=amount(entry["amount"], entry["currency"], prefs, signed=True),
         balance=amount(entry["balance_after"], entry["currency"], prefs),
     )

@@ -7,7 +7,7 @@ import pytest
 
 from console.escrow import acts, asking, commands, one, view
 from console.escrow.routes import share_of
-from console.escrow.steps import EVENTS, who
+from console.escrow.steps import EVENTS, steps, who
 from console.escrow.terms import terms
 from console.format import Prefs
 from console.forms import Form, Shown, blank
@@ -374,3 +374,11 @@ def test_filters_leave_nothing_of_something() -> None:
     empty = {"escrows": said({"data": [], "next_cursor": None})}
     assert listed(empty, currency="USD").listed.filtered
     assert not listed(empty).listed.filtered
+
+
+def test_payee_is_not_led_to_transfers_of_the_payers_money() -> None:
+    event = {"at": "2026-11-22T09:00:00Z", "actor": "timer", "details": {}, "transfer_id": "tr_1"}
+    events = [{**event, "kind": kind} for kind in ("funded", "resolved")]
+    for by_payee, hrefs in ((True, ["", "/t/tr_1"]), (False, ["/t/tr_1", "/t/tr_1"])):
+        shown = steps(events, ESCROW, Prefs(), "/t/{id}", by_payee=by_payee)
+        assert [each.href for each in shown] == hrefs

@@ -188,6 +188,10 @@ def test_what_can_be_converted_is_offered_with_its_amount_and_the_rest_is_shown(
     assert [row.kind for row in shown.rows] == ["Paid in granted credits", "Own work", "Paid credits"]
 
 
+def entry(account: str) -> dict[str, Any]:
+    return {"account": account, "organization_id": None, "currency": "CREDIT", "amount": "1", "balance_after": "1"}
+
+
 def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[str, Any]:
     entry = {"account": account, "organization_id": "org_1", "currency": "CREDIT", "amount": "1", "balance_after": "1"}
     return {
@@ -226,6 +230,25 @@ def test_transfer_leads_the_platform_to_its_own_pages() -> None:
 
     assert href("reconciliation") == "/console/platform/reconciliation/x_1"
     assert href("credit_lot") == "/console/platform/credits?organization_id=org_1"
+    for noun in ("payment", "invoice", "escrow"):
+        assert href(noun) == f"/console/platform/{noun}s/x_1"
+
+
+def test_transfer_leads_operators_to_the_purchase_of_whoever_bought() -> None:
+    def href(*accounts: str) -> str:
+        sold = {**transfer("purchase", "pur_1"), "entries": [entry(account) for account in accounts]}
+        return one.page(sold, Prefs(), BASE, "org_2", lambda path: True, is_platform=True).cause_href
+
+    assert href("agent/agt_1/earnings/USD", "org/org_1/credits") == "/console/org_1/library/pur_1"
+    assert href("agent/agt_1/earnings/USD") == "/console/search?q=pur_1"
+
+
+def test_transfer_leads_operators_to_the_organizations_of_its_entries() -> None:
+    (one_entry,) = one.page(
+        {**transfer("escrow", "esc_1"), "entries": [{**entry("agent/agt_1/earnings/USD"), "organization_id": "org_1"}]},
+        Prefs(), BASE, "org_2", lambda path: True, is_platform=True,
+    ).entries  # fmt: skip
+    assert one_entry.whose_href == "/console/platform/organizations/org_1"
 
 
 @pytest.mark.parametrize(("cause", "id"), [("purchase", "pur_1"), ("payment", "pay_1")])

@@ -61,7 +61,7 @@ async def test_a_table_that_scrolls_sideways_shows_at_its_edges_that_there_is_mo
         await table.scroll_into_view_if_needed()
         row = table.locator("tbody tr").first
 
-        async def edge(side: str) -> bytes:
+        async def edge(side):
             box, line = await table.bounding_box(), await row.bounding_box()
             x = box["x"] + 2 if side == "left" else box["x"] + box["width"] - 4
             return await shown.page.screenshot(clip={"x": x, "y": line["y"] + 2, "width": 1, "height": 2})
