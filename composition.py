@@ -132,7 +132,14 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
         log = LiteLlm(http, settings.litellm_url, key, timeout=2 * settings.provider_timeout)
     rates = UsageRates(prices=make_price_book(settings), uses=settings.use_terms)
     credit = credit_price(settings.credit_price, settings.credit_currency)
-    return Metering(log=log, rates=rates, late=settings.usage_late, credit=credit, paying=settings.paying_actions)
+    return Metering(
+        log=log,
+        rates=rates,
+        late=settings.usage_late,
+        longest=settings.litellm_longest_call,
+        credit=credit,
+        paying=settings.paying_actions,
+    )
 
 
 def make_mailer(settings: Settings, database: Database) -> Notifier | None:

@@ -64,6 +64,7 @@ class Metering:
         log: the spend log; None if none is set up.
         rates: the rates of usage.
         late: the maximum age of an event.
+        longest: how long a call of the log may last to be counted by the next sync, and not by the nightly one.
         credit: the price of a credit.
         paying: actions whose spends pay for calls in the log, see `domain.usage.paid_call.paid`.
     """
@@ -71,6 +72,7 @@ class Metering:
     log: SpendLog | None = None
     rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook()))
     late: timedelta = timedelta(days=35)
+    longest: timedelta = timedelta(hours=1)
     credit: CreditPrice = field(default_factory=lambda: CreditPrice(price=Decimal("0.10"), currency="USD"))
     paying: Mapping[str, int | None] = field(default_factory=dict)
 
@@ -108,7 +110,8 @@ class UsageActivities:
         async with self._database.platform() as session:
             cursor = await usage.cursor(session, SOURCE)
         earliest = message.now - self._metering.late
-        since = message.since or (earliest if cursor is None else cursor - timedelta(seconds=message.back_seconds))
+        back = max(timedelta(seconds=message.back_seconds), self._metering.longest)
+        since = message.since or (earliest if cursor is None else cursor - back)
         page = _window(max(since, earliest), message.now)
         return PlannedSync(page=page, until=message.now)
 

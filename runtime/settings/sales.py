@@ -26,6 +26,7 @@ class SalesSettings(Part):
     usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
+    litellm_longest_call: timedelta = Field(default=timedelta(hours=1), ge=timedelta(hours=1), le=timedelta(days=7))
     litellm_actions: str = '{"llm_call": null}'
 
     credit_price: str = "0.10"

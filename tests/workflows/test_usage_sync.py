@@ -4,7 +4,7 @@ import hashlib
 import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -410,6 +410,18 @@ async def test_caller_who_names_what_is_not_there_is_charged_all_the_same(paying
 async def test_call_of_an_organizations_key_is_its_own_whomever_the_caller_names(proxy: Proxy) -> None:
     call = await proxy.call(5, metadata={"spend_logs_metadata": {"organization_id": new_id("org")}})
     await proxy.sync()
+    assert await proxy.events() == [(call,)]
+
+
+@pytest.mark.db
+async def test_call_that_lasted_as_long_as_calls_may_is_counted_by_the_next_sync(proxy: Proxy) -> None:
+    await proxy.sync()
+    # It is logged at its end, under the time when it began.
+    call = await proxy.call(180)
+    await proxy.sync(proxy.now + timedelta(minutes=10), back_seconds=3600)
+    assert await proxy.events() == []
+    proxy.work = UsageActivities(proxy.database, replace(proxy.work._metering, longest=timedelta(hours=4)))
+    await proxy.sync(proxy.now + timedelta(minutes=20), back_seconds=3600)
     assert await proxy.events() == [(call,)]
 
 
