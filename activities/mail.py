@@ -62,7 +62,7 @@ class MailActivities:
         words = written(kind, row.data, row.language, formats)
         async with self._database.platform() as session:
             names = await name.named(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
-        words = written_for(words, names, formats, "UTC")
+        words = written_for(words, names, formats, zone="UTC", language=row.language)
         try:
             message = Message(to=left, language=row.language, words=words)
             done = await self._mailer.send(message, idempotency_key=row.key)

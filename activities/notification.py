@@ -262,7 +262,7 @@ class NotificationActivities:
         else:
             words = written(row.kind, row.fact, row.subject, data, language, formats)
         names = await name.named(session, ids_in((words.subject, *words.paragraphs)), row.org_id)
-        words = written_for(words, names, formats, preferences.clock.zone)
+        words = written_for(words, names, formats, zone=preferences.clock.zone, language=language)
         return _Ready(row, channel, to, language, words)
 
     async def _send(self, each: _Ready, now: datetime) -> str:

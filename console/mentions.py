@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from console.format import Ident, Moment, Prefs, ident, moment
-from domain.mentions import pieces
+from console.format import Ident, Moment, Prefs, ident, moment, short_id
+from domain.mentions import pieces, plain_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,5 +34,10 @@ def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) ->
         Part(text=names.get(each.id, ""), id=ident(each.id), href=href(each.id))
         if each.id
         else Part(text=each.text, at=moment(each.at, prefs) if each.at else None)
-        for each in pieces(text)
+        for each in pieces(plain_units(text))
     )
+
+
+def shortened(text: str) -> str:
+    """Return a text with its ids cut, for where there is no room for more."""
+    return "".join(short_id(each.id) if each.id else each.text for each in pieces(text))

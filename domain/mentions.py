@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from domain.ids import SUFFIX
 from domain.mail import Formats, Written
+from domain.money import CREDIT, SLOT
 
 #: The longest name in a mail.
 MAX_NAME = 80
@@ -17,6 +18,7 @@ _FOUND = re.compile(
     rf"\b(?P<id>[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX})\b"
     r"|\b(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?:\.\d{1,6})?(?:Z|\+00:00| UTC)(?!\w)"
 )
+_UNIT = re.compile(rf"(?<=[0-9] )(?:{CREDIT}|{SLOT})\b")
 #: What mail programs make a link of: a name that a stranger chose must not be one.
 _LIKE_A_LINK = re.compile(r"[/@\\]|\w\.\w")
 
@@ -28,6 +30,12 @@ class Piece:
     text: str
     id: str = ""
     at: datetime | None = None
+
+
+def plain_units(text: str, language: str = "en") -> str:
+    """Return a text with words in place of the codes of what the platform issues: `10.00 credits`, not `CREDIT`."""
+    words = {CREDIT: "Credits" if language == "de" else "credits", SLOT: "Slots" if language == "de" else "slots"}
+    return _UNIT.sub(lambda found: words[found[0]], text)
 
 
 def pieces(text: str) -> tuple[Piece, ...]:
@@ -49,11 +57,19 @@ def ids_in(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(piece.id for text in texts for piece in pieces(text) if piece.id)
 
 
-def written_for(words: Written, names: Mapping[str, str], formats: Formats, zone: str) -> Written:
-    """Return a mail with the name before each id, `Acme (org_…)`, and its times in a zone of the IANA database."""
+def written_for(words: Written, names: Mapping[str, str], formats: Formats, *, zone: str, language: str) -> Written:
+    """Return a mail as its reader reads it: the name before each id, `Acme (org_…)`, and words for units.
+
+    Args:
+        words: the mail.
+        names: of what it mentions, by id.
+        formats: for the language.
+        zone: of the times, of the IANA database.
+        language: of `domain.mail.LANGUAGES`.
+    """
 
     def told(text: str) -> str:
-        return "".join(_told(piece, names, formats, zone) for piece in pieces(text))
+        return "".join(_told(piece, names, formats, zone) for piece in pieces(plain_units(text, language)))
 
     return Written(
         subject=told(words.subject), paragraphs=tuple(told(each) for each in words.paragraphs), link=words.link

@@ -64,7 +64,9 @@ def row(entry: Mapping[str, Any], prefs: Prefs) -> Row:
         action=entry["action"],
         target=ident(entry["target"]),
         address=entry["address"] or "",
-        details=tuple((name.replace("_", " "), _written(value)) for name, value in entry["details"].items()),
+        details=tuple(
+            (name.replace("_", " "), _written(value)) for name, value in entry["details"].items() if value is not None
+        ),
     )
 
 

@@ -37,7 +37,7 @@ class Row:
     at: Moment
     until: Moment | None
     amount: Amount
-    organization: str
+    organization: Ident
     run: str = ""
 
 
@@ -119,7 +119,7 @@ def row(dispute: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> R
         at=moment(dispute["opened_at"], prefs),
         until=moment(dispute["evidence_due_at"], prefs) if dispute["evidence_due_at"] and is_open(dispute) else None,
         amount=amount(dispute["amount"], dispute["currency"], prefs),
-        organization=dispute["organization_id"],
+        organization=ident(dispute["organization_id"]),
         run=run,
     )
 

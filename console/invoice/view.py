@@ -51,7 +51,7 @@ class Row:
     due_at: Moment
     due: Amount
     total: Amount
-    organization: str
+    organization: Ident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ def row(invoice: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
         due_at=moment(invoice["due_at"], prefs),
         due=amount(invoice["due"], currency, prefs),
         total=amount(invoice["total"], currency, prefs),
-        organization=invoice["organization_id"],
+        organization=ident(invoice["organization_id"]),
     )
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from console import lists
-from console.format import Amount, Moment, Prefs, amount, moment
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.gateway import Answer
 from console.lists import Asked, Found, Listed
+from console.mentions import shortened
 from console.status import Status, status_of
 from console.widgets import Tab
 from domain.payment.state import PaymentStatus
@@ -58,7 +59,7 @@ class Row:
     status: Status
     provider: str
     amount: Amount
-    organization: str
+    organization: Ident
     run: str = ""
 
 
@@ -118,11 +119,11 @@ def row(payment: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> R
     """Return one payment of the API as a list shows it."""
     return Row(
         href=f"{base}/payments/{payment['id']}",
-        title=payment["description"],
+        title=shortened(payment["description"]),
         at=moment(payment["created_at"], prefs),
         status=status_of("payment", payment["status"]),
         provider=PROVIDERS.get(payment["provider"], payment["provider"]),
         amount=amount(payment["amount"], payment["currency"], prefs),
-        organization=payment["organization_id"],
+        organization=ident(payment["organization_id"]),
         run=run,
     )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.mail import Written
-from domain.mentions import MAX_NAME, ids_in, pieces, written_for
+from domain.mentions import MAX_NAME, ids_in, pieces, plain_units, written_for
 from providers.formats import formats_of
 
 PAYMENT, ORG = "pay_01kar6x0qmf9rv4w7n2h8d3s5c", "org_01kar6x0qmf9rv4w7n2h8d3s5d"
@@ -46,17 +46,31 @@ def test_ids_are_found_once_and_nothing_like_them() -> None:
 )
 def test_mail_has_names_before_ids_and_times_of_its_reader(zone: str, language: str, written: str) -> None:
     words = Written(subject="Owed", paragraphs=(f"{ORG} owes {PAYMENT} since 2026-11-30 13:05 UTC.",), link="https://a")
-    told = written_for(words, {ORG: "Acme"}, formats_of(language), zone)
+    told = written_for(words, {ORG: "Acme"}, formats_of(language), zone=zone, language=language)
     assert told.paragraphs == (f"Acme ({ORG}) owes {PAYMENT} since {written}.",)
     assert (told.subject, told.link) == ("Owed", "https://a")
 
 
 @pytest.mark.parametrize("name", ["https://evil.example", "evil.example", "call@me", "a\\b"])
 def test_name_that_a_mail_program_would_link_stays_out(name: str) -> None:
-    told = written_for(Written(subject=ORG, paragraphs=()), {ORG: name}, formats_of("en"), "UTC")
+    told = written_for(Written(subject=ORG, paragraphs=()), {ORG: name}, formats_of("en"), zone="UTC", language="en")
     assert told.subject == ORG
 
 
 def test_name_in_a_mail_is_one_short_line() -> None:
-    told = written_for(Written(subject=ORG, paragraphs=()), {ORG: "a\r\nBcc: " + "b" * 200}, formats_of("en"), "UTC")
+    name = "a\r\nBcc: " + "b" * 200
+    words = Written(subject=ORG, paragraphs=())
+    told = written_for(words, {ORG: name}, formats_of("en"), zone="UTC", language="en")
     assert told.subject == f"{('a Bcc: ' + 'b' * 200)[:MAX_NAME]} ({ORG})"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "plain"),
+    [
+        ("A spend of 1.00 CREDIT was refused.", "en", "A spend of 1.00 credits was refused."),
+        ("2 SLOT, 5.00 USD", "de", "2 Slots, 5.00 USD"),
+        ("no rate from CREDIT to USD", "en", "no rate from CREDIT to USD"),
+    ],
+)
+def test_amounts_have_words_for_what_the_platform_issues(text: str, language: str, plain: str) -> None:
+    assert plain_units(text, language) == plain

@@ -65,5 +65,7 @@ def _row(body: Mapping[str, Any], prefs: Prefs) -> Row:
         organization_href=f"/console/platform/organizations/{org_id}" if org_id else "",
         request=body["request_id"] or "",
         address=body["address"] or "",
-        details=tuple((str(name).replace("_", " "), str(value)) for name, value in body["details"].items()),
+        details=tuple(
+            (str(name).replace("_", " "), str(value)) for name, value in body["details"].items() if value is not None
+        ),
     )
