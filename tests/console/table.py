@@ -1,5 +1,6 @@
 """Every page of the console, one line each: its address, and who may read it; test_pages.py renders each as each."""
 
+import re
 from dataclasses import dataclass
 
 TENANTS = ("owner", "admin", "finance", "member", "auditor", "agent")
@@ -233,3 +234,19 @@ PAGES = (
     # No refund's outcome is unknown here, so none is given up.
     Page("/console/platform/payments/{payment}/give-up-refund", ()),
 )
+
+#: What nobody may read there has nothing to look at.
+READABLE = [page for page in PAGES if page.roles]
+
+#: What each of the pages left out of `SHOWN` has in common with one that is in it.
+ALIKE = (
+    # A list that was filtered; what is shown after a choice alone is another page.
+    r".*\?(?!(q=Tenant$|amount|plan|status=success|organization_id|type=volume)).*",
+    # The platform's page of what an organization's page shows.
+    r"/console/platform/(escrows|disputes|payments)\b.*|/console/platform/invoices(?!/new).*",
+    # One question and its button.
+    r".*/(end|remove|retire|cancel|undeploy|revoke|delete|rotate|close)|.*library/.*/refund",
+    r".*escrows/.*/(validate|approve|dispute|refund)|.*invoices/.*/void|.*payments/.*/capture",
+)
+#: What a browser shows: of pages that are alike one, and of every template one, as test_pages.py makes sure.
+SHOWN = [page for page in READABLE if not any(re.fullmatch(each, page.path) for each in ALIKE)]

@@ -2,10 +2,12 @@
 
 import html
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import httpx2
 import pytest
+from jinja2 import Environment, Template
 
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant
@@ -26,7 +28,7 @@ from tests.console.access import (
 from tests.console.conftest import Counting, Visitor
 from tests.console.fake import OWN
 from tests.console.strict import LANDMARKS, read
-from tests.console.table import EVERYBODY, PAGES, PLATFORM, Page
+from tests.console.table import EVERYBODY, PAGES, PLATFORM, READABLE, SHOWN, Page
 from tests.console.walking import FoundForm, forms_of, route_of
 
 pytestmark = pytest.mark.db
@@ -43,12 +45,18 @@ class Looked:
     def __init__(self, visitors: dict[str, Visitor], objects: dict[str, str]) -> None:
         self.visitors, self.objects = visitors, objects
         self._pages: dict[tuple[str, str], httpx2.Response] = {}
+        self.drawn: list[str] = []
+        self.templates: dict[str, str] = {}
         self._offered: dict[str, dict[str, FoundForm]] = {}
         self._navigation: dict[str, set[str]] = {}
 
     async def at(self, address: str, role: str) -> httpx2.Response:
         if (address, role) not in self._pages:
-            self._pages[address, role] = await self.visitors[role].get(address)
+            self.drawn.clear()
+            self._pages[address, role] = answer = await self.visitors[role].get(address)
+            if answer.status_code == 200:
+                # The page's own, which asks for its parts.
+                self.templates[address] = self.drawn[0]
         return self._pages[address, role]
 
     async def offered(self) -> dict[str, dict[str, FoundForm]]:
@@ -75,8 +83,16 @@ def making(operator: Caller, tenant: Tenant, database: Database) -> Making:
 
 
 @pytest.fixture(scope="module")
-def looked(visitors: dict[str, Visitor], objects: dict[str, str]) -> Looked:
-    return Looked(visitors, objects)
+def looked(visitors: dict[str, Visitor], objects: dict[str, str]) -> Iterator[Looked]:
+    made, really = Looked(visitors, objects), Environment.get_template
+
+    def noted(environment: Environment, name: str, *more: Any) -> Template:
+        made.drawn.append(name)
+        return really(environment, name, *more)
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(Environment, "get_template", noted)
+        yield made
 
 
 def refused_at(page: Page) -> set[str]:
@@ -105,6 +121,13 @@ async def test_page_is_whole_for_those_who_may_read_it_and_not_there_for_others(
         else:
             # A command that the state of its object does not allow says so to whoever may give it.
             assert answer.status_code in ({403, 404} if page.roles else {403, 404, 409}), role
+
+
+async def test_browser_is_shown_a_page_of_every_template(looked: Looked):
+    for page in READABLE:
+        await looked.at(page.path.format(**looked.objects), page.roles[0])
+    templates = {page.path: looked.templates[page.path.format(**looked.objects)] for page in READABLE}
+    assert {templates[page.path] for page in SHOWN} == {*templates.values()}
 
 
 def test_every_role_is_refused_some_page():

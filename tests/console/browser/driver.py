@@ -11,7 +11,6 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from dev.browser import SHIFTED
 from dev.stack.running import Running
-from tests.console.table import PAGES
 from tests.console.table import Page as Entry
 
 WIDTHS = (1280, 320)
@@ -40,8 +39,6 @@ BY_WIDTH: dict[str, Any] = {
 }
 #: Which persona of the seeded stack a role of the table is.
 PERSONAS = {"owner": "client", "finance": "finance", "auditor": "auditor", "agent": "agent", "author": "studio"}
-#: What nobody may read there has nothing to look at.
-READABLE = [entry for entry in PAGES if entry.roles]
 _SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _WIDE = """() => [...document.querySelectorAll("body *")]
   .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.parentElement.closest(".scroll, .tabs, .side"))

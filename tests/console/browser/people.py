@@ -20,10 +20,10 @@ from tests.e2e.payments.paying import until
 #: How long what others do may take to be seen; it is done in other processes.
 PATIENCE = 30_000
 NUMBERS = itertools.count(1)
+#: The ways to work a page. Each journey is made in one or two, and every way makes journeys that move money.
 POINTER, KEYBOARD, WITHOUT_SCRIPTS = "pointer", "keyboard", "without scripts"
 #: With a finger, on a telephone at night: 320 px and dark.
 TELEPHONE = "telephone"
-WAYS = (TELEPHONE, KEYBOARD, WITHOUT_SCRIPTS)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ async def agent_of(seller: Company) -> tuple[str, str]:
 
 @dataclass
 class Person:
-    """Somebody at a window, in one of `WAYS`."""
+    """Somebody at a window, in one of the ways above."""
 
     window: Window
     hands: Hands
@@ -157,7 +157,7 @@ OpenFor = Callable[..., Awaitable[Person]]
 
 @asynccontextmanager
 async def people_at(open_window: Any, way: str) -> AsyncIterator[OpenFor]:
-    """Seat people at windows of their own, in one of `WAYS`: `await at(company.people["owner"])` signs them in."""
+    """Seat people at windows of their own, in one way: `await at(company.people["owner"])` signs them in."""
     async with AsyncExitStack() as windows:
 
         async def at(caller: Caller, path: str = "") -> Person:

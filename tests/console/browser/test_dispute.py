@@ -1,20 +1,18 @@
 """Work is disputed, both sides bring evidence, and an arbiter divides the money to the unit as it was previewed."""
 
-import pytest
 from playwright.async_api import expect
 
 from console.format import amount
-from tests.console.browser.people import WAYS, company, delivered, funded, people_at
+from tests.console.browser.people import KEYBOARD, TELEPHONE, company, delivered, funded, people_at
 from tests.e2e.conftest import NONCE, good
 
 SHARE = "0.333"
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
+async def test_a_dispute_is_split_as_it_was_previewed(world, open_window):
     buyer, seller = await company(world, "owner", credits="100"), await company(world, "owner")
     escrow = await delivered(buyer, seller, "5.01", title=f"Disputed by {buyer.name} {NONCE}")
-    async with people_at(open_window, way) as at:
+    async with people_at(open_window, KEYBOARD) as at:
         payer = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
         await payee.stay()
@@ -50,11 +48,10 @@ async def test_a_dispute_is_split_as_it_was_previewed(world, open_window, way):
     assert settled["commission_amount"] == effect["commission"]
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window, way):
+async def test_asked_and_granted_the_escrow_is_cancelled(world, open_window):
     buyer, seller = await company(world, "owner", credits="100"), await company(world, "owner")
     escrow = await funded(buyer, seller, "12.00")
-    async with people_at(open_window, way) as at:
+    async with people_at(open_window, TELEPHONE) as at:
         payer = await at(buyer.people["owner"], f"{buyer.base}/escrows/{escrow}")
         payee = await at(seller.people["owner"], f"{seller.base}/escrows/{escrow}")
         await payer.stay()

@@ -6,10 +6,11 @@ Those of the platform are a module of their own, because a module is what one of
 import pytest
 
 from dev.browser import SHIFTED
-from tests.console.browser.driver import READABLE, complaints_of
+from tests.console.browser.driver import complaints_of
+from tests.console.table import SHOWN
 
 
-@pytest.mark.parametrize("entry", [each for each in READABLE if not each.is_of_platform], ids=lambda each: each.path)
+@pytest.mark.parametrize("entry", [each for each in SHOWN if not each.is_of_platform], ids=lambda each: each.path)
 async def test_page_can_be_read_by_everybody(entry, signed_in, path_of):
     assert await complaints_of(entry, signed_in, path_of) == []
 

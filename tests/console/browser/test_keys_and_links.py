@@ -2,17 +2,15 @@
 
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from tests.console.browser.people import POINTER, WITHOUT_SCRIPTS, company, people_at
 from tests.e2e.conftest import Caller, good
 
 
-@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
-async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world, open_window, way):
+async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world, open_window):
     own = await company(world, "owner")
-    async with people_at(open_window, way) as at:
+    async with people_at(open_window, POINTER) as at:
         owner = await at(own.people["owner"], f"{own.base}/settings/keys")
         await owner.press("Issue a key", link=True)
         await owner.write("Principal", "temporary")
@@ -32,9 +30,7 @@ async def test_a_key_is_seen_once_and_its_revocation_signs_its_window_out(world,
         await owner.press("Revoke the key")
         await owner.told("The key is revoked. It is refused everywhere from now on.")
 
-        # By itself, since its stream ends with the key; without scripts as soon as anything is asked for.
-        if not temporary.scripts:
-            await temporary.page.reload()
+        # By itself, since its stream ends with the key.
         await temporary.page.wait_for_url(re.compile("/console/sign-in"))
         await temporary.sees("Your session has ended.")
         assert own.name not in await temporary.page.content()
@@ -66,16 +62,15 @@ async def test_a_cookie_that_was_copied_is_worth_nothing_once_its_owner_has_sign
         assert "/console/sign-in" in thief.page.url
 
 
-@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
-async def test_a_sign_in_link_is_used_once_and_by_its_button_alone(world, open_window, way):
-    own, scripts = await company(world, "owner"), way != WITHOUT_SCRIPTS
-    async with people_at(open_window, way) as at:
+async def test_a_sign_in_link_is_used_once_and_by_its_button_alone(world, open_window):
+    own = await company(world, "owner")
+    async with people_at(open_window, WITHOUT_SCRIPTS) as at:
         owner = await at(own.people["owner"], f"{own.base}/settings/links/new")
         await owner.write("Principal", "maria")
         await owner.choose("Role", "Auditor")
         await owner.press("Make the link")
         url = await owner.page.locator(".secret code").inner_text()
-    async with open_window(scripts=scripts) as first, open_window(scripts=scripts) as second:
+    async with open_window(scripts=False) as first, open_window(scripts=False) as second:
         for window in (first, second):
             await window.page.goto(url)
             await expect(window.page.locator("main")).to_contain_text("maria")

@@ -20,11 +20,10 @@ from tests.console.browser.people import (
 from tests.e2e.conftest import good
 
 
-@pytest.mark.parametrize("way", [POINTER, WITHOUT_SCRIPTS])
-async def test_a_slot_makes_room_for_one_project_more(world, open_window, way):
+async def test_a_slot_makes_room_for_one_project_more(world, open_window):
     own = await company(world, "owner")
     projects = f"{own.base}/projects"
-    async with people_at(open_window, way) as at:
+    async with people_at(open_window, POINTER) as at:
         owner = await at(own.people["owner"], f"{projects}/new")
         host = urlsplit(world.running.stripe_api_base).netloc
         owner.window.heard.hosts.add(host)
@@ -39,10 +38,9 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window, way):
         await expect(room).to_be_visible()
         assert await owner.main.get_by_role("rowheader", name="Professional").is_visible()
         assert await owner.main.get_by_role("link", name="Undeploy first").last.is_visible()
-        if owner.scripts:
-            assert path_of(owner.page) == projects
-            await owner.press("Not now")
-            await expect(room).to_be_hidden()
+        assert path_of(owner.page) == projects
+        await owner.press("Not now")
+        await expect(room).to_be_hidden()
         await owner.go(f"{projects}/new")
         await owner.write("Name", "Second")
         await owner.press("Make the project")
