@@ -227,12 +227,22 @@ class Market:
             if each["agent_id"] == agent_id and each["status"] == "active":
                 await self._try(customer.owner, "POST", f"/marketplace/purchases/{each['id']}/cancel", {})
 
-    async def order(self, customer: Customer, creator: Creator) -> None:
-        """Have an agent do a job that is paid out of escrow when a validator approves of it."""
-        if Decimal((await customer.owner.get("/billing/balance"))["available"]) < Decimal(JOB):
+    async def order(self, customer: Customer, creator: Creator, *, as_many: int = 1) -> None:
+        """Have an agent do a job that is paid out of escrow when a validator approves of it.
+
+        It is as large as so many jobs together, or as those of them that the customer can pay for.
+        """
+        available = Decimal((await customer.owner.get("/billing/balance"))["available"])
+        jobs = min(as_many, int(available // Decimal(JOB)))
+        if jobs < 1:
             self.refused["no credits"] += 1
             return
-        terms: Json = {"title": "A report", "price": JOB, "currency": "CREDIT", "agent_id": creator.sells}
+        terms: Json = {
+            "title": "A report",
+            "price": str(Decimal(JOB) * jobs),
+            "currency": "CREDIT",
+            "agent_id": creator.sells,
+        }
         terms |= {"validation_threshold": "0.80", "signatories": ["owner"], "required_signatures": 1}
         contract = await customer.owner.post("/contracts", terms)
         path = f"/escrows/{(await customer.owner.post('/escrows', {'contract_id': contract['id']}))['id']}"

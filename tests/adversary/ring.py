@@ -83,8 +83,9 @@ class Ring:
         if made.status_code < 400:
             payer.top_ups.append(made.json()["payment_id"])
 
-    async def work(self) -> None:
-        await self.market.order(self.draw.choice(self.payers), self.draw.choice(self.earners))
+    async def work(self, jobs: int = 1) -> None:
+        """Have one job done, as large as so many."""
+        await self.market.order(self.draw.choice(self.payers), self.draw.choice(self.earners), as_many=jobs)
 
     async def commission(self, payer: Customer, earner: Creator, price: str) -> str | None:
         """Have work done that a payment with credits pays for, and return the payment."""
@@ -228,13 +229,15 @@ class Ring:
             self.done.append(move.__name__)
             await move(self)
 
-    async def leave(self) -> None:
-        """Take out whatever there is once everything has left the hold-back."""
-        await self.rest(HOLD_BACK.days + 2)
+    @staticmethod
+    async def leave(*rings: "Ring") -> None:
+        """Have rings take out whatever there is once everything has left the hold-back: days are the dearest."""
+        await rings[0].rest(HOLD_BACK.days + 2)
         # It is due every five minutes; the days here are too short for it.
-        await self.world.jobs(["earnings-recovery"])
-        await self.pay_out()
-        await self.rest(3)
+        await rings[0].world.jobs(["earnings-recovery"])
+        for ring in rings:
+            await ring.pay_out()
+        await rings[0].rest(3)
 
     async def loss(self) -> int:
         """Return what the platform has lost to the ring, in cents; below zero is what it has earned."""
