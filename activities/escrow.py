@@ -169,7 +169,7 @@ class EscrowActivities:
 
     async def _write(self, books: Transaction, message: RecordEscrowEvent) -> RecordedEscrow:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
-        known = await escrow.lock(books.connection, escrow_id, message.command_id)
+        known = await escrow.lock(books.driver, escrow_id, message.command_id)
         held = None if known is None else known.escrow
         if known is not None and known.done:
             escrow.refuse_other(known.content_hash, message.content)
@@ -192,13 +192,11 @@ class EscrowActivities:
                 await refuse_exposure(books.session, message.escrow.terms, lock=True)
             if payment_of(message.escrow.funded_from) is None:
                 # Only credits are refused: money of a payment was already on its way.
-                terms = message.escrow.terms
-                await refuse_beside_others(books.session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
-                await organization.refuse_stopped_as(await books.driver(), terms.payer_org_id, terms.payee_org_id)
+                await self._refuse_credits(books, message.escrow.terms)
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
-        driver = await books.driver()
+        driver = books.driver
         events = facts(held, message.event, message.escrow)
         has_frozen = await escrow.write(
             driver,
@@ -216,6 +214,19 @@ class EscrowActivities:
         await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
+
+    async def _refuse_credits(self, books: Transaction, terms: Terms) -> None:
+        """Refuse credits while a payment for the escrow is under way, or if a party may begin nothing.
+
+        The row of the escrow is locked, as it is by whoever begins a payment for it. So whether there are payments at
+        all, which is rare, is asked after the lock, together with the parties' status.
+        """
+        paid, statuses = await escrow.before_funding(
+            books.driver, terms.escrow_id, (terms.payer_org_id, terms.payee_org_id)
+        )
+        if paid:
+            await refuse_beside_others(books.session, terms.payer_org_id, {"escrow_id": terms.escrow_id})
+        organization.refuse_one_of(statuses)
 
     async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money if the payment was changed, as by a refund, while the escrow was being funded.
@@ -235,7 +246,7 @@ class EscrowActivities:
 
         The API opens escrows of contracts only, so other terms come from a run that was started by hand.
         """
-        read = await contract.read(await books.driver(), terms.contract_id, org_id=None)
+        read = await contract.read(books.driver, terms.contract_id, org_id=None)
         found = None if read is None else read[0]
         if found is None:
             differing = ["contract_id"]
@@ -307,7 +318,7 @@ class EscrowActivities:
         if not message.moves:
             return None
         terms = message.escrow.terms
-        ledger = Ledger(await books.driver())
+        ledger = Ledger(books.driver)
         granted, payee_owed = await self._before_release(ledger, message)
         postings = [posting for move in message.moves for posting in self._postings(message, move, before, granted)]
         paying_debts = await self._lock_debts(books, ledger, message, postings, payee_owed=payee_owed)
@@ -430,8 +441,8 @@ class EscrowActivities:
                 shared=True,
             )
         if actor is not None and (message.event in AUDITED or actor.signs_on_behalf):
-            await audit.record(
-                books.connection,
+            await audit.record_fast(
+                books.driver,
                 actor=actor,
                 action=f"escrow.{message.event}",
                 target=terms.escrow_id,

@@ -1,9 +1,11 @@
 """The audit trail: one entry for each privileged act, in the act's own transaction."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+import asyncpg
 from sqlalchemy import ColumnElement, DateTime, insert, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,21 +25,45 @@ async def record(
 ) -> None:
     """Write an entry. `org_id` is the organization that the act concerns, by default the actor's own."""
     await session.execute(
-        insert(AuditEntry).values(
-            org_id=org_id or actor.org_id,
-            principal=actor.principal,
-            role=actor.role.value,
-            actor_org_id=actor.org_id,
-            key_id=actor.key_id,
-            session_id=actor.session_id,
-            made_by=actor.made_by,
-            action=action,
-            target=target,
-            request_id=actor.request_id,
-            address=actor.address,
-            details=dict(details or {}),
-        )
+        insert(AuditEntry).values(**_entry(actor, action, target, org_id), details=dict(details or {}))
     )
+
+
+async def record_fast(
+    connection: asyncpg.Connection,
+    actor: Actor,
+    action: str,
+    target: str,
+    details: Mapping[str, Any] | None = None,
+    org_id: str | None = None,
+) -> None:
+    """Do what `record` does, on the driver's connection of an engine, for acts that are frequent."""
+    values = _entry(actor, action, target, org_id).values()
+    await connection.execute(_RECORD, *values, json.dumps(dict(details or {})))
+
+
+def _entry(actor: Actor, action: str, target: str, org_id: str | None) -> dict[str, str | None]:
+    """Return what an entry says besides its details, in the order of `_RECORD`."""
+    return {
+        "org_id": org_id or actor.org_id,
+        "principal": actor.principal,
+        "role": actor.role.value,
+        "actor_org_id": actor.org_id,
+        "key_id": actor.key_id,
+        "session_id": actor.session_id,
+        "made_by": actor.made_by,
+        "action": action,
+        "target": target,
+        "request_id": actor.request_id,
+        "address": actor.address,
+    }
+
+
+_RECORD = """
+    INSERT INTO audit_log (org_id, principal, role, actor_org_id, key_id, session_id, made_by, action, target,
+        request_id, address, details)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
 
 
 async def since(

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, any_, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from contracts.escrow import RecordEscrowEvent
@@ -60,17 +60,34 @@ _LOCK = """
 """
 
 
-async def lock(connection: AsyncConnection, escrow_id: str, command_id: str) -> Known | None:
+async def lock(connection: asyncpg.Connection, escrow_id: str, command_id: str) -> Known | None:
     """Lock the row until the transaction ends, and return its state; None for a new one.
 
     After a wait for the lock the state is the latest, but `done` is as of the start of the statement. An event that was
     written in between has raised the version, so compare the version first.
     """
-    row = (await connection.exec_driver_sql(_LOCK, (escrow_id, command_id))).one_or_none()
+    row = await connection.fetchrow(_LOCK, escrow_id, command_id)
     if row is None:
         return None
-    state = _STATE.validate_json(row.state)
-    return Known(state, row.done, row.transfer_id, row.content_hash, row.has_levels)
+    state, done, transfer_id, content_hash, has_levels = row
+    return Known(_STATE.validate_json(state), done, transfer_id, content_hash, has_levels)
+
+
+_BEFORE_FUNDING = """
+    SELECT id, organization_status(id) AS status, EXISTS (SELECT FROM payments p WHERE p.escrow_id = $1) AS is_paid
+    FROM unnest(CAST($2 AS text[])) AS id
+"""
+
+
+async def before_funding(
+    connection: asyncpg.Connection, escrow_id: str, organization_ids: Collection[str]
+) -> tuple[bool, list[tuple[str, str | None]]]:
+    """Return whether payments for an escrow were made, and the statuses of its parties, locked until the end.
+
+    The caller has locked the escrow's row, so no other payment begins.
+    """
+    rows = await connection.fetch(_BEFORE_FUNDING, escrow_id, sorted(set(organization_ids)))
+    return any(row["is_paid"] for row in rows), [(row["id"], row["status"]) for row in rows]
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:

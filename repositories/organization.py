@@ -139,7 +139,7 @@ async def refuse_stopped(session: AsyncSession, *organization_ids: str) -> None:
     """
     ids = sorted(set(organization_ids))
     statuses = (await session.execute(select(*(func.organization_status(each) for each in ids)))).one()
-    _refuse_one_of(zip(ids, statuses, strict=True))
+    refuse_one_of(zip(ids, statuses, strict=True))
 
 
 async def refuse_stopped_as(
@@ -152,10 +152,16 @@ async def refuse_stopped_as(
         OrganizationClosed: one of them is.
     """
     rows = await connection.fetch(_STATUSES, sorted(set(organization_ids)))
-    _refuse_one_of((row["id"], row["status"]) for row in rows)
+    refuse_one_of((row["id"], row["status"]) for row in rows)
 
 
-def _refuse_one_of(statuses: Iterable[tuple[str, str | None]]) -> None:
+def refuse_one_of(statuses: Iterable[tuple[str, str | None]]) -> None:
+    """Check the statuses of organizations that are to begin something; one without a status does not exist.
+
+    Raises:
+        OrganizationSuspended: one of them is.
+        OrganizationClosed: one of them is.
+    """
     for organization_id, status in statuses:
         refusal = None if status is None else stopped(OrganizationStatus(status), organization_id)
         if refusal is not None:

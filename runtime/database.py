@@ -64,36 +64,35 @@ def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> Non
 
 
 class Transaction:
-    """One transaction of the platform: its connection, and a session for rare statements.
+    """One transaction of the platform: the driver's connection, and a session for rare statements.
 
-    A session costs as much processor time as the statements of an event, so it is created on first use.
+    A session costs as much processor time as the statements of an event, so it is created on first use. Its statements
+    are a savepoint of the transaction.
+
+    Attributes:
+        driver: the asyncpg connection, inside the transaction.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        """Take the connection, which begins with its first statement."""
-        self.connection = connection
+    def __init__(self, connection: AsyncConnection, driver: asyncpg.Connection) -> None:
+        """Take the engine's connection, and the driver's connection under it, which is inside the transaction."""
+        self.driver = driver
+        self._connection = connection
         self._session: AsyncSession | None = None
 
     @property
     def session(self) -> AsyncSession:
         """Return the session, whose statements are part of the transaction; do not commit or close it."""
         if self._session is None:
-            self._session = AsyncSession(self.connection, expire_on_commit=False)
+            self._session = AsyncSession(self._connection, expire_on_commit=False)
         return self._session
 
-    async def driver(self) -> asyncpg.Connection:
-        """Return the asyncpg connection, after the first statement: before it, each would commit on its own."""
-        driver = cast("asyncpg.Connection", (await self.connection.get_raw_connection()).driver_connection)
-        assert driver.is_in_transaction()
-        return driver
-
-    async def flush(self) -> None:
-        """Flush the session."""
+    async def commit(self) -> None:
+        """Make what the session has written a part of the transaction, which goes on."""
         if self._session is not None:
-            await self._session.flush()
+            await self._session.commit()
 
     async def close(self) -> None:
-        """Close the session; the transaction goes on."""
+        """Close the session."""
         if self._session is not None:
             await self._session.close()
 
@@ -171,15 +170,33 @@ class Database:
 
     @asynccontextmanager
     async def platform_transaction(self) -> AsyncIterator[Transaction]:
-        """Open one transaction of the platform for frequent writes, for which a session would cost too much."""
+        """Open one transaction of the platform for frequent writes, for which a session would cost too much.
+
+        The driver begins and ends it, because the engine's connection takes as much processor time for that as for two
+        statements. A connection that cannot be used any more does not go back to the pool.
+        """
         self._check_open()
-        async with self.platform_engine.begin() as connection:
-            transaction = Transaction(connection)
+        async with self.platform_engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            driver = cast("asyncpg.Connection", raw.driver_connection)
+            # With the level that the session's own transaction has: asyncpg insists on the same one for a savepoint.
+            begun = driver.transaction(isolation="read_committed")
             try:
-                yield transaction
-                await transaction.flush()
-            finally:
+                await begun.start()
+                transaction = Transaction(connection, driver)
+                try:
+                    yield transaction
+                    await transaction.commit()
+                except BaseException:
+                    if not driver.is_closed():
+                        await transaction.close()
+                        await begun.rollback()
+                    raise
                 await transaction.close()
+                await begun.commit()
+            finally:
+                if driver.is_closed() or driver.is_in_transaction():
+                    await connection.invalidate()
 
     @asynccontextmanager
     async def platform_statement(self) -> AsyncIterator[asyncpg.Connection]:

@@ -40,10 +40,9 @@ async def test_an_event_goes_to_the_books_once_for_each_thing_that_it_asks(liste
     # The row with its lock and the contract are read.
     opened = await trips(rules.opened(job.terms, actor=job.procurement, now=now))
     assert opened == {**transaction, "SELECT": 2, "WITH": 1}
-    # The row is read, no payment is under way, both parties may begin something, the accounts are opened, the money
-    # moves.
+    # The row is read, no payment was made and both parties may begin something, accounts are opened, money moves.
     funded = await trips(rules.fund(await job.state(), actor=job.procurement, source="credits", now=now))
-    assert funded == {**transaction, "SELECT": 5, "WITH": 1}
+    assert funded == {**transaction, "SELECT": 4, "WITH": 1}
     delivery = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=now)
     assert await trips(delivery) == {**transaction, "SELECT": 1, "WITH": 1}
     # What nobody paid for and whether the payee has owed is asked at once, and what the end says of the agent is taken.

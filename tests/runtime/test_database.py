@@ -27,3 +27,51 @@ async def test_a_connection_that_died_in_the_pool_is_replaced(database_urls: Dat
     finally:
         await owner.close()
         await database.close()
+
+
+async def test_a_transaction_of_the_driver_is_one_with_its_session(database_urls: DatabaseUrls) -> None:
+    database = Database(database_urls.tenant, database_urls.platform, pre_ping=False)
+    note = text("SELECT set_config('bursar.noted', 'by the session', true)")
+    noted = "SELECT coalesce(current_setting('bursar.noted', true), '')"
+    written, undone = "SELECT pg_current_xact_id()::text", list[str]()
+
+    async def fails() -> None:
+        async with database.platform_transaction() as books:
+            undone.append(await books.driver.fetchval(written))
+            await books.session.execute(note)
+            raise ZeroDivisionError
+
+    try:
+        with pytest.raises(ZeroDivisionError):
+            await fails()
+        async with database.platform_transaction() as books:
+            assert await books.driver.fetchval("SELECT pg_xact_status($1::text::xid8)", undone[0]) == "aborted"
+            done = await books.driver.fetchval(written)
+            assert await books.session.scalar(text(written)) == done
+            await books.session.execute(note)
+            assert await books.driver.fetchval(noted) == "by the session"
+        async with database.platform_transaction() as books:
+            assert await books.driver.fetchval("SELECT pg_xact_status($1::text::xid8)", done) == "committed"
+            assert not await books.driver.fetchval(noted)
+    finally:
+        await database.close()
+
+
+async def test_a_transaction_whose_connection_dies_gives_none_back_to_the_pool(database_urls: DatabaseUrls) -> None:
+    database = Database(database_urls.tenant, database_urls.platform, pool_size=1, pre_ping=False)
+    owner, died = await asyncpg.connect(database_urls.owner), list[int]()
+
+    async def dies() -> None:
+        async with database.platform_transaction() as books:
+            died.append(await books.driver.fetchval("SELECT pg_backend_pid()"))
+            assert await owner.fetchval("SELECT pg_terminate_backend($1, 5000)", died[0])
+            await books.driver.fetchval("SELECT 1")
+
+    try:
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+            await dies()
+        async with database.platform_transaction() as books:
+            assert await books.driver.fetchval("SELECT pg_backend_pid()") not in died
+    finally:
+        await owner.close()
+        await database.close()

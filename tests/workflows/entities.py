@@ -76,6 +76,7 @@ from repositories import payout as payouts
 from repositories import subscription as subscriptions
 from repositories import webhook_endpoint as webhook_endpoints
 from runtime import reach
+from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.looking import again
 from tests.workflows.approval.contract import APPROVAL
@@ -120,7 +121,7 @@ async def _dispute(job: Job) -> None:
 
 
 async def _lock_escrow(session: AsyncSession, job: Job) -> None:
-    await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
+    await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
 
 
 ESCROW = Entity(

@@ -8,6 +8,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from domain.payment.state import RECEIPT_WINDOW
 from repositories import escrow as escrows
+from runtime.database import driver_connection
 from tests.support.invoices import issued
 from tests.support.looking import again
 from tests.workflows.conftest import Stage
@@ -265,7 +266,7 @@ async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> P
     made.there.pay()
     async with stage.database.platform() as session:
         # Nobody can write the escrow meanwhile.
-        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
+        await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
         await made.told()
         await made.happened("fulfilment_started")
         ref = made.there.dispute()

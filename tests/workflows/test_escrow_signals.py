@@ -11,6 +11,7 @@ from domain.escrow.signing import DeliveryRequired
 from repositories import audit
 from repositories import escrow as escrows
 from repositories.listing import Wanted
+from runtime.database import driver_connection
 from tests.support.histories import replay_and_keep
 from tests.support.looking import again
 from tests.workflows.conftest import beside_timer
@@ -226,7 +227,7 @@ async def test_approval_on_its_way_does_not_accept_the_delivery_that_replaces_th
 async def test_cancelling_a_run_whose_step_waits_for_the_books_gives_the_money_back(award, stage):
     job = await (await award()).funded()
     async with stage.database.platform() as session:
-        await escrows.lock(await session.connection(), job.terms.escrow_id, "nothing")
+        await escrows.lock(await driver_connection(session), job.terms.escrow_id, "nothing")
         passing = asyncio.create_task(job.pass_time(days=8))
         await someone_waits_for(stage, job)
         await job.handle.cancel()

@@ -22,6 +22,7 @@ from domain.spend.control import SubjectKind
 from models.escrow_notice import EscrowNotice
 from repositories import escrow as escrows
 from repositories import payment as payments
+from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support.locks import somebody_waits
 from tests.support.looking import again
@@ -228,7 +229,7 @@ async def test_an_escrow_takes_nothing_late_of_money_that_it_is_no_longer_asked_
     made = await _captured(stage, job)
     async with stage.database.platform() as session:
         # Nobody can write the escrow meanwhile.
-        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
+        await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
         await made.told()
         while not await _is_asked(job, "fund"):
             await again()
@@ -386,7 +387,7 @@ async def test_pitfall_36_a_chargeback_is_booked_while_the_escrow_does_not_answe
     made = await _captured(stage, job)
     async with stage.database.platform() as session:
         # Nobody can write the escrow meanwhile.
-        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
+        await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
         await made.told()
         await made.happened("fulfilment_started")
         made.there.dispute()
@@ -437,7 +438,7 @@ async def test_money_that_its_escrow_is_taking_is_not_refunded(stage: Stage, awa
     made = await _captured(stage, job)
     async with stage.database.platform() as session:
         # Nobody can write the escrow meanwhile.
-        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
+        await escrows.lock(await driver_connection(session), job.terms.escrow_id, "none")
         await made.told()
         await made.happened("fulfilment_started")
         assert await refused(made.send("refund")) == "payment.fulfilment_under_way"
