@@ -18,9 +18,17 @@ from contracts.payment import PaymentCommand
 from contracts.seal import Seal
 from runtime.codec import ENCODING, SEAL, UNOPENED, UNSEALED, SealedPayloadError
 
+#: What converts a payload by its encoding. The SDK makes a converter for each activation of a run, some sixteen for an
+#: escrow: they share these, and with them the types that pydantic has prepared.
+_BY_ENCODING = tuple(PydanticPayloadConverter().converters.values())
+
 
 class OpenPayloadConverter(PydanticPayloadConverter):
     """The converter without encryption: no sender is verified, whatever a payload claims."""
+
+    def __init__(self) -> None:
+        """Share what converts."""
+        self._set_converters(*_BY_ENCODING)
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode messages; a signal has no seal."""
@@ -54,8 +62,7 @@ class SealedPayloadConverter(PydanticPayloadConverter):
 
     def __init__(self) -> None:
         """Take what is sealed beside what Pydantic reads."""
-        super().__init__()
-        self._set_converters(*self.converters.values(), UnopenedPayloadConverter())
+        self._set_converters(*_BY_ENCODING, UnopenedPayloadConverter())
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode messages: a signal gets its seal; a command's actor is only a claim unless the product sealed it."""
