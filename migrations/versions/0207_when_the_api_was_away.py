@@ -1,7 +1,7 @@
 """When the API was away, so that deadlines give the time back.
 
 Revision ID: 0207_when_the_api_was_away
-Revises: 0203_numbers_of_events
+Revises: 0206_passed_credits
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0207_when_the_api_was_away"
-down_revision: str | None = "0203_numbers_of_events"
+down_revision: str | None = "0206_passed_credits"
 branch_labels: str | None = None
 depends_on: str | None = None
 

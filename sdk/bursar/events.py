@@ -276,8 +276,32 @@ class EscrowApproved(Model):
     next_deadline_at: datetime | None = None
 
 
+class EscrowDeliveryExtended(Model):
+    """The payee has longer to deliver, because the API was away."""
+
+    escrow_id: str = NOT_SENT
+    external_id: str | None = None
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
+
+
 class EscrowReviewExtended(Model):
-    """The review goes on for a day, because the payee is suspended."""
+    """The review goes on, because the payee is suspended or the API was away."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None
@@ -373,7 +397,7 @@ class EscrowCancelRequested(Model):
 
 
 class EscrowDefaultExtended(Model):
-    """The dispute waits a day longer for a decision, because the payee is suspended."""
+    """The dispute waits longer for a decision, because the payee is suspended or the API was away."""
 
     escrow_id: str = NOT_SENT
     external_id: str | None = None
@@ -1790,6 +1814,7 @@ BY_TYPE: dict[str, type[Model]] = {
     "escrow.expired": EscrowExpired,
     "escrow.validated": EscrowValidated,
     "escrow.approved": EscrowApproved,
+    "escrow.delivery_extended": EscrowDeliveryExtended,
     "escrow.review_extended": EscrowReviewExtended,
     "escrow.evidence_submitted": EscrowEvidenceSubmitted,
     "escrow.partially_refunded": EscrowPartiallyRefunded,

@@ -450,6 +450,7 @@ class AlertView(Model):
     kind: str = NOT_SENT
     subject: str = NOT_SENT
     detail: str = NOT_SENT
+    names: dict[str, str] = NOT_SENT
     severity: Severity = NOT_SENT
     status: AlertStatus = NOT_SENT
     for_operators: bool = NOT_SENT
@@ -2428,6 +2429,7 @@ class NotificationView(Model):
     subject: str = NOT_SENT
     title: str = NOT_SENT
     text: str = NOT_SENT
+    names: dict[str, str] = NOT_SENT
     data: dict[str, Any] = NOT_SENT
     created_at: datetime = NOT_SENT
     read_at: datetime | None = NOT_SENT

@@ -156,7 +156,7 @@ class Billing:
     def get_transfer(self, transfer_id: str) -> models.TransferView:
         """Show a transfer: what it was for, and its entries on accounts that the caller may see.
 
-        Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries.
+        Its id is in `id` of `GET /billing/transactions` and of statements. An organization sees only its own entries. A key of a member that is attributed to a department or project reads the transfers of its own spends.
         """
         return self._caller.ask(
             models.TransferView, "billing.get_transfer", "GET", f"/api/v1/ledger/transfers/{segment(transfer_id)}"
@@ -449,6 +449,8 @@ class Credits:
         cursor: str | Omitted = OMITTED,
     ) -> List[models.CreditLotView]:
         """List an organization's lots of credits, newest first: what is left, held and expired of each.
+
+        A key of a member that is attributed to a department or project is refused: all of the organization's spends take from these lots.
 
         Credits that an escrow or a refund returns are in the lot that they came from, or in a lot that expires later. With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
@@ -2390,6 +2392,8 @@ class Grants:
         metadata: Mapping[str, str] | Omitted = OMITTED,
     ) -> List[models.LotView]:
         """List the grants of credits as they were made, newest first. `GET /credits/lots` shows what is left of them.
+
+        A key of a member that is attributed to a department or project is refused.
 
         With `Accept: text/csv` the response contains everything that matches, from the cursor on, as CSV.
         """
