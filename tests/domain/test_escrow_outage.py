@@ -88,10 +88,11 @@ def test_while_the_api_is_away_a_deadline_waits_two_days_at_most() -> None:
 def test_outage_gives_back_what_it_took_and_a_day_at_most(away, before, late) -> None:
     escrow = funded()
     at = due(escrow)
-    outage = Outage(began_at=at - timedelta(seconds=before), ended_at=at + timedelta(seconds=away - before))
+    ended_at = at + timedelta(seconds=away - before)
+    outage = Outage(began_at=at - timedelta(seconds=before), ended_at=ended_at)
     until = extended_until(escrow, outage, at + timedelta(seconds=late))
     if until is not None:
-        assert until <= outage.ended_at + min(timedelta(seconds=away), LONGEST)
+        assert until <= ended_at + min(timedelta(seconds=away), LONGEST)
         assert until <= outage.began_at + 2 * LONGEST
 
 
