@@ -228,7 +228,7 @@ def is_cancelled(payment: Payment) -> bool:
 def not_ended(payment: Payment) -> WrongPaymentState:
     """Return the error of a cancellation that came too late at the provider."""
     status = payment.status.value
-    what_to_do = " Its money is on its way and cannot be sent back. Wait for it." if is_under_way(payment) else ""
+    what_to_do = " Its money is on its way and cannot be refunded yet. Wait for it." if is_under_way(payment) else ""
     return WrongPaymentState(
         f"The provider did not cancel the payment. It is {status} now.{what_to_do}", extra={"state": status}
     )
