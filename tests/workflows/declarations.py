@@ -23,7 +23,8 @@ class State:
         enter: brings an entity there by its run.
         write: has the books hold it without telling the run; None where no test needs that.
         left_alone: how the entity ends when nobody acts.
-        cancelled: the state after a cancellation of the run; None where that is refused.
+        cancelled: the state after a cancellation of the run; None where that does not end it.
+        noted: the event that a cancellation leaves where it does not end it.
         terms: the changes of its terms under which an entity comes there.
         lasts: longer than what is awaited there; the entity's own time where that is None.
     """
@@ -34,6 +35,7 @@ class State:
     write: Callable[[Any], Awaitable[object]] | None = None
     left_alone: str
     cancelled: str | None = None
+    noted: str = "command_refused"
     terms: Mapping[str, Any] = field(default_factory=dict)
     lasts: timedelta | None = None
 

@@ -353,7 +353,13 @@ PAYMENT = Entity(
             cancelled="cancelled",
             terms={"lasts": timedelta(hours=1)},
         ),
-        State(name="processing", follows="requires_action", enter=_processing, left_alone="processing"),
+        State(
+            name="processing",
+            follows="requires_action",
+            enter=_processing,
+            left_alone="processing",
+            noted="cancel_requested",
+        ),
         State(name="succeeded", follows="requires_action", enter=_paid, write=_paid_behind, left_alone="succeeded"),
         State(
             name="disputed",

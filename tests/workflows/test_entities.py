@@ -282,7 +282,7 @@ async def test_a_cancelled_run_is_the_command_cancel(entity: Entity, state: Stat
         one = await entity.brought(stage, state.name)
         await one.handle.cancel()
         if state.cancelled is None:
-            await happened(one, "command_refused")
+            await happened(one, state.noted)
             assert (await one.state()).status == state.name
         else:
             while (await one.state()).status != state.cancelled:
