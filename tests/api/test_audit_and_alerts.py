@@ -561,8 +561,9 @@ async def test_step_of_an_escalation_is_in_the_inbox_of_its_role_once(
 
 
 async def test_alert_has_the_names_of_what_it_mentions_and_of_nothing_of_others(
-    tenant: Tenant, stranger: Tenant, operator: Caller, deps: Deps
+    new_tenant: Any, stranger: Tenant, operator: Caller, deps: Deps
 ) -> None:
+    tenant = await new_tenant("owner")
     project = good(await tenant.owner.post("/projects", {"name": "Apollo"}, key=new_key()), 201)["id"]
     async with deps.database.platform() as session:
         detail = f"{project} and {stranger.org_id} share a card."

@@ -234,22 +234,6 @@ async def test_chargeback_takes_bad_work_along_until_it_is_won(
     assert (await score_of(client.owner, studio.agent_id))["overall_score"] == blamed
 
 
-async def test_chargeback_leaves_whom_a_creator_has_paid_with_what_it_earned(
-    operator: Caller, database: Database, parties: Parties, new_tenant: Any
-) -> None:
-    client, studio = parties
-    third = await new_tenant("owner")
-    bought = await buy(database, client)
-    await work(operator, database, client, studio, at=datetime.now(UTC), price="100")
-    conversion = {"agent_id": studio.agent_id, "kind": "paid"}
-    good(await studio.owner.post("/credits/earnings/conversions", conversion, key=new_key()), 201)
-    await work(operator, database, studio, third, at=datetime.now(UTC), price="95")
-    before = await evidence_of(operator, third)
-    bought.there.dispute()
-    await bought.look()
-    assert (await evidence_of(operator, studio), await evidence_of(operator, third)) == (0, before)
-
-
 async def test_discount_that_takes_the_whole_commission_hides_no_refund(
     operator: Caller, database: Database, parties: Parties
 ) -> None:

@@ -147,7 +147,7 @@ async def test_form_that_was_sent_with_other_content_leads_to_the_first_result_a
     )
 
 
-@pytest.mark.parametrize("named", [{}, {"object_id": "whe_1"}, {"object_id": 5}])
+@pytest.mark.parametrize("named", [{}, {"object_id": "tri_1"}, {"object_id": 5}])
 async def test_first_result_that_is_not_known_or_has_no_page_is_not_led_to(named: dict[str, Any]) -> None:
     assert (await refused(422, "idempotency.conflict", **named)).json()["way_href"] == ""
 

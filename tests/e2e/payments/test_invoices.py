@@ -85,14 +85,13 @@ async def test_second_payment_of_an_invoice_is_refused_until_the_first_has_ended
     assert await cash(payer) == "0.00"
 
 
-async def test_money_for_an_invoice_that_was_withdrawn_is_sent_back(payer: Payer, sandboxes: Sandboxes) -> None:
+async def test_payment_of_an_invoice_that_was_voided_is_cancelled_at_its_provider(payer: Payer) -> None:
     invoice = await issued(payer)
     made = await pay(payer, invoice, provider="paypal", payment_method=None)
     void = f"{PATH}/{invoice['id']}/void"
     refused(await payer.caller.post(void), 403, "auth.forbidden")
     assert good(await payer.world.operator.post(void))["status"] == "void"
-    await sandboxes.approve(made["approval_url"])
-    assert (await payer.settled(made, "refunded"))["fulfilment"] == "gone"
+    assert (await payer.settled(made, "cancelled"))["received_amount"] == "0.00"
     await stands(payer, invoice, "void", "0")
     assert await cash(payer) == "0.00"
 
