@@ -11,13 +11,14 @@ from collections.abc import Callable
 import structlog
 
 from api.pool import StatementPool
+from api.recurring import Recurring
 
 log = structlog.get_logger("bursar.api")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 
-class Announcements:
+class Announcements(Recurring):
     """Receives announcements between `start` and `close`. Listeners are registered before."""
 
     def __init__(self, pool: StatementPool) -> None:
@@ -25,7 +26,6 @@ class Announcements:
         self._pool = pool
         self._channels: dict[str, Callable[[str], None]] = {}
         self._doubts: list[Callable[[], None]] = []
-        self._task: asyncio.Task[None] | None = None
         #: Set while announcements are heard.
         self.listening = asyncio.Event()
 
@@ -34,21 +34,11 @@ class Announcements:
         self._channels[channel] = changed
         self._doubts.append(doubt)
 
-    def start(self) -> None:
-        """Begin to listen."""
-        self._task = asyncio.create_task(self._listen())
-
-    async def close(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
     def _doubt_all(self) -> None:
         for doubt in self._doubts:
             doubt()
 
-    async def _listen(self) -> None:
+    async def _forever(self) -> None:
         pause = FIRST_PAUSE
         while True:
             try:

@@ -18,6 +18,7 @@ import structlog
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from api.pool import StatementPool
+from api.recurring import Recurring
 from domain.access import Actor
 from domain.changes import BALANCE, TooManyStreams, topics_of
 from repositories import change as changes
@@ -88,7 +89,7 @@ class Listener:
         return [] if self.ended else sorted(unsaid)
 
 
-class Changes:
+class Changes(Recurring):
     """Every stream of a process; `start` begins to look, `close` ends all of them."""
 
     def __init__(self, pool: StatementPool, *, limit: int) -> None:
@@ -101,15 +102,10 @@ class Changes:
         self._looking = asyncio.Lock()
         self._before: str | None = None
         self._closed = False
-        self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         """Return how many streams are open."""
         return len(self._listeners)
-
-    def start(self) -> None:
-        """Start polling while there are listeners."""
-        self._task = asyncio.create_task(self._forever())
 
     def end_streams(self) -> None:
         """End every stream, and take no other one."""
@@ -120,9 +116,7 @@ class Changes:
     async def close(self) -> None:
         """End every stream, and stop looking."""
         self.end_streams()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().close()
 
     @contextmanager
     def listening(self, actor: Actor, org_id: str | None, topics: frozenset[str]) -> Iterator[Listener]:

@@ -27,6 +27,7 @@ import structlog
 
 from api.announcements import Announcements
 from api.pool import StatementPool
+from api.recurring import Recurring
 from domain.access import Permission, Role
 from domain.errors import Unauthenticated
 from domain.ids import SUFFIX
@@ -143,7 +144,7 @@ def _share_of(org_id: str | None, principal: str) -> str:
     return f"{org_id or 'platform'}/{principal.lower()}"
 
 
-class KeyRing:
+class KeyRing(Recurring):
     """Tells whose a key or a session is. `start` begins to write times of last use, `close` ends it."""
 
     def __init__(self, pool: StatementPool, database: Database, announcements: Announcements) -> None:
@@ -156,19 +157,12 @@ class KeyRing:
         self._generation = 0
         #: Set while changes of keys are heard.
         self.listening = announcements.listening
-        self._task: asyncio.Task[None] | None = None
         announcements.hear(keys.CHANNEL, lambda key_id: self.forget(key_id), doubt=self._doubt_all)
         announcements.hear(sessions.CHANNEL, lambda session_id: self.forget(session_id), doubt=self._doubt_all)
 
-    def start(self) -> None:
-        """Begin the background work."""
-        self._task = asyncio.create_task(self._flush_forever())
-
     async def close(self) -> None:
         """End the background work and write the last times of use."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().close()
         with contextlib.suppress(Exception):
             await self.flush()
 
@@ -320,7 +314,7 @@ class KeyRing:
         for entry in self._cache.values():
             entry.until = 0.0
 
-    async def _flush_forever(self) -> None:
+    async def _forever(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             try:

@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.recurring import Recurring
 from domain.credits import CreditPrice
 from repositories import escrow_notice, idempotency, notification, provider_event
 from repositories import session as sessions
@@ -29,7 +30,7 @@ class _Page(Protocol):
     async def __call__(self, session: AsyncSession, moment: datetime, /, *, limit: int) -> int: ...
 
 
-class Maintenance:
+class Maintenance(Recurring):
     """Forgets idempotency keys, settled notes of commands, sessions, and deleted addresses after 30 days; once an hour.
 
     What webhooks said is forgotten 18 months after they were handled.
@@ -41,17 +42,6 @@ class Maintenance:
         """Take the engines, and what a credit costs."""
         self._database = database
         self._price = price
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin; the first round is an hour away."""
-        self._task = asyncio.create_task(self._forever())
-
-    async def close(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def run_once(self) -> int:
         """Do one round, and return how many keys it forgot."""

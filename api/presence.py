@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from api.recurring import Recurring
 from repositories import api_presence
 from runtime.database import Database
 
@@ -12,23 +13,12 @@ log = structlog.get_logger("bursar.api")
 EVERY_SECONDS = 10.0
 
 
-class Presence:
+class Presence(Recurring):
     """Writes every few seconds; every web process does, and one of them suffices."""
 
     def __init__(self, database: Database) -> None:
         """Take the engines."""
         self._database = database
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin, at once."""
-        self._task = asyncio.create_task(self._forever())
-
-    async def close(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def note(self) -> None:
         """Note it once."""
