@@ -44,7 +44,7 @@ _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 
 class _NotNeeded(Exception):
-    """What a payment is for takes no money any more, so it is not made."""
+    """The purpose of the payment can no longer be paid, so the payment is not created."""
 
 
 class ProviderActivities:
@@ -329,7 +329,7 @@ class ProviderActivities:
         return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown), purpose_gone=gone)
 
     async def _gone(self, terms: PaymentTerms) -> str | None:
-        """Return why what an unpaid payment is for takes no money; None if it does, or if it is for nothing."""
+        """Return why the purpose of an unpaid payment can no longer be paid; None if it can, or has no subject."""
         if not rules_of(terms).subject(terms.purpose):
             return None
         async with self._database.platform() as session:

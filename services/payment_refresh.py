@@ -1,4 +1,4 @@
-"""Has the unpaid payments of something that takes no money any more read that, and be cancelled at their provider."""
+"""Has unpaid payments refreshed whose purpose has ended, so that they are cancelled at their provider."""
 
 from collections.abc import Mapping
 from contextlib import suppress

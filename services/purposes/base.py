@@ -97,7 +97,7 @@ class PurposeBooks(Protocol):
         """Lock the subject before a payment of it begins, and refuse the payment if another one is under way."""
 
     async def gone(self, session: AsyncSession, terms: PaymentTerms, now: datetime) -> str | None:
-        """Return why the subject takes no money of an unpaid payment any more; None if it does, or has it.
+        """Return why an unpaid payment can no longer pay for the subject; None if it can, or has done so.
 
         It only reads: the books decide when the money comes.
         """
