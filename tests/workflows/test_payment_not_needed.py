@@ -6,13 +6,24 @@ import pytest
 
 from tests.api.conftest import good, new_key
 from tests.support.looking import again
-from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import for_escrow, new_payment
+from tests.workflows.conftest import Job, Stage
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, new_payment
 from tests.workflows.shop import Shop
 from tests.workflows.test_one_payment_under_way import invoice_of, pay
 from tests.workflows.test_payment_invoice import billed
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
+
+
+async def cancel_while_created(stage: Stage, job: Job, made: PaymentDriver) -> None:
+    """Cancel the escrow after the provider has made the payment, and before it answers."""
+    stage.fake.hangs["create"] = asyncio.Event()
+    creating = asyncio.create_task(made.create())
+    while not stage.fake.count(made.terms.payment_id):
+        await again()
+    await job.send("cancel", job.procurement)
+    stage.fake.hangs.pop("create").set()
+    await creating
 
 
 @pytest.mark.parametrize("act", ["void", "mark-uncollectible", "credit-notes"])
@@ -72,13 +83,7 @@ async def test_payment_whose_escrow_ends_while_its_provider_makes_it_is_cancelle
     job = await award(balance=1)
     await job.open()
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
-    stage.fake.hangs["create"] = asyncio.Event()
-    creating = asyncio.create_task(made.create())
-    while not stage.fake.count(made.terms.payment_id):
-        await again()
-    await job.send("cancel", job.procurement)
-    stage.fake.hangs.pop("create").set()
-    await creating
+    await cancel_while_created(stage, job, made)
     await made.until("cancelled")
     assert (made.there.status, made.there.received) == (made.there.ends_as, 0)
 
@@ -88,13 +93,7 @@ async def test_payment_with_a_card_whose_escrow_ends_while_it_is_charged_is_refu
     await job.open()
     purpose = for_escrow(job.terms)
     made = await new_payment(stage, org_id=job.terms.payer_org_id, purpose=purpose, method_ref="pm_ok")
-    stage.fake.hangs["create"] = asyncio.Event()
-    creating = asyncio.create_task(made.create())
-    while not stage.fake.count(made.terms.payment_id):
-        await again()
-    await job.send("cancel", job.procurement)
-    stage.fake.hangs.pop("create").set()
-    await creating
+    await cancel_while_created(stage, job, made)
     await made.happened("refund_booked")
     assert (made.there.received, made.there.gone) == (1000, 1000)
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
