@@ -345,7 +345,8 @@ async def running(
         env = await stack.enter_async_context(
             await WorkflowEnvironment.start_time_skipping_v2(
                 dev_server_existing_path=find_temporal(),
-                dev_server_extra_args=TIME_SKIPPING,
+                dev_server_extra_args=[*TIME_SKIPPING, "--output", "none"],
+                dev_server_log_level="error",
                 search_attributes=search_attributes.ALL,
                 data_converter=data_converter(settings),
                 # A child passes its own timers when the calendar comes to them.
