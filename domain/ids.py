@@ -344,6 +344,11 @@ def dispute_cause(event: str, payment_id: str, version: int) -> str:
     return f"{event}:{payment_id}:{version}"
 
 
+def give_up_cause(command_id: str) -> str:
+    """Name the giving up of an invoice by which the credits of its bill are taken back."""
+    return f"given_up:{command_id}"
+
+
 def subscription_restore_key(subscription_id: str, cause: str, number: int) -> str:
     """Return the key of a transfer that gives taken credits again, one of several; see `subscription_return_key`."""
     return bounded(f"subscription:{subscription_id}:restore:{number}:{cause}")

@@ -1,6 +1,6 @@
 """Statements about subscriptions: their state and timeline, paid bills, grants, and what of them is revenue."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
-from domain.ids import dispute_cause, subscription_return_key, uuid_of
+from domain.ids import dispute_cause, give_up_cause, subscription_return_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
 from domain.payment.state import PaymentStatus
@@ -340,6 +340,18 @@ async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[Lo
         )
     )
     causes = [dispute_cause(*each) for each in await session.execute(losses)]
+    return await _taken_back(session, bill, causes)
+
+
+async def given_up_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
+    """Return the credits of a bill that were taken back when its invoice was last given up."""
+    command_id = await session.scalar(select(InvoiceRow.write_off_command_id).where(InvoiceRow.id == bill.invoice_id))
+    causes = [] if command_id is None else [give_up_cause(command_id)]
+    return sum(taken.credits_minor for taken in await _taken_back(session, bill, causes))
+
+
+async def _taken_back(session: AsyncSession, bill: SubscriptionBill, causes: Iterable[str]) -> list[LostCredits]:
+    """Return the credits of a bill that these causes have clawed back and that were not restored since."""
     found = await session.execute(
         text(
             """

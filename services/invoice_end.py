@@ -7,14 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.access import Actor
 from domain.approval import ApprovalAction, content_above, content_of
+from domain.ids import give_up_cause
 from domain.invoice import booking
 from domain.invoice.booking import InvoicePosting
 from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import InvoiceStatus, require_collectible, require_voidable
 from domain.money import format_amount
 from models.invoice import InvoiceRow
-from repositories import audit, credit_lot, invoice, invoice_line, payment
-from services import approval, reputation
+from repositories import audit, credit_lot, invoice, invoice_line, payment, subscription
+from services import approval, reputation, subscription_refund
 from services.credit_lot import ByHand, is_for_two
 from services.invoice import details_of, post
 
@@ -84,7 +85,8 @@ async def give_up(
 ) -> InvoiceRow:
     """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
 
-    What credits of a subscription said that nobody has paid is void; scores follow by `reputation.refresh`.
+    What is left of the credits of a subscription's bill is taken back. What such credits said that nobody has paid is
+    void; scores follow by `reputation.refresh`.
 
     A payment that arrives later is returned, as for any invoice on which nothing is due. `by_hand` holds the setting
     above which two operators have to approve it; None for no limit. `by_plan` is set by dunning, which has waited for
@@ -110,6 +112,11 @@ async def give_up(
     await _approved(session, row, ApprovalAction.INVOICE_GIVE_UP, by_hand, command_id, now)
     receivable = accounts.org_receivable(row.org_id, row.currency)
     postings = [InvoicePosting(accounts.platform("bad_debt", row.currency), receivable, due)]
+    bill = await subscription.bill_of_invoice(session, row.id)
+    if bill is not None:
+        # Money that comes later is returned, as after a chargeback that is won, so nothing will have paid for them.
+        also = [account for posting in postings for account in (posting.source, posting.destination)]
+        await subscription_refund.take_back(session, bill, cause=give_up_cause(command_id), now=now, also=also)
     step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
     posted = await post(session, row, postings, step=step, kind="invoice.uncollectible", now=now)
     row.status, row.written_off_minor, row.paused_for = (

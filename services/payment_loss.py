@@ -68,7 +68,7 @@ async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_
         session: of the event.
         event: it loses the bill's payment or a part of it.
         granted_minor: the credits that the bill granted.
-        left_minor: the credits that were left and that the event has clawed back.
+        left_minor: the credits that were left, and that the event has clawed back or giving up the invoice before it.
     """
     payment = event.payment
     dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)

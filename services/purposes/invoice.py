@@ -104,6 +104,7 @@ class InvoiceShare:
         lost = event.event in LOST and self.now.status is not InvoiceStatus.PAID
         if self.bill is not None and lost:
             left = await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
+            left += await subscriptions.given_up_credits(session, self.bill)
             granted = await subscriptions.granted_credits(session, self.bill)
             await payment_loss.note_lost_credits(session, event, granted, left)
         elif self.bill is not None and event.event != REFUND:

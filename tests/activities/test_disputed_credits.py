@@ -15,11 +15,12 @@ from domain.money import CREDIT
 from domain.payment.purposes.invoice import invoice_paid
 from domain.subscription.grants import monthly_grant
 from ledger.gateway import Ledger
+from models.invoice import InvoiceRow
 from models.recovery import Recovery
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services import credit_note
+from services import credit_note, invoice_end
 from services.debt import owed_minor
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
@@ -463,3 +464,51 @@ async def test_lost_credits_come_back_as_far_as_the_bank_returned_their_price_on
     (row,) = await one.rows(SubscriptionBill)
     # 250 credits cost the 14.50 that were kept, and 100 of them were used.
     assert (await credits(one), row.granted_minor, row.credited_minor) == ((150, 0), 1_450, 1_450)
+
+
+async def give_up(one: Subscribed, *, by_plan: bool = False) -> None:
+    (issued,) = await one.rows(InvoiceRow)
+    async with one.database.platform() as session:
+        await invoice_end.give_up(session, KIM, issued.id, new_id("cmd"), NOW, by_plan=by_plan)
+
+
+@pytest.mark.parametrize("won", [True, False])
+async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits_back_however_that_ends(
+    database: Database, won: bool
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    await promote(database, one.org_id, 30)
+    ref = made.there.dispute()
+    await made.look()
+    await give_up(one)
+    (row,) = await one.rows(SubscriptionBill)
+    assert (await credits(one), row.hold_id, row.granted_minor, row.returned_minor) == ((30, 0), None, 580, 2_320)
+    made.there.close_dispute(ref, won=won)
+    await made.look()
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        returned = (await ledger.balance(accounts.org_cash(one.org_id, "USD"))).posted_minor
+        lost = (await ledger.balance(accounts.org_receivable(one.org_id, "USD"))).posted_minor
+    assert (await credits(one), returned, lost) == ((30, 0), 2_900 if won else 0, 0)
+
+
+async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_credits_back(database: Database) -> None:
+    one = await subscribed(database)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    assert await credits(one) == (500, 0)
+    await give_up(one, by_plan=True)  # dunning had read it before the payment was known
+    assert await credits(one) == (0, 0)
+
+
+async def test_creators_answer_for_no_credits_that_were_taken_back_when_the_bill_was_given_up(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.dispute(1_000)  # 172 credits' worth
+    await made.look()
+    await give_up(one)
+    made.there.close_dispute(ref, won=False)
+    await made.look()
+    assert (await credits(one), await one.rows(Recovery)) == ((0, 0), [])
