@@ -225,7 +225,7 @@ def test_what_is_not_there_is_noticed(source, tmp_path):
     assert problems(template, {"page": declared(GALLERY)}) == [f"page.html:1 {WRONG[source]}"]
 
 
-#: Lists of what no event tells of: they are as they were when the page was asked for (docs/decisions/0171).
+#: Lists of what no event tells of: they are as they were when the page was asked for (docs/decisions/0139).
 FOLLOW_NOTHING = {
     *(
         "audit/list.html",
