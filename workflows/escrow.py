@@ -298,7 +298,8 @@ class EscrowWorkflow(EscrowRun):
 
     def _dispute(self, command: DisputeEscrow, given_at: datetime | None = None) -> Decision:
         return lambda escrow, now: disputed(
-            commands.dispute(escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at)
+            commands.dispute(escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at),
+            command.actor,
         )
 
     def _submit_evidence(self, command: SubmitEvidence) -> Decision:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.access import Actor
+    from domain.escrow.commands import is_chargeback
     from domain.escrow.signing import may_mean_another
     from domain.escrow.state import Escrow, Outcome
 
@@ -14,6 +16,9 @@ SIGNATURES_NAME_THEIR_DELIVERY = "signatures-name-their-delivery"
 
 #: The gate of runs whose disputes all ended by the contract's default when nobody decided.
 DEFAULT_IS_FOR_WHAT_WAS_DELIVERED = "default-is-for-what-was-delivered"
+
+#: The gate of runs whose disputes of chargebacks ended by the contract's default, whatever was delivered.
+CHARGEBACKS_DEFAULT_IS_FOR_WHAT_WAS_DELIVERED = "chargebacks-default-is-for-what-was-delivered"
 
 #: The gate of runs whose disputes ended by default at the agreed time, although the alert to operators was late.
 GRACE_BEGINS_WITH_THE_ALERT = "grace-begins-with-the-alert"
@@ -30,12 +35,14 @@ def reviewed(escrow: Escrow, delivery: int | None) -> int | None:
     return number
 
 
-def disputed(outcome: Outcome) -> Outcome:
+def disputed(outcome: Outcome, opener: Actor) -> Outcome:
     """Return the opening of a dispute, with the default that applies to it."""
     dispute = outcome.escrow.dispute
     if dispute is None or dispute.default_share_e4 is None:
         return outcome
-    if workflow.unsafe.is_read_only() or workflow.patched(DEFAULT_IS_FOR_WHAT_WAS_DELIVERED):
+    by_bank = is_chargeback(opener)
+    gate = CHARGEBACKS_DEFAULT_IS_FOR_WHAT_WAS_DELIVERED if by_bank else DEFAULT_IS_FOR_WHAT_WAS_DELIVERED
+    if workflow.unsafe.is_read_only() or workflow.patched(gate):
         return outcome
     return replace(outcome, escrow=replace(outcome.escrow, dispute=replace(dispute, default_share_e4=None)))
 

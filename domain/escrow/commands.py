@@ -82,6 +82,11 @@ def payment_of(source: str | None) -> str | None:
     return payment_id if source == payment_source(payment_id) and is_id(payment_id, "pay") else None
 
 
+def is_chargeback(actor: Actor) -> bool:
+    """Return whether the actor is a payment that its payer's bank charges back, which opens a dispute."""
+    return actor.is_platform and payment_of(actor.principal) is not None
+
+
 def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_minor: int | None = None) -> Outcome:
     """Move the whole amount from the payer into escrow; the delivery period starts.
 
@@ -233,7 +238,8 @@ def approve(
 def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_at: datetime | None = None) -> Outcome:
     """Freeze the escrow until an arbiter decides, or until the default is due.
 
-    The default is the contract's. A payee that opens the dispute has its share of the delivery under review only.
+    The default is the contract's. In a dispute that the payee or a chargeback opens, it is the payee's share of the
+    delivery under review only.
     """
     party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
     _require(party, "Only the two parties, or an operator, may open a dispute.")
@@ -264,10 +270,10 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
 def _default_share(escrow: Escrow, actor: Actor) -> int | None:
     """Return the payee's share when nobody decides, where it is less than the contract's: of what it has delivered.
 
-    Who pays may stop work that the payee would have delivered, so then the contract's default applies. It is rounded
-    down to a ten-thousandth of what is held.
+    Who pays may stop work that the payee would have delivered, so then the contract's default applies. A chargeback is
+    its bank's, which has taken the money back. It is rounded down to a ten-thousandth of what is held.
     """
-    if is_payer(escrow, actor) or not is_payee(escrow, actor):
+    if is_payer(escrow, actor) or not (is_payee(escrow, actor) or is_chargeback(actor)):
         return None
     agreed = escrow.terms.dispute_default_share_e4
     share = agreed * escrow.under_review_minor // escrow.held_minor

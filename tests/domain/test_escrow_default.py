@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.access import Actor
+from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.deadlines import LATE, timed_exit
 from domain.escrow.presentation import story
@@ -17,6 +17,9 @@ from tests.support import escrows as e
 
 PAYEE = (e.WORKER, e.STUDIO)
 OTHERS = (e.PROCUREMENT, e.FINANCE, e.OPERATOR)
+CHARGEBACK = Actor(principal=commands.payment_source("pay_01kar6h2d8e4wvq3r5s7t9x1zy"), role=Role.OPERATOR)
+#: Whose dispute ends by default with a share of what was delivered, and no more.
+FOR_DELIVERED = (*PAYEE, CHARGEBACK)
 S = EscrowStatus
 
 
@@ -61,7 +64,7 @@ def undecided(escrow: Escrow) -> Escrow:
     return escrow
 
 
-@pytest.mark.parametrize("actor", PAYEE)
+@pytest.mark.parametrize("actor", FOR_DELIVERED)
 @pytest.mark.parametrize("share_e4", [1_000, 5_000, 10_000])
 def test_payee_that_has_delivered_nothing_gets_nothing_by_default(actor, share_e4):
     frozen = disputed(funded(share_e4=share_e4), actor)
@@ -79,7 +82,7 @@ def test_default_of_the_contract_applies_to_a_dispute_that_others_open_before_a_
     assert (end.status, end.released_minor, end.refunded_minor) == (S.SPLIT, 50, 50)
 
 
-@pytest.mark.parametrize("actor", [*PAYEE, *OTHERS])
+@pytest.mark.parametrize("actor", [*FOR_DELIVERED, *OTHERS])
 def test_default_of_the_contract_applies_to_all_that_was_delivered(actor):
     frozen = disputed(delivered(funded()), actor)
     assert frozen.dispute.default_share_e4 is None
@@ -125,7 +128,7 @@ def test_organization_that_hires_its_own_agent_disputes_as_the_payer():
     is_delivered=st.booleans(),
     back=st.integers(0, 10**9),
     share_e4=st.integers(0, WHOLE_E4),
-    actor=st.sampled_from((*PAYEE, *OTHERS)),
+    actor=st.sampled_from((*FOR_DELIVERED, *OTHERS)),
 )
 def test_nobody_gets_more_by_default_than_its_share_of_what_it_delivered(
     prices, paid, is_delivered, back, share_e4, actor

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from domain import accounts
+from domain.access import Actor, Role
 from domain.errors import DomainError
 from domain.escrow import commands
 from domain.escrow.actions import NEEDS, Parameters, actions
@@ -31,6 +32,8 @@ from domain.events.catalogue import CATALOGUE
 from domain.events.escrow import facts
 from tests.support import escrows as e
 
+PAYMENT = "pay_01kar6h2d8e4wvq3r5s7t9x1zy"
+CHARGEBACK = Actor(principal=commands.payment_source(PAYMENT), role=Role.OPERATOR)
 ACTORS = st.sampled_from(
     [
         e.PROCUREMENT,
@@ -45,7 +48,6 @@ ACTORS = st.sampled_from(
         e.STRANGER,
     ]
 )
-PAYMENT = "pay_01kar6h2d8e4wvq3r5s7t9x1zy"
 SOURCES = ("credits", "balance", commands.payment_source(PAYMENT), "payment:", "payment:pay_1", "cash", "")
 
 
@@ -77,7 +79,7 @@ class EscrowMachine(RuleBasedStateMachine):
             milestones=milestones,
             commission_on_sum=on_sum,
         )
-        self.now, self.count, self.deliveries = e.T0, 0, 0
+        self.now, self.count, self.deliveries, self.was_delivered = e.T0, 0, 0, False
         self.wallet = accounts.org_wallet(e.PAYER_ORG, currency)
         self.paid = accounts.payment(PAYMENT, currency, e.PAYER_ORG)
         self.held = accounts.escrow(terms.escrow_id, currency, e.PAYER_ORG)
@@ -136,6 +138,12 @@ class EscrowMachine(RuleBasedStateMachine):
             self.balances[source] -= move.amount_minor
             self.balances[destination] += move.amount_minor
         self.deliveries += outcome.event == "delivered"
+        if outcome.event == "disputed":
+            self.was_delivered = before.status is EscrowStatus.DELIVERED
+        elif outcome.event == "default_applied" and not self.was_delivered:
+            froze = before.dispute.opened_by
+            if froze == CHARGEBACK.principal or froze.startswith(f"{e.PAYEE_ORG}/"):
+                assert after.paid_minor == before.paid_minor, "undelivered work was paid for by default"
         told = facts(before, outcome.event, after)
         assert {event.data["role"] for event in told} >= {"payer", "payee"}
         for event in told:
@@ -191,7 +199,7 @@ class EscrowMachine(RuleBasedStateMachine):
 
         self.attempt("approve", actor, partial(self.judge, decide, named), usual=named)
 
-    @rule(actor=ACTORS)
+    @rule(actor=ACTORS | st.just(CHARGEBACK))
     def dispute(self, actor):
         self.attempt("dispute", actor, lambda s: commands.dispute(s, actor=actor, reason="r", now=self.now))
 
