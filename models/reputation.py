@@ -308,7 +308,11 @@ class ReputationPeerRow(Base):
 
 
 class ReputationGivenRow(Base):
-    """The evidence that one counterparty has given an agent in a dimension (`weights.Given`). For the platform only."""
+    """The evidence that one counterparty has given an agent in a dimension (`weights.Given`). For the platform only.
+
+    All operators are one counterparty, `operators`. A row `reporter:{principal}` has what one's own praise takes
+    (`weights.saturated_reports`).
+    """
 
     __tablename__ = "reputation_given"
 

@@ -82,26 +82,35 @@ def saturated(
 
 
 def saturated_reports(
-    given: Given, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4
-) -> tuple[int, int, Given]:
-    """Return how much of what operators report counts, and its new total.
+    given: Given, praised: Given, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4
+) -> tuple[int, int, Given, Given]:
+    """Return how much of what an operator reports counts, the new total, and the operator's own praise.
 
-    All operators together are one counterparty, because whoever has a key of theirs can issue others. Good and bad
-    reports have one bound and fade alike, so that many reports keep the share of good ones: there is no money behind
-    them, and they may be a stream.
+    All operators together are one counterparty, because whoever has a key of theirs can issue others. There is no money
+    behind reports, and they may be a stream: the reports of one operator have one bound, good and bad, and fade alike,
+    so that many of them keep the share of good ones. The praise of others takes no room from what an operator reports
+    as bad. Otherwise whoever praises a friend would hide what others complain of later.
 
     Args:
-        given: what operators have reported before.
+        given: what all operators have reported before.
+        praised: the good evidence that this operator's praise takes of its own bound, whatever others have praised.
         good_e6: good evidence.
         bad_e6: bad evidence; both together are one unit at most.
-        day: when it came in; reports from before `given.since` count as of that date.
+        day: when it came in; reports from before a total's `since` count as of that date.
         rate_e4: what a night leaves.
     """
+    before, own = _faded(given, day, rate_e4), _faded(praised, day, rate_e4)
+    good = _left(good_e6, before.good_e6 + before.bad_e6, COUNTERPARTY_E6)
+    bad = _left(bad_e6, own.good_e6 + before.bad_e6, COUNTERPARTY_E6)
+    room = _left(good_e6, own.good_e6 + before.bad_e6, COUNTERPARTY_E6)
+    total = Given(before.good_e6 + good, before.bad_e6 + bad, before.since)
+    return good, bad, total, Given(own.good_e6 + room, 0, own.since)
+
+
+def _faded(given: Given, day: date, rate_e4: int) -> Given:
     nights = max(0, (day - given.since).days)
-    before_good, before_bad = faded(given.good_e6, nights, rate_e4), faded(given.bad_e6, nights, rate_e4)
-    good = _left(good_e6, before_good + before_bad, COUNTERPARTY_E6)
-    bad = _left(bad_e6, before_good + before_bad, COUNTERPARTY_E6)
-    return good, bad, Given(before_good + good, before_bad + bad, max(day, given.since))
+    good, bad = faded(given.good_e6, nights, rate_e4), faded(given.bad_e6, nights, rate_e4)
+    return Given(good, bad, max(day, given.since))
 
 
 def _left(amount_e6: int, before_e6: int, most_e6: int) -> int:

@@ -199,6 +199,8 @@ DECLARE
     v_says jsonb := '[]';
     s reputation_scores;
     g reputation_given;
+    v_is_known boolean;
+    v_praised bigint;
     v_good bigint;
     v_bad bigint;
     v_newcomer bigint;
@@ -220,24 +222,34 @@ BEGIN
         IF e.counterparty IS NOT NULL THEN
             SELECT * INTO g FROM reputation_given
             WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension' AND counterparty = e.counterparty;
-            IF FOUND THEN
-                g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
-                IF e.source = 'operator' THEN
-                    g.bad_e6 := reputation_faded(g.bad_e6, e.day - g.since);
-                    v_good := reputation_left(v_good, g.good_e6 + g.bad_e6, v_most);
-                    v_bad := reputation_left(v_bad, g.good_e6 + g.bad_e6, v_most);
-                ELSE
-                    v_good := reputation_left(v_good, g.good_e6, v_most);
-                    v_bad := reputation_left(v_bad, g.bad_e6, v_most);
-                END IF;
+            v_is_known := FOUND;
+            IF NOT v_is_known THEN
+                g := ROW (e.agent_id, v_said ->> 'dimension', e.counterparty, 0, 0, e.day);
+            END IF;
+            g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
+            IF e.source = 'operator' THEN
+                g.bad_e6 := reputation_faded(g.bad_e6, e.day - g.since);
+                v_praised := coalesce((
+                    SELECT reputation_faded(good_e6, e.day - since) FROM reputation_given
+                    WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = 'reporter:' || e.actor), 0);
+                INSERT INTO reputation_given AS kept
+                VALUES (g.agent_id, g.dimension, 'reporter:' || e.actor,
+                        v_praised + reputation_left(v_good, v_praised + g.bad_e6, v_most), 0, e.day)
+                ON CONFLICT (agent_id, dimension, counterparty)
+                DO UPDATE SET good_e6 = excluded.good_e6, since = greatest(kept.since, excluded.since);
+                v_good := reputation_left(v_good, g.good_e6 + g.bad_e6, v_most);
+                v_bad := reputation_left(v_bad, v_praised + g.bad_e6, v_most);
+            ELSE
+                v_good := reputation_left(v_good, g.good_e6, v_most);
+                v_bad := reputation_left(v_bad, g.bad_e6, v_most);
+            END IF;
+            IF v_is_known THEN
                 UPDATE reputation_given
                 SET good_e6 = g.good_e6 + v_good, bad_e6 = g.bad_e6 + v_bad, since = greatest(e.day, g.since)
                 WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = g.counterparty;
             ELSE
-                v_good := reputation_left(v_good, 0, v_most);
-                v_bad := reputation_left(v_bad, 0, v_most);
                 INSERT INTO reputation_given
-                VALUES (e.agent_id, v_said ->> 'dimension', e.counterparty, v_good, v_bad, e.day);
+                VALUES (g.agent_id, g.dimension, g.counterparty, v_good, v_bad, e.day);
             END IF;
         END IF;
         SELECT * INTO STRICT s FROM reputation_scores
@@ -563,6 +575,18 @@ BEGIN
     RETURN v_taken;
 END $$;
 
+-- Writes the total of a counterparty that was made again, and of operators each one's own praise: {actor: {good_e6, since}}.
+CREATE OR REPLACE FUNCTION reputation_give(g reputation_given, p_praised jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+    UPDATE reputation_given SET good_e6 = g.good_e6, bad_e6 = g.bad_e6, since = g.since
+    WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = g.counterparty;
+    INSERT INTO reputation_given
+    SELECT g.agent_id, g.dimension, 'reporter:' || key, (value ->> 'good_e6')::bigint, 0, (value ->> 'since')::date
+    FROM jsonb_each(p_praised)
+    ON CONFLICT (agent_id, dimension, counterparty) DO UPDATE SET good_e6 = excluded.good_e6, since = excluded.since;
+END $$;
+
 -- Makes an agent's rows again from the events that remain, in their order, with the nights that were taken. One pass
 -- bounds what each counterparty says, another one adds it up by dimension; neither writes before its end, because a row
 -- that is written a thousand times in one transaction is slow to find.
@@ -578,6 +602,8 @@ DECLARE
     v_bad bigint;
     v_before_good bigint;
     v_before_bad bigint;
+    v_own bigint;
+    v_praised jsonb := '{}';
     v_prior bigint;
     r record;
     g reputation_given;
@@ -595,7 +621,7 @@ BEGIN
     UPDATE reputation_given kept SET good_e6 = 0, bad_e6 = 0, since = a.started_on
     FROM reputation_agents a WHERE a.agent_id = p_agent AND kept.agent_id = p_agent;
     FOR r IN
-        SELECT e.seq, e.day, e.source, e.counterparty, e.rater_e6, value ->> 'dimension' AS dimension,
+        SELECT e.seq, e.day, e.source, e.counterparty, e.rater_e6, e.actor, value ->> 'dimension' AS dimension,
                (value ->> 'good_e6')::bigint AS good, (value ->> 'bad_e6')::bigint AS bad
         FROM reputation_events e, LATERAL jsonb_array_elements(e.says)
         WHERE e.agent_id = p_agent AND e.voided_at IS NULL AND e.excluded IS NULL
@@ -605,11 +631,9 @@ BEGIN
         v_bad := r.bad;
         IF r.counterparty IS NOT NULL THEN
             IF (g.dimension, g.counterparty) IS DISTINCT FROM (r.dimension, r.counterparty) THEN
-                IF g.counterparty IS NOT NULL THEN
-                    UPDATE reputation_given SET good_e6 = g.good_e6, bad_e6 = g.bad_e6, since = g.since
-                    WHERE agent_id = p_agent AND dimension = g.dimension AND counterparty = g.counterparty;
-                END IF;
+                PERFORM reputation_give(g, v_praised);
                 g := ROW (p_agent, r.dimension, r.counterparty, 0, 0, r.day);
+                v_praised := '{}';
             END IF;
             IF r.day > g.since AND r.source = 'operator' THEN
                 g.bad_e6 := reputation_faded_between(g.bad_e6, g.since, r.day);
@@ -623,8 +647,17 @@ BEGIN
                 g.since := r.day;
             END IF;
             v_most := 3000000 * r.rater_e6 / 1000000;
-            v_before_good := g.good_e6 + CASE WHEN r.source = 'operator' THEN g.bad_e6 ELSE 0 END;
-            v_before_bad := g.bad_e6 + CASE WHEN r.source = 'operator' THEN g.good_e6 ELSE 0 END;
+            v_before_good := g.good_e6;
+            v_before_bad := g.bad_e6;
+            IF r.source = 'operator' THEN
+                v_before_good := g.good_e6 + g.bad_e6;
+                v_own := reputation_faded_between(coalesce((v_praised -> r.actor ->> 'good_e6')::bigint, 0),
+                    coalesce((v_praised -> r.actor ->> 'since')::date, r.day), r.day);
+                v_before_bad := v_own + g.bad_e6;
+                v_praised := v_praised || jsonb_build_object(r.actor, jsonb_build_object(
+                    'good_e6', v_own + reputation_left(v_good, v_before_bad, v_most),
+                    'since', greatest(r.day, (v_praised -> r.actor ->> 'since')::date)));
+            END IF;
             v_good := CASE WHEN v_before_good < v_most THEN v_good * (v_most - v_before_good) / v_most ELSE 0 END;
             v_bad := CASE WHEN v_before_bad < v_most THEN v_bad * (v_most - v_before_bad) / v_most ELSE 0 END;
             g.good_e6 := g.good_e6 + v_good;
@@ -635,10 +668,7 @@ BEGIN
         v_goods := v_goods || v_good;
         v_bads := v_bads || v_bad;
     END LOOP;
-    IF g.counterparty IS NOT NULL THEN
-        UPDATE reputation_given SET good_e6 = g.good_e6, bad_e6 = g.bad_e6, since = g.since
-        WHERE agent_id = p_agent AND dimension = g.dimension AND counterparty = g.counterparty;
-    END IF;
+    PERFORM reputation_give(g, v_praised);
     FOR r IN
         SELECT c.dimension, c.good, c.bad, e.day, newcomer, proven,
                sum(least(1000000, c.good + c.bad)) OVER (PARTITION BY c.dimension) AS heavy,
@@ -858,11 +888,11 @@ REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputatio
     reputation_declared, reputation_stated_later,
     reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
-    reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
+    reputation_give, reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
     reputation_declared, reputation_stated_later,
     reputation_is_bad, reputation_has_bad, reputation_was_bad, reputation_open,
     reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
-    reputation_remake, reputation_remake_client, reputation_void
+    reputation_give, reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

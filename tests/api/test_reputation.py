@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete
 
 from api.app import create_app
+from api.bootstrap import operator_key
 from api.v1.escrows.commands import terms_of
 from api.v1.reputation.schemas import DistributionView
 from domain.access import Actor, Role
@@ -432,6 +433,26 @@ async def test_reports_alone_lift_no_agent_beyond_what_one_client_could_and_keep
     for _ in range(5):
         good(await operator.post("/reputation/events", worse, key=new_key()), 201)
     assert lifted - 0.1 < (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"]
+
+
+async def test_praise_of_one_operator_leaves_room_for_what_another_one_complains_of(
+    operator, parties, database
+) -> None:
+    client, studio = parties
+    async with database.platform() as session:
+        other = Caller(operator.http, await operator_key(session, f"metering-{new_key()}"))
+    body = {"agent_id": studio.agent_id, "event_type": "task_completed", "score_delta": 1.0}
+    for _ in range(25):
+        good(await operator.post("/reputation/events", body, key=new_key()), 201)
+    worse = body | {"event_type": "task_failed", "score_delta": -1.0}
+    for _ in range(25):
+        good(await other.post("/reputation/events", worse, key=new_key()), 201)
+    # Three units of each, beside a prior of two observations.
+    scored = (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"]
+    assert scored == pytest.approx(5.0, abs=0.01)
+    for _ in range(25):
+        good(await operator.post("/reputation/events", body, key=new_key()), 201)
+    assert (await score_of(client.owner, studio.agent_id))["dimensions"]["task_success"]["score"] == scored
 
 
 async def test_operators_report_within_bounds_and_once_by_their_key(operator, parties) -> None:

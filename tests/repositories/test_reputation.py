@@ -535,7 +535,13 @@ async def test_events_are_never_changed_and_voided_once(books, urls):
 
 
 REPORTS = st.lists(
-    st.tuples(st.integers(0, 40), st.sampled_from(list(Dimension)[:2]), st.integers(0, 10_000), st.integers(0, 10_000)),
+    st.tuples(
+        st.integers(0, 40),
+        st.sampled_from(["one", "other"]),
+        st.sampled_from(list(Dimension)[:2]),
+        st.integers(0, 10_000),
+        st.integers(0, 10_000),
+    ),
     min_size=1,
     max_size=12,
 )
@@ -545,31 +551,36 @@ REPORTS = st.lists(
 @given(reports=REPORTS, out=st.integers(0, 11))
 async def test_reports_of_operators_are_bounded_together_as_the_rules_say(books, reports, out):
     agent_id, day, told = await new_agent(books), DAY, []
-    for gap, dimension, share, good in reports:
+    for gap, actor, dimension, share, good in reports:
         day += timedelta(days=gap)
-        what = replace(about(agent_id, None, day=day, is_weighed=False), source="operator", actor=f"p{len(told)}")
+        what = replace(about(agent_id, None, day=day, is_weighed=False), source="operator", actor=actor)
         one = fact("reported", says=(Says(dimension, share, good),))
         async with books.acquire() as connection:
             await take(connection, what, [one])
-        told.append((day, one))
+        told.append((day, actor, one))
 
-    async def compare(expected: list[tuple[date, Fact]]) -> None:
+    async def compare(expected: list[tuple[date, str, Fact]]) -> None:
         rows = {each: start(told[0][0], priors_on(told[0][0])) for each in Dimension}
-        given: dict[Dimension, Given] = {}
-        for on, one in expected:
+        given: dict[tuple[Dimension, str], Given] = {}
+        for on, by, one in expected:
             for each in increments(one.says, ONE_E6):
-                before = given.get(each.dimension, Given(0, 0, on))
-                good, bad, after = saturated_reports(before, each.good_e6, each.bad_e6, on)
-                assert after.good_e6 + after.bad_e6 <= COUNTERPARTY_E6
-                given[each.dimension] = after
+                names = (each.dimension, "operators"), (each.dimension, f"reporter:{by}")
+                before, praised = (given.get(name, Given(0, 0, on)) for name in names)
+                good, bad, *after = saturated_reports(before, praised, each.good_e6, each.bad_e6, on)
+                assert all(max(total.good_e6, total.bad_e6) <= COUNTERPARTY_E6 for total in after)
+                given |= dict(zip(names, after, strict=True))
                 row = nights_to(rows[each.dimension], on)
                 rows[each.dimension] = add(row, good, bad, day=on, priors=priors_on(on))
         kept = await rows_of(books, agent_id)
         assert {each: row[:5] for each, row in kept.items()} == {each: shown(row)[:5] for each, row in rows.items()}
+        totals = await books.fetch("SELECT * FROM reputation_given WHERE agent_id = $1", agent_id)
+        written = {(Dimension(row["dimension"]), row["counterparty"]): Given(*list(row)[3:]) for row in totals}
+        assert {name: written.pop(name) for name in given} == given
+        assert not any(total.good_e6 + total.bad_e6 for total in written.values())  # of what was voided
 
     await compare(told)
     gone = told[out % len(told)]
-    if gone[1].says[0].share_e4:
+    if gone[2].says[0].share_e4:
         async with books.acquire() as connection:
-            assert await void(connection, gone[1].id, by="operator", reason="x", at=datetime(2027, 3, 1, tzinfo=UTC))
+            assert await void(connection, gone[2].id, by="operator", reason="x", at=datetime(2027, 3, 1, tzinfo=UTC))
         await compare([each for each in told if each is not gone])

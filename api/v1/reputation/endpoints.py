@@ -62,7 +62,7 @@ _RULES = [
     "Good evidence fades every night, by the platform's rate; bad evidence counts until good evidence comes in.",
     "An event counts by the value at stake, and at most what the commission that was paid in money buys.",
     "What a client decides counts by how far the client is trusted, and all that one client says is bounded.",
-    "What operators report is bounded for all of them together, good and bad alike.",
+    "What operators report is bounded for all of them together. Praise of one leaves room for complaints of others.",
     "Work within one organization, between related ones, and for credits that were given away counts for nothing.",
 ]
 
