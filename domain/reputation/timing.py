@@ -1,6 +1,5 @@
 """Response times as a histogram of fixed buckets: it adds up in any order, and never grows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: 2^(0/4), 2^(1/4), 2^(2/4), 2^(3/4) in thousandths, rounded up: four buckets to a doubling, so a percentile is at most
@@ -37,20 +36,10 @@ def bucket_of(response_ms: int) -> int:
 
 
 def timed(timing: Timing, response_ms: int) -> Timing:
-    """Add one response time, zero or more."""
+    """Add one response time, zero or more: what `reputation_apply` does to an agent's row."""
     found = bucket_of(response_ms)
     buckets = tuple(count + (index == found) for index, count in enumerate(timing.buckets))
     return Timing(timing.count + 1, timing.total_ms + response_ms, buckets)
-
-
-def merged(timings: Sequence[Timing]) -> Timing:
-    """Add up histograms."""
-    columns = zip(*(timing.buckets for timing in timings), strict=True)
-    return Timing(
-        sum(timing.count for timing in timings),
-        sum(timing.total_ms for timing in timings),
-        tuple(sum(column) for column in columns) if timings else Timing().buckets,
-    )
 
 
 def average_ms(timing: Timing) -> int:

@@ -242,6 +242,25 @@ async def test_refund_takes_from_revenue_what_was_used_and_nothing_else(shop: Sh
     assert await shop.cents() == {k: v for k, v in {"deferred": 99 - earned, "revenue": earned}.items() if v}
 
 
+async def test_use_that_is_owed_is_revenue_when_it_is_paid_at_the_price_of_the_credits_that_pay_it(shop: Shop) -> None:
+    """Of ten credits that were used and owed, a promotion pays three, dear credits four, cheap ones three."""
+    debt, own = org_debt(shop.org, "CREDIT"), payment("pay_1", "CREDIT", shop.org)
+    await shop.move(debt, REDEMPTION, 10)
+    assert await shop.cents() == {}
+    await shop.get(3)
+    await shop.move(shop.wallet, debt, 3)
+    assert await shop.cents() == {}
+    for cents, paid, rest in ((40, 4, 0), (99, 3, 6)):
+        await shop.books.pay(cents, "EUR")
+        bought = LotTerms(source=LotSource.PURCHASE, paid_minor=cents, paid_asset="EUR")
+        postings = [Posting(ISSUANCE, own, paid + rest, bought), Posting(own, debt, paid)]
+        postings += [Posting(own, shop.wallet, rest)] if rest else []
+        await shop.books.ledger.post_compound(key=fresh("k"), kind="t", postings=postings, effective_at=NOW)
+    assert await shop.cents() == {"deferred": 66, "revenue": 40 + 33}
+    await shop.use(6)
+    assert await shop.cents() == {"revenue": 40 + 99}
+
+
 async def test_pinned_credits_stay_pinned_and_are_recognised_when_they_are_captured(shop: Shop) -> None:
     own = payment("pay_1", "CREDIT", shop.org)
     await shop.buy(10, 99, payment_id="pay_1")
