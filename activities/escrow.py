@@ -41,6 +41,7 @@ from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
+from models.contract import Contract
 from repositories import alert, api_presence, audit, contract, debt, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
@@ -168,8 +169,12 @@ class EscrowActivities:
             return OverdueEscrows(terms=tuple(escrow.state_of(row).terms for row in rows))
 
     async def _write(self, books: Transaction, message: RecordEscrowEvent) -> RecordedEscrow:
-        number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
-        known = await escrow.lock(books.driver, escrow_id, message.command_id)
+        number, terms = message.escrow.version, message.escrow.terms
+        escrow_id = terms.escrow_id
+        # Before the first event the contract has no escrow, so there is no row to lock.
+        agreed = await contract.read(books.driver, terms.contract_id, org_id=None) if number == 1 else None
+        is_new = agreed is not None and not agreed[1]
+        known = None if is_new else await escrow.lock(books.driver, escrow_id, message.command_id)
         held = None if known is None else known.escrow
         if known is not None and known.done:
             escrow.refuse_other(known.content_hash, message.content)
@@ -177,7 +182,7 @@ class EscrowActivities:
             return RecordedEscrow(applied=True, transfer_id=transfer_id, stored=held)
         if not is_next(held, number, message.decided_from, escrow_id):
             return RecordedEscrow(applied=False, stored=held)
-        if held is None and (why := await self._refused_start(books, message.escrow.terms)):
+        if held is None and (why := await self._refused_start(books, terms, agreed)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
         if held is not None and message.event == "approved" and message.actor_detail is not None:
             await refuse_same_person(books.session, held, message.actor_detail)
@@ -241,13 +246,14 @@ class EscrowActivities:
             return None
         return NotPaid("The money of this payment is not reserved for the escrow.")
 
-    async def _refused_start(self, books: Transaction, terms: Terms) -> str | None:
+    async def _refused_start(
+        self, books: Transaction, terms: Terms, agreed: tuple[Contract, bool] | None
+    ) -> str | None:
         """Return why the escrow is not opened, and alert operators; None if its terms are the contract's.
 
         The API opens escrows of contracts only, so other terms come from a run that was started by hand.
         """
-        read = await contract.read(books.driver, terms.contract_id, org_id=None)
-        found = None if read is None else read[0]
+        found = None if agreed is None else agreed[0]
         if found is None:
             differing = ["contract_id"]
         elif found.accept_by is not None and found.accepted_at is None:

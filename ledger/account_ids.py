@@ -1,5 +1,6 @@
 """From accounts by name to their ids: opens what is not there yet, and remembers ids for the whole process."""
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import ClassVar
 from weakref import WeakKeyDictionary
@@ -20,12 +21,12 @@ SELECT s.system_identifier, d.oid, 'ledger.accounts'::regclass::oid,
     CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END
 FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 """
-_OPEN = """
-SELECT o.account_id, o.settled
+#: One row for all accounts that are opened: their ids, and which of them are committed.
+OPEN = """
+SELECT array_agg(o.account_id ORDER BY a.ord) AS ids, array_agg(o.settled ORDER BY a.ord) AS settled
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::boolean[],
     $8::boolean[]) WITH ORDINALITY AS a (path, asset, org_id, kind, floor, stripes, lots, lots_lapse, ord),
     LATERAL ledger.open_account(a.path, a.asset, a.org_id, a.kind, a.floor, a.stripes, a.lots, a.lots_lapse) o
-ORDER BY a.ord
 """
 
 
@@ -42,16 +43,45 @@ class AccountIds:
 
     async def of(self, *accounts: Account) -> list[int]:
         """Return the accounts' ids in the order given, opening those that do not exist."""
+        ids, missing = await self.find(accounts)
+        if not missing:
+            return ids
+        row = await self._connection.fetchrow(OPEN, *columns(missing))
+        assert row is not None
+        self.opened(missing, row["ids"], row["settled"])
+        return [known if known >= 0 else row["ids"][-known - 1] for known in ids]
+
+    async def find(self, accounts: Sequence[Account]) -> tuple[list[int], list[Account]]:
+        """Return the ids in the order given, and the accounts to open, each once; the nth of these has the id -n.
+
+        They are in one order everywhere, so that two transactions that open the same ones do not wait for each other.
+        """
         known = self._known
         if known is None:
             known = await self._connect()
         try:
-            return [known[account.path, account.asset] for account in accounts]
+            return [known[account.path, account.asset] for account in accounts], []
         except KeyError:
             wanted = {(a.path, a.asset): a for a in accounts}
-            ids = {key: known[key] for key in wanted if key in known}
-            ids |= await self._open({key: account for key, account in wanted.items() if key not in ids})
-            return [ids[account.path, account.asset] for account in accounts]
+            missing = sorted(key for key in wanted if key not in known)
+            places = {key: -number for number, key in enumerate(missing, 1)}
+            ids = [places.get(key) or known[key] for key in ((a.path, a.asset) for a in accounts)]
+            return ids, [wanted[key] for key in missing]
+
+    def opened(self, accounts: Sequence[Account], ids: Sequence[int], settled: Sequence[bool]) -> None:
+        """Remember ids that `OPEN` returned, of those that are committed."""
+        # An account that this transaction opened is remembered only once somebody finds it committed: the
+        # transaction may still roll back, and its id would then stand for nothing.
+        alone = not self._connection.is_in_transaction()
+        known = self._known
+        assert known is not None
+        for account, account_id, is_settled in zip(accounts, ids, settled, strict=True):
+            if alone or is_settled:
+                known[account.path, account.asset] = account_id
+        # Everybody posts to the striped ones, and they are few. The lowest byte of an id tells them apart.
+        others = (key for key, account_id in known.items() if not account_id & 0xFF)
+        for key in list(islice(others, max(0, len(known) - MAX_REMEMBERED))):
+            del known[key]
 
     def forget(self) -> None:
         """Drop what is remembered for this database."""
@@ -64,32 +94,16 @@ class AccountIds:
         self._by_connection[self._connection] = self._known
         return self._known
 
-    async def _open(self, missing: dict[tuple[str, str], Account]) -> dict[tuple[str, str], int]:
-        # In one order everywhere, so that two transactions that open the same accounts do not wait for each other.
-        keys = sorted(missing)
-        accounts = [missing[key] for key in keys]
-        rows = await self._connection.fetch(
-            _OPEN,
-            [account.path for account in accounts],
-            [account.asset for account in accounts],
-            [account.org_id for account in accounts],
-            [account.kind.value for account in accounts],
-            [account.minimum_balance_minor for account in accounts],
-            [account.stripes for account in accounts],
-            [account.lots for account in accounts],
-            [account.lots_lapse for account in accounts],
-        )
-        opened = {key: int(row["account_id"]) for key, row in zip(keys, rows, strict=True)}
-        # An account that this transaction opened is remembered only once somebody finds it committed: the
-        # transaction may still roll back, and its id would then stand for nothing.
-        alone = not self._connection.is_in_transaction()
-        known = self._known
-        assert known is not None
-        for key, row in zip(keys, rows, strict=True):
-            if alone or row["settled"]:
-                known[key] = opened[key]
-        # Everybody posts to the striped ones, and they are few. The lowest byte of an id tells them apart.
-        others = (key for key, account_id in known.items() if not account_id & 0xFF)
-        for key in list(islice(others, max(0, len(known) - MAX_REMEMBERED))):
-            del known[key]
-        return opened
+
+def columns(accounts: Sequence[Account]) -> list[list[object]]:
+    """Return the parameters of `OPEN`."""
+    return [
+        [account.path for account in accounts],
+        [account.asset for account in accounts],
+        [account.org_id for account in accounts],
+        [account.kind.value for account in accounts],
+        [account.minimum_balance_minor for account in accounts],
+        [account.stripes for account in accounts],
+        [account.lots for account in accounts],
+        [account.lots_lapse for account in accounts],
+    ]

@@ -18,7 +18,7 @@ import asyncpg
 from domain.accounts import Account
 from domain.errors import Invalid
 from domain.lots import LotTerms
-from ledger.account_ids import AccountIds
+from ledger.account_ids import OPEN, AccountIds, columns
 from ledger.errors import translated
 
 #: The most transfers that one `post_batch` takes; beyond it a batch holds its locks for too long.
@@ -26,6 +26,17 @@ MAX_BATCH = 10_000
 
 _POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _POST_COMPOUND = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+# Accounts are opened in the statement that posts to them; -n stands for the nth of those.
+_OPEN_AND_POST = f"""
+WITH opened AS MATERIALIZED ({OPEN})
+SELECT ledger.post_legs($9, $10,
+    ARRAY(SELECT CASE WHEN s.id < 0 THEN o.ids[-s.id] ELSE s.id END
+        FROM unnest($11::bigint[]) WITH ORDINALITY AS s (id, ord) ORDER BY s.ord),
+    ARRAY(SELECT CASE WHEN d.id < 0 THEN o.ids[-d.id] ELSE d.id END
+        FROM unnest($12::bigint[]) WITH ORDINALITY AS d (id, ord) ORDER BY d.ord),
+    $13, $14, $15, $16, $17, $18) AS posted, o.ids, o.settled
+FROM opened o
+"""
 _POST_BATCH = "SELECT * FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _LOCK = """
 SELECT ledger.lock_balances($1::bigint[] || ARRAY(
@@ -192,22 +203,15 @@ class Ledger:
     ) -> Posted:
         """Post one transfer of several postings, all of them or none, in the order given."""
         with self._call(org_id):
-            sources, destinations = await self._endpoints(postings)
+            ids, missing = await self._ids.find(_ends(postings))
             amounts = [posting.amount_minor for posting in postings]
-            row = await self._connection.fetchval(
-                _POST_COMPOUND,
-                key,
-                kind,
-                sources,
-                destinations,
-                amounts,
-                reference,
-                effective_at,
-                org_id,
-                _json(metadata),
-                _all_terms([posting.lots for posting in postings]),
-            )
-        return Posted(*_one(row))
+            terms = _all_terms([posting.lots for posting in postings])
+            asked = (key, kind, ids[::2], ids[1::2], amounts, reference, effective_at, org_id, _json(metadata), terms)
+            if not missing:
+                return Posted(*_one(await self._connection.fetchval(_POST_COMPOUND, *asked)))
+            row = _one(await self._connection.fetchrow(_OPEN_AND_POST, *columns(missing), *asked))
+            self._ids.opened(missing, row["ids"], row["settled"])
+        return Posted(*row["posted"])
 
     async def post_batch(
         self,
@@ -359,8 +363,12 @@ class Ledger:
         return translated(self._connection, self._ids.forget, org_id)
 
     async def _endpoints(self, moves: Sequence[Posting] | Sequence[NewTransfer]) -> tuple[list[int], list[int]]:
-        ids = await self._ids.of(*chain.from_iterable((move.source, move.destination) for move in moves))
+        ids = await self._ids.of(*_ends(moves))
         return ids[::2], ids[1::2]
+
+
+def _ends(moves: Sequence[Posting] | Sequence[NewTransfer]) -> list[Account]:
+    return list(chain.from_iterable((move.source, move.destination) for move in moves))
 
 
 def _one(row: asyncpg.Record | None) -> Any:

@@ -4,11 +4,11 @@ from unittest.mock import Mock
 import asyncpg
 import pytest
 
-from domain.accounts import org_credits
+from domain.accounts import Account, org_credits
 from domain.errors import InsufficientFunds, Unavailable
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
-from ledger.gateway import Ledger
+from ledger.gateway import Ledger, Posting
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
 from tests.support.books import ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
@@ -106,6 +106,44 @@ async def test_posting_in_a_session_commits_and_rolls_back_with_it(db: Database,
     with pytest.raises(InsufficientFunds):
         await fail_half_way()
     assert (await books.ledger.balance(account)).posted_minor == 4
+
+
+async def compound(ledger: Ledger, *legs: tuple[Account, Account, int], key: str | None = None):
+    postings = [Posting(source=source, destination=to, amount_minor=amount) for source, to, amount in legs]
+    return await ledger.post_compound(key=key or fresh("k"), kind="t", postings=postings, effective_at=NOW)
+
+
+async def test_compound_posting_opens_accounts_and_keeps_its_legs_and_its_key(books: Books) -> None:
+    known, last, first = await books.org(10), *(org_credits(fresh("org")) for _ in range(2))
+    legs, key = [(known, last, 7), (last, first, 4), (known, last, 2)], fresh("k")
+    posted = await compound(books.ledger, *legs, key=key)
+    assert [each.posted_minor for each in await books.ledger.balances([known, last, first])] == [1, 5, 4]
+    # The same ids, remembered or not.
+    for ledger in (books.ledger, Ledger(books.connections[1])):
+        again = await compound(ledger, *legs, key=key)
+        assert (again.transfer_id, again.replayed) == (posted.transfer_id, True)
+    books.ledger._ids.forget()
+    assert (await compound(books.ledger, *legs, key=key)).replayed
+
+
+async def test_refused_compound_posting_opens_no_account(books: Books) -> None:
+    source, destination = await books.org(1), org_credits(fresh("org"))
+    with pytest.raises(InsufficientFunds):
+        await compound(books.ledger, (source, destination, 2))
+    opened = "SELECT EXISTS (SELECT FROM ledger.accounts WHERE path = $1)"
+    assert not await books.connections[0].fetchval(opened, destination.path)
+    await compound(books.ledger, (source, destination, 1))
+    assert (await books.ledger.balance(destination)).posted_minor == 1
+
+
+async def test_account_that_a_compound_posting_opened_and_rolled_back_is_opened_again(books: Books) -> None:
+    source, destination = await books.org(3), org_credits(fresh("org"))
+    transaction = books.connections[0].transaction()
+    await transaction.start()
+    await compound(books.ledger, (source, destination, 2))
+    await transaction.rollback()
+    await compound(books.ledger, (source, destination, 3))
+    assert (await books.ledger.balance(destination)).posted_minor == 3
 
 
 async def test_metadata_is_kept_as_json(books: Books, db: Database) -> None:
