@@ -17,7 +17,7 @@ from domain.payment.state import Payment
 from domain.reputation import conduct, facts
 from domain.reputation.facts import FactKind, Says
 from domain.reputation.policy import EvidencePolicy
-from domain.reputation.recall import bank_took, passed_on, recalled, recalled_of_bill, stands_as_before
+from domain.reputation.recall import bank_took, nothing_is_left, passed_on, recalled, recalled_of_bill, stands_as_before
 from domain.reputation.settled import Settled, at_stake, settled
 from domain.text import rfc3339
 from models.contract import Contract
@@ -105,8 +105,11 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
         if invoice_id is None:
             connection, payment_id = await driver_connection(session), after.terms.payment_id
             gone = recalled(after, await recalls.funded_by(connection, payment_id))
-            if gone and (passed := await recalls.passed_on(connection, payment_id)):
-                gone += passed_on(await recalls.payees_of(connection, gone), passed)
+            is_lost = nothing_is_left(after)
+            if (gone or is_lost) and (passed := await recalls.passed_on(connection, payment_id)):
+                # Payees may have earned them by sales and uses, too.
+                sellers = {each.payer for each in passed} if is_lost else set()
+                gone += passed_on(await recalls.payees_of(connection, gone) | sellers, passed)
             await _recall(connection, payment_id, gone, at, by_bank=bank_took(after))
         else:
             await follow_bill(session, invoice_id, at=at)

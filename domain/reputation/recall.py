@@ -86,6 +86,11 @@ def passed_on(payees: Collection[str], passed: Sequence[Passed]) -> list[str]:
     return list(found)
 
 
+def nothing_is_left(payment: Payment) -> bool:
+    """Return whether all credits that a payment bought are lost: then it has paid for nothing, by whatever way."""
+    return payment.terms.purpose.goods_asset == CREDIT and payment.granted_minor > 0 and not held_minor(payment)
+
+
 def bank_took(payment: Payment) -> bool:
     """Return whether a bank or a chain has taken any of a payment back; a dispute counts until it is won."""
     return bool(payment.disputed_minor or payment.reversed_minor)

@@ -11,11 +11,14 @@ from temporalio.testing import ActivityEnvironment
 from activities.payment import PaymentActivities
 from api.v1.escrows.commands import terms_of
 from contracts.payment import PaymentEvent, RecordedPayment
+from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow import commands
+from domain.money import CREDIT, parse_amount
 from domain.payment.converge import Observation, converge
 from domain.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payment.terms import Purpose, PurposeKind
+from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from repositories import contract as contracts
 from repositories import reputation_recalls as recalls
@@ -569,6 +572,33 @@ async def test_chargeback_takes_what_was_said_of_whom_its_payee_paid_until_it_is
     bought.there.close_dispute(ref, won=True)
     await bought.look()
     assert await evidence_of(client.owner, studio) == 3
+    assert (await score_of(operator, last.agent_id))["evidence_count"] == 3
+
+
+async def test_chargeback_takes_what_was_said_of_whom_a_seller_paid_with_its_sales_until_it_is_won(
+    operator: Caller, database: Database, parties: Parties, new_tenant: Any
+) -> None:
+    (client, studio), last = parties, await new_tenant("owner", "agent")
+    bought = await buy(database, client)
+    sold = accounts.agent_earnings(studio.agent_id, CREDIT, studio.org_id)
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=f"test:{new_key()}",
+            kind="test.sale",
+            source=accounts.org_credits(client.org_id),
+            destination=sold,
+            amount_minor=parse_amount("50", CREDIT),
+            effective_at=datetime.now(UTC),
+        )
+    converted = {"agent_id": studio.agent_id, "kind": "paid"}
+    good(await studio.owner.post("/credits/earnings/conversions", converted, key=new_key()), 201)
+    await work(operator, database, studio, last, at=datetime.now(UTC), price="40")
+    assert (await score_of(operator, last.agent_id))["evidence_count"] == 3
+    ref = bought.there.dispute()
+    await bought.look()
+    assert (await score_of(operator, last.agent_id))["evidence_count"] == 0
+    bought.there.close_dispute(ref, won=True)
+    await bought.look()
     assert (await score_of(operator, last.agent_id))["evidence_count"] == 3
 
 
