@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Protocol
 
 from asyncpg import PostgresError
@@ -12,6 +13,8 @@ from temporalio.exceptions import ApplicationError
 from contracts.escrow import Declined
 from domain.errors import DomainError
 from domain.state_hash import state_hash
+from repositories import alert as alerts
+from runtime.database import Database
 
 #: The SQLSTATE classes of values that PostgreSQL cannot hold: data exceptions, and program limits, as of an index.
 DOES_NOT_FIT = frozenset({"22", "54"})
@@ -73,6 +76,36 @@ def is_next(held: State | None, number: int | None, decided_from: str | None, su
         return True
     activity.logger.warning("decided from another state than the books hold")
     return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalAlert:
+    """The alert `{entity}.books_refused` of one event, raised once for the version that it would make.
+
+    `event` is None where only its cause is noted, such as a provider's event that changes nothing. Whoever books an
+    event of the entity resolves the alert.
+    """
+
+    database: Database
+    entity: str
+    subject: str
+    event: str | None
+    version: int
+    org_id: str | None
+
+    async def __call__(self, why: str) -> None:
+        """Raise it in a transaction of its own: that of the event is rolled back."""
+        kind = f"{self.entity}.books_refused"
+        what = f"{self.event} of {self.subject}" if self.event else self.subject
+        async with self.database.platform() as session:
+            await alerts.raise_alert(
+                session,
+                kind=kind,
+                subject=self.subject,
+                detail=f"{what} cannot be booked and is retried: {why}",
+                org_id=self.org_id,
+                key=f"{kind}:{self.subject}:{self.version}",
+            )
 
 
 @asynccontextmanager

@@ -1,8 +1,6 @@
 """Writes an escrow's events: postings, read model, timeline, audit trail and alert in one transaction."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
@@ -10,7 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, is_next, require_local, tried_again
+from activities.books import (
+    NOT_STORABLE,
+    BooksRefused,
+    RefusalAlert,
+    does_not_fit,
+    is_next,
+    require_local,
+    tried_again,
+)
 from activities.seals import REFUSED, Seals
 from contracts.escrow import (
     Declined,
@@ -21,31 +27,25 @@ from contracts.escrow import (
     RecordedEscrow,
     RecordEscrowEvent,
 )
-from domain import accounts
-from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
-from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.outage import extended_until as given_back_until
 from domain.escrow.pause import EXTENSIONS, extended_until, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
-from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
+from domain.escrow.state import Escrow, EscrowPostingKind, Terms
 from domain.events.escrow import facts
-from domain.ids import escrow_transfer_key
-from domain.lots import LotTerms
 from domain.organization import STOPPED, OrganizationStatus, TimedExits
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
-from ledger.gateway import Ledger, Posting
 from models.contract import Contract
-from repositories import alert, api_presence, audit, contract, debt, escrow, escrow_notice, organization, payment
+from repositories import alert, api_presence, audit, contract, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
-from services.debt import close_paid_debts, settle_debt
+from services.escrow_transfer import EscrowTransfers
 from services.level import refuse_exposure
 from services.payment_refresh import refresh_unpaid
 from services.purposes.base import refuse_beside_others
@@ -85,16 +85,14 @@ class EscrowActivities:
     ) -> None:
         """Take the database, with the platform's role, because a transfer touches two tenants.
 
-        With `sealed_signals`, unsealed commands of people are declined. Refunded credits that expire sooner get
-        `refund_days`, see `renews_refund`; with 0 they keep their expiry. Earnings in granted credits are kept apart,
-        unless `pays_out_granted`. Reputation evidence of a settled escrow counts by the policy `evidence`. What the end
-        of a review would pay a suspended payee waits for `longest_pause` at most. With `client`, unpaid payments of an
+        With `sealed_signals`, unsealed commands of people are declined. `refund_days` and `pays_out_granted` are those
+        of `EscrowTransfers`. Reputation evidence of a settled escrow counts by the policy `evidence`. What the end of a
+        review would pay a suspended payee waits for `longest_pause` at most. With `client`, unpaid payments of an
         escrow that ends are refreshed at once, and cancelled; without it they are by their next poll.
         """
         self._client = client
         self._database = database
-        self._refund_days = refund_days
-        self._pays_out_granted = pays_out_granted
+        self._transfers = EscrowTransfers(refund_days=refund_days, pays_out_granted=pays_out_granted)
         self._evidence = evidence or EvidencePolicy()
         self._longest_pause = longest_pause
         self._seals = Seals("escrow", required=sealed_signals)
@@ -122,7 +120,15 @@ class EscrowActivities:
         unsealed = self._seals.declined(message.actor_detail)
         if unsealed is not None and message.event != REFUSED:
             return RecordedEscrow(applied=False, declined=unsealed)
-        async with tried_again(partial(self._alert, message)):
+        refused = RefusalAlert(
+            database=self._database,
+            entity="escrow",
+            subject=message.escrow.terms.escrow_id,
+            event=message.event,
+            version=message.escrow.version,
+            org_id=message.escrow.terms.payer_org_id,
+        )
+        async with tried_again(refused):
             try:
                 async with self._database.platform_transaction() as books:
                     recorded = await self._write(books, message)
@@ -198,7 +204,7 @@ class EscrowActivities:
             if payment_of(message.escrow.funded_from) is None:
                 # Only credits are refused: money of a payment was already on its way.
                 await self._refuse_credits(books, message.escrow.terms)
-        transfer_id = await self._post(books, message, held or message.escrow)
+        transfer_id = await self._transfers.post(books, message, held or message.escrow)
         # The note of the command, or all notes once the deadline was applied or the escrow has ended.
         over = message.escrow.is_final
         driver = books.driver
@@ -320,105 +326,6 @@ class EscrowActivities:
             now=message.at,
         )
 
-    async def _post(self, books: Transaction, message: RecordEscrowEvent, before: Escrow) -> str | None:
-        if not message.moves:
-            return None
-        terms = message.escrow.terms
-        ledger = Ledger(books.driver)
-        granted, payee_owed = await self._before_release(ledger, message)
-        postings = [posting for move in message.moves for posting in self._postings(message, move, before, granted)]
-        paying_debts = await self._lock_debts(books, ledger, message, postings, payee_owed=payee_owed)
-        posted = await ledger.post_compound(
-            key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
-            kind=transfer_kind(message.moves),
-            postings=postings,
-            reference=terms.escrow_id,
-            org_id=terms.payer_org_id,
-            effective_at=message.at,
-        )
-        for step, org_id, source in paying_debts:
-            await settle_debt(
-                ledger,
-                org_id=org_id,
-                source=source,
-                key=escrow_transfer_key(terms.escrow_id, step, message.command_id),
-                reference=terms.escrow_id,
-                at=message.at,
-            )
-            await close_paid_debts(books.session, ledger, org_id, terms.currency)
-        return str(posted.transfer_id)
-
-    async def _before_release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[int, bool]:
-        """Return how much of the release is in granted credits, and whether the payee has or ever had a debt.
-
-        The row of the escrow is locked, so its lots stay as they are until they are moved.
-        """
-        terms = message.escrow.terms
-        released = [move for move in message.moves if move.kind is EscrowPostingKind.RELEASE]
-        if not released:
-            return 0, False
-        source, _ = accounts_of(message.escrow, released[0])
-        debt_account = accounts.org_debt(terms.payee_org_id, terms.currency)
-        return await ledger.before_release(source, released[0].amount_minor, debt_account, message.at)
-
-    def _postings(
-        self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow, granted_minor: int
-    ) -> list[Posting]:
-        source, destination = accounts_of(message.escrow, move)
-        apart = granted_earnings(message.escrow.terms)
-        if move.kind is not EscrowPostingKind.RELEASE or apart is None or self._pays_out_granted or not granted_minor:
-            lots = self._lots(message, move, before) if destination.lots else None
-            return [Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)]
-        parts = (
-            (apart, granted_minor, LotTerms(only="granted")),
-            (destination, move.amount_minor - granted_minor, LotTerms(only="paid")),
-        )
-        return [
-            Posting(source=source, destination=account, amount_minor=amount, lots=lots)
-            for account, amount, lots in parts
-            if amount
-        ]
-
-    def _lots(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> LotTerms | None:
-        renewed = move.kind is EscrowPostingKind.REFUND and self._refund_days > 0
-        if not renewed or not renews_refund(before, message.actor_detail):
-            return None
-        return LotTerms(renew_days=self._refund_days)
-
-    async def _lock_debts(
-        self,
-        books: Transaction,
-        ledger: Ledger,
-        message: RecordEscrowEvent,
-        postings: Sequence[Posting],
-        *,
-        payee_owed: bool,
-    ) -> list[tuple[str, str, Account]]:
-        """Lock the debtor whose debt the event pays, then all balances; returns the step, the debtor and the source.
-
-        A refund pays the payer's debt, and a release the payee's. The payee's lock is taken only if it ever had a debt:
-        releases are frequent, and few organizations have one. The locks come before those of accounts, in the order of
-        the organizations, because their holders wait for accounts.
-        """
-        terms, kinds = message.escrow.terms, {move.kind for move in message.moves}
-        paying: list[tuple[str, str, Account]] = []
-        if EscrowPostingKind.REFUND in kinds:
-            paying.append(("debt", terms.payer_org_id, accounts.org_wallet(terms.payer_org_id, terms.currency)))
-        if EscrowPostingKind.RELEASE in kinds and payee_owed:
-            # Granted credits come first, as everywhere.
-            apart = granted_earnings(terms)
-            if apart is not None and any(posting.destination == apart for posting in postings):
-                paying.append(("payee_granted_debt", terms.payee_org_id, apart))
-            paying.append(("payee_debt", terms.payee_org_id, earnings(terms)))
-        if not paying:
-            return []
-        debtors = sorted({org_id for _, org_id, _ in paying})
-        for org_id in debtors:
-            await debt.lock(books.session, org_id)
-        ends = [account for posting in postings for account in (posting.source, posting.destination)]
-        await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
-        return paying
-
     async def _report(self, books: Transaction, message: RecordEscrowEvent) -> None:
         """Write the audit record and the alert."""
         terms = message.escrow.terms
@@ -478,18 +385,6 @@ class EscrowActivities:
         )
         if raised:
             await alert.close_other_dates(session, subject, kind, alert.key_of(kind, subject), key)
-
-    async def _alert(self, message: RecordEscrowEvent, why: str) -> None:
-        terms = message.escrow.terms
-        async with self._database.platform() as session:
-            await alert.raise_alert(
-                session,
-                kind="escrow.books_refused",
-                subject=terms.escrow_id,
-                detail=f"{message.event} of {terms.escrow_id} cannot be booked and is retried: {why}",
-                org_id=terms.payer_org_id,
-                key=f"escrow.books_refused:{terms.escrow_id}:{message.escrow.version}",
-            )
 
 
 async def _carry_notes_over(session: AsyncSession, held: Escrow | None, message: RecordEscrowEvent) -> None:

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from hashlib import sha256
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.invoice import (
@@ -117,8 +116,16 @@ class InvoiceActivities:
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
+        refusal = RefusalAlert(
+            database=self._database,
+            entity="invoice",
+            subject=message.collection.invoice_id,
+            event=message.event,
+            version=message.collection.version,
+            org_id=message.collection.org_id,
+        )
         try:
-            async with tried_again(partial(self._alert, message)), self._database.platform() as session:
+            async with tried_again(refusal), self._database.platform() as session:
                 recorded = await self._write(session, message)
         except _Refused as refused:
             return RecordedCollection(applied=False, declined=Declined.of(refused.refusal))
@@ -397,17 +404,6 @@ class InvoiceActivities:
             window=str(after.version),
             org_id=after.org_id,
         )
-
-    async def _alert(self, message: RecordCollection, why: str) -> None:
-        async with self._database.platform() as session:
-            await alert.raise_alert(
-                session,
-                kind="invoice.books_refused",
-                subject=message.collection.invoice_id,
-                detail=f"{message.event} of {message.collection.invoice_id} cannot be booked and is retried: {why}",
-                org_id=message.collection.org_id,
-                key=f"invoice.books_refused:{message.collection.invoice_id}:{message.collection.version}",
-            )
 
 
 async def _payment(session: AsyncSession, payment_id: str) -> Payment | None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -13,7 +12,15 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, is_next, require_local, tried_again
+from activities.books import (
+    NOT_STORABLE,
+    BooksRefused,
+    RefusalAlert,
+    does_not_fit,
+    is_next,
+    require_local,
+    tried_again,
+)
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payment import (
@@ -135,7 +142,16 @@ class PaymentActivities:
             operator is alerted.
         """
         require_local()
-        async with tried_again(partial(self._alert, message)):
+        first = message.events[0] if message.events else None
+        refused = RefusalAlert(
+            database=self._database,
+            entity="payment",
+            subject=message.payment_id,
+            event=first.event if first else None,
+            version=first.payment.version if first else 0,
+            org_id=first.payment.terms.org_id if first else None,
+        )
+        async with tried_again(refused):
             try:
                 async with self._database.platform() as session:
                     recorded = await self._write(session, message)
@@ -342,18 +358,6 @@ class PaymentActivities:
             code = event.details.get(DECLINE_CODE.get(event.event, ""))
             if isinstance(code, str):
                 self._failures.count(activity.metric_meter(), message.provider, code)
-
-    async def _alert(self, message: RecordPayment, why: str) -> None:
-        terms = message.events[0].payment.terms
-        async with self._database.platform() as session:
-            await alert.raise_alert(
-                session,
-                kind="payment.books_refused",
-                subject=message.payment_id,
-                detail=f"{message.events[0].event} of {message.payment_id} cannot be booked and is retried: {why}",
-                org_id=terms.org_id,
-                key=f"payment.books_refused:{message.payment_id}:{message.events[0].payment.version}",
-            )
 
 
 async def _mark_handled(writes: Writes, payment_id: str, provider: str, handled: Sequence[str]) -> None:

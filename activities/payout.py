@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
@@ -70,7 +69,15 @@ class PayoutActivities:
         Fails with: nothing that is final; an event that the books refuse is retried, and an operator is alerted.
         """
         require_local()
-        async with tried_again(partial(self._alert, message)), self._database.platform() as session:
+        refused = RefusalAlert(
+            database=self._database,
+            entity="payout",
+            subject=message.payout.payout_id,
+            event=message.event,
+            version=message.payout.version,
+            org_id=message.payout.org_id,
+        )
+        async with tried_again(refused), self._database.platform() as session:
             return await self._write(session, message)
 
     @activity.defn(name="load_payout")
@@ -241,17 +248,6 @@ class PayoutActivities:
                 f"{after.failure} ({after.failure_code})",
                 org_id=after.org_id,
                 shared=True,
-            )
-
-    async def _alert(self, message: RecordPayout, why: str) -> None:
-        async with self._database.platform() as session:
-            await alert.raise_alert(
-                session,
-                kind="payout.books_refused",
-                subject=message.payout.payout_id,
-                detail=f"{message.event} of {message.payout.payout_id} cannot be booked and is retried: {why}",
-                org_id=message.payout.org_id,
-                key=f"payout.books_refused:{message.payout.payout_id}:{message.payout.version}",
             )
 
 

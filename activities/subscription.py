@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.seals import Seals
 from activities.sweeps import resumed_payment
 from contracts.escrow import Declined
@@ -91,7 +90,15 @@ class SubscriptionActivities:
         """
         require_local()
         after = message.subscription
-        async with tried_again(partial(self._alert, message)):
+        refused = RefusalAlert(
+            database=self._database,
+            entity="subscription",
+            subject=after.subscription_id,
+            event=message.event,
+            version=after.version,
+            org_id=after.org_id,
+        )
+        async with tried_again(refused):
             unsealed = self._seals.declined(message.actor_detail)
             if unsealed is not None and message.event != "command_refused":
                 return RecordedSubscription(applied=False, declined=unsealed)
@@ -285,18 +292,6 @@ class SubscriptionActivities:
         with suppress(RPCError, TimeoutError):
             for run in runs:
                 await reach.start_missing(self._client, run, rpc_timeout=START_TIMEOUT)
-
-    async def _alert(self, message: RecordSubscription, why: str) -> None:
-        after = message.subscription
-        async with self._database.platform() as session:
-            await alert.raise_alert(
-                session,
-                kind="subscription.books_refused",
-                subject=after.subscription_id,
-                detail=f"{message.event} of {after.subscription_id} cannot be booked and is retried: {why}",
-                org_id=after.org_id,
-                key=f"subscription.books_refused:{after.subscription_id}:{after.version}",
-            )
 
 
 def _outcome(message: RecordSubscription, event: str) -> Outcome:

@@ -6,14 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from secrets import randbelow
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.books import BooksRefused, RefusalAlert, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
 from activities.webhook_dispatch import signal_runs
 from contracts.escrow import Declined
@@ -187,7 +186,15 @@ class WebhookEndpointActivities:
         Fails with: nothing that is final.
         """
         require_local()
-        async with tried_again(partial(self._alert, message)), self._database.platform() as session:
+        refused = RefusalAlert(
+            database=self._database,
+            entity="webhook_endpoint",
+            subject=message.endpoint.endpoint_id,
+            event=message.event,
+            version=message.endpoint.version,
+            org_id=message.endpoint.org_id,
+        )
+        async with tried_again(refused), self._database.platform() as session:
             return await self._write(session, message)
 
     @activity.defn(name="load_webhook_endpoint")
@@ -257,17 +264,6 @@ class WebhookEndpointActivities:
             kind=MailKind.WEBHOOK_ENDPOINT_DISABLED,
             data={"endpoint": after.endpoint_id, "disabled_on": message.at.date().isoformat()},
         )
-
-    async def _alert(self, message: RecordWebhookEndpoint, why: str) -> None:
-        async with self._database.platform() as session:
-            await alert.raise_alert(
-                session,
-                kind="webhook_endpoint.books_refused",
-                subject=message.endpoint.endpoint_id,
-                detail=f"{message.event} of {message.endpoint.endpoint_id} cannot be written and is retried: {why}",
-                org_id=message.endpoint.org_id,
-                key=f"webhook_endpoint.books_refused:{message.endpoint.endpoint_id}:{message.endpoint.version}",
-            )
 
     # Sending ----------------------------------------------------------------------------------------------------------
 

@@ -43,13 +43,24 @@ async def create(
         ExternalIdTaken: another organization has the id.
         IdempotencyConflict: the command made another organization.
     """
-    row, is_new = await organizations.add(session, wanted)
+    row, is_new = await add(session, actor, wanted)
     if is_new:
-        await audit.record(session, actor, "organization.create", row.id, {"name": row.name, "tier": row.tier}, row.id)
         await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus_minor, now=now)
         if referred_by is not None:
             await referral.refer(session, row.id, referred_by, now=now)
         await metadata.add(session, row.id, row.id, own, row.command_id)
+    return row, is_new
+
+
+async def add(session: AsyncSession, actor: Actor, wanted: Organization) -> tuple[Organization, bool]:
+    """Insert an organization that has nothing yet, or return the one that this command made; and whether it is new.
+
+    Raises:
+        IdempotencyConflict: the command made another organization.
+    """
+    row, is_new = await organizations.add(session, wanted)
+    if is_new:
+        await audit.record(session, actor, "organization.create", row.id, {"name": row.name, "tier": row.tier}, row.id)
     return row, is_new
 
 

@@ -25,14 +25,13 @@ from models.agent import Agent
 from models.contract import Contract
 from models.organization import Organization
 from repositories import agent as agents
-from repositories import alert, audit, organization_trait
+from repositories import alert, organization_trait
 from repositories import contract as contracts
 from repositories import earnings as earnings_read
-from repositories import organization as organizations
 from repositories.listing import Wanted
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import credit_lot, earnings
+from services import credit_lot, earnings, organization
 from services.alert_evaluation import raise_built_in
 
 PRINCIPAL = "probe"
@@ -87,14 +86,14 @@ async def ensure(session: AsyncSession, *, now: datetime) -> tuple[Party, Party]
 
 async def _party(session: AsyncSession, name: str) -> Party:
     made_by = OPERATOR.qualified()
-    org, is_new = await organizations.add(
+    org, is_new = await organization.add(
         session,
+        OPERATOR,
         Organization(
             id=new_id("org"), name=name, tier="free", created_by=made_by, command_id=probe_command_id(f"{name} org")
         ),
     )
     if is_new:
-        await audit.record(session, OPERATOR, "organization.create", org.id, {"name": name, "tier": org.tier}, org.id)
         await organization_trait.put(session, org.id, TraitKind.PROBE, org.id, holds=True)
     agent, _ = await agents.add(
         session,

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
-from activities.books import ALERTED_FROM, tried_again
-from domain.errors import Unavailable
+from activities.books import ALERTED_FROM, BooksRefused, RefusalAlert, tried_again
+from domain.errors import Conflict, Unavailable
+from models.alert import Alert
+from runtime.database import Database
+from runtime.identity import new_id
 
 
 @pytest.mark.parametrize(("attempt", "alerts"), [(ALERTED_FROM - 1, []), (ALERTED_FROM, ["Away."])])
@@ -25,3 +29,23 @@ async def test_operator_is_alerted_of_what_stays_without_an_answer(attempt: int,
     with pytest.raises(Unavailable):
         await environment.run(work)
     assert told == alerts
+
+
+@pytest.mark.db
+@pytest.mark.parametrize(("event", "what"), [("sent", "sent of {}"), (None, "{}")])
+async def test_a_refusal_is_alerted_once_for_the_version_that_the_event_would_make(
+    db: Database, event: str | None, what: str
+) -> None:
+    subject = new_id("po")
+    for version in (3, 3, 4):
+        refused = RefusalAlert(database=db, entity="payout", subject=subject, event=event, version=version, org_id=None)
+        with pytest.raises(BooksRefused):
+            async with tried_again(refused):
+                raise Conflict("No such account.")
+    async with db.platform() as session:
+        raised = (await session.scalars(select(Alert).where(Alert.subject == subject).order_by(Alert.key))).all()
+    assert [each.key for each in raised] == [f"payout.books_refused:{subject}:{version}" for version in (3, 4)]
+    assert {each.kind for each in raised} == {"payout.books_refused"}
+    assert {each.detail for each in raised} == {
+        f"{what.format(subject)} cannot be booked and is retried: No such account."
+    }
