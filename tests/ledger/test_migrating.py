@@ -12,6 +12,7 @@ from domain import accounts
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from ledger.rates import set_credit_rate
+from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, fresh, open_books
 from tests.support.spends import Tenant, limits
 
@@ -46,9 +47,8 @@ async def test_the_books_take_postings_wherever_a_migration_stops(empty_database
     assert told == len(taken)
 
 
-async def test_what_was_given_back_in_full_before_counts_as_nothing_too(empty_database_url: str) -> None:
-    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "head")
-    async with open_books(empty_database_url, clients=1) as books:
+async def test_what_was_given_back_in_full_before_counts_as_nothing_too(fresh_database_urls: DatabaseUrls) -> None:
+    async with open_books(fresh_database_urls.owner, clients=1) as books:
         tenant, asset = await Tenant.opened(books), "JPY"
         control = await tenant.control(limits(day=10), asset=asset)
         await set_credit_rate(
@@ -59,7 +59,7 @@ async def test_what_was_given_back_in_full_before_counts_as_nothing_too(empty_da
         await tenant.spending.refund(key=fresh("r"), spend_id=reserved, at=NOW)
         given_back = []
         for command, revision in (("downgrade", "0154_alerts_of_lifetimes"), ("upgrade", "head")):
-            await asyncio.to_thread(alembic, empty_database_url, command, revision)
+            await asyncio.to_thread(alembic, fresh_database_urls.owner, command, revision)
             given_back.append((await tenant.counter(control))["refunded"])
         await books.assert_proven()
     assert given_back == [1, 2]
