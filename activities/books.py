@@ -82,15 +82,15 @@ def is_next(held: State | None, number: int | None, decided_from: str | None, su
 class RefusalAlert:
     """The alert `{entity}.books_refused` of one event, raised once for the version that it would make.
 
-    `event` is None where only its cause is noted, such as a provider's event that changes nothing. Whoever books an
-    event of the entity resolves the alert.
+    `event` is None where only its cause is noted, such as a provider's event that changes nothing; `version` then says
+    when. Whoever books an event of the entity resolves the alert.
     """
 
     database: Database
     entity: str
     subject: str
     event: str | None
-    version: int
+    version: int | str
     org_id: str | None
 
     async def __call__(self, why: str) -> None:

@@ -148,7 +148,7 @@ class PaymentActivities:
             entity="payment",
             subject=message.payment_id,
             event=first.event if first else None,
-            version=first.payment.version if first else 0,
+            version=first.payment.version if first else f"news:{message.at.isoformat()}",
             org_id=first.payment.terms.org_id if first else None,
         )
         async with tried_again(refused):
@@ -172,7 +172,7 @@ class PaymentActivities:
                 return RecordedPayment(applied=False, declined=Declined.of(refusal))
             except DBAPIError as error:
                 if does_not_fit(error):
-                    if message.events[-1].command_id is None:
+                    if not message.events or message.events[-1].command_id is None:
                         raise BooksRefused("What its provider says holds a value that cannot be stored.") from error
                     return RecordedPayment(applied=False, declined=NOT_STORABLE)
                 if activity.info().attempt > 1 and "payment_movements" in str(error.orig):
@@ -240,6 +240,7 @@ class PaymentActivities:
             stored = await self._write_event(session, ledger, stored, event, debts, earnings, handled, taxed)
         if last is None:
             await _mark_handled(session, message.payment_id, message.provider, message.handled)
+            await alert.close_cases(session, message.payment_id, ("payment.books_refused",))
         elif stored is not None:
             await reputation.follow_payment(session, before, stored, at=last.at)
             await tax_receipt.issue(session, stored.terms, taxed, self._entity)

@@ -6,7 +6,7 @@ from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
 from activities.payment import PaymentActivities
-from contracts.payment import PaymentEvent, RecordedPayment
+from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
 from domain.payment.state import Outcome
 from runtime.database import Database
 from tests.support.runs import payment_message
@@ -18,6 +18,19 @@ async def record(
     payment, at = outcome.payment, outcome.payment.updated_at
     command_id = payment.terms.payment_id if outcome.event == "created" else None
     message = await payment_message(database, PaymentEvent.of(outcome, at=at, command_id=command_id), at=at)
+    return await _sent(database, message, attempt, meter)
+
+
+async def marked(database: Database, outcome: Outcome, event_id: str) -> RecordedPayment:
+    """Have a provider's event marked as handled that says nothing new."""
+    event = PaymentEvent.of(outcome, at=outcome.payment.updated_at)
+    message = await payment_message(database, event, at=event.at)
+    return await _sent(database, message.model_copy(update={"events": (), "handled": (event_id,)}))
+
+
+async def _sent(
+    database: Database, message: RecordPayment, attempt: int = 1, meter: MetricMeter = MetricMeter.noop
+) -> RecordedPayment:
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt, is_local=True)
     environment.metric_meter = meter

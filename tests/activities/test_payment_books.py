@@ -24,7 +24,7 @@ from models.organization import Organization
 from repositories import payment as payments
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from tests.activities.recording import record
+from tests.activities.recording import marked, record
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import START, bill, month, seen
@@ -94,6 +94,22 @@ async def test_words_of_a_provider_that_cannot_be_stored_are_alerted_and_decline
         row = await payments.get(session, outcome.payment.terms.payment_id)
     assert row is not None
     assert row.version == 1
+
+
+async def test_news_that_change_nothing_and_cannot_be_stored_are_alerted_until_they_can(database: Database):
+    outcome = await opened(database)
+    await record(database, outcome)
+    await marked(database, outcome, "evt_1")
+    with pytest.raises(BooksRefused):
+        await marked(database, outcome, "evt_\x00")
+    async with database.platform() as session:
+        query = select(Alert).where(Alert.subject == outcome.payment.terms.payment_id)
+        (raised,) = await session.scalars(query)
+    assert raised.kind == "payment.books_refused"
+    await marked(database, outcome, "evt_1")
+    async with database.platform() as session:
+        (closed,) = await session.scalars(query)
+    assert closed.acknowledged_by == "books"
 
 
 async def test_an_event_whose_predecessor_the_books_lack_is_alerted(database: Database):
