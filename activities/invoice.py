@@ -273,7 +273,7 @@ class InvoiceActivities:
                 self._client,
                 payment_run(PaymentInput(terms=made.terms, created_by=actor, command_id=command_id, resume=True)),
                 "cancel",
-                CancelPayment(command_id=command_id, actor=actor),
+                CancelPayment(command_id=command_id, actor=actor, spares_under_way=True),
                 # A new id each time: what was refused while a call was in progress may succeed now.
                 update_id=new_id("upd"),
                 result_type=PaymentCommandResult,

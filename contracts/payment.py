@@ -86,7 +86,13 @@ class CapturePayment(PaymentCommand):
 
 
 class CancelPayment(PaymentCommand):
-    """Cancels an unpaid payment."""
+    """Cancels an unpaid payment.
+
+    With `spares_under_way` it is refused once the money is on its way, as that of a bank debit that has begun. Without,
+    such a payment is returned once it has come.
+    """
+
+    spares_under_way: bool = False
 
 
 class RefundPayment(PaymentCommand):

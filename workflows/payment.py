@@ -104,7 +104,8 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
         """Cancel an unpaid payment, or as soon as its provider has answered."""
-        return await self._answer(partial(self._cancel, command.command_id, command.actor))
+        spares = command.spares_under_way
+        return await self._answer(partial(self._cancel, command.command_id, command.actor, spares_under_way=spares))
 
     @cancel.validator
     def _validate_cancel(self, command: CancelPayment) -> None:

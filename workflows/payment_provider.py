@@ -232,8 +232,11 @@ class PaymentAtProvider(PaymentRecord):
             return None
         return commands.check_capture(self._state, command.amount_minor)
 
-    async def _cancel(self, command_id: str, actor: Actor) -> None:
-        """Cancel the payment at the provider, or note that it is to be cancelled; the caller holds the lock."""
+    async def _cancel(self, command_id: str, actor: Actor, *, spares_under_way: bool = False) -> None:
+        """Cancel the payment at the provider, or note that it is to be cancelled; the caller holds the lock.
+
+        Whether its money is on its way may be known only once the provider has answered.
+        """
         if self._state.has_done(command_id) or commands.is_settled(self._state, command_id):
             return
         commands.check_cancel(self._state)
@@ -250,7 +253,7 @@ class PaymentAtProvider(PaymentRecord):
         if commands.is_short(self._state) and workflow.patched(CANCELS_LATER):
             await self._request_cancel(command_id, actor)
         elif commands.is_under_way(self._state) and workflow.patched("cancels-what-is-under-way"):
-            if not self._state.terms.refundable:
+            if spares_under_way or not self._state.terms.refundable:
                 raise commands.not_ended(self._state)
             await self._request_cancel(command_id, actor)
 

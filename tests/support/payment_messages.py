@@ -286,7 +286,7 @@ def samples() -> list[Message]:
         messages.CreatePaymentCommand(command_id="cmd_1", actor=OWNER),
         messages.ConfirmPayment(command_id="cmd_1", actor=OWNER, method_ref="pm_1"),
         messages.CapturePayment(command_id="cmd_1", actor=OWNER, amount_minor=1),
-        messages.CancelPayment(command_id="cmd_1", actor=OWNER),
+        messages.CancelPayment(command_id="cmd_1", actor=OWNER, spares_under_way=True),
         messages.RefundPayment(
             command_id="cmd_1", actor=OWNER, refund_id="rfd_1", amount_minor=1, reason="r", credit_note=True
         ),

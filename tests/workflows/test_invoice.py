@@ -312,6 +312,25 @@ async def test_page_that_the_organization_opened_and_left_is_ended_before_the_ch
     await replay_and_keep(await made.handle.fetch_history(), "invoice_waited_for_its_organization")
 
 
+async def test_bank_debit_that_begins_while_the_charge_gives_up_waiting_for_it_is_kept(stage):
+    made = await collected(stage, "pm_ok")
+    late = 30 * 86_400
+    polls = {"first_poll_seconds": late, "longest_poll_seconds": late}
+    own = await made.paying(lasts=timedelta(days=30), open_seconds=late, **polls)
+    await made.reaches_event("waits")
+    own.there.process()  # its run does not know
+    await made.pass_time(days=2)
+    with stage.env.with_time_skipping_disabled():
+        state = await own.until("processing")
+    assert not state.cancel_requested
+    own.there.pay()
+    with stage.env.with_time_skipping_disabled():
+        await own.told()
+        await own.happened("invoice_paid")
+        assert await made.ends() == "paid"
+    assert [(each.asked.payment_id, each.gone) for each in made.charges()] == [(own.terms.payment_id, 0)]
+
+
 async def test_charge_whose_answer_was_lost_is_looked_up_and_never_made_twice(stage):
     made = await collected(stage, "pm_ok")
     stage.fake.breaks = ["after"]
