@@ -57,14 +57,13 @@ DECLARE
     );
     s_posted bigint;
     s_version bigint;
-    -- Chosen here: within a statement the whole expression is prepared each time, also where 0 is the answer.
-    s_stripe smallint := CASE WHEN p_source & 255 = 0 THEN 0 ELSE ledger.stripe_of(p_source) END;
+    s_stripe smallint := 0;
     s_asset text;
     s_org text;
     s_lots boolean;
     d_posted bigint;
     d_version bigint;
-    d_stripe smallint := CASE WHEN p_destination & 255 = 0 THEN 0 ELSE ledger.stripe_of(p_destination) END;
+    d_stripe smallint := 0;
     d_asset text;
     d_org text;
     d_lots boolean;
@@ -84,6 +83,14 @@ BEGIN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
+    -- Asked only for accounts with stripes: an expression is prepared in each transaction that reaches it, all of it,
+    -- also where its answer would be 0.
+    IF p_source & 255 <> 0 THEN
+        s_stripe := ledger.stripe_of(p_source);
+    END IF;
+    IF p_destination & 255 <> 0 THEN
+        d_stripe := ledger.stripe_of(p_destination);
+    END IF;
     first := least(p_source, p_destination);
     IF first & 255 = 0 AND NOT pg_try_advisory_xact_lock(first) THEN
         PERFORM ledger.wait_in_line(first);
