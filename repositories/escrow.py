@@ -90,6 +90,24 @@ async def before_funding(
     return any(row["is_paid"] for row in rows), [(row["id"], row["status"]) for row in rows]
 
 
+_BEFORE_OPENING = """
+    SELECT id, organization_status(id) AS status,
+        EXISTS (SELECT FROM object_metadata m WHERE m.object_id = $1 AND m.org_id = $2) AS is_written
+    FROM unnest(CAST($3 AS text[])) AS id
+"""
+
+
+async def before_opening(
+    pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str, payer_org_id: str, payee_org_id: str
+) -> tuple[bool, list[tuple[str, str | None]]]:
+    """Return whether the payer has an external id or metadata on an escrow to be opened, and its parties' statuses.
+
+    The pool must be of the platform's role. Nothing stays locked.
+    """
+    rows = await pool.fetch(_BEFORE_OPENING, escrow_id, payer_org_id, sorted({payer_org_id, payee_org_id}))
+    return any(row["is_written"] for row in rows), [(row["id"], row["status"]) for row in rows]
+
+
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:
     """Return the escrow as an organization sees it, in one round trip."""
     state = await pool.fetchval("SELECT tenant_escrow($1, $2)", org_id, escrow_id)

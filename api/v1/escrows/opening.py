@@ -91,10 +91,6 @@ async def _write_first(deps: Deps, contract: Contract, body: CreateEscrow, once:
         ExternalIdTaken: another escrow of the payer has the id.
     """
     own, escrow_id, org_id = body.own(), escrow_id_of(contract.id), contract.org_id
-    if not own:
-        before = await deps.platform_pool.read(lambda pool: metadata.read(pool, escrow_id, org_id, tenant=False))
-        if before is None:
-            return
     async with deps.database.platform() as session:
         await lock_command(session, escrow_id)
         held = await metadata.get(session, escrow_id, org_id)
@@ -150,9 +146,11 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             if now >= contract.open_by:
                 # The run of an earlier try may not have written the escrow yet: when it was asked for counts.
                 require_in_time(contract.open_by, await once.first_asked_at() or now)
-            parties = contract.org_id, contract.payee_org_id
-            await deps.platform_pool.read(lambda pool: organizations.refuse_stopped_as(pool, *parties))
-            await _write_first(deps, contract, body, once)
+            asked = escrow_id_of(contract.id), contract.org_id, contract.payee_org_id
+            is_written, statuses = await deps.platform_pool.read(lambda pool: escrows.before_opening(pool, *asked))
+            organizations.refuse_one_of(statuses)
+            if is_written or body.own():
+                await _write_first(deps, contract, body, once)
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
         escrow, beside = await commands.shown(deps, actor, escrow_id_of(contract.id))
