@@ -30,21 +30,21 @@ from contracts.escrow import (
 from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
-from domain.escrow.outage import extended_until as given_back_until
-from domain.escrow.pause import EXTENSIONS, extended_until, weeks_overdue
+from domain.escrow.pause import EXTENSIONS, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPostingKind, Terms
 from domain.events.escrow import facts
-from domain.organization import STOPPED, OrganizationStatus, TimedExits
+from domain.organization import STOPPED
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
 from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from models.contract import Contract
-from repositories import alert, api_presence, audit, contract, escrow, escrow_notice, organization, payment
+from repositories import alert, audit, contract, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
+from services.escrow_extension import find_extension
 from services.escrow_transfer import EscrowTransfers
 from services.level import refuse_exposure
 from services.payment_refresh import refresh_unpaid
@@ -106,8 +106,8 @@ class EscrowActivities:
         new. Otherwise the stored state is returned and the workflow goes on from it, also if it was started with a
         forged state. A payment must still hold its money for the escrow. A deadline's event is not written while a
         command from before the deadline is open; the command is returned instead. A release or a default is not written
-        while its payee is suspended and an operator has paused it, nor anything that moves money before the time of an
-        outage of the API was given back; until when it waits is returned.
+        while its payee is suspended and an operator has paused it, nor any other deadline but an alert before the time
+        of an outage of the API was given back; until when it waits is returned.
 
         Effect: one transfer with all postings, the escrow's row, a row in the timeline, an event for each organization,
             settled notes, and where it applies reputation evidence, an audit record and an alert. Then a signal to each
@@ -290,41 +290,23 @@ class EscrowActivities:
         )
 
     async def _extended(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
-        """Return until when a deadline that moves money is extended; None if it acts now."""
-        if message.due_at is None or not message.moves:
+        """Return until when a deadline is extended, and alert operators once for each outage; None if it acts now."""
+        if message.due_at is None:
             return None
-        until = (await self._paused(session, message, held), await self._given_back(session, message, held))
-        return max((each for each in until if each is not None), default=None)
-
-    async def _given_back(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
-        """Return until when the time of an outage of the API is given back, and alert operators once for each."""
-        outage = await api_presence.outage(session)
-        until = given_back_until(held, outage, message.at)
-        if outage is not None and until is not None:
-            began = f"{outage.began_at:%Y-%m-%d %H:%M:%S} UTC"
+        found = await find_extension(session, held, message.moves, longest_pause=self._longest_pause, now=message.at)
+        if found is None:
+            return None
+        if (away := found.given_back) is not None:
+            began = f"{away.began_at:%Y-%m-%d %H:%M:%S} UTC"
             await alert.raise_alert(
                 session,
                 kind="escrow.api_was_away",
                 subject=held.terms.escrow_id,
                 detail=f"The API was away from {began}, so deadlines of escrows are extended, first that of "
                 f"{held.terms.escrow_id}. Find out why it was away, and who gains by the time.",
-                key=f"escrow.api_was_away:{outage.began_at.isoformat()}",
+                key=f"escrow.api_was_away:{away.began_at.isoformat()}",
             )
-        return until
-
-    async def _paused(self, session: AsyncSession, message: RecordEscrowEvent, held: Escrow) -> datetime | None:
-        """Return until when a deadline waits that would pay a suspended payee; None if it waits for nobody."""
-        if not any(move.kind in {EscrowPostingKind.RELEASE, EscrowPostingKind.COMMISSION} for move in message.moves):
-            return None
-        payee = await organization.standing(session, held.terms.payee_org_id)
-        return extended_until(
-            held,
-            payee=OrganizationStatus(payee.status),
-            timed_exits=TimedExits(payee.timed_exits),
-            changed_at=payee.status_at,
-            longest=self._longest_pause,
-            now=message.at,
-        )
+        return found.until
 
     async def _report(self, books: Transaction, message: RecordEscrowEvent) -> None:
         """Write the audit record and the alert."""

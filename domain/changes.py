@@ -50,6 +50,7 @@ _STILL = frozenset(
         *("escrow.opened", "escrow.delivered", "escrow.validated", "escrow.approved", "escrow.evidence_submitted"),
         *("escrow.cancel_requested", "escrow.decision_overdue", "escrow.disputed", "escrow.updated"),
         *("escrow.review_extended", "escrow.default_extended", "escrow.delivery_extended"),
+        "escrow.funding_extended",
         *("payment.created", "payment.requires_action", "payment.processing", "payment.unknown", "payment.updated"),
         *("payment.requires_capture", "payment.failed", "payment.expired"),
         *("invoice.created", "invoice.updated", "invoice.deleted"),

@@ -24,6 +24,7 @@ EVENTS: Mapping[str, tuple[str, Tone, str]] = {
     "funding_expired": ("Not funded in time: cancelled", Tone.IDLE, "clock"),
     "delivery_expired": ("Not delivered in time: refunded", Tone.WARN, "clock"),
     "review_expired": ("Released without an objection", Tone.GOOD, "clock"),
+    "funding_extended": ("Time to fund extended", Tone.WARN, "clock"),
     "delivery_extended": ("Time to deliver extended", Tone.WARN, "clock"),
     "review_extended": ("Review extended", Tone.WARN, "clock"),
     "default_extended": ("The default waits", Tone.WARN, "clock"),

@@ -120,6 +120,7 @@ def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_min
         funded_minor=terms.amount_minor,
         deliver_by=now + timedelta(seconds=terms.deliver_seconds),
         fund_by=None,
+        extended_from=None,
     )
     moves = (EscrowPosting(kind=EscrowPostingKind.FUND, amount_minor=terms.amount_minor),)
     return Outcome(escrow=funded, event="funded", actor=actor.qualified(), moves=moves, details={"source": source})
@@ -161,6 +162,7 @@ def deliver(
         deliver_by=None,
         review_by=now + timedelta(seconds=escrow.terms.review_seconds),
         review_extended_from=None,
+        extended_from=None,
         cancel_requested_by=None,
     )
     details: dict[str, object] = {"artifacts": [_artifact(a) for a in artifacts]}
@@ -253,6 +255,7 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
         deliver_by=None,
         review_by=None,
         review_extended_from=None,
+        extended_from=None,
         cancel_requested_by=None,
         dispute=Dispute(
             opened_by=actor.qualified(),

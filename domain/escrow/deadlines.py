@@ -35,6 +35,17 @@ def next_deadline(escrow: Escrow) -> Deadline | None:
     return None
 
 
+def agreed_at(escrow: Escrow) -> datetime | None:
+    """Return when the next timed exit was to act before it was extended; None at the end."""
+    deadline = next_deadline(escrow)
+    extended_from = escrow.extended_from
+    if escrow.status is S.DELIVERED:
+        extended_from = escrow.review_extended_from
+    elif escrow.status is S.DISPUTED and escrow.dispute and escrow.dispute.overdue_alerted:
+        extended_from = escrow.dispute.default_extended_from
+    return extended_from or (deadline.at if deadline else None)
+
+
 def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
     """Return what the deadline that has passed does, or None while none has."""
     deadline = next_deadline(escrow)

@@ -8,6 +8,7 @@ for a decision: to neither side's favour, and with an alert every week.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.escrow.deadlines import agreed_at
 from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
 from domain.organization import OrganizationStatus, TimedExits
@@ -15,7 +16,7 @@ from domain.organization import OrganizationStatus, TimedExits
 #: How far a deadline is extended at once, and how long both parties have after the payee was resumed.
 STEP = timedelta(days=1)
 #: The events of extensions, also of those after an outage: all else stays as it is.
-EXTENSIONS = frozenset({"delivery_extended", "review_extended", "default_extended"})
+EXTENSIONS = frozenset({"funding_extended", "delivery_extended", "review_extended", "default_extended"})
 #: How often operators are alerted anew while a default waits.
 REMINDED_EVERY = timedelta(days=7)
 
@@ -51,16 +52,18 @@ def extended_until(
 
 
 def extended(escrow: Escrow, until: datetime) -> Outcome:
-    """Extend a review, the wait for a decision or for a delivery; what the parties may do stays as it is."""
-    agreed = _agreed(escrow)
+    """Extend the present deadline; what the parties may do stays as it is."""
+    agreed = agreed_at(escrow)
     details: dict[str, object] = {"until": until.isoformat()}
     if escrow.dispute is not None and escrow.status is EscrowStatus.DISPUTED:
         waiting = replace(escrow, dispute=replace(escrow.dispute, default_at=until, default_extended_from=agreed))
         return Outcome(escrow=waiting, event="default_extended", actor="timer", details=details)
+    if escrow.status is EscrowStatus.OPEN:
+        open_longer = replace(escrow, fund_by=until, extended_from=agreed)
+        return Outcome(escrow=open_longer, event="funding_extended", actor="timer", details=details)
     if escrow.status is EscrowStatus.FUNDED:
-        return Outcome(
-            escrow=replace(escrow, deliver_by=until), event="delivery_extended", actor="timer", details=details
-        )
+        with_more_time = replace(escrow, deliver_by=until, extended_from=agreed)
+        return Outcome(escrow=with_more_time, event="delivery_extended", actor="timer", details=details)
     longer = replace(escrow, review_by=until, review_extended_from=agreed)
     return Outcome(escrow=longer, event="review_extended", actor="timer", details=details)
 
@@ -86,8 +89,8 @@ def withheld(escrow: Escrow, now: datetime) -> Outcome:
 def _agreed(escrow: Escrow) -> datetime | None:
     """Return when the next deadline was to pay the payee, before it was extended; None if it pays the payee nothing."""
     if escrow.status is EscrowStatus.DELIVERED:
-        return escrow.review_extended_from or escrow.review_by
+        return agreed_at(escrow)
     dispute = escrow.dispute
     if escrow.status is not EscrowStatus.DISPUTED or dispute is None or not dispute.overdue_alerted:
         return None
-    return (dispute.default_extended_from or dispute.default_at) if escrow.default_share_e4 else None
+    return agreed_at(escrow) if escrow.default_share_e4 else None

@@ -31,6 +31,7 @@ def release(escrow: Escrow, *, event: str, actor: str, details: Mapping[str, obj
         validation_score_e4=None,
         review_by=None,
         review_extended_from=None,
+        extended_from=None,
         deliver_by=now + timedelta(seconds=escrow.terms.deliver_seconds),
     )
     return Outcome(escrow=waiting, event=event, actor=actor, moves=moves, details=shown)
@@ -113,5 +114,6 @@ def ended(escrow: Escrow, status: EscrowStatus) -> Escrow:
         deliver_by=None,
         review_by=None,
         review_extended_from=None,
+        extended_from=None,
         cancel_requested_by=None,
     )

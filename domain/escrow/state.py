@@ -207,7 +207,8 @@ class Escrow:
     """The whole state of one escrow.
 
     `version` is the number of its latest event; `funded_from` names where the money came from.
-    `review_extended_from` is when the present review was to end before it was extended, see `domain.escrow.pause`.
+    `review_extended_from` is when the present review was to end before it was extended, see `domain.escrow.pause`;
+    `extended_from` the same of the time to fund or to deliver, see `domain.escrow.outage`.
     """
 
     terms: Terms
@@ -224,6 +225,7 @@ class Escrow:
     deliver_by: datetime | None = None
     review_by: datetime | None = None
     review_extended_from: datetime | None = None
+    extended_from: datetime | None = None
     delivery: Delivery | None = None
     signatures: tuple[Signature, ...] = ()
     validation_score_e4: int | None = None

@@ -45,6 +45,7 @@ STEPS = {
     "delivered": STATES[S.DELIVERED],
     "validated": ("validated", "A validator scored the delivery below the contract's threshold."),
     "approved": ("approved", "A signatory approved the delivery; further approvals are needed."),
+    "funding_extended": ("funding_extended", "The payer has longer to fund the escrow, because the API was away."),
     "delivery_extended": ("delivery_extended", "The payee has longer to deliver, because the API was away."),
     "review_extended": (
         "review_extended",
@@ -75,6 +76,7 @@ _SHOWN: dict[str, dict[str, JSON]] = {
 }
 _STATUS = {word: status for status, (word, _) in STATES.items()} | {
     **dict.fromkeys(("milestone_released", "partially_refunded", "cancel_requested", "delivery_extended"), S.FUNDED),
+    "funding_extended": S.OPEN,
     **dict.fromkeys(("validated", "approved", "review_extended"), S.DELIVERED),
     **dict.fromkeys(("evidence_submitted", "decision_overdue", "default_extended"), S.DISPUTED),
 }

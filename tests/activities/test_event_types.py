@@ -123,13 +123,14 @@ async def of_escrows(database: Database, _by_hand: Hand) -> Audiences:
     of_state = {"validated": S.DELIVERED, "approved": S.DELIVERED, "evidence_submitted": S.DISPUTED}
     of_state |= {"review_extended": S.DELIVERED}
     of_state |= {"decision_overdue": S.DISPUTED, "default_extended": S.DISPUTED}
+    of_state |= {"funding_extended": S.OPEN}
     steps = [(name, of_state.get(name, S.FUNDED)) for name in STEPS if name != "delivered"]
-    funded, delivered, disputed = (
-        [each for each in steps if each[1] is at] for at in (S.FUNDED, S.DELIVERED, S.DISPUTED)
+    opened, funded, delivered, disputed = (
+        [each for each in steps if each[1] is at] for at in (S.OPEN, S.FUNDED, S.DELIVERED, S.DISPUTED)
     )
     ways = [
         (
-            *(begun, *funded, ("moved", S.DELIVERED), *delivered, ("moved", S.FUNDED), ("moved", S.DELIVERED)),
+            *(*opened, begun, *funded, ("moved", S.DELIVERED), *delivered, ("moved", S.FUNDED), ("moved", S.DELIVERED)),
             *(("moved", S.DISPUTED), *disputed, ("moved", S.SPLIT)),
         ),
         *((begun, ("moved", end)) for end in (S.RELEASED, S.REFUNDED, S.CANCELLED, S.EXPIRED)),

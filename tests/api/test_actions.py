@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.actions import EscrowAction
+from models.api_presence import ApiPresence
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.escrowing import delivered_escrow, escrow_between, funded_escrow, record, state, write
@@ -62,6 +63,21 @@ async def test_effect_says_what_moves_where_and_the_state_after_it(
         "currency": "CREDIT",
         "status": "refunded",
     }
+
+
+async def test_deadline_that_an_outage_extends_has_not_acted_yet(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    hour, later = timedelta(hours=1), TODAY + timedelta(days=1000)
+    made = await funded_escrow(operator, database, tenant, tenant, at=TODAY - timedelta(days=7) - hour)
+    assert (await actions_of(tenant.owner, made))["deliver"]["reason"]["code"] == "escrow.wrong_state"
+    for began_at, ended_at, allowed in (
+        (TODAY - 3 * hour, TODAY, True),
+        (TODAY - 1000 * hour, TODAY - 999 * hour, False),
+    ):
+        async with database.platform() as session:
+            await session.merge(ApiPresence(id=1, seen_at=later, away_from=began_at, away_until=ended_at))
+        assert (await actions_of(tenant.owner, made))["deliver"]["allowed"] is allowed
 
 
 async def test_reason_is_the_refusal_of_the_command(operator: Caller, database: Database, tenant: Tenant) -> None:

@@ -339,7 +339,10 @@ def samples() -> dict[str, Message]:
             applied=True,
             transfer_id="0199-uuid",
             stored=replace(
-                escrow, review_extended_from=e.T0, dispute=replace(escrow.dispute, default_extended_from=e.T0)
+                escrow,
+                review_extended_from=e.T0,
+                extended_from=e.T0,
+                dispute=replace(escrow.dispute, default_extended_from=e.T0),
             ),
             declined=messages.Declined(code="ledger.insufficient_funds", detail="d"),
             noted=(noted,),

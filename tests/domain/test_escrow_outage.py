@@ -1,6 +1,5 @@
 """How long deadlines are extended after an outage of the API."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
-from domain.escrow.outage import LONGEST, Outage, extended_until
+from domain.escrow.outage import IN_ALL, LONGEST, Outage, extended_until
 from domain.escrow.pause import extended
 from domain.escrow.state import Escrow, EscrowStatus
 from tests.support import escrows as e
@@ -18,9 +17,12 @@ from tests.support.escrows import T0
 HOUR = timedelta(hours=1)
 
 
+def opened() -> Escrow:
+    return commands.opened(e.terms(), actor=e.PROCUREMENT, now=T0).escrow
+
+
 def funded() -> Escrow:
-    state = commands.opened(e.terms(), actor=e.PROCUREMENT, now=T0).escrow
-    return commands.fund(state, actor=e.PROCUREMENT, source="credits", now=T0).escrow
+    return commands.fund(opened(), actor=e.PROCUREMENT, source="credits", now=T0).escrow
 
 
 def delivered() -> Escrow:
@@ -35,6 +37,14 @@ def overdue() -> Escrow:
     return alerted.escrow
 
 
+def overdue_before_a_delivery() -> Escrow:
+    state = commands.dispute(funded(), actor=e.WORKER, reason="r", now=T0).escrow
+    assert state.dispute
+    alerted = timed_exit(state, state.dispute.decide_by)
+    assert alerted
+    return alerted.escrow
+
+
 def due(escrow: Escrow) -> datetime:
     deadline = next_deadline(escrow)
     assert deadline
@@ -42,7 +52,14 @@ def due(escrow: Escrow) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("make", "event"), [(funded, "delivery_extended"), (delivered, "review_extended"), (overdue, "default_extended")]
+    ("make", "event"),
+    [
+        (opened, "funding_extended"),
+        (funded, "delivery_extended"),
+        (delivered, "review_extended"),
+        (overdue, "default_extended"),
+        (overdue_before_a_delivery, "default_extended"),
+    ],
 )
 def test_deadline_acts_once_the_api_was_there_for_as_long_as_it_was_away(make, event) -> None:
     escrow = make()
@@ -96,8 +113,28 @@ def test_outage_gives_back_what_it_took_and_a_day_at_most(away, before, late) ->
         assert until <= outage.began_at + 2 * LONGEST
 
 
-def test_open_escrow_and_the_alert_of_a_dispute_wait_for_nothing_that_moves_no_money() -> None:
+@pytest.mark.parametrize("make", [opened, funded, delivered, overdue, overdue_before_a_delivery])
+def test_outages_that_come_again_and_again_put_a_deadline_off_by_a_week_at_most(make) -> None:
+    escrow = make()
+    agreed = now = due(escrow)
+    while (until := extended_until(escrow, Outage(began_at=now - HOUR, ended_at=now + 3 * HOUR), now)) is not None:
+        escrow, now = extended(escrow, until).escrow, until
+    assert now == agreed + IN_ALL
+    assert timed_exit(escrow, now).escrow.is_final
+
+
+def test_next_deadline_has_its_own_week() -> None:
+    late = extended(opened(), due(opened()) + IN_ALL).escrow
+    state = commands.fund(late, actor=e.PROCUREMENT, source="credits", now=T0).escrow
+    at = due(state)
+    assert extended_until(state, Outage(began_at=at - HOUR, ended_at=at), at) == at + HOUR
+    late = extended(state, at + IN_ALL).escrow
+    state = commands.deliver(late, actor=e.WORKER, artifacts=(), note=".", milestone=None, now=T0).escrow
+    assert state.extended_from is None
+
+
+def test_alert_of_a_dispute_is_not_extended() -> None:
     escrow = commands.dispute(delivered(), actor=e.WORKER, reason="r", now=T0).escrow
-    assert timed_exit(escrow, due(escrow)).moves == ()
-    opened = commands.opened(e.terms(), actor=e.PROCUREMENT, now=T0).escrow
-    assert timed_exit(replace(opened), due(opened)).moves == ()
+    at = due(escrow)
+    assert timed_exit(escrow, at).event == "decision_overdue"
+    assert extended_until(escrow, Outage(began_at=at - HOUR, ended_at=at), at) is None

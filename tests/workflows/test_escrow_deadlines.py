@@ -161,6 +161,19 @@ async def test_deadline_gives_back_the_time_in_which_the_api_was_away(award, sta
     await replay_and_keep(await job.handle.fetch_history(), "delivery_extended")
 
 
+async def test_time_to_fund_gives_back_the_time_in_which_the_api_was_away(award, api_away):
+    job = await award()
+    fund_by = (await job.state()).fund_by
+    await api_away(fund_by - timedelta(hours=3), fund_by + timedelta(hours=1))
+    await job.pass_time(days=3, hours=2)
+    state = await job.state()
+    assert (state.status, state.fund_by) == ("open", fund_by + timedelta(hours=5))
+    await job.pass_time(hours=4)
+    assert await job.end() == "cancelled"
+    assert await job.kinds() == ["opened", "funding_extended", "funding_expired"]
+    await replay_and_keep(await job.handle.fetch_history(), "funding_extended")
+
+
 async def test_an_arbiter_may_still_decide_after_the_alert(award):
     job = await (await award()).disputed()
     await job.pass_time(days=7, hours=1)

@@ -25,6 +25,8 @@ from domain.escrow.actions import (
     deliveries_full,
     refunds_full,
 )
+from domain.escrow.deadlines import timed_exit
+from domain.escrow.pause import extended
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPostingKind, Outcome, as_signatory
 from domain.escrow.state import EscrowStatus as Status
@@ -34,6 +36,7 @@ from domain.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
 from repositories import escrow as escrows
 from repositories import organization as organizations
+from services.escrow_extension import find_extension
 from services.level import refuse_exposure
 from services.purposes.base import refuse_beside_others
 from services.signer import refuse_same_person
@@ -115,11 +118,24 @@ async def list_actions(
         payee_share_e4=None if payee_share is None else parse_ratio(payee_share, "payee_share"),
         refund_minor=None if amount is None else parse_amount(amount, escrow.terms.currency),
     )
+    now = datetime.now(UTC)
+    escrow = await _at(deps, escrow, now)
     full = await _full(deps, actor, escrow, parameters)
-    found = actions(escrow, actor, datetime.now(UTC), parameters, full=full)
+    found = actions(escrow, actor, now, parameters, full=full)
     return EscrowActionList(
         actions=[EscrowActionView.of(await _taken_by_books(deps, actor, escrow, action)) for action in found]
     )
+
+
+async def _at(deps: Deps, escrow: Escrow, now: datetime) -> Escrow:
+    """Return the escrow after the deadlines that have passed, each applied or extended as the books would."""
+    while (passed := timed_exit(escrow, now)) is not None:
+        async with deps.database.platform() as session:
+            found = await find_extension(
+                session, escrow, passed.moves, longest_pause=deps.settings.longest_pause, now=now
+            )
+        escrow = passed.escrow if found is None else extended(escrow, found.until).escrow
+    return escrow
 
 
 async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters) -> dict[EscrowAction, DomainError]:
