@@ -33,7 +33,7 @@ from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import EXTENSIONS, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
-from domain.escrow.state import Escrow, EscrowPostingKind, Terms
+from domain.escrow.state import Escrow, Terms
 from domain.events.escrow import facts
 from domain.organization import STOPPED
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
