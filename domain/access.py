@@ -160,9 +160,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.AGENT: frozenset(
         {
             Permission.READ,
-            Permission.ACCEPT,
             Permission.DELIVER,
-            Permission.REFUND,
             Permission.DISPUTE,
             Permission.CANCEL,
             Permission.METER,
@@ -207,8 +205,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
-#: The permissions that a key can be given beyond those of its role.
-ADDABLE: dict[Role, frozenset[Permission]] = {Role.AGENT: frozenset({Permission.READ_BILLING})}
+#: The permissions that a key can be given beyond those of its role. With the last two a turned agent gives its
+#: work away: by a refund of what it has delivered, or by terms that its organization never listed.
+ADDABLE: dict[Role, frozenset[Permission]] = {
+    Role.AGENT: frozenset({Permission.READ_BILLING, Permission.ACCEPT, Permission.REFUND})
+}
 
 _TENANT_ROLES = frozenset(Role) - PLATFORM_ROLES
 

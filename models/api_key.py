@@ -26,7 +26,9 @@ class ApiKey(Base):
     __table_args__ = (
         CheckConstraint(f"(org_id IS NULL) = (role IN {PLATFORM_ROLES})", name="platform_roles"),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
-        CheckConstraint("permissions = '{}' OR role = 'agent' AND permissions <@ '{read_billing}'", name="permissions"),
+        CheckConstraint(
+            "permissions = '{}' OR role = 'agent' AND permissions <@ '{read_billing,accept,refund}'", name="permissions"
+        ),
         CheckConstraint("org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)", name="spends"),
         Index(
             "uq_api_keys_principal",

@@ -40,6 +40,10 @@ async def download(visit: Visit) -> Response:
     return await lists.csv(visit, _PATH, "api-keys", *view.FILTERS)
 
 
+#: The permissions that the form can give to a key of an agent, each a box of its own.
+_ADDED = (Permission.READ_BILLING.value, Permission.ACCEPT.value, Permission.REFUND.value)
+
+
 async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that issues a key."""
     visit.need(Permission.MANAGE_KEYS)
@@ -51,12 +55,12 @@ async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 20
 
 async def issue(visit: Visit) -> Response:
     """Issue a key; its secret is on the page that answers, and nowhere else."""
-    form = await read_form(visit.request, "principal", "role", "agent_id", "read_billing", "expires_at")
+    form = await read_form(visit.request, "principal", "role", "agent_id", *_ADDED, "expires_at")
     body: dict[str, Any] = {"principal": form.text("principal"), "role": form.text("role"), **visit.scope}
     if form.maybe("agent_id"):
         body["agent_id"] = form.text("agent_id")
-    if form.maybe("read_billing"):
-        body["permissions"] = [Permission.READ_BILLING.value]
+    if added := [name for name in _ADDED if form.maybe(name)]:
+        body["permissions"] = added
     if form.maybe("expires_at"):
         body["expires_at"] = lists.end_of(form.text("expires_at"), visit.choices.zone or "UTC")
     answer = await visit.order("POST", _PATH, body, form.key)

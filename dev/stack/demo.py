@@ -102,13 +102,13 @@ class EscrowStories:
         await self._timeline(escrow)
 
     async def _agree(self, contract: dict[str, Any]) -> None:
-        """Show that a proposal gets no escrow, and have the agent accept it."""
+        """Show that a proposal gets no escrow, and have the agent's organization accept it."""
         narrator, terms = self._narrator, " and ".join(contract["outside_listing"])
         await narrator.be_refused("client", "/escrows", {"contract_id": contract["id"]}, "contract.not_accepted")
         narrator.say(f"   {terms} are outside of the agent's listing: a proposal, which gets no escrow")
-        accepted = await narrator.post("agent", f"/contracts/{contract['id']}/acceptance")
-        narrator.say(f"   {'the agent accepts':<44} {accepted['status']}")
-        narrator.expect("status after the agent accepted", accepted["status"], "accepted")
+        accepted = await narrator.post("studio", f"/contracts/{contract['id']}/acceptance")
+        narrator.say(f"   {'the studio accepts':<44} {accepted['status']}")
+        narrator.expect("status after the studio accepted", accepted["status"], "accepted")
 
     async def _timeline(self, escrow: dict[str, Any]) -> None:
         timeline = await self._narrator.get("client", f"/escrows/{escrow['id']}/timeline")

@@ -1,7 +1,7 @@
 """The praise of one operator leaves room for what another one complains of.
 
 Revision ID: 0212_room_for_complaints
-Revises: 0207_when_the_api_was_away
+Revises: 0211_agents_give_nothing_away
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from migrations.scripts import run
 
 revision: str = "0212_room_for_complaints"
-down_revision: str | None = "0207_when_the_api_was_away"
+down_revision: str | None = "0211_agents_give_nothing_away"
 branch_labels: str | None = None
 depends_on: str | None = None
 

@@ -87,6 +87,18 @@ async def test_reason_is_the_refusal_of_the_command(operator: Caller, database: 
     assert reason == {"code": answer["code"], "detail": answer["detail"]}
 
 
+async def test_key_of_an_agent_refunds_only_with_the_permission(
+    operator: Caller, database: Database, tenant: Tenant, stranger: Tenant
+) -> None:
+    made = await delivered_escrow(operator, database, tenant, stranger, times=1, at=TODAY)
+    refused(await stranger.agent.post(f"/escrows/{made}/refunds", {}, key=new_key()), 403, "auth.forbidden")
+    body = {"principal": "desk", "role": "agent", "agent_id": stranger.agent_id, "permissions": ["refund"]}
+    refused(await operator.post("/api-keys", {**body, "organization_id": stranger.org_id}), 403, "auth.forbidden")
+    desk = Caller(stranger.owner.http, good(await stranger.owner.post("/api-keys", body), 201)["secret"])
+    assert (await actions_of(desk, made))["refund"]["allowed"]
+    assert not (await actions_of(stranger.agent, made))["refund"]["allowed"]
+
+
 async def test_share_of_a_decision_is_previewed_to_the_unit(
     operator: Caller, database: Database, tenant: Tenant
 ) -> None:

@@ -56,7 +56,7 @@ async def test_contract_that_an_operator_awards_waits_for_the_payee_too(
     assert good(await operator.post("/contracts", dear), 201)["outside_listing"] == ["commission_bps"]
 
 
-@pytest.mark.parametrize("role", ["owner", "admin", "member", "agent"])
+@pytest.mark.parametrize("role", ["owner", "admin", "member"])
 async def test_payee_accepts_once_and_both_sides_see_it(tenant: Tenant, stranger: Tenant, role: str) -> None:
     made = await propose(tenant, stranger)
     accepted = good(await stranger.callers[role].post(path_of(made), key=new_key()))
@@ -70,6 +70,15 @@ async def test_payee_accepts_once_and_both_sides_see_it(tenant: Tenant, stranger
     ]
 
 
+async def test_key_of_an_agent_accepts_only_with_the_permission(tenant: Tenant, stranger: Tenant) -> None:
+    made = await propose(tenant, stranger)
+    answer = refused(await stranger.agent.post(path_of(made)), 403, "auth.forbidden")
+    assert "issue a key with this permission" in answer["detail"]
+    body = {"principal": "negotiator", "role": "agent", "agent_id": stranger.agent_id, "permissions": ["accept"]}
+    secret = good(await stranger.owner.post("/api-keys", body), 201)["secret"]
+    assert good(await Caller(stranger.owner.http, secret).post(path_of(made)))["status"] == "accepted"
+
+
 async def test_nobody_but_the_payee_accepts(
     tenant: Tenant, stranger: Tenant, new_tenant: Any, operator: Caller, issue_key: Any
 ) -> None:
@@ -77,7 +86,7 @@ async def test_nobody_but_the_payee_accepts(
     made = await propose(tenant, stranger, signatories=[f"{notary.org_id}/notary"])
     other = good(await stranger.owner.post("/agents", {"name": "Another of the studio"}), 201)
     colleague = await issue_key("agent", stranger.org_id, other["id"])
-    for caller in (tenant.owner, notary.owner, operator, stranger.finance, stranger.auditor):
+    for caller in (tenant.owner, notary.owner, operator, stranger.finance, stranger.auditor, stranger.agent):
         refused(await caller.post(path_of(made)), 403, "auth.forbidden")
     for unseen in (tenant.agent, colleague):
         refused(await unseen.post(path_of(made)), 404, "not_found")
@@ -102,7 +111,7 @@ async def test_proposal_that_nobody_accepts_expires(
     made = await propose_for(database_urls, tenant, stranger, seconds=1)
     async with deps.database.platform() as session:
         await session.execute(ONCE_IT_IS_OVER, {"id": made["id"]})
-    refused(await stranger.agent.post(path_of(made)), 409, "contract.expired")
+    refused(await stranger.owner.post(path_of(made)), 409, "contract.expired")
     assert good(await stranger.owner.get(f"/contracts/{made['id']}"))["status"] == "expired"
 
 
@@ -112,7 +121,7 @@ async def test_acceptance_that_waited_for_the_lock_beyond_the_time_is_refused(
     made = await propose_for(database_urls, tenant, stranger, seconds=2)
     async with deps.database.tenant(stranger.org_id) as session:
         await session.execute(text("SELECT FROM contracts WHERE id = :id FOR UPDATE"), {"id": made["id"]})
-        waiting = asyncio.create_task(stranger.agent.post(path_of(made)))
+        waiting = asyncio.create_task(stranger.owner.post(path_of(made)))
         await session.execute(ONCE_IT_IS_OVER, {"id": made["id"]})
     refused(await waiting, 409, "contract.expired")
 

@@ -21,7 +21,7 @@ class ApiKeyCreate(RequestModel):
     permissions: list[Permission] = Field(
         default=[],
         max_length=10,
-        description="Permissions beyond those of the role: for the role `agent`, `read_billing`.",
+        description="Permissions beyond those of the role: for `agent`, `read_billing`, `accept` and `refund`.",
     )
     expires_at: Moment | None = None
 
