@@ -276,6 +276,30 @@ class EscrowApproved(Model):
     next_deadline_at: datetime | None = None
 
 
+class EscrowFundingExtended(Model):
+    """The payer has longer to fund the escrow, because the API was away."""
+
+    escrow_id: str = NOT_SENT
+    external_id: str | None = None
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
+
+
 class EscrowDeliveryExtended(Model):
     """The payee has longer to deliver, because the API was away."""
 
@@ -1814,6 +1838,7 @@ BY_TYPE: dict[str, type[Model]] = {
     "escrow.expired": EscrowExpired,
     "escrow.validated": EscrowValidated,
     "escrow.approved": EscrowApproved,
+    "escrow.funding_extended": EscrowFundingExtended,
     "escrow.delivery_extended": EscrowDeliveryExtended,
     "escrow.review_extended": EscrowReviewExtended,
     "escrow.evidence_submitted": EscrowEvidenceSubmitted,
