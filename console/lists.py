@@ -22,10 +22,13 @@ from console.problems import Reaction, reaction_to
 from console.refusals import not_found
 from console.visit import Visit
 from console.widgets import Chip, Failed, Pager
+from domain.ids import is_id
 
 ROWS = 50
 #: The most that the API lists at once, and how many of these one row is looked for in.
 _MOST, _PAGES = 200, 20
+#: So many agents a form has to choose from; of others the id is typed.
+_CHOICES = 50
 #: The filters by day. `to` is the last day that counts, as people say it; the API takes the moment after it.
 DAYS = ("from", "to")
 
@@ -171,6 +174,14 @@ class Found:
         return Failed(title=title, request_id=answer.request_id, again=self.asked.address())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Rows that a form has to choose from, and whether there are more, of which an id is typed."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    more: bool
+
+
 async def find(
     visit: Visit,
     path: str,
@@ -249,9 +260,20 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
-async def every(visit: Visit, path: str, **query: str) -> Answer:
-    """Return all rows of a list as one page, a few thousand at most: what a form has to choose from."""
-    return await whole(visit, path, await visit.ask(path, limit=_MOST, **query), **query)
+async def agents(visit: Visit, chosen: str, **query: str) -> Choice:
+    """Return what a form has to choose an agent from: the newest ones, and the one that is chosen already.
+
+    However many agents there are, one page of them is read. The ids of others are typed.
+    """
+    wanted: dict[str, Wanted] = {"newest": ("/agents", {"limit": _CHOICES, **query})}
+    if is_id(chosen, "agt"):
+        wanted["chosen"] = (f"/agents/{chosen}", {})
+    answers = await visit.ask_all(**wanted)
+    newest, own = answers["newest"], answers.get("chosen")
+    found: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []
+    if own is not None and own.ok and all(each["id"] != chosen for each in found):
+        found = [own.body, *found]
+    return Choice(rows=tuple(found), more=not newest.ok or newest.body["next_cursor"] is not None)
 
 
 async def whole(visit: Visit, path: str, first: Answer, **query: str) -> Answer:

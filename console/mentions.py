@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from console.format import Ident, Moment, Prefs, ident, moment, short_id
+from domain.ids import is_id
 from domain.mentions import pieces, plain_units
 
 
@@ -31,11 +32,16 @@ def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) ->
         href: returns the address of the page of an id; empty if it has none.
     """
     return tuple(
-        Part(text=names.get(each.id, ""), id=ident(each.id), href=href(each.id))
+        Part(text=names.get(each.id, ""), id=ident(each.id), href=href(each.id) if _is_there(each.id, names) else "")
         if each.id
         else Part(text=each.text, at=moment(each.at, prefs) if each.at else None)
         for each in pieces(plain_units(text))
     )
+
+
+def _is_there(id: str, names: Mapping[str, str]) -> bool:
+    """Return whether an object has a page: a webhook endpoint that is deleted has none, and no name either."""
+    return id in names or not is_id(id, "whe")
 
 
 def shortened(text: str) -> str:

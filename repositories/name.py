@@ -23,6 +23,9 @@ _NAMES = text(
     WHERE e.id = ANY(:ids) AND (CAST(:org_id AS text) IS NULL OR :org_id IN (e.org_id, e.payee_org_id))
     UNION ALL SELECT id, number FROM invoices WHERE id = ANY(:ids) AND number IS NOT NULL AND {_OWN}
     UNION ALL SELECT id, number FROM credit_notes WHERE id = ANY(:ids) AND {_OWN}
+    UNION ALL SELECT id, coalesce(nullif(description, ''), substring(url FROM '//(?:[^/@]*@)?([^/?#]+)'))
+    FROM webhook_endpoints
+    WHERE id = ANY(:ids) AND status <> 'deleted' AND {_OWN}
     UNION ALL
     SELECT c.id::text, coalesce(a.name, d.name, p.name, o.name) FROM ledger.controls c
     LEFT JOIN agents a ON c.subject_kind = 'agent' AND a.id = c.subject_id
@@ -38,7 +41,8 @@ _NAMES = text(
 async def named(session: AsyncSession, ids: Collection[str], org_id: str | None) -> dict[str, str]:
     """Return the names of objects by their ids: titles of contracts and escrows, numbers of invoices.
 
-    A spend control has the name of what it limits. Objects without a name, and unknown ids, are left out.
+    A spend control has the name of what it limits, a webhook endpoint its description or host, unless it is
+    deleted. Objects without a name, and unknown ids, are left out.
 
     Args:
         session: any.

@@ -1,7 +1,7 @@
 """The form that awards work: what it holds, what is sent for it, and what it shows."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from console.escrow.terms import Fact
 from console.format import Amount, Prefs, amount, count
 from console.forms import Form, Shown, period
+from console.lists import Choice
 from console.widgets import Link
 from domain.money import CREDIT
 
@@ -46,6 +47,7 @@ class Award:
     path: str
     form: Shown
     agents: tuple[tuple[str, str], ...]
+    more_agents: bool
     signatory: str
     periods: tuple[Period, ...]
     share: str
@@ -67,20 +69,18 @@ class Review:
     back: str
 
 
-def page(
-    form: Shown, agents: Sequence[Mapping[str, Any]], base: str, prefs: Prefs, defaults: Mapping[str, Any], me: str
-) -> Award:
+def page(form: Shown, agents: Choice, base: str, prefs: Prefs, defaults: Mapping[str, Any], me: str) -> Award:
     """Return the form.
 
     Args:
         form: as it is shown.
-        agents: that can be hired, as the API lists them.
+        agents: that can be hired.
         base: where the organization's pages begin.
         prefs: how the reader reads.
         defaults: periods and share that apply where nothing is said, by their names in the API.
         me: the default signatory; empty for an operator.
     """
-    listed = {each["id"]: _agent_words(each, prefs) for each in agents}
+    listed = {each["id"]: _agent_words(each, prefs) for each in agents.rows}
     chosen = form.value("agent_id")
     if chosen and chosen not in listed:
         listed = {chosen: chosen, **listed}
@@ -90,6 +90,7 @@ def page(
         path=f"{base}/escrows/new",
         form=form,
         agents=(("", "Choose an agent"), *listed.items()),
+        more_agents=agents.more,
         signatory=me,
         periods=tuple(
             Period(name=name, label=label, hint=f"Left empty: {in_words(defaults[name], prefs)}.")

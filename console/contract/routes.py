@@ -88,7 +88,6 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
     """Show the form that awards work; `agent` in the address chooses one."""
     if not visit.may(Permission.AWARD):
         raise Refused(forbidden(visit.request))
-    agents = await lists.every(visit, "/agents", active="true")
     settings = console_of(visit.request).settings
     defaults = {name: getattr(settings, name) for name in (*award.PERIODS, "dispute_default_payee_share")}
     first = blank(
@@ -97,9 +96,10 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
         validation_threshold="0.80",
         operator_approvals="on",
     )
+    shown = form or first
     page = award.page(
-        form or first,
-        agents.body["data"] if agents.ok else (),
+        shown,
+        await lists.agents(visit, shown.value("agent_id"), active="true"),
         visit.base,
         visit.choices.prefs,
         defaults,

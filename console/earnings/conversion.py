@@ -1,8 +1,9 @@
 """What is shown of earnings in credits: by kind what can be converted, and the page that asks before it is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from console.format import Amount, Moment, Prefs, amount, moment
 from console.forms import Shown
@@ -39,24 +40,29 @@ class Conversion:
     form: Shown
     choices: tuple[tuple[str, str], ...]
     rows: tuple[Convertible, ...]
+    next: str
 
 
-def page(data: list[Mapping[str, Any]], names: Mapping[str, str], form: Shown, prefs: Prefs, base: str) -> Conversion:
+def page(earned: Mapping[str, Any], form: Shown, prefs: Prefs, base: str, cursor: str = "") -> Conversion:
     """Return the page.
 
     Args:
-        data: what each agent has earned in credits, as the API says.
-        names: of agents, by their ids.
+        earned: a page of what each agent has earned in credits, as the API says.
         form: what is converted.
         prefs: how the reader reads.
         base: where the pages of the organization begin.
+        cursor: of the page, which a refused form shows again; empty for the first.
     """
-    here, each = f"{base}/earnings", [(_convertible(*one, names, prefs, base), one) for one in _earned(data)]
+
+    def at(cursor: str | None) -> str:
+        return f"{here}/conversions/new" + (f"?{urlencode({'cursor': cursor})}" if cursor else "")
+
+    here, each = f"{base}/earnings", [(_convertible(*one, prefs, base), one) for one in _earned(earned["data"])]
     return Conversion(
         title="Convert earnings into credits",
         crumbs=(Link(label="Earnings", href=here),),
         back=here,
-        action=f"{here}/conversions/new",
+        action=at(cursor),
         form=form,
         choices=tuple(
             (f"{agent['agent_id']}:{kind}", f"{row.name}, {row.kind.lower()}: {row.convertible.text}")
@@ -64,10 +70,11 @@ def page(data: list[Mapping[str, Any]], names: Mapping[str, str], form: Shown, p
             if agent[kind]["convertible"].strip("0.")
         ),
         rows=tuple(row for row, _ in each),
+        next=at(earned["next_cursor"]) if earned["next_cursor"] else "",
     )
 
 
-def _earned(data: list[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], EarningsKind]]:
+def _earned(data: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], EarningsKind]]:
     """Return each agent with each kind of which it has anything."""
     for agent in data:
         for kind in EarningsKind:
@@ -75,13 +82,11 @@ def _earned(data: list[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], 
                 yield agent, kind
 
 
-def _convertible(
-    agent: Mapping[str, Any], kind: EarningsKind, names: Mapping[str, str], prefs: Prefs, base: str
-) -> Convertible:
-    agent_id, earned = agent["agent_id"], agent[kind]
+def _convertible(agent: Mapping[str, Any], kind: EarningsKind, prefs: Prefs, base: str) -> Convertible:
+    earned = agent[kind]
     return Convertible(
-        name=names.get(agent_id, agent_id),
-        href=f"{base}/agents/{agent_id}",
+        name=agent["agent_name"],
+        href=f"{base}/agents/{agent['agent_id']}",
         kind=_KINDS[kind],
         amount=amount(earned["amount"], agent["currency"], prefs),
         convertible=amount(earned["convertible"], agent["currency"], prefs),

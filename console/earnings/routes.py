@@ -2,37 +2,38 @@
 
 from starlette.responses import Response
 
-from console import lists
 from console.earnings import conversion, view
 from console.forms import Shown, again, blank, read_form, with_summary
-from console.gateway import Answer, Problem, Refused, Wanted, request_id_of
+from console.gateway import Answer, Problem, Query, Refused, Wanted, request_id_of
 from console.routing import COMMAND, tenant
 from console.visit import Visit
 from domain.access import Permission
 from domain.errors import InsufficientFunds
 
 _LATEST = 10
+#: So many agents are shown at a time.
+_AGENTS = 100
 
 
 def _here(visit: Visit) -> str:
     return f"{visit.base}/earnings"
 
 
+def _page(visit: Visit) -> Query:
+    """Return which agents the address asks for: so many at a time, the newest first."""
+    return {"limit": _AGENTS, **visit.chosen("cursor"), **visit.scope}
+
+
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what was earned, what of it can be paid out, and the latest payouts."""
     may = visit.may(Permission.PAY_OUT)
-    wanted: dict[str, Wanted] = {
-        "earnings": ("/billing/earnings", {"limit": 100, **visit.scope}),
-        "agents": ("/agents", {"limit": 100, "organization_id": visit.org_id}),
-    }
+    wanted: dict[str, Wanted] = {"earnings": ("/billing/earnings", _page(visit))}
     if visit.may(Permission.READ_BILLING):
         wanted["preview"] = ("/billing/payouts/preview", visit.scope)
         wanted["payouts"] = ("/billing/payouts", {"limit": _LATEST, **visit.scope})
     if may:
         wanted["config"] = ("/billing/config", {})
     answers = await visit.ask_all(**wanted)
-    answers["earnings"] = await lists.whole(visit, "/billing/earnings", answers["earnings"], **visit.scope)
-    answers["agents"] = await lists.whole(visit, "/agents", answers["agents"], organization_id=visit.org_id)
     page = view.page(
         answers,
         form or blank(country="US"),
@@ -75,9 +76,9 @@ async def pay_out(visit: Visit) -> Response:
 async def ask_to_convert(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what agents have earned in credits, and ask which of it becomes credits to spend."""
     visit.need(Permission.CONVERT_EARNINGS)
-    earned = (await lists.every(visit, "/credits/earnings", **visit.scope)).need()["data"]
-    agents = await lists.every(visit, "/agents", organization_id=visit.org_id)
-    page = conversion.page(earned, view.names(agents), form or blank(), visit.choices.prefs, visit.base)
+    earned = (await visit.ask("/credits/earnings", **_page(visit))).need()
+    here = visit.chosen("cursor").get("cursor", "")
+    page = conversion.page(earned, form or blank(), visit.choices.prefs, visit.base, cursor=here)
     return await visit.render("earnings/convert.html", page, status)
 
 

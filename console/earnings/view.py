@@ -1,8 +1,9 @@
 """What the pages of earnings and payouts show."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
 from console.forms import Shown
@@ -65,6 +66,7 @@ class Earnings:
     title: str
     payable: tuple[Payable, ...]
     rows: tuple[Row, ...]
+    next: str
     earnings_failed: Failed | None
     asks_payouts: bool
     account: Account | None
@@ -97,19 +99,14 @@ class Connect:
     until: Moment
 
 
-def names(agents: Answer) -> dict[str, str]:
-    """Return what agents are called, by their ids; nothing where that is not known."""
-    return {each["id"]: each["name"] for each in agents.body["data"]} if agents.ok else {}
-
-
 def page(
     answers: Mapping[str, Answer], form: Shown, prefs: Prefs, base: str, *, may_pay_out: bool, may_convert: bool
 ) -> Earnings:
     """Return the page.
 
     Args:
-        answers: `earnings`, `agents`, `preview` and `payouts` for those who read them, and `config` for those who may
-            be paid out.
+        answers: `earnings`, `preview` and `payouts` for those who read them, and `config` for those who may be paid
+            out.
         form: what connects the account.
         prefs: how the reader reads.
         base: where the pages of the organization begin.
@@ -117,17 +114,16 @@ def page(
         may_convert: whether the reader may convert earnings into credits.
     """
     here = f"{base}/earnings"
-    earnings, agents, preview, payouts = (answers.get(name) for name in ("earnings", "agents", "preview", "payouts"))
+    earnings, preview, payouts = (answers.get(name) for name in ("earnings", "preview", "payouts"))
     assert earnings is not None
-    assert agents is not None
-    called = names(agents)
-    whole: Mapping[str, Any] = earnings.body if earnings.ok else {"payable": (), "data": ()}
+    whole: Mapping[str, Any] = earnings.body if earnings.ok else {"payable": (), "data": (), "next_cursor": None}
     said: Mapping[str, Any] = preview.body if preview and preview.ok else {"account": None, "refused": None}
     able = may_pay_out and preview is not None and preview.ok and said["refused"] is None
     return Earnings(
         title="Earnings",
-        payable=tuple(_payable(each, prefs) for each in whole["payable"]),
-        rows=tuple(_row(each, called, prefs, base) for each in whole["data"]),
+        payable=tuple(_payable(each, prefs) for each in _payables(whole, preview)),
+        rows=tuple(_row(each, prefs, base) for each in whole["data"]),
+        next=f"{here}?{urlencode({'cursor': whole['next_cursor']})}" if whole["next_cursor"] else "",
         earnings_failed=unanswered("Earnings", earnings, here),
         account=_account(said["account"], prefs) if said["account"] else None,
         asks_payouts=preview is not None,
@@ -143,15 +139,20 @@ def page(
     )
 
 
+def _payables(earnings: Mapping[str, Any], preview: Answer | None) -> Sequence[Mapping[str, Any]]:
+    """Return what can be paid out of all agents; the earnings sum up those of their page only."""
+    found: Sequence[Mapping[str, Any]] = preview.body["payable"] if preview and preview.ok else earnings["payable"]
+    return found
+
+
 def _payable(body: Mapping[str, Any], prefs: Prefs) -> Payable:
     return Payable(**{part: amount(body[part], body["currency"], prefs) for part in ("available", "pending", "frozen")})
 
 
-def _row(body: Mapping[str, Any], names: Mapping[str, str], prefs: Prefs, base: str) -> Row:
+def _row(body: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
     parts = ("earned", "available", "pending", "frozen", "granted", "paid_out")
     written = {part: amount(body[part], body["asset"], prefs) for part in parts}
-    agent_id = body["agent_id"]
-    return Row(name=names.get(agent_id, agent_id), href=f"{base}/agents/{agent_id}", **written)
+    return Row(name=body["agent_name"], href=f"{base}/agents/{body['agent_id']}", **written)
 
 
 def _payout(body: Mapping[str, Any], prefs: Prefs) -> Payout:

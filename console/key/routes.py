@@ -47,8 +47,8 @@ _ADDED = (Permission.READ_BILLING.value, Permission.ACCEPT.value, Permission.REF
 async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that issues a key."""
     visit.need(Permission.MANAGE_KEYS)
-    agents = await lists.every(visit, "/agents", **visit.scope)
     shown = form or blank(role="member")
+    agents = await lists.agents(visit, shown.value("agent_id"), organization_id=visit.org_id)
     page = view.issue(shown, view.grantable_by(visit.me.role), agents, _listed(visit))
     return await visit.render("key/issue.html", page, status)
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown
-from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Choice, Found, Listed
 from console.status import Status, status_of
 from console.who import role_named
 from console.widgets import Asking, Link, Tab, address
@@ -67,6 +66,7 @@ class Issue:
     form: Shown
     roles: tuple[tuple[str, str], ...]
     agents: tuple[tuple[str, str], ...]
+    more_agents: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,23 +155,23 @@ def revocable_by(role: str) -> frozenset[Role]:
     return REVOCABLE.get(Role(role), frozenset()) - PLATFORM_ROLES
 
 
-def issue(form: Shown, grantable: Collection[Role], agents: Answer, listed: str) -> Issue:
+def issue(form: Shown, grantable: Collection[Role], agents: Choice, listed: str) -> Issue:
     """Return the form that issues a key.
 
     Args:
         form: as it is shown.
         grantable: the roles that the reader may issue keys of.
-        agents: of `GET /agents`; without an answer no agent can be chosen.
+        agents: of the organization.
         listed: the address of the list.
     """
-    found = agents.body["data"] if agents.ok else ()
     return Issue(
         title="Issue a key",
         crumbs=(Link(label="API keys", href=listed),),
         action=f"{listed}/new",
         form=form,
         roles=tuple((role.value, words) for role, words in ROLES.items() if role in grantable),
-        agents=(("", "None"), *((each["id"], each["name"]) for each in found)),
+        agents=(("", "None"), *((each["id"], each["name"]) for each in agents.rows)),
+        more_agents=agents.more,
     )
 
 

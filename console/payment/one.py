@@ -7,7 +7,19 @@ from typing import Any
 
 import segno
 
-from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative, seconds_until
+from console.format import (
+    Amount,
+    Ident,
+    Moment,
+    Prefs,
+    amount,
+    decimal,
+    ident,
+    moment,
+    relative,
+    seconds_until,
+    short_id,
+)
 from console.forms import Shown
 from console.gateway import Answer
 from console.payment.acts import Act, acts
@@ -126,6 +138,7 @@ class Around:
         now: the time.
         base: where the pages around this one begin.
         links: addresses of other pages with `{id}` in them, by their noun; a noun without a page is left out.
+        about: the title, number or name of what is paid for; empty if it has none, or it is not known.
         run: the payment's run in the Temporal UI; empty for all but operators.
         final: after how many confirmations coins count, by asset.
     """
@@ -134,6 +147,7 @@ class Around:
     now: datetime
     base: str
     links: Mapping[str, str]
+    about: str = ""
     run: str = ""
     final: Mapping[str, int] = field(default_factory=dict)
 
@@ -256,7 +270,7 @@ def _facts(payment: Mapping[str, Any], around: Around) -> tuple[Fact, ...]:
         object_id = payment[f"{noun}_id"]
         if object_id is not None:
             href = around.links.get(noun, "").replace("{id}", object_id)
-            found.append(Fact(label=label, value=object_id, href=href))
+            found.append(Fact(label=label, value=around.about or short_id(object_id), href=href))
     if payment["package"]:
         found.append(Fact(label="Package", value=payment["package"]))
     if payment["external_id"]:

@@ -29,6 +29,8 @@ A = PaymentAction
 _PATH = "/payments"
 #: So many events of a timeline are asked for; a payment seldom has more.
 _EVENTS = 100
+#: Where the API has what is paid for, and the field of its name.
+_NAMED = {"escrow": ("/escrows", "title"), "invoice": ("/billing/invoices", "number"), "agent": ("/agents", "name")}
 #: Where other nouns have their pages.
 _LINKS = {"escrow": "escrows", "invoice": "invoices", "dispute": "disputes", "transfer": "transactions"}
 
@@ -53,7 +55,16 @@ async def download(visit: Visit) -> Response:
     return await lists.csv(visit, _PATH, "payments", *view.FILTERS)
 
 
-def _around(visit: Visit, payment: Answer) -> one.Around:
+async def _about(visit: Visit, payment: Mapping[str, Any]) -> str:
+    """Return the name of what is paid for: the title of an escrow, the number of an invoice, the name of an agent."""
+    for noun, (path, called) in _NAMED.items():
+        if payment[f"{noun}_id"] is not None:
+            answer = await visit.ask(f"{path}/{payment[f'{noun}_id']}")
+            return (answer.body[called] or "") if answer.ok else ""
+    return ""
+
+
+def _around(visit: Visit, payment: Answer, about: str = "") -> one.Around:
     links = {noun: f"{visit.base}/{path}/{{id}}" for noun, path in _LINKS.items()}
     return one.Around(
         prefs=visit.choices.prefs,
@@ -61,6 +72,7 @@ def _around(visit: Visit, payment: Answer) -> one.Around:
         base=visit.base,
         links={noun: href for noun, href in links.items() if visit.has_page(href)},
         run=run_of(visit, payment.body["workflow_id"]) if payment.ok else "",
+        about=about,
         final=_final(console_of(visit.request).settings),
     )
 
@@ -88,7 +100,8 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     # What is not there is said of the payment, not of a part of its page.
     visit.theirs(answers["payment"].need())
     answers["timeline"] = await lists.whole(visit, f"{_PATH}/{payment_id}/timeline", answers["timeline"])
-    page = one.page(answers, form or blank(), _around(visit, answers["payment"]))
+    about = await _about(visit, answers["payment"].body)
+    page = one.page(answers, form or blank(), _around(visit, answers["payment"], about))
     return await visit.render("payment/page.html", page, status)
 
 

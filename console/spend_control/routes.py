@@ -15,8 +15,8 @@ from domain.access import Permission
 from domain.money import CREDIT
 
 _PATH = "/spend-controls"
-#: So many names of agents and departments are asked for.
-_NAMES = 100
+#: So many agents and departments a form has to choose from; of others the id is typed.
+_CHOICES = 100
 #: So many refusals and versions a limit's page lists.
 _LATEST = 20
 
@@ -29,9 +29,9 @@ def _own(visit: Visit) -> str:
     return f"{_PATH}/{visit.path('id')}"
 
 
-def _named(visit: Visit) -> dict[str, Wanted]:
-    """Return what tells the names of what limits are for."""
-    of: Query = {"limit": _NAMES, "organization_id": visit.org_id}
+def _choices(visit: Visit) -> dict[str, Wanted]:
+    """Return what a form asks for to choose whom a limit is for."""
+    of: Query = {"limit": _CHOICES, "organization_id": visit.org_id}
     return {"agents": ("/agents", of), "departments": ("/departments", of)}
 
 
@@ -41,7 +41,7 @@ def _open(visit: Visit) -> dict[str, str]:
 
 async def show(visit: Visit) -> Response:
     """Show the limits that the address asks for, the open ones where it says nothing."""
-    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed=_open(visit), beside=_named(visit))
+    found = await lists.find(visit, _PATH, *view.FILTERS, days=False, fixed=_open(visit))
     create = f"{_listed(visit)}/new" if visit.may(Permission.MANAGE_SPENDING) else ""
     return await visit.render("spend_control/list.html", view.page(found, visit.choices.prefs, create), found.status)
 
@@ -61,7 +61,6 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         control=(_own(visit), {}),
         refusals=(f"{_own(visit)}/refusals", {"limit": _LATEST}),
         versions=(f"{_own(visit)}/versions", {"limit": _LATEST}),
-        **_named(visit),
     )
     visit.theirs(answers["control"].need())
     page = view.one(
@@ -77,7 +76,7 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that sets a limit."""
     visit.need(Permission.MANAGE_SPENDING)
-    answers = await visit.ask_all(**_named(visit))
+    answers = await visit.ask_all(**_choices(visit))
     zone = visit.choices.zone or "UTC"
     shown = form or blank(currency=CREDIT, time_zone=zone, thresholds=terms.THRESHOLDS)
     page = view.create(shown, answers, _listed(visit))

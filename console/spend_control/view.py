@@ -7,7 +7,7 @@ from typing import Any
 
 from console.charts import Meter
 from console.charts.rank import meter
-from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent
+from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent, short_id
 from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Found, Listed
@@ -141,15 +141,9 @@ class Set:
     kept: tuple[tuple[str, str], ...]
 
 
-def _names(answers: Mapping[str, Answer]) -> dict[str, str]:
-    """Return the names of agents and departments by id; without an answer ids are shown."""
-    found = [answers[name] for name in ("agents", "departments")]
-    return {each["id"]: each["name"] for answer in found if answer.ok for each in answer.body["data"]}
-
-
 def page(found: Found, prefs: Prefs, create: str) -> Limits:
     """Return the list; `create` is where a limit is set."""
-    given, names = found.asked.given, _names(found.beside)
+    given = found.asked.given
     every = given.get("open") == "false"
     return Limits(
         title="Limits",
@@ -161,17 +155,17 @@ def page(found: Found, prefs: Prefs, create: str) -> Limits:
         kinds=(("", "Anything"), *_KINDS.items()),
         open=given.get("open", ""),
         create=create,
-        rows=tuple(_row(each, names, prefs, found.asked.path) for each in found.rows),
+        rows=tuple(_row(each, prefs, found.asked.path) for each in found.rows),
     )
 
 
-def _row(control: Mapping[str, Any], names: Mapping[str, str], prefs: Prefs, listed: str) -> Row:
+def _row(control: Mapping[str, Any], prefs: Prefs, listed: str) -> Row:
     subject, per_spend = control["subject"], control["per_spend"]
     whole = subject["type"] == "organization"
     kind = _KINDS.get(subject["type"], subject["type"])
     return Row(
         kind=kind,
-        name="The whole organization" if whole else names.get(subject["id"], ""),
+        name="The whole organization" if whole else subject["name"] or "",
         id=None if whole else ident(subject["id"]),
         href=f"{listed}/{control['id']}",
         status=status_of("control", control["status"]),
@@ -206,14 +200,14 @@ def one(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, listed: str, *
     """Return a limit.
 
     Args:
-        answers: `control`, `refusals`, `versions`, and `agents` and `departments` for names.
+        answers: `control`, `refusals` and `versions`.
         form: of a command that was refused; a blank one otherwise.
         prefs: how the reader reads.
         listed: the address of the list.
         may_change: whether the reader may change limits.
     """
     control, currency = answers["control"].body, answers["control"].body["currency"]
-    row, here, status = _row(control, _names(answers), prefs, listed), f"{listed}/{control['id']}", control["status"]
+    row, here, status = _row(control, prefs, listed), f"{listed}/{control['id']}", control["status"]
     refusals, versions = answers["refusals"], answers["versions"]
     changes = may_change and status != "closed"
     return Limit(
@@ -326,7 +320,9 @@ def change(control: Mapping[str, Any], form: Shown, listed: str) -> Set:
 
 def _facts(control: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     subject = control["subject"]
-    return (("For", f"{_KINDS.get(subject['type'], subject['type'])} {subject['id']}"), ("Limit", control["id"]))
+    kind, called = _KINDS.get(subject["type"], subject["type"]), subject["name"]
+    shown = f"{kind} {called} ({short_id(subject['id'])})" if called else f"{kind} {subject['id']}"
+    return (("For", shown), ("Limit", control["id"]))
 
 
 def freezing(control: Mapping[str, Any], form: Shown, listed: str) -> Asking:

@@ -421,7 +421,7 @@ def written(kind: str, fact: str, subject: str, data: Mapping[str, JSON], langua
         words = _CODE
     elif fact == "alert":
         words = _ALERT.get(values["severity"], _ALERT["warning"])
-        values["kind"] = title_of(values["kind"])
+        values["kind"] = title_of(values["kind"], language)
         return Written(
             subject=_line(words[language][0].format_map(values)),
             paragraphs=(_line(values["detail"]), _ABOUT[language].format(subject=subject)),

@@ -281,6 +281,7 @@ class AgentEarningsView(Model):
     """What an agent earned in one asset in a period, and what it has now, in units of the asset."""
 
     agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
     asset: str = NOT_SENT
     earned: Amount = NOT_SENT
     paid_out: Amount = NOT_SENT
@@ -1540,6 +1541,7 @@ class EarningsView(Model):
     """What an agent has earned in credits that is neither converted nor paid out."""
 
     agent_id: str = NOT_SENT
+    agent_name: str = NOT_SENT
     currency: str | None = None
     granted: EarnedView = NOT_SENT
     own_work: EarnedView = NOT_SENT
@@ -3649,6 +3651,7 @@ class SubjectView(Model):
 
     type: SubjectKind = NOT_SENT
     id: str
+    name: str | None = None
 
 
 class SubscriptionView(Model):

@@ -24,6 +24,7 @@ NOTHING = Answer(status=200, request_id="req_1", body={"data": [], "next_cursor"
 SILENT = Answer(status=503, request_id="req_1", problem=Problem(status=503, code="internal", title="", detail=""))
 
 
+HOOK, SETTINGS = "whe_01kar6x0qmf9rv4w7n2h8d3s5c", "/console/org_1/alerts/settings"
 OF_ALERT, MENTIONED = "ctl_01kar6x0qmf9rv4w7n2h8d3s5c", "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
 
 
@@ -33,8 +34,7 @@ def said(body: object) -> Answer:
 
 def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> Found:
     asked = Asked(path="/console/org_1/x", given=given, query={}, form=blank(), zone="UTC", at_start=True)
-    beside = {"agents": NOTHING, "departments": NOTHING}
-    return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": following}), beside=beside, status=200)
+    return Found(asked=asked, answer=said({"data": list(rows), "next_cursor": following}), beside={}, status=200)
 
 
 ALERT: dict[str, Any] = {
@@ -85,6 +85,12 @@ def test_alert_has_names_with_links_and_local_times_in_place_of_ids_and_utc() ->
     assert words[:3] == ["A spend for ", "Summariser", " was refused; the next window begins at "]
     assert [each.at.iso for each in row.detail if each.at] == ["2026-11-23T00:00:00+00:00"]
     assert row.title == "Credits used up"
+
+
+@pytest.mark.parametrize(("names", "href"), [({HOOK: "Books"}, f"{SETTINGS}/endpoints/{HOOK}"), ({}, "")])
+def test_alert_leads_to_its_webhook_endpoint_unless_that_is_deleted(names: dict[str, str], href: str) -> None:
+    row = alert(kind="webhook_endpoint.given_up", detail=f"The webhook endpoint {HOOK} was disabled.", names=names)
+    assert [each.href for each in row.detail if each.id] == [href]
 
 
 def test_alert_leads_to_the_page_where_something_is_done_about_it() -> None:
@@ -213,7 +219,7 @@ LIMIT = {
 }
 CONTROL = {
     "id": "ctl_1",
-    "subject": {"type": "organization", "id": "org_1"},
+    "subject": {"type": "organization", "id": "org_1", "name": "Acme"},
     "parent_id": None,
     "currency": "CREDIT",
     "time_zone": "UTC",
@@ -230,8 +236,7 @@ CONTROL = {
 
 def limit(*, may_change: bool = True, refusals: Answer = NOTHING, **changes: Any) -> limits.Limit:
     answers = {"control": said({**CONTROL, **changes}), "refusals": refusals, "versions": NOTHING}
-    names = {"agents": NOTHING, "departments": NOTHING}
-    return limits.one({**answers, **names}, blank(), PREFS, "/limits", may_change=may_change)
+    return limits.one(answers, blank(), PREFS, "/limits", may_change=may_change)
 
 
 def test_limit_says_what_is_spent_reserved_and_left_and_when_it_resets() -> None:
@@ -288,3 +293,12 @@ def test_change_sends_all_that_a_limit_allows_as_its_form_shows_it() -> None:
 )
 def test_limit_is_for_whom_was_chosen_or_typed(subject: str, typed: str, wanted: dict[str, Any]) -> None:
     assert terms.subject(Form(values={"subject": subject, "subject_id": typed})) == wanted
+
+
+def test_limit_is_named_before_it_is_frozen_or_ended() -> None:
+    subject = {"type": "agent", "id": MENTIONED, "name": "Summariser"}
+    for asks in (limits.freezing, limits.closing):
+        assert asks({**CONTROL, "subject": subject}, blank(), "/limits").facts[0] == (
+            "For",
+            "Agent Summariser (agt_01ka\N{HORIZONTAL ELLIPSIS}3s5c)",
+        )

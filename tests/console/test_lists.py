@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.fake import ME, ORG, PAGE, FakeApi, browser, problem
+from tests.console.fake import ME, ORG, PAGE, FakeApi, browser
 
 HERE = f"/console/{ORG}"
 MANAGER = {**ME, "permissions": ["read", "read_billing", "manage_keys", "read_audit"]}
@@ -41,7 +41,8 @@ class Many(FakeApi):
     def _answer(self, request: Any, name: str) -> Any:
         if name in {"GET /api-keys", "GET /sessions", "GET /sessions/links", "GET /agents", "GET /billing/earnings"}:
             page = int(request.query_params.get("cursor", "0"))
-            row = {**ROW, **AGENT, "id": f"row_{page}", "name": f"Agent {page}", "agent_id": f"row_{page}"}
+            called = f"Agent {page}"
+            row = {**ROW, **AGENT, "id": f"row_{page}", "name": called, "agent_name": called, "agent_id": f"row_{page}"}
             body = {"data": [row], "next_cursor": str(page + 1) if page < 2 else None, "payable": []}
             self.answers = {**self.answers, name: (200, body)}
         return super()._answer(request, name)
@@ -55,16 +56,39 @@ async def test_row_is_found_behind_any_number_of_those_whose_principal_is_like_i
     assert (found.status_code, missing.status_code) == (200, 404)
 
 
-@pytest.mark.parametrize("path", ["settings/keys/new", "escrows/new", "earnings"])
-async def test_agents_beyond_the_first_page_are_there(path: str) -> None:
-    able = {**ME, "permissions": ["read", "read_billing", "manage_keys", "award"]}
-    late = problem(503, "unavailable")
-    beside = {"GET /billing/payouts/preview": late, "GET /billing/payouts": late}
-    api = Many(answers={"GET /me": (200, able), **beside})
+ABLE = {**ME, "permissions": ["read", "read_billing", "manage_keys", "award"]}
+CHOSEN = "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
+
+
+@pytest.mark.parametrize("path", ["settings/keys/new", "escrows/new"])
+async def test_form_reads_one_page_of_agents_and_takes_the_id_of_any_other(path: str) -> None:
+    api = Many(answers={"GET /me": (200, ABLE)})
     async with browser(api, signed_in=True) as client:
         page = await client.get(f"{HERE}/{path}")
-    assert (page.status_code, "Agent 2" in page.text) == (200, True)
-    # A page of a list is asked for as its first one was.
-    asked = [body for name, _, body in api.asked if name == "GET /agents"]
-    assert len(asked) == 3
-    assert len({frozenset((name, body[name]) for name in body.keys() - {"cursor", "limit"}) for body in asked}) == 1
+    assert page.status_code == 200
+    assert [name for name, _, _ in api.asked].count("GET /agents") == 1
+    assert '<option value="row_0">Agent 0</option>' in page.text
+    assert '<input id="f-agent_id" name="agent_id" type="text"' in page.text
+
+
+async def test_agent_that_was_chosen_is_named_though_it_is_not_among_the_newest() -> None:
+    agent = {**AGENT, "id": CHOSEN, "name": "Scribe"}
+    api = Many(answers={"GET /me": (200, ABLE), f"GET /agents/{CHOSEN}": (200, agent)})
+    async with browser(api, signed_in=True) as client:
+        page = await client.get(f"{HERE}/escrows/new?agent={CHOSEN}")
+    assert f'value="{CHOSEN}"' in page.text
+    assert "Scribe. These are the newest agents." in page.text
+
+
+async def test_earnings_are_shown_page_by_page_with_the_totals_of_all_agents() -> None:
+    payable = {"currency": "USD", "available": "70.00", "pending": "0.00", "frozen": "0.00"}
+    preview = {"account": None, "refused": "payout.no_account", "detail": "No.", "payable": [payable]}
+    beside = {"GET /billing/payouts/preview": (200, preview), "GET /billing/payouts": (200, PAGE)}
+    api = Many(answers={"GET /me": (200, ABLE), **beside})
+    async with browser(api, signed_in=True) as client:
+        first = await client.get(f"{HERE}/earnings")
+        second = await client.get(f"{HERE}/earnings?cursor=1")
+    asked = [name for name, _, _ in api.asked]
+    assert (asked.count("GET /billing/earnings"), asked.count("GET /agents")) == (2, 0)
+    assert ("Agent 0" in first.text, "70.00" in first.text, "earnings?cursor=1" in first.text) == (True, True, True)
+    assert ("Agent 1" in second.text, "70.00" in second.text) == (True, True)

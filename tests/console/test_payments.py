@@ -352,3 +352,14 @@ def test_payment_of_somebody_else_is_not_there() -> None:
     missing = Answer(status=404, request_id="r", problem=Problem(status=404, code="not_found", title="", detail=""))
     with pytest.raises(Refused):
         way.back(missing, BASE, Prefs())
+
+
+async def test_escrow_that_is_paid_for_is_shown_by_its_title() -> None:
+    escrow = "esc_01kar6h2d8e4wvq3r5s7t9x1zc"
+    paid = {**PAYMENT, "purpose": "escrow", "escrow_id": escrow}
+    known = {f"GET /payments/{PAY}": (200, paid), f"GET /escrows/{escrow}": (200, {"title": "Summarise reports"})}
+    beside = {f"GET /payments/{PAY}/timeline": (200, PAGE), "GET /disputes": (200, PAGE)}
+    late = {f"GET /payments/{PAY}/actions": problem(503, "unavailable")}
+    async with browser(FakeApi(answers={**known, **beside, **late}), signed_in=True) as client:
+        page = await client.get(HERE)
+    assert f'<a href="{BASE}/escrows/{escrow}"><bdi>Summarise reports</bdi></a>' in page.text

@@ -118,10 +118,9 @@ def test_score_is_taken_as_it_is_written() -> None:
 
 def earnings(**answers: Answer) -> Any:
     usual = {
-        "earnings": said({"payable": [], "data": []}),
+        "earnings": said({"payable": [], "data": [], "next_cursor": None}),
         "preview": said(ACCOUNT_LESS),
         "payouts": said({"data": []}),
-        "agents": said({"data": []}),
         "config": said({"providers": [{"name": "stripe"}]}),
     }
     return earnings_page(usual | answers, Shown(key="con_1"), Prefs(), BASE, may_pay_out=True, may_convert=True)
@@ -164,7 +163,7 @@ def test_payout_is_asked_about_in_the_currency_in_which_it_leaves() -> None:
 
 def earned(**kinds: tuple[str, str]) -> dict[str, Any]:
     """Return what an agent has earned in credits: of each kind how many, and how many of them can be converted."""
-    body: dict[str, Any] = {"agent_id": "agt_1", "currency": "CREDIT"}
+    body: dict[str, Any] = {"agent_id": "agt_1", "agent_name": "Scribe", "currency": "CREDIT"}
     for kind in EarningsKind:
         amount, convertible = kinds.get(kind, ("0.00", "0.00"))
         body[kind] = {"amount": amount, "convertible": convertible, "next_convertible_at": None}
@@ -174,13 +173,16 @@ def earned(**kinds: tuple[str, str]) -> dict[str, Any]:
 def test_conversion_is_offered_where_anything_was_earned() -> None:
     assert earnings().convert == ""
     parts = dict.fromkeys(("earned", "available", "pending", "frozen", "granted", "paid_out"), "5.00")
-    row = {"agent_id": "agt_1", "asset": "CREDIT", **parts}
-    assert earnings(earnings=said({"payable": [], "data": [row]})).convert == f"{BASE}/earnings/conversions/new"
+    row = {"agent_id": "agt_1", "agent_name": "Scribe", "asset": "CREDIT", **parts}
+    assert (
+        earnings(earnings=said({"payable": [], "data": [row], "next_cursor": None})).convert
+        == f"{BASE}/earnings/conversions/new"
+    )
 
 
 def test_what_can_be_converted_is_offered_with_its_amount_and_the_rest_is_shown() -> None:
     data = [earned(granted=("5.00", "2.50"), own_work=("1.00", "1.00")), earned(paid=("9.00", "0.00"))]
-    shown = conversion.page(data, {"agt_1": "Scribe"}, Shown(key="con_1"), Prefs(), BASE)
+    shown = conversion.page({"data": data, "next_cursor": None}, Shown(key="con_1"), Prefs(), BASE)
     assert [(value, words.replace("\N{NO-BREAK SPACE}", " ")) for value, words in shown.choices] == [
         ("agt_1:granted", "Scribe, paid in granted credits: 2.50 credits"),
         ("agt_1:own_work", "Scribe, own work: 1.00 credits"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain.access import Role
 from domain.alert.kinds import severity_of
+from domain.alert.titles import TITLES
 from domain.errors import Invalid, RateLimited
 from domain.events.catalogue import CATALOGUE
 from domain.mail import LANGUAGES
@@ -219,6 +220,15 @@ def test_every_fact_is_of_the_catalogue_and_has_words_in_every_language() -> Non
             assert len({each.subject for each in said}) == len(LANGUAGES)
             assert all("{" not in " ".join((each.subject, *each.paragraphs)) for each in said)
             assert said[0].paragraphs[-1] == "It is about po_1."
+
+
+@pytest.mark.parametrize("kind", sorted(TITLES))
+def test_title_of_an_alert_is_in_the_language_of_the_message(kind: str) -> None:
+    data = {"kind": kind, "subject": "x", "severity": "warning", "detail": "A detail."}
+    english, german = (written("alert_warning", "alert", "x", data, each, formats_of(each)) for each in LANGUAGES)
+    assert english.subject == f"Warning: {TITLES[kind][0]}"
+    assert german.subject == f"Warnung: {TITLES[kind][1]}"
+    assert TITLES[kind][0] != TITLES[kind][1]
 
 
 def test_what_somebody_named_a_rule_stays_in_its_line() -> None:

@@ -21,6 +21,7 @@ from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.organization import STOPPED
+from repositories import name
 from services import earnings as service
 from services import waiver
 
@@ -55,7 +56,8 @@ async def list_earnings(
                 before=None if after is None else after[0],
                 limit=limit + 1,
             )
-        return items_up_to(rows, limit, lambda row: EarningsView.of(row, refunds), lambda row: (row.id,))
+            names = await name.named(session, [row.id for row in rows], org_id)
+        return items_up_to(rows, limit, lambda row: EarningsView.of(row, names[row.id], refunds), lambda row: (row.id,))
 
     return await asked.answer(read)
 

@@ -39,16 +39,17 @@ class EarningsView(ResponseModel):
     """What an agent has earned in credits that is neither converted nor paid out."""
 
     agent_id: str
+    agent_name: str
     currency: str = CREDIT
     granted: EarnedView = Field(description="Earned in granted credits. They are never paid out.")
     own_work: EarnedView = Field(description="Credits that its own organization paid to it. They are never paid out.")
     paid: EarnedView = Field(description="Credits that can be paid out.")
 
     @classmethod
-    def of(cls, row: AgentEarnings, refunds: timedelta) -> Self:
-        """Show what an agent has."""
+    def of(cls, row: AgentEarnings, name: str, refunds: timedelta) -> Self:
+        """Show what an agent of that name has."""
         shown = {kind.value: EarnedView.of(row.earned[kind], refunds) for kind in EarningsKind}
-        return cls(agent_id=row.id, **shown)
+        return cls(agent_id=row.id, agent_name=name, **shown)
 
 
 class ConversionCreate(RequestModel):

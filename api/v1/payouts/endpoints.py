@@ -51,7 +51,7 @@ from domain.payout.schedule import PayoutInterval
 from domain.payout.state import PayoutStatus
 from ledger.gateway import Ledger
 from models.payout import PayoutRow
-from repositories import creator_account, payable, payout_schedule, transfer_reversal
+from repositories import creator_account, name, payable, payout_schedule, transfer_reversal
 from repositories import organization as organizations
 from repositories import payout as payouts
 from repositories.payable import Flow
@@ -130,12 +130,14 @@ async def get_earnings(
             until = await windows(session, agents, deps.settings.hold_back, now=now)
             shares[:] = await payable.shares(session, until)
             flows = await payable.flows(session, org_id, agents, since=term.since, until=term.until)
+            names = await name.named(session, agents, org_id)
         granted = {row.id: row.earned[EarningsKind.GRANTED].amount for row in page}
         kinds = {(share.agent_id, share.asset) for share in shares} | set(flows)
         kinds |= {(agent_id, CREDIT) for agent_id in agents if granted[agent_id]}
         items = [
             AgentEarningsView.of(
                 agent_id,
+                names[agent_id],
                 asset,
                 [share for share in shares if (share.agent_id, share.asset) == (agent_id, asset)],
                 flows.get((agent_id, asset), Flow(0, 0)),

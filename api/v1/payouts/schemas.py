@@ -53,6 +53,7 @@ class AgentEarningsView(ResponseModel):
     """What an agent earned in one asset in a period, and what it has now, in units of the asset."""
 
     agent_id: str
+    agent_name: str
     asset: str
     earned: Exact = Field(
         description="Earned in the period, including work for its own organization and granted credits."
@@ -65,14 +66,15 @@ class AgentEarningsView(ResponseModel):
     payable: list[PayableView]
 
     @classmethod
-    def of(cls, agent_id: str, asset: str, shares: Sequence[Share], flow: Flow, granted_minor: int) -> Self:
-        """Show one agent's earnings of an asset."""
+    def of(cls, agent_id: str, name: str, asset: str, shares: Sequence[Share], flow: Flow, granted_minor: int) -> Self:
+        """Show the earnings of an agent of that name in an asset."""
 
         def amount(state: PayableState) -> int:
             return sum(share.amount_minor for share in shares if share.state is state)
 
         return cls(
             agent_id=agent_id,
+            agent_name=name,
             asset=asset,
             earned=format_amount(flow.earned_minor, asset),
             paid_out=format_amount(flow.paid_out_minor, asset),

@@ -33,6 +33,7 @@ from api.v1.spend_controls.schemas import (
 from api.v1.spends.own import confined, reader, refuse_totals
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
+from domain.ids import uuid_id
 from domain.money import CREDIT
 from domain.spend.control import ControlStatus, SubjectKind
 from domain.spend.scope import SpendingKey
@@ -40,6 +41,7 @@ from ledger.controls import MISSING
 from ledger.spends import SpendStatus
 from models.spend_control import SpendControl
 from repositories import department as departments
+from repositories import name
 from repositories import spend_control as controls
 from repositories.listing import Found
 from repositories.spend import own_of
@@ -371,7 +373,9 @@ async def _shown(session: AsyncSession, row: SpendControl) -> ControlView:
 async def _all_shown(session: AsyncSession, rows: Sequence[SpendControl]) -> list[ControlView]:
     now = datetime.now(UTC)
     counters = await controls.counted(session, rows, now)
-    return [ControlView.of(row, counters.get(row.id, {}), now) for row in rows]
+    ids = {row.id: uuid_id("ctl", row.id) for row in rows}
+    names = await name.named(session, ids.values(), None)
+    return [ControlView.of(row, counters.get(row.id, {}), now, names.get(ids[row.id])) for row in rows]
 
 
 async def _limits_shown(session: AsyncSession, department_id: str, row: SpendControl | None) -> DepartmentLimitsView:

@@ -173,6 +173,7 @@ class SubjectView(ResponseModel):
 
     type: SubjectKind
     id: str
+    name: str | None = Field(default=None, description="Its name; null for a run and a key, which have none.")
 
 
 class LimitTermsView(ResponseModel):
@@ -234,12 +235,12 @@ class ControlView(ResponseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime) -> "ControlView":
-        """Show a row, with what counts at a moment."""
+    def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime, name: str | None) -> "ControlView":
+        """Show a row, with what counts at a moment, and the name of its subject."""
         return cls(
             id=uuid_id("ctl", row.id),
             organization_id=row.org_id,
-            subject=SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id),
+            subject=SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id, name=name),
             parent_id=_parent(row.parent_id),
             path=[uuid_id("ctl", part) for part in row.path],
             currency=row.asset,

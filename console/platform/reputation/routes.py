@@ -4,6 +4,8 @@ from starlette.responses import Response
 
 from console.forms import Shown, at_fields, blank, read_form
 from console.gateway import Answer, Query
+from console.mentions import Linked
+from console.objects import named
 from console.platform.desk import operators
 from console.platform.reputation import view
 from console.platform.reputation.view import ANOMALY, CHOICES, PLACE
@@ -37,6 +39,14 @@ async def show(visit: Visit) -> Response:
     return await visit.render("platform/reputation/list.html", page, 422 if form.summary else 200)
 
 
+def _name(agent: Answer) -> str:
+    return agent.body["name"] if agent.ok else "an agent"
+
+
+def _href(visit: Visit) -> Linked:
+    return lambda id: named(id, visit.base, visit.has_page)
+
+
 async def show_one(visit: Visit) -> Response:
     """Show why an agent has its score: every event, the newest first."""
     agent_id = visit.path("id")
@@ -45,8 +55,8 @@ async def show_one(visit: Visit) -> Response:
         agent=(f"/agents/{agent_id}", {}),
     )
     body, agent = answers["explanation"].need(), answers["agent"]
-    name = agent.body["name"] if agent.ok else "an agent"
-    page = view.evidence(agent_id, name, body, visit.choices.prefs, may_void=visit.may(Permission.OPERATE))
+    may_void = visit.may(Permission.OPERATE)
+    page = view.evidence(agent_id, _name(agent), body, visit.choices.prefs, _href(visit), may_void=may_void)
     return await visit.render("platform/reputation/page.html", page)
 
 
@@ -54,7 +64,8 @@ async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200
     """Ask why an event should not count."""
     visit.need(Permission.OPERATE)
     body = (await visit.ask(f"/reputation/events/{visit.path('id')}")).need()
-    page = view.voiding(body, form or blank())
+    agent = await visit.ask(f"/agents/{body['agent_id']}")
+    page = view.voiding(body, _name(agent), form or blank(), visit.choices.prefs, _href(visit))
     return await visit.render("platform/reputation/void.html", page, status)
 
 

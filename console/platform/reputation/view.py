@@ -8,6 +8,7 @@ from console.charts import Chart, Series, Unit, stacked
 from console.format import Ident, Moment, Prefs, amount, count, ident, moment, number
 from console.forms import Shown
 from console.gateway import Answer
+from console.mentions import Linked, Sentence, sentence
 from console.reputation.view import DIMENSIONS, exact, points
 from console.sections import unanswered
 from console.status import Status, status_of
@@ -76,7 +77,7 @@ class Event:
 
     id: Ident
     at: Moment
-    sentence: str
+    sentence: Sentence
     moved: str
     weight: str
     status: Status
@@ -105,7 +106,8 @@ class Voiding:
     form: Shown
     action: str
     back: str
-    sentence: str
+    agent: str
+    sentence: Sentence
 
 
 def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs) -> Standing:
@@ -140,8 +142,10 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs) -> Standing:
     )
 
 
-def evidence(agent_id: str, name: str, body: Mapping[str, Any], prefs: Prefs, *, may_void: bool) -> Evidence:
-    """Return the page of the evidence of an agent of that name."""
+def evidence(
+    agent_id: str, name: str, body: Mapping[str, Any], prefs: Prefs, href: Linked, *, may_void: bool
+) -> Evidence:
+    """Return the page of the evidence of an agent of that name; `href` returns the address of the page of an id."""
     here, following = f"{PLACE}/{agent_id}", body["next_cursor"]
     return Evidence(
         title=f"Evidence of {name}",
@@ -149,13 +153,13 @@ def evidence(agent_id: str, name: str, body: Mapping[str, Any], prefs: Prefs, *,
         agent=ident(agent_id),
         score=points(body["overall_score"], prefs),
         rules=tuple(body["rules"]),
-        events=tuple(_event(each, prefs, may_void=may_void) for each in body["events"]),
+        events=tuple(_event(each, prefs, href, may_void=may_void) for each in body["events"]),
         next=f"{here}?cursor={following}" if following else "",
     )
 
 
-def voiding(body: Mapping[str, Any], form: Shown) -> Voiding:
-    """Return the page that asks before an event is voided."""
+def voiding(body: Mapping[str, Any], name: str, form: Shown, prefs: Prefs, href: Linked) -> Voiding:
+    """Return the page that asks before an event of an agent of that name is voided."""
     here = f"{PLACE}/{body['agent_id']}"
     return Voiding(
         title="Void this event?",
@@ -163,7 +167,8 @@ def voiding(body: Mapping[str, Any], form: Shown) -> Voiding:
         form=form,
         action=f"{PLACE}/events/{body['id']}/void",
         back=here,
-        sentence=body["sentence"],
+        agent=name,
+        sentence=sentence(body["sentence"], {}, prefs, href),
     )
 
 
@@ -186,13 +191,13 @@ def _level(body: Mapping[str, Any], prefs: Prefs) -> Level:
     )
 
 
-def _event(body: Mapping[str, Any], prefs: Prefs, *, may_void: bool) -> Event:
+def _event(body: Mapping[str, Any], prefs: Prefs, href: Linked, *, may_void: bool) -> Event:
     word = "void" if body["voided_at"] else "excluded" if body["excluded"] else "counts"
     moved = exact(body["score_delta"])
     return Event(
         id=ident(body["id"]),
         at=moment(body["at"], prefs),
-        sentence=body["sentence"],
+        sentence=sentence(body["sentence"], {}, prefs, href),
         moved=f"{'+' if moved > 0 else ''}{number(f'{moved:f}', prefs)}",
         weight=number(f"{exact(body['weight']):f}", prefs),
         status=status_of("evidence", word),
