@@ -61,7 +61,7 @@ def alert(*, commands: bool = True, operator: bool = False, **changes: Any) -> a
         NOW,
         "/console/org_1",
         has=lambda path: path == "top-up",
-        href=lambda id: f"/console/org_1/limits/{id}" if id == OF_ALERT else "",
+        href=lambda id: {OF_ALERT: f"/console/org_1/limits/{id}", HOOK: f"{SETTINGS}/endpoints/{id}"}.get(id, ""),
         commands=commands,
         operator=operator,
         settings="",
