@@ -104,8 +104,9 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
         """Cancel an unpaid payment, or as soon as its provider has answered."""
-        spares = command.spares_under_way
-        return await self._answer(partial(self._cancel, command.command_id, command.actor, spares_under_way=spares))
+        return await self._answer(
+            partial(self._cancel, command.command_id, command.actor, spares_under_way=command.spares_under_way)
+        )
 
     @cancel.validator
     def _validate_cancel(self, command: CancelPayment) -> None:

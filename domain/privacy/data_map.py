@@ -89,7 +89,7 @@ MESSAGES = Place(
             "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
             "extended_until extended_from review_extended_from default_extended_from withheld came_first "
-            "signed_at since source started state status submitted_at takes_waiting_first through unhandled until "
+            "signed_at since source spares_under_way started state status submitted_at takes_waiting_first through unhandled until "
             "updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before built_in everything is_full looks most "
