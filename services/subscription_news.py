@@ -10,13 +10,14 @@ from domain.mail import MailKind
 from domain.money import format_amount
 from domain.plan import Plans
 from domain.subscription.mails import mail_about, undone_upgrade
-from domain.subscription.orders import UNDO_DECLINED
+from domain.subscription.orders import ORDER_OVERDUE, UNDO_DECLINED
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, Terms
 from repositories import alert, billing_terms
 from services import mail
 from services.alert_evaluation import raise_built_in
 
 UPGRADE_NOT_UNDONE = "subscription.upgrade_not_undone"
+NOT_ANSWERED = "subscription.not_answered"
 
 
 async def notify(
@@ -25,6 +26,7 @@ async def notify(
     """Queue the mails about an event, and raise or resolve its alerts; the caller has locked the subscription's row."""
     await _mail(session, before, outcome.subscription, plans, at)
     await _alert(session, before, outcome)
+    await _alert_of_order(session, before, outcome)
 
 
 async def _alert(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
@@ -53,6 +55,22 @@ async def _alert(session: AsyncSession, before: Subscription | None, outcome: Ou
         window=str(after.version),
         org_id=after.org_id,
     )
+
+
+async def _alert_of_order(session: AsyncSession, before: Subscription | None, outcome: Outcome) -> None:
+    """Raise the alert that an order is not answered; resolve it once that order is not awaited any more."""
+    after, was = outcome.subscription, None if before is None else before.order
+    if outcome.event == ORDER_OVERDUE and after.order is not None:
+        await alert.raise_alert(
+            session,
+            kind=NOT_ANSWERED,
+            subject=after.subscription_id,
+            detail=f"{after.provider} has not answered the order {after.order.kind.value} for about half an hour.",
+            org_id=after.org_id,
+            window=after.order.command_id,
+        )
+    elif was is not None and (after.order is None or after.order.command_id != was.command_id):
+        await alert.close_cases(session, after.subscription_id, (NOT_ANSWERED,))
 
 
 async def _alert_of_undo(session: AsyncSession, outcome: Outcome) -> None:

@@ -52,6 +52,8 @@ _NOT_BEGUN: Mapping[str, type[DomainError]] = MappingProxyType(
 BY_CHARGE = "grants-follow-what-was-charged"
 #: The gate of runs that sent an order again every four seconds for as long as the provider answered its lookup alone.
 PAUSES_GROW = "orders-lost-again-wait-longer"
+#: The gate of runs that noted each lost answer and each lookup after it, and alerted nobody.
+NOTED_ONCE = "lost-orders-are-noted-once"
 Decision = Callable[[Subscription, datetime], Outcome]
 
 
@@ -69,6 +71,8 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         self._events: list[str] = list(start.events)
         self._look_wanted = start.resume
         self._tried = News()
+        # The command of the order that operators were alerted of.
+        self._overdue: str | None = None
         # The provider's declines, by the command of the request.
         self._refusals: dict[str, str] = {}
         # Since when the provider is known not to have a subscription that is to end before it was created.
@@ -165,7 +169,11 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         held = orders.looked_up(self._state, made=says.snapshot is not None)
         outcome = None if says.snapshot is None else self._converged(held, says.snapshot, says.given_up)
         if outcome is None and held != self._state:
-            outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
+            if held.order is not None and workflow.patched(NOTED_ONCE):
+                # Nothing has changed: the books keep saying that its answer was lost.
+                self._tried = replace(self._tried, tries=before.tries, sends_again=True)
+            else:
+                outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
         if outcome is not None:
             await self._write_own(outcome, handled=events)
         elif events:
@@ -199,7 +207,11 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
         says = await self._asked(SubscriptionActivities.order, f"{order.kind.value} at the provider")
         if says is None or says.unknown is not None:
             self._in_vain()
-            await self._write_own(orders.lost(self._state))
+            if not order.unknown:
+                await self._write_own(orders.lost(self._state))
+            elif self._tried.tries >= orders.OVERDUE_AFTER and self._overdue != order.command_id:
+                self._overdue = order.command_id
+                await self._write_own(orders.overdue(self._state))
             return
         self._tried = News(looked_at=workflow.now())
         if says.declined is not None:
@@ -274,7 +286,8 @@ class SubscriptionRun(Entity[SubscriptionInput, Subscription, Outcome, Decision,
 
     def _in_vain(self) -> None:
         tries = self._tried.tries + 1
-        self._tried = replace(self._tried, tries=tries, held_until=hold_until(workflow.now(), tries))
+        held_until = hold_until(workflow.now(), tries)
+        self._tried = replace(self._tried, tries=tries, held_until=held_until, sends_again=False)
 
     # What the base asks for -------------------------------------------------------------------------------------------
 

@@ -122,6 +122,7 @@ KINDS: Mapping[str, Kind] = {
     "subscription.books_refused": _REFUSED,
     "subscription.charged_less": Kind(closed_by="the next period that is charged in full, or the end"),
     "subscription.made_after_all": Kind(closed_by=OPERATOR),
+    "subscription.not_answered": Kind(closed_by="the order, when it is answered or given up"),
     "subscription.seats_exceeded": Kind(closed_by="people and seats, when they fit", ladder=OWNERS),
     "subscription.upgrade_not_undone": Kind(closed_by="the undo, when the provider takes it", ladder=OPERATORS),
     "tax.country_unproven": Kind(closed_by=OPERATOR),

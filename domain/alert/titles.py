@@ -81,6 +81,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "spend.threshold": ("Limit nearly used", "Limit fast verbraucht"),
     "statement.not_made": ("Statement not made", "Abrechnung nicht erstellt"),
     "subscription.books_refused": ("Subscription stopped", "Abonnement angehalten"),
+    "subscription.not_answered": ("Subscription not answered", "Abonnement ohne Antwort"),
     "subscription.made_after_all": ("Subscription created late", "Abonnement verspätet angelegt"),
     "subscription.charged_less": ("Plan charged too low", "Tarif zu niedrig berechnet"),
     "subscription.seats_exceeded": ("More people than seats", "Mehr Personen als Plätze"),

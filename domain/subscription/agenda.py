@@ -55,6 +55,8 @@ class News:
         sends_reminders: whether the run sends mails about the end of trials; older runs do not.
         looked: whether the last step was a look. Then other due steps come first, so that a stream of events cannot
             starve them. Older runs do not set it.
+        sends_again: whether the provider was read after a lost answer and has not done the order. Older runs wrote an
+            event for that.
     """
 
     wants_refresh: bool = False
@@ -64,6 +66,7 @@ class News:
     held_until: datetime | None = None
     sends_reminders: bool = True
     looked: bool = False
+    sends_again: bool = False
 
 
 def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait | None:
@@ -75,7 +78,7 @@ def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait
         # What waits for the provider does not keep a month's credits from being granted.
         free = [step for step in steps if step in {Step.MARK, Step.GRANT, Step.LAPSE, Step.REMIND}]
         return free[0] if free else Wait(until=news.held_until, why="try again")
-    if news.looked and len(steps) > 1 and steps[0] is Step.LOOK and not _is_unknown(subscription):
+    if news.looked and len(steps) > 1 and steps[0] is Step.LOOK and not _looks_first(subscription, news):
         return steps[1]
     return steps[0] if steps else _wake(subscription, now, news)
 
@@ -87,7 +90,8 @@ def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
     is_known = subscription.ref is not None or subscription.checkout is not None or order is not None
     conditions = {
         Step.MARK: news.events and not is_known,
-        Step.LOOK: is_made and (news.wants_refresh or _is_unknown(subscription) or _is_over(subscription, now, news)),
+        Step.LOOK: is_made
+        and (news.wants_refresh or _looks_first(subscription, news) or _is_over(subscription, now, news)),
         Step.SUBMIT: order is not None,
         Step.GRANT: month is not None and now >= month.start,
         Step.LAPSE: _lapses_at(subscription) is not None and now >= (_lapses_at(subscription) or now),
@@ -123,8 +127,9 @@ def hold_until(now: datetime, tries: int) -> datetime:
     return now + min(pause, LONGEST_TRY)
 
 
-def _is_unknown(subscription: Subscription) -> bool:
-    return subscription.order is not None and subscription.order.unknown
+def _looks_first(subscription: Subscription, news: News) -> bool:
+    """Return whether the provider is read before an order is sent again, because its answer was lost."""
+    return subscription.order is not None and subscription.order.unknown and not news.sends_again
 
 
 def _is_over(subscription: Subscription, now: datetime, news: News) -> bool:

@@ -21,6 +21,8 @@ from domain.subscription.unpaid import undone
 S = SubscriptionStatus
 #: The event of an undo that the provider refuses.
 UNDO_DECLINED = "undo_declined"
+#: The event of an order that was lost so many times in a row that operators are alerted, after about half an hour.
+ORDER_OVERDUE, OVERDUE_AFTER = "order_overdue", 10
 #: Why one ended that was never at the provider, and that nobody declined.
 CANCELLED, PAGE_EXPIRED = "cancelled", "checkout_expired"
 #: Why a trial ended that began on a page: its card has had one, or nobody knows which card it is.
@@ -88,6 +90,13 @@ def lost(subscription: Subscription) -> Outcome:
     return Outcome(
         subscription=after, event="answer_lost", actor=WORKFLOW, details={"order": subscription.order.kind.value}
     )
+
+
+def overdue(subscription: Subscription) -> Outcome:
+    """Record that an order was sent many times and never answered: an operator has to look at the provider."""
+    assert subscription.order is not None
+    details = {"order": subscription.order.kind.value}
+    return Outcome(subscription=subscription, event=ORDER_OVERDUE, actor=WORKFLOW, details=details)
 
 
 def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:

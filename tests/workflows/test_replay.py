@@ -70,6 +70,7 @@ ELSEWHERE = {
     *("payout_sweep", "earnings_recovery", "scheduled_payouts"),
     *("subscription_cancelled", "subscription_declined", "subscription_looked_up"),
     *("subscription_news_after_the_end", "subscription_not_begun", "subscription_cancelled_behind_a_lost_run"),
+    # Of code that noted each lost answer.
     "subscription_lost_again",
     *("subscription_accrual", "subscription_sweep", "subscription_page_expired"),
     # Of code that dropped an upgrade whose bill was open, and left a downgrade at the provider that it cancelled.

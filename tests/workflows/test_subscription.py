@@ -336,20 +336,32 @@ async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_e
     await replay_and_keep(await one.handle.fetch_history(), "subscription_looked_up")
 
 
-async def test_order_that_is_lost_again_and_again_is_sent_after_growing_pauses(stage: Stage) -> None:
+async def test_order_that_is_lost_again_and_again_is_noted_once_and_sent_after_growing_pauses(stage: Stage) -> None:
     one = await subscriber(stage)
     stage.subscriptions.losing.add(one.customer)
     await reach.start_missing(stage.client, subscription_run(one.start))
     with stage.env.with_time_skipping_disabled():
         await new_payment(one, "answer_lost")
     await stage.env.fast_forward(one.handle, timedelta(minutes=10))
-    assert 4 <= (await one.kinds()).count("answer_lost") < 10
+    sent = [key for key in stage.subscriptions.calls if one.start.subscription.subscription_id in key]
+    assert 4 <= len(sent) < 10
+    assert (await one.kinds()).count("answer_lost") == 1
+    assert "looked_up" not in await one.kinds()
+    await stage.env.fast_forward(one.handle, timedelta(hours=6))
+    assert (await one.kinds())[-2:] == ["answer_lost", "order_overdue"]
+    assert await not_answered(one) == ["firing"]
     stage.subscriptions.losing.discard(one.customer)
     await one.handle.signal("look", {})
     await stage.env.fast_forward(one.handle, timedelta(minutes=10))
     await new_payment(one, "activated")
-    assert len(of_customer(one)) == 1
-    await replay_and_keep(await one.handle.fetch_history(), "subscription_lost_again")
+    assert (len(of_customer(one)), await not_answered(one)) == (1, ["resolved"])
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_order_overdue")
+
+
+async def not_answered(one: Subscriber) -> list[str]:
+    query = text("SELECT status FROM alerts WHERE subject = :id AND kind = 'subscription.not_answered'")
+    async with one.stage.database.platform() as session:
+        return list(await session.scalars(query, {"id": one.start.subscription.subscription_id}))
 
 
 async def till_skipping(one: Subscriber, kind: str) -> None:
