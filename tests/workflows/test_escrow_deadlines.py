@@ -163,6 +163,7 @@ async def test_deadline_gives_back_the_time_in_which_the_api_was_away(award, sta
 
 async def test_time_to_fund_gives_back_the_time_in_which_the_api_was_away(award, api_away):
     job = await award()
+    await job.open()
     fund_by = (await job.state()).fund_by
     await api_away(fund_by - timedelta(hours=3), fund_by + timedelta(hours=1))
     await job.pass_time(days=3, hours=2)
