@@ -310,7 +310,7 @@ async def test_database_takes_no_second_acceptance_and_no_withdrawal(
     deps: Deps, tenant: Tenant, stranger: Tenant
 ) -> None:
     made = await propose(tenant, stranger)
-    good(await stranger.agent.post(path_of(made)))
+    good(await stranger.owner.post(path_of(made)))
     for change in ("accepted_by = 'somebody else'", "accepted_at = NULL, accepted_by = NULL"):
         with pytest.raises(DBAPIError, match="nothing but one acceptance"):
             async with deps.database.tenant(stranger.org_id) as session:

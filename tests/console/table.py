@@ -111,7 +111,7 @@ PAGES = (
     Page("/console/{org}/escrows/{escrow}/dispute", ("owner", "admin", "finance", "member", "agent", "operator")),
     Page("/console/{org}/escrows/{disputed}/submit-evidence", ("owner", "admin", "finance", "member", "agent")),
     Page("/console/{org}/escrows/{disputed}/resolve", ("operator", "arbiter")),
-    Page("/console/{seller}/escrows/{funded}/refund", ("agent", "owner", "admin", "finance")),
+    Page("/console/{seller}/escrows/{funded}/refund", ("owner", "admin", "finance")),
     Page("/console/{seller}/escrows/{funded}/cancel", ("agent", "owner", "admin", "finance", "operator")),
     Page("/console/platform/escrows", (*READERS, "arbiter", "validator")),
     Page("/console/platform/escrows/{escrow}", (*READERS, "arbiter", "validator")),
