@@ -350,4 +350,4 @@ def test_deadline_that_has_passed_has_acted_before_any_action():
         [action.name for action in actions(funded, e.WORKER, now) if action.outcome is not None]
         for now in (before, after)
     ]
-    assert offered == [["deliver", "dispute", "refund", "cancel"], []]
+    assert offered == [["deliver", "dispute", "cancel"], []]
