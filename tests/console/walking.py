@@ -8,8 +8,8 @@ from starlette.routing import Match
 from console.forms import COMMAND
 from console.nouns import ROUTES
 
-#: Inputs that hold no text of somebody's own.
-CHOSEN = frozenset(["hidden", "submit", "radio", "checkbox"])
+#: Inputs that hold no text of somebody's own; a field with suggestions stands for a list that is too long.
+CHOSEN = frozenset(["hidden", "submit", "radio", "checkbox", "suggested"])
 
 
 @dataclass
@@ -73,7 +73,8 @@ class _Forms(HTMLParser):
                 self.here.sent[name] = self.listed.value = value
 
     def _input(self, form: FoundForm, given: dict[str, str], *, wrong: bool, required: bool) -> None:
-        kind, name, value = given.get("type", "text"), given["name"], given.get("value", "")
+        kind = "suggested" if "list" in given else given.get("type", "text")
+        name, value = given["name"], given.get("value", "")
         form.controls.append(Control(name, kind, value, wrong, required))
         if kind not in {"radio", "checkbox"} or "checked" in given:
             form.sent[name] = value
