@@ -209,8 +209,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        "DROP FUNCTION reputation_take, reputation_give, reputation_void, reputation_remake, reputation_remake_client, reputation_apply,"
-        " reputation_apply_client, reputation_counterparty, reputation_standing, reputation_prior, reputation_share,"
+        "DROP FUNCTION reputation_take, reputation_give, reputation_void, reputation_remake, reputation_remake_client,"
+        " reputation_apply, reputation_apply_client, reputation_counterparty, reputation_standing, reputation_prior, reputation_share,"
         " reputation_lowest, reputation_bucket, reputation_left, reputation_lower, reputation_mean, reputation_faded"
     )
     op.drop_table("reputation_feedback")
