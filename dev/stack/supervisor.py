@@ -53,6 +53,7 @@ SELLER = {
     "BURSAR_SELLER_VAT_ID": "DE123456788",
 }
 READY_TIMEOUT_SECONDS = 60.0
+LONGEST_READY_TIMEOUT_SECONDS = 600.0
 POLL_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 8.0
@@ -75,6 +76,7 @@ class Tended:
         self.process: Process | None = None
         self.ready = asyncio.Event()
         self.starts = 0
+        self.ready_timeout_seconds = READY_TIMEOUT_SECONDS
         self.deaths: deque[float] = deque()
         self.killed_on_purpose = False
         self.task: asyncio.Task[None] | None = None
@@ -346,12 +348,15 @@ class Stack:
         began = time.monotonic()
         try:
             while not exited.done() and (problem := await tended.part.problem(process)):
-                if time.monotonic() - began > READY_TIMEOUT_SECONDS:
+                if time.monotonic() - began > (given := tended.ready_timeout_seconds):
                     await asyncio.to_thread(process.kill)
-                    return f"was not ready after {READY_TIMEOUT_SECONDS:.0f} s ({problem})"
+                    # A slow machine would otherwise start it, and kill it, for ever.
+                    tended.ready_timeout_seconds = min(given * 2, LONGEST_READY_TIMEOUT_SECONDS)
+                    return f"was not ready after {given:g} s ({problem})"
                 await asyncio.wait({exited}, timeout=POLL_SECONDS)
             if not exited.done() and not tended.killed_on_purpose:
                 tended.ready.set()
+                tended.ready_timeout_seconds = READY_TIMEOUT_SECONDS
                 again = " again" if tended.starts > 1 else ""
                 self.say(f"{tended.part.name:<9} ready{again} after {time.monotonic() - began:.1f} s")
             return f"ended with exit code {await exited}"

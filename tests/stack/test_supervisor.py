@@ -9,8 +9,8 @@ from temporalio.client import Client
 
 from contracts import search_attributes
 from dev.stack import supervisor
-from dev.stack.parts import bytecode_folder
-from dev.stack.process import StackError
+from dev.stack.parts import TemporalPart, bytecode_folder
+from dev.stack.process import Process, StackError
 from dev.stack.supervisor import Stack
 from runtime.temporal import ensure_search_attributes
 
@@ -75,6 +75,24 @@ async def test_part_that_keeps_dying_is_given_up_with_its_log(data_dir: Path, mo
     given_up = Stack(data_dir, parts=("temporal",))
     with pytest.raises(StackError, match=r"temporal ended with exit code 3, the 6th time (.|\n)*the cause of it all"):
         await given_up.start()
+
+
+async def test_part_that_is_slow_gets_twice_the_time_at_each_start(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(supervisor, "READY_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.01)
+
+    async def slow(_part: TemporalPart, _process: Process) -> str | None:
+        return "still importing" if len(said) < 3 else None
+
+    monkeypatch.setattr(TemporalPart, "problem", slow)
+    stack = Stack(data_dir, parts=("temporal",), say=said.append)
+    await stack.start()
+    await stack.stop()
+    waited = [line.split()[5] for line in said[:3]]
+    assert waited == ["0.01", "0.02", "0.04"]
 
 
 def test_bytecode_lies_with_the_data_unless_python_has_a_place_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
