@@ -54,7 +54,7 @@ def _parts(usage: Answer) -> list[Answer]:
     if not isinstance(iterations, list) or not iterations:
         return [usage]
     for iteration in iterations:
-        if not isinstance(iteration, dict) or iteration.get("type", "message") not in _OWN_ITERATIONS:
+        if not isinstance(iteration, dict) or str(iteration.get("type", "message")) not in _OWN_ITERATIONS:
             unreadable("The usage has an iteration of another model. Report that iteration as a call of its own.")
     return iterations
 

@@ -1,5 +1,6 @@
 """Answers of model vendors become one vector, and cost what a hand computes."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from domain.metering.price_map import read_price_map
 from domain.metering.rating import rate
 from domain.metering.usage import ANSWER_UNITS, TokenUsage
 from tests.domain.metering.answers import CASES, MORE_PRICES, chat, content, converse, message, response, span
+from tests.support.junk import spoiled
 
 SHIPPED = Path(__file__).resolve().parents[3] / "commands" / "model_prices.json"
 PRICES = {
@@ -162,3 +164,12 @@ def test_an_answer_that_cannot_be_read_is_refused(shape, answer):
         read_call(shape, answer)
     assert refusal.value.error_code == "usage.unreadable"
     assert refusal.value.status == 422
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_whatever_stands_in_an_answer_is_read_or_refused(case):
+    """Another error would answer 500, and the events beside it would be lost."""
+    for answer in spoiled(case.answer):
+        if isinstance(answer, dict):
+            with suppress(Invalid):
+                read_call(case.shape, answer, **case.given)
