@@ -198,7 +198,8 @@ def _number(meter: Meter, value: object) -> Decimal:
         raise _unread(meter, f"must be at most 10^15, with at most {MAX_DECIMALS} decimals")
     if number < 0 and meter.aggregation is Aggregation.SUM:
         raise _unread(meter, "must not be negative")
-    return number
+    # "-0" is zero, and prices take no number with a sign.
+    return number or Decimal(0)
 
 
 def _unread(meter: Meter, what: str) -> InvalidEvent:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import Invalid
+from domain.metering.charges import PerUnit, rate_quantity
 from domain.usage.event import MAX_EVENTS, InvalidEvent, event_from
 from domain.usage.meter import (
     MAX_DIMENSIONS,
@@ -53,6 +54,13 @@ def test_number_is_read_exactly(value: Any, quantity: str) -> None:
 def test_what_is_no_quantity_is_refused_and_never_zero(value: Any) -> None:
     with pytest.raises(InvalidEvent, match="the meter m counts it"):
         read(meter(), event(n=value))
+
+
+@pytest.mark.parametrize("value", ["-0", "-0.00", Decimal("-0.0")])
+def test_zero_has_no_sign(value: Any) -> None:
+    """A price of a quantity takes none that is negative."""
+    quantity = read(meter(), event(n=value)).quantity
+    assert rate_quantity(quantity, PerUnit(unit_price=Decimal(1))) == 0
 
 
 def test_highest_and_latest_may_be_negative() -> None:
