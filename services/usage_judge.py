@@ -262,7 +262,7 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
         meters = context.meters.get(event.type, ())
-        readings = _readings(meters, event)
+        readings = _readings(meters, event, is_platforms=context.delivery.actor.is_platform)
         _check_agent(context, event)
         # A call from the platform's collector costs what its model costs, whatever its caller has named it.
         use = None if call is not None and event.is_collected else reported_use(event, context.sold)
@@ -274,18 +274,18 @@ def _judge_one(context: Context, event: UsageEvent, digest: UUID) -> Judged:
     return Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
 
 
-def _readings(meters: Sequence[Meter], event: UsageEvent) -> list[Reading]:
+def _readings(meters: Sequence[Meter], event: UsageEvent, *, is_platforms: bool) -> list[Reading]:
     """Read an event by its meters.
 
-    If an organization's own meter, which charges nothing, cannot read an event of the platform's collector, the event
-    is still counted by the others.
+    If an organization's own meter, which charges nothing, cannot read an event that the platform sends, the event is
+    still counted by the others. Otherwise the organization could keep it from being charged.
     """
     found = []
     for meter in meters:
         try:
             found.append(read(meter, event))
         except InvalidEvent:
-            if not (event.is_collected and meter.is_own and not meter.is_charged):
+            if not (is_platforms and meter.is_own and not meter.is_charged):
                 raise
     return found
 

@@ -374,6 +374,19 @@ async def test_meter_is_charged_by_operators_only_who_alone_close_it_then(
     refused(await operator.post(f"/usage/meters/{other}/charge"), 409, "meter.closed")
 
 
+async def test_no_meter_of_an_organization_keeps_from_being_charged_what_an_operator_reports(
+    payer: Tenant, operator: Caller
+) -> None:
+    event_type = kind()
+    await charged_meter(payer.owner, operator, event_type)
+    blind = {"name": f"{event_type} unread", "event_type": event_type, "aggregation": "sum", "property": "nothing"}
+    good(await payer.owner.post("/usage/meters", blind), 201)
+    sent = event(type=event_type, data={"n": 1})
+    assert statuses(await send(payer.owner, sent)) == ["usage.invalid_event"]
+    assert statuses(await send(operator, sent, path=f"/usage/events?organization_id={payer.org_id}")) == ["accepted"]
+    assert await charges(payer.owner) == {sent["id"]: ("due", None)}
+
+
 async def test_charge_of_an_event_never_changes_and_is_seen_by_its_organization_only(
     payer: Tenant, stranger: Tenant, operator: Caller, database: Database
 ) -> None:
