@@ -14,6 +14,7 @@ from domain.ids import grant_key, signup_command_id, uuid_of
 from domain.lots import LotSource, LotTerms
 from domain.metadata import NOTHING, Written
 from domain.money import CREDIT, format_amount
+from domain.text import rfc3339
 from ledger.gateway import Ledger
 from models.credit_lot import CreditLot
 from repositories import audit, credit_lot, credit_note, metadata, organization
@@ -127,13 +128,20 @@ async def content_for_two(
     org_id: str,
     amount_minor: int,
     source: GrantSource,
+    expires_at: datetime | None,
+    priority: int,
     command_id: str,
     now: datetime,
 ) -> dict[str, object] | None:
     """Return what two operators approve of a grant; None where one is enough."""
     if not await is_for_two(session, by_hand, org_id=org_id, amount_minor=amount_minor, command_id=command_id, now=now):
         return None
-    return {"credits": format_amount(amount_minor, CREDIT), "source": source.value}
+    return {
+        "credits": format_amount(amount_minor, CREDIT),
+        "source": source.value,
+        "expires_at": None if expires_at is None else rfc3339(expires_at),
+        "priority": priority,
+    }
 
 
 async def use_approval(
@@ -143,6 +151,8 @@ async def use_approval(
     org_id: str,
     amount_minor: int,
     source: GrantSource,
+    expires_at: datetime | None,
+    priority: int,
     command_id: str,
     now: datetime,
 ) -> None:
@@ -153,7 +163,15 @@ async def use_approval(
     """
     await credit_lot.lock_grants(session, org_id)
     content = await content_for_two(
-        session, by_hand, org_id=org_id, amount_minor=amount_minor, source=source, command_id=command_id, now=now
+        session,
+        by_hand,
+        org_id=org_id,
+        amount_minor=amount_minor,
+        source=source,
+        expires_at=expires_at,
+        priority=priority,
+        command_id=command_id,
+        now=now,
     )
     if content is not None:
         await approval.use(session, ApprovalAction.CREDIT_GRANT, org_id, content, command_id=command_id, now=now)

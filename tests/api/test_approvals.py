@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -265,6 +265,27 @@ async def test_grants_worth_more_take_two_also_in_small_parts_and_at_once(
     assert good(await grant(asking, "200", key), 201) == made
     refused(await grant(asking, "200", new_key()), 403, "approval.required")
     assert good(await tenant.owner.get("/credits/balance"))["available"] == "1100.00"
+
+
+async def test_grant_is_approved_with_its_expiry_and_its_priority(
+    two: tuple[Caller, Caller], new_tenant: MakeTenant
+) -> None:
+    """Credits of a week, and those that never expire, are not one gift."""
+    asking, other = two
+    tenant = await new_tenant("owner")
+    until = (datetime.now(UTC) + timedelta(days=7)).replace(microsecond=0)
+    body = {"organization_id": tenant.org_id, "amount": "2000", "source": "promotion", "expires_at": until.isoformat()}
+    needed = refused(await asking.post("/credits/grants", body, key=new_key()), 403, "approval.required")
+    approved = good(await other.post(f"/approvals/{needed['approval_id']}/approve"))
+    assert approved["content"] == {
+        "credits": "2000.00",
+        "source": "promotion",
+        "expires_at": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "priority": 0,
+    }
+    for changed in ({"expires_at": None}, {"priority": -100}):
+        refused(await asking.post("/credits/grants", body | changed, key=new_key()), 403, "approval.required")
+    good(await asking.post("/credits/grants", body, key=new_key()), 201)
 
 
 async def test_refunds_of_spends_and_grants_count_together_and_take_two(

@@ -45,6 +45,8 @@ class _Granted(TypedDict):
     org_id: str
     amount_minor: int
     source: GrantSource
+    expires_at: datetime | None
+    priority: int
     command_id: str
     now: datetime
 
@@ -71,6 +73,8 @@ async def grant_credits(
             "org_id": body.organization_id,
             "amount_minor": amount_minor,
             "source": body.source,
+            "expires_at": body.expires_at,
+            "priority": body.priority,
             "command_id": command.command_id,
             "now": now,
         }
@@ -83,19 +87,7 @@ async def grant_credits(
             if await made_by(session, CreditLot, command.command_id) is None:
                 await organizations.refuse_closed(session, body.organization_id)
             await credit_lot.use_approval(session, by_hand(deps), **what)
-            lot = await credit_lot.grant(
-                session,
-                actor,
-                org_id=body.organization_id,
-                amount_minor=amount_minor,
-                source=body.source,
-                expires_at=body.expires_at,
-                note=body.note,
-                command_id=command.command_id,
-                now=now,
-                own=body.own(),
-                priority=body.priority,
-            )
+            lot = await credit_lot.grant(session, actor, note=body.note, own=body.own(), **what)
             own = await metadata.get(session, lot.id, lot.org_id)
             command.version = version_of(own)
             return LotView.of(lot, own)
