@@ -39,7 +39,13 @@ def models(document: Schema, listed: list[Operation]) -> str:
 
 
 def _model(name: str, schema: Schema, typing: Typing) -> str:
-    lines = [f"\n\nclass {name}(Model):\n", _docstring(schema.get("description") or f"{name}.", 4)]
+    return (
+        f"\n\nclass {name}(Model):\n{_docstring(schema.get('description') or f'{name}.', 4)}\n{_fields(schema, typing)}"
+    )
+
+
+def _fields(schema: Schema, typing: Typing) -> str:
+    lines = []
     required = set(schema.get("required", ()))
     for member, described in schema["properties"].items():
         kind = typing.of(described)
@@ -68,10 +74,23 @@ def events(types: Mapping[str, tuple[str, Schema]]) -> str:
     )
     typing = Typing({}, "", answer=True)
     names = {kind: "".join(part.capitalize() for part in re.split(r"[._]", kind)) for kind in types}
-    for kind, (sentence, schema) in types.items():
+    fields: dict[str, str] = {}
+    for kind, (_, schema) in types.items():
         # Events that were recorded before a field was added do not have it.
         always = [name for name, each in schema["properties"].items() if "None" not in typing.of(each).split(" | ")]
-        out.append(_model(names[kind], {**schema, "description": sentence, "required": always}, typing))
+        fields[kind] = _fields({**schema, "required": always}, typing)
+    shared: dict[str, str] = {}
+    for kind, (sentence, _) in types.items():
+        base, own = "Model", fields[kind]
+        if sum(other == own for other in fields.values()) > 2:
+            if own not in shared:
+                noun = "".join(part.capitalize() for part in kind.partition(".")[0].split("_"))
+                shared[own] = f"_{noun}"
+                out.append(f'\n\nclass _{noun}(Model):\n    """What several types of events hold."""\n\n{own}')
+            base, own = shared[own], ""
+        out.append(f"\n\nclass {names[kind]}({base}):\n{_docstring(sentence, 4)}\n{own}")
+    if len(set(shared.values())) < len(shared):
+        raise ValueError(f"Bases of events share a name: {sorted(shared.values())}")
     pairs = "".join(f"    {kind!r}: {name},\n" for kind, name in names.items())
     out.append(f"\n\n#: The class of each type.\nBY_TYPE: dict[str, type[Model]] = {{\n{pairs}}}\n")
     return "".join(out)

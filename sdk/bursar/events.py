@@ -12,1289 +12,367 @@ class Unknown(Model):
     """Data of a type that this version does not know; see its `model_extra`."""
 
 
-class EscrowOpened(Model):
+class _Escrow(Model):
+    """What several types of events hold."""
+
+    escrow_id: str = NOT_SENT
+    external_id: str | None = None
+    contract_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    status: (
+        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        | str
+    ) = NOT_SENT
+    currency: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    funded_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    commission_amount: Amount = NOT_SENT
+    signatures: int = NOT_SENT
+    required_signatures: int = NOT_SENT
+    validation_score: Amount | None = None
+    next_deadline_at: datetime | None = None
+
+
+class EscrowOpened(_Escrow):
     """An escrow was opened; it waits for its money."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowFunded(Model):
+class EscrowFunded(_Escrow):
     """The payer's money is in the escrow; the agent can begin."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowDelivered(Model):
+class EscrowDelivered(_Escrow):
     """Work was delivered, for review."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowDisputed(Model):
+class EscrowDisputed(_Escrow):
     """A dispute was opened; the money is frozen."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowReleased(Model):
+class EscrowReleased(_Escrow):
     """The payee was paid, and the escrow has ended."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowRefunded(Model):
+class EscrowRefunded(_Escrow):
     """The payer got everything back, and the escrow has ended."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowSplit(Model):
+class EscrowSplit(_Escrow):
     """Both sides got a part, and the escrow has ended."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowCancelled(Model):
+class EscrowCancelled(_Escrow):
     """The escrow was cancelled, or not funded in time; what it held was refunded."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowExpired(Model):
+class EscrowExpired(_Escrow):
     """The next part was not delivered in time; the payer got back what was left."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowValidated(Model):
+class EscrowValidated(_Escrow):
     """A validator scored the delivery below the contract's threshold."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowApproved(Model):
+class EscrowApproved(_Escrow):
     """A signatory approved the delivery; further approvals are needed."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowFundingExtended(Model):
+class EscrowFundingExtended(_Escrow):
     """The payer has longer to fund the escrow, because the API was away."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowDeliveryExtended(Model):
+class EscrowDeliveryExtended(_Escrow):
     """The payee has longer to deliver, because the API was away."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowReviewExtended(Model):
+class EscrowReviewExtended(_Escrow):
     """The review goes on, because the payee is suspended or the API was away."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowEvidenceSubmitted(Model):
+class EscrowEvidenceSubmitted(_Escrow):
     """A party submitted evidence in the dispute."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowPartiallyRefunded(Model):
+class EscrowPartiallyRefunded(_Escrow):
     """The payee refunded a part of the money."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowCancelRequested(Model):
+class EscrowCancelRequested(_Escrow):
     """The payer asks the payee to end the escrow."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowDefaultExtended(Model):
+class EscrowDefaultExtended(_Escrow):
     """The dispute waits longer for a decision, because the payee is suspended or the API was away."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowDecisionOverdue(Model):
+class EscrowDecisionOverdue(_Escrow):
     """No arbiter has decided in time; the default applies next."""
 
-    escrow_id: str = NOT_SENT
-    external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
-        | str
-    ) = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
 
-
-class EscrowMilestoneReleased(Model):
+class EscrowMilestoneReleased(_Escrow):
     """A milestone was paid for, and the next one can begin."""
 
-    escrow_id: str = NOT_SENT
+
+class _Payment(Model):
+    """What several types of events hold."""
+
+    payment_id: str = NOT_SENT
     external_id: str | None = None
-    contract_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    provider: str = NOT_SENT
     status: (
-        Literal["open", "funded", "delivered", "disputed", "released", "refunded", "split", "cancelled", "expired"]
+        Literal[
+            "created",
+            "requires_action",
+            "processing",
+            "unknown",
+            "requires_capture",
+            "succeeded",
+            "failed",
+            "expired",
+            "cancelled",
+            "partially_refunded",
+            "refunded",
+            "disputed",
+            "charged_back",
+        ]
         | str
     ) = NOT_SENT
+    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
+    escrow_id: str | None = None
+    invoice_id: str | None = None
+    agent_id: str | None = None
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
-    funded_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
+    received_amount: Amount = NOT_SENT
     refunded_amount: Amount = NOT_SENT
-    commission_amount: Amount = NOT_SENT
-    signatures: int = NOT_SENT
-    required_signatures: int = NOT_SENT
-    validation_score: Amount | None = None
-    next_deadline_at: datetime | None = None
+    disputed_amount: Amount = NOT_SENT
+    decline_code: str | None = None
 
 
-class PaymentCreated(Model):
+class PaymentCreated(_Payment):
     """A payment was created."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentRequiresAction(Model):
+class PaymentRequiresAction(_Payment):
     """The payer has to do something: confirm, approve, or send coins."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentProcessing(Model):
+class PaymentProcessing(_Payment):
     """The payer has done their part; the money is on its way."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentUnknown(Model):
+class PaymentUnknown(_Payment):
     """The provider did not answer; the payment is being looked up there."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentRequiresCapture(Model):
+class PaymentRequiresCapture(_Payment):
     """The money is held on the payer's side, to be captured."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentSucceeded(Model):
+class PaymentSucceeded(_Payment):
     """The money was received."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentFailed(Model):
+class PaymentFailed(_Payment):
     """The payment was declined; no money was received."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentExpired(Model):
+class PaymentExpired(_Payment):
     """The payment was not paid in time."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentCancelled(Model):
+class PaymentCancelled(_Payment):
     """The payment was cancelled before it was paid."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentPartiallyRefunded(Model):
+class PaymentPartiallyRefunded(_Payment):
     """A part of the money was refunded, or is about to be."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentRefunded(Model):
+class PaymentRefunded(_Payment):
     """All of the money was refunded, or is about to be."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentDisputed(Model):
+class PaymentDisputed(_Payment):
     """The payer's bank contests the payment; what it bought is held."""
 
-    payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
 
-
-class PaymentChargedBack(Model):
+class PaymentChargedBack(_Payment):
     """A chargeback was lost; the money went back to the payer."""
 
+
+class _Refund(Model):
+    """What several types of events hold."""
+
+    refund_id: str = NOT_SENT
     payment_id: str = NOT_SENT
-    external_id: str | None = None
-    provider: str = NOT_SENT
-    status: (
-        Literal[
-            "created",
-            "requires_action",
-            "processing",
-            "unknown",
-            "requires_capture",
-            "succeeded",
-            "failed",
-            "expired",
-            "cancelled",
-            "partially_refunded",
-            "refunded",
-            "disputed",
-            "charged_back",
-        ]
-        | str
-    ) = NOT_SENT
-    purpose: Literal["credits", "escrow", "invoice", "slot", "balance", "purchase"] | str = NOT_SENT
-    escrow_id: str | None = None
-    invoice_id: str | None = None
-    agent_id: str | None = None
+    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
-    received_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    disputed_amount: Amount = NOT_SENT
-    decline_code: str | None = None
+    failure_code: str | None = None
 
 
-class RefundRequested(Model):
+class RefundRequested(_Refund):
     """A refund was requested; the entitlement was taken back from the organization."""
 
-    refund_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class RefundUnknown(Model):
+class RefundUnknown(_Refund):
     """The provider did not answer to a refund; it is being looked up there."""
 
-    refund_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class RefundPending(Model):
+class RefundPending(_Refund):
     """The provider has accepted the refund."""
 
-    refund_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class RefundSucceeded(Model):
+class RefundSucceeded(_Refund):
     """The money was refunded."""
 
-    refund_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class RefundFailed(Model):
+class RefundFailed(_Refund):
     """The provider did not make the refund; the entitlement was restored to the organization."""
 
-    refund_id: str = NOT_SENT
+
+class _Chargeback(Model):
+    """What several types of events hold."""
+
+    chargeback_id: str = NOT_SENT
     payment_id: str = NOT_SENT
-    status: Literal["requested", "unknown", "pending", "succeeded", "failed"] | str = NOT_SENT
+    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
     currency: str = NOT_SENT
     amount: Amount = NOT_SENT
-    failure_code: str | None = None
+    reason: str = NOT_SENT
+    evidence_due_at: datetime | None = None
 
 
-class ChargebackInquiry(Model):
+class ChargebackInquiry(_Chargeback):
     """The payer's bank asks about a payment; no money was taken."""
 
-    chargeback_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    reason: str = NOT_SENT
-    evidence_due_at: datetime | None = None
 
-
-class ChargebackNeedsResponse(Model):
+class ChargebackNeedsResponse(_Chargeback):
     """A chargeback was opened; evidence can be submitted."""
 
-    chargeback_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    reason: str = NOT_SENT
-    evidence_due_at: datetime | None = None
 
-
-class ChargebackUnderReview(Model):
+class ChargebackUnderReview(_Chargeback):
     """The payer's bank has the evidence."""
 
-    chargeback_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    reason: str = NOT_SENT
-    evidence_due_at: datetime | None = None
 
-
-class ChargebackWon(Model):
+class ChargebackWon(_Chargeback):
     """The chargeback was won; the money was returned to the platform."""
 
-    chargeback_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    reason: str = NOT_SENT
-    evidence_due_at: datetime | None = None
 
-
-class ChargebackLost(Model):
+class ChargebackLost(_Chargeback):
     """The chargeback was lost; the money went back to the payer."""
 
-    chargeback_id: str = NOT_SENT
-    payment_id: str = NOT_SENT
-    status: Literal["inquiry", "needs_response", "under_review", "won", "lost"] | str = NOT_SENT
+
+class _Subscription(Model):
+    """What several types of events hold."""
+
+    subscription_id: str = NOT_SENT
+    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
+    plan: str = NOT_SENT
+    interval: Literal["month", "year"] | str = NOT_SENT
     currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    reason: str = NOT_SENT
-    evidence_due_at: datetime | None = None
+    price: Amount = NOT_SENT
+    seats: int | None = None
+    period_end: datetime | None = None
+    cancels_at_period_end: bool = NOT_SENT
 
 
-class SubscriptionCreated(Model):
+class SubscriptionCreated(_Subscription):
     """A subscription was created."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
 
-
-class SubscriptionIncomplete(Model):
+class SubscriptionIncomplete(_Subscription):
     """Its first payment is awaited."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
 
-
-class SubscriptionTrialing(Model):
+class SubscriptionTrialing(_Subscription):
     """A trial has begun."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
 
-
-class SubscriptionActive(Model):
+class SubscriptionActive(_Subscription):
     """The subscription is paid for."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
 
-
-class SubscriptionPastDue(Model):
+class SubscriptionPastDue(_Subscription):
     """The payment of a period failed; the provider retries it."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
 
-
-class SubscriptionUnpaid(Model):
+class SubscriptionUnpaid(_Subscription):
     """The provider has stopped retrying; the organization has the free plan."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
 
-
-class SubscriptionEnded(Model):
+class SubscriptionEnded(_Subscription):
     """The subscription has ended."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
 
-
-class SubscriptionUpdated(Model):
+class SubscriptionUpdated(_Subscription):
     """The plan or price was changed, a new period has begun, or its end was set or revoked."""
 
-    subscription_id: str = NOT_SENT
-    status: Literal["created", "incomplete", "trialing", "active", "past_due", "unpaid", "ended"] | str = NOT_SENT
-    plan: str = NOT_SENT
-    interval: Literal["month", "year"] | str = NOT_SENT
+
+class _Payout(Model):
+    """What several types of events hold."""
+
+    payout_id: str = NOT_SENT
+    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
     currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    seats: int | None = None
-    period_end: datetime | None = None
-    cancels_at_period_end: bool = NOT_SENT
+    amount: Amount = NOT_SENT
+    failure_code: str | None = None
 
 
-class PayoutRequested(Model):
+class PayoutRequested(_Payout):
     """A payout was requested; its amount was taken out of the earnings."""
 
-    payout_id: str = NOT_SENT
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class PayoutWaitingForFunds(Model):
+class PayoutWaitingForFunds(_Payout):
     """The platform's balance at the provider is too low; the payout is sent once it suffices."""
 
-    payout_id: str = NOT_SENT
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class PayoutUnknown(Model):
+class PayoutUnknown(_Payout):
     """The provider did not answer to a payout; it is being looked up there."""
 
-    payout_id: str = NOT_SENT
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class PayoutPaid(Model):
+class PayoutPaid(_Payout):
     """The payout was sent to the creator's account."""
 
-    payout_id: str = NOT_SENT
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
 
-
-class PayoutFailed(Model):
+class PayoutFailed(_Payout):
     """The payout was not sent; its amount was returned to the earnings."""
 
-    payout_id: str = NOT_SENT
-    status: Literal["requested", "waiting_for_funds", "unknown", "paid", "failed"] | str = NOT_SENT
+
+class _SpendControl(Model):
+    """What several types of events hold."""
+
+    control_id: str = NOT_SENT
+    parent_id: str | None = None
+    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
+    subject_id: str | None = None
     currency: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    failure_code: str | None = None
+    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
+    version: int = NOT_SENT
 
 
-class SpendControlCreated(Model):
+class SpendControlCreated(_SpendControl):
     """A spend control was created."""
 
-    control_id: str = NOT_SENT
-    parent_id: str | None = None
-    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
-    subject_id: str | None = None
-    currency: str = NOT_SENT
-    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
-    version: int = NOT_SENT
 
-
-class SpendControlUpdated(Model):
+class SpendControlUpdated(_SpendControl):
     """A spend control's limits, rules or parent were changed."""
 
-    control_id: str = NOT_SENT
-    parent_id: str | None = None
-    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
-    subject_id: str | None = None
-    currency: str = NOT_SENT
-    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
-    version: int = NOT_SENT
 
-
-class SpendControlFrozen(Model):
+class SpendControlFrozen(_SpendControl):
     """A spend control was frozen: nothing can be spent under it."""
 
-    control_id: str = NOT_SENT
-    parent_id: str | None = None
-    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
-    subject_id: str | None = None
-    currency: str = NOT_SENT
-    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
-    version: int = NOT_SENT
 
-
-class SpendControlUnfrozen(Model):
+class SpendControlUnfrozen(_SpendControl):
     """A spend control was unfrozen: its limits apply again."""
 
-    control_id: str = NOT_SENT
-    parent_id: str | None = None
-    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
-    subject_id: str | None = None
-    currency: str = NOT_SENT
-    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
-    version: int = NOT_SENT
 
-
-class SpendControlClosed(Model):
+class SpendControlClosed(_SpendControl):
     """A spend control was closed permanently; it has no effect any more."""
-
-    control_id: str = NOT_SENT
-    parent_id: str | None = None
-    subject_type: Literal["organization", "department", "project", "agent", "run", "key"] | str = NOT_SENT
-    subject_id: str | None = None
-    currency: str = NOT_SENT
-    status: Literal["active", "frozen", "closed"] | str = NOT_SENT
-    version: int = NOT_SENT
 
 
 class SpendLimitCrossed(Model):
@@ -1306,31 +384,25 @@ class SpendLimitCrossed(Model):
     resets_at: datetime | None = None
 
 
-class OrganizationSuspended(Model):
+class _Organization(Model):
+    """What several types of events hold."""
+
+    organization_id: str = NOT_SENT
+    external_id: str | None = None
+    status: Literal["active", "suspended", "closed"] | str = NOT_SENT
+    changed_at: datetime = NOT_SENT
+
+
+class OrganizationSuspended(_Organization):
     """An operator has suspended the organization: nothing new begins until it is resumed."""
 
-    organization_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["active", "suspended", "closed"] | str = NOT_SENT
-    changed_at: datetime = NOT_SENT
 
-
-class OrganizationResumed(Model):
+class OrganizationResumed(_Organization):
     """An operator has resumed the organization."""
 
-    organization_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["active", "suspended", "closed"] | str = NOT_SENT
-    changed_at: datetime = NOT_SENT
 
-
-class OrganizationClosed(Model):
+class OrganizationClosed(_Organization):
     """An operator has closed the organization permanently; its keys are revoked."""
-
-    organization_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["active", "suspended", "closed"] | str = NOT_SENT
-    changed_at: datetime = NOT_SENT
 
 
 class AgentRetired(Model):
@@ -1407,109 +479,47 @@ class GrantUpdated(Model):
     changed: list[Literal["metadata", "external_id"] | str] = NOT_SENT
 
 
-class InvoiceCreated(Model):
+class _Invoice(Model):
+    """What several types of events hold."""
+
+    invoice_id: str = NOT_SENT
+    external_id: str | None = None
+    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    total: Amount = NOT_SENT
+    tax_amount: Amount = NOT_SENT
+    paid_amount: Amount = NOT_SENT
+    due_amount: Amount = NOT_SENT
+    paused_for: Literal["refund", "chargeback"] | str | None = None
+    due_at: datetime = NOT_SENT
+
+
+class InvoiceCreated(_Invoice):
     """An invoice was drafted; it can still change."""
 
-    invoice_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    tax_amount: Amount = NOT_SENT
-    paid_amount: Amount = NOT_SENT
-    due_amount: Amount = NOT_SENT
-    paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime = NOT_SENT
 
-
-class InvoiceFinalized(Model):
+class InvoiceFinalized(_Invoice):
     """An invoice was issued."""
 
-    invoice_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    tax_amount: Amount = NOT_SENT
-    paid_amount: Amount = NOT_SENT
-    due_amount: Amount = NOT_SENT
-    paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime = NOT_SENT
 
-
-class InvoicePaid(Model):
+class InvoicePaid(_Invoice):
     """Nothing of the invoice is due any more."""
 
-    invoice_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    tax_amount: Amount = NOT_SENT
-    paid_amount: Amount = NOT_SENT
-    due_amount: Amount = NOT_SENT
-    paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime = NOT_SENT
 
-
-class InvoiceReopened(Model):
+class InvoiceReopened(_Invoice):
     """A refund or a chargeback made a settled invoice due again."""
 
-    invoice_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    tax_amount: Amount = NOT_SENT
-    paid_amount: Amount = NOT_SENT
-    due_amount: Amount = NOT_SENT
-    paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime = NOT_SENT
 
-
-class InvoiceVoided(Model):
+class InvoiceVoided(_Invoice):
     """The invoice was voided."""
 
-    invoice_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    tax_amount: Amount = NOT_SENT
-    paid_amount: Amount = NOT_SENT
-    due_amount: Amount = NOT_SENT
-    paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime = NOT_SENT
 
-
-class InvoiceMarkedUncollectible(Model):
+class InvoiceMarkedUncollectible(_Invoice):
     """The amount due was given up as uncollectible."""
 
-    invoice_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    tax_amount: Amount = NOT_SENT
-    paid_amount: Amount = NOT_SENT
-    due_amount: Amount = NOT_SENT
-    paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime = NOT_SENT
 
-
-class InvoiceDeleted(Model):
+class InvoiceDeleted(_Invoice):
     """A draft was discarded."""
-
-    invoice_id: str = NOT_SENT
-    external_id: str | None = None
-    status: Literal["open", "paid", "void", "draft", "uncollectible"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    total: Amount = NOT_SENT
-    tax_amount: Amount = NOT_SENT
-    paid_amount: Amount = NOT_SENT
-    due_amount: Amount = NOT_SENT
-    paused_for: Literal["refund", "chargeback"] | str | None = None
-    due_at: datetime = NOT_SENT
 
 
 class CreditNoteCreated(Model):
@@ -1522,166 +532,104 @@ class CreditNoteCreated(Model):
     tax_amount: Amount = NOT_SENT
 
 
-class PurchaseCreated(Model):
+class _Purchase(Model):
+    """What several types of events hold."""
+
+    purchase_id: str = NOT_SENT
+    agent_id: str = NOT_SENT
+    role: Literal["buyer", "seller"] | str = NOT_SENT
+    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
+    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
+    currency: str | None = None
+    price: Amount | None = None
+    ends_at: datetime | None = None
+
+
+class PurchaseCreated(_Purchase):
     """An agent was bought."""
 
-    purchase_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["buyer", "seller"] | str = NOT_SENT
-    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
-    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
-    currency: str | None = None
-    price: Amount | None = None
-    ends_at: datetime | None = None
 
-
-class PurchaseSuspended(Model):
+class PurchaseSuspended(_Purchase):
     """The payment for the agent is contested; the buyer cannot use the agent meanwhile."""
 
-    purchase_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["buyer", "seller"] | str = NOT_SENT
-    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
-    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
-    currency: str | None = None
-    price: Amount | None = None
-    ends_at: datetime | None = None
 
-
-class PurchaseResumed(Model):
+class PurchaseResumed(_Purchase):
     """The buyer can use the agent again."""
 
-    purchase_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["buyer", "seller"] | str = NOT_SENT
-    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
-    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
-    currency: str | None = None
-    price: Amount | None = None
-    ends_at: datetime | None = None
 
-
-class PurchaseRefunded(Model):
+class PurchaseRefunded(_Purchase):
     """The buyer returned the agent, and the price was refunded."""
 
-    purchase_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["buyer", "seller"] | str = NOT_SENT
-    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
-    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
-    currency: str | None = None
-    price: Amount | None = None
-    ends_at: datetime | None = None
 
-
-class PurchaseEnded(Model):
+class PurchaseEnded(_Purchase):
     """The paid month has ended, whether renewed or not, or a purchase by use was cancelled."""
 
-    purchase_id: str = NOT_SENT
-    agent_id: str = NOT_SENT
-    role: Literal["buyer", "seller"] | str = NOT_SENT
-    model: Literal["monthly", "free", "one_time", "usage"] | str = NOT_SENT
-    status: Literal["active", "suspended", "refunded", "ended"] | str = NOT_SENT
-    currency: str | None = None
-    price: Amount | None = None
-    ends_at: datetime | None = None
+
+class _Project(Model):
+    """What several types of events hold."""
+
+    project_id: str = NOT_SENT
+    external_id: str | None = None
+    deploy_type: str = NOT_SENT
+    deployed_at: datetime | None = None
 
 
-class ProjectCreated(Model):
+class ProjectCreated(_Project):
     """A project was created."""
 
-    project_id: str = NOT_SENT
-    external_id: str | None = None
-    deploy_type: str = NOT_SENT
-    deployed_at: datetime | None = None
 
-
-class DeploymentStarted(Model):
+class DeploymentStarted(_Project):
     """A project was deployed."""
 
-    project_id: str = NOT_SENT
-    external_id: str | None = None
-    deploy_type: str = NOT_SENT
-    deployed_at: datetime | None = None
 
-
-class DeploymentStopped(Model):
+class DeploymentStopped(_Project):
     """A project is no longer deployed."""
 
-    project_id: str = NOT_SENT
+
+class _Contract(Model):
+    """What several types of events hold."""
+
+    contract_id: str = NOT_SENT
     external_id: str | None = None
-    deploy_type: str = NOT_SENT
-    deployed_at: datetime | None = None
+    agent_id: str = NOT_SENT
+    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
+    currency: str = NOT_SENT
+    price: Amount = NOT_SENT
+    accept_by: datetime | None = None
+    accepted_at: datetime | None = None
 
 
-class ContractCreated(Model):
+class ContractCreated(_Contract):
     """A contract was created; its escrow can be opened."""
 
-    contract_id: str = NOT_SENT
-    external_id: str | None = None
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    accept_by: datetime | None = None
-    accepted_at: datetime | None = None
 
-
-class ContractProposed(Model):
+class ContractProposed(_Contract):
     """A contract was proposed on terms that the payee has to accept."""
 
-    contract_id: str = NOT_SENT
-    external_id: str | None = None
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    accept_by: datetime | None = None
-    accepted_at: datetime | None = None
 
-
-class ContractAccepted(Model):
+class ContractAccepted(_Contract):
     """The payee has accepted the terms."""
 
-    contract_id: str = NOT_SENT
-    external_id: str | None = None
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    accept_by: datetime | None = None
-    accepted_at: datetime | None = None
 
-
-class ContractExpired(Model):
+class ContractExpired(_Contract):
     """The payee did not accept the terms in time, and cannot accept them any more."""
 
-    contract_id: str = NOT_SENT
-    external_id: str | None = None
-    agent_id: str = NOT_SENT
-    role: Literal["payer", "payee", "signatory"] | str = NOT_SENT
-    currency: str = NOT_SENT
-    price: Amount = NOT_SENT
-    accept_by: datetime | None = None
-    accepted_at: datetime | None = None
+
+class _Alert(Model):
+    """What several types of events hold."""
+
+    alert_id: str = NOT_SENT
+    kind: str = NOT_SENT
+    subject: str = NOT_SENT
+    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
 
 
-class AlertRaised(Model):
+class AlertRaised(_Alert):
     """Something needs a person's attention."""
 
-    alert_id: str = NOT_SENT
-    kind: str = NOT_SENT
-    subject: str = NOT_SENT
-    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
 
-
-class AlertAcknowledged(Model):
+class AlertAcknowledged(_Alert):
     """The alert was acknowledged, or its case is closed."""
-
-    alert_id: str = NOT_SENT
-    kind: str = NOT_SENT
-    subject: str = NOT_SENT
-    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
 
 
 class AlertSnoozed(Model):
@@ -1694,13 +642,8 @@ class AlertSnoozed(Model):
     snoozed_until: datetime = NOT_SENT
 
 
-class AlertResolved(Model):
+class AlertResolved(_Alert):
     """The alert's case is closed."""
-
-    alert_id: str = NOT_SENT
-    kind: str = NOT_SENT
-    subject: str = NOT_SENT
-    severity: Literal["info", "warning", "critical"] | str = NOT_SENT
 
 
 class CreditLotCreated(Model):
@@ -1724,74 +667,38 @@ class CreditLotExpired(Model):
     expires_at: datetime | None = None
 
 
-class ReservationCreated(Model):
+class _Reservation(Model):
+    """What several types of events hold."""
+
+    reservation_id: str = NOT_SENT
+    status: str = NOT_SENT
+    agent_id: str | None = None
+    asset: str = NOT_SENT
+    amount: Amount = NOT_SENT
+    captured_amount: Amount = NOT_SENT
+    released_amount: Amount = NOT_SENT
+    refunded_amount: Amount = NOT_SENT
+    expires_at: datetime | None = None
+
+
+class ReservationCreated(_Reservation):
     """Credits were reserved."""
 
-    reservation_id: str = NOT_SENT
-    status: str = NOT_SENT
-    agent_id: str | None = None
-    asset: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    captured_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    expires_at: datetime | None = None
 
-
-class ReservationCaptured(Model):
+class ReservationCaptured(_Reservation):
     """A reservation was captured, in part or in full."""
 
-    reservation_id: str = NOT_SENT
-    status: str = NOT_SENT
-    agent_id: str | None = None
-    asset: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    captured_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    expires_at: datetime | None = None
 
-
-class ReservationReleased(Model):
+class ReservationReleased(_Reservation):
     """A reservation was released; none of it was used."""
 
-    reservation_id: str = NOT_SENT
-    status: str = NOT_SENT
-    agent_id: str | None = None
-    asset: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    captured_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    expires_at: datetime | None = None
 
-
-class ReservationExpired(Model):
+class ReservationExpired(_Reservation):
     """A reservation has expired; none of it was used."""
 
-    reservation_id: str = NOT_SENT
-    status: str = NOT_SENT
-    agent_id: str | None = None
-    asset: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    captured_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    expires_at: datetime | None = None
 
-
-class ReservationRefunded(Model):
+class ReservationRefunded(_Reservation):
     """A reservation has ended; everything used of it was already refunded."""
-
-    reservation_id: str = NOT_SENT
-    status: str = NOT_SENT
-    agent_id: str | None = None
-    asset: str = NOT_SENT
-    amount: Amount = NOT_SENT
-    captured_amount: Amount = NOT_SENT
-    released_amount: Amount = NOT_SENT
-    refunded_amount: Amount = NOT_SENT
-    expires_at: datetime | None = None
 
 
 class SpendRefunded(Model):
