@@ -8,14 +8,15 @@ if __name__ == "__main__":
 
 import asyncio
 import contextlib
+import inspect
 import signal
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 import uvloop
-from temporalio.client import (
-    Client,
-)
+from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -213,116 +214,51 @@ def make_worker(
         max_concurrent_activities=settings.activity_slots,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         workflows=WORKFLOWS,
-        activities=[
-            escrow.record_event,
-            escrow.load,
-            escrow.find_overdue,
-            holds.expire_holds,
-            lots.expire_lots,
-            billing.plan,
-            billing.invoice,
-            billing.conclude,
-            mails.send_mails,
-            VatNumberActivities(database, providers.vat_numbers).confirm_vat_numbers,
-            RevenueActivities(database).recognise_revenue,
-            AccountingActivities(database).add_up_days,
-            books.record,
-            books.load,
-            books.find_stranded,
-            asking.create,
-            asking.find,
-            asking.retrieve,
-            asking.confirm,
-            asking.capture,
-            asking.cancel,
-            asking.refund,
-            asking.find_refund,
-            asking.submit_evidence,
-            subscriptions.record,
-            subscriptions.load,
-            subscriptions.order,
-            subscriptions.look,
-            subscriptions.end_given_up,
-            SubscriptionAccrualActivities(database).accrue,
-            escrows.fund_escrow,
-            escrows.freeze_escrow,
-            inbox.dispatch,
-            inbox.find_unhandled,
-            sweeps.escrows,
-            ContractActivities(database).expire_contracts,
-            sweeps.payments,
-            sweeps.payouts,
-            sweeps.invoices,
-            sweeps.subscriptions,
-            sweeps.events,
-            topups.look,
-            topups.start,
-            topups.order,
-            topups.settle,
-            selling.renew_purchases,
-            referrals.look_at_referrals,
-            StatementActivities(database, settings.entities).make_statements,
-            customers.ensure_customer,
-            customers.look_at_cash,
-            customers.look_at_methods,
-            CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold).refresh_creator,
-            invoices.record,
-            invoices.load,
-            invoices.order,
-            payouts.record,
-            payouts.load,
-            payouts.send,
-            payouts.find,
+        activities=activities_of(
+            AccountingActivities(database),
+            AlertRuleActivities(database, settings.plan_book),
+            asking,
+            billing,
+            books,
+            calling,
+            comparing,
+            ContractActivities(database),
+            CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold),
+            customers,
+            escrow,
+            escrows,
+            holds,
+            inbox,
+            invoices,
+            lots,
+            mails,
+            measuring,
+            payouts,
             PayoutScheduleActivities(
-                database,
-                client,
-                providers.payouts,
-                hold_back=settings.hold_back,
-                minimum=settings.payout_minimum,
-            ).pay,
-            recoveries.recover,
-            recoveries.reverse,
-            probing.prepare,
-            probing.knock,
-            probing.award,
-            probing.command,
-            probing.pay,
-            probing.refund,
-            probing.tidy,
-            probing.report,
-            comparing.plan,
-            comparing.begin,
-            comparing.fetch_statement,
-            comparing.tell_payments,
-            comparing.count_unsettled,
-            comparing.conclude,
-            comparing.fail,
-            scores.plan,
-            scores.change_rate,
-            scores.take,
-            scores.conclude,
-            AlertRuleActivities(database, settings.plan_book).look_at_alert_rules,
-            SpendAlertActivities(database).raise_spend_alerts,
-            SpendDayActivities(database).roll_up_spends,
+                database, client, providers.payouts, hold_back=settings.hold_back, minimum=settings.payout_minimum
+            ),
+            people,
+            probing,
+            recoveries,
+            referrals,
+            RevenueActivities(database),
+            scores,
+            selling,
+            SpendAlertActivities(database),
+            SpendDayActivities(database),
+            StatementActivities(database, settings.entities),
+            SubscriptionAccrualActivities(database),
+            subscriptions,
+            sweeps,
+            topups,
             UsageChargeActivities(
                 database, (metering or Metering()).credit, pays_out_granted=settings.pay_out_granted_credits
-            ).charge_usage,
-            measuring.open_months,
-            measuring.plan_sync,
-            measuring.sync_page,
-            measuring.conclude_sync,
-            webhooks.record,
-            webhooks.load,
-            # What builds of before the queue of deliveries have scheduled.
-            webhooks.drain,
-            WebhookDispatchActivities(database, client).dispatch,
-            people.fan_out,
-            people.send_notifications,
-            people.close_digest,
-            calling.look,
-            calling.take,
-            calling.acknowledge,
-        ],
+            ),
+            VatNumberActivities(database, providers.vat_numbers),
+            WebhookDispatchActivities(database, client),
+            # It drains for builds of before the queue of deliveries, which have scheduled that here.
+            webhooks,
+        ),
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=STOPS_WITHIN,
@@ -338,6 +274,12 @@ def make_worker(
         deployment_config=deployment,
     )
     return Workers(deliveries, everything)
+
+
+def activities_of(*capabilities: object) -> list[Callable[..., Any]]:
+    """Return every method of the objects that `@activity.defn` marks, so that none is left out of a worker."""
+    methods = (method for each in capabilities for _, method in inspect.getmembers(each, inspect.ismethod))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
 
 
 def _deployment(build_id: str) -> WorkerDeploymentConfig:
