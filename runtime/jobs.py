@@ -1,6 +1,7 @@
 """All scheduled jobs: one list for the worker, the simulated year and the tests."""
 
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import (
     ScheduleCalendarSpec,
@@ -22,234 +23,163 @@ def _daily(hour: int, minute: int) -> ScheduleSpec:
     return ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)], minute=[ScheduleRange(minute)])])
 
 
+def _job(
+    name: str,
+    spec: ScheduleSpec,
+    run_timeout: timedelta | None,
+    summary: str,
+    *,
+    workflow: str | None = None,
+    **options: Any,
+) -> Job:
+    """Return a job that is called like its workflow, unless another one is named."""
+    return Job(id=name, workflow=workflow or name, spec=spec, run_timeout=run_timeout, summary=summary, **options)
+
+
 SCHEDULES = [
-    Job(
-        id="auto-topup-sweep",
-        workflow="auto-topup-sweep",
-        spec=_every(minutes=1),
-        summary="Starts automatic top-ups for balances that fell below their threshold",
+    _job(
+        "auto-topup-sweep",
+        _every(minutes=1),
+        timedelta(minutes=10),
+        "Starts automatic top-ups for balances that fell below their threshold",
         # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
-        run_timeout=timedelta(minutes=10),
     ),
-    Job(
-        id="alert-rules",
-        workflow="alert-rules",
-        spec=_every(minutes=1),
-        summary="Evaluates alert rules",
-        run_timeout=timedelta(minutes=10),
+    _job("alert-rules", _every(minutes=1), timedelta(minutes=10), "Evaluates alert rules"),
+    _job("hold-expiry", _every(minutes=1), None, "Expires the holds that are due"),
+    _job("lot-expiry", _every(minutes=1), timedelta(minutes=30), "Books the expiry of credits that are due"),
+    _job("purchase-renewals", _every(hours=1), timedelta(hours=6), "Renews monthly purchases of agents"),
+    _job(
+        "referral-rewards",
+        _daily(4, 40),
+        timedelta(hours=6),
+        "Rewards referrals, and claws rewards back after refunds and chargebacks",
     ),
-    Job(
-        id="hold-expiry",
-        workflow="hold-expiry",
-        spec=_every(minutes=1),
-        summary="Expires the holds that are due",
+    _job(
+        "revenue-recognition",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Books revenue from the credits that were used, expired or earned",
     ),
-    Job(
-        id="lot-expiry",
-        workflow="lot-expiry",
-        spec=_every(minutes=1),
-        summary="Books the expiry of credits that are due",
-        run_timeout=timedelta(minutes=30),
+    _job(
+        "accounting-days",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Totals the books by day and line of the chart of accounts",
     ),
-    Job(
-        id="purchase-renewals",
-        workflow="purchase-renewals",
-        spec=_every(hours=1),
-        summary="Renews monthly purchases of agents",
-        run_timeout=timedelta(hours=6),
+    _job("escrow-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of escrows that have none"),
+    _job(
+        "inbox-sweep",
+        _every(minutes=1),
+        timedelta(minutes=30),
+        "Starts runs for webhook events that are stored but not handled",
     ),
-    Job(
-        id="referral-rewards",
-        workflow="referral-rewards",
-        spec=_daily(4, 40),
-        summary="Rewards referrals, and claws rewards back after refunds and chargebacks",
-        run_timeout=timedelta(hours=6),
+    _job("mail-sweep", _every(minutes=1), timedelta(hours=2), "Sends the mails that are queued"),
+    _job("payment-sweep", _every(minutes=5), timedelta(minutes=30), "Restarts the runs of payments that have none"),
+    _job("invoice-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of invoices that have none"),
+    _job("payout-sweep", _every(minutes=5), timedelta(minutes=30), "Starts the runs of payouts that have none"),
+    _job(
+        "scheduled-payouts", _every(hours=1), timedelta(minutes=55), "Pays out creators on the days of their schedules"
     ),
-    Job(
-        id="revenue-recognition",
-        workflow="revenue-recognition",
-        spec=_every(minutes=5),
-        summary="Books revenue from the credits that were used, expired or earned",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="accounting-days",
-        workflow="accounting-days",
-        spec=_every(minutes=5),
-        summary="Totals the books by day and line of the chart of accounts",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="escrow-sweep",
-        workflow="escrow-sweep",
-        spec=_every(minutes=5),
-        summary="Restarts the runs of escrows that have none",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="inbox-sweep",
-        workflow="inbox-sweep",
-        spec=_every(minutes=1),
-        summary="Starts runs for webhook events that are stored but not handled",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="mail-sweep",
-        workflow="mail-sweep",
-        spec=_every(minutes=1),
-        summary="Sends the mails that are queued",
-        run_timeout=timedelta(hours=2),
-    ),
-    Job(
-        id="payment-sweep",
-        workflow="payment-sweep",
-        spec=_every(minutes=5),
-        summary="Restarts the runs of payments that have none",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="invoice-sweep",
-        workflow="invoice-sweep",
-        spec=_every(minutes=5),
-        summary="Starts the runs of invoices that have none",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="payout-sweep",
-        workflow="payout-sweep",
-        spec=_every(minutes=5),
-        summary="Starts the runs of payouts that have none",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="scheduled-payouts",
-        workflow="scheduled-payouts",
-        spec=_every(hours=1),
-        summary="Pays out creators on the days of their schedules",
-        run_timeout=timedelta(minutes=55),
-    ),
-    Job(
-        id="creator-statements",
-        workflow="creator-statements",
-        spec=_daily(3, 50),
-        summary="Issues the previous month's statements of creators that have none",
+    _job(
+        "creator-statements",
+        _daily(3, 50),
+        timedelta(hours=20),
+        "Issues the previous month's statements of creators that have none",
         catch_up_within=timedelta(hours=20),
-        run_timeout=timedelta(hours=20),
     ),
-    Job(
-        id="earnings-recovery",
-        workflow="earnings-recovery",
-        spec=_every(minutes=5),
-        summary="Recovers earnings from payments that were refunded or charged back",
-        run_timeout=timedelta(minutes=30),
+    _job(
+        "earnings-recovery",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Recovers earnings from payments that were refunded or charged back",
     ),
     # By 04:30 the last hour of the day is in every provider's statement.
-    Job(
-        id="reconciliation-nightly",
-        workflow="reconciliation-nightly",
-        spec=_daily(4, 30),
-        summary="Reconciles each provider's statement with the books",
+    _job(
+        "reconciliation-nightly",
+        _daily(4, 30),
+        timedelta(hours=22),
+        "Reconciles each provider's statement with the books",
         catch_up_within=timedelta(hours=20),
-        run_timeout=timedelta(hours=22),
     ),
-    Job(
-        id="reputation-decay",
-        workflow="reputation-decay",
-        spec=_daily(0, 20),
-        summary="Decays every reputation score",
+    _job(
+        "reputation-decay",
+        _daily(0, 20),
+        timedelta(hours=22),
+        "Decays every reputation score",
         catch_up_within=timedelta(hours=20),
-        run_timeout=timedelta(hours=22),
     ),
-    Job(
-        id="spend-alerts",
-        workflow="spend-alerts",
-        spec=_every(minutes=1),
-        summary="Raises alerts about spending",
-    ),
-    Job(
-        id="spend-days",
-        workflow="spend-days",
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),
-        summary="Totals the spends of past days, at minute 7 of every hour",
+    _job("spend-alerts", _every(minutes=1), None, "Raises alerts about spending"),
+    _job(
+        "spend-days",
+        ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),
+        timedelta(minutes=55),
+        "Totals the spends of past days, at minute 7 of every hour",
         catch_up_within=timedelta(hours=2),
-        run_timeout=timedelta(minutes=55),
     ),
-    Job(
-        id="subscription-accrual",
-        workflow="subscription-accrual",
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(12)])]),
-        summary="Recognises subscription revenue of past days, at minute 12 of every hour",
+    _job(
+        "subscription-accrual",
+        ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(12)])]),
+        timedelta(minutes=55),
+        "Recognises subscription revenue of past days, at minute 12 of every hour",
         catch_up_within=timedelta(hours=2),
-        run_timeout=timedelta(minutes=55),
     ),
-    Job(
-        id="subscription-sweep",
-        workflow="subscription-sweep",
-        spec=_every(minutes=5),
-        summary="Restarts the runs of subscriptions that have none",
-        run_timeout=timedelta(minutes=30),
+    _job(
+        "subscription-sweep",
+        _every(minutes=5),
+        timedelta(minutes=30),
+        "Restarts the runs of subscriptions that have none",
     ),
-    Job(
-        id="usage-months",
-        workflow="usage-months",
-        spec=_daily(2, 10),
-        summary="Creates the tables of usage events for the next months",
+    _job(
+        "usage-months",
+        _daily(2, 10),
+        None,
+        "Creates the tables of usage events for the next months",
         catch_up_within=timedelta(days=7),
     ),
-    Job(
-        id="usage-charges",
-        workflow="usage-charges",
-        spec=_every(minutes=1),
-        summary="Charges usage events of priced meters",
-        run_timeout=timedelta(minutes=30),
-    ),
-    Job(
-        id="usage-sync",
-        workflow="usage-sync",
-        spec=_every(minutes=10),
-        summary="Pulls new calls from the spend log of the LiteLLM proxy",
+    _job("usage-charges", _every(minutes=1), timedelta(minutes=30), "Charges usage events of priced meters"),
+    _job(
+        "usage-sync",
+        _every(minutes=10),
+        timedelta(hours=2),
+        "Pulls new calls from the spend log of the LiteLLM proxy",
         args=(UsageSync(),),
-        run_timeout=timedelta(hours=2),
     ),
     # For calls that are logged long after they began.
-    Job(
-        id="usage-sync-nightly",
-        workflow="usage-sync",
-        spec=_daily(3, 10),
-        summary="Reads two days of the spend log of the LiteLLM proxy again",
+    _job(
+        "usage-sync-nightly",
+        _daily(3, 10),
+        timedelta(hours=20),
+        "Reads two days of the spend log of the LiteLLM proxy again",
         args=(UsageSync(back_seconds=172_800),),
         catch_up_within=timedelta(hours=20),
-        run_timeout=timedelta(hours=20),
+        workflow="usage-sync",
     ),
-    Job(
-        id="webhook-dispatch",
-        workflow="webhook-dispatch",
-        spec=_every(minutes=1),
-        summary="Signals idle webhook endpoints when there is something to send",
+    _job(
+        "webhook-dispatch",
+        _every(minutes=1),
+        timedelta(minutes=10),
+        "Signals idle webhook endpoints when there is something to send",
         # A run lasts for a minute. If one is late, the next is buffered, so that no minute is left out.
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
-        run_timeout=timedelta(minutes=10),
     ),
-    Job(
-        id="notifications",
-        workflow="notifications",
-        spec=_every(minutes=1),
-        summary="Sends notifications",
+    _job(
+        "notifications",
+        _every(minutes=1),
+        timedelta(minutes=10),
+        "Sends notifications",
         # As above: a run lasts for a minute.
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
         catch_up_within=timedelta(minutes=1),
-        run_timeout=timedelta(minutes=10),
     ),
-    Job(
-        id="vat-confirmations",
-        workflow="vat-confirmations",
-        spec=_daily(3, 40),
-        summary="Checks unconfirmed VAT numbers at the register again",
+    _job(
+        "vat-confirmations",
+        _daily(3, 40),
+        timedelta(hours=20),
+        "Checks unconfirmed VAT numbers at the register again",
         catch_up_within=timedelta(hours=20),
-        run_timeout=timedelta(hours=20),
     ),
 ]
 

@@ -5,7 +5,7 @@ server, and ten workers that start at once make one schedule. An operator's paus
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -21,7 +21,6 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
-from temporalio.common import TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.queues import TASK_QUEUE, cut_summary
@@ -43,7 +42,6 @@ class Job:
         catch_up_within: how far back missed runs are started after the server was down.
         task_queue: where the workflow runs.
         run_timeout: the time limit of a run.
-        search_attributes: of each run.
     """
 
     id: str
@@ -55,7 +53,6 @@ class Job:
     catch_up_within: timedelta = timedelta(hours=1)
     task_queue: str = TASK_QUEUE
     run_timeout: timedelta | None = None
-    search_attributes: TypedSearchAttributes = field(default_factory=lambda: TypedSearchAttributes([]))
 
     def schedule(self, state: ScheduleState | None = None) -> Schedule:
         """Return the schedule as the server stores it, with the operator's state of the existing one."""
@@ -67,7 +64,6 @@ class Job:
                 task_queue=self.task_queue,
                 run_timeout=self.run_timeout,
                 static_summary=cut_summary(self.summary),
-                typed_search_attributes=self.search_attributes,
             ),
             spec=self.spec,
             policy=SchedulePolicy(overlap=self.overlap, catchup_window=self.catch_up_within),
