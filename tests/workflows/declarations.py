@@ -40,7 +40,7 @@ class State:
     lasts: timedelta | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Inbound:
     """A message to an entity's run, and what comes of it in a state that takes it.
 
