@@ -206,9 +206,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         while True:
             try:
                 if self._has_ended() or self._should_continue_as_new():
-                    self._leaving = True
-                    await workflow.wait_condition(workflow.all_handlers_finished)
-                    self._leaving = False
+                    await self._drain()
                     if not self._has_more() or self._should_continue_as_new():
                         break
                 await self._advance()
@@ -225,6 +223,14 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         if not self._has_ended():
             known = {"resume": self._state.version > 0, "signals": self._signals}
             workflow.continue_as_new(start.model_copy(update=known | self._carried()))
+
+    async def _drain(self) -> None:
+        """Wait until all handlers have answered; after a cancellation meanwhile the run may go on."""
+        self._leaving = True
+        try:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        finally:
+            self._leaving = False
 
     def _should_continue_as_new(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()

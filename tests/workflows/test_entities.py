@@ -12,6 +12,7 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError, Workflo
 from temporalio.common import RawValue
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
 from api.patience import retry_until_answered
 from contracts.catch_up import CatchUp
@@ -22,10 +23,12 @@ from runtime.catch_up import catching_up
 from runtime.identity import new_id
 from tests.support.locks import somebody_waits
 from tests.support.looking import again
+from tests.support.sandbox import UntriedSandbox
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.entities import ENTITIES
+from tests.workflows.hesitating import Hesitate, HesitatingWorkflow
 from workflows.entity import Entity as EntityWorkflow
 from workflows.registry import WORKFLOWS
 
@@ -289,6 +292,24 @@ async def test_a_cancelled_run_is_the_command_cancel(entity: Entity, state: Stat
                 await again()
     if state.cancelled is None:
         await left_alone(entity, one, state)
+
+
+async def test_run_that_was_cancelled_while_its_handlers_answered_is_not_leaving_once_it_goes_on(stage: Stage):
+    queue = new_id("queue")
+    worker = Worker(stage.client, task_queue=queue, workflows=[HesitatingWorkflow], workflow_runner=UntriedSandbox())
+    with stage.env.with_time_skipping_disabled():
+        async with worker:
+            run = await stage.client.start_workflow(HesitatingWorkflow.run, Hesitate(), id=queue, task_queue=queue)
+            held = await run.start_update(HesitatingWorkflow.hold, wait_for_stage=WorkflowUpdateStage.ACCEPTED)
+            while await run.query(HesitatingWorkflow.standing) != (True, True):
+                await again()
+            await run.cancel()
+            while (await run.query(HesitatingWorkflow.standing))[0]:
+                await again()
+            assert await run.query(HesitatingWorkflow.standing) == (False, False)
+            await run.signal(HesitatingWorkflow.let_go)
+            await held.result()
+            await run.result()
 
 
 # More than one run takes, and no worker at all ------------------------------------------------------------------------

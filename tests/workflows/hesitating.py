@@ -1,0 +1,97 @@
+"""An entity that is about to end, and goes on when its run is cancelled."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.base import Message
+    from domain.access import Actor
+    from workflows.entity import Entity
+
+
+class Status(StrEnum):
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Hesitation:
+    version: int = 1
+    status: Status = Status.WAITING
+
+    def has_done(self, command_id: str) -> bool:
+        return False
+
+
+class Hesitate(Message):
+    resume: bool = False
+    signals: int = 0
+
+
+@workflow.defn(name="hesitating")
+class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, object, str]):
+    """Ends once it is let go. A cancellation before that has it begin anew."""
+
+    @workflow.init
+    def __init__(self, start: Hesitate) -> None:
+        super().__init__(start, None, Hesitation())
+        self._ends = self._let_go = False
+
+    @workflow.run
+    async def run(self, start: Hesitate) -> None:
+        await self._live(start)
+
+    @workflow.update
+    async def hold(self) -> None:
+        """Keep the run from ending until it is let go."""
+        self._ends = True
+        await workflow.wait_condition(lambda: self._let_go)
+
+    @workflow.signal
+    def let_go(self) -> None:
+        self._let_go = self._ends = True
+
+    @workflow.query
+    def standing(self) -> tuple[bool, bool]:
+        """Whether it is about to end, and whether its callers are told so."""
+        return self._ends, self._leaving
+
+    async def _advance(self) -> None:
+        await workflow.wait_condition(lambda: self._ends)
+
+    async def _cancel_requested(self) -> None:
+        self._ends = False
+
+    def _has_ended(self) -> bool:
+        return self._ends
+
+    async def _load(self, why: str) -> Hesitation:
+        return self._state
+
+    async def _open(self) -> None:
+        pass
+
+    async def _write_next(
+        self, event: object, command_id: str, actor: Actor | None, content: str | None = None
+    ) -> bool:
+        return True
+
+    def _carried(self) -> dict[str, object]:
+        return {}
+
+    def _details(self) -> str:
+        return ""
+
+    def _result(self) -> str:
+        return ""
+
+    async def _grant(self, command_id: str, wish: object, actor: Actor) -> None:
+        pass
+
+    def _noting(self, note: dict[str, object], actor: Actor) -> object:
+        return note
+
+    async def _overtaken(self, now: datetime) -> bool:
+        return False
