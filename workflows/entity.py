@@ -206,7 +206,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         while True:
             try:
                 if self._has_ended() or self._should_continue_as_new():
-                    await self._drain()
+                    await self._let_handlers_answer()
                     if not self._has_more() or self._should_continue_as_new():
                         break
                 await self._advance()
@@ -224,7 +224,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             known = {"resume": self._state.version > 0, "signals": self._signals}
             workflow.continue_as_new(start.model_copy(update=known | self._carried()))
 
-    async def _drain(self) -> None:
+    async def _let_handlers_answer(self) -> None:
         """Wait until all handlers have answered; after a cancellation meanwhile the run may go on."""
         self._leaving = True
         try:
