@@ -38,6 +38,7 @@ class ApprovalAction(StrEnum):
     SPEND_REFUND = "credits.refund"
     PAYMENT_REFUND = "payment.refund"
     USAGE_VOID = "usage.void_charge"
+    ACTION_COST = "credits.cost"
     EARNINGS_WAIVE = "earnings.waive"
 
 

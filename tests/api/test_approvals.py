@@ -82,7 +82,7 @@ async def test_one_operator_alone_cannot_and_two_can_once(two: tuple[Caller, Cal
 async def test_what_one_is_given_unlike_others_takes_two(
     two: tuple[Caller, Caller], new_tenant: MakeTenant, database: Database
 ) -> None:
-    """A share of an agent, a tier, an exemption: none has an amount, and each may be worth any."""
+    """A share of an agent, a tier, an exemption, a price: none has an amount, and each may be worth any."""
     asking, other = two
     tenant = await new_tenant("owner", "agent")
     offer = {"model": "one_time", "price": "40"}
@@ -101,6 +101,13 @@ async def test_what_one_is_given_unlike_others_takes_two(
             "exempt_reason",
         ),
         ("POST", "/organizations", {"name": "Made", "tier": "premium"}, {"tier": "enterprise"}, "tier"),
+        (
+            "PUT",
+            "/credits/costs/api_call",
+            {"organization_id": tenant.org_id, "cost": "0.02"},
+            {"cost": "0.01"},
+            "cost",
+        ),
     ]
     for method, where, body, changed, field in acts:
         needed = refused(await asking.ask(method, where, json=body), 403, "approval.required")

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
+from api.approvals import override_by_two
 from api.auth import permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
@@ -14,11 +15,12 @@ from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
-from api.tenancy import visible_organization
+from api.tenancy import known_organization, visible_organization
 from api.v1.action_costs.schemas import ActionCostView, CostChange, CostList, CostVersionView
 from domain.access import Actor, Permission
 from domain.action_cost import is_action
-from domain.errors import Invalid, NotFound
+from domain.approval import ApprovalAction, ApprovalRequired
+from domain.errors import Conflict, Invalid, NotFound
 from domain.money import CREDIT, parse_amount
 from repositories import action_cost as costs
 from services import action_cost
@@ -40,7 +42,11 @@ async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor 
     return CostList(data=[ActionCostView.of(found[name]) for name in sorted(found)])
 
 
-@router.put("/credits/costs/{action}", response_model=CostVersionView, responses=errors(NotFound))
+@router.put(
+    "/credits/costs/{action}",
+    response_model=CostVersionView,
+    responses=errors(NotFound, ApprovalRequired, (Conflict, "approval.same_operator")),
+)
 async def set_cost(
     action: str,
     body: CostChange,
@@ -50,6 +56,7 @@ async def set_cost(
 ) -> Response:
     """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
+    The price of one organization can take two operators.
     What was charged before keeps its price, and a repeated request does too.
     """
     if not is_action(action):
@@ -60,6 +67,10 @@ async def set_cost(
 
     async def change() -> CostVersionView:
         cost_minor = None if body.cost is None else parse_amount(body.cost, CREDIT, zero=True)
+        if body.organization_id is not None:
+            await known_organization(deps, actor, body.organization_id)
+            asked = {"action": action, "cost": body.cost, "note": body.note}
+            await override_by_two(deps, actor, command, ApprovalAction.ACTION_COST, body.organization_id, asked)
         async with deps.session_for(actor) as session:
             made = await action_cost.change(
                 session,

@@ -24,6 +24,7 @@ _WORDS: Mapping[str, str] = {
     ApprovalAction.SPEND_REFUND: "Refund used credits",
     ApprovalAction.PAYMENT_REFUND: "Refund a payment",
     ApprovalAction.USAGE_VOID: "Void a charge of usage",
+    ApprovalAction.ACTION_COST: "Set an organization's price of an action",
     ApprovalAction.EARNINGS_WAIVE: "Waive an organization's earnings",
 }
 

@@ -2475,7 +2475,7 @@ class AsyncCosts:
     ) -> models.CostVersionView:
         """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
-        What was charged before keeps its price, and a repeated request does too.
+        The price of one organization can take two operators. What was charged before keeps its price, and a repeated request does too.
         """
         return await self._caller.ask(
             models.CostVersionView,
@@ -6004,6 +6004,7 @@ class AsyncApprovals:
             "credits.refund",
             "payment.refund",
             "usage.void_charge",
+            "credits.cost",
             "earnings.waive",
         ]
         | str

@@ -2468,7 +2468,7 @@ class Costs:
     ) -> models.CostVersionView:
         """Set the cost of an action from now on, for everybody or for one organization. For operators.
 
-        What was charged before keeps its price, and a repeated request does too.
+        The price of one organization can take two operators. What was charged before keeps its price, and a repeated request does too.
         """
         return self._caller.ask(
             models.CostVersionView,
@@ -5983,6 +5983,7 @@ class Approvals:
             "credits.refund",
             "payment.refund",
             "usage.void_charge",
+            "credits.cost",
             "earnings.waive",
         ]
         | str
