@@ -25,6 +25,7 @@ KEYS_OF_A_PRINCIPAL = 2
 
 #: What to do, for a caller who may issue one key, and for one who may issue the second.
 _WAYS_OUT = {False: "Revoke it first, have the principal or an owner issue the second", True: "Revoke one first"}
+_OF_PLATFORM = "Revoke it first, have the principal itself issue the second"
 
 _LOOKUP = """
     SELECT k.*, a.*, api_key_permissions($1) AS permissions FROM api_key_lookup($1) k, api_key_attribution($1) a
@@ -138,8 +139,9 @@ def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
         )
     if len(active) >= most:
         count = "an active key" if most == 1 else f"{most} active keys"
+        way = _OF_PLATFORM if most == 1 and key.org_id is None else _WAYS_OUT[most > 1]
         raise Conflict(
-            f"The principal {key.principal} has {count}. {_WAYS_OUT[most > 1]}, or choose another principal.",
+            f"The principal {key.principal} has {count}. {way}, or choose another principal.",
             code="principal.exists",
         )
 

@@ -80,6 +80,17 @@ async def test_validator_makes_its_own_second_key(
     good(await with_secret(operator, second).get("/agents"))
 
 
+async def test_operator_makes_no_second_key_for_another_principal_of_the_platform(
+    operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    """It would report in the other's name, beside the other, who would not notice."""
+    principal = f"stream-{new_key()}"
+    stream = await issue_key("operator", principal=principal)
+    asked = {"principal": principal, "role": "operator"}
+    refused(await operator.post("/api-keys", asked), 409, "principal.exists")
+    await made(stream, principal, "operator")
+
+
 @pytest.mark.parametrize(
     "other",
     [{"role": "owner"}, {"role": "finance"}, {"principal": "somebody"}],

@@ -98,7 +98,7 @@ async def create_api_key(
     """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
     Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners
-    and operators.
+    and operators, and nobody that of another principal of the platform.
     """
     own = _is_own(actor, body)
     refuse_by_link(actor, "issue keys")

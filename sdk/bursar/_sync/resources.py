@@ -3623,7 +3623,7 @@ class ApiKeys:
     ) -> models.ApiKeyCreated:
         """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
-        Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners and operators.
+        Every principal may issue its own second key. Others may issue a principal's first key; its second key only owners and operators, and nobody that of another principal of the platform.
         """
         return self._caller.ask(
             models.ApiKeyCreated,
