@@ -17,15 +17,15 @@ class Metering:
 
     Attributes:
         action: what is charged, at its cost for each unit.
-        quantity: the units of a result, or of an item of a stream; or what tells them from it. None is the estimate
-            for a result, and 1 for an item.
+        quantity: the units of a result, or of an item of a stream; or what tells them from it. None, also as what is
+            told, is the estimate for a result, and 1 for an item.
         estimate: the units that are held; or what tells them from the arguments.
         charged_errors: exceptions after which the estimate is charged, or the items that came before.
         expires_in: how long the hold lasts when the process dies.
     """
 
     action: str
-    quantity: int | Callable[[Any], int] | None = None
+    quantity: int | Callable[[Any], int | None] | None = None
     estimate: int | Callable[..., int] = 1
     charged_errors: tuple[type[BaseException], ...] = ()
     expires_in: timedelta = EXPIRES_IN
@@ -44,9 +44,8 @@ class Metering:
 
     def counted(self, result: Any, otherwise: int) -> int:
         """Return how many units a result, or an item of a stream, counts for."""
-        if self.quantity is None:
-            return otherwise
-        return _units(self.quantity(result) if callable(self.quantity) else self.quantity)
+        units = self.quantity(result) if callable(self.quantity) else self.quantity
+        return otherwise if units is None else _units(units)
 
     def body(self, units: int) -> dict[str, Any]:
         """Return what is reserved, or used, for so many units."""

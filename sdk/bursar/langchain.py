@@ -123,10 +123,13 @@ class BursarMiddleware(AgentMiddleware[Any, Any, Any]):
         return await acall(self._client, metering, handler)(request)
 
 
-def tokens(response: ModelResponse[Any]) -> int:
-    """Return how many tokens a call of a model used in all, by its own report; for `Metering(quantity=tokens)`."""
+def tokens(response: ModelResponse[Any]) -> int | None:
+    """Return how many tokens a call of a model used in all, by its own report; for `Metering(quantity=tokens)`.
+
+    None without a report: the estimate is charged.
+    """
     used = [message.usage_metadata for message in response.result if isinstance(message, AIMessage)]
-    return sum(each["total_tokens"] for each in used if each is not None)
+    return sum(each["total_tokens"] for each in used if each is not None) or None
 
 
 def _succeeded(answer: Any) -> Any:

@@ -222,10 +222,13 @@ class BursarLogger(CustomLogger):
         return held
 
 
-def tokens(response: Any) -> int:
-    """Return how many tokens a call used in all, by its own report; for `Metering(quantity=tokens)`."""
+def tokens(response: Any) -> int | None:
+    """Return how many tokens a call used in all, by its own report; for `Metering(quantity=tokens)`.
+
+    None without a report, as of speech and pictures: the estimate is charged.
+    """
     usage = getattr(response, "usage", None)
-    return int(getattr(usage, "total_tokens", None) or 0)
+    return int(getattr(usage, "total_tokens", None) or 0) or None
 
 
 def _spend_of(request: Mapping[str, Any]) -> str | None:

@@ -158,9 +158,12 @@ def charged_tool(
     return decorate
 
 
-def tokens(usage: Usage) -> int:
-    """Return how many tokens a call of a model used in all; for `Metering(quantity=tokens)`."""
-    return usage.total_tokens
+def tokens(usage: Usage) -> int | None:
+    """Return how many tokens a call of a model used in all; for `Metering(quantity=tokens)`.
+
+    None where the model reports none: the estimate is charged.
+    """
+    return usage.total_tokens or None
 
 
 def _usage(used: Any) -> Usage:

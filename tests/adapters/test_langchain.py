@@ -87,6 +87,12 @@ async def test_model_is_charged_by_its_tokens(fake: FakeBursar) -> None:
     assert sum(each.amount for each in fake.transfers) == Decimal("1.7")
 
 
+async def test_model_that_reports_no_tokens_is_charged_as_estimated(fake: FakeBursar) -> None:
+    price = Metering("token", quantity=tokens, estimate=100)
+    await agent(fake.async_client(), says("Deep."), model_calls=price).ainvoke(ASKED)
+    assert paid(fake) == ["1"]
+
+
 async def test_who_cannot_pay_is_refused_before_the_model_and_before_the_tool(fake: FakeBursar) -> None:
     fake.available = Decimal("2.4")
     charged = agent(fake.async_client(), says("", "sea"), says("Deep."))

@@ -104,6 +104,14 @@ async def test_call_is_charged_by_its_tokens_streamed_or_not(fake: FakeBursar, l
     assert paid(fake) == sorted(["0.3", str(Decimal(tokens(answer)) / 100)])
 
 
+async def test_answer_that_reports_no_tokens_is_charged_as_estimated(fake: FakeBursar, log: Any) -> None:
+    """Speech and pictures have none, and they are not free."""
+    made = log(BY_TOKENS)
+    held = await made.async_pre_call_deployment_hook({**ASKED, "metadata": {}}, None)
+    await made.async_post_call_success_deployment_hook(held, {"data": [{"url": "https://pictures.example/1"}]}, None)
+    assert paid(fake) == ["1"]
+
+
 async def test_more_than_was_estimated_is_charged(fake: FakeBursar, log: Any) -> None:
     log(Metering("token", quantity=tokens, estimate=10))
     await litellm.acompletion(**ASKED, mock_response="Deep.")

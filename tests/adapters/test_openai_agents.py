@@ -126,6 +126,16 @@ async def test_model_is_charged_by_its_tokens_streamed_or_not(fake: FakeBursar) 
     assert paid(fake) == ["0.4", "0.4"]
 
 
+async def test_model_that_reports_no_tokens_is_charged_as_estimated(fake: FakeBursar) -> None:
+    class Silent(Fake):
+        async def get_response(self, *args: Any, **kwargs: Any) -> ModelResponse:
+            return ModelResponse(output=self._next(), usage=Usage(), response_id=None)
+
+    price = Metering("token", quantity=tokens, estimate=100)
+    await Runner.run(agent(fake), "How deep?", run_config=charged(fake, Silent([text("Deep.")]), price))
+    assert paid(fake) == ["1"]
+
+
 async def test_stream_beyond_what_can_be_paid_is_charged_for_what_was_held(fake: FakeBursar) -> None:
     price = Metering("token", quantity=tokens, estimate=20)
     fake.available = Decimal("0.3")

@@ -356,6 +356,18 @@ async def test_metered_coroutine_is_charged_by_its_result(world: World) -> None:
     assert sorted(await left(world)) == ["10", "4", "4"]
 
 
+async def test_metered_result_that_does_not_tell_its_units_is_charged_as_estimated(world: World) -> None:
+    """A missing quantity is not zero."""
+    client = world.client()
+
+    @client.metered("generate", quantity=lambda words: len(words) or None, estimate=5)
+    async def words(text: str) -> list[str]:
+        return text.split()
+
+    assert await words("") == []
+    assert await left(world) == ["10"]
+
+
 async def test_metered_coroutine_that_raises_is_charged_only_if_it_says_so(world: World) -> None:
     client = world.client()
 

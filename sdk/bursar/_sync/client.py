@@ -69,7 +69,7 @@ class Bursar(Resources):
         self,
         action: str,
         *,
-        quantity: int | Callable[[Any], int] | None = None,
+        quantity: int | Callable[[Any], int | None] | None = None,
         estimate: int | Callable[..., int] = 1,
         charged_errors: tuple[type[BaseException], ...] = (),
         expires_in: timedelta = EXPIRES_IN,
@@ -82,7 +82,7 @@ class Bursar(Resources):
         Args:
             action: what is charged, at its cost for each unit.
             quantity: units, or what tells them from the result, or from each item of a stream; the estimate when left
-                out, and 1 for an item.
+                out or told as None, and 1 for an item.
             estimate: units to hold, or what tells them from the arguments.
             charged_errors: exceptions after which the estimate is charged, or the items that came before.
             expires_in: how long the hold lasts when the process dies.
