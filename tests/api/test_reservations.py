@@ -168,6 +168,15 @@ async def test_reservation_is_not_extended_beyond_the_end_of_the_credits_that_it
     good(await change(spender.callers["member"], path, {"expires_in": "P29D"}))
 
 
+async def test_free_action_is_not_reserved_and_the_refusal_says_so(spender: Tenant, operator: Caller) -> None:
+    action = f"ping_{spender.org_id[-8:]}"
+    good(await operator.ask("PUT", f"/credits/costs/{action}", json={"cost": "0"}, key=new_key()))
+    refusal = refused(
+        await spender.member.post("/credits/reserve", {"action": action}, key=new_key()), 422, "request.invalid"
+    )
+    assert (refusal["field"], "is free" in refusal["detail"]) == ("action", True)
+
+
 async def test_reservation_that_is_too_long_is_refused(spender: Tenant) -> None:
     body = {"amount": "1", "expires_in": "P31D"}
     refused(await spender.member.post("/credits/reserve", body, key=new_key()), 422, "request.invalid")

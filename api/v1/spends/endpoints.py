@@ -133,6 +133,11 @@ async def reserve_credits(
     expires_at = datetime.now(UTC) + body.expires_in
 
     async def reserve(org_id: str, spend: NewSpend) -> Spent:
+        if not spend.amount_minor:
+            raise Invalid(
+                "The action is free, so there is nothing to reserve. Use it without a reservation.",
+                extra={"field": "action"},
+            )
         return await deps.charges.run(org_id, lambda books: books.authorize(spend, expires_at=expires_at))
 
     done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), reserve)
