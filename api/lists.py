@@ -72,7 +72,7 @@ AMOUNT = ("currency", "min_amount", "max_amount")
 _NOT_COLUMNS = frozenset({"since", "until", "organization_id", "min_amount", "max_amount", "q", "status"})
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
     """Take several values in one parameter, `open,funded`, or one each in several."""
     if not isinstance(value, list):
         return value
@@ -83,7 +83,7 @@ def several(of: type[StrEnum], description: str) -> Any:
     """Return the type of a parameter that takes several words of an enumeration."""
     return Annotated[
         list[of] | None,  # type: ignore[valid-type]
-        BeforeValidator(_split),
+        BeforeValidator(split),
         Field(min_length=1, max_length=MAX_VALUES),
         Query(description=f"{description} Several are separated by commas."),
     ]

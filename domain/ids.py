@@ -17,7 +17,9 @@ _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _SHIFTS = tuple(range(120, -1, -10))
 #: What stands behind the prefix, as a regular expression. Above 7, the first digit would stand for more than 128 bits.
 SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
-_ID = re.compile(rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}")
+#: An id of any kind.
+ID = rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}"
+_ID = re.compile(ID)
 
 #: The longest idempotency key that a client may send.
 MAX_CLIENT_KEY_LENGTH = 255

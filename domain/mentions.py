@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from domain.ids import SUFFIX
+from domain.ids import ID
 from domain.mail import Formats, Written
 from domain.money import CREDIT, SLOT
 
 #: The longest name in a mail.
 MAX_NAME = 80
 _FOUND = re.compile(
-    rf"\b(?P<id>[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX})\b"
+    rf"\b(?P<id>{ID})\b"
     r"|\b(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d(?::\d\d)?)(?:\.\d{1,6})?(?:Z|\+00:00| UTC)(?!\w)"
 )
 _UNIT = re.compile(rf"(?<=[0-9] )(?:{CREDIT}|{SLOT})\b")

@@ -41,6 +41,7 @@ from api.v1.invoices.reading import router as invoice_reading
 from api.v1.mail_suppressions.endpoints import router as mail_suppressions
 from api.v1.marketplace.actions import router as marketplace_actions
 from api.v1.marketplace.endpoints import router as marketplace
+from api.v1.names.endpoints import router as names
 from api.v1.notifications.defaults import router as notification_defaults
 from api.v1.notifications.endpoints import router as notifications
 from api.v1.organizations.endpoints import router as organizations
@@ -114,6 +115,7 @@ ROUTERS: tuple[Resource, ...] = (
     series,
     quotes,
     search,
+    names,
     contracts,
     agents,
     marketplace,

@@ -2416,6 +2416,12 @@ class NamedOrganization(Model):
     name: str = NOT_SENT
 
 
+class NamesView(Model):
+    """The names of objects by their ids."""
+
+    names: dict[str, str] = NOT_SENT
+
+
 class NotificationPage(Model):
     """NotificationPage."""
 

@@ -103,7 +103,7 @@ FOUNDATION = {
     **{f"/approvals/{{approval_id}}/{verb}": {"post"} for verb in ("approve", "reject")},
     **{path: {"get"} for path in ("/billing/earnings", "/billing/payouts/preview")},
     **{path: {"get"} for path in ("/billing/summary", "/organizations/{organization_id}/summary")},
-    **{path: {"get"} for path in ("/billing/statement", "/billing/balances", "/search")},
+    **{path: {"get"} for path in ("/billing/statement", "/billing/balances", "/search", "/names")},
     "/billing/profile": {"get", "put"},
     "/billing/profile/decisions": {"put"},
     "/tax-rates": {"post", "get"},

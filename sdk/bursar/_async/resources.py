@@ -2916,6 +2916,20 @@ class AsyncSearch:
         )
 
 
+class AsyncNames:
+    """Operations on names."""
+
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self, *, ids: Sequence[str]) -> models.NamesView:
+        """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
+
+        A contract and its escrow have the contract's title, an invoice its number, a spend control the name of what it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects and spend controls.
+        """
+        return await self._caller.ask(models.NamesView, "names.list", "GET", "/api/v1/names", query={"ids": ids})
+
+
 class AsyncContracts:
     """Operations on contracts."""
 
@@ -6760,6 +6774,7 @@ class AsyncResources(AsyncCaller):
         self.organizations = AsyncOrganizations(self)
         self.series = AsyncSeries(self)
         self.search = AsyncSearch(self)
+        self.names = AsyncNames(self)
         self.contracts = AsyncContracts(self)
         self.agents = AsyncAgents(self)
         self.marketplace = AsyncMarketplace(self)

@@ -2909,6 +2909,20 @@ class Search:
         )
 
 
+class Names:
+    """Operations on names."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(self, *, ids: Sequence[str]) -> models.NamesView:
+        """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
+
+        A contract and its escrow have the contract's title, an invoice its number, a spend control the name of what it limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator gets all. A key that is attributed to a department or project gets no names of departments, projects and spend controls.
+        """
+        return self._caller.ask(models.NamesView, "names.list", "GET", "/api/v1/names", query={"ids": ids})
+
+
 class Contracts:
     """Operations on contracts."""
 
@@ -6739,6 +6753,7 @@ class Resources(Caller):
         self.organizations = Organizations(self)
         self.series = Series(self)
         self.search = Search(self)
+        self.names = Names(self)
         self.contracts = Contracts(self)
         self.agents = Agents(self)
         self.marketplace = Marketplace(self)

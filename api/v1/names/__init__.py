@@ -1,0 +1,1 @@
+"""Names of objects by their ids."""

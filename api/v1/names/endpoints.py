@@ -1,0 +1,46 @@
+"""What objects are called, for pages that show many ids at once."""
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from api.auth import SpendingKeyDep, require
+from api.deps import DepsDep
+from api.lists import split
+from api.routing import Resource
+from api.v1.names.schemas import NamesView
+from api.v1.spends.own import confined
+from domain.access import Actor, Permission
+from domain.ids import ID, is_id
+from repositories import name
+
+router = Resource(tags=["names"])
+
+#: Twice as many as a page of a list has rows by default, for lists whose rows have two.
+MOST = 200
+Ids = Annotated[
+    list[Annotated[str, StringConstraints(pattern=f"^{ID}$", max_length=100)]],
+    BeforeValidator(split),
+    Field(min_length=1, max_length=MOST),
+    Query(description=f"Ids of any kind, at most {MOST}. Several are separated by commas."),
+]
+#: Kinds whose names a key of a department or a project does not read.
+_OF_DEPARTMENTS = ("ctl", "dep", "prj")
+
+
+@router.get("/names", response_model=NamesView, operation_id="names.list")
+async def list_names(
+    ids: Ids, deps: DepsDep, *, key: SpendingKeyDep, actor: Actor = require(Permission.READ_BILLING)
+) -> NamesView:
+    """List the names of objects by their ids: of organizations, agents, contracts, escrows and others.
+
+    A contract and its escrow have the contract's title, an invoice its number, a spend control the name of what it
+    limits. An organization gets the names of its own objects, and both parties those of their contracts; an operator
+    gets all. A key that is attributed to a department or project gets no names of departments, projects and spend
+    controls.
+    """
+    async with deps.session_for(actor) as session:
+        hidden = _OF_DEPARTMENTS if confined(actor, key) else ()
+        wanted = [each for each in ids if not any(is_id(each, kind) for kind in hidden)]
+        return NamesView(names=await name.named(session, wanted, actor.org_id))
