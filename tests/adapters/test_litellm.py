@@ -230,7 +230,7 @@ async def test_call_whose_units_cannot_be_counted_is_logged_and_counted_as_not_c
 ) -> None:
     broken = True
 
-    def units(response: Any) -> int:
+    def units(response: Any) -> int | None:
         if broken:
             raise KeyError("usage")
         return tokens(response)
