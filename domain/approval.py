@@ -39,6 +39,8 @@ class ApprovalAction(StrEnum):
     PAYMENT_REFUND = "payment.refund"
     USAGE_VOID = "usage.void_charge"
     ACTION_COST = "credits.cost"
+    PRICING_RULE = "pricing.rule"
+    COMMISSION = "contract.commission"
     EARNINGS_WAIVE = "earnings.waive"
 
 

@@ -108,6 +108,35 @@ async def test_what_one_is_given_unlike_others_takes_two(
             {"cost": "0.01"},
             "cost",
         ),
+        (
+            "POST",
+            "/pricing/rules",
+            {
+                "name": "For a friend",
+                "priority": 100,
+                "terms": {"type": "surge", "threshold": "0.8", "maximum": "1.50"},
+                "organization_id": tenant.org_id,
+            },
+            {"priority": 101},
+            "priority",
+        ),
+        (
+            "POST",
+            "/contracts",
+            {
+                "agent_id": tenant.agent_id,
+                "organization_id": tenant.org_id,
+                "title": "For a friend",
+                "price": "10.00",
+                "currency": "CREDIT",
+                "validation_threshold": "0.80",
+                "signatories": ["alice"],
+                "required_signatures": 1,
+                "commission_bps": 0,
+            },
+            {"commission_bps": 1},
+            "commission_bps",
+        ),
     ]
     for method, where, body, changed, field in acts:
         needed = refused(await asking.ask(method, where, json=body), 403, "approval.required")

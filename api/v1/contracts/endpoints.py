@@ -8,6 +8,7 @@ from typing import Annotated
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
 from api.deps import DepsDep
@@ -31,6 +32,7 @@ from api.v1.contracts.schemas import (
 )
 from domain.access import Actor, Permission, Role
 from domain.agent import AgentRetired
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.contract import ContractStatus
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.metadata import ExternalIdTaken
@@ -67,6 +69,8 @@ router = Resource(tags=["contracts"])
         *STOPPED,
         (Invalid, "pricing.quote_mismatch"),
         ExternalIdTaken,
+        ApprovalRequired,
+        (Conflict, "approval.same_operator"),
     ),
 )
 async def create_contract(
@@ -77,7 +81,8 @@ async def create_contract(
 ) -> Response:
     """Award a contract to an agent. No money moves before its escrow is opened and funded.
 
-    If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it.
+    If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it. A
+    `commission_bps` is set by operators, and can take two of them.
     """
 
     async def create() -> ContractView:
@@ -91,6 +96,10 @@ async def create_contract(
                 agent = await agents.get(session, body.agent_id)
             ladder, rank = await levels.of_agent(session, body.agent_id)
             await _require_there(session, signing_of(body, actor, client_org_id).org_ids)
+        if agent is None and body.commission_bps is not None:
+            given = {"agent_id", "title", "price", "currency", "quote_id", "commission_bps"}
+            content = body.model_dump(mode="json", include=given, exclude_none=True)
+            await override_by_two(deps, actor, command, ApprovalAction.COMMISSION, client_org_id, content)
         async with deps.session_for(actor) as session:
             await organizations.get(session, client_org_id)
             if agent is None:

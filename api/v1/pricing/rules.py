@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
+from api.approvals import override_by_two
 from api.auth import ActorDep, permit, require
 from api.csv_files import CSV
-from api.deps import DepsDep
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
@@ -17,6 +18,7 @@ from api.lists import CREATED, Asked, ListOf
 from api.routing import Resource
 from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
 from domain.access import Actor, Permission
+from domain.approval import ApprovalAction, ApprovalRequired
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.pricing.rule import RuleType
 from models.pricing import PricingAgent
@@ -32,6 +34,7 @@ _REFUSALS = (
     *("pricing.expression_invalid", "pricing.expression_result"),
 )
 _WRITE = errors(NotFound, *((Invalid, code) for code in _REFUSALS))
+_BY_TWO = errors(ApprovalRequired, (Conflict, "approval.same_operator"))
 #: How old a quote may be on which a rule is tried, unless the request says otherwise.
 TRIED_FOR = timedelta(days=30)
 
@@ -40,7 +43,7 @@ TRIED_FOR = timedelta(days=30)
     "/pricing/rules",
     status_code=201,
     response_model=RuleView,
-    responses=_WRITE | errors((Conflict, "pricing.too_many_rules")),
+    responses=_WRITE | _BY_TWO | errors((Conflict, "pricing.too_many_rules")),
 )
 async def create_rule(
     body: RuleWrite,
@@ -48,13 +51,24 @@ async def create_rule(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Add a rule. It applies to prices from now on. Existing quotes do not change."""
+    """Add a rule. It applies to prices from now on. Existing quotes do not change.
+
+    A rule for one organization or agent can take two operators.
+    """
 
     async def create() -> RuleView:
+        rule = body.rule()
+        await _by_two(deps, actor, command, body)
         async with deps.database.platform() as session:
-            return RuleView.of(await pricing.create(session, actor, body.rule(), command.command_id))
+            return RuleView.of(await pricing.create(session, actor, rule, command.command_id))
 
     return await command.run(create, status_code=201)
+
+
+async def _by_two(deps: Deps, actor: Actor, command: Command, body: RuleWrite, rule_id: str | None = None) -> None:
+    if whose := body.organization_id or body.agent_id:
+        asked = body.model_dump(mode="json", exclude_none=True) | ({} if rule_id is None else {"rule_id": rule_id})
+        await override_by_two(deps, actor, command, ApprovalAction.PRICING_RULE, whose, asked)
 
 
 _LIST = ListOf(
@@ -115,7 +129,7 @@ async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permissio
         return RuleView.of(await rows.get(session, rule_id))
 
 
-@router.put("/pricing/rules/{rule_id}", response_model=RuleView, responses=_WRITE)
+@router.put("/pricing/rules/{rule_id}", response_model=RuleView, responses=_WRITE | _BY_TWO)
 async def change_rule(
     rule_id: str,
     body: RuleWrite,
@@ -123,11 +137,16 @@ async def change_rule(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Replace a rule. The audit trail keeps the earlier version."""
+    """Replace a rule. The audit trail keeps the earlier version.
+
+    A rule for one organization or agent can take two operators.
+    """
 
     async def change() -> RuleView:
+        rule = body.rule()
+        await _by_two(deps, actor, command, body, rule_id)
         async with deps.database.platform() as session:
-            return RuleView.of(await pricing.change(session, actor, rule_id, body.rule()))
+            return RuleView.of(await pricing.change(session, actor, rule_id, rule))
 
     return await command.run(change)
 

@@ -25,6 +25,8 @@ _WORDS: Mapping[str, str] = {
     ApprovalAction.PAYMENT_REFUND: "Refund a payment",
     ApprovalAction.USAGE_VOID: "Void a charge of usage",
     ApprovalAction.ACTION_COST: "Set an organization's price of an action",
+    ApprovalAction.PRICING_RULE: "Set a pricing rule for one organization or agent",
+    ApprovalAction.COMMISSION: "Set the commission of a contract",
     ApprovalAction.EARNINGS_WAIVE: "Waive an organization's earnings",
 }
 

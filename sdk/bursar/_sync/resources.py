@@ -2958,7 +2958,7 @@ class Contracts:
     ) -> models.ContractView:
         """Award a contract to an agent. No money moves before its escrow is opened and funded.
 
-        If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it.
+        If terms are outside of the agent's listing, the contract is `proposed` until the payee accepts it. A `commission_bps` is set by operators, and can take two of them.
         """
         return self._caller.ask(
             models.ContractView,
@@ -5998,6 +5998,8 @@ class Approvals:
             "payment.refund",
             "usage.void_charge",
             "credits.cost",
+            "pricing.rule",
+            "contract.commission",
             "earnings.waive",
         ]
         | str
@@ -6084,7 +6086,10 @@ class PricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Add a rule. It applies to prices from now on. Existing quotes do not change."""
+        """Add a rule. It applies to prices from now on. Existing quotes do not change.
+
+        A rule for one organization or agent can take two operators.
+        """
         return self._caller.ask(
             models.RuleView,
             "pricing_rules.create",
@@ -6193,7 +6198,10 @@ class PricingRules:
         valid_until: datetime | str | None | Omitted = OMITTED,
         idempotency_key: str | None = None,
     ) -> models.RuleView:
-        """Replace a rule. The audit trail keeps the earlier version."""
+        """Replace a rule. The audit trail keeps the earlier version.
+
+        A rule for one organization or agent can take two operators.
+        """
         return self._caller.ask(
             models.RuleView,
             "pricing_rules.change",
