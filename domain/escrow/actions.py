@@ -44,7 +44,8 @@ NEEDS: Mapping[EscrowAction, Permission] = {
     A.REFUND: Permission.REFUND,
     A.CANCEL: Permission.CANCEL,
 }
-#: How often one escrow takes a delivery, and a refund of a part: each stays in its timeline for good.
+#: How often one escrow takes a delivery, and a refund of a part: each stays in its timeline for good. The first
+#: delivery of a milestone is taken beyond that.
 MAX_DELIVERIES = 100
 MAX_PARTIAL_REFUNDS = 100
 

@@ -77,10 +77,16 @@ async def write(database: Database, outcome: Outcome, *, at: datetime = NOW) -> 
 
 
 async def funded_escrow(
-    operator: Caller, database: Database, payer: Tenant, payee: Tenant, *signatories: str, at: datetime = NOW
+    operator: Caller,
+    database: Database,
+    payer: Tenant,
+    payee: Tenant,
+    *signatories: str,
+    at: datetime = NOW,
+    **more: object,
 ) -> str:
     """Write an escrow that is funded, and return its id."""
-    made = await escrow_between(operator, database, payer, payee, *signatories, at=at)
+    made = await escrow_between(operator, database, payer, payee, *signatories, at=at, **more)
     grant = {"organization_id": payer.org_id, "amount": "1000", "source": "reward"}
     good(await operator.post("/credits/grants", grant, key=new_key()), 201)
     buyer = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
@@ -97,9 +103,10 @@ async def delivered_escrow(
     *signatories: str,
     times: int,
     at: datetime = NOW,
+    **more: object,
 ) -> str:
     """Write an escrow with so many deliveries, and return its id."""
-    made = await funded_escrow(operator, database, payer, payee, *signatories, at=at)
+    made = await funded_escrow(operator, database, payer, payee, *signatories, at=at, **more)
     worker = Actor(principal="studio", role=Role.OWNER, org_id=payee.org_id)
     for _ in range(times):
         escrow = await state(database, made)

@@ -54,6 +54,31 @@ async def test_as_many_deliveries_as_an_escrow_takes_are_taken_and_the_next_is_r
     assert (await kinds(sides.worker, made)).count("delivered") == MAX_DELIVERIES
 
 
+async def test_next_milestone_is_delivered_although_as_many_deliveries_were_taken_as_an_escrow_takes(
+    operator: Caller, database: Database, sides: Sides
+) -> None:
+    parts = [{"name": "draft", "amount": "0.40"}, {"name": "final", "amount": "0.60"}]
+    made = await delivered_escrow(
+        operator,
+        database,
+        sides.payer,
+        sides.payee,
+        times=MAX_DELIVERIES,
+        validation_threshold="0.80",
+        milestones=parts,
+    )
+    path, body = f"/escrows/{made}/delivery", {"note": "the final part"}
+    refused(await sides.worker.post(path, body, key=new_key()), 409, "escrow.deliveries_full")
+    escrow = await state(database, made)
+    assert escrow.delivery
+    scorer = Actor(principal="validator", role=Role.VALIDATOR)
+    await write(
+        database,
+        commands.validate(escrow, actor=scorer, score_e4=9_000, note=None, now=NOW, delivery=escrow.delivery.number),
+    )
+    refused(await sides.worker.post(path, body, key=new_key()), 503, "service.unavailable")
+
+
 @pytest.mark.parametrize("body", [{}, {"artifacts": []}, {"note": "  "}, {"milestone": "draft"}])
 async def test_a_delivery_of_nothing_is_refused(
     operator: Caller, database: Database, sides: Sides, body: dict[str, Any]

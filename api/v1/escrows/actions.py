@@ -150,7 +150,7 @@ async def _full(deps: Deps, actor: Actor, escrow: Escrow, parameters: Parameters
         delivered, _ = await escrows.count_events(session, escrow.terms.escrow_id, "delivered", "")
         refunded, _ = await escrows.count_events(session, escrow.terms.escrow_id, "partially_refunded", "")
     full: dict[EscrowAction, DomainError] = {}
-    if delivered >= MAX_DELIVERIES:
+    if delivered >= MAX_DELIVERIES and escrow.status is Status.DELIVERED:
         full[EscrowAction.DELIVER] = deliveries_full(escrow)
     if refunded >= MAX_PARTIAL_REFUNDS and part is not None and part < escrow.held_minor:
         full[EscrowAction.REFUND] = refunds_full(escrow)

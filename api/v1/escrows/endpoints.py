@@ -84,7 +84,8 @@ async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: M
 
 
 async def _refuse_many(sender: Sender, escrow: Escrow, once: Command) -> None:
-    if await sender.is_full(escrow, "delivered", MAX_DELIVERIES, once):
+    """Refuse one more delivery in place of another. The first of each milestone is taken: else nobody could pay it."""
+    if escrow.status is EscrowStatus.DELIVERED and await sender.is_full(escrow, "delivered", MAX_DELIVERIES, once):
         raise deliveries_full(escrow)
 
 
