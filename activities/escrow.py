@@ -19,7 +19,9 @@ from activities.books import (
 )
 from activities.seals import REFUSED, Seals
 from contracts.escrow import (
+    CloseEvidence,
     Declined,
+    EvidenceClosed,
     FindOverdue,
     LoadEscrow,
     NotedCommand,
@@ -44,7 +46,7 @@ from models.contract import Contract
 from repositories import alert, audit, contract, escrow, escrow_notice, organization, payment
 from runtime.database import Database, Transaction
 from runtime.identity import new_ids
-from services.escrow_extension import find_extension
+from services.escrow_extension import Extension, find_evidence_extension, find_extension
 from services.escrow_transfer import EscrowTransfers
 from services.level import refuse_exposure
 from services.payment_refresh import refresh_unpaid
@@ -161,6 +163,22 @@ class EscrowActivities:
                     f"The books have no {message.escrow_id}. Check whether they were restored from a backup."
                 )
             return escrow.state_of(row)
+
+    @activity.defn(name="close_escrow_evidence")
+    async def close_evidence(self, message: CloseEvidence) -> EvidenceClosed:
+        """Say whether an evidence window that has passed is closed, or extended because the API was away.
+
+        Effect: an alert, once for each outage that extends something.
+        Idempotent by: the alert's key; the run writes the extension.
+        Fails with: nothing that is final.
+        """
+        held = await self.load(LoadEscrow(escrow_id=message.escrow_id))
+        async with self._database.platform() as session:
+            found = await find_evidence_extension(session, held, now=message.at)
+            if found is None:
+                return EvidenceClosed()
+            await _tell_operators(session, message.escrow_id, found)
+            return EvidenceClosed(extended_until=found.until)
 
     @activity.defn(name="find_overdue_escrows")
     async def find_overdue(self, message: FindOverdue) -> OverdueEscrows:
@@ -296,16 +314,7 @@ class EscrowActivities:
         found = await find_extension(session, held, message.moves, longest_pause=self._longest_pause, now=message.at)
         if found is None:
             return None
-        if (away := found.given_back) is not None:
-            began = f"{away.began_at:%Y-%m-%d %H:%M:%S} UTC"
-            await alert.raise_alert(
-                session,
-                kind="escrow.api_was_away",
-                subject=held.terms.escrow_id,
-                detail=f"The API was away from {began}, so deadlines of escrows are extended, first that of "
-                f"{held.terms.escrow_id}. Find out why it was away, and who gains by the time.",
-                key=f"escrow.api_was_away:{away.began_at.isoformat()}",
-            )
+        await _tell_operators(session, held.terms.escrow_id, found)
         return found.until
 
     async def _report(self, books: Transaction, message: RecordEscrowEvent) -> None:
@@ -367,6 +376,22 @@ class EscrowActivities:
         )
         if raised:
             await alert.close_other_dates(session, subject, kind, alert.key_of(kind, subject), key)
+
+
+async def _tell_operators(session: AsyncSession, escrow_id: str, extension: Extension) -> None:
+    """Alert operators of an outage that extends a deadline, once for each outage."""
+    away = extension.given_back
+    if away is None:
+        return
+    began = f"{away.began_at:%Y-%m-%d %H:%M:%S} UTC"
+    await alert.raise_alert(
+        session,
+        kind="escrow.api_was_away",
+        subject=escrow_id,
+        detail=f"The API was away from {began}, so deadlines of escrows are extended, first that of "
+        f"{escrow_id}. Find out why it was away, and who gains by the time.",
+        key=f"escrow.api_was_away:{away.began_at.isoformat()}",
+    )
 
 
 async def _carry_notes_over(session: AsyncSession, held: Escrow | None, message: RecordEscrowEvent) -> None:

@@ -280,6 +280,19 @@ class LoadEscrow(Message):
     escrow_id: str
 
 
+class CloseEvidence(Message):
+    """Asks whether the evidence window of a dispute, which has passed at `at`, is closed."""
+
+    escrow_id: str
+    at: datetime
+
+
+class EvidenceClosed(Message):
+    """The answer: it is closed, or extended until a time."""
+
+    extended_until: datetime | None = None
+
+
 class FindOverdue(Message):
     """Lists a page of escrows whose deadline passed before `before` without effect, after the id `after`."""
 

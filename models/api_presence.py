@@ -1,6 +1,6 @@
 """When the API was there last, and when it was away."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import CheckConstraint, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +16,8 @@ class ApiPresence(Base):
         seen_at: when a process wrote last, by the clock of the database.
         away_from: the beginning of the latest time in which no process wrote; null if there was none.
         away_until: its end.
+        owed: what the times before it had not given back when it began; null for nothing.
+        owed_from: the beginning of the first of those; null if nothing was owed.
     """
 
     __tablename__ = "api_presence"
@@ -25,3 +27,5 @@ class ApiPresence(Base):
     seen_at: Mapped[datetime]
     away_from: Mapped[datetime | None]
     away_until: Mapped[datetime | None]
+    owed: Mapped[timedelta | None]
+    owed_from: Mapped[datetime | None]

@@ -39,6 +39,13 @@ async def find_extension(
     return None if until is None else Extension(until=until, given_back=away if back is not None else None)
 
 
+async def find_evidence_extension(session: AsyncSession, held: Escrow, *, now: datetime) -> Extension | None:
+    """Return how the evidence window of a dispute that has passed is extended; None if it is closed."""
+    away = await api_presence.outage(session)
+    until = outage.evidence_extended_until(held, away, now)
+    return None if until is None else Extension(until=until, given_back=away)
+
+
 async def _paused(
     session: AsyncSession, held: Escrow, moves: tuple[EscrowPosting, ...], longest: timedelta, now: datetime
 ) -> datetime | None:

@@ -143,6 +143,10 @@ class EscrowWorkflow(EscrowRun):
 
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
+        if self._may_extend_evidence():
+            # Whether the window is closed is known in the command's turn.
+            command.check()
+            return
         self._validated(command, self._submit_evidence(command))
 
     @workflow.update(name="resolve")

@@ -10,6 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.escrow import EscrowActivities
     from contracts.escrow import (
+        CloseEvidence,
         CommandResult,
         EscrowCommand,
         EscrowInput,
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow import commands
     from domain.escrow.agenda import News, Step, agenda, is_late
     from domain.escrow.deadlines import next_deadline, timed_exit
+    from domain.escrow.outage import evidence_closes_at, evidence_extended
     from domain.escrow.pause import extended, withheld
     from domain.escrow.presentation import details
     from domain.escrow.state import Decision, Escrow, Outcome
@@ -33,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
 
 #: The gate of runs that applied a noted command to whatever was delivered by then.
 NOTES_MEAN_WHAT_THEY_SAW = "notes-mean-what-they-saw"
+#: The gate of runs whose disputes took no evidence after the agreed time, however long the API was away.
+OUTAGES_EXTEND_EVIDENCE = "outages-extend-evidence"
 
 
 class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
@@ -41,6 +45,8 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
     def __init__(self, start: EscrowInput) -> None:
         """Restore the state, or prepare the one that is opened first."""
         self._opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
+        # The end of an evidence window that the books do not extend.
+        self._evidence_closed_at: datetime | None = None
         super().__init__(start, start.escrow, self._opening.escrow)
 
     async def _advance(self) -> None:
@@ -49,11 +55,14 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         deadline, version = next_deadline(self._state), self._state.version
         if deadline is None:
             return
+        at, what = deadline.at, deadline.what
+        if (closes_at := self._evidence_closes_at()) is not None and closes_at < at:
+            at, what = closes_at, "then no more evidence is taken"
         try:
             await workflow.wait_condition(
                 lambda: self._state.version != version or self._should_continue_as_new(),
-                timeout=max(deadline.at - workflow.now(), timedelta(0)),
-                timeout_summary=f"{self._state.status}, {deadline.what}",
+                timeout=max(at - workflow.now(), timedelta(0)),
+                timeout_summary=f"{self._state.status}, {what}",
             )
         except TimeoutError:
             return
@@ -89,6 +98,10 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         A run that was down at its deadline finds commands that were sent in time. The API has noted them in the books,
         with their time, and the books decline the deadline's event until each is done or refused.
         """
+        closes_at = self._evidence_closes_at()
+        if closes_at is not None and now >= closes_at:
+            await self._close_evidence(now)
+            return True
         deadline = next_deadline(self._state)
         if deadline is None or now < deadline.at:
             return False
@@ -109,6 +122,35 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
                         return True
                     news = replace(news, noted=len(noted))
         return True
+
+    def _evidence_closes_at(self) -> datetime | None:
+        """Return when the evidence window closes that the books were not asked about yet."""
+        closes_at = evidence_closes_at(self._state)
+        if closes_at is None or closes_at == self._evidence_closed_at:
+            return None
+        if not workflow.patched(OUTAGES_EXTEND_EVIDENCE):
+            self._evidence_closed_at = closes_at
+            return None
+        return closes_at
+
+    def _may_extend_evidence(self) -> bool:
+        """Return whether the evidence window has passed, and the books may extend it yet; for validators."""
+        closes_at = evidence_closes_at(self._state)
+        return closes_at is not None and self._evidence_closed_at != closes_at and workflow.now() >= closes_at
+
+    async def _close_evidence(self, now: datetime) -> None:
+        """Close the evidence window, or extend it because the API was away; the caller holds the lock."""
+        closes_at = evidence_closes_at(self._state)
+        answer = await workflow.execute_local_activity_method(
+            EscrowActivities.close_evidence,
+            CloseEvidence(escrow_id=self._state.terms.escrow_id, at=now),
+            **local_activity("close the evidence window, unless the API was away"),
+        )
+        if answer.extended_until is None:
+            self._evidence_closed_at = closes_at
+            return
+        extension = evidence_extended(self._state, answer.extended_until)
+        await self._write(extension, f"timer:{extension.event}:{self._state.version}", None, now)
 
     async def _freezes(self, now: datetime) -> tuple[str, ...]:
         """Return operators' signals to freeze the escrow, if its deadline acts late."""

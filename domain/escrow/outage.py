@@ -4,11 +4,11 @@ After an outage, a deadline that ends something acts only once the API has been 
 Whoever causes an outage gains no more time than everybody loses, and who causes many has a bound in all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.escrow.deadlines import agreed_at, next_deadline
-from domain.escrow.state import Escrow, EscrowStatus
+from domain.escrow.state import Dispute, Escrow, EscrowStatus, Outcome
 
 #: The longest time that one outage gives back. A deadline acts this long after that at the latest, come what may.
 LONGEST = timedelta(days=1)
@@ -18,24 +18,77 @@ IN_ALL = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """A time in which no web process ran; `ended_at` is None while it lasts."""
+    """A time in which no web process ran; `ended_at` is None while it lasts.
+
+    `owed` is what the outages before it had not given back when it began, the first of them since `owed_from`.
+    """
 
     began_at: datetime
     ended_at: datetime | None = None
+    owed: timedelta = timedelta(0)
+    owed_from: datetime | None = None
 
 
 def extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> datetime | None:
     """Return until when a deadline that has passed is extended; None if it acts now.
 
     A deadline that passed before the outage acts. While the outage lasts, each extension is as long as it has lasted.
-    The alert that a decision is overdue acts: the time of the default begins with it.
+    The alert that a decision is overdue acts: the time of the default begins with it. The new time may have passed too,
+    where no worker ran until then: what was noted before it counts.
     """
     deadline, agreed = next_deadline(escrow), agreed_at(escrow)
-    if outage is None or deadline is None or agreed is None or deadline.at <= outage.began_at:
+    if deadline is None or agreed is None or _heard(escrow) is not None:
         return None
-    if escrow.status is EscrowStatus.DISPUTED and escrow.dispute and not escrow.dispute.overdue_alerted:
+    return _given_back(deadline.at, agreed, outage, now)
+
+
+def evidence_closes_at(escrow: Escrow) -> datetime | None:
+    """Return when the evidence window of a dispute closes; None without one, and once its decision is overdue."""
+    dispute = _heard(escrow)
+    return dispute.evidence_until if dispute else None
+
+
+def evidence_extended_until(escrow: Escrow, outage: Outage | None, now: datetime) -> datetime | None:
+    """Return until when an evidence window that has passed is extended; None if it is closed."""
+    dispute = _heard(escrow)
+    if dispute is None:
+        return None
+    agreed = dispute.evidence_extended_from or dispute.evidence_until
+    return _given_back(dispute.evidence_until, agreed, outage, now)
+
+
+def evidence_extended(escrow: Escrow, until: datetime) -> Outcome:
+    """Extend the evidence window of a dispute; who decides has as long after it as was agreed.
+
+    The default keeps its agreed time, from which all its extensions are bounded.
+    """
+    dispute = escrow.dispute
+    assert dispute is not None
+    longer = until - dispute.evidence_until
+    extended = replace(
+        dispute,
+        evidence_until=until,
+        decide_by=dispute.decide_by + longer,
+        default_at=dispute.default_at + longer,
+        evidence_extended_from=dispute.evidence_extended_from or dispute.evidence_until,
+        default_extended_from=dispute.default_extended_from or dispute.default_at,
+    )
+    details: dict[str, object] = {"until": extended.default_at.isoformat(), "evidence_until": until.isoformat()}
+    waiting = replace(escrow, dispute=extended)
+    return Outcome(escrow=waiting, event="default_extended", actor="timer", details=details)
+
+
+def _heard(escrow: Escrow) -> Dispute | None:
+    """Return the dispute of which operators were not alerted yet."""
+    if escrow.status is not EscrowStatus.DISPUTED or escrow.dispute is None or escrow.dispute.overdue_alerted:
+        return None
+    return escrow.dispute
+
+
+def _given_back(at: datetime, agreed: datetime, outage: Outage | None, now: datetime) -> datetime | None:
+    if outage is None or at <= (outage.owed_from or outage.began_at):
         return None
     ended_at = outage.ended_at or now
-    given_back = min(ended_at - outage.began_at, LONGEST)
+    given_back = min(ended_at - outage.began_at + outage.owed, LONGEST)
     until = min(ended_at + given_back, outage.began_at + 2 * LONGEST, agreed + IN_ALL)
-    return until if until > now else None
+    return until if until > at else None

@@ -8,7 +8,7 @@ for a decision: to neither side's favour, and with an alert every week.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.escrow.deadlines import agreed_at
+from domain.escrow.deadlines import agreed_at, next_deadline
 from domain.escrow.settlement import settle_dispute
 from domain.escrow.state import Escrow, EscrowStatus, Outcome
 from domain.organization import OrganizationStatus, TimedExits
@@ -32,7 +32,8 @@ def extended_until(
 ) -> datetime | None:
     """Return until when a deadline that would pay the payee is extended; None when it acts now.
 
-    Only what pays the payee waits, so a pause keeps money from the suspended payee and from nobody else.
+    Only what pays the payee waits, so a pause keeps money from the suspended payee and from nobody else. The new time
+    may have passed too, where no worker ran until then: what was noted before it counts.
 
     Args:
         escrow: whose deadline has passed.
@@ -42,13 +43,13 @@ def extended_until(
         longest: how much later than agreed a review ends at most, however often the payee is suspended.
         now: the time.
     """
-    agreed = _agreed(escrow)
-    if agreed is None or timed_exits is not TimedExits.PAUSE or changed_at is None:
+    agreed, deadline = _agreed(escrow), next_deadline(escrow)
+    if agreed is None or deadline is None or timed_exits is not TimedExits.PAUSE or changed_at is None:
         return None
     until = (now if payee is OrganizationStatus.SUSPENDED else changed_at) + STEP
     if escrow.status is EscrowStatus.DELIVERED:
         until = min(until, agreed + longest)
-    return until if until > now else None
+    return until if until > deadline.at else None
 
 
 def extended(escrow: Escrow, until: datetime) -> Outcome:

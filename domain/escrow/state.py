@@ -174,7 +174,8 @@ class Dispute:
     """A frozen escrow: who froze it and why, until when each step may be taken, and how it ended.
 
     `default_share_e4` is the payee's share when nobody decides, where that is less than by the terms.
-    `default_extended_from` is when the default was to apply before it was extended, see `domain.escrow.pause`.
+    `default_extended_from` is when the default was to apply before it was extended, see `domain.escrow.pause`;
+    `evidence_extended_from` the same of the evidence window, see `domain.escrow.outage`.
     """
 
     opened_by: str
@@ -191,6 +192,7 @@ class Dispute:
     resolution_note: str | None = None
     resolved_at: datetime | None = None
     default_extended_from: datetime | None = None
+    evidence_extended_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

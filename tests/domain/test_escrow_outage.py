@@ -1,5 +1,6 @@
 """How long deadlines are extended after an outage of the API."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +9,15 @@ from hypothesis import strategies as st
 
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
-from domain.escrow.outage import IN_ALL, LONGEST, Outage, extended_until
+from domain.escrow.outage import (
+    IN_ALL,
+    LONGEST,
+    Outage,
+    evidence_closes_at,
+    evidence_extended,
+    evidence_extended_until,
+    extended_until,
+)
 from domain.escrow.pause import extended
 from domain.escrow.state import Escrow, EscrowStatus
 from tests.support import escrows as e
@@ -88,6 +97,16 @@ def test_deadline_that_passed_before_the_outage_acts() -> None:
     assert extended_until(escrow, Outage(began_at=at), at + HOUR) is None
 
 
+def test_time_that_was_given_back_counts_although_no_worker_ran_until_it_was_over() -> None:
+    escrow = delivered()
+    at = due(escrow)
+    outage = Outage(began_at=at - HOUR, ended_at=at + HOUR)
+    until = extended_until(escrow, outage, at + 10 * HOUR)
+    # In the past by then, and what was noted before it counts.
+    assert until == at + 3 * HOUR
+    assert extended_until(extended(escrow, until).escrow, outage, at + 10 * HOUR) is None
+
+
 def test_while_the_api_is_away_a_deadline_waits_two_days_at_most() -> None:
     escrow = funded()
     at = due(escrow)
@@ -131,6 +150,65 @@ def test_next_deadline_has_its_own_week() -> None:
     late = extended(state, at + IN_ALL).escrow
     state = commands.deliver(late, actor=e.WORKER, artifacts=(), note=".", milestone=None, now=T0).escrow
     assert state.extended_from is None
+
+
+def test_what_an_outage_had_not_given_back_when_the_next_one_began_is_not_lost() -> None:
+    escrow = delivered()
+    at = due(escrow)
+    # Nine hours away, back for half an hour, and away for two minutes once more.
+    first, minute = at - 10 * HOUR, timedelta(minutes=1)
+    began_at, ended_at = first + 9.5 * HOUR, first + 9.5 * HOUR + 2 * minute
+    outage = Outage(began_at=began_at, ended_at=ended_at, owed=8.5 * HOUR, owed_from=first)
+    assert extended_until(escrow, outage, at) == ended_at + 8.5 * HOUR + 2 * minute
+    # A deadline that had passed before the first of them acts.
+    assert extended_until(replace(escrow, review_by=first), outage, at) is None
+
+
+def in_dispute() -> Escrow:
+    return commands.dispute(delivered(), actor=e.FINANCE, reason="r", now=T0).escrow
+
+
+def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evidence() -> None:
+    escrow = in_dispute()
+    agreed, closes_at = escrow.dispute, evidence_closes_at(escrow)
+    assert closes_at == agreed.evidence_until
+    outage = Outage(began_at=closes_at - 2 * HOUR, ended_at=closes_at + HOUR)
+    until = evidence_extended_until(escrow, outage, closes_at)
+    assert until == closes_at + 4 * HOUR
+    outcome = evidence_extended(escrow, until)
+    longer = outcome.escrow.dispute
+    # Who decides has as long after the evidence as was agreed.
+    assert (longer.evidence_until, longer.decide_by) == (until, agreed.decide_by + 4 * HOUR)
+    assert longer.default_at == agreed.default_at + 4 * HOUR
+    assert (outcome.event, outcome.moves, evidence_closes_at(outcome.escrow)) == ("default_extended", (), until)
+    assert evidence_extended_until(outcome.escrow, outage, until) is None
+    for actor in (e.WORKER, e.FINANCE):
+        heard = commands.submit_evidence(
+            outcome.escrow, actor=actor, note="n", artifacts=(), now=until - timedelta(seconds=1)
+        )
+        assert len(heard.escrow.dispute.evidence) == 1
+
+
+def test_evidence_and_default_together_wait_a_week_at_most() -> None:
+    escrow = in_dispute()
+    agreed = escrow.dispute
+    now = agreed.evidence_until
+    while (
+        until := evidence_extended_until(escrow, Outage(began_at=now - HOUR, ended_at=now + 3 * HOUR), now)
+    ) is not None:
+        escrow, now = evidence_extended(escrow, until).escrow, until
+    assert escrow.dispute.evidence_until == agreed.evidence_until + IN_ALL
+    assert escrow.dispute.evidence_until < escrow.dispute.decide_by
+    escrow = timed_exit(escrow, escrow.dispute.decide_by).escrow
+    at = due(escrow)
+    assert at == agreed.default_at + IN_ALL
+    assert extended_until(escrow, Outage(began_at=at - HOUR, ended_at=at + HOUR), at) is None
+
+
+def test_no_window_closes_once_the_decision_is_overdue_or_without_a_dispute() -> None:
+    for escrow in (opened(), funded(), delivered(), overdue()):
+        assert evidence_closes_at(escrow) is None
+        assert evidence_extended_until(escrow, Outage(began_at=T0 - HOUR), T0) is None
 
 
 def test_alert_of_a_dispute_is_not_extended() -> None:

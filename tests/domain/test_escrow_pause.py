@@ -61,7 +61,10 @@ def test_release_comes_a_day_after_the_payee_was_resumed(escrow: Escrow) -> None
     assert escrow.review_by
     resumed = escrow.review_by - timedelta(hours=1)
     assert until(escrow, escrow.review_by, OrganizationStatus.ACTIVE, since=resumed) == resumed + STEP
-    assert until(escrow, resumed + STEP, OrganizationStatus.ACTIVE, since=resumed) is None
+    # Also where no worker ran until that was over: what was noted before it counts.
+    assert until(escrow, resumed + 2 * STEP, OrganizationStatus.ACTIVE, since=resumed) == resumed + STEP
+    waiting = extended(escrow, resumed + STEP).escrow
+    assert until(waiting, resumed + 2 * STEP, OrganizationStatus.ACTIVE, since=resumed) is None
 
 
 def test_suspending_again_does_not_begin_the_longest_pause_anew(escrow: Escrow) -> None:
@@ -109,7 +112,8 @@ def test_default_comes_a_day_after_the_payee_was_resumed_also_beyond_the_longest
     waiting = extended(frozen, agreed + LONGEST + STEP).escrow
     resumed = agreed + LONGEST + STEP / 2
     assert until(waiting, agreed + LONGEST + STEP, OrganizationStatus.ACTIVE, since=resumed) == resumed + STEP
-    assert until(waiting, resumed + STEP, OrganizationStatus.ACTIVE, since=resumed) is None
+    resumed_late = extended(waiting, resumed + STEP).escrow
+    assert until(resumed_late, resumed + STEP, OrganizationStatus.ACTIVE, since=resumed) is None
 
 
 def test_default_goes_on_unless_it_was_paused_and_where_it_pays_the_payee_nothing() -> None:

@@ -1,6 +1,7 @@
 """When the API was there, and when it was away."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,10 @@ pytestmark = pytest.mark.db
 async def seen(database: Database, ago: str) -> None:
     async with database.platform() as session:
         await session.execute(
-            text(f"UPDATE api_presence SET seen_at = clock_timestamp() - interval '{ago}', away_from = NULL")
+            text(
+                f"UPDATE api_presence SET seen_at = clock_timestamp() - interval '{ago}', away_from = NULL,"
+                " owed = NULL, owed_from = NULL"
+            )
         )
 
 
@@ -55,6 +59,44 @@ async def test_outage_lasts_until_a_process_writes_again(db: Database, presence:
     assert timedelta(hours=2) < ended.ended_at - ended.began_at < timedelta(hours=3)
     await presence.note()
     assert await outage(db) == ended
+
+
+async def test_outage_that_begins_while_an_earlier_one_is_given_back_keeps_what_is_owed(
+    db: Database, presence: Presence
+) -> None:
+    hour = timedelta(hours=1)
+    async with db.platform() as session:
+        await session.execute(
+            text("""
+                UPDATE api_presence SET seen_at = clock_timestamp() - interval '2 hours',
+                    away_from = clock_timestamp() - interval '13 hours',
+                    away_until = clock_timestamp() - interval '3 hours'
+            """)
+        )
+    lasting = await outage(db)
+    assert lasting is not None
+    # Ten hours away, then there for one.
+    assert (round(lasting.owed / hour), lasting.ended_at) == (9, None)
+    assert lasting.owed_from is not None
+    assert round((lasting.began_at - lasting.owed_from) / hour) == 11
+    await presence.note()
+    ended = await outage(db)
+    assert ended is not None
+    assert ended.ended_at is not None
+    assert replace(ended, ended_at=None) == lasting
+    # Eleven hours are owed now. Once it was there for as long, nothing is.
+    for there, owed in (("10 hours", 1), ("12 hours", 0)):
+        async with db.platform() as session:
+            await session.execute(
+                text(f"""
+                    UPDATE api_presence SET seen_at = clock_timestamp() - interval '2 hours',
+                        away_until = clock_timestamp() - interval '2 hours' - interval '{there}',
+                        away_from = clock_timestamp() - interval '4 hours' - interval '{there}'
+                """)
+            )
+        found = await outage(db)
+        assert found is not None
+        assert (round(found.owed / hour), found.owed_from is None) == (owed, not owed)
 
 
 async def test_process_notes_its_presence_as_soon_as_it_starts(db: Database, presence: Presence) -> None:

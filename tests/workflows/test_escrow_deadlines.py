@@ -175,6 +175,39 @@ async def test_time_to_fund_gives_back_the_time_in_which_the_api_was_away(award,
     await replay_and_keep(await job.handle.fetch_history(), "funding_extended")
 
 
+async def test_both_sides_get_back_the_time_in_which_they_could_not_submit_evidence(award, stage, api_away):
+    job = await (await award()).disputed()
+    agreed = (await job.state()).dispute
+    closes_at = agreed.evidence_until
+    await api_away(closes_at - timedelta(hours=3), closes_at + timedelta(hours=1))
+    await job.pass_time(days=3, hours=2)
+    dispute = (await job.state()).dispute
+    assert dispute.evidence_until == closes_at + timedelta(hours=5)
+    assert dispute.default_at == agreed.default_at + timedelta(hours=5)
+    for actor in (job.bot, job.finance):
+        # Not by the API, which notes when it came by the database's clock, and that clock stands here.
+        heard = SubmitEvidence(command_id=new_id("cmd"), actor=actor, note="as agreed")
+        await job.handle.execute_update("submit_evidence", heard)
+    await job.pass_time(hours=4)
+    late = SubmitEvidence(command_id=new_id("cmd"), actor=job.finance, note="too late")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await job.handle.execute_update("submit_evidence", late)
+    assert "evidence window closed" in str(refused.value.cause)
+    async with stage.database.platform() as session:
+        page = await alert.page(session, Wanted(equal={"subject": job.terms.escrow_id}), open_only=True, limit=10)
+    assert [row.kind for row in page.rows] == ["escrow.api_was_away"]
+    await job.pass_time(days=5)
+    assert await job.end() == "split"
+    heard_of = ["default_extended", "evidence_submitted", "evidence_submitted"]
+    assert (await job.kinds())[4:] == [*heard_of, "decision_overdue", "default_applied"]
+    await replay_and_keep(await job.handle.fetch_history(), "evidence_extended")
+
+
+async def test_an_arbiter_decides_at_once_while_the_evidence_window_is_open(award):
+    job = await (await award()).disputed()
+    assert (await job.send("resolve", job.arbiter, payee_share_e4=0)).status == "refunded"
+
+
 async def test_an_arbiter_may_still_decide_after_the_alert(award):
     job = await (await award()).disputed()
     await job.pass_time(days=7, hours=1)

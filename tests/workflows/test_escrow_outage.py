@@ -133,6 +133,22 @@ async def test_command_that_was_noted_before_its_deadline_was_extended_counts(aw
     assert (await job.told("disputed")).command_id == command.command_id
 
 
+async def test_command_within_the_time_that_was_given_back_counts_although_no_worker_ran_until_it_was_over(
+    award, outage
+):
+    job = await late(award)
+    review_by = (await job.state()).review_by
+    assert review_by
+    await outage(review_by - HOUR, review_by + HOUR)
+    # The review ends three hours after the agreed time, and the API was back for half an hour.
+    command = await noted(job, "dispute", dispute(job), before=timedelta(hours=-1.5))
+    too_late = await noted(job, "refund", RefundEscrow(command_id=new_id("cmd"), actor=job.bot), before=-4 * HOUR)
+    await back(job)
+    assert (await job.told("disputed")).command_id == command.command_id
+    assert (await settled(job))[3:] == ["review_extended", "disputed"]
+    assert (await notice(job, too_late)).settled_at is None
+
+
 async def test_pitfall_37_a_dispute_that_was_noted_in_time_counts_although_the_run_was_away(award):
     job = await late(award)
     command = await noted(job, "dispute", dispute(job), before=HOUR)
@@ -443,6 +459,24 @@ async def test_evidence_that_was_noted_in_its_window_counts(award, days_after, c
     assert await job.end() == "split"
     evidence = (await job.state()).dispute.evidence
     assert [piece.submitted_at for piece in evidence] == ([(await notice(job, command)).noted_at] if counts else [])
+
+
+async def test_evidence_within_the_time_that_was_given_back_counts_although_no_worker_ran_until_it_was_over(
+    award, outage
+):
+    job = await long_disputed(award, days=4)
+    closes_at = (await job.state()).dispute.evidence_until
+    await outage(closes_at - HOUR, closes_at + HOUR)
+    command = SubmitEvidence(command_id=new_id("cmd"), actor=job.finance, note="proof")
+    await noted(job, "submit_evidence", command, before=timedelta(days=4) - 2 * HOUR)
+    assert (await notice(job, command)).noted_at == closes_at + 2 * HOUR
+    await job.send("submit_evidence", job.finance, key=command.command_id, note="proof")
+    dispute = (await job.state()).dispute
+    assert dispute.evidence_until == closes_at + 3 * HOUR
+    assert [piece.submitted_at for piece in dispute.evidence] == [closes_at + 2 * HOUR]
+    with pytest.raises(Conflict) as refused:
+        await job.send("submit_evidence", job.finance, note="more")
+    assert refused.value.error_code == "escrow.evidence_closed"
 
 
 async def test_evidence_that_is_repeated_after_the_outage_keeps_its_first_time(award):

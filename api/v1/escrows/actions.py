@@ -26,6 +26,7 @@ from domain.escrow.actions import (
     refunds_full,
 )
 from domain.escrow.deadlines import timed_exit
+from domain.escrow.outage import evidence_closes_at, evidence_extended
 from domain.escrow.pause import extended
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, EscrowPostingKind, Outcome, as_signatory
@@ -36,7 +37,7 @@ from domain.payment.fulfilment import PaymentUnderWay
 from domain.reputation.levels import ExposureLimit
 from repositories import escrow as escrows
 from repositories import organization as organizations
-from services.escrow_extension import find_extension
+from services.escrow_extension import find_evidence_extension, find_extension
 from services.level import refuse_exposure
 from services.purposes.base import refuse_beside_others
 from services.signer import refuse_same_person
@@ -129,6 +130,11 @@ async def list_actions(
 
 async def _at(deps: Deps, escrow: Escrow, now: datetime) -> Escrow:
     """Return the escrow after the deadlines that have passed, each applied or extended as the books would."""
+    closes_at = evidence_closes_at(escrow)
+    if closes_at is not None and now >= closes_at:
+        async with deps.database.platform() as session:
+            heard = await find_evidence_extension(session, escrow, now=now)
+        escrow = escrow if heard is None else evidence_extended(escrow, heard.until).escrow
     while (passed := timed_exit(escrow, now)) is not None:
         async with deps.database.platform() as session:
             found = await find_extension(

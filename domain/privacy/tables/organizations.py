@@ -203,7 +203,7 @@ TABLES: Mapping[str, Place] = {
     "api_presence": Place(
         "when the API was away, so that deadlines give the time back",
         "for good: one row",
-        {TECHNICAL: "id seen_at away_from away_until"},
+        {TECHNICAL: "id seen_at away_from away_until owed owed_from"},
     ),
     "slack_turns": Place(
         "when a hook of Slack may be posted to next",
