@@ -29,13 +29,15 @@ from contracts.escrow import (
     RecordedEscrow,
     RecordEscrowEvent,
 )
-from domain.errors import IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
+from domain.access import Actor
+from domain.errors import Forbidden, IdempotencyConflict, InsufficientFunds, SpendLimitExceeded
 from domain.escrow.commands import CREDITS, payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.pause import EXTENSIONS, weeks_overdue
 from domain.escrow.presentation import story
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Escrow, Terms
+from domain.escrow.turned import EvidenceFull, refuse_flood, refuse_own_dispute
 from domain.events.escrow import facts
 from domain.organization import STOPPED
 from domain.payment.fulfilment import NotPaid, PaymentUnderWay
@@ -66,6 +68,8 @@ _REFUSALS = (
     IdempotencyConflict,
     ExposureLimit,
     AlreadySigned,
+    EvidenceFull,
+    Forbidden,
     PaymentUnderWay,
     *STOPPED,
 )
@@ -208,8 +212,8 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, stored=held)
         if held is None and (why := await self._refused_start(books, terms, agreed)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
-        if held is not None and message.event == "approved" and message.actor_detail is not None:
-            await refuse_same_person(books.session, held, message.actor_detail)
+        if held is not None and message.actor_detail is not None:
+            await _refuse_person(books.session, message, held, message.actor_detail)
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         if held is not None and (until := await self._extended(books.session, message, held)) is not None:
@@ -376,6 +380,25 @@ class EscrowActivities:
         )
         if raised:
             await alert.close_other_dates(session, subject, kind, alert.key_of(kind, subject), key)
+
+
+async def _refuse_person(session: AsyncSession, message: RecordEscrowEvent, held: Escrow, actor: Actor) -> None:
+    """Refuse what runs decide without looking at the person: of before, they took it.
+
+    Raises:
+        AlreadySigned: a second signature of one person.
+        Forbidden: an agent's key disputes its own delivery.
+        EvidenceFull: an agent's key fills the room of its side.
+    """
+    dispute = message.escrow.dispute
+    match message.event:
+        case "approved":
+            await refuse_same_person(session, held, actor)
+        case "disputed":
+            refuse_own_dispute(held, actor)
+        case "evidence_submitted" if dispute is not None:
+            piece = dispute.evidence[-1]
+            refuse_flood(held, actor, piece.note, piece.artifacts)
 
 
 async def _tell_operators(session: AsyncSession, escrow_id: str, extension: Extension) -> None:

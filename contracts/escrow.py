@@ -11,9 +11,10 @@ from contracts.base import Message, content_of
 from contracts.seal import Seal
 from domain.access import Actor
 from domain.approval import ApprovalRequired
-from domain.errors import DomainError, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
+from domain.errors import DomainError, Forbidden, InsufficientFunds, Invalid, SpendLimitExceeded, WrongState
 from domain.escrow.signing import AlreadySigned
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
+from domain.escrow.turned import EvidenceFull
 from domain.invoice.state import WrongInvoiceState
 from domain.money import check_ratio
 from domain.payment.fulfilment import PaymentUnderWay
@@ -232,6 +233,8 @@ _DECLINES: tuple[type[DomainError], ...] = (
     ExposureLimit,
     ApprovalRequired,
     AlreadySigned,
+    EvidenceFull,
+    Forbidden,
     WrongInvoiceState,
     PaymentUnderWay,
     WrongState,

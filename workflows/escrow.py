@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow import commands
     from domain.escrow.signing import refuse_second_signature
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
+    from domain.escrow.turned import refuse_flood, refuse_own_dispute
     from workflows import escrow_signals as by_signal
     from workflows.escrow_gates import disputed, reviewed
     from workflows.escrow_run import EscrowRun
@@ -134,7 +135,13 @@ class EscrowWorkflow(EscrowRun):
 
     @dispute.validator
     def _validate_dispute(self, command: DisputeEscrow) -> None:
-        self._validated(command, self._dispute(command))
+        def dispute(escrow: Escrow, now: datetime) -> Outcome:
+            disputed = self._dispute(command)(escrow, now)
+            # As for signatures.
+            refuse_own_dispute(escrow, command.actor)
+            return disputed
+
+        self._validated(command, dispute)
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitEvidence) -> CommandResult:
@@ -147,7 +154,14 @@ class EscrowWorkflow(EscrowRun):
             # Whether the window is closed is known in the command's turn.
             command.check()
             return
-        self._validated(command, self._submit_evidence(command))
+
+        def submit(escrow: Escrow, now: datetime) -> Outcome:
+            heard = self._submit_evidence(command)(escrow, now)
+            # As for signatures.
+            refuse_flood(escrow, command.actor, command.note, command.artifacts)
+            return heard
+
+        self._validated(command, submit)
 
     @workflow.update(name="resolve")
     async def resolve(self, command: ResolveEscrow) -> CommandResult:

@@ -14,6 +14,7 @@ from domain.escrow import commands
 from domain.escrow.deadlines import timed_exit
 from domain.escrow.signing import refuse_second_signature
 from domain.escrow.state import WHOLE_E4, Escrow, Outcome, as_signatory, signatory_name
+from domain.escrow.turned import refuse_flood, refuse_own_dispute
 from domain.money import CREDIT
 
 
@@ -144,12 +145,16 @@ def _approve(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameter
 
 
 def _dispute(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
-    return commands.dispute(escrow, actor=actor, reason="", now=now)
+    disputed = commands.dispute(escrow, actor=actor, reason="", now=now)
+    refuse_own_dispute(escrow, actor)
+    return disputed
 
 
 def _submit_evidence(escrow: Escrow, actor: Actor, now: datetime, _parameters: Parameters) -> Outcome:
     # The shortest there is: what is longer may be refused where only a little room is left.
-    return commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
+    heard = commands.submit_evidence(escrow, actor=actor, note=".", artifacts=(), now=now)
+    refuse_flood(escrow, actor, ".", ())
+    return heard
 
 
 def _resolve(escrow: Escrow, actor: Actor, now: datetime, parameters: Parameters) -> Outcome:

@@ -33,6 +33,7 @@ from domain.escrow.state import (
     is_payee,
     is_payer,
 )
+from domain.escrow.turned import EvidenceFull, evidence_bytes
 from domain.ids import is_id
 from domain.money import CREDIT, check_ratio, format_amount, format_ratio
 from domain.text import wire_bytes
@@ -308,12 +309,11 @@ def submit_evidence(
     per_side = escrow.terms.evidence_per_side
     side = "payer" if is_payer(escrow, actor) else "payee"
     beside = [piece for piece in current.evidence if piece.side == side or not per_side]
-    taken = sum(wire_bytes(piece.note, *_texts(piece.artifacts)) for piece in beside)
-    if len(beside) >= MAX_EVIDENCE or taken + wire_bytes(note, *_texts(artifacts)) > MAX_EVIDENCE_BYTES:
-        raise Conflict(
+    taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in beside)
+    if len(beside) >= MAX_EVIDENCE or taken + evidence_bytes(note, artifacts) > MAX_EVIDENCE_BYTES:
+        raise EvidenceFull(
             f"A dispute can have at most {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together"
             f"{' from each side' if per_side else ''}.",
-            code="escrow.evidence_full",
             extra={"state": escrow.status.value},
         )
     piece = Evidence(

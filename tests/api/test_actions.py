@@ -80,6 +80,22 @@ async def test_deadline_that_an_outage_extends_has_not_acted_yet(
         assert (await actions_of(tenant.owner, made))["deliver"]["allowed"] is allowed
 
 
+async def test_evidence_is_offered_for_as_long_as_an_outage_extends_its_window(
+    operator: Caller, database: Database, tenant: Tenant
+) -> None:
+    hour, later, at = timedelta(hours=1), TODAY + timedelta(days=1000), TODAY - timedelta(days=3) - timedelta(hours=1)
+    made = await delivered_escrow(operator, database, tenant, tenant, times=1, at=at)
+    actor = replace(PROCUREMENT, org_id=tenant.org_id)
+    await write(database, commands.dispute(await state(database, made), actor=actor, reason="late", now=at), at=at)
+    for began_at, ended_at, allowed in (
+        (TODAY - 3 * hour, TODAY, True),
+        (TODAY - 1000 * hour, TODAY - 999 * hour, False),
+    ):
+        async with database.platform() as session:
+            await session.merge(ApiPresence(id=1, seen_at=later, away_from=began_at, away_until=ended_at))
+        assert (await actions_of(tenant.owner, made))["submit_evidence"]["allowed"] is allowed
+
+
 async def test_reason_is_the_refusal_of_the_command(operator: Caller, database: Database, tenant: Tenant) -> None:
     made = await funded_escrow(operator, database, tenant, tenant, at=TODAY)
     answer = refused(await tenant.auditor.post(f"/escrows/{made}/refunds", {}, key=new_key()), 403, "auth.forbidden")
@@ -168,8 +184,23 @@ async def test_signature_that_the_books_refuse_as_one_persons_is_not_offered(
 
 
 async def test_delivery_too_many_is_not_offered(operator: Caller, database: Database, tenant: Tenant) -> None:
-    made = await delivered_escrow(operator, database, tenant, tenant, times=100, at=TODAY)
+    parts = [{"name": "draft", "amount": "0.40"}, {"name": "final", "amount": "0.60"}]
+    made = await delivered_escrow(operator, database, tenant, tenant, times=100, at=TODAY, milestones=parts)
     assert (await actions_of(tenant.owner, made))["deliver"]["reason"]["code"] == "escrow.deliveries_full"
+    escrow, scorer = await state(database, made), Actor(principal="validator", role=Role.VALIDATOR)
+    number = escrow.delivery.number if escrow.delivery else None
+    scored = commands.validate(escrow, actor=scorer, score_e4=10_000, note=None, now=TODAY, delivery=number)
+    await write(database, scored, at=TODAY)
+    assert (await actions_of(tenant.owner, made))["deliver"]["allowed"]
+
+
+async def test_dispute_of_its_own_delivery_is_not_offered_to_an_agents_key(
+    operator: Caller, database: Database, tenant: Tenant, stranger: Tenant
+) -> None:
+    made = await delivered_escrow(operator, database, tenant, stranger, times=1, at=TODAY)
+    dispute = (await actions_of(stranger.agent, made))["dispute"]
+    assert (dispute["allowed"], dispute["reason"]["code"]) == (False, "auth.forbidden")
+    assert (await actions_of(stranger.owner, made))["dispute"]["allowed"]
 
 
 @pytest.mark.parametrize("stopped", ["payer", "payee"])

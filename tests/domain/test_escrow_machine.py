@@ -27,6 +27,7 @@ from domain.escrow.state import (
     Outcome,
     signatory_name,
 )
+from domain.escrow.turned import refuse_own_dispute
 from domain.events import check
 from domain.events.catalogue import CATALOGUE
 from domain.events.escrow import facts
@@ -201,7 +202,12 @@ class EscrowMachine(RuleBasedStateMachine):
 
     @rule(actor=ACTORS | st.just(CHARGEBACK))
     def dispute(self, actor):
-        self.attempt("dispute", actor, lambda s: commands.dispute(s, actor=actor, reason="r", now=self.now))
+        def decide(s):
+            disputed = commands.dispute(s, actor=actor, reason="r", now=self.now)
+            refuse_own_dispute(s, actor)
+            return disputed
+
+        self.attempt("dispute", actor, decide)
 
     @rule(actor=ACTORS)
     def submit_evidence(self, actor):

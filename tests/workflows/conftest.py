@@ -176,6 +176,7 @@ class Job:
         self.procurement = Actor(principal="procurement", role=Role.OWNER, org_id=t.payer_org_id)
         self.finance = Actor(principal="finance", role=Role.FINANCE, org_id=t.payer_org_id)
         self.bot = Actor(principal="bot", role=Role.AGENT, org_id=t.payee_org_id, agent_id=t.agent_id)
+        self.studio = Actor(principal="studio", role=Role.OWNER, org_id=t.payee_org_id)
         self.validator = Actor(principal="validator", role=Role.VALIDATOR)
         self.arbiter = Actor(principal="arbiter", role=Role.ARBITER)
 

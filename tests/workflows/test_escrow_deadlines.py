@@ -86,7 +86,7 @@ async def test_default_of_a_dispute_waits_while_the_payee_is_suspended_and_pause
         await organizations.suspend(
             session, operator, payee, now=now, reason="looked into", timed_exits=TimedExits.PAUSE
         )
-    await job.send("dispute", job.bot, reason="I want my share before anybody looks")
+    await job.send("dispute", job.studio, reason="I want my share before anybody looks")
     await job.pass_time(days=9, hours=1)
     assert (await job.state()).status == "disputed"
     assert (await job.kinds())[4:] == ["decision_overdue", "default_extended", "default_extended"]

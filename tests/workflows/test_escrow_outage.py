@@ -203,13 +203,15 @@ async def test_signatures_that_were_noted_count_before_the_deadline_releases(awa
     assert (await job.kinds())[-2:] == ["approved", "approved"]
 
 
-@pytest.mark.parametrize("kind", ["forbidden", "unfit", "unreadable", "late", "settled", "of_before"])
+@pytest.mark.parametrize("kind", ["forbidden", "turned", "unfit", "unreadable", "late", "settled", "of_before"])
 async def test_a_note_that_does_not_count_never_blocks_the_deadline(award, kind):
     job = await late(award)
     command: EscrowCommand = dispute(job)
     name: notices.Noted = "dispute"
     if kind == "forbidden":
         command = command.model_copy(update={"actor": job.validator})
+    elif kind == "turned":
+        command = command.model_copy(update={"actor": job.bot})
     elif kind == "unfit":
         name, command = "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance, delivery=99)
     elif kind == "unreadable":
@@ -251,8 +253,8 @@ async def test_a_key_that_a_refusal_has_freed_serves_another_command(award):
     job = await (await award()).delivered()
     key = new_id("cmd")
     with pytest.raises(Exception, match="not a signatory"):
-        await job.send("approve", job.bot, key=key)
-    assert (await job.send("dispute", job.bot, key=key, reason="the review is late")).status == "disputed"
+        await job.send("approve", job.studio, key=key)
+    assert (await job.send("dispute", job.studio, key=key, reason="the review is late")).status == "disputed"
 
 
 async def test_what_was_done_leaves_no_note_behind(award):

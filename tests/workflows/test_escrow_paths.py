@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import Conflict, DomainError, Forbidden, InsufficientFunds, Invalid, WrongState
 from domain.escrow.state import Artifact, Milestone
+from domain.escrow.turned import MOST_EVIDENCE_BYTES
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -127,6 +128,21 @@ async def test_strangers_and_wrong_parties_are_refused(award):
     with pytest.raises(Forbidden) as refused:
         await job.send("approve", job.bot)
     assert refused.value.error_code == "escrow.not_a_signatory"
+
+
+async def test_agents_key_neither_disputes_its_own_delivery_nor_fills_the_room_for_evidence(award):
+    job = await (await award(evidence_per_side=True)).delivered()
+    with pytest.raises(Forbidden, match="its own delivery"):
+        await job.send("dispute", job.bot, reason="it is all my fault")
+    assert (await job.send("dispute", job.studio, reason="they do not look")).status == "disputed"
+    large = "x" * (MOST_EVIDENCE_BYTES // 4 - 2)
+    for _ in range(4):
+        await job.send("submit_evidence", job.bot, note=large)
+    with pytest.raises(Conflict) as refused:
+        await job.send("submit_evidence", job.bot, note=large)
+    assert refused.value.error_code == "escrow.evidence_full"
+    await job.send("submit_evidence", job.studio, note=large)
+    assert len((await job.state()).dispute.evidence) == 5
 
 
 async def test_a_command_after_the_end_is_refused_with_the_state(award):

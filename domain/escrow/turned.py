@@ -1,0 +1,58 @@
+"""What an agent's key may not do to its own side: agents read what clients write, so a client can turn one.
+
+Runs decide without these rules, because those of before took such commands. They are asked where nothing is replayed:
+by validators, by the books under the escrow's lock, and by whoever says what can be done.
+"""
+
+from domain.access import Actor, Role
+from domain.errors import Conflict, Forbidden
+from domain.escrow.state import MAX_EVIDENCE, MAX_EVIDENCE_BYTES, Artifact, Escrow, EscrowStatus
+from domain.text import wire_bytes
+
+#: How much of its side's room for evidence one agent's key fills: its organization has the rest.
+MOST_EVIDENCE = MAX_EVIDENCE // 2
+MOST_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
+
+
+class EvidenceFull(Conflict):
+    """The dispute takes no more evidence of this side, or of this agent's key."""
+
+    code = "escrow.evidence_full"
+
+
+def refuse_own_dispute(escrow: Escrow, actor: Actor) -> None:
+    """Refuse the dispute of an agent's key while its delivery is under review.
+
+    Silence pays for the delivery in full, and a dispute that nobody decides in part, so it is never to its gain.
+
+    Raises:
+        Forbidden: a member of its organization may open the dispute.
+    """
+    if actor.role is Role.AGENT and escrow.status is EscrowStatus.DELIVERED:
+        raise Forbidden(
+            "An agent's key may not dispute its own delivery, which is released when its review ends. If an arbiter is "
+            "needed, have a member of the agent's organization open the dispute."
+        )
+
+
+def refuse_flood(escrow: Escrow, actor: Actor, note: str, artifacts: tuple[Artifact, ...]) -> None:
+    """Refuse evidence with which an agent's key would fill more than half of its side's room.
+
+    Raises:
+        EvidenceFull: a member of its organization may submit more.
+    """
+    if actor.role is not Role.AGENT or escrow.dispute is None or not escrow.terms.evidence_per_side:
+        return
+    own = [piece for piece in escrow.dispute.evidence if piece.submitted_by == actor.qualified()]
+    taken = sum(evidence_bytes(piece.note, piece.artifacts) for piece in own) + evidence_bytes(note, artifacts)
+    if len(own) >= MOST_EVIDENCE or taken > MOST_EVIDENCE_BYTES:
+        raise EvidenceFull(
+            f"An agent's key can submit at most {MOST_EVIDENCE} pieces of evidence of {MOST_EVIDENCE_BYTES} bytes "
+            "together. Members of its organization can submit more.",
+            extra={"state": escrow.status.value},
+        )
+
+
+def evidence_bytes(note: str, artifacts: tuple[Artifact, ...]) -> int:
+    """Return the room that a piece of evidence takes."""
+    return wire_bytes(note, *(text for artifact in artifacts for text in (artifact.uri, artifact.sha256)))

@@ -1,0 +1,60 @@
+"""What whoever turns an agent cannot do to the agent's own side."""
+
+import pytest
+
+from domain.errors import Conflict, Forbidden
+from domain.escrow import commands
+from domain.escrow.actions import EscrowAction, actions
+from domain.escrow.state import Escrow
+from domain.escrow.turned import MOST_EVIDENCE, MOST_EVIDENCE_BYTES, refuse_flood, refuse_own_dispute
+from tests.support import escrows as e
+
+
+def funded() -> Escrow:
+    opened = commands.opened(e.terms(evidence_per_side=True), actor=e.PROCUREMENT, now=e.T0).escrow
+    return commands.fund(opened, actor=e.PROCUREMENT, source="credits", now=e.T0).escrow
+
+
+def delivered() -> Escrow:
+    return commands.deliver(funded(), actor=e.WORKER, artifacts=(), note=".", milestone=None, now=e.T0).escrow
+
+
+def disputed() -> Escrow:
+    return commands.dispute(delivered(), actor=e.FINANCE, reason="r", now=e.T0).escrow
+
+
+def heard(escrow: Escrow, actor, note: str = "n") -> Escrow:
+    refuse_flood(escrow, actor, note, ())
+    return commands.submit_evidence(escrow, actor=actor, note=note, artifacts=(), now=e.T0).escrow
+
+
+def is_offered(escrow: Escrow, actor, action: EscrowAction) -> bool:
+    return any(each.outcome is not None for each in actions(escrow, actor, e.T0) if each.name is action)
+
+
+def test_agents_key_does_not_dispute_its_own_delivery_and_its_organization_may() -> None:
+    with pytest.raises(Forbidden, match="have a member"):
+        refuse_own_dispute(delivered(), e.WORKER)
+    for actor in (e.STUDIO, e.FINANCE, e.OPERATOR):
+        refuse_own_dispute(delivered(), actor)
+        assert is_offered(delivered(), actor, EscrowAction.DISPUTE)
+    assert not is_offered(delivered(), e.WORKER, EscrowAction.DISPUTE)
+
+
+def test_agents_key_asks_for_an_arbiter_before_its_delivery() -> None:
+    refuse_own_dispute(funded(), e.WORKER)
+    assert is_offered(funded(), e.WORKER, EscrowAction.DISPUTE)
+
+
+@pytest.mark.parametrize(("pieces", "note"), [(MOST_EVIDENCE, "n"), (16, "x" * (MOST_EVIDENCE_BYTES // 16 - 2))])
+def test_agents_key_leaves_its_organization_half_of_the_room_for_evidence(pieces: int, note: str) -> None:
+    escrow = disputed()
+    for _ in range(pieces):
+        escrow = heard(escrow, e.WORKER, note)
+    with pytest.raises(Conflict, match="Members of its organization") as refused:
+        heard(escrow, e.WORKER, note)
+    assert refused.value.error_code == "escrow.evidence_full"
+    assert not is_offered(escrow, e.WORKER, EscrowAction.SUBMIT_EVIDENCE)
+    for _ in range(pieces):
+        escrow = heard(escrow, e.STUDIO, note)
+    assert len(escrow.dispute.evidence) == 2 * pieces
