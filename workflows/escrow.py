@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from domain.escrow.turned import refuse_flood, refuse_own_dispute
     from workflows import escrow_signals as by_signal
-    from workflows.escrow_gates import disputed, reviewed
+    from workflows.escrow_gates import disputed, refunded, reviewed
     from workflows.escrow_run import EscrowRun
     from workflows.signals import NO_INPUT
 
@@ -336,7 +336,9 @@ class EscrowWorkflow(EscrowRun):
         )
 
     def _refund(self, command: RefundEscrow) -> Decision:
-        return lambda escrow, _now: commands.refund(escrow, actor=command.actor, amount_minor=command.amount_minor)
+        return lambda escrow, _now: refunded(
+            escrow, commands.refund(escrow, actor=command.actor, amount_minor=command.amount_minor)
+        )
 
     def _cancel(self, command: CancelEscrow) -> Decision:
         return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)

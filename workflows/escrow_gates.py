@@ -23,6 +23,9 @@ CHARGEBACKS_DEFAULT_IS_FOR_WHAT_WAS_DELIVERED = "chargebacks-default-is-for-what
 #: The gate of runs whose disputes ended by default at the agreed time, although the alert to operators was late.
 GRACE_BEGINS_WITH_THE_ALERT = "grace-begins-with-the-alert"
 
+#: The gate of runs that kept the payee's share by default when the payee refunded a part of what it had not delivered.
+DEFAULT_STAYS_FOR_WHAT_WAS_DELIVERED = "default-stays-for-what-was-delivered"
+
 
 def reviewed(escrow: Escrow, delivery: int | None) -> int | None:
     """Return which delivery a signature or a score is for: the one that it names, or None if it must name one."""
@@ -45,6 +48,17 @@ def disputed(outcome: Outcome, opener: Actor) -> Outcome:
     if workflow.unsafe.is_read_only() or workflow.patched(gate):
         return outcome
     return replace(outcome, escrow=replace(outcome.escrow, dispute=replace(dispute, default_share_e4=None)))
+
+
+def refunded(before: Escrow, outcome: Outcome) -> Outcome:
+    """Return a refund, with the default that applies to what is still held of a disputed escrow."""
+    agreed, after = before.dispute, outcome.escrow.dispute
+    if agreed is None or after is None or agreed.default_share_e4 == after.default_share_e4:
+        return outcome
+    if workflow.unsafe.is_read_only() or workflow.patched(DEFAULT_STAYS_FOR_WHAT_WAS_DELIVERED):
+        return outcome
+    kept = replace(after, default_share_e4=agreed.default_share_e4)
+    return replace(outcome, escrow=replace(outcome.escrow, dispute=kept))
 
 
 def overdue(before: Escrow, outcome: Outcome) -> Outcome:

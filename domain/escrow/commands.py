@@ -284,6 +284,19 @@ def _default_share(escrow: Escrow, actor: Actor) -> int | None:
     return share if share < agreed else None
 
 
+def _with_claim(escrow: Escrow) -> Escrow:
+    """Have the payee's share when nobody decides be of what it has delivered, after a refund of what it has not.
+
+    A share of the delivery under review is less than the contract's for its milestone only.
+    """
+    dispute, delivery = escrow.dispute, escrow.delivery
+    if dispute is None or not dispute.default_share_e4 or delivery is None or not escrow.held_minor:
+        return escrow
+    price = next(each.amount_minor for each in escrow.terms.milestones if each.name == delivery.milestone)
+    share = escrow.terms.dispute_default_share_e4 * min(price, escrow.held_minor) // escrow.held_minor
+    return replace(escrow, dispute=replace(dispute, default_share_e4=share))
+
+
 def submit_evidence(
     escrow: Escrow,
     *,
@@ -347,7 +360,7 @@ def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome
             extra={"held": format_amount(held, escrow.terms.currency)},
         )
     moves = (EscrowPosting(kind=EscrowPostingKind.REFUND, amount_minor=amount),)
-    reduced = with_moves(escrow, moves)
+    reduced = _with_claim(with_moves(escrow, moves))
     details: dict[str, object] = {"amount": format_amount(amount, escrow.terms.currency)}
     if reduced.held_minor:
         return Outcome(

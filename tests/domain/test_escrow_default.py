@@ -122,6 +122,20 @@ def test_organization_that_hires_its_own_agent_disputes_as_the_payer():
     assert disputed(own, e.PROCUREMENT).dispute.default_share_e4 is None
 
 
+@pytest.mark.parametrize(("back", "gained"), [(0, 5), (50, 5), (90, 5), (94, 3)])
+def test_payee_that_gives_back_what_it_has_not_delivered_keeps_its_share_of_what_it_has(back, gained):
+    frozen = disputed(delivered(funded(10, 90)), e.STUDIO)
+    if back:
+        frozen = numbered(commands.refund(frozen, actor=e.STUDIO, amount_minor=back))
+    end = undecided(frozen)
+    assert (end.released_minor, end.refunded_minor) == (gained, 100 - gained)
+
+
+def test_payee_that_has_delivered_nothing_gains_nothing_by_a_refund():
+    frozen = numbered(commands.refund(disputed(funded(10, 90), e.STUDIO), actor=e.STUDIO, amount_minor=90))
+    assert undecided(frozen).released_minor == 0
+
+
 @given(
     prices=st.lists(st.integers(1, 10**9), max_size=4),
     paid=st.integers(0, 3),
