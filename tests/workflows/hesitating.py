@@ -1,5 +1,6 @@
 """An entity that is about to end, and goes on when its run is cancelled."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,7 +32,7 @@ class Hesitate(Message):
 
 
 @workflow.defn(name="hesitating")
-class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, object, str]):
+class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, Callable[..., object], str]):
     """Ends once it is let go. A cancellation before that has it begin anew."""
 
     @workflow.init
@@ -87,11 +88,11 @@ class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, object, str]):
     def _result(self) -> str:
         return ""
 
-    async def _grant(self, command_id: str, wish: object, actor: Actor) -> None:
+    async def _grant(self, command_id: str, wish: Callable[..., object], actor: Actor) -> None:
         pass
 
-    def _noting(self, note: dict[str, object], actor: Actor) -> object:
-        return note
+    def _noting(self, note: dict[str, object], actor: Actor) -> Callable[..., object]:
+        return lambda: note
 
     async def _overtaken(self, now: datetime) -> bool:
         return False
