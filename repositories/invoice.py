@@ -39,6 +39,7 @@ def balance_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
         paid_minor=row.paid_minor,
         of_payment_minor=of_payment_minor,
         settled_minor=row.prepaid_minor + row.rounded_minor + row.credited_minor + row.written_off_minor,
+        written_off_minor=row.written_off_minor,
     )
 
 
@@ -322,6 +323,7 @@ async def write_balance(
         .values(
             status=balance.status.value,
             paid_minor=balance.paid_minor,
+            written_off_minor=balance.written_off_minor,
             paused_for=paused if balance.status is InvoiceStatus.OPEN else None,
             updated_at=at,
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, or_, select, text, update
+from sqlalchemy import Row, Select, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,9 @@ from domain.ids import recovery_id_of
 from domain.money import CREDIT
 from domain.recovery import Priced
 from ledger.invariants import Invariant
+from models.invoice import InvoicePayment
 from models.recovery import Recovery, RecoveryShare
+from models.subscription import SubscriptionBill
 from repositories.together import Writes
 
 #: The maximum number of lots or accounts that one share takes from, because it is one transaction.
@@ -171,7 +173,35 @@ async def has_given(session: AsyncSession, payment_id: str, ref: str, *, since: 
 
 def _caused_by(payment_id: str, ref: str) -> Select[str]:
     is_of_it = or_(Recovery.cause == ref, Recovery.cause.startswith(f"{ref}:", autoescape=True))
-    return select(Recovery.id).where(Recovery.payment_id == payment_id, is_of_it)
+    # Losses of other payments of a subscription's bill are those of the one that its credits have.
+    mirror = (
+        select(SubscriptionBill.payment_id)
+        .join(InvoicePayment, InvoicePayment.invoice_id == SubscriptionBill.invoice_id)
+        .where(InvoicePayment.payment_id == payment_id)
+    )
+    return select(Recovery.id).where(or_(Recovery.payment_id == payment_id, Recovery.payment_id.in_(mirror)), is_of_it)
+
+
+async def close_credits(session: AsyncSession, payment_id: str, *, at: datetime) -> bool:
+    """Close recoveries of a payment's credits, whose bill was paid anew; return whether creators have given any."""
+    of_it = Recovery.payment_id == payment_id, Recovery.asset == CREDIT
+    await session.execute(update(Recovery).where(*of_it, Recovery.closed_at.is_(None)).values(closed_at=at))
+    given = select(RecoveryShare.source).join(Recovery, Recovery.id == RecoveryShare.recovery_id).where(*of_it)
+    return (await session.scalars(given.limit(1))).first() is not None
+
+
+async def answered_credits(session: AsyncSession, payment_id: str) -> int:
+    """Return the credits for which losses of a payment have creators answer: what is open, or was given back."""
+    given = (
+        select(func.sum(RecoveryShare.taken_minor + RecoveryShare.owed_minor))
+        .where(RecoveryShare.recovery_id == Recovery.id)
+        .scalar_subquery()
+    )
+    answered = case((Recovery.closed_at.is_(None), Recovery.amount_minor), else_=func.coalesce(given, 0))
+    query = select(func.coalesce(func.sum(answered), 0)).where(
+        Recovery.payment_id == payment_id, Recovery.asset == CREDIT
+    )
+    return int(await session.scalar(query) or 0)
 
 
 async def sale(session: AsyncSession, payment_id: str) -> tuple[Priced, str] | None:

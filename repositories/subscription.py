@@ -1,8 +1,9 @@
 """Statements about subscriptions: their state and timeline, paid bills, grants, and what of them is revenue."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import and_, delete, func, or_, select, text, update
@@ -11,9 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
-from domain.ids import dispute_cause, give_up_cause, subscription_return_key, uuid_of
+from domain.ids import dispute_cause, subscription_return_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
 from domain.invoice.state import InvoiceStatus
+from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import PaymentStatus
 from domain.subscription.agenda import wakes_at
 from domain.subscription.given_up import ORDER_GIVEN_UP
@@ -21,7 +23,7 @@ from domain.subscription.refund import LostCredits, RestOfLot
 from domain.subscription.state import Outcome, Request, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
 from models.chargeback import ChargebackRow
-from models.invoice import InvoiceRow
+from models.invoice import InvoicePayment, InvoiceRow
 from models.ledger_lot import LedgerLot
 from models.payment import PaymentEventRow, PaymentRow
 from models.subscription import (
@@ -239,7 +241,7 @@ async def has_unpaid(session: AsyncSession, org_id: str) -> bool:
         .where(
             SubscriptionBill.org_id == org_id,
             or_(
-                InvoiceRow.status == InvoiceStatus.UNCOLLECTIBLE.value,
+                InvoiceRow.written_off_minor > 0,
                 and_(SubscriptionBill.settled_at.is_(None), InvoiceRow.status == InvoiceStatus.OPEN.value),
             ),
         )
@@ -273,13 +275,16 @@ async def is_owed_for(session: AsyncSession, subscription_id: str, at: datetime)
 
 
 async def given_up(session: AsyncSession, subscription_id: str) -> list[Request]:
-    """Return the bills of a subscription whose invoices were written off, oldest first; they grant nothing any more."""
+    """Return the bills of a subscription whose invoices were written off, oldest first; they grant nothing any more.
+
+    So are those of which a part was paid since.
+    """
     query = (
         select(SubscriptionBill.bill_ref, InvoiceRow.due_at)
         .join(InvoiceRow, InvoiceRow.id == SubscriptionBill.invoice_id)
         .where(
             SubscriptionBill.subscription_id == subscription_id,
-            InvoiceRow.status == InvoiceStatus.UNCOLLECTIBLE.value,
+            InvoiceRow.written_off_minor > 0,
         )
         .order_by(InvoiceRow.due_at, SubscriptionBill.bill_ref)
     )
@@ -287,24 +292,47 @@ async def given_up(session: AsyncSession, subscription_id: str) -> list[Request]
     return [Request(bill_ref=bill_ref, credits_minor=0, due_at=due_at) for bill_ref, due_at in found]
 
 
-async def granted_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
-    """Return the credits that a bill has granted so far."""
-    grant = SubscriptionGrant
-    query = select(func.coalesce(func.sum(grant.credits_minor), 0)).where(
-        grant.subscription_id == bill.subscription_id, grant.bill_ref == bill.bill_ref
+async def used_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
+    """Return the credits of a bill that were used; all others were taken back before."""
+    lots = await _lots(session, bill)
+    granted = await session.scalar(select(func.coalesce(func.sum(LedgerLot.amount), 0)).where(LedgerLot.id.in_(lots)))
+    returned = await session.scalar(
+        text(
+            """
+            SELECT coalesce(sum(u.amount - u.returned), 0)::bigint FROM ledger.transfers t
+            JOIN ledger.lot_uses u ON u.transfer_id = t.id
+            WHERE t.reference = :subscription AND t.kind = 'subscription.returned' AND u.lot_id = ANY (:lots)
+            """
+        ),
+        {"subscription": bill.subscription_id, "lots": lots},
+    )
+    return int(granted or 0) - int(returned or 0)
+
+
+async def undecided_minor(session: AsyncSession, bill: SubscriptionBill) -> int:
+    """Return the money that open disputes hold of the payments that have paid a bill."""
+    undecided = (DisputeStatus.NEEDS_RESPONSE.value, DisputeStatus.UNDER_REVIEW.value)
+    paid = select(InvoicePayment.payment_id).where(InvoicePayment.invoice_id == bill.invoice_id)
+    query = select(func.coalesce(func.sum(ChargebackRow.amount_minor), 0)).where(
+        # The one that mirrors the bill may be disputed before it has paid.
+        or_(ChargebackRow.payment_id.in_(paid), ChargebackRow.payment_id == bill.payment_id),
+        ChargebackRow.status.in_(undecided),
     )
     return int(await session.scalar(query) or 0)
 
 
-async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[RestOfLot]:
-    """Return the remaining lots of the credits that a bill granted; the caller has locked the balance."""
+async def _lots(session: AsyncSession, bill: SubscriptionBill) -> list[UUID]:
     granted = select(SubscriptionGrant.lot_id).where(
         SubscriptionGrant.subscription_id == bill.subscription_id, SubscriptionGrant.bill_ref == bill.bill_ref
     )
-    ids = [uuid_of(lot_id) for lot_id in await session.scalars(granted)]
+    return [uuid_of(lot_id) for lot_id in await session.scalars(granted)]
+
+
+async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[RestOfLot]:
+    """Return the remaining lots of the credits that a bill granted; the caller has locked the balance."""
     found = await session.execute(
         select(LedgerLot.id, LedgerLot.remaining - LedgerLot.held, LedgerLot.amount, LedgerLot.paid)
-        .where(LedgerLot.id.in_(ids), LedgerLot.remaining > LedgerLot.held)
+        .where(LedgerLot.id.in_(await _lots(session, bill)), LedgerLot.remaining > LedgerLot.held)
         .order_by(LedgerLot.id)
     )
     return [
@@ -340,18 +368,6 @@ async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[Lo
         )
     )
     causes = [dispute_cause(*each) for each in await session.execute(losses)]
-    return await _taken_back(session, bill, causes)
-
-
-async def given_up_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
-    """Return the credits of a bill that were taken back when its invoice was last given up."""
-    command_id = await session.scalar(select(InvoiceRow.write_off_command_id).where(InvoiceRow.id == bill.invoice_id))
-    causes = [] if command_id is None else [give_up_cause(command_id)]
-    return sum(taken.credits_minor for taken in await _taken_back(session, bill, causes))
-
-
-async def _taken_back(session: AsyncSession, bill: SubscriptionBill, causes: Iterable[str]) -> list[LostCredits]:
-    """Return the credits of a bill that these causes have clawed back and that were not restored since."""
     found = await session.execute(
         text(
             """

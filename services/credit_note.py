@@ -160,7 +160,8 @@ async def issue(
     posted = await post(session, row, postings, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
     _take_off(row, note, now)
     await session.flush()
-    if restores and bill is not None and bill.returned_minor and row.status == InvoiceStatus.PAID.value:
+    is_paid = row.status == InvoiceStatus.PAID.value and not row.written_off_minor
+    if restores and bill is not None and bill.returned_minor and is_paid:
         await subscription_refund.restore(session, bill, cause=f"credit_note:{command_id}", now=now)
     tax = sum(part.amount_minor for part in parts if part.account.startswith("tax/"))
     series = series_of(DocumentType.CREDIT_NOTE, entity_of(row.series))
@@ -202,7 +203,8 @@ async def _take_back(
     booked = booking.issued(row.org_id, row.currency, of_row)
     also = {account for posting in booked for account in (posting.source, posting.destination)}
     await subscription_refund.take_back(session, bill, cause=f"credit_note:{command_id}", now=now, also=also)
-    return subscription_refund.creditable_minor(bill, credited_gross_minor=row.credited_minor)
+    gone = row.credited_minor + row.written_off_minor
+    return subscription_refund.creditable_minor(bill, credited_gross_minor=gone)
 
 
 async def _postings(

@@ -9,12 +9,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
+from domain.invoice.state import InvoiceBalance
 from domain.money import CREDIT
 from domain.payment import booking
 from domain.payment.state import Dispute, RefundState
 from domain.payment.terms import PaymentTerms
 from domain.recovery import shortfall
+from models.subscription import SubscriptionBill
 from repositories import alert, recovery
+from repositories import subscription as subscriptions
+from services import subscription_refund
 
 _IN_VAIN = "earnings.recovered_in_vain"
 
@@ -59,28 +63,45 @@ async def note_loss(
         await _begin(session, event, cause, asset, owed_minor, short, event.at)
 
 
-async def note_lost_credits(session: AsyncSession, event: PaymentEvent, granted_minor: int, left_minor: int) -> None:
+async def note_lost_credits(
+    session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill, standing: InvoiceBalance
+) -> None:
     """Start a recovery from creators that were paid with the credits of a bill whose payment is lost for good.
 
-    The payer owes the bill and not its credits, so credits that are recovered from creators are retired.
+    What is left of the bill's money pays for its used credits first, and so does what open disputes hold until they
+    are decided. Creators answer for the rest, once for all losses of the bill. The payer owes the bill and not its
+    credits, so credits that are recovered from creators are retired.
 
     Args:
         session: of the event.
         event: it loses the bill's payment or a part of it.
-        granted_minor: the credits that the bill granted.
-        left_minor: the credits that were left, and that the event has clawed back or giving up the invoice before it.
+        bill: its credits that were not used were taken back.
+        standing: how its invoice stands after the event.
     """
     payment = event.payment
     dispute = next((item for item in payment.disputes if item.ref == event.debtor), None)
     refund = next((item for item in payment.refunds if item.ref and item.ref == event.debtor), None)
+    # The bill's credits have the payment that mirrors it; another one may have paid it since, and be lost.
+    own_id, payment_id = payment.terms.payment_id, bill.payment_id or payment.terms.payment_id
     if dispute is not None:
-        cause, disputed_at, lost = _lost_by(dispute, event), dispute.opened_at, dispute.amount_minor
+        cause, disputed_at = _lost_by(dispute, event), dispute.opened_at
     elif refund is not None:
-        cause, disputed_at, lost = str(refund.ref), event.at, refund.amount_minor
+        cause, disputed_at = str(refund.ref), event.at
     else:
-        cause, disputed_at, lost = f"reversal:{payment.version}", event.at, -payment.booked[-1].paid_minor
-    part = granted_minor * min(lost, payment.received_minor) // max(1, payment.received_minor)
-    await _begin(session, event, _credits_of(cause), CREDIT, 0, max(0, part - left_minor), disputed_at)
+        by = "" if payment_id == own_id else f"{own_id}:"
+        cause, disputed_at = f"{by}reversal:{payment.version}", event.at
+    worth = subscription_refund.used_minor(bill)
+    missing = worth - standing.paid_minor - await subscriptions.undecided_minor(session, bill)
+    if missing > 0:
+        part = await subscriptions.used_credits(session, bill) * missing // worth
+        short = max(0, part - await recovery.answered_credits(session, payment_id))
+        await _begin(session, event, _credits_of(cause), CREDIT, 0, short, disputed_at, payment_id=payment_id)
+
+
+async def note_paid_anew(session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill) -> None:
+    """End what creators answer for because of a bill's losses: another payment has paid the bill."""
+    if bill.payment_id is not None and await recovery.close_credits(session, bill.payment_id, at=event.at):
+        await _ask_operator(session, event, f"The bill of {bill.payment_id} was lost and then paid anew.")
 
 
 def _lost_by(dispute: Dispute, event: PaymentEvent) -> str:
@@ -101,11 +122,13 @@ async def _begin(
     owed_minor: int,
     short_minor: int,
     disputed_at: datetime,
+    *,
+    payment_id: str | None = None,
 ) -> None:
     if owed_minor + short_minor > 0:
         await recovery.begin(
             session,
-            payment_id=event.payment.terms.payment_id,
+            payment_id=payment_id or event.payment.terms.payment_id,
             cause=cause,
             org_id=event.payment.terms.org_id,
             asset=asset,

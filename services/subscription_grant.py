@@ -10,7 +10,6 @@ from domain import accounts
 from domain.access import Actor
 from domain.ids import subscription_debt_key, subscription_grant_key, uuid_of
 from domain.invoice.lines import SUBSCRIPTIONS
-from domain.invoice.state import InvoiceStatus
 from domain.lots import LotSource, LotTerms, cut
 from domain.money import CREDIT
 from domain.payment.entitlement import gone_minor
@@ -77,8 +76,8 @@ async def _grant(
     session: AsyncSession, by: str, bill: SubscriptionBill, wanted: Grant, paid: Payment | None, at: datetime
 ) -> Grant | None:
     """Grant as much as the bill is paid for, and return what is left out under a key of its own."""
-    if (await invoice.get(session, bill.invoice_id)).status == InvoiceStatus.UNCOLLECTIBLE:
-        return None  # the invoice was written off, so a later payment of it is returned
+    if (await invoice.get(session, bill.invoice_id)).written_off_minor:
+        return None  # the rest of the money is returned when it comes, also once a part of it has reopened the invoice
     deferred, gone = deferred_of(bill), _gone_minor(bill, paid)
     credits, cost = credits_left(wanted.credits_minor, wanted.paid_minor, deferred, gone_minor=gone)
     if credits:

@@ -199,8 +199,16 @@ def _named(rest: Iterable[RestOfLot]) -> LotTerms:
 
 
 def creditable_minor(bill: SubscriptionBill, *, credited_gross_minor: int) -> int:
-    """Return how much of a bill whose credits were clawed back a credit note can credit, including tax."""
+    """Return how much of a bill whose credits were clawed back a credit note can credit, including tax.
+
+    What was written off is the platform's loss already: it counts as credited.
+    """
     return refund.creditable_minor(bill.gross_minor, deferred_of(bill), credited_gross_minor=credited_gross_minor)
+
+
+def used_minor(bill: SubscriptionBill) -> int:
+    """Return the price of the credits of a bill that were used, with tax; all others were taken back before."""
+    return refund.used_minor(bill.gross_minor, deferred_of(bill))
 
 
 async def credit(session: AsyncSession, bill: SubscriptionBill, net_minor: int) -> list[InvoicePosting]:

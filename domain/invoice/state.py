@@ -44,7 +44,7 @@ class InvoiceBalance:
     """An invoice's total and paid amount, in minor units.
 
     `of_payment_minor` is the part of `paid_minor` from one payment. `settled_minor` is the part that needs no payment:
-    applied credits, the rounding, credit notes, and the amount written off.
+    applied credits, the rounding, credit notes, and the amount written off, which is `written_off_minor`.
     """
 
     status: InvoiceStatus
@@ -52,6 +52,7 @@ class InvoiceBalance:
     paid_minor: int
     of_payment_minor: int = 0
     settled_minor: int = 0
+    written_off_minor: int = 0
 
     @property
     def due_minor(self) -> int:
@@ -79,6 +80,32 @@ def changed(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
     return replace(balance, status=status, paid_minor=paid, of_payment_minor=own)
 
 
+def recoverable_minor(balance: InvoiceBalance, used_minor: int) -> int:
+    """Return how much of what was written off later money pays: what is still missing of the price of what was used."""
+    missing = used_minor - balance.paid_minor - balance.due_minor
+    return max(0, min(balance.written_off_minor, missing))
+
+
+def recovered(balance: InvoiceBalance, by_minor: int) -> InvoiceBalance:
+    """Return the balance after one payment has paid an amount of what was written off.
+
+    Raises:
+        ValueError: it is more than was written off.
+    """
+    left = balance.written_off_minor - by_minor
+    if by_minor < 0 or left < 0:
+        raise ValueError(f"{by_minor} cannot be recovered on an invoice that stands at {balance}")
+    status = balance.status if left or balance.due_minor or not by_minor else InvoiceStatus.PAID
+    return replace(
+        balance,
+        status=status,
+        paid_minor=balance.paid_minor + by_minor,
+        of_payment_minor=balance.of_payment_minor + by_minor,
+        settled_minor=balance.settled_minor - by_minor,
+        written_off_minor=left,
+    )
+
+
 def require_payable(balance: InvoiceBalance) -> int:
     """Return what is due.
 
@@ -98,17 +125,18 @@ def require_voidable(
     """Refuse to void an invoice on which something was paid or credited.
 
     An invoice whose total is zero because of credits that were taxed when sold cannot be credited, so it can be voided
-    to return the credits.
+    to return the credits. One of which a part was given up cannot: that part is a loss already.
 
     Raises:
-        WrongInvoiceState: it is paid, partially paid or credited, void or a draft; `due` says what is left.
+        WrongInvoiceState: it is paid, partially paid, credited or given up, void or a draft; `due` says what is left.
     """
     if balance.status is InvoiceStatus.PAID and not balance.total_minor and taxed_credits_minor:
         return
-    if balance.status is not InvoiceStatus.OPEN or balance.paid_minor or credited_minor:
+    if balance.status is not InvoiceStatus.OPEN or balance.paid_minor or credited_minor or balance.written_off_minor:
         state = balance.status.value
         if balance.status is InvoiceStatus.OPEN:
-            state = "partially paid" if balance.paid_minor else "partially credited"
+            part = "paid" if balance.paid_minor else "credited" if credited_minor else "given up"
+            state = f"partially {part}"
         raise WrongInvoiceState(
             f"This invoice is {state}. Only an unpaid invoice can be voided.",
             extra={"state": balance.status.value, "due": format_amount(balance.due_minor, currency)},

@@ -40,6 +40,11 @@ def receivable(terms: PaymentTerms) -> Account:
     return accounts.org_receivable(terms.org_id, terms.purpose.goods_asset)
 
 
+def bad_debt(terms: PaymentTerms) -> Account:
+    """Return the account of what was written off."""
+    return accounts.platform("bad_debt", terms.purpose.goods_asset)
+
+
 def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
     """Return the account of received money; `issued` is whether an entitlement is issued for it."""
     if not terms.issues_entitlement:
@@ -160,6 +165,11 @@ def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Tr
 def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
     """Pay an amount of the payment's invoice."""
     return _positive([(entitlement_account(terms), receivable(terms), amount_minor)])
+
+
+def recovered_of_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
+    """Pay an amount that was written off of the payment's invoice: the loss shrinks, and nothing was receivable."""
+    return _positive([(entitlement_account(terms), bad_debt(terms), amount_minor)])
 
 
 def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:

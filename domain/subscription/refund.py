@@ -88,6 +88,11 @@ def creditable_minor(gross_minor: int, deferred: Deferred, *, credited_gross_min
     return max(0, left - credited_gross_minor)
 
 
+def used_minor(gross_minor: int, deferred: Deferred) -> int:
+    """Return the price of a bill's used credits, with tax, after its other credits were taken back."""
+    return gross_minor - refundable_minor(gross_minor, deferred.amount_minor, deferred.granted_minor)
+
+
 def split(deferred: Deferred, net_minor: int) -> Split:
     """Take a credit note's net amount from deferred revenue first, then from recognized revenue."""
     unearned = min(net_minor, deferred.left_minor)

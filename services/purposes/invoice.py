@@ -17,7 +17,16 @@ from domain.ids import dispute_cause, invoice_workflow_id
 from domain.invoice import booking as invoice_booking
 from domain.invoice.booking import InvoicePosting, Part
 from domain.invoice.dunning import Became, verdict_of
-from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor, WrongInvoiceState, changed, require_payable
+from domain.invoice.state import (
+    InvoiceBalance,
+    InvoiceStatus,
+    PausedFor,
+    WrongInvoiceState,
+    changed,
+    recoverable_minor,
+    recovered,
+    require_payable,
+)
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.payable import HoldBack
 from domain.payment import booking, invoicing
@@ -40,6 +49,8 @@ REFUND = "refund_requested"
 LOST = subscriptions.LOSSES
 #: Other events of disputes.
 DISPUTED = frozenset({"dispute_opened", "dispute_reopened", "dispute_won", "dispute_reinstated"})
+#: Events by which a bank returns disputed money.
+RETURNED = frozenset({"dispute_won", "dispute_returned_in_part", "dispute_reinstated"})
 #: Events by which money comes in that may pay the rest of an invoice.
 PAYING = frozenset({"invoice_paid", "dispute_returned_in_part", "dispute_reinstated", "refund_failed"})
 #: Events that change the credits of a subscription's bill.
@@ -51,7 +62,8 @@ class InvoiceShare:
     """An invoice's share of an event's moves; `now` is its balance after those that were shared out.
 
     `bill` is that of the subscription which the invoice is for, where the event is one `OF_CREDITS`; `noted` is what a
-    credit note for all of the invoice would book, where the event can issue one.
+    credit note for all of the invoice would book, where the event can issue one. `loss` is the account of what was
+    written off, if anything was. `beyond_minor` is what the event takes elsewhere, because it came beyond the invoice.
     """
 
     invoice_id: str
@@ -59,6 +71,8 @@ class InvoiceShare:
     now: InvoiceBalance
     bill: SubscriptionBill | None = None
     noted: Sequence[InvoicePosting] = ()
+    loss: Account | None = None
+    beyond_minor: int = 0
 
     def takes_part_in(self, move: PaymentPosting) -> bool:
         """Return whether the move can pay the invoice, or take from it."""
@@ -72,8 +86,8 @@ class InvoiceShare:
         Raises:
             WrongInvoiceState: the event pays an invoice on which nothing is due any more.
         """
-        terms = event.payment.terms
-        if event.event == "invoice_paid":
+        terms, recoverable = event.payment.terms, self._recoverable_minor(event)
+        if event.event == "invoice_paid" and not recoverable:
             require_payable(self.now)
         if self.bill is not None and event.event == REFUND and event.payment.fulfilment is Fulfilment.PENDING:
             raise WrongInvoiceState(
@@ -81,11 +95,15 @@ class InvoiceShare:
                 extra={"state": self.now.status.value},
             )
         available = (await ledger.balance(booking.wallet(terms))).available_minor
-        split = invoicing.split(event.payment, move, self.now, available_minor=available)
+        split = invoicing.split(event.payment, move, self.now, available_minor=available, recoverable_minor=recoverable)
         rest, part = replace(move, amount_minor=split.other_minor), split.invoice_minor
-        pays = move.kind is PaymentPostingKind.RELEASE
-        self.now = changed(self.now, part if pays else -part)
-        return rest, (booking.paid_on_invoice if pays else booking.taken_from_invoice)(terms, part)
+        if move.kind is not PaymentPostingKind.RELEASE:
+            self.now, self.beyond_minor = changed(self.now, -part), split.other_minor
+            return rest, booking.taken_from_invoice(terms, part)
+        due = min(part, self.now.due_minor)
+        self.now = recovered(changed(self.now, due), part - due)
+        paid = booking.paid_on_invoice(terms, due)
+        return rest, [*paid, *booking.recovered_of_invoice(terms, part - due)]
 
     async def write(self, session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:  # noqa: ARG002
         """Write the invoice's balance, if it has changed; issue a credit note with a refund that requests one."""
@@ -101,19 +119,23 @@ class InvoiceShare:
                 await self._credit(session, event)
         cause = dispute_cause(event.event, event.payment.terms.payment_id, event.payment.version)
         # If the invoice is still paid, another payment has paid all of it, and nothing is lost.
-        lost = event.event in LOST and self.now.status is not InvoiceStatus.PAID
-        if self.bill is not None and lost:
-            left = await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
-            left += await subscriptions.given_up_credits(session, self.bill)
-            granted = await subscriptions.granted_credits(session, self.bill)
-            await payment_loss.note_lost_credits(session, event, granted, left)
+        is_paid = self.now.status is InvoiceStatus.PAID and not self.now.written_off_minor
+        if self.bill is not None and event.event in LOST and not is_paid:
+            await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
+            await payment_loss.note_lost_credits(session, event, self.bill, self.now)
         elif self.bill is not None and event.event != REFUND:
             await self._follow(session, event, self.bill, cause)
 
     async def _follow(self, session: AsyncSession, event: PaymentEvent, bill: SubscriptionBill, cause: str) -> None:
-        """Hold or release a bill's credits, and give those that lost disputes took once it is paid whole again."""
-        if event.event in PAYING and bill.returned_minor and self._is_paid_again():
-            await subscription_refund.restore(session, bill, cause=cause, now=event.at)
+        """Hold or release a bill's credits, and give those that lost disputes took once it is paid whole again.
+
+        Those of an invoice that was given up do not return: what would have paid for them is returned.
+        """
+        if event.event in PAYING and self._is_paid_again():
+            if bill.returned_minor:
+                await subscription_refund.restore(session, bill, cause=cause, now=event.at)
+            if event.event == "invoice_paid":
+                await payment_loss.note_paid_anew(session, event, bill)
         disputed = event.payment.is_disputed
         if event.event in DISPUTED | LOST:
             await subscription_refund.follow_dispute(session, bill, is_disputed=disputed, cause=cause, now=event.at)
@@ -126,12 +148,24 @@ class InvoiceShare:
 
     def posts_to(self) -> Sequence[Account]:
         """Return the accounts of a credit note, and those of a subscription's credits."""
-        own = () if self.bill is None else subscription_refund.touched(self.bill)
+        own = [] if self.bill is None else subscription_refund.touched(self.bill)
+        own += () if self.loss is None else (self.loss,)
         return [*own, *(account for posting in self.noted for account in (posting.source, posting.destination))]
 
     def _is_paid_again(self) -> bool:
-        """Return whether the event has paid the rest of the invoice."""
-        return self.now.paid_minor > self.before.paid_minor and self.now.status is InvoiceStatus.PAID
+        """Return whether the event has paid the rest of the invoice, and none of it was given up."""
+        is_paid = self.now.status is InvoiceStatus.PAID and not self.now.written_off_minor
+        return is_paid and self.now.paid_minor > self.before.paid_minor
+
+    def _recoverable_minor(self, event: PaymentEvent) -> int:
+        """Return how much of what was written off the event's money pays: what was used of the invoice.
+
+        Of a subscription's bill that is the price of its used credits. Of any other invoice it is all of it, and only
+        disputed money pays it; what is paid too late is returned.
+        """
+        if self.bill is not None:
+            return recoverable_minor(self.now, subscription_refund.used_minor(self.bill))
+        return self.now.written_off_minor if event.event in RETURNED else 0
 
     def _is_credited(self, event: PaymentEvent) -> bool:
         return bool(event.details.get("credit_note")) or (self.bill is not None and event.event == REFUND)
@@ -145,7 +179,7 @@ class InvoiceShare:
         assert event.actor_detail is not None
         amount = self.before.paid_minor - self.now.paid_minor
         row = await invoice.get(session, self.invoice_id)
-        if amount == self.now.due_minor and not self.now.paid_minor + row.prepaid_minor:
+        if amount == self.now.due_minor and not (self.now.paid_minor + self.now.written_off_minor + row.prepaid_minor):
             amount += row.rounded_minor  # all that is left
         try:
             await credit_note.issue(
@@ -162,7 +196,7 @@ class InvoiceShare:
             if self.bill is None:
                 raise
             terms, currency = event.payment.terms, self.bill.currency
-            remaining = parse_amount(str(refusal.extra["remaining"]), currency, zero=True)
+            remaining = parse_amount(str(refusal.extra["remaining"]), currency, zero=True) + self.beyond_minor
             left = format_amount(refundable(terms.provider, remaining, remaining, currency), currency)
             raise RefundExceeds(
                 f"Credits of this period were used. Only {left} {currency} are left to refund.",
@@ -235,6 +269,8 @@ class InvoiceBooks(Alone):
             return None
         balance = await invoice.lock_balance(session, invoice_id, terms.payment_id)
         share = InvoiceShare(invoice_id=invoice_id, before=balance, now=balance)
+        if balance.written_off_minor:
+            share.loss = booking.bad_debt(terms)
         if of_credits:
             row = await invoice.get(session, invoice_id)
             parts = invoice_line.parts_of_row(row)

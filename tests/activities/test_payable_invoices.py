@@ -10,7 +10,7 @@ from domain import accounts
 from domain.credit_note import CreditedCredits, note_of
 from domain.errors import Invalid
 from domain.invoice.lines import InvoiceLine
-from domain.invoice.state import InvoiceBalance, InvoiceStatus
+from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
 from domain.payment.purposes.invoice import invoice_paid
 from ledger.gateway import Ledger
 from models.invoice import CreditNoteRow, InvoiceRow
@@ -154,4 +154,65 @@ async def test_refund_of_all_with_a_credit_note_takes_what_was_rounded_off(
     row = await read(alone, made.id)
     assert (row.status, row.paid_minor, row.credited_minor, row.rounded_minor) == ("paid", 0, 1_255, 0)
     assert await held(alone, org, "BHD") == (0, 0)
+    assert await sound(fresh_database_urls) == []
+
+
+async def disputed(database: Database, currency: str, net: int, *, due: int) -> tuple[str, InvoiceRow, Mirrored]:
+    """An invoice that is paid, of which a part of 4.00 or 0.400 was disputed and then given up."""
+    org = await organization(database)
+    made = await issued(database, org, currency, line(net))
+    written = Written(database, org, purpose=Issued(database, made).purpose, amount_minor=due, currency=currency)
+    await written.begin()
+    written.there.pay(fee=0)
+    await written.look()
+    assert written.payment is not None
+    await written._write(invoice_paid(written.payment, at=NOW))
+    written.there.dispute(400)
+    await written.look()
+    async with database.platform() as session:
+        await invoice_end.give_up(session, KIM, made.id, f"lost-{made.id}", NOW)
+    mirrored = Mirrored(database, org, payment_id=written.terms.payment_id)
+    mirrored.terms, mirrored.payment, mirrored.there = written.terms, written.payment, written.there
+    return org, made, mirrored
+
+
+async def test_invoice_of_which_a_part_was_given_up_cannot_be_voided(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org, made, paid = await disputed(alone, "USD", 1_000, due=1_190)
+    paid.there.dispute(790)
+    await paid.look()
+    row = await read(alone, made.id)
+    assert (row.status, row.paid_minor, row.written_off_minor) == ("open", 0, 400)
+    async with alone.platform() as session:
+        with pytest.raises(WrongInvoiceState, match="partially given up"):
+            await invoice_end.void(session, KIM, made.id, f"void-{made.id}", NOW)
+    assert await held(alone, org, "USD") == (-790, 0)
+    assert await sound(fresh_database_urls) == []
+
+
+async def test_refund_with_a_credit_note_leaves_what_was_given_up_and_what_was_rounded_off(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org, made, paid = await disputed(alone, "BHD", 1_055, due=1_250)
+    assert (await paid.refund(with_credit_note=True)).applied
+    row = await read(alone, made.id)
+    assert (row.status, row.paid_minor, row.credited_minor, row.written_off_minor) == ("paid", 0, 850, 400)
+    assert await held(alone, org, "BHD") == (0, -5)
+    assert await sound(fresh_database_urls) == []
+
+
+async def test_dispute_that_is_won_pays_what_was_given_up_of_an_invoice(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org, made, paid = await disputed(alone, "USD", 1_000, due=1_190)
+    (ref,) = paid.there.disputes
+    paid.there.close_dispute(ref, won=True)
+    await paid.look()
+    row = await read(alone, made.id)
+    assert (row.status, row.paid_minor, row.written_off_minor) == ("paid", 1_190, 0)
+    async with alone.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        left = await ledger.balances([accounts.org_cash(org, "USD"), accounts.platform("bad_debt", "USD")])
+    assert [each.posted_minor for each in left] == [0, 0]
     assert await sound(fresh_database_urls) == []

@@ -54,6 +54,7 @@ from services import recovery as recovering
 from services import transfer_reversal as reversing
 from services.debt import settle_debt
 from services.payable import shares_of
+from tests.activities.test_disputed_credits import pay_rest
 from tests.api.paying import NOW, Written
 from tests.conftest import DatabaseUrls
 from tests.support import mirrored_bills
@@ -1086,6 +1087,60 @@ async def test_lost_bill_of_a_subscription_is_followed_to_the_creators_that_its_
     assert (await world.recover())[0] == 1
     assert await world.balances() == {"earned": left, "owes": 0, "payer": 0}
     assert await world.recover() == (0, 0)
+
+
+async def test_losses_of_a_bill_have_creators_answer_once_for_what_all_of_them_leave_unpaid(world: World) -> None:
+    one, made = await mirrored_bills.paid(world.database)
+    world.payer = one.org_id
+    await world.works(300)  # 17.40 of 29.00
+    await world.lost(made, amount=1_000)
+    assert await world.recover() == (0, 0)
+    await world.lost(made, amount=500)
+    # 14.00 of 17.40 are paid.
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 300 - 59, "owes": 0, "payer": 0}
+    await world.lost(made)
+    await world.recover()
+    # Of one use creators answer once for each loss.
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
+async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_it_is_lost_too(world: World) -> None:
+    one, made = await mirrored_bills.paid(world.database)
+    world.payer = one.org_id
+    await world.lost(made)
+    other = await pay_rest(one, made, 2_900)
+    await world.works(100)
+    await world.lost(other)
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
+async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(world: World) -> None:
+    one, made = await mirrored_bills.paid(world.database)
+    world.payer = one.org_id
+    await world.works(100)
+    await world.lost(made)
+    assert (await world.recover())[0] == 1
+    other = await pay_rest(one, made, 2_900)
+    async with world.database.platform() as session:
+        kinds = set(await session.scalars(text("SELECT kind FROM alerts WHERE org_id = :o"), {"o": world.payer}))
+    assert "earnings.recovered_in_vain" in kinds
+    # They have answered for that use, also when the other payment is lost.
+    await world.works(100)
+    await world.lost(other)
+    assert (await world.recover())[0] == 1
+    assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
+
+
+async def test_creators_answer_for_no_loss_whose_bill_is_paid_anew_before_they_give_back(world: World) -> None:
+    one, made = await mirrored_bills.paid(world.database)
+    world.payer = one.org_id
+    await world.works(100)
+    await world.lost(made)
+    await pay_rest(one, made, 2_900)
+    assert await world.recover() == (0, 0)
+    assert await world.balances() == {"earned": 100, "owes": 0, "payer": 0}
 
 
 @pytest.mark.parametrize("was_lost", [False, True])

@@ -19,6 +19,8 @@ from domain.invoice.state import (
     WrongInvoiceState,
     changed,
     is_overdue,
+    recoverable_minor,
+    recovered,
     require_collectible,
     require_draft,
     require_payable,
@@ -98,6 +100,33 @@ def test_a_reopened_invoice_that_was_given_up_in_part_is_due_for_what_went_back_
     assert (given_up.due_minor, changed(given_up, 0)) == (0, given_up)
     reopened = changed(given_up, -100)
     assert (reopened.status, reopened.due_minor) == (OPEN, 100)
+
+
+@given(
+    paid=st.integers(0, TOTAL), used=st.integers(0, TOTAL), disputed=st.integers(0, TOTAL), came=st.integers(0, TOTAL)
+)
+def test_money_that_comes_after_it_was_given_up_pays_what_is_missing_of_what_was_used(paid, used, disputed, came):
+    disputed = min(disputed, paid)
+    lost = TOTAL - paid
+    given_up = InvoiceBalance(
+        status=InvoiceStatus.UNCOLLECTIBLE if lost else PAID,
+        total_minor=TOTAL,
+        paid_minor=paid,
+        of_payment_minor=paid,
+        settled_minor=lost,
+        written_off_minor=lost,
+    )
+    disputed_anew = changed(given_up, -disputed)
+    part = min(came, recoverable_minor(disputed_anew, used))
+    after = recovered(disputed_anew, part)
+    assert after.due_minor == disputed
+    assert after.paid_minor + after.written_off_minor == TOTAL - disputed
+    # What is due and what is paid come first, and nothing beyond what was used is kept.
+    assert part == min(came, lost, max(0, used - paid))
+    if part:
+        with pytest.raises(ValueError, match="cannot be recovered"):
+            recovered(after, after.written_off_minor + 1)
+    assert (after.status is InvoiceStatus.PAID) == (not disputed and not after.written_off_minor)
 
 
 def test_only_a_draft_is_edited_and_only_what_is_due_is_given_up():

@@ -1,0 +1,310 @@
+"""What a given-up bill keeps of the money that comes later: the price of the credits that were used, and no more."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import text
+
+from domain import accounts
+from ledger.gateway import Ledger
+from models.invoice import InvoiceRow
+from models.recovery import Recovery
+from models.subscription import SubscriptionGrant
+from repositories import subscription as subscriptions
+from runtime.database import Database, driver_connection
+from tests.activities.test_disputed_credits import credits, give_up, next_month, won_after_all
+from tests.api.paying import NOW
+from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import YEAR, bill, month, seen
+from tests.support.mirrored_bills import Mirrored, paid, use
+from tests.support.proving import prove_about
+from tests.support.subscription_books import Subscribed, subscribed
+
+pytestmark = pytest.mark.db
+
+#: A bill over 29.00 grants 500 credits.
+GROSS = 2_900
+_LOST = """
+    SELECT coalesce(-sum(e.amount), 0)::bigint FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
+    JOIN ledger.transfers t ON t.id = e.transfer_id
+    WHERE a.path = 'platform/bad_debt' AND t.reference = ANY (:references)
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    await prove_about(database_urls, "subscription", "deferred", "lot", "reserved", "hold", "invoice", "receivable")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """Where the money of a bill is: what the platform keeps and has lost, what the payer has, is due and owes."""
+
+    kept: int = 0
+    lost: int = 0
+    cash: int = 0
+    due: int = 0
+    owed: int = 0
+
+
+async def books(one: Subscribed, made: Mirrored) -> Books:
+    (invoice,) = await one.rows(InvoiceRow)
+    async with one.database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        cash, receivable, debt = [
+            (await ledger.balance(account)).posted_minor
+            for account in (
+                accounts.org_cash(one.org_id, "USD"),
+                accounts.org_receivable(one.org_id, "USD"),
+                accounts.org_debt(one.org_id, "USD"),
+            )
+        ]
+        lost = await session.scalar(text(_LOST), {"references": [invoice.id, made.terms.payment_id]})
+    assert lost == invoice.written_off_minor
+    return Books(kept=invoice.paid_minor, lost=lost, cash=cash, due=-receivable, owed=-debt)
+
+
+async def short(one: Subscribed) -> int:
+    """How many credits creators answer for, if they earned them."""
+    return int(sum(each.amount_minor for each in await one.rows(Recovery) if each.closed_at is None)) // 10**6
+
+
+async def walk(one: Subscribed, made: Mirrored, steps: str) -> None:
+    """Take the steps of the one dispute of the whole payment, and give the bill up in between."""
+    ref = next(iter(made.there.disputes), "")
+    for step in steps.split():
+        match step:
+            case "open":
+                ref = made.there.dispute()
+            case "up":
+                (invoice,) = await one.rows(InvoiceRow)
+                if invoice.status == "open":  # after the first time nothing is due where nothing was used
+                    await give_up(one)
+                continue
+            case "won" | "lost":
+                made.there.close_dispute(ref, won=step == "won")
+            case "appealed":
+                await won_after_all(made, ref)
+            case "again":
+                made.there.dispute_again(ref)
+        await made.look()
+
+
+@pytest.mark.parametrize("used", [0, 100, 500])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "open up won",
+        "open up lost appealed",
+        "open lost up appealed",
+        "open up won again won",
+        "open up won again up won",
+        "open up won again lost appealed",
+        "open lost up appealed again up won",
+    ],
+)
+async def test_money_that_comes_after_a_bill_was_given_up_pays_for_the_credits_that_were_used(
+    database: Database, steps: str, used: int
+) -> None:
+    one, made = await paid(database)
+    if used:
+        await use(one, used)
+    price = GROSS * used // 500
+    await walk(one, made, steps)
+    assert await books(one, made) == Books(kept=price, lost=GROSS - price, cash=GROSS - price)
+    assert (await credits(one), await short(one)) == ((0, 0), 0)
+
+
+@pytest.mark.parametrize(("used", "status", "is_given_up"), [(100, "uncollectible", True), (500, "paid", False)])
+async def test_given_up_invoice_is_paid_once_nothing_of_it_is_lost(
+    database: Database, used: int, status: str, is_given_up: bool
+) -> None:
+    one, made = await paid(database)
+    await use(one, used)
+    await walk(one, made, "open up won")
+    (invoice,) = await one.rows(InvoiceRow)
+    assert invoice.status == status
+    await walk(one, made, "again")
+    (invoice,) = await one.rows(InvoiceRow)
+    assert invoice.status == "open"
+    await walk(one, made, "won")
+    (invoice,) = await one.rows(InvoiceRow)
+    assert invoice.status == "paid"
+    # The rest was returned, so the bill is as unpaid as before.
+    async with database.platform() as session:
+        given_up = await subscriptions.given_up(session, one.state.subscription_id)
+        unpaid = await subscriptions.has_unpaid(session, one.org_id)
+    assert (bool(given_up), unpaid) == (is_given_up, is_given_up)
+
+
+@pytest.mark.parametrize("used", [0, 100, 500])
+@pytest.mark.parametrize(
+    "steps", ["open up lost", "open lost up", "open up won again up lost", "open up won again lost up"]
+)
+async def test_bill_that_is_given_up_and_lost_is_all_lost_and_creators_answer_for_what_was_used(
+    database: Database, steps: str, used: int
+) -> None:
+    one, made = await paid(database)
+    if used:
+        await use(one, used)
+    await walk(one, made, steps)
+    assert await books(one, made) == Books(lost=GROSS)
+    assert (await credits(one), await short(one)) == ((0, 0), used)
+
+
+async def test_what_was_kept_is_due_again_once_it_is_disputed_again_and_lost(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    await walk(one, made, "open up won again lost")
+    assert await books(one, made) == Books(lost=2_320, due=580)
+    assert await short(one) == 100
+
+
+async def test_what_the_payer_has_spent_of_returned_money_is_owed_when_it_is_disputed_again(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    await walk(one, made, "open up won")
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=f"spent:{one.org_id}",
+            kind="test",
+            source=accounts.org_cash(one.org_id, "USD"),
+            destination=accounts.platform("corrections", "USD"),
+            amount_minor=2_320,
+            effective_at=NOW,
+        )
+    (ref,) = made.there.disputes
+    made.there.dispute_again(ref)
+    await made.look()
+    assert await books(one, made) == Books(lost=2_320, due=580, owed=2_320)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    assert await books(one, made) == Books(kept=580, lost=2_320)
+
+
+@pytest.mark.parametrize(
+    ("disputed", "kept", "cash"),
+    # What was left of the payment pays for used credits first: 19.00 of 29.00, or 3.00.
+    [(1_000, 1_900, 1_000), (2_600, 580, 2_320)],
+)
+async def test_part_that_is_won_pays_what_the_rest_of_the_payment_did_not(
+    database: Database, disputed: int, kept: int, cash: int
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.dispute(disputed)
+    await made.look()
+    await give_up(one)
+    made.there.close_dispute(ref, won=True)
+    await made.look()
+    assert await books(one, made) == Books(kept=kept, lost=GROSS - kept, cash=cash)
+
+
+@pytest.mark.parametrize(
+    ("first_won", "second_won", "expected", "answered"),
+    [
+        (True, True, Books(kept=580, lost=2_320, cash=2_320), 0),
+        (True, False, Books(kept=580, lost=2_320, cash=420), 0),
+        (False, True, Books(kept=580, lost=2_320, cash=1_320), 0),
+        (False, False, Books(lost=2_900), 100),
+    ],
+)
+async def test_two_disputes_of_a_given_up_bill_pay_for_used_credits_once(
+    database: Database, first_won: bool, second_won: bool, expected: Books, answered: int
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    first, second = made.there.dispute(1_000), made.there.dispute(1_900)
+    await made.look()
+    await give_up(one)
+    for ref, won in ((first, first_won), (second, second_won)):
+        made.there.close_dispute(ref, won=won)
+        await made.look()
+    assert (await books(one, made), await short(one)) == (expected, answered)
+
+
+async def test_part_that_a_bank_returns_of_a_lost_and_given_up_bill_pays_for_used_credits(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    await walk(one, made, "open lost up")
+    (ref,) = made.there.disputes
+    made.there.return_part(ref)
+    await made.look()
+    assert await books(one, made) == Books(kept=580, lost=2_320, cash=1_450 - 580)
+
+
+async def test_refund_at_the_provider_that_fails_after_its_bill_was_given_up_pays_for_used_credits(
+    database: Database,
+) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    ref = made.there.refund(GROSS)
+    await made.look()
+    await give_up(one)
+    assert await books(one, made) == Books(lost=GROSS)
+    made.there.fail_refund(ref)
+    await made.look()
+    assert await books(one, made) == Books(kept=580, lost=2_320, cash=2_320)
+
+
+async def test_payment_of_a_bill_that_was_given_up_before_it_was_known_pays_for_used_credits(
+    database: Database,
+) -> None:
+    one = await subscribed(database)
+    await one.look(seen(bill(0, GROSS, month(0))))
+    await use(one, 100)
+    await give_up(one, by_plan=True)
+    made = await Mirrored.of(one)
+    assert await books(one, made) == Books(kept=580, lost=2_320, cash=2_320)
+    assert await credits(one) == (0, 0)
+
+
+async def test_reopened_bill_of_which_a_part_was_given_up_brings_no_credits_back(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    first = made.there.dispute(1_000)
+    await made.look()
+    made.there.close_dispute(first, won=False)
+    await made.look()
+    await give_up(one)
+    second = made.there.dispute(500)
+    await made.look()
+    made.there.close_dispute(second, won=True)
+    await made.look()
+    assert await books(one, made) == Books(kept=1_900, lost=1_000)
+    assert await credits(one) == (0, 0)
+
+
+async def test_months_that_a_dispute_left_out_of_a_given_up_year_never_come(database: Database) -> None:
+    one = await subscribed(database, interval=YEAR)
+    await one.look(seen(bill(0, 29_000, month(0, 12)), period=month(0, 12)))
+    made = await Mirrored.of(one)
+    await use(one, 100)
+    ref = made.there.dispute()
+    await made.look()
+    await next_month(one, 1)
+    await give_up(one)
+    for again in (False, True):
+        if again:
+            made.there.dispute_again(ref)
+            await made.look()
+        made.there.close_dispute(ref, won=True)
+        await made.look()
+        # A fifth of the 24.17 of the first month, rounded up, is kept.
+        assert await books(one, made) == Books(kept=484, lost=28_516, cash=28_516)
+        await next_month(one, 2 + again)
+        assert (await credits(one), len(await one.rows(SubscriptionGrant))) == ((0, 0), 1)
+
+
+async def test_refund_of_what_was_returned_leaves_the_price_of_used_credits(database: Database) -> None:
+    one, made = await paid(database)
+    await use(one, 100)
+    await walk(one, made, "open up won")
+    refused = await made.refund(GROSS)
+    assert refused.declined is not None
+    assert refused.declined.extra == {"refundable": "23.20"}
+    assert (await made.refund(2_320)).applied
+    await made.done()
+    assert await books(one, made) == Books(kept=580, lost=2_320)
