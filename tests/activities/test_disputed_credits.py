@@ -490,7 +490,7 @@ async def test_bill_that_is_given_up_while_its_dispute_is_open_takes_its_credits
         ledger = Ledger(await driver_connection(session))
         returned = (await ledger.balance(accounts.org_cash(one.org_id, "USD"))).posted_minor
         lost = (await ledger.balance(accounts.org_receivable(one.org_id, "USD"))).posted_minor
-    assert (await credits(one), returned, lost) == ((30, 0), 2_900 if won else 0, 0)
+    assert (await credits(one), returned, lost) == ((30, 0), 2_320 if won else 0, 0)
 
 
 async def test_bill_that_is_given_up_before_its_payment_has_paid_it_takes_its_credits_back(database: Database) -> None:
