@@ -100,6 +100,24 @@ async def test_payment_of_an_escrow_that_was_paid_is_returned_and_does_not_fund_
     assert "payment.purpose_gone" not in await made.alerts()
 
 
+async def test_debit_that_begins_after_its_cancellation_was_requested_is_returned_once(stage: Stage):
+    made = await unknown(stage, reached=True, method_ref="pm_debit")
+    await made.send("cancel")
+    back(stage)
+    await made.pass_time(minutes=15)
+    assert ((await made.until("processing")).cancel_requested, made.there.status.value) == (True, "processing")
+    made.there.pay(fee=0)
+    for _ in range(3):
+        await made.told()
+    await made.pass_time(days=2)
+    await made.happened("refund_booked")
+    state = await made.state()
+    kept = [(each.amount_minor, each.state.value, each.requested_by) for each in state.refunds]
+    assert kept == [(1_000, "succeeded", made.actor.qualified())]
+    assert (made.there.gone, await made.money()) == (1_000, {"wallet": 0, "own": 0, "debt": 0})
+    await replay_and_keep(await made.handle.fetch_history(), "payment_debit_cancelled_while_unknown")
+
+
 async def test_payment_whose_return_the_provider_refuses_counts(stage: Stage):
     made = await unknown(stage, reached=True, method_ref="pm_ok")
     await made.send("cancel")
