@@ -72,39 +72,6 @@ async def test_invoice_is_paid_by_paypal_once_it_has_the_money(payer: Payer, san
     assert (await payer.look(made))["fulfilment"] == "done"
 
 
-async def test_second_payment_of_an_invoice_is_refused_until_the_first_has_ended(payer: Payer) -> None:
-    invoice = await issued(payer)
-    first = await pay(payer, invoice, hosted=True, payment_method=None, return_url="https://example.com/")
-    answer = await payer.caller.post(f"{PATH}/{invoice['id']}/pay", CARD)
-    assert refused(answer, 409, "payment.under_way")["payment_id"] == first["id"]
-    good(await payer.caller.post(f"/payments/{first['id']}/cancel"))
-    await payer.settled(first, "cancelled")
-    second = await pay(payer, invoice)
-    shown = await stands(payer, invoice, "paid", "0")
-    assert shown["payments"] == [{"payment_id": second["id"], "amount": "10.00"}]
-    assert await cash(payer) == "0.00"
-
-
-async def test_payment_of_an_invoice_that_was_voided_is_cancelled_at_its_provider(payer: Payer) -> None:
-    invoice = await issued(payer)
-    made = await pay(payer, invoice, provider="paypal", payment_method=None)
-    void = f"{PATH}/{invoice['id']}/void"
-    refused(await payer.caller.post(void), 403, "auth.forbidden")
-    assert good(await payer.world.operator.post(void))["status"] == "void"
-    assert (await payer.settled(made, "cancelled"))["received_amount"] == "0.00"
-    await stands(payer, invoice, "void", "0")
-    assert await cash(payer) == "0.00"
-
-
-async def test_chargeback_makes_the_invoice_due_again_and_leaves_no_debt(payer: Payer, sandboxes: Sandboxes) -> None:
-    invoice = await issued(payer)
-    made = await pay(payer, invoice)
-    await stands(payer, invoice, "paid", "0")
-    await sandboxes.stripe("dispute", charge=await payer.charge_of(made))
-    await stands(payer, invoice, "open", "10.00")
-    assert (await payer.settled(made, "disputed"))["owed"]["amount"] == "0.00"
-
-
 async def test_invoice_in_a_coin_is_paid_in_that_coin_and_the_rest_is_on_the_balance(
     payer: Payer, sandboxes: Sandboxes
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import good, new_key, refused
+from tests.e2e.conftest import good, refused
 from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
 
 pytestmark = pytest.mark.e2e
@@ -28,23 +28,6 @@ async def test_partial_refund_and_then_the_remainder_return_all_and_never_more(
     assert sorted(one["amount"] for one in await sandboxes.at_stripe("refunds", charge=charge)) == [400, 600]
 
 
-async def test_refund_asked_for_twice_with_one_key_is_one_refund(payer: Payer, sandboxes: Sandboxes) -> None:
-    payment, key = await payer.pay(amount="10.00"), new_key()
-    first = good(await payer.refund(payment, "4.00", key=key), 201)
-    assert good(await payer.refund(payment, "4.00", key=key), 201) == first
-    assert len(await sandboxes.at_stripe("refunds", charge=await payer.charge_of(payment))) == 1
-    assert await payer.balance() == ("60.00", "0.00")
-
-
-async def test_credits_that_are_spent_cannot_be_refunded(payer: Payer, sandboxes: Sandboxes) -> None:
-    payment = await payer.pay(amount="10.00")
-    await payer.spend("70.00")
-    refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
-    assert await sandboxes.at_stripe("refunds", charge=await payer.charge_of(payment)) == []
-    good(await payer.refund(payment, "3.00"), 201)
-    assert await payer.balance() == ("0.00", "0.00")
-
-
 async def refund_in(payer: Payer, payment: Json, status: str) -> Json:
     async def look() -> Any:
         return good(await payer.caller.get(f"/payments/{payment['id']}/refunds"))["data"][0]
@@ -63,19 +46,6 @@ async def test_refund_that_stays_pending_is_settled_when_the_provider_says_so(
     await sandboxes.stripe("refund", refund=pending["id"], outcome="succeed")
     await refund_in(payer, payment, "succeeded")
     assert (await payer.look(payment))["status"] == "refunded"
-
-
-async def test_refund_that_fails_late_gives_back_what_was_taken_for_it(payer: Payer, sandboxes: Sandboxes) -> None:
-    payment = await payer.pay(payment_method="pm_card_refundFail")
-    made = good(await payer.refund(payment, "4.00"), 201)
-    [refund] = await sandboxes.at_stripe("refunds", charge=await payer.charge_of(payment))
-    if refund["status"] != "failed":
-        await sandboxes.stripe("refund", refund=refund["id"], outcome="fail")
-    failed = await refund_in(payer, payment, "failed")
-    assert (failed["id"], failed["failure"] is None) == (made["id"], False)
-    whole = await payer.settled(payment, "succeeded")
-    assert whole["refundable_amount"] == "10.00"
-    assert await payer.balance() == ("100.00", "0.00")
 
 
 async def test_paypal_refunds_a_part_and_then_the_rest(payer: Payer, sandboxes: Sandboxes) -> None:

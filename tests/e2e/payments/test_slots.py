@@ -58,30 +58,3 @@ async def test_slots_are_there_once_paypal_has_the_money(payer: Payer, sandboxes
     await sandboxes.approve(made["approval_url"])
     await payer.settled(made)
     await slots_are(payer, 2, 0, 0)
-
-
-async def test_unused_slots_are_refunded_whole_and_those_in_use_are_not(payer: Payer) -> None:
-    payment = await buy(payer, 2)
-    await deployed(payer, "first", "second")
-    refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
-    refused(await payer.refund(payment, "9.99"), 422, "payment.part_of_a_slot")
-    refund = good(await payer.refund(payment, "10.00"), 201)
-    assert refund["taken"] == {"amount": "1", "currency": "SLOT"}
-    await slots_are(payer, 0, 1, 0)
-    refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
-    good(await payer.caller.delete("/projects/second/deploy"))
-    good(await payer.refund(payment), 201)
-    await payer.settled(payment, "refunded")
-    await slots_are(payer, 0, 0, 0)
-
-
-async def test_slot_charged_back_while_in_use_is_owed_and_the_next_one_repays_it(
-    payer: Payer, sandboxes: Sandboxes
-) -> None:
-    payment = await buy(payer, 1)
-    await deployed(payer, "first", "second")
-    await sandboxes.stripe("dispute", charge=await payer.charge_of(payment))
-    await slots_are(payer, 0, 1, 1)
-    assert (await payer.look(payment))["owed"] == {"amount": "1", "currency": "SLOT"}
-    await buy(payer, 2)
-    await slots_are(payer, 1, 1, 0)

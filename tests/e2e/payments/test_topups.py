@@ -170,27 +170,6 @@ async def test_bank_debit_that_fails_after_days_of_processing_grants_nothing(
     assert await payer.balance() == ("0.00", "0.00")
 
 
-async def test_authorized_payment_is_captured_in_part_and_the_rest_released(payer: Payer, sandboxes: Sandboxes) -> None:
-    held = await payer.pay("requires_capture", capture_method="manual")
-    assert await payer.balance() == ("0.00", "0.00")
-    taken = good(await payer.caller.post(f"/payments/{held['id']}/capture", {"amount": "6.00"}))
-    assert (taken["received_amount"], taken["granted"]["amount"]) == ("6.00", "60.00")
-    assert await payer.balance() == ("60.00", "0.00")
-    [intent] = await sandboxes.intents_of(held["id"])
-    assert (intent["amount_received"], intent["amount_capturable"]) == (600, 0)
-
-
-async def test_cancelled_payment_cannot_be_paid_any_more(payer: Payer, sandboxes: Sandboxes) -> None:
-    made = await payer.top_up("100.00", provider="stripe")
-    cancelled = good(await payer.caller.post(f"/payments/{made['payment_id']}/cancel"))
-    assert cancelled["status"] == "cancelled"
-    path = f"/payments/{made['payment_id']}/confirm"
-    problem = await payer.caller.post(path, {"payment_method": "pm_card_visa"})
-    refused(problem, 409, "payment.wrong_state")
-    [intent] = await sandboxes.intents_of(made["payment_id"])
-    assert intent["status"] == "canceled"
-
-
 async def test_balance_that_falls_is_topped_up_once_and_a_decline_is_tried_again_later(
     payer: Payer, sandboxes: Sandboxes
 ) -> None:
