@@ -119,76 +119,10 @@ def make_worker(
     Workflows run in the SDK's sandbox unless another `runner` is given: see docs/decisions/0035.
     """
     providers, settings = providers or Providers({}), settings or Settings()
-    escrow = EscrowActivities(
-        database,
-        sealed_signals=sealed_signals,
-        refund_days=settings.refunded_credits_days,
-        pays_out_granted=settings.pay_out_granted_credits,
-        evidence=settings.evidence_policy,
-        longest_pause=settings.longest_pause,
-        client=client,
-    )
-    holds, lots, billing = (
-        HoldActivities(database),
-        LotActivities(database),
-        BillingRunActivities(
-            database,
-            settings.invoice_rules,
-            Collecting(client, settings.dunned_on),
-            Documents.of(database, settings.document_templates, settings.entities),
-            providers.taxes,
-            tax_patience=settings.tax_service_give_up_after,
-        ),
-    )
     mailer = make_mailer(settings, database)
-    mails = MailActivities(database, mailer, give_up_after=settings.mail_give_up_after)
     by_hand = ByHand(two_above=settings.two_operators_above, price=settings.price_of_credits)
-    books = PaymentActivities(
-        database,
-        client,
-        sealed_signals=sealed_signals,
-        entity=settings.legal_entity,
-        hold_back=settings.hold_back,
-        by_hand=by_hand,
-    )
-    asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
-    payouts = PayoutActivities(database, providers.payouts, hold_back=settings.hold_back, sealed_signals=sealed_signals)
-    recoveries = RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back)
-    subscriptions = SubscriptionActivities(
-        database,
-        client,
-        providers.subscriptions,
-        settings.plan_book,
-        rules=settings.invoice_rules,
-        sealed_signals=sealed_signals,
-        dunned_on=settings.dunned_on,
-        taxes=providers.taxes,
-    )
     terms = TermsMaker.of(settings.payment_rules, providers, database, settings.sale_rules)
-    probing = ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door)
-    topups = AutoTopUpActivities(database, client, terms, settings.dunned_on)
-    referrals = ReferralActivities(
-        database,
-        settings.referral_rewards,
-        settings.price_of_credits,
-        window=settings.chargeback_window,
-        exempt=settings.evidence_policy.registrars,
-    )
-    selling = MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits)
-    invoices = InvoiceActivities(
-        database,
-        client,
-        terms,
-        by_hand=by_hand,
-        sealed_signals=sealed_signals,
-        console=settings.console_url,
-    )
-    scores = ReputationActivities(
-        database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
-    )
-    inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
-    measuring = UsageActivities(database, metering)
     webhooks = WebhookEndpointActivities(
         database,
         client,
@@ -197,16 +131,6 @@ def make_worker(
         sealed_signals=sealed_signals,
         at_once=settings.delivery_slots_per_organization,
     )
-    people = NotificationActivities(
-        database,
-        client,
-        {ChannelKind.MAIL: mailer, ChannelKind.SLACK: slack},
-        Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
-        link=Unsubscribing.of(settings.public_url, settings.signing_keys).link_in,
-        give_up_after=settings.mail_give_up_after,
-    )
-    calling = EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals)
-    comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     deployment = None if build_id is None else _deployment(build_id)
     everything = Worker(
         client,
@@ -217,40 +141,93 @@ def make_worker(
         activities=activities_of(
             AccountingActivities(database),
             AlertRuleActivities(database, settings.plan_book),
-            asking,
-            billing,
-            books,
-            calling,
-            comparing,
+            ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key),
+            BillingRunActivities(
+                database,
+                settings.invoice_rules,
+                Collecting(client, settings.dunned_on),
+                Documents.of(database, settings.document_templates, settings.entities),
+                providers.taxes,
+                tax_patience=settings.tax_service_give_up_after,
+            ),
+            PaymentActivities(
+                database,
+                client,
+                sealed_signals=sealed_signals,
+                entity=settings.legal_entity,
+                hold_back=settings.hold_back,
+                by_hand=by_hand,
+            ),
+            EscalationActivities(database, notification.notify_roles, sealed_signals=sealed_signals),
+            ReconciliationActivities(database, providers, client),
             ContractActivities(database),
             CreatorActivities(database, providers.payouts, hold=settings.payout_destination_hold),
-            customers,
-            escrow,
+            CustomerActivities(database, providers.customers),
+            EscrowActivities(
+                database,
+                sealed_signals=sealed_signals,
+                refund_days=settings.refunded_credits_days,
+                pays_out_granted=settings.pay_out_granted_credits,
+                evidence=settings.evidence_policy,
+                longest_pause=settings.longest_pause,
+                client=client,
+            ),
             escrows,
-            holds,
-            inbox,
-            invoices,
-            lots,
-            mails,
-            measuring,
-            payouts,
+            HoldActivities(database),
+            InboxActivities(database, client),
+            InvoiceActivities(
+                database,
+                client,
+                terms,
+                by_hand=by_hand,
+                sealed_signals=sealed_signals,
+                console=settings.console_url,
+            ),
+            LotActivities(database),
+            MailActivities(database, mailer, give_up_after=settings.mail_give_up_after),
+            UsageActivities(database, metering),
+            PayoutActivities(database, providers.payouts, hold_back=settings.hold_back, sealed_signals=sealed_signals),
             PayoutScheduleActivities(
                 database, client, providers.payouts, hold_back=settings.hold_back, minimum=settings.payout_minimum
             ),
-            people,
-            probing,
-            recoveries,
-            referrals,
+            NotificationActivities(
+                database,
+                client,
+                {ChannelKind.MAIL: mailer, ChannelKind.SLACK: slack},
+                Sealer(settings.webhook_keys or settings.encryption_keys, bound=OF_CHANNELS),
+                link=Unsubscribing.of(settings.public_url, settings.signing_keys).link_in,
+                give_up_after=settings.mail_give_up_after,
+            ),
+            ProbeActivities(database, client, escrows, terms, credits_minor=settings.probe_credits_minor, door=door),
+            RecoveryActivities(database, providers.payouts, hold_back=settings.hold_back),
+            ReferralActivities(
+                database,
+                settings.referral_rewards,
+                settings.price_of_credits,
+                window=settings.chargeback_window,
+                exempt=settings.evidence_policy.registrars,
+            ),
             RevenueActivities(database),
-            scores,
-            selling,
+            ReputationActivities(
+                database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
+            ),
+            MarketplaceActivities(database, client, terms, pays_out_granted=settings.pay_out_granted_credits),
             SpendAlertActivities(database),
             SpendDayActivities(database),
             StatementActivities(database, settings.entities),
             SubscriptionAccrualActivities(database),
-            subscriptions,
-            sweeps,
-            topups,
+            SubscriptionActivities(
+                database,
+                client,
+                providers.subscriptions,
+                settings.plan_book,
+                rules=settings.invoice_rules,
+                sealed_signals=sealed_signals,
+                dunned_on=settings.dunned_on,
+                taxes=providers.taxes,
+            ),
+            Sweeps(database, client),
+            AutoTopUpActivities(database, client, terms, settings.dunned_on),
             UsageChargeActivities(
                 database, (metering or Metering()).credit, pays_out_granted=settings.pay_out_granted_credits
             ),
