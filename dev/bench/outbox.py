@@ -110,7 +110,7 @@ async def _whole() -> list[Row]:
         escrows, payments = Escrows(world), PaymentDriver(world)
         held.callback(escrows.close)
         held.push_async_callback(payments.http.aclose)
-        await payments.close_queue(closed=True)
+        await payments.close_queue()
 
         async def booked() -> float:
             return PAYMENTS / (await burst(payments, PAYMENTS))[1]

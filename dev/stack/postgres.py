@@ -294,7 +294,6 @@ class Postgres:
 def running_postgres(
     data_dir: Path,
     settings: Mapping[str, str] | None = None,
-    timeout_seconds: float = 30,
     backups: BackupFolder | None = None,
 ) -> Iterator[Postgres]:
     """Run a cluster for the length of the block, for checks, tests and benchmarks."""
@@ -302,7 +301,7 @@ def running_postgres(
     postgres.prepare()
     process = Process(postgres.program())
     try:
-        wait_until_ready(postgres, process, timeout_seconds)
+        wait_until_ready(postgres, process, 30)
         yield postgres
     finally:
         process.stop(grace_seconds=20)

@@ -135,10 +135,10 @@ def open_log(path: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def log_tail(path: Path, lines: int = 15) -> str:
+def log_tail(path: Path) -> str:
     """Return the last lines of a log, for an error message."""
     try:
-        last = path.read_text(errors="replace").splitlines()[-lines:]
+        last = path.read_text(errors="replace").splitlines()[-15:]
     except FileNotFoundError:
         return "(no log)"
     return "\n".join(line if len(line) <= LOG_LINE_LIMIT else f"{line[:LOG_LINE_LIMIT]} …" for line in last)
