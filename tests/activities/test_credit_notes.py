@@ -1,7 +1,5 @@
 """What credit notes take back, and which credits come back with them."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from domain.credit_note import ExceedsRemainder
@@ -27,13 +25,6 @@ from tests.support.billing import (
 )
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def alone(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 async def note(

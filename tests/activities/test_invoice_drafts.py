@@ -1,7 +1,6 @@
 """What finalising, numbering and ending an invoice write and move."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -43,13 +42,6 @@ from tests.support.billing import (
 from tests.support.looking import again
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def alone(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 async def sound(urls: DatabaseUrls) -> list[str]:

@@ -1,7 +1,6 @@
 """News of a payment that post one after the other have all their balances before they have a stripe."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import asyncpg
@@ -33,14 +32,6 @@ from tests.support.subscription_books import subscribed
 pytestmark = pytest.mark.db
 
 ISSUANCE = accounts.platform("credit_issuance", "CREDIT")
-
-
-@pytest.fixture
-async def alone(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    """A database in which nobody else has locks."""
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 async def post(database: Database, source: Account, destination: Account, amount_minor: int) -> None:

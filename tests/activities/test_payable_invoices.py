@@ -1,6 +1,5 @@
 """What is due on an invoice can be charged: what no provider counts is rounded off, and booked."""
 
-from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import timedelta
 
@@ -26,13 +25,6 @@ from tests.support.invoices import Issued
 from tests.support.mirrored_bills import Mirrored
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def alone(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield made
-    await made.close()
 
 
 async def issued(database: Database, org: str, currency: str, *lines: InvoiceLine) -> InvoiceRow:

@@ -20,6 +20,8 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
+from tests.support.webhooks import WEBHOOK_KEYS
 
 NUMBERS = itertools.count(1)
 V1 = "/api/v1"
@@ -127,6 +129,13 @@ def deps(app: FastAPI) -> Deps:
 @pytest.fixture(scope="session")
 async def http(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def sealing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app that has a key for what it seals: addresses of channels, secrets of webhook endpoints."""
+    async with client_of(create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS))) as client:
         yield client
 
 

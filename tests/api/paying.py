@@ -29,6 +29,7 @@ from tests.api.conftest import settings_for
 from tests.support.payments import TERMS, Account, FakeProvider
 from tests.support.rates import FixedRates
 from tests.support.runs import ask_for, payment_message
+from tests.support.serving import client_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PRICES = {("BTC", "USD"): Decimal("50000"), ("USDC", "USD"): Decimal(1), ("TON", "USD"): Decimal("3.3")}
@@ -48,10 +49,7 @@ async def paying_app(
         taxes=taxes,
     )
     application = create_app(settings, providers=providers)
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         yield client
 
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -20,6 +19,7 @@ from tests.api.paying import Written
 from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
 from tests.support.routes import ROUTES
+from tests.support.serving import client_of
 from tests.support.webhooks import stored_endpoint
 
 pytestmark = pytest.mark.db
@@ -800,8 +800,7 @@ async def test_key_revoked_in_one_process_stops_in_another(database_urls: Databa
     made = good(await tenant.owner.post("/api-keys", {"principal": "elsewhere", "role": "member"}), 201)
     other = create_app(settings_for(database_urls))
     async with (
-        other.router.lifespan_context(other),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(other), base_url="http://bursar.test") as http,
+        client_of(other) as http,
         asyncio.timeout(10),
     ):
         keyring = other.state.deps.keyring

@@ -7,17 +7,16 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import func, select, text
 
 from domain.access import Actor, Role
 from domain.contact import CHANGES_A_DAY
 from domain.mail import Contact, MailKind, Purpose
 from domain.metadata import Precondition
-from models.idempotency import IdempotencyKey
 from models.mail import QueuedMail
 from runtime.database import Database
 from services import mail
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -134,8 +133,7 @@ async def test_contacts_whose_answer_was_lost_are_not_refused_as_changed(
     path, key = f"/organizations/{tenant.org_id}/contacts", new_key()
     wish = named("a@acme.example", '"0"', key=key)
     first = await tenant.owner.ask("PUT", path, **wish)
-    async with database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(database, key)
     again = await tenant.owner.ask("PUT", path, **wish)
     assert good(again) == good(first)
     assert again.headers["etag"] == first.headers["etag"]
@@ -145,11 +143,6 @@ async def warnings(database: Database, org_id: str) -> int:
     query = select(func.count()).where(QueuedMail.org_id == org_id, QueuedMail.kind == MailKind.CONTACTS_CHANGED.value)
     async with database.platform() as session:
         return (await session.scalars(query)).one()
-
-
-async def forget(database: Database, key: str) -> None:
-    async with database.platform() as session:
-        await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
 
 
 async def test_every_replacement_is_told_of_also_one_by_a_key_that_was_forgotten(

@@ -37,6 +37,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_
 from tests.conftest import DatabaseUrls
 from tests.support.notifications import a_channel, a_principal
 from tests.support.sandboxes import STRIPE_KEY, serving
+from tests.support.serving import client_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
@@ -123,10 +124,7 @@ async def bureau(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathF
         client = make_client(STRIPE_KEY, api_base=url, timeout_seconds=5)
         payouts = StripeConnect(client)
         app = create_app(settings_for(database_urls), temporal=temporal, providers=Providers({}, payouts=payouts))
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
-        ):
+        async with client_of(app) as http:
             yield Bureau(app.state.deps, http, url, payouts)
         await client.aclose()
     sandbox.store.close()

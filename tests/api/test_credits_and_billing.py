@@ -12,7 +12,7 @@ from api.deps import Deps
 from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 
 pytestmark = pytest.mark.db
 
@@ -73,8 +73,7 @@ async def test_grant_that_died_before_its_answer_is_found_again(operator: Caller
     body = {"organization_id": fresh.org_id, "amount": "10", "source": "reward"}
     key = new_key()
     first = good(await operator.post("/credits/grants", body, key=key), 201)
-    async with deps.database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(deps.database, key)
     assert good(await operator.post("/credits/grants", body, key=key), 201) == first
     assert good(await fresh.owner.get("/billing/balance"))["total"] == "10.00"
 

@@ -20,6 +20,7 @@ from providers.payments.stripe.fields import metadata_of
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import STRIPE_KEY, serving
+from tests.support.serving import client_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
@@ -53,10 +54,7 @@ async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY, **cha
     temporal: Any = starts
     providers = Providers({}, customers=StripeCustomers(client))
     app = create_app(settings_for(urls, **changes), temporal=temporal, providers=providers)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
-    ):
+    async with client_of(app) as http:
         yield Customers(app.state.deps, http, client, starts)
     await client.aclose()
 

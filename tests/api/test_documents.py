@@ -18,6 +18,7 @@ from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.api.invoicing import PATH, issue
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -26,10 +27,7 @@ pytestmark = pytest.mark.db
 async def selling(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An app that says who sells."""
     application = create_app(settings_for(database_urls, seller_name="Seller & Söhne", seller_country="DE"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         yield client
 
 

@@ -9,6 +9,7 @@ from api.app import create_app
 from tests.api.building import deploy, limits, projects, put_on
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -101,10 +102,7 @@ async def test_tier_that_is_no_plan_is_refused(tenant: Tenant, operator: Caller)
 async def limiting(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An app that gives out as many seats as a plan has, and no more."""
     app = create_app(settings_for(database_urls, limit_seats=True))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(app) as client:
         yield client
 
 

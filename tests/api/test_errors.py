@@ -18,6 +18,7 @@ from api.availability import is_unavailable
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.openapi import problem_of, served
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,10 +197,7 @@ async def test_dead_database_is_503_with_retry_after(app: FastAPI, tenant: Tenan
 
     urls: Any = Urls()
     application = create_app(settings_for(urls))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         response = await client.get("/api/v1/agents", headers={"Authorization": f"Bearer {tenant.owner.token}"})
         refused(response, 503, "service.unavailable")
         assert response.headers["retry-after"] == "1"
@@ -373,10 +371,7 @@ async def test_used_up_limit_is_429_with_retry_after(
     database_urls: DatabaseUrls, tenant: Tenant, stranger: Tenant
 ) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         hurried, patient = Caller(client, tenant.owner.token), Caller(client, stranger.owner.token)
         for _ in range(5):
             good(await hurried.get("/agents"))
@@ -391,10 +386,7 @@ async def test_keys_of_an_organization_share_its_limit(
     database_urls: DatabaseUrls, tenant: Tenant, stranger: Tenant
 ) -> None:
     application = create_app(settings_for(database_urls, organization_rate_limit="6/minute"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         keys = [Caller(client, caller.token) for caller in tenant.callers.values()]
         answers = [await key.get("/agents") for key in keys for _ in range(2)]
         assert [answer.status_code for answer in answers] == [200] * 6 + [429] * 6
@@ -406,10 +398,7 @@ async def test_keys_of_an_agent_share_the_limit_of_one(
     database_urls: DatabaseUrls, tenant: Tenant, issue_key: Callable[..., Awaitable[Caller]]
 ) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         issued = [tenant.agent, *[await issue_key("agent", tenant.org_id, tenant.agent_id) for _ in range(2)]]
         answers = [await Caller(client, key.token).get("/agents") for key in issued for _ in range(2)]
         assert [answer.status_code for answer in answers] == [200] * 5 + [429]
@@ -425,10 +414,7 @@ async def test_keys_and_sessions_of_a_principal_share_the_limit_of_one(
     session = good(await tenant.member.post("/sessions"), 201)["token"]
     settings = settings_for(database_urls, rate_limit="5/minute", organization_rate_limit="10/minute")
     application = create_app(settings)
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         tokens = (tenant.member.token, second, session)
         answers = [await Caller(client, token).get("/agents") for token in tokens for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 4
@@ -438,10 +424,7 @@ async def test_keys_and_sessions_of_a_principal_share_the_limit_of_one(
 
 async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls, tenant: Tenant) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         async with asyncio.timeout(10):
             await application.state.deps.keyring.listening.wait()
         known = Caller(client, tenant.owner.token)
@@ -457,10 +440,7 @@ async def test_anonymous_caller_does_not_lock_out_keys_that_the_process_has_not_
     database_urls: DatabaseUrls, tenant: Tenant
 ) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         for token in ("x", (tenant.owner.token or "")[:-8] + "0" * 8, None):
             for _ in range(6):
                 answer = await Caller(client, token).get("/agents")
@@ -471,10 +451,7 @@ async def test_anonymous_caller_does_not_lock_out_keys_that_the_process_has_not_
 async def test_requests_pass_when_the_store_of_limits_is_down(database_urls: DatabaseUrls, tenant: Tenant) -> None:
     settings = settings_for(database_urls, rate_limit="1/minute", rate_limit_storage="async+redis://127.0.0.1:1/0")
     application = create_app(settings)
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         caller = Caller(client, tenant.owner.token)
         for _ in range(3):
             good(await caller.get("/agents"))

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from models.invoice import InvoiceRow
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.invoicing import LINES, PATH, body, issue, pay, receivable
 from tests.api.paying import intents
 from tests.support.looking import again
@@ -161,11 +161,6 @@ async def test_pitfall_01_same_command_many_times_at_once_issues_one(
     final = good(await operator.post(PATH, body(customer), key=key), 201)
     assert {answer.json()["id"] for answer in answers if answer.status_code == 201} <= {final["id"]}
     assert await receivable(database, customer) == -1000
-
-
-async def forget(database: Database, key: str) -> None:
-    async with database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
 
 
 async def test_command_whose_answer_was_lost_finds_its_invoice_and_no_other_request_does(

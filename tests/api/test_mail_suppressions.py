@@ -22,6 +22,7 @@ from services.mail_suppression import Bounces, SuppressingNotifier
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.mails import listening, mailer
+from tests.support.serving import client_of
 from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
@@ -40,10 +41,7 @@ def today() -> date:
 async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An API that takes mails which came back."""
     app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS, mail_bounces=MAILBOX))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(app) as client:
         yield client
 
 

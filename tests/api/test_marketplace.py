@@ -27,7 +27,7 @@ from repositories.reputation import take
 from runtime.database import Database, driver_connection
 from services import referral
 from services.payable import shares_of
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.api.metering import event, import_prices, send, statuses
 from tests.api.paying import Written
 from tests.api.spending import balance, grant, limit
@@ -36,6 +36,7 @@ from tests.repositories.test_reputation import about, fact
 from tests.support.books import ISSUANCE
 from tests.support.locks import accounts_are_locked, somebody_waits
 from tests.support.proving import prove
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -53,10 +54,7 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
 async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An app for which the operator of the tests makes organizations that have nothing to do with each other."""
     application = create_app(settings_for(database_urls, reputation_registrars="*"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         yield client
 
 
@@ -451,8 +449,7 @@ async def test_offer_that_was_changed_meanwhile_is_not_replaced(studio: Tenant, 
     late = refused(await ask("PUT", path, **mine), 412, "precondition.failed")
     assert late["etag"] == first.headers["etag"] != read
     # One whose answer was lost is done, and not refused for the version that it has made itself.
-    async with database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(database, key)
     again = await ask("PUT", path, key=key, **mine)
     assert (good(again), again.headers["etag"]) == (good(first), late["etag"])
     # What changes the offer elsewhere counts as well, and whoever names no version replaces what is there.

@@ -16,7 +16,7 @@ from repositories.listing import newest
 from repositories.metadata import narrowed
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, Tenant, forget, good, new_key, refused
 from tests.api.escrowing import escrow_between
 from tests.api.paying import Written as Kept
 from tests.api.paying import intents
@@ -100,8 +100,7 @@ async def test_change_merges_metadata_and_is_made_once(tenant: Tenant, database:
     assert good(changed)["metadata"] == {"team": "research", "run": "7"}
     assert good(changed)["pricing"]["amount"] == "5.00"
     # Where the answer was lost, the same command finds that it was made, though the version is another one by now.
-    async with database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(database, key)
     assert good(await patch(tenant.owner, there, change, 1, key=key)) == good(changed)
     assert await found(tenant.owner, "/agents", **{"metadata[order]": agent["metadata"]["order"]}) == []
     assert await found(tenant.owner, "/agents", **{"metadata[run]": "7"}) == [agent["id"]]
@@ -355,8 +354,7 @@ async def test_making_again_finds_what_was_made(tenant: Tenant, database: Databa
     body, key = {"agent_id": tenant.agent_id, "title": "Work", "price": "5", **own()}, new_key()
     first = good(await tenant.owner.post("/contracts", body, key=key), 201)
     good(await patch(tenant.owner, f"/contracts/{first['id']}", {"metadata": {"more": "1"}}, 1))
-    async with database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(database, key)
     again = good(await tenant.owner.post("/contracts", body, key=key), 201)
     assert again == {**first, "metadata": {**first["metadata"], "more": "1"}}
 

@@ -1,21 +1,18 @@
 """How soon people are told of a type where they chose nothing, as operators set it for everybody."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import select
 
-from api.app import create_app
 from domain.notification.types import BY_NAME
 from models.audit import AuditEntry
 from repositories import notification as notifications
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.api.conftest import Caller, Tenant, good, refused
 from tests.api.test_notifications import verified
-from tests.conftest import DatabaseUrls
-from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
 
@@ -23,20 +20,10 @@ PATH = "/notifications/defaults"
 TYPE = "credits_expired"
 
 
-@pytest.fixture(scope="module")
-async def server(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
-        yield client
-
-
 @pytest.fixture
-async def finance(server: httpx2.AsyncClient, new_tenant: Callable[..., Awaitable[Tenant]]) -> Caller:
+async def finance(sealing: httpx2.AsyncClient, new_tenant: Callable[..., Awaitable[Tenant]]) -> Caller:
     tenant = await new_tenant("finance")
-    return Caller(server, tenant.callers["finance"].token, tenant.org_id)
+    return Caller(sealing, tenant.callers["finance"].token, tenant.org_id)
 
 
 async def ways(caller: Caller) -> dict[str, str]:

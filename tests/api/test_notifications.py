@@ -1,6 +1,6 @@
 """Channels, preferences and the inbox over HTTP, and what strangers and insiders get of them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +8,6 @@ import httpx2
 import pytest
 from sqlalchemy import select, text, update
 
-from api.app import create_app
 from domain.notification.channel import CODE_TRIES, CODES_AN_HOUR, MOST
 from domain.notification.types import CODE
 from models.notification import NotificationChannel, NotificationRow
@@ -18,8 +17,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.sealing import OF_CHANNELS, Sealer
 from services import notification as service
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
-from tests.conftest import DatabaseUrls
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
@@ -27,16 +25,6 @@ pytestmark = pytest.mark.db
 SEALER = Sealer(WEBHOOK_KEYS, bound=OF_CHANNELS)
 HOOK = "https://hooks.slack.com/services/T000/B000/secretsecret"
 CHANNELS, PREFERENCES = "/notifications/channels", "/notifications/preferences"
-
-
-@pytest.fixture(scope="module")
-async def sealing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
-        yield client
 
 
 @pytest.fixture

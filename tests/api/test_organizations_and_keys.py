@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
-import httpx2
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select, text
@@ -17,6 +16,7 @@ from models.api_key import ApiKey
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.listing import file_of
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -116,10 +116,7 @@ async def test_organization_has_as_many_active_keys_as_the_setting_says(
 ) -> None:
     owner = (await new_tenant("owner")).owner
     application = create_app(settings_for(database_urls, api_keys_per_organization=3))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         few = Caller(client, owner.token)
         made = [good(await few.post("/api-keys", {"principal": f"few-{n}", "role": "member"}), 201) for n in (1, 2)]
         third = {"principal": "few-3", "role": "member"}

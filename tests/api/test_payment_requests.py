@@ -10,7 +10,7 @@ from sqlalchemy import text
 from domain.metadata import Written as metadata_of_a_request
 from repositories import metadata
 from runtime.database import Database
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.paying import Written, intents, paying_app
 from tests.support.payments import TERMS
 from tests.support.runs import ask_for
@@ -258,8 +258,7 @@ async def test_other_payment_under_the_same_key_is_refused(payer: Caller, databa
     key = new_key()
     refused(await payer.post("/billing/topup", {"amount": "100"}, key=key), 503, "service.unavailable")
     if forgotten:
-        async with database.platform() as session:
-            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        await forget(database, key)
     refused(await payer.post("/billing/topup", {"amount": "101"}, key=key), 422, "idempotency.conflict")
     (noted,) = await intents(database, payer.org_id or "")
     assert noted["amount_minor"] == 1000

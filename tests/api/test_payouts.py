@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from temporalio.testing import ActivityEnvironment
 
 from activities.recovery import RecoveryActivities
@@ -25,14 +25,13 @@ from domain.payout.commands import failed, numbered
 from domain.reputation.levels import Level
 from ledger.gateway import Ledger
 from models.api_key import ApiKey
-from models.idempotency import IdempotencyKey
 from models.payment import PaymentBalanceTransaction
 from repositories import payout as payouts
 from repositories import statement as statements
 from runtime.database import Database, driver_connection
 from services import payout as payout_service
 from services import statement
-from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused
 from tests.api.test_creators import OTHER_BANK, Bureau
 from tests.api.test_creators import bureau as bureau
 from tests.api.test_earnings import earn
@@ -80,12 +79,6 @@ async def earned(
 
 async def pay_out(caller: Caller, key: str | None = None, **body: Any) -> Any:
     return await caller.post("/billing/payouts", body, key=key or new_key())
-
-
-async def forget(database: Database, key: str) -> None:
-    """Do what the hourly round does to a key of thirty days."""
-    async with database.platform() as session:
-        await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
 
 
 async def payable(studio: Tenant) -> dict[str, str]:

@@ -335,8 +335,7 @@ async def test_forgotten_key_of_a_rule_makes_no_other_one(shop: Shop, database: 
     made = good(await shop.operator.post("/pricing/rules", body, key=key), 201)
     shop.rules.append(made["id"])
     for other, code in (({}, None), ({"valid_until": "2031-01-01T00:00:00Z"}, "idempotency.conflict")):
-        async with database.platform() as session:
-            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        await forget(database, key)
         answer = await shop.operator.post("/pricing/rules", body | other, key=key)
         assert good(answer, 201) == made if code is None else refused(answer, 422, code)
 
@@ -635,8 +634,7 @@ async def test_contract_of_a_quote_is_the_same_when_its_answer_was_lost(
 ) -> None:
     body, key = award(shop, quote_id=(await shop.quote(client.owner))["id"]), new_key()
     first = good(await client.owner.post("/contracts", body, key=key), 201)
-    async with database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(database, key)
     assert good(await client.owner.post("/contracts", body, key=key), 201)["id"] == first["id"]
 
 

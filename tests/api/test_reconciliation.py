@@ -15,36 +15,17 @@ from api.app import create_app
 from api.deps import Deps
 from commands.verify import verify
 from contracts.queues import TASK_QUEUE
-from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationStep
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from runtime.database import Database
-from runtime.identity import new_id
 from runtime.settings import Settings
 from runtime.temporal import connect
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
-from tests.support.reconciliation import DAY, NIGHT, FakeProvider, book, movement
+from tests.support.reconciliation import FakeProvider, book, movement, reconcile
+from tests.support.serving import client_of
 from workflows.reconciliation import ReconciliationWorkflow
 
 pytestmark = pytest.mark.db
-
-
-async def reconcile(database: Database, provider: FakeProvider) -> str:
-    run_id = new_id("rcn")
-    work = ReconciliationActivities(database, provider.registry(), None)
-    start = ReconciliationInput(
-        run_id=run_id,
-        provider=provider.name,
-        since=DAY.since,
-        until=DAY.until,
-        requested_by="test",
-        command_id=run_id,
-    )
-    await work.begin(BeginReconciliation(start=start, at=NIGHT))
-    step = ReconciliationStep(run_id=run_id, at=NIGHT)
-    await work.fetch_statement(step)
-    await work.conclude(step)
-    return run_id
 
 
 async def difference(
@@ -241,10 +222,7 @@ async def live(
     provider = FakeProvider()
     client = await connect(Settings(temporal_address=temporal_address))
     app = create_app(settings_for(database_urls), temporal=client, providers=provider.registry())
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
-    ):
+    async with client_of(app) as http:
         yield Caller(http, operator.token), provider, client
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import delete
 
 from api.app import create_app
 from api.bootstrap import operator_key
@@ -17,15 +16,15 @@ from domain.access import Actor, Role
 from domain.credits import credit_price
 from domain.escrow import commands
 from domain.reputation.policy import EvidencePolicy
-from models.idempotency import IdempotencyKey
 from repositories import contract as contracts
 from runtime.database import Database, driver_connection
 from tests.api import escrowing
-from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.conftest import Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.api.listing import check_range
 from tests.api.paying import Written
 from tests.api.related import share
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -36,10 +35,7 @@ STALE = timedelta(days=40)
 async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An app for which the operator of the tests makes unrelated organizations, and a credit is a dollar."""
     application = create_app(settings_for(database_urls, reputation_registrars="*", credit_price="1"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         yield client
 
 
@@ -304,8 +300,7 @@ async def test_forgotten_key_of_feedback_gives_no_other_one(operator, database, 
     key = new_key()
 
     async def ask(method: str, path: str, body: dict[str, Any]) -> httpx2.Response:
-        async with database.platform() as session:
-            await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
+        await forget(database, key)
         answer: httpx2.Response = await client.owner.ask(method, path, json=body, key=key)
         return answer
 

@@ -1,6 +1,6 @@
 """What an Idempotency-Key does after its answer was forgotten: the rows that it made are still there."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from models.idempotency import IdempotencyKey
 from runtime.identity import new_id
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
-from tests.support.webhooks import WEBHOOK_KEYS
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -31,17 +31,6 @@ def forget(deps: Deps) -> Forget:
             await session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == key))
 
     return delete_answer
-
-
-@pytest.fixture(scope="module")
-async def sealing(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    """An app that has a key for the secrets of webhook endpoints."""
-    app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
-        yield client
 
 
 @pytest.fixture
@@ -220,10 +209,7 @@ async def test_contract_is_found_again_after_the_settings_changed(
     first = good(await tenant.owner.post("/contracts", body, key=key), 201)
     await forget(key)
     changed = create_app(settings_for(database_urls, commission_bps=7, review_period="P9D"))
-    async with (
-        changed.router.lifespan_context(changed),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(changed), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(changed) as client:
         again = good(await Caller(client, tenant.owner.token).post("/contracts", body, key=key), 201)
     assert again == first
 

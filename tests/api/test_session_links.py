@@ -31,6 +31,7 @@ from tests.api.metering import event, send, statuses
 from tests.api.spending import grant
 from tests.conftest import DatabaseUrls
 from tests.support.locks import somebody_waits
+from tests.support.serving import client_of
 from tests.support.webhooks import WEBHOOK_KEYS
 
 pytestmark = pytest.mark.db
@@ -439,10 +440,7 @@ async def test_wrong_tokens_of_links_are_counted_against_the_address(
     database_urls: DatabaseUrls, company: Tenant
 ) -> None:
     application = create_app(settings_for(database_urls, public_url=PUBLIC, rate_limit="3/minute"))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         anybody, made = Caller(client, None), await linked(company.owner)
         for _ in range(3):
             refused(await anybody.post("/sessions/redeem", {"token": "x"}), 401, "auth.invalid")
@@ -546,10 +544,7 @@ async def test_links_are_no_seats_that_nobody_pays_for(
     database_urls: DatabaseUrls, company: Tenant, platform: Caller
 ) -> None:
     application = create_app(settings_for(database_urls, public_url=PUBLIC, limit_seats=True))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         owner = Caller(client, company.owner.token)
         answer = await owner.post("/sessions/links", {"principal": "guest", "role": "member"})
         refused(answer, 403, "entitlement.missing")
@@ -565,10 +560,7 @@ async def test_keys_are_counted_beside_those_who_act_by_a_link(
     small = await new_tenant("owner")
     good(await operator.ask("PUT", f"/organizations/{small.org_id}/tier", json={"tier": "starter"}))
     application = create_app(settings_for(database_urls, public_url=PUBLIC, limit_seats=True))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(application) as client:
         owner = Caller(client, small.owner.token)
         made = [
             good(await owner.post("/sessions/links", {"principal": guest, "role": "member"}), 201)

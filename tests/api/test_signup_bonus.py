@@ -3,17 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx2
 import pytest
-from sqlalchemy import text
 
 from api.app import create_app
 from runtime.database import Database
 from runtime.settings import Settings
 from services import credit_lot
-from tests.api.conftest import Caller, good, new_key, settings_for
+from tests.api.conftest import Caller, forget, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.bonus import NO_BONUS
+from tests.support.serving import client_of
 
 pytestmark = pytest.mark.db
 
@@ -22,10 +21,7 @@ pytestmark = pytest.mark.db
 async def giving(database_urls: DatabaseUrls, operator: Caller) -> AsyncIterator[Caller]:
     """The operator at an app that grants 100 credits on the free tier, and none on the premium one."""
     app = create_app(settings_for(database_urls, signup_bonus_free="100", signup_bonus_premium="0"))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
-    ):
+    async with client_of(app) as http:
         yield Caller(http, operator.token)
 
 
@@ -63,8 +59,7 @@ async def test_bonus_is_granted_once_however_often_the_organization_is_asked_for
     key = new_key()
     made = good(await giving.post("/organizations", {"name": "Once"}, key=key), 201)
     # As if the answer had never been kept: the command runs again and finds its organization.
-    async with database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(database, key)
     assert good(await giving.post("/organizations", {"name": "Once"}, key=key), 201) == made
     assert await available(giving, made["id"]) == "100.00"
 

@@ -29,6 +29,7 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_
 from tests.api.metering import NUMBERS, import_prices
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import serving
+from tests.support.serving import client_of
 from workflows.usage_sync import UsageSyncWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
@@ -96,8 +97,7 @@ async def stage(
     app = create_app(settings_for(database_urls), temporal=client)
     async with (
         httpx2.AsyncClient(trust_env=False, timeout=10) as proxy,
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
+        client_of(app) as http,
     ):
         rates = Rates(prices=PriceBook())
         read = LiteLlm(proxy, address, KEY, timeout=timedelta(seconds=10))

@@ -32,6 +32,7 @@ from services import webhook_endpoint, webhook_keys
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.outbox import past_others
+from tests.support.serving import client_of
 from tests.support.webhooks import SEALER, WEBHOOK_KEYS, stored_endpoint
 
 pytestmark = pytest.mark.db
@@ -51,10 +52,7 @@ async def names(host: str, _port: int) -> Sequence[str]:
 async def hooked(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An app that has a key for secrets, and resolves the names above alone."""
     app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS), receivers=Receivers(resolver=names))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(app) as client:
         yield client
 
 
@@ -306,10 +304,7 @@ async def test_name_that_cannot_be_resolved_for_now_ends_no_key(
 
     owner = (await new_tenant("owner")).owner
     app = create_app(settings_for(database_urls, webhook_keys=WEBHOOK_KEYS), receivers=Receivers(resolver=fails_first))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(app) as client:
         caller, key = Caller(client, owner.token), new_key()
         refused(await caller.post("/webhook-endpoints", NEW, key=key), 503, "service.unavailable")
         refused(await caller.post("/webhook-endpoints", NEW, key=key), 503, "service.unavailable")

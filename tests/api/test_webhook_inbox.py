@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import select, update
 
@@ -21,6 +20,7 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.api.conftest import Caller, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
@@ -39,10 +39,7 @@ async def inbox(database_urls: DatabaseUrls, operator: Caller) -> AsyncIterator[
     starts = Starts()
     temporal: Any = starts
     app = create_app(settings_for(database_urls), temporal=temporal)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
-    ):
+    async with client_of(app) as http:
         yield Inbox(Caller(http, operator.token), starts)
 
 

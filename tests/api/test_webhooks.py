@@ -30,6 +30,7 @@ from runtime.identity import new_id
 from tests.api.conftest import V1, good, refused, settings_for
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
 from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
@@ -95,10 +96,7 @@ async def running(urls: DatabaseUrls, *, secrets: tuple[str, ...] = SECRETS, **c
     starts = Starts()
     temporal: Any = starts
     app = create_app(settings_for(urls, **changes), temporal=temporal, providers=Providers(adapters))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
-    ):
+    async with client_of(app) as http:
         yield Inbox(app, http, starts)
     await client.aclose()
 

@@ -18,6 +18,7 @@ from console.project import view as projects
 from runtime.database import Database
 from tests.api.conftest import Tenant
 from tests.api.test_subscriptions import on
+from tests.console.answering import said
 from tests.console.conftest import signed_in
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
 
@@ -95,10 +96,6 @@ PREVIEW = {
 }
 MANAGER = {**ME, "permissions": ["read", "read_billing", "pay", "manage_billing"]}
 NO_SUBSCRIPTION = Answer(status=404, request_id="req_1")
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
 
 
 def held(**changes: Any) -> view.Held:

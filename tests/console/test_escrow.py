@@ -11,11 +11,12 @@ from console.escrow.steps import EVENTS, steps, who
 from console.escrow.terms import terms
 from console.format import Prefs
 from console.forms import Form, Shown, blank
-from console.gateway import Answer, Problem, Refused
+from console.gateway import Answer, Refused
 from console.lists import Asked, Found
 from console.widgets import Tab
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import FINAL, EscrowStatus
+from tests.console.answering import refused, said
 from tests.console.fake import ORG, OTHER, PAGE, FakeApi, browser, problem
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -102,15 +103,6 @@ def effect(status: str = "funded", **moved: str) -> dict[str, str]:
 
 def allowed(name: str, **changes: Any) -> dict[str, Any]:
     return {"action": name, "allowed": True, "reason": None, "effect": effect(**changes)}
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
-
-
-def refused(status: int, code: str) -> Answer:
-    problem = Problem(status=status, code=code, title="", detail="No.")
-    return Answer(status=status, request_id="req_1", problem=problem)
 
 
 def shown(*actions: dict[str, Any], **changes: Any) -> one.One:

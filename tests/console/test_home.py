@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from console.format import Prefs
-from console.gateway import Answer, Problem, Refused
+from console.gateway import Answer, Refused
 from console.home.charts import first_day
 from console.home.view import PAGES, Home, page
+from tests.console.answering import refused, said
 from tests.console.fake import ORG, PAGE, SERIES
 
 BASE = f"/console/{ORG}"
@@ -24,15 +25,6 @@ SUMMARY = {
 }
 EVERY_PAGE = dict.fromkeys(PAGES, True)
 TASK = {"object_id": f"esc_{ORG[4:]}", "title": "Job", "deadline_at": None, "amount": "50.00", "currency": "CREDIT"}
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
-
-
-def refused(status: int, code: str) -> Answer:
-    problem = Problem(status=status, code=code, title="", detail="No.")
-    return Answer(status=status, request_id="req_1", problem=problem)
 
 
 def spent(until: date, *groups: dict[date, str]) -> Answer:

@@ -18,6 +18,7 @@ from console.usage import view as usage
 from console.webhook_endpoint import view as endpoints
 from domain.alert.kinds import KINDS
 from domain.alert.rules import BUILT_IN
+from tests.console.answering import said
 
 NOW, AT, PREFS = datetime(2026, 11, 22, 12, tzinfo=UTC), "2026-11-22T09:00:00Z", Prefs()
 NOTHING = Answer(status=200, request_id="req_1", body={"data": [], "next_cursor": None})
@@ -26,10 +27,6 @@ SILENT = Answer(status=503, request_id="req_1", problem=Problem(status=503, code
 
 HOOK, SETTINGS = "whe_01kar6x0qmf9rv4w7n2h8d3s5c", "/console/org_1/alerts/settings"
 OF_ALERT, MENTIONED = "ctl_01kar6x0qmf9rv4w7n2h8d3s5c", "agt_01kar6x0qmf9rv4w7n2h8d3s5c"
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
 
 
 def found(*rows: dict[str, Any], following: str | None = None, **given: str) -> Found:

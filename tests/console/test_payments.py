@@ -12,6 +12,7 @@ from console.forms import blank
 from console.gateway import Answer, Problem, Refused
 from console.payment import one, way
 from console.payment.acts import acts
+from tests.console.answering import said
 from tests.console.fake import ME, ORG, OWN, PAGE, FakeApi, browser, problem
 
 PAY = "pay_01kar6h2d8e4wvq3r5s7t9x1zc"
@@ -69,10 +70,6 @@ EFFECT = {
 REFUND = {"action": "refund", "allowed": True, "reason": None, "effect": EFFECT}
 WRONG_STATE = {"code": "payment.wrong_state", "detail": "No."}
 REFUSED = {"action": "cancel", "allowed": False, "reason": WRONG_STATE, "effect": None}
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
 
 
 def shown(actions: object = (), **changes: Any) -> one.One:

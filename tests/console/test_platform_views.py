@@ -9,13 +9,14 @@ from jinja2 import ChoiceLoader, DictLoader
 
 from console.format import Prefs
 from console.forms import blank
-from console.gateway import Answer, Problem, Refused
+from console.gateway import Answer, Refused
 from console.lists import Asked, Found
 from console.platform.alert import view as alerts
 from console.platform.approval import view as approvals
 from console.platform.book import view as books
 from console.platform.overview import view as overview
 from console.platform.reconciliation import view as reconciliation
+from tests.console.answering import refused, said
 from tests.console.gallery import environment
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -26,15 +27,6 @@ PAGE: dict[str, Any] = {"data": [], "next_cursor": None}
 PART = {"lines": [], "total": "0.00"}
 BALANCE = ("opening_debit", "opening_credit", "debits", "credits", "closing_debit", "closing_credit")
 READY = {"status": "ready", "postgresql": "ok", "temporal": "ok", "inbox_oldest_seconds": 0}
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
-
-
-def refused(status: int, code: str) -> Answer:
-    problem = Problem(status=status, code=code, title="", detail="No.")
-    return Answer(status=status, request_id="req_1", problem=problem)
 
 
 def found(*rows: dict[str, Any], **given: str) -> Found:

@@ -7,6 +7,7 @@ import pytest
 from console.format import Prefs
 from console.gateway import Answer, Problem
 from console.project.room import Room, room
+from tests.console.answering import said
 from tests.console.fake import ME, ORG, OWN, FakeApi, browser, problem
 from tests.console.strict import read
 
@@ -45,10 +46,6 @@ def limits(projects: tuple[int, int | None], deployments: tuple[int, int | None]
 
     price = {"amount": "5.00", "currency": "USD"}
     return {"projects": one(*projects), "deployments": one(*deployments), "slots": SLOTS, "slot_price": price}
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
 
 
 WAYS = {"slots": f"{HERE}/slots", "plans": "/plans"}

@@ -16,6 +16,7 @@ from console.reputation.view import chart, exact, page
 from console.transaction import one
 from domain.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
+from tests.console.answering import said
 
 BASE = "/console/org_1"
 AGENT = {"id": "agt_1", "name": "Summariser", "organization_id": "org_1", "pricing": {"currency": None}}
@@ -43,10 +44,6 @@ ACCOUNT_LESS: dict[str, Any] = {
     "refused": "payout.no_account",
     "detail": "None.",
 }
-
-
-def said(body: object) -> Answer:
-    return Answer(status=200, request_id="req_1", body=body)
 
 
 def silent() -> Answer:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import insert
 
+from activities.reconciliation import ReconciliationActivities
 from contracts import reconciliation as messages
 from contracts.base import Message
 from domain import accounts
@@ -92,6 +93,25 @@ async def book(
                     occurred_at=item.occurred_at,
                 )
             )
+
+
+async def reconcile(database: Database, provider: FakeProvider) -> str:
+    """Compare the day as one run does; returns its id."""
+    run_id = new_id("rcn")
+    work = ReconciliationActivities(database, provider.registry(), None)
+    start = messages.ReconciliationInput(
+        run_id=run_id,
+        provider=provider.name,
+        since=DAY.since,
+        until=DAY.until,
+        requested_by="test",
+        command_id=run_id,
+    )
+    await work.begin(messages.BeginReconciliation(start=start, at=NIGHT))
+    step = messages.ReconciliationStep(run_id=run_id, at=NIGHT)
+    await work.fetch_statement(step)
+    await work.conclude(step)
+    return run_id
 
 
 def samples() -> list[Message]:

@@ -157,10 +157,6 @@ class InvoiceDriver:
         """Return what was made at the provider, in order."""
         return [each for each in self.stage.fake.accounts.values() if each.asked.org_id == self.held.org_id]
 
-    async def paid_by_hand(self, payment_id: str) -> None:
-        """Have the payer pay at the provider, and its run learn of it."""
-        self.stage.fake.of(payment_id).pay()
-
 
 async def collected(
     stage: Stage,

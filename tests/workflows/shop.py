@@ -15,6 +15,7 @@ from tests.api.conftest import Caller, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.looking import again
 from tests.support.payments import Account
+from tests.support.serving import client_of
 from tests.workflows.payment_driver import PaymentDriver
 
 if TYPE_CHECKING:
@@ -75,10 +76,7 @@ async def http(stage: "Stage", database_urls: DatabaseUrls) -> AsyncIterator[htt
     settings = settings_for(database_urls, command_timeout="PT60S")
     providers: Any = {"stripe": stage.fake}
     app = create_app(settings, database=stage.database, temporal=stage.client, providers=Providers(providers))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
+    async with client_of(app) as client:
         yield client
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import text
 
 from api.app import create_app
 from domain.payment.snapshot import ProviderStatus
 from providers.payments.registry import Providers
-from tests.api.conftest import good, new_key, refused, settings_for
+from tests.api.conftest import forget, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.serving import client_of
 from tests.workflows.shop import Shop
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
@@ -64,8 +64,7 @@ async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: S
 async def test_pitfall_09_purchase_whose_answer_was_lost_is_found_again(shop: Shop) -> None:
     key, body = new_key(), {"package": "checkout_medium", "payment_method": "pm_ok"}
     first = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
-    async with shop.stage.database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(shop.stage.database, key)
     assert good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201) == first
     assert shop.stage.fake.count(first["payment_id"]) == 1
     assert await shop.available() == "100.00"
@@ -157,15 +156,11 @@ async def test_refund_that_was_made_is_the_answer_to_its_key_although_another_wo
     settings = settings_for(database_urls, command_timeout="PT60S", two_operators_above="5.00")
     providers: Any = Providers({"stripe": shop.stage.fake})
     app = create_app(settings, database=shop.stage.database, temporal=shop.stage.client, providers=providers)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
-    ):
+    async with client_of(app) as http:
         operator = replace(shop.operator, http=http)
         first = good(await operator.post(path, wish, key=key), 201)
         good(await shop.payer.post(path, wish, key=new_key()), 201)
-        async with shop.stage.database.platform() as session:
-            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        await forget(shop.stage.database, key)
         assert good(await operator.post(path, wish, key=key), 201)["id"] == first["id"]
         refused(await operator.post(path, {"amount": "1.00"}, key=new_key()), 403, "approval.required")
 
@@ -184,8 +179,7 @@ async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -
     path = f"/payments/{bought['payment_id']}"
 
     async def again(command: str, body: dict[str, Any]) -> httpx2.Response:
-        async with shop.stage.database.platform() as session:
-            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        await forget(shop.stage.database, key)
         return await shop.payer.post(f"{path}/{command}", body, key=key)
 
     first = good(await again("refunds", {"amount": "1.00", "reason": "late"}), 201)
@@ -204,8 +198,7 @@ async def test_key_whose_answer_was_forgotten_gives_a_payment_no_other_command(s
     other = good(await shop.payer.post("/payments", body, key=new_key()), 201)
 
     async def again(payment: dict[str, Any], command: str, body: dict[str, Any], key: str) -> httpx2.Response:
-        async with shop.stage.database.platform() as session:
-            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        await forget(shop.stage.database, key)
         return await shop.payer.post(f"/payments/{payment['id']}/{command}", body, key=key)
 
     confirmed, captured, cancelled = new_key(), new_key(), new_key()
@@ -226,8 +219,7 @@ async def test_key_of_a_command_that_was_refused_serves_another_one(shop: Shop) 
     bought, key = await shop.top_up(), new_key()
     path = f"/payments/{bought['payment_id']}"
     refused(await shop.payer.post(f"{path}/capture", {}, key=key), 409, "payment.wrong_state")
-    async with shop.stage.database.platform() as session:
-        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    await forget(shop.stage.database, key)
     assert good(await shop.payer.post(f"{path}/cancel", {}, key=key))["status"] == "cancelled"
 
 
