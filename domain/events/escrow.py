@@ -56,7 +56,7 @@ STEPS = {
     "cancel_requested": ("cancel_requested", "The payer asks the payee to end the escrow."),
     "default_extended": (
         "default_extended",
-        "The dispute waits longer for a decision, because the payee is suspended or the API was away.",
+        "The dispute waits longer for evidence or a decision, because the payee is suspended or the API was away.",
     ),
     "decision_overdue": ("decision_overdue", "No arbiter has decided in time; the default applies next."),
 }

@@ -105,7 +105,7 @@ class EscrowCancelRequested(_Escrow):
 
 
 class EscrowDefaultExtended(_Escrow):
-    """The dispute waits longer for a decision, because the payee is suspended or the API was away."""
+    """The dispute waits longer for evidence or a decision, because the payee is suspended or the API was away."""
 
 
 class EscrowDecisionOverdue(_Escrow):
