@@ -90,7 +90,7 @@ async def test_what_one_is_given_unlike_others_takes_two(
     # The price is the creator's own matter.
     shown = good(await Caller(asking.http, tenant.owner.token).ask("PUT", path, json=offer))
     assert shown["creator_share"] == "0.90"
-    acts = [
+    acts: list[tuple[str, str, Any, Any, str]] = [
         ("PUT", path, {**offer, "creator_share": "1"}, {"creator_share": "0.99"}, "creator_share"),
         ("PUT", f"/organizations/{tenant.org_id}/tier", {"tier": "premium"}, {"tier": "free"}, "tier"),
         (

@@ -12,8 +12,9 @@ from console.forms import Form, Shown, blank, period
 from console.gateway import Answer
 from console.lists import Asked, Found
 from domain.contract import ContractStatus
+from tests.console.answering import refused, said
 from tests.console.fake import ORG
-from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, LATER, NOW, refused, said
+from tests.console.test_escrow import CONTRACT, DISPUTE, ESCROW, LATER, NOW
 
 BASE = f"/console/{ORG}"
 ONE: dict[str, Any] = {
