@@ -40,7 +40,8 @@ class RecoveryActivities:
         """Recover earnings from the next page of lost payments.
 
         Effect: for each use one transfer `earnings.recovered`, a share, and reversals to be made; for each organization
-            one alert and one mail of the total. One that fails does not stop the others: the next run retries it.
+            one alert and one mail of the total. Credits of a lost bill that came back are taken before. One that fails
+            does not stop the others: the next run retries it.
         Idempotent by: one share for each recovery and use, and its transfer's key.
         Fails with: nothing that is final.
         """
@@ -55,6 +56,8 @@ class RecoveryActivities:
 
     async def _recover(self, recovery_id: str) -> int:
         done, count = 0, recovering.MOST_AT_ONCE
+        async with self._database.platform() as session:
+            await recovering.take_later_credits(session, recovery_id, now=datetime.now(UTC))
         while count == recovering.MOST_AT_ONCE:
             async with self._database.platform() as session:
                 count = await recovering.recover(session, recovery_id, self._hold_back, now=datetime.now(UTC))

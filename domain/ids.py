@@ -351,6 +351,11 @@ def give_up_cause(command_id: str) -> str:
     return f"given_up:{command_id}"
 
 
+def recovery_cause(recovery_id: str, number: int) -> str:
+    """Name the taking of a lost bill's credits that came back after the loss; one of several for its recovery."""
+    return f"recovery:{recovery_id}:{number}"
+
+
 def subscription_restore_key(subscription_id: str, cause: str, number: int) -> str:
     """Return the key of a transfer that gives taken credits again, one of several; see `subscription_return_key`."""
     return bounded(f"subscription:{subscription_id}:restore:{number}:{cause}")

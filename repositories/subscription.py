@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import and_, delete, func, or_, select, text, update
+from sqlalchemy import and_, delete, func, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -309,6 +309,40 @@ async def used_credits(session: AsyncSession, bill: SubscriptionBill) -> int:
     return int(granted or 0) - int(returned or 0)
 
 
+async def lost_bill(session: AsyncSession, payment_id: str) -> SubscriptionBill | None:
+    """Lock the bill that a payment mirrors, after its invoice; None if there is none, or all of it is paid."""
+    named = select(SubscriptionBill.invoice_id).where(SubscriptionBill.payment_id == payment_id)
+    invoice_id = (await session.scalars(named)).one_or_none()
+    if invoice_id is None:
+        return None
+    query = select(InvoiceRow).where(InvoiceRow.id == invoice_id).with_for_update()
+    row = (await session.scalars(query.execution_options(populate_existing=True))).one()
+    is_paid = row.status == InvoiceStatus.PAID.value and not row.written_off_minor
+    return None if is_paid else await bill_of_invoice(session, invoice_id)
+
+
+async def later_returns(session: AsyncSession, payment_id: str) -> list[tuple[str, int]]:
+    """Return the keys by which credits of a lost bill were taken that came back later, and the credits not restored.
+
+    `payment_id` is the payment that mirrors the bill.
+    """
+    found = await session.execute(
+        text(
+            """
+            SELECT t.idempotency_key, sum(u.amount - u.returned)::bigint
+            FROM public.subscription_bills b
+            JOIN public.recoveries r ON r.payment_id = b.payment_id AND r.asset = 'CREDIT'
+            JOIN ledger.transfers t ON t.reference = b.subscription_id AND t.kind = 'subscription.returned'
+                AND t.idempotency_key LIKE 'subscription:' || b.subscription_id || ':return:recovery:' || r.id || ':%'
+            JOIN ledger.lot_uses u ON u.transfer_id = t.id
+            WHERE b.payment_id = :payment GROUP BY t.idempotency_key
+            """
+        ),
+        {"payment": payment_id},
+    )
+    return [(key, credits) for key, credits in found]
+
+
 async def undecided_minor(session: AsyncSession, bill: SubscriptionBill) -> int:
     """Return the money that open disputes hold of the payments that have paid a bill."""
     undecided = (DisputeStatus.NEEDS_RESPONSE.value, DisputeStatus.UNDER_REVIEW.value)
@@ -328,11 +362,15 @@ async def _lots(session: AsyncSession, bill: SubscriptionBill) -> list[UUID]:
     return [uuid_of(lot_id) for lot_id in await session.scalars(granted)]
 
 
-async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill) -> list[RestOfLot]:
-    """Return the remaining lots of the credits that a bill granted; the caller has locked the balance."""
+async def rest_of_lots(session: AsyncSession, bill: SubscriptionBill, until: datetime | None = None) -> list[RestOfLot]:
+    """Return the remaining lots of the credits that a bill granted, up to a time if given.
+
+    The caller has locked the balance.
+    """
+    granted = LedgerLot.opened_at <= until if until is not None else true()
     found = await session.execute(
         select(LedgerLot.id, LedgerLot.remaining - LedgerLot.held, LedgerLot.amount, LedgerLot.paid)
-        .where(LedgerLot.id.in_(await _lots(session, bill)), LedgerLot.remaining > LedgerLot.held)
+        .where(LedgerLot.id.in_(await _lots(session, bill)), LedgerLot.remaining > LedgerLot.held, granted)
         .order_by(LedgerLot.id)
     )
     return [
@@ -368,6 +406,7 @@ async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[Lo
         )
     )
     causes = [dispute_cause(*each) for each in await session.execute(losses)]
+    later = [] if bill.payment_id is None else await later_returns(session, bill.payment_id)
     found = await session.execute(
         text(
             """
@@ -379,7 +418,10 @@ async def lost_credits(session: AsyncSession, bill: SubscriptionBill) -> list[Lo
             """
         ),
         {
-            "keys": [subscription_return_key(bill.subscription_id, cause) for cause in causes],
+            "keys": [
+                *(subscription_return_key(bill.subscription_id, cause) for cause in causes),
+                *(key for key, _ in later),
+            ],
             "deferred": accounts.platform(SUBSCRIPTIONS, bill.currency).path,
         },
     )

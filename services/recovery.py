@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
-from domain.ids import recovery_key
+from domain.ids import recovery_cause, recovery_key
 from domain.lots import LotTerms
 from domain.mail import MailKind
 from domain.money import CREDIT, format_amount
@@ -23,12 +23,29 @@ from domain.recovery import Loss, Priced, Use, answered_for, still_lost
 from ledger.gateway import Ledger, Posting
 from models.recovery import Recovery, RecoveryShare
 from repositories import alert, debt, level, recovery, recovery_uses
+from repositories import subscription as subscriptions
 from runtime.database import driver_connection
-from services import mail, transfer_reversal
+from services import mail, subscription_refund, transfer_reversal
 from services.debt import close_paid_debts, owed_minor
 
 #: The maximum number of uses of a payment in one transaction, because creators' earnings are locked until it ends.
 MOST_AT_ONCE = 250
+
+
+async def take_later_credits(session: AsyncSession, recovery_id: str, *, now: datetime) -> None:
+    """Take what came back of a lost bill's credits since its loss, as from an escrow that was cancelled.
+
+    Nobody has paid for them. Creators answer for that much less, see `recover`. What a year has granted since is paid
+    for, and what a dispute holds is left to it.
+    """
+    case = await recovery.find(session, recovery_id)
+    if case is None or case.closed_at is not None or case.asset != CREDIT:
+        return
+    bill = await subscriptions.lost_bill(session, case.payment_id)
+    if bill is not None and bill.hold_id is None:
+        number = len(await subscriptions.later_returns(session, case.payment_id)) + 1
+        cause = recovery_cause(case.id, number)
+        await subscription_refund.take_back(session, bill, cause=cause, now=now, until=case.created_at)
 
 
 async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, *, now: datetime) -> int:
@@ -48,6 +65,8 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
         return 0
     known = {use.source for use in seen}
     uses, in_transit = await recovery_uses.uses(session, locked)
+    # What came back since and was taken counts like what is still in escrows: as the newest use, which nobody has.
+    came_back = sum(credits for _, credits in await subscriptions.later_returns(session, locked.payment_id))
     since = {
         agent_id: locked.disputed_at - await answers_for(session, hold_back, agent_id) for agent_id in _agents(uses)
     }
@@ -57,7 +76,7 @@ async def recover(session: AsyncSession, recovery_id: str, hold_back: HoldBack, 
     lost = await _still_lost(session, ledger, locked, answered)
     waiting = [
         (use, minor)
-        for use, minor in answered_for(uses, in_transit, answered + sum(lost), since)
+        for use, minor in answered_for(uses, in_transit + came_back, answered + sum(lost), since)
         # Uses that appeared after the locks were taken are left to the next call.
         if use.source in known and use.source not in done
     ]

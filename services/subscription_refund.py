@@ -74,12 +74,19 @@ async def follow_dispute(
 
 
 async def take_back(
-    session: AsyncSession, bill: SubscriptionBill, *, cause: str, now: datetime, also: Iterable[Account] = ()
+    session: AsyncSession,
+    bill: SubscriptionBill,
+    *,
+    cause: str,
+    now: datetime,
+    also: Iterable[Account] = (),
+    until: datetime | None = None,
 ) -> int:
     """Take back the rest of a bill's credits, also those held for its dispute, and defer their price again.
 
     Credits that other holds have reserved stay. The caller holds the lock of the bill. `cause` makes it idempotent.
-    `also` are accounts that the caller posts to afterwards, so all are locked at once.
+    `also` are accounts that the caller posts to afterwards, so all are locked at once. With `until` only what was
+    granted up to then is taken.
 
     Returns:
         The credits taken back, in minor units.
@@ -87,7 +94,7 @@ async def take_back(
     ledger = Ledger(await driver_connection(session))
     await ledger.lock_balances([*touched(bill), *also])
     await _end_hold(session, ledger, bill, cause=cause, now=now)
-    rest = await subscriptions.rest_of_lots(session, bill)
+    rest = await subscriptions.rest_of_lots(session, bill, until)
     if not rest:
         return 0
     before, after = deferred_of(bill), refund.returned(deferred_of(bill), rest)

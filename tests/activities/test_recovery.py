@@ -1116,6 +1116,30 @@ async def test_payment_that_paid_a_lost_bill_anew_is_followed_to_creators_when_i
     assert await world.balances() == {"earned": 0, "owes": 0, "payer": 0}
 
 
+@pytest.mark.parametrize("lost_minor", [None, 1_800])
+async def test_credits_of_a_lost_bill_that_come_back_later_are_taken_and_pay_nobody_else(
+    world: World, lost_minor: int | None
+) -> None:
+    one, made = await mirrored_bills.paid(world.database)
+    world.payer = one.org_id
+    await world.works(100)
+    held = accounts.escrow(new_id("esc"), CREDIT, world.payer)
+    await world.move(Posting(accounts.org_credits(world.payer), held, 200 * ONE))
+    await world.lost(made, amount=lost_minor)  # 200 of 500 credits are free
+    # The other 300 are worth 17.40. Where 11.00 are paid, what is lost is in the escrow.
+    assert (await world.recover())[0] == (1 if lost_minor is None else 0)
+    await world.move(Posting(held, accounts.org_credits(world.payer), 200 * ONE))
+    assert await one.credits() == 200
+    await world.recover()
+    assert await one.credits() == 0
+    assert await world.balances() == {"earned": 100 - (100 if lost_minor is None else 0), "owes": 0, "payer": 0}
+    (case,) = await one.rows(Recovery)
+    assert case.closed_at is not None
+    if lost_minor is None:
+        await pay_rest(one, made, 2_900)
+        assert await one.credits() == 400
+
+
 async def test_bill_that_is_paid_anew_after_creators_gave_back_asks_an_operator(world: World) -> None:
     one, made = await mirrored_bills.paid(world.database)
     world.payer = one.org_id
