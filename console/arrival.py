@@ -58,7 +58,7 @@ async def begin(request: Request, console: Console, *, is_background: bool = Fal
 def _is_marked(request: Request) -> bool:
     """Return whether a page begins with the marks of what changes, which are then older than all that it shows.
 
-    Lists do, `/console/org_…/payments`. Pages that are made of eight calls, the most that there may be, do not.
+    Lists do, `/console/org_…/payments`. Pages that are made of nine calls, the most that there may be, do not.
     """
     is_page = request.method == "GET" and request.headers.get("sec-fetch-mode", "navigate") == "navigate"
     _, *below = request.url.path.strip("/").split("/")

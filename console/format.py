@@ -5,7 +5,7 @@ Every function takes the reader's `Prefs`, and none reads a clock.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -283,11 +283,35 @@ def ident(value: str) -> Ident:
     return Ident(value, short_id(value))
 
 
-def account(path: str) -> Ident:
-    """Return an account of the reader's organization as it is shown: `credits`, `escrow/esc_0192…8c1d`."""
-    parts = path.split("/")
-    own = parts[2:] if parts[0] == "org" else parts
-    return Ident(path, "/".join(short_id(part) if part[-27:-26] == "_" else part for part in own))
+#: Accounts of one object, which is named behind them.
+_ACCOUNTS = {"payments": "Payment", "payouts": "Payout"}
+
+
+def account(path: str, names: Mapping[str, str]) -> Ident:
+    """Return an account as it is shown: `Credits`, `Earnings of Summariser`, `Payment pay_0192…8c1d`.
+
+    Args:
+        path: in the chart of accounts.
+        names: of what it may be of, by id.
+    """
+
+    def word(part: str) -> str:
+        return _ACCOUNTS.get(part, titled(part))
+
+    def called(id: str) -> str:
+        return names.get(id, short_id(id))
+
+    match path.split("/"):
+        case ["org", _, kind, id] if kind in _ACCOUNTS:
+            return Ident(path, f"{word(kind)} {called(id)}")
+        case ["org", _, kind, *_]:
+            return Ident(path, word(kind))
+        case ["agent", id, kind, *_]:
+            return Ident(path, f"{word(kind)} of {called(id)}")
+        case ["escrow", id]:
+            return Ident(path, f"Escrow: {called(id)}")
+        case _:
+            return Ident(path, ": ".join(word(part) for part in path.split("/")))
 
 
 def short_id(value: str) -> str:
@@ -304,3 +328,8 @@ def joined(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def titled(name: str) -> str:
+    """Write a name that the API or the settings use, such as `free` or `product_not_received`, as a title."""
+    return name.replace("_", " ").replace("-", " ").capitalize()

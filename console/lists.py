@@ -27,8 +27,10 @@ from domain.ids import is_id
 ROWS = 50
 #: The most that the API lists at once, and how many of these one row is looked for in.
 _MOST, _PAGES = 200, 20
-#: So many agents a form has to choose from; of others the id is typed.
+#: So many of a noun a form has to choose from; of others the id is typed.
 _CHOICES = 50
+#: What a form can have to choose from, and what their ids begin with.
+_CHOSEN = {"agents": "agt", "departments": "dep"}
 #: The filters by day. `to` is the last day that counts, as people say it; the API takes the moment after it.
 DAYS = ("from", "to")
 
@@ -260,14 +262,14 @@ async def row_of(visit: Visit, path: str) -> Mapping[str, Any]:
     raise Refused(not_found(visit.request))
 
 
-async def agents(visit: Visit, chosen: str, **query: str) -> Choice:
-    """Return what a form has to choose an agent from: the newest ones, and the one that is chosen already.
+async def choice(visit: Visit, noun: str, chosen: str, **query: str) -> Choice:
+    """Return what a form has to choose from: the newest `agents` or `departments`, and the one that is chosen already.
 
-    However many agents there are, one page of them is read. The ids of others are typed.
+    However many there are, one page of them is read. The ids of others are typed.
     """
-    wanted: dict[str, Wanted] = {"newest": ("/agents", {"limit": _CHOICES, **query})}
-    if is_id(chosen, "agt"):
-        wanted["chosen"] = (f"/agents/{chosen}", {})
+    wanted: dict[str, Wanted] = {"newest": (f"/{noun}", {"limit": _CHOICES, **query})}
+    if is_id(chosen, _CHOSEN[noun]):
+        wanted["chosen"] = (f"/{noun}/{chosen}", {})
     answers = await visit.ask_all(**wanted)
     newest, own = answers["newest"], answers.get("chosen")
     found: list[Mapping[str, Any]] = newest.body["data"] if newest.ok else []

@@ -1,11 +1,17 @@
-"""Sentences of the API with ids and times in them, as people read them: names with links, and local times."""
+"""Sentences of the API with ids, amounts and times in them, as people read them: names with links, local times."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from console.format import Ident, Moment, Prefs, ident, moment, short_id
+from console.format import Ident, Moment, Prefs, amount, ident, moment, short_id
 from domain.ids import is_id
 from domain.mentions import pieces, plain_units
+from domain.money import CREDIT, SCALES, SLOT
+
+_CODES = {"credits": CREDIT, "slots": SLOT, **{code: code for code in SCALES if code not in {CREDIT, SLOT}}}
+#: An amount as the API writes it in a text. Few digits without decimals are left: they need no marks.
+_AMOUNT = re.compile(rf"(?<![\w.,-])(?P<value>\d{{1,60}}\.\d{{1,40}}|\d{{4,60}}) (?P<unit>{'|'.join(_CODES)})\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +25,8 @@ class Part:
 
 
 Linked = Callable[[str], str]
+#: Takes whose the object is as well, for pages that are of all organizations.
+LinkedOf = Callable[[str, str | None], str]
 Sentence = tuple[Part, ...]
 
 
@@ -34,7 +42,7 @@ def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) ->
     return tuple(
         Part(text=names.get(each.id, ""), id=ident(each.id), href=href(each.id) if _is_there(each.id, names) else "")
         if each.id
-        else Part(text=each.text, at=moment(each.at, prefs) if each.at else None)
+        else Part(text=_marked(each.text, prefs), at=moment(each.at, prefs) if each.at else None)
         for each in pieces(plain_units(text))
     )
 
@@ -44,6 +52,35 @@ def _is_there(id: str, names: Mapping[str, str]) -> bool:
     return id in names or not is_id(id, "whe")
 
 
-def shortened(text: str) -> str:
-    """Return a text with its ids cut, for where there is no room for more."""
-    return "".join(short_id(each.id) if each.id else each.text for each in pieces(text))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How what a page mentions is written; `Visit.naming` makes it.
+
+    Attributes:
+        names: of what is mentioned, by id.
+        prefs: how the reader reads.
+        href: returns the address of the page of an id, of an organization where one is named; empty if it has none.
+    """
+
+    names: Mapping[str, str]
+    prefs: Prefs
+    href: LinkedOf
+
+    def __call__(self, text: str | None, org_id: str | None = None) -> Sentence:
+        """Return a sentence, or an id alone, in parts; none of nothing. `org_id` is whose the objects are."""
+        return sentence(text or "", self.names, self.prefs, lambda id: self.href(id, org_id))
+
+
+def shortened(text: str, prefs: Prefs, names: Mapping[str, str]) -> str:
+    """Return a text with names in place of its ids, or with its ids cut, for where there is no room for more."""
+    return "".join(
+        names.get(each.id, short_id(each.id)) if each.id else _marked(each.text, prefs)
+        for each in pieces(plain_units(text))
+    )
+
+
+def _marked(text: str, prefs: Prefs) -> str:
+    """Write the amounts of a text with the marks that the reader is used to."""
+    return _AMOUNT.sub(
+        lambda found: f"{amount(found['value'], _CODES[found['unit']], prefs).number} {found['unit']}", text
+    )

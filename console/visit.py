@@ -4,7 +4,7 @@ A page is a function from a `Visit` to a response. Who asks is known before it r
 once, and what the frame needs is asked beside it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,7 @@ from console.cookies import Site, is_loopback
 from console.forms import Form, Shown
 from console.frame import Frame, frame
 from console.gateway import SILENCE, Answer, Gateway, Problem, Query, Refused, Wanted, encoded
+from console.mentions import Naming
 from console.notices import FROM_ELSEWHERE
 from console.objects import named
 from console.pages import html
@@ -30,6 +31,8 @@ from console.problems import WORDS, Reaction, reaction_to
 from console.refusals import forbidden, not_found
 from console.who import Me, Organization, organization_of
 from domain.access import Permission
+from domain.ids import is_id
+from domain.mentions import ids_in
 from runtime.settings import Settings
 
 
@@ -54,6 +57,8 @@ class SignInNeeded(Exception):
         self.ended = ended
 
 
+#: So many names the API gives at once.
+_NAMES = 200
 #: Shows the page of a form again, with the form as it is now and the status of the answer.
 ShowAgain = Callable[["Visit", Shown, int], Awaitable[Response]]
 
@@ -144,6 +149,30 @@ class Visit:
     def has_page(self, path: str) -> bool:
         """Return whether a path of the console has a page."""
         return self._console.exists(path)
+
+    def link(self, id: str, org_id: str | None = None) -> str:
+        """Return the address of the page of what an id names; empty if it has none.
+
+        Args:
+            id: of the object.
+            org_id: whose it is, for pages of the platform, which are of all organizations.
+        """
+        if self.me.is_platform and is_id(id, "org"):
+            return f"/console/platform/organizations/{id}"
+        return named(id, f"/console/{org_id}" if org_id and not self._around else self.base, self.has_page)
+
+    async def naming(self, rows: Iterable[Mapping[str, Any]], *fields: str) -> Naming:
+        """Return how the objects that rows mention are written; the ids stand where the API does not say the names.
+
+        Args:
+            rows: of the API.
+            fields: those of a row that hold ids, or texts and objects with ids in them.
+        """
+        ids = sorted(ids_in(str(row.get(field)) for row in rows for field in fields))
+        parts = range(0, len(ids), _NAMES) if self.may(Permission.READ_BILLING) else ()
+        answers = await self.ask_all(**{f"from {at}": ("/names", {"ids": ids[at : at + _NAMES]}) for at in parts})
+        names = {id: name for answer in answers.values() if answer.ok for id, name in answer.body["names"].items()}
+        return Naming(names=names, prefs=self.choices.prefs, href=self.link)
 
     def path(self, name: str) -> str:
         """Return a part of the address, such as the id of the object that is shown."""

@@ -1,11 +1,11 @@
 """What waits for the reader, and what is alerted, as home and the platform's overview show it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from console.format import Amount, Moment, Prefs, amount, moment
-from console.mentions import Sentence, sentence
+from console.format import Amount, Moment, amount, moment, titled
+from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from domain.alert.titles import title_of
 
@@ -46,52 +46,40 @@ class Alert:
     severity: Status
 
 
-def names_in(alerts: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """Return the names of what alerts of `GET /alerts` mention, by id."""
-    return {id: name for each in alerts for id, name in each["names"].items()}
-
-
 def task(
     body: Mapping[str, Any],
     base: str,
-    prefs: Prefs,
+    naming: Naming,
     *,
     has: Callable[[str], bool],
     alerts: str,
-    names: Mapping[str, str],
 ) -> Task:
     """Return a task of `GET /tasks`.
 
     Args:
         body: the task.
         base: where the pages begin.
-        prefs: how the reader reads.
+        naming: how what the title mentions is written.
         has: tells whether a path below `base` has a page.
         alerts: where open alerts are; empty if they have no page.
-        names: of what tasks may mention, by id.
     """
-    act, noun = _ACTS.get(body["kind"], (body["kind"].replace("_", " ").capitalize(), ""))
+    act, noun = _ACTS.get(body["kind"], (titled(body["kind"]), ""))
     own = f"{base}/{noun}/{body['object_id']}" if has(f"{noun}/{{id}}") else ""
     return Task(
         act=act,
-        title=_said(body["title"], names, prefs),
+        title=naming(body["title"], body["organization_id"]),
         href=alerts if noun == "alerts" and alerts else own,
-        until=moment(body["deadline_at"], prefs) if body["deadline_at"] else None,
-        amount=amount(body["amount"], body["currency"], prefs) if body["amount"] else None,
+        until=moment(body["deadline_at"], naming.prefs) if body["deadline_at"] else None,
+        amount=amount(body["amount"], body["currency"], naming.prefs) if body["amount"] else None,
     )
 
 
-def alert(body: Mapping[str, Any], prefs: Prefs) -> Alert:
-    """Return an alert of `GET /alerts`."""
+def alert(body: Mapping[str, Any], naming: Naming) -> Alert:
+    """Return an alert of `GET /alerts`, which says the names of what it mentions."""
     return Alert(
-        at=moment(body["created_at"], prefs),
+        at=moment(body["created_at"], naming.prefs),
         title=title_of(body["kind"]),
         kind=body["kind"],
-        detail=_said(body["detail"], body["names"], prefs),
+        detail=replace(naming, names=body["names"])(body["detail"], body["organization_id"]),
         severity=status_of("severity", body["severity"]),
     )
-
-
-def _said(text: str, names: Mapping[str, str], prefs: Prefs) -> Sentence:
-    # The page of the alert has the links.
-    return sentence(text, names, prefs, lambda _: "")

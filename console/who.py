@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from console.format import titled
 from domain.access import PLATFORM_ROLES, Permission, Role
 
 _PLATFORM = frozenset(role.value for role in PLATFORM_ROLES)
@@ -14,7 +15,7 @@ class Organization:
 
     id: str
     name: str
-    tier: str
+    plan: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Me:
 
 def organization_of(body: dict[str, Any]) -> Organization:
     """Read an organization of the API."""
-    return Organization(id=body["id"], name=body["name"], tier=str(body.get("tier", "")))
+    return Organization(id=body["id"], name=body["name"], plan=titled(str(body.get("tier", ""))))
 
 
 def actor_named(actor: str) -> str:

@@ -9,7 +9,6 @@ from console.alert import view
 from console.alert.commands import commands, listed
 from console.alert.kinds import TOP_UP
 from console.forms import Shown, blank
-from console.objects import named
 from console.routing import tenant
 from console.visit import Visit
 from domain.access import Permission
@@ -33,7 +32,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         datetime.now(UTC),
         visit.base,
         has=lambda path: visit.has_page(f"{visit.base}/{path}") and (path != TOP_UP or visit.may(Permission.PAY)),
-        href=lambda id: named(id, visit.base, visit.has_page),
+        href=visit.link,
         commands=visit.may(Permission.ACKNOWLEDGE),
         operator=visit.me.is_platform,
         settings=settings if visit.may(Permission.READ_WEBHOOKS) else "",

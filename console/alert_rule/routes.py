@@ -26,7 +26,8 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
     """Show the rules: those that everybody has, and those that were written."""
     answer = await visit.ask(_PATH, **visit.scope)
     may_change = visit.may(Permission.MANAGE_ALERT_RULES)
-    page = view.page(answer, form or blank(), visit.choices.prefs, visit.base, _here(visit), may_change=may_change)
+    naming = await visit.naming(answer.body["data"] if answer.ok else (), "filter")
+    page = view.page(answer, form or blank(), naming, visit.base, _here(visit), may_change=may_change)
     return await visit.render("alert_rule/list.html", page, status)
 
 
@@ -65,7 +66,8 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     shown = sent or terms.typed(found)
     heard = view.heard(answers["channels"], shown, platform=visit.me.is_platform)
     may_change = visit.may(Permission.MANAGE_ALERT_RULES)
-    page = view.one(found, metrics, shown, heard, visit.choices.prefs, visit.base, _here(visit), may_change=may_change)
+    naming = await visit.naming([found], "filter")
+    page = view.one(found, metrics, shown, heard, naming, visit.base, _here(visit), may_change=may_change)
     return await visit.render("alert_rule/set.html", page, status)
 
 
@@ -104,7 +106,8 @@ def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
 async def ask_to_delete(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Ask before a rule is deleted, or before one that everybody has is as it was made."""
     visit.need(Permission.MANAGE_ALERT_RULES)
-    page = view.deleting(await _found(visit), form or blank(), visit.choices.prefs, _here(visit))
+    found = await _found(visit)
+    page = view.deleting(found, form or blank(), await visit.naming([found], "filter"), _here(visit))
     return await visit.render("parts/asking.html", page, status)
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from console.format import Prefs, duration, number
+from console.format import duration, number
 from console.forms import Form, Shown, new_key, period, period_typed, written
+from console.mentions import Naming, shortened
+from console.payment.view import company
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.alert.conditions import Direction, Measure
-from domain.alert.metrics import ConditionType
+from domain.alert.metrics import METRICS, ConditionType
 from domain.alert.rules import MAX_STEPS
 
 C = ConditionType
@@ -127,18 +129,28 @@ def typed(found: Mapping[str, Any]) -> Shown:
     return Shown(key=new_key(), values=values, lists={CHANNELS: tuple(found["channels"] or ())})
 
 
-def words(found: Mapping[str, Any], prefs: Prefs) -> str:
+def words(found: Mapping[str, Any], naming: Naming) -> str:
     """Say when a rule fires; of a built-in one it is its own sentence."""
     condition = found["condition"]
     if condition is None:
         return str(found["description"] or "")
-    kind = dict(CONDITIONS).get(condition["type"], condition["type"]).lower()
-    parts = [found["metric"], kind]
+    kind = "is more than" if condition["of"] else dict(CONDITIONS).get(condition["type"], condition["type"]).lower()
+    parts = [f"{figure(found['metric'])}:", kind]
     if condition["period"]:
-        parts.append(duration(condition["period"], prefs))
+        parts.append(duration(condition["period"], naming.prefs))
     elif condition["threshold"] is not None:
-        parts.append(number(condition["threshold"], prefs) + ("%" if condition["measure"] == Measure.PERCENT else ""))
+        parts.append(
+            number(condition["threshold"], naming.prefs) + ("%" if condition["measure"] == Measure.PERCENT else "")
+        )
     if condition["of"]:
-        parts.append(f"of {condition['of']}")
-    narrowed = ", ".join(found["filter"].values())
+        parts.append(f"of this: {figure(condition['of'])}")
+    narrowed = ", ".join(
+        company(each) if name == "provider" else shortened(each, naming.prefs, naming.names)
+        for name, each in found["filter"].items()
+    )
     return " ".join(parts) + (f", of {narrowed}" if narrowed else "")
+
+
+def figure(name: str) -> str:
+    """Return what a metric is, to go on with in a sentence."""
+    return METRICS[name].sentence.removesuffix(".") if name in METRICS else name

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.alert_rule import terms
-from console.format import Prefs
 from console.forms import Shown, blank
 from console.gateway import Answer
+from console.mentions import Naming
 from console.notification.view import kind_named
 from console.sections import unanswered
 from console.status import Status, status_of
@@ -24,7 +24,6 @@ class Row:
 
     href: str
     name: str
-    kind: str
     words: str
     severity: Status
     enabled: bool
@@ -49,7 +48,6 @@ class Rules:
 class Figure:
     """What a rule can watch, for those who write one."""
 
-    name: str
     says: str
     unit: str
     conditions: str
@@ -103,25 +101,24 @@ class Set:
     figures: tuple[Figure, ...]
 
 
-def page(answer: Answer, form: Shown, prefs: Prefs, base: str, here: str, *, may_change: bool) -> Rules:
+def page(answer: Answer, form: Shown, naming: Naming, base: str, here: str, *, may_change: bool) -> Rules:
     """Return the list for what the API answered; `form` is of a command that was refused."""
     failed = unanswered("Alert rules", answer, here)
     return Rules(
         title="Alert rules",
         crumbs=(Link(label="Alerts", href=f"{base}/alerts"),),
         create=f"{here}/new" if may_change else "",
-        rows=() if failed else tuple(_row(each, prefs, here, may_change=may_change) for each in answer.body["data"]),
+        rows=() if failed else tuple(_row(each, naming, here, may_change=may_change) for each in answer.body["data"]),
         form=form,
         failed=failed,
     )
 
 
-def _row(found: Mapping[str, Any], prefs: Prefs, here: str, *, may_change: bool) -> Row:
+def _row(found: Mapping[str, Any], naming: Naming, here: str, *, may_change: bool) -> Row:
     return Row(
         href=f"{here}/{found['id']}",
         name=_name(found),
-        kind=found["name"],
-        words=terms.words(found, prefs),
+        words=terms.words(found, naming),
         severity=status_of("severity", found["severity"]),
         enabled=found["enabled"],
         built_in=found["built_in"],
@@ -156,7 +153,6 @@ def _figure(metric: Mapping[str, Any]) -> Figure:
     narrowed = [dict(terms.NARROWED).get(each, each).lower() for each in metric["filters"]]
     needed = " (required)" if metric["required_filters"] else ""
     return Figure(
-        name=metric["name"],
         says=metric["description"],
         unit=metric["unit"],
         conditions=", ".join(words),
@@ -193,7 +189,7 @@ def create(metrics: Answer, form: Shown, heard: Heard, base: str, here: str) -> 
         title="New alert rule",
         crumbs=_crumbs(base, here),
         action=f"{here}/new",
-        label="Write the rule",
+        label="Create the rule",
         form=form,
         says="",
         named=True,
@@ -208,7 +204,7 @@ def one(
     metrics: Answer,
     form: Shown,
     heard: Heard,
-    prefs: Prefs,
+    naming: Naming,
     base: str,
     here: str,
     *,
@@ -225,7 +221,7 @@ def one(
         action=f"{here}/{found['id']}",
         label="Change the rule",
         form=form,
-        says="" if may_change and not built_in else terms.words(found, prefs),
+        says="" if may_change and not built_in else terms.words(found, naming),
         named=False,
         written=not built_in,
         may_change=may_change,
@@ -237,7 +233,7 @@ def _crumbs(base: str, here: str) -> tuple[Link, ...]:
     return (Link(label="Alerts", href=f"{base}/alerts"), Link(label="Alert rules", href=here))
 
 
-def deleting(found: Mapping[str, Any], form: Shown, prefs: Prefs, here: str) -> Asking:
+def deleting(found: Mapping[str, Any], form: Shown, naming: Naming, here: str) -> Asking:
     """Return the page that asks before a rule is deleted, or before one that everybody has is as it was made."""
     back, built_in = f"{here}/{found['id']}", found["built_in"]
     return Asking(
@@ -246,7 +242,7 @@ def deleting(found: Mapping[str, Any], form: Shown, prefs: Prefs, here: str) -> 
         action=f"{back}/delete",
         label="Set it back" if built_in else "Delete the rule",
         form=form,
-        facts=(("Rule", _name(found)), ("Fires when", terms.words(found, prefs))),
+        facts=(("Rule", _name(found)), ("Fires when", terms.words(found, naming))),
         effect=(
             "It is on, as severe as it was made, and heard of over the usual channels."
             if built_in

@@ -14,7 +14,8 @@ _PATH = "/audit"
 async def show(visit: Visit) -> Response:
     """Show the acts that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
-    page = view.page(found, visit.choices.prefs, tabs(visit, "/settings/audit"))
+    naming = await visit.naming(found.rows, *view.NAMED)
+    page = view.page(found, naming, tabs(visit, "/settings/audit"))
     return await visit.render("audit/list.html", page, found.status)
 
 

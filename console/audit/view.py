@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Ident, Moment, Prefs, ident, moment
+from console.format import Moment, moment
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.who import role_named
 from console.widgets import Tab
 
+#: What of an entry has ids in it.
+NAMED = ("principal", "made_by", "target", "details", "organization_id")
 FILTERS = ("q", "action", "principal", "target")
 LABELS = {
     "q": "Text",
@@ -26,12 +29,12 @@ class Row:
     """One act. `details` are pairs of a name and what was said of it."""
 
     at: Moment
-    principal: str
+    principal: Sentence
     role: str
     action: str
-    target: Ident
+    target: Sentence
     address: str
-    details: tuple[tuple[str, str], ...]
+    details: tuple[tuple[str, Sentence], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,32 +47,42 @@ class Trail:
     rows: tuple[Row, ...]
 
 
-def page(found: Found, prefs: Prefs, tabs: tuple[Tab, ...]) -> Trail:
+def page(found: Found, naming: Naming, tabs: tuple[Tab, ...]) -> Trail:
     """Return the trail for what the API answered to `GET /audit`."""
     return Trail(
         title="Audit trail",
         listed=found.listed("Audit trail", LABELS),
         tabs=tabs,
-        rows=tuple(row(each, prefs) for each in found.rows),
+        rows=tuple(row(each, naming) for each in found.rows),
     )
 
 
-def row(entry: Mapping[str, Any], prefs: Prefs) -> Row:
+def row(entry: Mapping[str, Any], naming: Naming) -> Row:
     """Return one entry of the API as it is shown."""
-    made_by = entry.get("made_by")
     return Row(
-        at=moment(entry["at"], prefs),
-        principal=f"{entry['principal']}, by a link of {made_by}" if made_by else entry["principal"],
+        at=moment(entry["at"], naming.prefs),
+        principal=naming(said_by(entry)),
         role=role_named(entry["role"]),
         action=entry["action"],
-        target=ident(entry["target"]),
+        target=naming(entry["target"]),
         address=entry["address"] or "",
-        details=tuple(
-            (name.replace("_", " "), _written(value)) for name, value in entry["details"].items() if value is not None
-        ),
+        details=details_of(entry, naming),
     )
 
 
-def _written(value: Any) -> str:
-    """Write what was said of an act; text stands as it is."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def said_by(entry: Mapping[str, Any]) -> str:
+    """Return who acted, and by whose link."""
+    made_by = entry.get("made_by")
+    return f"{entry['principal']}, by a link of {made_by}" if made_by else str(entry["principal"])
+
+
+def details_of(entry: Mapping[str, Any], naming: Naming, org_id: str | None = None) -> tuple[tuple[str, Sentence], ...]:
+    """Return what was said of an act: pairs of a name and a value. Text stands as it is."""
+    return tuple(
+        (
+            name.replace("_", " "),
+            naming(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), org_id),
+        )
+        for name, value in entry["details"].items()
+        if value is not None
+    )

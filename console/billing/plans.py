@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Prefs, amount, count
+from console.format import Amount, Prefs, amount, count, titled
 from console.gateway import Answer
 from console.problems import answered
 from console.widgets import Failed, Link
@@ -127,7 +127,7 @@ def prices_of(plan: Mapping[str, Any], terms: Mapping[str, Any], currency: str) 
 def title_of(name: str, config: Answer) -> str:
     """Return what people call a plan; its name where that is not known, or it is not sold any more."""
     plans = config.body["plans"] if config.ok else ()
-    return next((str(each["name"]) for each in plans if each["id"] == name), name.replace("_", " ").capitalize())
+    return next((str(each["name"]) for each in plans if each["id"] == name), titled(name))
 
 
 def _crumb(here: str) -> Link:

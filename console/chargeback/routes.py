@@ -28,7 +28,8 @@ async def show(visit: Visit) -> Response:
     across = not visit.org_id
     # A chargeback has no run of its own: what comes of it is booked by that of its payment.
     runs = {each["payment_id"]: _run(visit, each) for each in found.rows} if across else {}
-    page = view.page(found, visit.choices.prefs, visit.base, across=across, runs=runs)
+    naming = await visit.naming(found.rows if across else (), "organization_id")
+    page = view.page(found, naming, visit.base, across=across, runs=runs)
     return await visit.render("chargeback/list.html", page, found.status)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative
+from console.format import Amount, Ident, Moment, Prefs, amount, decimal, ident, moment, relative, titled
 from console.forms import Shown
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.payment.view import NO_RUNS, PROVIDERS
 from console.status import STATUSES, Status, status_of
 from console.widgets import Link
@@ -37,7 +38,7 @@ class Row:
     at: Moment
     until: Moment | None
     amount: Amount
-    organization: Ident
+    organization: Sentence
     run: str = ""
 
 
@@ -98,7 +99,7 @@ class Answering:
     back: str
 
 
-def page(found: Found, prefs: Prefs, base: str, *, across: bool, runs: Mapping[str, str] = NO_RUNS) -> Chargebacks:
+def page(found: Found, naming: Naming, base: str, *, across: bool, runs: Mapping[str, str] = NO_RUNS) -> Chargebacks:
     """Return the list for what the API answered; `runs` says where each payment's run is shown, by its id."""
     return Chargebacks(
         title="Chargebacks",
@@ -106,12 +107,13 @@ def page(found: Found, prefs: Prefs, base: str, *, across: bool, runs: Mapping[s
         across=across,
         has_runs=any(runs.values()),
         statuses=(("", "Any"), *((each, status.word) for each, status in STATUSES["chargeback"].items())),
-        rows=tuple(row(each, prefs, base, runs.get(each["payment_id"], "")) for each in found.rows),
+        rows=tuple(row(each, naming, base, runs.get(each["payment_id"], "")) for each in found.rows),
     )
 
 
-def row(dispute: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Row:
+def row(dispute: Mapping[str, Any], naming: Naming, base: str, run: str = "") -> Row:
     """Return one chargeback of the API as a list shows it."""
+    prefs = naming.prefs
     return Row(
         href=f"{base}/disputes/{dispute['id']}",
         reason=reason_of(dispute),
@@ -119,7 +121,7 @@ def row(dispute: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> R
         at=moment(dispute["opened_at"], prefs),
         until=moment(dispute["evidence_due_at"], prefs) if dispute["evidence_due_at"] and is_open(dispute) else None,
         amount=amount(dispute["amount"], dispute["currency"], prefs),
-        organization=ident(dispute["organization_id"]),
+        organization=naming(dispute["organization_id"]),
         run=run,
     )
 
@@ -131,7 +133,7 @@ def is_open(dispute: Mapping[str, Any]) -> bool:
 
 def reason_of(dispute: Mapping[str, Any]) -> str:
     """Write the bank's reason, such as `product_not_received`, in words."""
-    return str(dispute["reason"]).replace("_", " ").capitalize() or "No reason given"
+    return titled(str(dispute["reason"])) or "No reason given"
 
 
 def one(

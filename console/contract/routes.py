@@ -99,7 +99,7 @@ async def show_new(visit: Visit, form: Shown | None = None, status: int = 200) -
     shown = form or first
     page = award.page(
         shown,
-        await lists.agents(visit, shown.value("agent_id"), active="true"),
+        await lists.choice(visit, "agents", shown.value("agent_id"), active="true"),
         visit.base,
         visit.choices.prefs,
         defaults,

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, money
 from console.forms import Shown
 from console.gateway import Answer
+from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.widgets import Asking, Failed, Link
@@ -168,7 +169,7 @@ def _payout(body: Mapping[str, Any], prefs: Prefs) -> Payout:
 def _account(body: Mapping[str, Any], prefs: Prefs) -> Account:
     last, currency = body["destination_last4"], body["destination_currency"] or ""
     return Account(
-        provider=body["provider"].capitalize(),
+        provider=company(body["provider"]),
         country=body["country"],
         ready=body["transfers_enabled"] and body["payouts_enabled"],
         destination=f"•••• {last} {currency}".strip() if last else "",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Prefs, amount, decimal
+from console.format import Amount, Prefs, amount, decimal, titled
 from console.forms import Shown
 from domain.escrow.actions import EscrowAction
 from domain.escrow.state import EscrowStatus
@@ -136,7 +136,7 @@ _USUAL: Mapping[str, tuple[str, str, str]] = {
 
 def _words(escrow: Mapping[str, Any], name: str, effect: Mapping[str, Any], prefs: Prefs) -> tuple[str, str, str]:
     """Return what the button says, its kind, and a sentence."""
-    label, kind, sentence = _USUAL.get(name, (name.replace("_", " ").capitalize(), "", ""))
+    label, kind, sentence = _USUAL.get(name, (titled(name), "", ""))
     match name:
         case A.DELIVER if escrow["status"] == EscrowStatus.DELIVERED:
             label, kind = "Deliver again", ""

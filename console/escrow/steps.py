@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from console.format import Prefs, moment, percent, short_id
+from console.format import Prefs, moment, percent, short_id, titled
 from console.status import Tone
 from console.widgets import Step
 
@@ -56,7 +56,7 @@ def steps(
 
 def _step(event: Mapping[str, Any], escrow: Mapping[str, Any], prefs: Prefs, href: str) -> Step:
     kind, transfer = event["kind"], event["transfer_id"]
-    title, tone, icon = EVENTS.get(kind, (kind.replace("_", " ").capitalize(), Tone.IDLE, "dash"))
+    title, tone, icon = EVENTS.get(kind, (titled(kind), Tone.IDLE, "dash"))
     return Step(
         title=title,
         at=moment(event["at"], prefs),

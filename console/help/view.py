@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from console.format import titled
 from console.status import STATUSES, Status
 
 
@@ -25,5 +26,5 @@ class Help:
 
 def page(statuses: Mapping[str, Mapping[str, Status]] = STATUSES) -> Help:
     """Return the page."""
-    nouns = (Noun(noun.replace("_", " ").capitalize(), noun, tuple(each.values())) for noun, each in statuses.items())
+    nouns = (Noun(titled(noun), noun, tuple(each.values())) for noun, each in statuses.items())
     return Help(title="Help", nouns=tuple(nouns))

@@ -37,7 +37,8 @@ async def show(visit: Visit) -> Response:
     organization = visit.organization
     assert organization is not None
     has = {name: visit.has_page(f"{visit.base}/{name}") for name in view.PAGES}
-    page = view.page(organization.name, answers, visit.base, visit.choices.prefs, has)
+    naming = await visit.naming(view.mentioning(answers), "account", "title", "id")
+    page = view.page(organization.name, answers, visit.base, naming, has)
     return await visit.render("home/page.html", page)
 
 

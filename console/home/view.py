@@ -1,6 +1,6 @@
 """What an organization's home shows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -9,10 +9,11 @@ from console.charts import Chart
 from console.format import Amount, Moment, Prefs, amount, moment, percent, short_day, short_id
 from console.gateway import Answer
 from console.home.charts import balance_of, by_month, spending_of
+from console.mentions import Naming
 from console.sections import unanswered
 from console.status import Status, status_of
 from console.transaction.view import Row, row
-from console.waiting import Alert, Task, alert, names_in, task
+from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
 from domain.money import CREDIT
 
@@ -95,7 +96,14 @@ class Home:
     latest_failed: Failed | None
 
 
-def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has: Mapping[str, bool]) -> Home:
+def mentioning(answers: Mapping[str, Answer]) -> Iterator[Mapping[str, Any]]:
+    """Yield what home shows of other objects: movements, tasks, and escrows that hold money."""
+    for name, of in (("latest", "data"), ("tasks", "data"), ("summary", "escrows")):
+        if name in answers and answers[name].ok:
+            yield from answers[name].body[of][:LATEST]
+
+
+def page(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool]) -> Home:
     """Return home.
 
     Args:
@@ -103,12 +111,12 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         answers: `summary`, `latest`, `alerts`, `balance`, `spent` from the first day of last month on; and `tasks`,
             but for those of the platform. `credits` instead of the first four for who does not read these.
         base: where the organization's pages begin.
-        prefs: how the reader reads.
+        naming: how what the movements and alerts mention is written.
         has: which of `PAGES` there are.
     """
-    tasks, spent = answers.get("tasks"), answers["spent"]
+    tasks, spent, prefs = answers.get("tasks"), answers["spent"], naming.prefs
     if "summary" not in answers:
-        return _own(name, answers, base, prefs, has)
+        return _own(name, answers, base, naming, has)
     summary, latest = answers["summary"], answers["latest"]
     assets = {each["currency"]: each for each in summary.body["assets"]} if summary.ok else {}
     return Home(
@@ -116,12 +124,12 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         cards=_cards(assets.get(CREDIT), spent, base, prefs, has) if summary.ok else (),
         holdings=tuple(_holding(each, prefs) for code, each in assets.items() if code != CREDIT),
         expiring=_expiring(summary.body["expiring"], prefs) if summary.ok else (),
-        under_way=_under_way(summary.body, base, prefs, has) if summary.ok else (),
+        under_way=_under_way(summary.body, base, naming, has) if summary.ok else (),
         money_failed=unanswered("Balance", summary, base),
         asks_tasks=tasks is not None,
-        tasks=_tasks(tasks, base, prefs, has, answers["alerts"]),
+        tasks=_tasks(tasks, base, naming, has),
         tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
-        alerts=tuple(alert(each, prefs) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
+        alerts=tuple(alert(each, naming) for each in (answers["alerts"].body["data"] if answers["alerts"].ok else ())),
         alerts_href=f"{base}/alerts" if has["alerts"] else "",
         alerts_failed=unanswered("Open alerts", answers["alerts"], base),
         balance=balance_of(answers["balance"], prefs),
@@ -129,15 +137,17 @@ def page(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         spending=spending_of(spent, prefs),
         spending_failed=unanswered("Spending by service, 30 days", spent, base),
         asks_latest=True,
-        latest=tuple(row(each, prefs, "") for each in latest.body["data"]) if latest.ok else (),
+        latest=tuple(row(each, naming, f"{base}/transactions/{{id}}") for each in latest.body["data"])
+        if latest.ok
+        else (),
         latest_href=f"{base}/transactions" if has["transactions"] else "",
         latest_failed=unanswered("Latest movements", latest, base),
     )
 
 
-def _own(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has: Mapping[str, bool]) -> Home:
+def _own(name: str, answers: Mapping[str, Answer], base: str, naming: Naming, has: Mapping[str, bool]) -> Home:
     """Return home without the organization's money."""
-    credits, spent, tasks = answers["credits"], answers["spent"], answers.get("tasks")
+    credits, spent, tasks, prefs = answers["credits"], answers["spent"], answers.get("tasks"), naming.prefs
     available = amount(credits.body["available"], CREDIT, prefs) if credits.ok else None
     card = () if available is None else (Card(label="Available", amount=available, href="", note="Can be spent now"),)
     return Home(
@@ -148,7 +158,7 @@ def _own(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
         under_way=(),
         money_failed=unanswered("Balance", credits, base),
         asks_tasks=tasks is not None,
-        tasks=_tasks(tasks, base, prefs, has),
+        tasks=_tasks(tasks, base, naming, has),
         tasks_failed=unanswered("Waits for you", tasks, base) if tasks is not None else None,
         alerts=(),
         alerts_href="",
@@ -164,18 +174,14 @@ def _own(name: str, answers: Mapping[str, Answer], base: str, prefs: Prefs, has:
     )
 
 
-def _tasks(
-    tasks: Answer | None, base: str, prefs: Prefs, has: Mapping[str, bool], alerts: Answer | None = None
-) -> tuple[Task, ...]:
-    names = names_in(alerts.body["data"]) if alerts is not None and alerts.ok else {}
+def _tasks(tasks: Answer | None, base: str, naming: Naming, has: Mapping[str, bool]) -> tuple[Task, ...]:
     return tuple(
         task(
             each,
             base,
-            prefs,
+            naming,
             has=lambda path: has.get(path, False),
             alerts=f"{base}/alerts" if has["alerts"] else "",
-            names=names,
         )
         for each in (tasks.body["data"] if tasks and tasks.ok else ())
     )
@@ -214,10 +220,11 @@ def _spent(spent: Answer, usage: str, prefs: Prefs) -> tuple[Card, ...]:
     return (Card(label="Spent this month", amount=now, href=usage, note=note),)
 
 
-def _under_way(summary: Mapping[str, Any], base: str, prefs: Prefs, has: Mapping[str, bool]) -> tuple[UnderWay, ...]:
+def _under_way(summary: Mapping[str, Any], base: str, naming: Naming, has: Mapping[str, bool]) -> tuple[UnderWay, ...]:
+    prefs = naming.prefs
     escrows = [
         UnderWay(
-            label=f"Escrow {short_id(each['id'])}",
+            label=f"Escrow: {naming.names.get(each['id'], short_id(each['id']))}",
             href=f"{base}/escrows/{each['id']}" if has["escrows/{id}"] else "",
             status=status_of("escrow", each["status"]),
             amount=amount(each["amount"], each["currency"], prefs),

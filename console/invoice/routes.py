@@ -23,7 +23,8 @@ async def show(visit: Visit) -> Response:
     """Show the invoices that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
     new = "" if visit.org_id or not visit.may(Permission.OPERATE) else f"{visit.base}/invoices/new"
-    page = view.page(found, visit.choices.prefs, visit.base, across=not visit.org_id, new=new)
+    naming = await visit.naming(() if visit.org_id else found.rows, "organization_id")
+    page = view.page(found, naming, visit.base, across=not visit.org_id, new=new)
     return await visit.render("invoice/list.html", page, found.status)
 
 

@@ -20,6 +20,7 @@ from console.format import (
 )
 from console.forms import Shown
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.status import STATUSES, Status, status_of
 from console.widgets import Link
 from domain.invoice.state import InvoiceStatus
@@ -51,7 +52,7 @@ class Row:
     due_at: Moment
     due: Amount
     total: Amount
-    organization: Ident
+    organization: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +150,14 @@ class Asking:
     back: str
 
 
-def page(found: Found, prefs: Prefs, base: str, *, across: bool, new: str = "") -> Invoices:
+def page(found: Found, naming: Naming, base: str, *, across: bool, new: str = "") -> Invoices:
     """Return the list for what the API answered; `new` leads to where one is made, for those who may."""
     return Invoices(
         title="Invoices",
         listed=found.listed("Invoices", LABELS),
         across=across,
         statuses=(("", "Any"), *((each, status.word) for each, status in STATUSES["invoice"].items())),
-        rows=tuple(row(each, prefs, base) for each in found.rows),
+        rows=tuple(row(each, naming.prefs, base, naming(each["organization_id"])) for each in found.rows),
         new=new,
     )
 
@@ -169,7 +170,7 @@ def title_of(invoice: Mapping[str, Any]) -> str:
     return f"{word} {short_id(invoice['id'])}"
 
 
-def row(invoice: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
+def row(invoice: Mapping[str, Any], prefs: Prefs, base: str, organization: Sentence = ()) -> Row:
     """Return one invoice of the API as a list shows it."""
     currency = invoice["currency"]
     return Row(
@@ -181,7 +182,7 @@ def row(invoice: Mapping[str, Any], prefs: Prefs, base: str) -> Row:
         due_at=moment(invoice["due_at"], prefs),
         due=amount(invoice["due"], currency, prefs),
         total=amount(invoice["total"], currency, prefs),
-        organization=ident(invoice["organization_id"]),
+        organization=organization,
     )
 
 

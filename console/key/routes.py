@@ -26,7 +26,7 @@ async def show(visit: Visit) -> Response:
     manages = visit.may(Permission.MANAGE_KEYS)
     page = view.page(
         found,
-        visit.choices.prefs,
+        await visit.naming(found.rows, "agent_id"),
         tabs(visit, "/settings/keys"),
         revocable=view.revocable_by(visit.me.role) if manages else (),
         issue=f"{_listed(visit)}/new" if manages else "",
@@ -48,7 +48,7 @@ async def ask_to_issue(visit: Visit, form: Shown | None = None, status: int = 20
     """Show the form that issues a key."""
     visit.need(Permission.MANAGE_KEYS)
     shown = form or blank(role="member")
-    agents = await lists.agents(visit, shown.value("agent_id"), organization_id=visit.org_id)
+    agents = await lists.choice(visit, "agents", shown.value("agent_id"), organization_id=visit.org_id)
     page = view.issue(shown, view.grantable_by(visit.me.role), agents, _listed(visit))
     return await visit.render("key/issue.html", page, status)
 

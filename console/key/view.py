@@ -8,8 +8,9 @@ from typing import Any
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown
 from console.lists import Choice, Found, Listed
+from console.mentions import Naming, Sentence
 from console.status import Status, status_of
-from console.who import role_named
+from console.who import actor_named, role_named
 from console.widgets import Asking, Link, Tab, address
 from domain.access import GRANTABLE, PLATFORM_ROLES, REVOCABLE, Role
 
@@ -33,7 +34,7 @@ class Row:
     id: Ident
     principal: str
     role: str
-    agent: Ident | None
+    agent: Sentence
     made: Moment
     made_by: str
     used: Moment | None
@@ -85,7 +86,7 @@ class Issued:
 
 def page(
     found: Found,
-    prefs: Prefs,
+    naming: Naming,
     tabs: tuple[Tab, ...],
     *,
     revocable: Collection[Role],
@@ -96,7 +97,7 @@ def page(
 
     Args:
         found: of `GET /api-keys`.
-        prefs: how the reader reads.
+        naming: how agents are written.
         tabs: the parts of the settings.
         revocable: the roles whose keys the reader may revoke.
         issue: where a key is issued; empty if the reader may not.
@@ -115,7 +116,7 @@ def page(
         roles=(("", "Any"), *((role.value, role_named(role.value).capitalize()) for role in ROLES)),
         active=active,
         issue=issue,
-        rows=tuple(row(each, prefs, asked.path, revocable, now) for each in found.rows),
+        rows=tuple(row(each, naming, asked.path, revocable, now) for each in found.rows),
     )
 
 
@@ -126,8 +127,9 @@ def state_of(key: Mapping[str, Any], now: datetime) -> str:
     return "expired" if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= now else "active"
 
 
-def row(key: Mapping[str, Any], prefs: Prefs, path: str, revocable: Collection[Role], now: datetime) -> Row:
+def row(key: Mapping[str, Any], naming: Naming, path: str, revocable: Collection[Role], now: datetime) -> Row:
     """Return one key of the API as it is shown."""
+    prefs = naming.prefs
     state = state_of(key, now)
     may_revoke = state == "active" and key["role"] in {role.value for role in revocable}
     asks = address(f"{path}/{key['id']}/revoke", [("q", key["principal"])])
@@ -135,9 +137,9 @@ def row(key: Mapping[str, Any], prefs: Prefs, path: str, revocable: Collection[R
         id=ident(key["id"]),
         principal=key["principal"],
         role=role_named(key["role"]),
-        agent=ident(key["agent_id"]) if key["agent_id"] else None,
+        agent=naming(key["agent_id"]),
         made=moment(key["created_at"], prefs),
-        made_by=key["created_by"],
+        made_by=actor_named(key["created_by"]),
         used=moment(key["last_used_at"], prefs) if key["last_used_at"] else None,
         expires=moment(key["expires_at"], prefs) if key["expires_at"] else None,
         status=status_of("key", state),

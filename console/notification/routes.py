@@ -9,7 +9,6 @@ from console import lists
 from console.forms import Form, Shown, blank, read_form
 from console.gateway import Refused
 from console.notification import view
-from console.objects import named
 from console.refusals import not_found
 from console.routing import COMMAND, anyone
 from console.visit import ShowAgain, Visit
@@ -40,8 +39,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
 
     def href(id: str) -> str:
         # Operators are notified of any organization's objects: the search knows whose they are.
-        own = visit.me.organization
-        return f"/console/search?q={id}" if own is None else named(id, f"/console/{own.id}", visit.has_page)
+        return f"/console/search?q={id}" if visit.me.organization is None else visit.link(id)
 
     page = view.inbox(found, form or blank(), visit.choices.prefs, href)
     return await visit.render("notification/inbox.html", page, found.status if status == 200 else status)

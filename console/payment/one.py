@@ -19,11 +19,13 @@ from console.format import (
     relative,
     seconds_until,
     short_id,
+    titled,
 )
 from console.forms import Shown
 from console.gateway import Answer
+from console.mentions import shortened
 from console.payment.acts import Act, acts
-from console.payment.view import PROVIDERS, PURPOSES
+from console.payment.view import PROVIDERS, PURPOSES, package_named
 from console.problems import answered
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
@@ -160,7 +162,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
     actions, timeline, disputes = answers["actions"], answers["timeline"], answers["disputes"]
     may_act = answered(actions)
     return One(
-        title=payment["description"],
+        title=shortened(payment["description"], prefs, _names(payment, around)),
         id=ident(payment["id"]),
         crumbs=(Link(label="Payments", href=f"{around.base}/payments"),),
         status=status,
@@ -261,9 +263,15 @@ def _money(payment: Mapping[str, Any], prefs: Prefs) -> tuple[tuple[str, Amount]
     )
 
 
+def _names(payment: Mapping[str, Any], around: Around) -> Mapping[str, str]:
+    """Return the name of what is paid for, by its id."""
+    ids = (payment[f"{noun}_id"] for noun in ("escrow", "invoice", "agent"))
+    return {id: around.about for id in ids if id is not None and around.about}
+
+
 def _facts(payment: Mapping[str, Any], around: Around) -> tuple[Fact, ...]:
     found = [
-        Fact(label="By", value=PROVIDERS.get(payment["provider"], payment["provider"])),
+        Fact(label="Paid by", value=PROVIDERS.get(payment["provider"], payment["provider"])),
         Fact(label="For", value=PURPOSES.get(payment["purpose"], payment["purpose"])),
     ]
     for noun, label in (("escrow", "Escrow"), ("invoice", "Invoice"), ("agent", "Agent")):
@@ -272,10 +280,10 @@ def _facts(payment: Mapping[str, Any], around: Around) -> tuple[Fact, ...]:
             href = around.links.get(noun, "").replace("{id}", object_id)
             found.append(Fact(label=label, value=around.about or short_id(object_id), href=href))
     if payment["package"]:
-        found.append(Fact(label="Package", value=payment["package"]))
+        found.append(Fact(label="Package", value=package_named(payment["package"])))
     if payment["external_id"]:
-        found.append(Fact(label="Your number", value=payment["external_id"]))
-    found.append(Fact(label="Made", value=moment(payment["created_at"], around.prefs).text))
+        found.append(Fact(label="Your id", value=payment["external_id"]))
+    found.append(Fact(label="Created", value=moment(payment["created_at"], around.prefs).text))
     return tuple(found)
 
 
@@ -295,7 +303,7 @@ def _refund(refund: Mapping[str, Any], prefs: Prefs) -> Refund:
 def _chargeback(dispute: Mapping[str, Any], around: Around) -> Chargeback:
     due = dispute["evidence_due_at"]
     return Chargeback(
-        label=dispute["reason"].replace("_", " ").capitalize(),
+        label=titled(dispute["reason"]),
         href=around.links.get("dispute", "").replace("{id}", dispute["id"]),
         status=status_of("chargeback", dispute["status"]),
         amount=amount(dispute["amount"], dispute["currency"], around.prefs),
@@ -348,7 +356,7 @@ def _step(event: Mapping[str, Any], around: Around) -> Step:
     detail = details.get("detail") or details.get("reason") or details.get("why") or ""
     transfer = event["transfer_id"]
     return Step(
-        title=_EVENTS.get(event["kind"], event["kind"].replace("_", " ").capitalize()),
+        title=_EVENTS.get(event["kind"], titled(event["kind"])),
         at=moment(event["at"], around.prefs),
         tone=tone,
         icon=icon,

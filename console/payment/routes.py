@@ -41,7 +41,8 @@ async def show(visit: Visit) -> Response:
     found = await lists.find(visit, _PATH, *view.FILTERS, beside={"summary": (f"{_PATH}/summary", counted)})
     across = not visit.org_id
     runs = {each["id"]: run_of(visit, each["workflow_id"]) for each in found.rows} if across else {}
-    page = view.page(found, visit.choices.prefs, visit.base, across=across, top_up=_top_up(visit), runs=runs)
+    naming = await visit.naming(found.rows, "description", *(("organization_id",) if across else ()))
+    page = view.page(found, naming, visit.base, across=across, top_up=_top_up(visit), runs=runs)
     return await visit.render("payment/list.html", page, found.status)
 
 

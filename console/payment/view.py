@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from console import lists
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
+from console.format import Amount, Moment, Prefs, amount, moment, titled
 from console.gateway import Answer
 from console.lists import Asked, Found, Listed
-from console.mentions import shortened
+from console.mentions import Naming, Sentence, shortened
 from console.status import Status, status_of
 from console.widgets import Tab
 from domain.payment.state import PaymentStatus
@@ -37,8 +37,12 @@ TABS: tuple[tuple[str, tuple[PaymentStatus, ...]], ...] = (
 )
 #: First on the list of all organizations: payments with an unknown outcome.
 UNKNOWN = ("Outcome not known", (P.UNKNOWN,))
+#: What the hosted pages sell begins with this; a package that has one of these is bought as that.
+CHECKOUT = "checkout_"
 NO_RUNS: Mapping[str, str] = {}
 PROVIDERS = {"stripe": "Card", "paypal": "PayPal", "crypto": "Coins", "credits": "Credits"}
+#: Who stands behind a provider, where that says more than how one pays.
+_COMPANIES = {"stripe": "Stripe"}
 PURPOSES: Mapping[str, str] = {
     PurposeKind.CREDITS: "Credits",
     PurposeKind.ESCROW: "An escrow",
@@ -47,6 +51,16 @@ PURPOSES: Mapping[str, str] = {
     PurposeKind.BALANCE: "A balance",
     PurposeKind.PURCHASE: "An agent",
 }
+
+
+def company(provider: str) -> str:
+    """Return what people call a provider."""
+    return _COMPANIES.get(provider) or PROVIDERS.get(provider, provider)
+
+
+def package_named(name: str) -> str:
+    """Return what people call a package of credits."""
+    return titled(name.removeprefix(CHECKOUT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +73,7 @@ class Row:
     status: Status
     provider: str
     amount: Amount
-    organization: Ident
+    organization: Sentence
     run: str = ""
 
 
@@ -80,19 +94,19 @@ class Payments:
 
 
 def page(
-    found: Found, prefs: Prefs, base: str, *, across: bool, top_up: str, runs: Mapping[str, str] = NO_RUNS
+    found: Found, naming: Naming, base: str, *, across: bool, top_up: str, runs: Mapping[str, str] = NO_RUNS
 ) -> Payments:
     """Return the list for what the API answered.
 
     Args:
         found: of `GET /payments`, with the `summary` beside it.
-        prefs: how the reader reads.
+        naming: how organizations, and what was paid for, are written.
         base: where the pages around this one begin.
         across: whether these are payments of all organizations.
         top_up: where credits are bought; empty if one may not.
         runs: where each payment's run is shown, by its id; empty for those who have no access there.
     """
-    asked, summary = found.asked, found.beside["summary"]
+    asked, summary, prefs = found.asked, found.beside["summary"], naming.prefs
     tabs = (UNKNOWN, *TABS) if across else TABS
     return Payments(
         title="Payments",
@@ -104,7 +118,7 @@ def page(
         providers=(("", "Any"), *PROVIDERS.items()),
         purposes=(("", "Anything"), *((str(kind), words) for kind, words in PURPOSES.items())),
         tabs=tuple(_tab(asked, summary, label, statuses, prefs) for label, statuses in tabs),
-        rows=tuple(row(each, prefs, base, runs.get(each["id"], "")) for each in found.rows),
+        rows=tuple(row(each, naming, base, runs.get(each["id"], "")) for each in found.rows),
     )
 
 
@@ -115,15 +129,16 @@ def _tab(asked: Asked, summary: Answer, label: str, statuses: tuple[PaymentStatu
     return Tab(label=label, href=asked.address(status=chosen), count=counted, current=current)
 
 
-def row(payment: Mapping[str, Any], prefs: Prefs, base: str, run: str = "") -> Row:
+def row(payment: Mapping[str, Any], naming: Naming, base: str, run: str = "") -> Row:
     """Return one payment of the API as a list shows it."""
+    prefs = naming.prefs
     return Row(
         href=f"{base}/payments/{payment['id']}",
-        title=shortened(payment["description"]),
+        title=shortened(payment["description"], prefs, naming.names),
         at=moment(payment["created_at"], prefs),
         status=status_of("payment", payment["status"]),
         provider=PROVIDERS.get(payment["provider"], payment["provider"]),
         amount=amount(payment["amount"], payment["currency"], prefs),
-        organization=ident(payment["organization_id"]),
+        organization=naming(payment["organization_id"]),
         run=run,
     )

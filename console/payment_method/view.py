@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from console.format import titled
 from console.forms import Shown, blank
 from console.gateway import Answer
 from console.problems import answered
@@ -90,7 +91,7 @@ class Portal:
 def words_of(method: Mapping[str, Any]) -> str:
     """Write a stored method, such as `Visa ending in 4242`."""
     kind = method["brand"] or method["type"]
-    name = _BRANDS.get(kind) or _TYPES.get(kind) or str(kind).replace("_", " ").capitalize()
+    name = _BRANDS.get(kind) or _TYPES.get(kind) or titled(str(kind))
     return f"{name} ending in {method['last4']}" if method["last4"] else name
 
 

@@ -6,7 +6,20 @@ from decimal import Decimal
 from typing import Any
 
 from console.charts import Chart, Meter, Series, Unit, line, meter
-from console.format import MINUS, Amount, Ident, Moment, Prefs, amount, digits_of, ident, moment, number, short_day
+from console.format import (
+    MINUS,
+    Amount,
+    Ident,
+    Moment,
+    Prefs,
+    amount,
+    digits_of,
+    ident,
+    moment,
+    number,
+    short_day,
+    titled,
+)
 from console.gateway import Answer
 from console.sections import unanswered
 from console.status import Status, Tone
@@ -196,7 +209,7 @@ def chart(nights: Sequence[Mapping[str, Any]], prefs: Prefs) -> Chart:
 
 def _moved(move: Mapping[str, Any], prefs: Prefs) -> Moved:
     return Moved(
-        what=SENTENCES.get(move["kind"], move["kind"].replace("_", " ").capitalize()),
+        what=SENTENCES.get(move["kind"], titled(move["kind"])),
         at=moment(move["at"], prefs),
         by=signed(move["score_delta"], prefs),
         fell=move["score_delta"] < 0,

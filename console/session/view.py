@@ -192,7 +192,7 @@ def links(found: Found, prefs: Prefs, tabs: tuple[Tab, ...], endable: Collection
 def make(form: Shown, grantable: Collection[Role], listed: str, base: str) -> Make:
     """Return the form that makes a link. An agent's needs its agent, which has a key instead."""
     return Make(
-        title="Make a link",
+        title="Create a link",
         crumbs=(Link(label="Links", href=listed),),
         action=f"{listed}/new",
         form=form,

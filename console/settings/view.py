@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Ident, Moment, Prefs, ident, moment
+from console.format import Ident, Moment, Prefs, ident, moment, titled
 from console.status import Status, status_of
 from console.visit import Visit
 from console.who import role_named
@@ -71,7 +71,7 @@ def page(
         tabs=shown,
         organization_id=ident(organization["id"]),
         name=organization["name"],
-        tier=organization["tier"],
+        tier=titled(organization["tier"]),
         status=status_of("organization", organization["status"]),
         reason=organization["status_reason"] or "",
         created=moment(organization["created_at"], prefs),

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from console import lists
 from console.forms import Form, Shown, blank, read_form
-from console.gateway import Query, Wanted
 from console.routing import COMMAND, tenant
 from console.spend_control import terms, view
 from console.visit import Visit
@@ -15,8 +14,6 @@ from domain.access import Permission
 from domain.money import CREDIT
 
 _PATH = "/spend-controls"
-#: So many agents and departments a form has to choose from; of others the id is typed.
-_CHOICES = 100
 #: So many refusals and versions a limit's page lists.
 _LATEST = 20
 
@@ -27,12 +24,6 @@ def _listed(visit: Visit) -> str:
 
 def _own(visit: Visit) -> str:
     return f"{_PATH}/{visit.path('id')}"
-
-
-def _choices(visit: Visit) -> dict[str, Wanted]:
-    """Return what a form asks for to choose whom a limit is for."""
-    of: Query = {"limit": _CHOICES, "organization_id": visit.org_id}
-    return {"agents": ("/agents", of), "departments": ("/departments", of)}
 
 
 def _open(visit: Visit) -> dict[str, str]:
@@ -63,10 +54,11 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
         versions=(f"{_own(visit)}/versions", {"limit": _LATEST}),
     )
     visit.theirs(answers["control"].need())
+    refusals = answers["refusals"].body["data"] if answers["refusals"].ok else ()
     page = view.one(
         answers,
         form or blank(),
-        visit.choices.prefs,
+        await visit.naming([answers["control"].body, *refusals], "parent_id", "agent_id"),
         _listed(visit),
         may_change=visit.may(Permission.MANAGE_SPENDING),
     )
@@ -76,10 +68,15 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
 async def ask_to_create(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the form that sets a limit."""
     visit.need(Permission.MANAGE_SPENDING)
-    answers = await visit.ask_all(**_choices(visit))
     zone = visit.choices.zone or "UTC"
     shown = form or blank(currency=CREDIT, time_zone=zone, thresholds=terms.THRESHOLDS)
-    page = view.create(shown, answers, _listed(visit))
+    chosen = shown.value("subject").rpartition(":")[2]
+    page = view.create(
+        shown,
+        await lists.choice(visit, "departments", chosen, organization_id=visit.org_id),
+        await lists.choice(visit, "agents", chosen, organization_id=visit.org_id),
+        _listed(visit),
+    )
     return await visit.render("spend_control/set.html", page, status)
 
 

@@ -10,7 +10,8 @@ from console.charts.rank import meter
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, joined, moment, money, percent, short_id
 from console.forms import Shown
 from console.gateway import Answer
-from console.lists import Found, Listed
+from console.lists import Choice, Found, Listed
+from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.spend_control import terms
 from console.status import Status, status_of
@@ -74,7 +75,7 @@ class Refusal:
     limit: str
     left: str
     resets: Moment | None
-    by: str
+    by: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +104,7 @@ class Limit:
     thresholds: str
     begins: Moment | None
     ends: Moment | None
-    parent: Ident | None
-    parent_href: str
+    parent: Sentence
     made: Moment
     change: str
     freeze: str
@@ -196,17 +196,17 @@ def _meters(limit: Mapping[str, Any], currency: str, prefs: Prefs) -> tuple[Mete
     return tuple(found)
 
 
-def one(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, listed: str, *, may_change: bool) -> Limit:
+def one(answers: Mapping[str, Answer], form: Shown, naming: Naming, listed: str, *, may_change: bool) -> Limit:
     """Return a limit.
 
     Args:
         answers: `control`, `refusals` and `versions`.
         form: of a command that was refused; a blank one otherwise.
-        prefs: how the reader reads.
+        naming: how who was refused is written.
         listed: the address of the list.
         may_change: whether the reader may change limits.
     """
-    control, currency = answers["control"].body, answers["control"].body["currency"]
+    control, currency, prefs = answers["control"].body, answers["control"].body["currency"], naming.prefs
     row, here, status = _row(control, prefs, listed), f"{listed}/{control['id']}", control["status"]
     refusals, versions = answers["refusals"], answers["versions"]
     changes = may_change and status != "closed"
@@ -221,21 +221,22 @@ def one(answers: Mapping[str, Answer], form: Shown, prefs: Prefs, listed: str, *
         thresholds=joined([percent(part, prefs) for part in control["thresholds"]]),
         begins=_maybe(control["starts_at"], prefs),
         ends=_maybe(control["ends_at"], prefs),
-        parent=ident(control["parent_id"]) if control["parent_id"] else None,
-        parent_href=f"{listed}/{control['parent_id']}" if control["parent_id"] else "",
+        parent=naming(control["parent_id"]),
         made=moment(control["created_at"], prefs),
         change=f"{here}/change" if changes else "",
         freeze=f"{here}/freeze" if changes and status == "active" else "",
         unfreeze=f"{here}/unfreeze" if changes and status == "frozen" else "",
         close=f"{here}/close" if changes else "",
-        refusals=tuple(_refusal(each, currency, prefs) for each in (refusals.body["data"] if refusals.ok else ())),
+        refusals=tuple(_refusal(each, currency, naming) for each in (refusals.body["data"] if refusals.ok else ())),
         refusals_failed=unanswered("Refused", refusals, here),
         versions=tuple(_version(each, currency, prefs) for each in (versions.body["data"] if versions.ok else ())),
         versions_failed=unanswered("Changes", versions, here),
     )
 
 
-def _refusal(refusal: Mapping[str, Any], currency: str, prefs: Prefs) -> Refusal:
+def _refusal(refusal: Mapping[str, Any], currency: str, naming: Naming) -> Refusal:
+    prefs = naming.prefs
+
     def written(value: str | None) -> str:
         if value is None:
             return ""
@@ -249,7 +250,7 @@ def _refusal(refusal: Mapping[str, Any], currency: str, prefs: Prefs) -> Refusal
         limit=written(refusal["limit"]),
         left=written(refusal["remaining"]),
         resets=_maybe(refusal["resets_at"], prefs),
-        by=refusal["principal"] or refusal["agent_id"] or "",
+        by=naming(refusal["principal"] or refusal["agent_id"]),
     )
 
 
@@ -280,12 +281,12 @@ def _windows() -> tuple[Field, ...]:
     )
 
 
-def create(form: Shown, answers: Mapping[str, Answer], listed: str) -> Set:
-    """Return the form that sets a limit; agents and departments can be chosen where the API has told them."""
+def create(form: Shown, departments: Choice, agents: Choice, listed: str) -> Set:
+    """Return the form that sets a limit; the newest departments and agents can be chosen, others by their ids."""
     chosen = [
         (f"{kind}:{each['id']}", f"{_KINDS[kind]}: {each['name']}")
-        for kind, name in (("department", "departments"), ("agent", "agents"))
-        for each in (answers[name].body["data"] if answers[name].ok else ())
+        for kind, of in (("department", departments), ("agent", agents))
+        for each in of.rows
     ]
     typed = [(kind, f"{_KINDS[kind]}, by its id") for kind in ("department", "agent", "project", "key", "run")]
     return Set(

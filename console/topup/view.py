@@ -9,10 +9,9 @@ from console.format import Amount, Prefs, amount, percent
 from console.forms import Shown
 from console.gateway import Answer
 from console.paying import COIN, STORED, payment_options
+from console.payment.view import CHECKOUT, package_named
 from console.widgets import Failed
 
-#: What the hosted pages sell begins with this; a package that has one of these is bought as that.
-_CHECKOUT = "checkout_"
 OWN = "own"
 
 Option = tuple[str, str, str]
@@ -101,9 +100,9 @@ def _packages(packages: list[Mapping[str, Any]], prefs: Prefs) -> tuple[Option, 
     found = []
     for each in sorted(packages, key=lambda each: Decimal(each["credits"])):
         # The hosted page would sell the other one of the two, at another price.
-        if f"{_CHECKOUT}{each['name']}" in names:
+        if f"{CHECKOUT}{each['name']}" in names:
             continue
-        title = each["name"].removeprefix(_CHECKOUT).replace("_", " ").replace("-", " ").capitalize()
+        title = package_named(each["name"])
         credits = amount(each["credits"], "CREDIT", prefs)
         price = amount(each["price"]["amount"], each["price"]["currency"], prefs)
         found.append((each["id"], f"{title}: {credits}", str(price)))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, short_id
+from console.format import Amount, Ident, Moment, account, amount, ident, moment, short_id
+from console.mentions import Naming, Sentence
 from console.objects import page_of
 from console.transaction.view import words_of
 from console.widgets import Link
@@ -17,7 +18,7 @@ _OF_ALL = frozenset({"escrow", "invoice", "payment"})
 class Entry:
     """One side of the transfer; `whose_href` is empty where its owner has no page for the reader."""
 
-    account: str
+    account: Ident
     whose: str
     whose_href: str
     amount: Amount
@@ -32,7 +33,7 @@ class Transfer:
     crumbs: tuple[Link, ...]
     id: Ident
     kind: str
-    reference: str
+    reference: Sentence
     cause_type: str
     cause: Ident | None
     cause_href: str
@@ -43,7 +44,7 @@ class Transfer:
 
 def page(
     transfer: Mapping[str, Any],
-    prefs: Prefs,
+    naming: Naming,
     base: str,
     org_id: str,
     has_page: Callable[[str], bool],
@@ -54,25 +55,26 @@ def page(
 
     Args:
         transfer: of `GET /ledger/transfers/{id}`.
-        prefs: how the reader reads.
+        naming: how what it mentions is written.
         base: where the pages of the organization begin.
         org_id: the organization.
         has_page: tells whether a path of the console has a page.
         is_platform: whether one of the platform's own roles looks.
     """
-    cause = transfer["cause"]
+    cause, prefs = transfer["cause"], naming.prefs
     return Transfer(
         title=words_of(transfer["kind"]),
         crumbs=(Link(label="Transactions", href=f"{base}/transactions"),),
         id=ident(transfer["id"]),
         kind=words_of(transfer["kind"]),
-        reference=transfer["reference"] or "",
+        # It stands there already, as what the transfer was for.
+        reference=naming(None if cause and transfer["reference"] == cause["id"] else transfer["reference"]),
         cause_type=words_of(cause["type"]) if cause else "",
-        cause=ident(cause["id"]) if cause else None,
+        cause=Ident(cause["id"], naming.names.get(cause["id"], short_id(cause["id"]))) if cause else None,
         cause_href=_cause(transfer, org_id, has_page, is_platform=is_platform) if cause else "",
         effective=moment(transfer["effective_at"], prefs),
         recorded=moment(transfer["recorded_at"], prefs),
-        entries=tuple(_entry(each, prefs, org_id, is_platform=is_platform) for each in transfer["entries"]),
+        entries=tuple(_entry(each, naming, org_id, is_platform=is_platform) for each in transfer["entries"]),
     )
 
 
@@ -99,11 +101,17 @@ def _for_operators(transfer: Mapping[str, Any], org_id: str, has_page: Callable[
     return page_of(kind, id, org_id, is_platform=True, exists=has_page)
 
 
-def _entry(entry: Mapping[str, Any], prefs: Prefs, org_id: str, *, is_platform: bool) -> Entry:
-    owner = entry["organization_id"]
+def _whose(owner: str | None, org_id: str, naming: Naming) -> str:
+    if owner is None:
+        return "The platform"
+    return "This organization" if owner == org_id else naming.names.get(owner, short_id(owner))
+
+
+def _entry(entry: Mapping[str, Any], naming: Naming, org_id: str, *, is_platform: bool) -> Entry:
+    owner, prefs = entry["organization_id"], naming.prefs
     return Entry(
-        account=entry["account"],
-        whose="The platform" if owner is None else "This organization" if owner == org_id else short_id(owner),
+        account=account(entry["account"], naming.names),
+        whose=_whose(owner, org_id, naming),
         whose_href=f"/console/platform/organizations/{owner}" if is_platform and owner else "",
         amount=amount(entry["amount"], entry["currency"], prefs, signed=True),
         balance=amount(entry["balance_after"], entry["currency"], prefs),

@@ -13,9 +13,9 @@ _PATH = "/billing/transactions"
 async def show(visit: Visit) -> Response:
     """Show the movements that the address asks for."""
     found = await lists.find(visit, _PATH, *view.FILTERS)
-    template = f"{visit.base}/transactions/{{id}}"
-    href = template if visit.has_page(template) else ""
-    return await visit.render("transaction/list.html", view.page(found, visit.choices.prefs, href), found.status)
+    naming = await visit.naming(found.rows, "account", "reference")
+    page = view.page(found, naming, f"{visit.base}/transactions/{{id}}")
+    return await visit.render("transaction/list.html", page, found.status)
 
 
 async def download(visit: Visit) -> Response:
@@ -26,9 +26,10 @@ async def download(visit: Visit) -> Response:
 async def show_one(visit: Visit) -> Response:
     """Show one transfer, with its entries that the reader may see."""
     transfer = (await visit.ask(f"/ledger/transfers/{visit.path('id')}")).need()
+    naming = await visit.naming([transfer], "cause", "reference", "entries")
     page = one.page(
         transfer,
-        visit.choices.prefs,
+        naming,
         visit.base,
         visit.org_id,
         visit.has_page,

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, account, amount, ident, moment
+from console.format import Amount, Ident, Moment, account, amount, ident, moment
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 
 FILTERS = ("q", "kind", "account", "reference", "currency")
 LABELS = {
@@ -21,14 +22,14 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One movement of one account. `href` is empty until a transfer has its page."""
+    """One movement of one account; `href` is the page of its transfer."""
 
     id: Ident
     href: str
     kind: str
     at: Moment
     account: Ident
-    reference: Ident | None
+    reference: Sentence
     amount: Amount
     balance: Amount
 
@@ -42,30 +43,31 @@ class Transactions:
     rows: tuple[Row, ...]
 
 
-def page(found: Found, prefs: Prefs, href: str) -> Transactions:
+def page(found: Found, naming: Naming, href: str) -> Transactions:
     """Return the list for what the API answered.
 
     Args:
         found: of `GET /billing/transactions`.
-        prefs: how the reader reads.
-        href: the address of a transfer's page with `{id}` in it; empty if there is none.
+        naming: how accounts and references are written.
+        href: the address of a transfer's page with `{id}` in it.
     """
     return Transactions(
         title="Transactions",
         listed=found.listed("Transactions", LABELS),
-        rows=tuple(row(each, prefs, href) for each in found.rows),
+        rows=tuple(row(each, naming, href) for each in found.rows),
     )
 
 
-def row(movement: Mapping[str, Any], prefs: Prefs, href: str) -> Row:
+def row(movement: Mapping[str, Any], naming: Naming, href: str) -> Row:
     """Return one movement of the API as it is shown."""
+    prefs = naming.prefs
     return Row(
         id=ident(movement["id"]),
         href=href.replace("{id}", movement["id"]),
         kind=words_of(movement["kind"]),
         at=moment(movement["effective_at"], prefs),
-        account=account(movement["account"]),
-        reference=ident(movement["reference"]) if movement["reference"] else None,
+        account=account(movement["account"], naming.names),
+        reference=naming(movement["reference"]),
         amount=amount(movement["amount"], movement["currency"], prefs, signed=True),
         balance=amount(movement["balance_after"], movement["currency"], prefs),
     )

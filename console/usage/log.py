@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
+from console.format import Amount, Moment, amount, count, moment
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.widgets import Link, address
 
@@ -30,7 +31,7 @@ class Row:
     action: str
     type: str
     model: str
-    agent: Ident | None
+    agent: Sentence
     run: str
     run_href: str
     tokens: str
@@ -49,10 +50,10 @@ class Log:
     goes_on: bool
 
 
-def page(found: Found, prefs: Prefs, usage: str) -> Log:
+def page(found: Found, naming: Naming, usage: str) -> Log:
     """Return the log for what the API has; `usage` is where the month is shown."""
     listed = found.listed("Usage events", LABELS)
-    rows = tuple(_row(each, prefs, usage) for each in found.rows)
+    rows = tuple(_row(each, naming, usage) for each in found.rows)
     return Log(
         title="Usage log",
         crumbs=(Link(label="Usage", href=usage),),
@@ -62,7 +63,8 @@ def page(found: Found, prefs: Prefs, usage: str) -> Log:
     )
 
 
-def _row(event: Mapping[str, Any], prefs: Prefs, usage: str) -> Row:
+def _row(event: Mapping[str, Any], naming: Naming, usage: str) -> Row:
+    prefs = naming.prefs
     used = event["usage"] or {}
     parts = [
         f"{count(used[name], prefs)} {word}"
@@ -74,7 +76,7 @@ def _row(event: Mapping[str, Any], prefs: Prefs, usage: str) -> Row:
         action=event["action"],
         type=event["type"],
         model=event["model"] or "",
-        agent=ident(event["agent_id"]) if event["agent_id"] else None,
+        agent=naming(event["agent_id"]),
         run=event["run_id"] or "",
         run_href=address(f"{usage}/runs", [("run", event["run_id"])]) if event["run_id"] else "",
         tokens=", ".join(parts),

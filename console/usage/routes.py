@@ -58,16 +58,17 @@ async def show_runs(visit: Visit) -> Response:
     if name:
         wanted["run"] = (f"/usage/runs/{name}", visit.scope)
     answers = await visit.ask_all(**wanted)
-    page = run.page(
-        chosen, name, answers, view.tabs(chosen, by_run=True, by_agent_only=_by_agent_only(visit)), visit.choices.prefs
-    )
+    tabs = view.tabs(chosen, by_run=True, by_agent_only=_by_agent_only(visit))
+    naming = await visit.naming([answers["run"].body] if name and answers["run"].ok else (), "agents")
+    page = run.page(chosen, name, answers, tabs, naming)
     return await visit.render("usage/runs.html", page, 404 if page.form.errors else 200)
 
 
 async def show_log(visit: Visit) -> Response:
     """Show the usage events that the address asks for."""
     found = await lists.find(visit, _LOG, *log.FILTERS)
-    page = log.page(found, visit.choices.prefs, f"{visit.base}/usage")
+    naming = await visit.naming(found.rows, "agent_id")
+    page = log.page(found, naming, f"{visit.base}/usage")
     return await visit.render("usage/log.html", page, found.status)
 
 

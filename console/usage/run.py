@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment
+from console.format import Amount, Moment, Prefs, amount, count, moment
 from console.forms import Shown
 from console.gateway import Answer
+from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.usage.view import Chosen
 from console.widgets import Failed, Link, Tab, address
@@ -31,9 +32,9 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfAgent:
-    """What one agent's part of a run cost; None for events that name no agent."""
+    """What one agent's part of a run cost; `agent` is empty for events that name none."""
 
-    id: Ident | None
+    agent: Sentence
     cost: Cost
 
 
@@ -83,7 +84,7 @@ class Runs:
     latest_failed: Failed | None
 
 
-def page(of: Chosen, name: str, answers: Mapping[str, Answer], tabs: tuple[Tab, ...], prefs: Prefs) -> Runs:
+def page(of: Chosen, name: str, answers: Mapping[str, Answer], tabs: tuple[Tab, ...], naming: Naming) -> Runs:
     """Return the page.
 
     Args:
@@ -91,7 +92,7 @@ def page(of: Chosen, name: str, answers: Mapping[str, Answer], tabs: tuple[Tab, 
         name: of the run that is asked for; empty for none.
         answers: `log` of the latest events, and `run` where one is asked for.
         tabs: by what else usage is grouped.
-        prefs: how the reader reads.
+        naming: how agents are written.
     """
     log, run, here = answers["log"], answers.get("run"), f"{of.path}/runs"
     again = address(here, [("month", of.month), ("run", name)])
@@ -105,21 +106,19 @@ def page(of: Chosen, name: str, answers: Mapping[str, Answer], tabs: tuple[Tab, 
         month=of.month,
         form=Shown(key="", values={"run": name}, errors=errors, summary=tuple(errors.items())),
         tabs=tabs,
-        run=_run(known.body, of, prefs) if known is not None and known.ok else None,
+        run=_run(known.body, of, naming) if known is not None and known.ok else None,
         run_failed=unanswered("The run", known, again) if known is not None else None,
-        latest=_latest(log.body["data"], of, prefs) if log.ok else (),
+        latest=_latest(log.body["data"], of, naming.prefs) if log.ok else (),
         latest_failed=unanswered("Latest runs", log, again),
     )
 
 
-def _run(body: Mapping[str, Any], of: Chosen, prefs: Prefs) -> Run:
+def _run(body: Mapping[str, Any], of: Chosen, naming: Naming) -> Run:
+    prefs = naming.prefs
     return Run(
         name=body["run_id"],
         total=_cost(body["total"], prefs),
-        agents=tuple(
-            OfAgent(id=ident(each["agent_id"]) if each["agent_id"] else None, cost=_cost(each, prefs))
-            for each in body["agents"]
-        ),
+        agents=tuple(OfAgent(agent=naming(each["agent_id"]), cost=_cost(each, prefs)) for each in body["agents"]),
         steps=tuple(
             Step(
                 name=each["step_id"],

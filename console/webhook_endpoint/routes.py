@@ -81,7 +81,8 @@ async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -
     )
     endpoint = visit.theirs(found.beside["it"].need())
     manages = visit.may(Permission.MANAGE_WEBHOOKS)
-    page = view.one(endpoint, found, form or blank(), visit.choices.prefs, _listed(visit), manages=manages)
+    naming = await visit.naming(found.rows, "subject")
+    page = view.one(endpoint, found, form or blank(), naming, _listed(visit), manages=manages)
     return await visit.render("webhook_endpoint/page.html", page, found.status if status == 200 else status)
 
 

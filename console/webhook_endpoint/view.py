@@ -7,6 +7,7 @@ from typing import Any
 from console.format import Ident, Moment, Prefs, count, ident, moment
 from console.forms import Shown, blank
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from console.widgets import Asking, Link, Tab
 
@@ -67,7 +68,7 @@ class Delivery:
     id: str
     at: Moment
     type: str
-    about: Ident
+    about: Sentence
     status: Status
     tries: str
     code: str
@@ -178,7 +179,7 @@ def made(endpoint: Mapping[str, Any], listed: str, *, rotated: bool = False) -> 
 
 
 def one(
-    endpoint: Mapping[str, Any], found: Found, form: Shown, prefs: Prefs, listed: str, *, manages: bool
+    endpoint: Mapping[str, Any], found: Found, form: Shown, naming: Naming, listed: str, *, manages: bool
 ) -> Endpoint:
     """Return an endpoint with its log.
 
@@ -186,10 +187,11 @@ def one(
         endpoint: as the API shows it.
         found: its deliveries.
         form: of a command that was refused; a blank one otherwise.
-        prefs: how the reader reads.
+        naming: how what events are about is written.
         listed: the address of the list.
         manages: whether the reader may change it.
     """
+    prefs = naming.prefs
     here, status, chosen = (
         f"{listed}/endpoints/{endpoint['id']}",
         endpoint["status"],
@@ -219,7 +221,7 @@ def one(
             Tab(label=label, href=found.asked.address(status=value), current=value == chosen) for value, label in _TABS
         ),
         listed=found.listed("Deliveries", {}),
-        deliveries=tuple(_delivery(each, prefs, retries=manages and status == "enabled") for each in found.rows),
+        deliveries=tuple(_delivery(each, naming, retries=manages and status == "enabled") for each in found.rows),
     )
 
 
@@ -233,13 +235,14 @@ def _acts(here: str, status: str) -> tuple[Act, ...]:
     return (Act(form=blank(), action=f"{here}/resume", label="Go on"),) if status == "disabled" else ()
 
 
-def _delivery(delivery: Mapping[str, Any], prefs: Prefs, *, retries: bool) -> Delivery:
+def _delivery(delivery: Mapping[str, Any], naming: Naming, *, retries: bool) -> Delivery:
+    prefs = naming.prefs
     pending, code = delivery["status"] == "pending", delivery["status_code"]
     return Delivery(
         id=delivery["id"],
         at=moment(delivery["created_at"], prefs),
         type=delivery["type"],
-        about=ident(delivery["subject"]),
+        about=naming(delivery["subject"]),
         status=status_of("delivery", delivery["status"]),
         tries=count(delivery["tries"], prefs),
         code="" if code is None else str(code),

@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from console.app import create_console
+from console.format import Prefs
+from console.mentions import Naming
 from runtime.settings import Settings
 
 ORG = "org_01kar6h2d8e4wvq3r5s7t9x1za"
@@ -45,6 +47,10 @@ SERIES = {"currency": "CREDIT", "zone": "UTC", "times": ["2026-11-21T00:00:00Z"]
 SESSION = {"id": "ses_1", "token": TOKEN, "expires_at": "2026-11-30T00:00:00Z"}
 
 
+#: What pages know of the objects that they mention, where a test says nothing of it.
+NAMING = Naming(names={}, prefs=Prefs(), href=lambda _id, _org_id: "")
+
+
 def problem(status: int, code: str, detail: str = "It may not be.", **more: Any) -> tuple[int, dict[str, Any]]:
     document = {"type": f"/docs/errors#{code}", "title": "No", "status": status, "code": code, "detail": detail}
     return status, {**document, "instance": "/", "request_id": "req_1", **more}
@@ -75,6 +81,7 @@ class FakeApi:
             "GET /billing/summary": (200, {"assets": [], "expiring": [], "escrows": [], "invoices_due": []}),
             "GET /alerts": (200, PAGE),
             "GET /series": (200, SERIES),
+            "GET /names": (200, {"names": {}}),
             "GET /tasks": (200, PAGE),
             "POST /sessions": (201, SESSION),
             "DELETE /sessions/ses_1": (204, None),

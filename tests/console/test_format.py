@@ -177,9 +177,21 @@ def test_an_id_keeps_its_kind_and_both_ends():
 
 
 def test_an_account_is_named_within_its_organization():
-    escrow, own = "escrow/esc_01m8e4eer5fydtfnwdwwvyab52", "org/org_01m8e4eer5fydtfnwdwwvyab52/granted_earnings"
-    assert f.account(escrow) == f.Ident(escrow, "escrow/esc_01m8…ab52")
-    assert f.account(own) == f.Ident(own, "granted_earnings")
+    agent, escrow, payment = (f"{kind}_01m8e4eer5fydtfnwdwwvyab52" for kind in ("agt", "esc", "pay"))
+    org = f"org/org_{agent[4:]}"
+    written = {
+        f"{org}/credits": "Credits",
+        f"{org}/slots_in_use": "Slots in use",
+        f"{org}/cash/USD": "Cash",
+        f"{org}/payments/{payment}": "Payment pay_01m8…ab52",
+        f"agent/{agent}/granted_earnings/CREDIT": "Granted earnings of Scribe",
+        f"escrow/{escrow}": "Escrow: Night reports",
+        "platform/revenue/credits": "Platform: Revenue: Credits",
+    }
+    names = {agent: "Scribe", escrow: "Night reports"}
+    assert {path: f.account(path, names) for path in written} == {
+        path: f.Ident(path, words) for path, words in written.items()
+    }
 
 
 def test_words_are_joined_as_in_a_sentence():

@@ -9,7 +9,7 @@ from console.gateway import Answer, Refused
 from console.home.charts import first_day
 from console.home.view import PAGES, Home, page
 from tests.console.answering import refused, said
-from tests.console.fake import ORG, PAGE, SERIES
+from tests.console.fake import NAMING, ORG, PAGE, SERIES
 
 BASE = f"/console/{ORG}"
 ASSET = {"available": "1.50", "held": "0.25", "in_escrow": "50.00", "owed": "0.00", "total": "51.75"}
@@ -24,7 +24,14 @@ SUMMARY = {
     ],
 }
 EVERY_PAGE = dict.fromkeys(PAGES, True)
-TASK = {"object_id": f"esc_{ORG[4:]}", "title": "Job", "deadline_at": None, "amount": "50.00", "currency": "CREDIT"}
+TASK = {
+    "object_id": f"esc_{ORG[4:]}",
+    "organization_id": ORG,
+    "title": "Job",
+    "deadline_at": None,
+    "amount": "50.00",
+    "currency": "CREDIT",
+}
 
 
 def spent(until: date, *groups: dict[date, str]) -> Answer:
@@ -40,7 +47,7 @@ def spent(until: date, *groups: dict[date, str]) -> Answer:
 def home(summary: Answer, latest: Answer | None = None, has: dict[str, bool] = EVERY_PAGE, **others: Answer) -> Home:
     beside = {"alerts": said(PAGE), "balance": said(SERIES), "spent": said(SERIES), "tasks": said(PAGE)}
     answers = {"summary": summary, "latest": latest or said(PAGE), **beside, **others}
-    return page("Acme", answers, BASE, Prefs(), has)
+    return page("Acme", answers, BASE, NAMING, has)
 
 
 def test_cards_show_the_credits_and_the_rest_is_listed() -> None:
@@ -175,7 +182,7 @@ def test_chart_without_an_answer_says_so() -> None:
 
 def test_who_reads_no_billing_is_shown_what_is_available_and_spent() -> None:
     answers = {"credits": said({"available": "1.50", "currency": "CREDIT"}), "spent": said(SERIES), "tasks": said(PAGE)}
-    shown = page("Acme", answers, BASE, Prefs(), EVERY_PAGE)
+    shown = page("Acme", answers, BASE, NAMING, EVERY_PAGE)
     assert [(card.label, card.href) for card in shown.cards] == [("Available", ""), ("Spent this month", "")]
     assert not shown.asks_latest
     assert shown.asks_tasks

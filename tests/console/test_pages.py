@@ -32,7 +32,7 @@ from tests.console.table import EVERYBODY, PAGES, PLATFORM, READABLE, SHOWN, Pag
 from tests.console.walking import FoundForm, forms_of, route_of
 
 pytestmark = pytest.mark.db
-AT_MOST = 8
+AT_MOST = 9
 
 
 def named(page: Page) -> str:

@@ -1,6 +1,7 @@
 """What operators' pages make of answers: nothing there, not answered, and each state."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,14 @@ from console.format import Prefs
 from console.forms import blank
 from console.gateway import Answer, Refused
 from console.lists import Asked, Found
+from console.mentions import Naming
 from console.platform.alert import view as alerts
 from console.platform.approval import view as approvals
 from console.platform.book import view as books
 from console.platform.overview import view as overview
 from console.platform.reconciliation import view as reconciliation
 from tests.console.answering import refused, said
+from tests.console.fake import NAMING
 from tests.console.gallery import environment
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -42,14 +45,14 @@ def main(template: str, page: object) -> str:
     return made.get_template(template).render(page=page)
 
 
-def shown(has: frozenset[str] = frozenset(), **answers: Answer) -> overview.Overview:
+def shown(has: frozenset[str] = frozenset(), naming: Naming = NAMING, **answers: Answer) -> overview.Overview:
     nothing = {name: said(PAGE) for name in NAMES}
     counts = {
         "escrows": said({"by_status": []}),
         "payments": said({"by_status": [], "by_provider": []}),
         "ready": said(READY),
     }
-    return overview.page({**nothing, **counts, **answers}, PREFS, NOW, has)
+    return overview.page({**nothing, **counts, **answers}, naming, NOW, has)
 
 
 def test_overview_of_a_platform_without_anything_has_nothing_of_everything() -> None:
@@ -107,7 +110,7 @@ def test_section_without_an_answer_says_so_and_the_rest_stands(name: str) -> Non
 
 def test_task_leads_to_its_page_where_there_is_one() -> None:
     task = {"kind": "to_decide", "object_id": "esc_1", "title": "Job", "deadline_at": AT, "amount": None}
-    tasks = said({"data": [{**task, "currency": None}], "next_cursor": None})
+    tasks = said({"data": [{**task, "currency": None, "organization_id": None}], "next_cursor": None})
     assert shown(tasks=tasks).tasks[0].href == ""
     assert shown(frozenset({"escrows/{id}"}), tasks=tasks).tasks[0].href == "/console/platform/escrows/esc_1"
 
@@ -128,28 +131,39 @@ ALERT: dict[str, Any] = {
 }
 
 
+def link(id: str, org_id: str | None) -> str:
+    return f"/{org_id}/{id}"
+
+
 @pytest.mark.parametrize(
     ("status", "acts"),
     [("firing", (True, True, True)), ("acknowledged", (False, True, True)), ("resolved", (False, False, False))],
 )
 def test_alert_offers_what_its_status_allows(status: str, acts: tuple[bool, ...]) -> None:
     rows = found({**ALERT, "status": status})
-    (row,) = alerts.page(rows, blank(), PREFS, NOW, exists=lambda _: True, commands=True).rows
+    (row,) = alerts.page(rows, blank(), PREFS, NOW, link=link, commands=True).rows
     assert tuple(act is not None for act in (row.acknowledge, row.resolve, row.snooze)) == acts
 
 
 def test_alert_names_its_organization_and_leads_to_what_it_is_about() -> None:
     org, payment = "org_01kar6x0qmf9rv4w7n2h8d3s5c", "pay_01kar6x0qmf9rv4w7n2h8d3s5c"
     row = {**ALERT, "organization_id": org, "subject": payment, "names": {org: "Acme"}}
-    (shown,) = alerts.page(found(row), blank(), PREFS, NOW, exists=lambda _: True, commands=False).rows
+    (shown,) = alerts.page(found(row), blank(), PREFS, NOW, link=link, commands=False).rows
     assert (shown.title, shown.kind) == ("Money owed", "payment.debt")
     (whose,) = shown.organization
-    assert (whose.text, whose.href) == ("Acme", f"/console/platform/organizations/{org}")
-    assert [each.href for each in shown.subject] == [f"/console/{org}/payments/{payment}"]
+    assert (whose.text, whose.href) == ("Acme", f"/{org}/{org}")
+    assert [each.href for each in shown.subject] == [f"/{org}/{payment}"]
+
+
+def test_alert_of_the_overview_leads_to_what_it_is_about() -> None:
+    payment = "pay_01kar6x0qmf9rv4w7n2h8d3s5c"
+    answers = {"alerts": said({**PAGE, "data": [{**ALERT, "organization_id": "org_1", "detail": f"{payment} owes."}]})}
+    (alert,) = shown(naming=replace(NAMING, href=link), **answers).alerts
+    assert [each.href for each in alert.detail] == [f"/org_1/{payment}", ""]
 
 
 def test_alert_offers_nothing_to_who_only_reads() -> None:
-    (row,) = alerts.page(found(ALERT), blank(), PREFS, NOW, exists=lambda _: True, commands=False).rows
+    (row,) = alerts.page(found(ALERT), blank(), PREFS, NOW, link=link, commands=False).rows
     assert (row.acknowledge, row.resolve, row.snooze) == (None, None, None)
 
 
@@ -168,8 +182,8 @@ APPROVAL = {
 
 
 def test_nobody_is_offered_to_approve_what_they_asked_for() -> None:
-    (own,) = approvals.page(found(APPROVAL), blank(), "ada", PREFS, may=True).waiting
-    (other,) = approvals.page(found(APPROVAL), blank(), "grace", PREFS, may=True).waiting
+    (own,) = approvals.page(found(APPROVAL), blank(), "ada", NAMING, may=True).waiting
+    (other,) = approvals.page(found(APPROVAL), blank(), "grace", NAMING, may=True).waiting
     assert (own.approve, own.reject is not None) == (None, True)
     assert (other.approve is not None, other.reject is not None) == (True, True)
 
@@ -177,7 +191,7 @@ def test_nobody_is_offered_to_approve_what_they_asked_for() -> None:
 @pytest.mark.parametrize("status", ["approved", "rejected", "used", "expired"])
 def test_decided_approval_is_only_taken_back_until_it_is_used(status: str) -> None:
     rows = found({**APPROVAL, "status": status, "decided_by": "grace"})
-    page, read = (approvals.page(rows, blank(), "ada", PREFS, may=may) for may in (True, False))
+    page, read = (approvals.page(rows, blank(), "ada", NAMING, may=may) for may in (True, False))
     assert page.waiting == ()
     assert [(row.approve, row.reject is not None) for row in page.decided] == [(None, status == "approved")]
     assert [row.decided_by for row in page.decided] == ["grace"]
@@ -187,7 +201,7 @@ def test_decided_approval_is_only_taken_back_until_it_is_used(status: str) -> No
 @pytest.mark.parametrize("statuses", [(), ("requested",), ("requested", "approved")])
 def test_pages_of_approvals_are_turned_in_their_last_panel(statuses: tuple[str, ...]) -> None:
     rows = [{**APPROVAL, "status": status} for status in statuses]
-    body = main("platform/approval/list.html", approvals.page(found(*rows), blank(), "ada", PREFS, may=True))
+    body = main("platform/approval/list.html", approvals.page(found(*rows), blank(), "ada", NAMING, may=True))
     assert body.count('<nav class="pager"') == 1
     assert body.split("</nav>")[-1].split() == ["</section>"]
 
@@ -249,11 +263,11 @@ def test_each_provider_of_the_installation_can_be_compared_and_explained() -> No
         asked=found().asked, answer=said(PAGE), beside={"differences": said(PAGE), "config": config}, status=200
     )
     page = reconciliation.several(asked, "open", blank(), PREFS, may_run=True)
-    assert (page.providers, [link.label for link in page.clearing]) == ((("stripe", "stripe"),), ["stripe"])
+    assert (page.providers, [link.label for link in page.clearing]) == ((("stripe", "Stripe"),), ["Stripe"])
 
 
 def test_who_may_not_decide_reads_what_waits_and_is_offered_nothing() -> None:
-    (row,) = approvals.page(found(APPROVAL), blank(), "audit", PREFS, may=False).waiting
+    (row,) = approvals.page(found(APPROVAL), blank(), "audit", NAMING, may=False).waiting
     assert (row.approve, row.reject) == (None, None)
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from fastapi import FastAPI
 
-from console.format import Prefs
 from console.key.view import row, state_of
 from domain.access import Role
 from tests.api.conftest import Caller, Tenant, good
 from tests.console.conftest import Visitor, signed_in
+from tests.console.fake import NAMING
 
 pytestmark = pytest.mark.db
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -44,7 +44,7 @@ def test_state_of_a_key_is_told_from_its_moments(changes: dict[str, str], state:
 
 def test_only_active_keys_of_roles_within_reach_can_be_revoked() -> None:
     def revoke(revocable: set[Role], **changes: str) -> str:
-        return row(KEY | changes, Prefs(), "/keys", revocable, NOW).revoke
+        return row(KEY | changes, NAMING, "/keys", revocable, NOW).revoke
 
     assert revoke({Role.OWNER}) == f"/keys/{KEY['id']}/revoke?q=kim"
     assert revoke({Role.MEMBER}) == ""

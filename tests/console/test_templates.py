@@ -25,6 +25,7 @@ TAKES: dict[str, dict[str, dict[str, Any]]] = {
         "ago": {"at": Moment},
         "badge": {"status": Status},
         "id": {"ident": Ident},
+        "account": {"ident": Ident},
         "link": {"link": widgets.Link},
         "external": {"link": widgets.External},
     },

@@ -23,7 +23,7 @@ async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Re
         form or blank(),
         visit.choices.prefs,
         datetime.now(UTC),
-        exists=visit.has_page,
+        link=visit.link,
         commands=visit.may(Permission.ACKNOWLEDGE),
     )
     return await visit.render("platform/alert/list.html", page, found.status if status == 200 else status)

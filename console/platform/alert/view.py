@@ -1,6 +1,6 @@
 """What the page of alerts shows to operators."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,12 +8,10 @@ from typing import Any
 from console.format import Moment, Prefs, moment
 from console.forms import Shown, blank
 from console.lists import Found, Listed
-from console.mentions import Sentence, sentence
-from console.objects import named
+from console.mentions import LinkedOf, Sentence, sentence
 from console.status import Status, status_of
 from console.widgets import Tab
 from domain.alert.titles import title_of
-from domain.ids import is_id
 
 FILTERS = ("q", "kind", "severity", "status", "organization_id")
 LABELS = {
@@ -71,9 +69,7 @@ class Alerts:
     form: Shown
 
 
-def page(
-    found: Found, form: Shown, prefs: Prefs, now: datetime, *, exists: Callable[[str], bool], commands: bool
-) -> Alerts:
+def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, link: LinkedOf, commands: bool) -> Alerts:
     """Return the list.
 
     Args:
@@ -81,7 +77,7 @@ def page(
         form: of a command that was refused; a blank one otherwise.
         prefs: how the reader reads.
         now: the time.
-        exists: tells whether the console has a page, by the path of its route.
+        link: returns the address of the page of an id, of an organization.
         commands: whether the reader may acknowledge.
     """
     status = found.asked.given.get("status", "")
@@ -92,22 +88,15 @@ def page(
             Tab(label=label, href=found.asked.address(status=value), current=value == status) for value, label in _TABS
         ),
         severities=SEVERITIES,
-        rows=tuple(_row(each, prefs, now, exists, commands=commands) for each in found.rows),
+        rows=tuple(_row(each, prefs, now, link, commands=commands) for each in found.rows),
         snooze_until=(now + _SNOOZED).replace(microsecond=0).isoformat(),
         form=form,
     )
 
 
-def _row(
-    alert: Mapping[str, Any], prefs: Prefs, now: datetime, exists: Callable[[str], bool], *, commands: bool
-) -> Row:
+def _row(alert: Mapping[str, Any], prefs: Prefs, now: datetime, link: LinkedOf, *, commands: bool) -> Row:
     def told(text: str) -> Sentence:
-        return sentence(text, alert["names"], prefs, href)
-
-    def href(id: str) -> str:
-        if is_id(id, "org"):
-            return f"/console/platform/organizations/{id}"
-        return named(id, f"/console/{org_id}", exists) if org_id else ""
+        return sentence(text, alert["names"], prefs, lambda id: link(id, org_id))
 
     status, org_id, until = str(alert["status"]), alert["organization_id"], alert["snoozed_until"]
     is_open = commands and status != "resolved"

@@ -19,9 +19,8 @@ _FIELDS = ("principal", "role", "organization_id", "agent_id")
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show the keys that the address asks for."""
     found = await lists.find(visit, "/api-keys", *FILTERS, at=PLACE)
-    page = view.page(
-        found, form or blank(), visit.choices.prefs, datetime.now(UTC), manages=visit.may(Permission.MANAGE_KEYS)
-    )
+    naming = await visit.naming(found.rows, "organization_id", "agent_id")
+    page = view.page(found, form or blank(), naming, datetime.now(UTC), manages=visit.may(Permission.MANAGE_KEYS))
     return await visit.render("platform/api_key/list.html", page, found.status if status == 200 else status)
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from console.format import Ident, Moment, Prefs, ident, moment
+from console.format import Ident, Moment, ident, moment
 from console.forms import Shown, blank
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.status import Status, status_of
-from console.who import role_named
+from console.who import actor_named, role_named
 from console.widgets import Link, Tab
 from domain.access import PLATFORM_ROLES, Role
 
@@ -30,9 +31,9 @@ class Row:
     id: Ident
     who: str
     role: str
+    agent: Sentence
     status: Status
-    organization: Ident | None
-    organization_href: str
+    organization: Sentence
     created: Moment
     by: str
     used: Moment | None
@@ -76,7 +77,7 @@ class Issued:
     secret: str
 
 
-def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, manages: bool) -> Keys:
+def page(found: Found, form: Shown, naming: Naming, now: datetime, *, manages: bool) -> Keys:
     """Return the list; `form` is a command's that was refused, `manages` whether the reader issues and revokes keys."""
     asked = found.asked
     active = asked.given.get("active") == "true"
@@ -88,7 +89,7 @@ def page(found: Found, form: Shown, prefs: Prefs, now: datetime, *, manages: boo
             Tab(label="Active", href=asked.address(active="true"), current=active),
         ),
         roles=(("", "Any"), *ROLES),
-        rows=tuple(_row(each, prefs, now, manages=manages) for each in found.rows),
+        rows=tuple(_row(each, naming, now, manages=manages) for each in found.rows),
         new_href=f"{PLACE}/new" if manages else "",
         form=form,
     )
@@ -110,8 +111,8 @@ def issued(body: Mapping[str, Any]) -> Issued:
     )
 
 
-def _row(body: Mapping[str, Any], prefs: Prefs, now: datetime, *, manages: bool) -> Row:
-    org_id, until = body["organization_id"], body["expires_at"]
+def _row(body: Mapping[str, Any], naming: Naming, now: datetime, *, manages: bool) -> Row:
+    prefs, until = naming.prefs, body["expires_at"]
     over = until is not None and datetime.fromisoformat(until) <= now
     status = "revoked" if body["revoked_at"] else "expired" if over else "active"
     return Row(
@@ -119,10 +120,10 @@ def _row(body: Mapping[str, Any], prefs: Prefs, now: datetime, *, manages: bool)
         who=body["principal"],
         role=role_named(body["role"]),
         status=status_of("key", status),
-        organization=ident(org_id) if org_id else None,
-        organization_href=f"/console/platform/organizations/{org_id}" if org_id else "",
+        organization=naming(body["organization_id"]),
+        agent=naming(body["agent_id"], body["organization_id"]),
         created=moment(body["created_at"], prefs),
-        by=body["created_by"],
+        by=actor_named(body["created_by"]),
         used=moment(body["last_used_at"], prefs) if body["last_used_at"] else None,
         until=moment(until, prefs) if until else None,
         revoke=blank() if manages and status == "active" else None,

@@ -15,7 +15,8 @@ from domain.access import Permission
 async def show(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show what waits for a second operator, and what was decided."""
     found = await lists.find(visit, "/approvals", days=False, at=PLACE)
-    page = view.page(found, form or blank(), visit.me.principal, visit.choices.prefs, may=visit.may(Permission.OPERATE))
+    naming = await visit.naming(found.rows, "subject", "content")
+    page = view.page(found, form or blank(), visit.me.principal, naming, may=visit.may(Permission.OPERATE))
     return await visit.render("platform/approval/list.html", page, found.status if status == 200 else status)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Moment, Prefs, moment
+from console.format import Moment, moment
 from console.forms import Shown, blank
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.status import Status, status_of
 from domain.approval import ApprovalAction
 
@@ -39,8 +40,8 @@ class Row:
     """
 
     action: str
-    subject: str
-    content: tuple[tuple[str, str], ...]
+    subject: Sentence
+    content: tuple[tuple[str, Sentence], ...]
     status: Status
     by: str
     at: Moment
@@ -64,9 +65,9 @@ class Approvals:
     form: Shown
 
 
-def page(found: Found, form: Shown, principal: str, prefs: Prefs, *, may: bool) -> Approvals:
+def page(found: Found, form: Shown, principal: str, naming: Naming, *, may: bool) -> Approvals:
     """Return the page; operators cannot approve their own requests, and other roles only read."""
-    rows = [(_row(each, principal, prefs, may=may), each["status"] == "requested") for each in found.rows]
+    rows = [(_row(each, principal, naming, may=may), each["status"] == "requested") for each in found.rows]
     return Approvals(
         title="Approvals",
         listed=found.listed("Approvals", {}),
@@ -76,13 +77,14 @@ def page(found: Found, form: Shown, principal: str, prefs: Prefs, *, may: bool) 
     )
 
 
-def _row(body: Mapping[str, Any], principal: str, prefs: Prefs, *, may: bool) -> Row:
+def _row(body: Mapping[str, Any], principal: str, naming: Naming, *, may: bool) -> Row:
+    prefs = naming.prefs
     own, waits = body["requested_by"] == principal, may and body["status"] == "requested"
     is_open = waits or (may and body["status"] == "approved")
     return Row(
         action=_WORDS.get(body["action"], body["action"]),
-        subject=body["subject"],
-        content=tuple((name.replace("_", " "), _text(value)) for name, value in body["content"].items()),
+        subject=naming(body["subject"]),
+        content=tuple((name.replace("_", " "), naming(_text(value))) for name, value in body["content"].items()),
         status=status_of("approval", body["status"]),
         by=body["requested_by"],
         at=moment(body["requested_at"], prefs),

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from console import lists
+from console.audit.view import NAMED
 from console.platform.audit import view
 from console.platform.audit.view import FILTERS
 from console.platform.desk import shown_to
@@ -13,7 +14,8 @@ from domain.access import Permission
 async def show(visit: Visit) -> Response:
     """Show the entries that the address asks for."""
     found = await lists.find(visit, "/audit", *FILTERS)
-    return await visit.render("platform/audit/list.html", view.page(found, visit.choices.prefs), found.status)
+    naming = await visit.naming(found.rows, *NAMED)
+    return await visit.render("platform/audit/list.html", view.page(found, naming), found.status)
 
 
 async def download(visit: Visit) -> Response:

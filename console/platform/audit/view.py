@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Ident, Moment, Prefs, ident, moment
+from console.audit.view import details_of, said_by
+from console.format import Moment, moment
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.who import role_named
 
 FILTERS = ("q", "action", "target", "principal", "organization_id")
@@ -26,15 +28,13 @@ class Row:
 
     at: Moment
     action: str
-    who: str
+    who: Sentence
     role: str
-    made_by: str
-    target: Ident
-    organization: Ident | None
-    organization_href: str
+    target: Sentence
+    organization: Sentence
     request: str
     address: str
-    details: tuple[tuple[str, str], ...]
+    details: tuple[tuple[str, Sentence], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,26 +46,22 @@ class Audit:
     rows: tuple[Row, ...]
 
 
-def page(found: Found, prefs: Prefs) -> Audit:
+def page(found: Found, naming: Naming) -> Audit:
     """Return the trail."""
-    rows = tuple(_row(each, prefs) for each in found.rows)
+    rows = tuple(_row(each, naming) for each in found.rows)
     return Audit(title="Audit trail", listed=found.listed("Audit trail", LABELS), rows=rows)
 
 
-def _row(body: Mapping[str, Any], prefs: Prefs) -> Row:
+def _row(body: Mapping[str, Any], naming: Naming) -> Row:
     org_id = body["organization_id"]
     return Row(
-        at=moment(body["at"], prefs),
+        at=moment(body["at"], naming.prefs),
         action=body["action"],
-        who=body["principal"],
+        who=naming(said_by(body), org_id),
         role=role_named(body["role"]),
-        made_by=body.get("made_by") or "",
-        target=ident(body["target"]),
-        organization=ident(org_id) if org_id else None,
-        organization_href=f"/console/platform/organizations/{org_id}" if org_id else "",
+        target=naming(body["target"], org_id),
+        organization=naming(org_id),
         request=body["request_id"] or "",
         address=body["address"] or "",
-        details=tuple(
-            (str(name).replace("_", " "), str(value)) for name, value in body["details"].items() if value is not None
-        ),
+        details=details_of(body, naming, org_id),
     )

@@ -74,7 +74,7 @@ async def _show(visit: Visit, granting: Shown | None, costing: Shown | None, sta
         found,
         fresh,
         costing or blank(),
-        visit.choices.prefs,
+        await visit.naming(found.rows, "organization_id"),
         may_grant=visit.may(Permission.GRANT_CREDITS),
         may_price=visit.may(Permission.OPERATE),
     )

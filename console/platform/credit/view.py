@@ -7,12 +7,12 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
 from console.forms import Shown
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.sections import unanswered
 from console.widgets import Failed
 from domain.money import CREDIT
 
-BASE = "/console/platform"
-PLACE = f"{BASE}/credits"
+PLACE = "/console/platform/credits"
 FILTERS = ("q", "organization_id", "min_amount", "max_amount")
 LABELS = {
     "q": "Text",
@@ -31,8 +31,7 @@ class Grant:
 
     id: Ident
     at: Moment
-    organization: Ident
-    organization_href: str
+    organization: Sentence
     source: str
     amount: Amount
     until: Moment | None
@@ -82,22 +81,22 @@ class Credits:
     sources: tuple[tuple[str, str], ...]
 
 
-def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs, *, may_grant: bool, may_price: bool) -> Credits:
+def page(found: Found, grant: Shown, cost: Shown, naming: Naming, *, may_grant: bool, may_price: bool) -> Credits:
     """Return the page.
 
     Args:
         found: the grants, beside them `costs`, and `lots` where an organization is chosen.
         grant: the form that grants.
         cost: the form that sets what an action costs.
-        prefs: how the reader reads.
+        naming: how organizations are written.
         may_grant: whether the reader may grant credits.
         may_price: whether the reader may set what actions cost.
     """
-    lots, costs = found.beside.get("lots"), found.beside["costs"]
+    lots, costs, prefs = found.beside.get("lots"), found.beside["costs"], naming.prefs
     return Credits(
         title="Credits",
         listed=found.listed("Grants", LABELS),
-        grants=tuple(_grant(each, prefs) for each in found.rows),
+        grants=tuple(_grant(each, naming) for each in found.rows),
         chosen=lots is not None,
         lots=tuple(_lot(each, prefs) for each in (lots.body["data"] if lots is not None and lots.ok else ())),
         lots_more=lots is not None and lots.ok and lots.body["next_cursor"] is not None,
@@ -119,12 +118,12 @@ def page(found: Found, grant: Shown, cost: Shown, prefs: Prefs, *, may_grant: bo
     )
 
 
-def _grant(body: Mapping[str, Any], prefs: Prefs) -> Grant:
+def _grant(body: Mapping[str, Any], naming: Naming) -> Grant:
+    prefs = naming.prefs
     return Grant(
         id=ident(body["id"]),
         at=moment(body["created_at"], prefs),
-        organization=ident(body["organization_id"]),
-        organization_href=f"{BASE}/organizations/{body['organization_id']}",
+        organization=naming(body["organization_id"]),
         source=body["source"].capitalize(),
         amount=amount(body["amount"], CREDIT, prefs),
         until=moment(body["expires_at"], prefs) if body["expires_at"] else None,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment
+from console.format import Amount, Ident, Moment, Prefs, amount, ident, moment, titled
 from console.forms import Shown, blank
 from console.gateway import Answer
 from console.lists import Found, Listed
@@ -96,6 +96,7 @@ class One:
     id: Ident
     status: Status
     tier: str
+    plan: str
     created: Moment
     changed: Moment | None
     reason: str
@@ -123,7 +124,7 @@ def several(found: Found, prefs: Prefs, new_href: str) -> Organizations:
                 id=ident(each["id"]),
                 href=f"{PLACE}/{each['id']}",
                 name=each["name"],
-                tier=each["tier"],
+                tier=titled(each["tier"]),
                 status=status_of("organization", each["status"]),
                 created=moment(each["created_at"], prefs),
             )
@@ -166,12 +167,14 @@ def one(
         form = forms.get(name) or blank()
         return Act(form=form, action=f"{here}/{name}") if commands and allowed else None
 
+    tiers = tiers_of(plans, body["tier"])
     return One(
         title=body["name"],
         crumbs=CRUMBS,
         id=ident(body["id"]),
         status=status_of("organization", status),
         tier=body["tier"],
+        plan=dict(tiers)[body["tier"]],
         created=moment(body["created_at"], prefs),
         changed=moment(body["status_changed_at"], prefs) if body["status_changed_at"] else None,
         reason=body["status_reason"] or "",
@@ -181,7 +184,7 @@ def one(
             for each in (summary.body["assets"] if summary.ok else ())
         ),
         money_failed=unanswered("Money", summary, here),
-        tiers=tiers_of(plans, body["tier"]),
+        tiers=tiers,
         change_tier=act("tier", allowed=status != "closed"),
         suspend=act("suspend", allowed=status == "active"),
         timed_exits=TIMED_EXITS,
@@ -194,13 +197,13 @@ def one(
 def tiers_of(plans: Answer, current: str) -> Options:
     """Return the plans to choose from, the present one in any case."""
     known = {each["id"]: each["name"] for each in plans.body["data"]} if plans.ok else {}
-    return tuple(({current: known.get(current, current)} | known).items())
+    return tuple(({current: titled(current)} | known).items())
 
 
 def _remainder(left: Mapping[str, Any], prefs: Prefs) -> Remainder:
     has_amount = "amount" in left
     return Remainder(
-        kind=str(left["kind"]).replace("_", " ").capitalize(),
+        kind=titled(str(left["kind"])),
         amount=amount(left["amount"], left["currency"], prefs) if has_amount else None,
         ids=", ".join(str(each) for each in left.get("ids", ())),
     )

@@ -26,7 +26,8 @@ async def show(visit: Visit) -> Response:
         alerts=("/alerts", {"status": "firing", "limit": SHOWN}),
     )
     has = frozenset(each for each in _PAGES if visit.has_page(f"{BASE}/{each}"))
-    return await visit.render("platform/overview/page.html", view.page(answers, visit.choices.prefs, now, has))
+    naming = await visit.naming(answers["tasks"].body["data"] if answers["tasks"].ok else (), "title")
+    return await visit.render("platform/overview/page.html", view.page(answers, naming, now, has))
 
 
 ROUTES = (operators("", show),)

@@ -9,12 +9,13 @@ from typing import Any
 from console.charts import Ranking, Unit, ranking
 from console.format import Amount, Prefs, amount, count, percent, relative
 from console.gateway import Answer
+from console.mentions import Naming
 from console.payment.view import PROVIDERS
 from console.platform.reconciliation.view import Run
 from console.platform.reconciliation.view import run as run_of
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
-from console.waiting import Alert, Task, alert, names_in, task
+from console.waiting import Alert, Task, alert, task
 from console.widgets import Failed
 from domain.escrow.state import EscrowStatus
 from domain.payment.state import AWAITING, ENDED_UNPAID
@@ -96,19 +97,19 @@ class Overview:
     alerts_failed: Failed | None
 
 
-def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozenset[str]) -> Overview:
+def page(answers: Mapping[str, Answer], naming: Naming, now: datetime, has: frozenset[str]) -> Overview:
     """Return the overview.
 
     Args:
         answers: `escrows`, `payments`, `ready`, `runs`, `differences`, `tasks`, `alerts`.
-        prefs: how the reader reads.
+        naming: how what the tasks mention is written.
         now: the time.
         has: the pages of the platform that exist, such as `escrows` and `escrows/{id}`.
     """
+    prefs = naming.prefs
     ready, payments, differences = answers["ready"], answers["payments"], answers["differences"]
     waiting = ready.body.get("inbox_oldest_seconds") if ready.ok else None
     outcomes = _data(payments, "by_status")
-    names = names_in(_data(answers["alerts"]))
     runs = _data(answers["runs"])
     return Overview(
         title="Overview",
@@ -147,11 +148,11 @@ def page(answers: Mapping[str, Answer], prefs: Prefs, now: datetime, has: frozen
         reconciliation_failed=unanswered("Reconciliation", differences, BASE)
         or unanswered("Reconciliation", answers["runs"], BASE),
         tasks=tuple(
-            task(each, BASE, prefs, has=lambda path: path in has, alerts=f"{BASE}/alerts?status=firing", names=names)
+            task(each, BASE, naming, has=lambda path: path in has, alerts=f"{BASE}/alerts?status=firing")
             for each in _data(answers["tasks"])
         ),
         tasks_failed=unanswered("Waits for you", answers["tasks"], BASE),
-        alerts=tuple(alert(each, prefs) for each in _data(answers["alerts"])),
+        alerts=tuple(alert(each, naming) for each in _data(answers["alerts"])),
         alerts_more=answers["alerts"].ok and answers["alerts"].body["next_cursor"] is not None,
         alerts_failed=unanswered("Alerts", answers["alerts"], BASE),
     )

@@ -28,7 +28,8 @@ def _zone(visit: Visit) -> str:
 async def show(visit: Visit) -> Response:
     """Show the rules that the address asks for, those that are not ended where it says nothing."""
     found = await lists.find(visit, _PATH, *FILTERS, days=False, at=PLACE)
-    page = view.page(found, visit.choices.prefs, datetime.now(UTC), may_write=visit.may(Permission.OPERATE))
+    naming = await visit.naming(found.rows, *view.NAMED)
+    page = view.page(found, naming, datetime.now(UTC), may_write=visit.may(Permission.OPERATE))
     return await visit.render("platform/pricing/list.html", page, found.status)
 
 
@@ -45,7 +46,9 @@ async def _rule(visit: Visit) -> Mapping[str, Any]:
 async def show_one(visit: Visit, form: Shown | None = None, status: int = 200) -> Response:
     """Show one rule."""
     may_write = visit.may(Permission.OPERATE)
-    page = view.one(await _rule(visit), form or blank(), visit.choices.prefs, datetime.now(UTC), may_write=may_write)
+    rule = await _rule(visit)
+    naming = await visit.naming([rule], *view.NAMED)
+    page = view.one(rule, form or blank(), naming, datetime.now(UTC), may_write=may_write)
     return await visit.render("platform/pricing/page.html", page, status)
 
 

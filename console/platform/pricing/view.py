@@ -9,6 +9,7 @@ from typing import Any
 from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, moment, number
 from console.forms import Shown, blank
 from console.lists import Found, Listed
+from console.mentions import Naming, Sentence
 from console.platform.pricing import terms
 from console.platform.pricing.terms import DAYS, KINDS, STACKING, Field
 from console.status import Status, status_of
@@ -19,6 +20,8 @@ from domain.pricing.terms import MAX_STEPS
 PLACE = "/console/platform/pricing"
 FILTERS = ("type", "agent_id", "organization_id", "ended")
 LABELS = {"type": "Kind", "agent_id": "Agent", "organization_id": "Client", "ended": "Ended ones too"}
+#: What of a rule has names.
+NAMED = ("agent_id", "organization_id")
 CRUMBS = (Link(label="Pricing", href=PLACE),)
 #: So many steps a form has beyond those that are filled.
 _SPARE = 2
@@ -27,7 +30,7 @@ _LEAST_STEPS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One rule; `agent` and `client` are None if it is for all."""
+    """One rule; `agent` and `client` are empty if it is for all."""
 
     href: str
     name: str
@@ -35,8 +38,8 @@ class Row:
     status: Status
     priority: str
     says: str
-    agent: Ident | None
-    client: Ident | None
+    agent: Sentence
+    client: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +117,8 @@ class One:
     says: str
     priority: str
     stacking: str
-    agent: Ident | None
-    client: Ident | None
+    agent: Sentence
+    client: Sentence
     floor: str
     ceiling: str
     since: Moment | None
@@ -130,20 +133,20 @@ class One:
     form: Shown
 
 
-def page(found: Found, prefs: Prefs, now: datetime, *, may_write: bool) -> Rules:
+def page(found: Found, naming: Naming, now: datetime, *, may_write: bool) -> Rules:
     """Return the list for what the API answered."""
     return Rules(
         title="Pricing",
         listed=found.listed("Rules", LABELS),
-        rows=tuple(_row(each, prefs, now) for each in found.rows),
+        rows=tuple(_row(each, naming, now) for each in found.rows),
         kinds=(("", "Any"), *((name, kind.word) for name, kind in KINDS.items())),
         new=f"{PLACE}/new" if may_write else "",
     )
 
 
-def one(body: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, *, may_write: bool) -> One:
+def one(body: Mapping[str, Any], form: Shown, naming: Naming, now: datetime, *, may_write: bool) -> One:
     """Return the page of one rule."""
-    here, open_ = f"{PLACE}/{body['id']}", may_write and body["ended_at"] is None
+    here, open_, prefs = f"{PLACE}/{body['id']}", may_write and body["ended_at"] is None, naming.prefs
     moments = {
         name: moment(body[of], prefs) if body[of] else None
         for name, of in (
@@ -162,8 +165,8 @@ def one(body: Mapping[str, Any], form: Shown, prefs: Prefs, now: datetime, *, ma
         says=terms.says(body["type"], body["terms"], prefs),
         priority=count(body["priority"], prefs),
         stacking=_stacking(body),
-        agent=_ident(body["agent_id"]),
-        client=_ident(body["organization_id"]),
+        agent=naming(body["agent_id"]),
+        client=naming(body["organization_id"]),
         floor=number(body["floor"], prefs) if body["floor"] else "",
         ceiling=number(body["ceiling"], prefs) if body["ceiling"] else "",
         version=count(body["version"], prefs),
@@ -182,7 +185,7 @@ def new(type_: str, form: Shown | None, zone: str, tried: Tried | None) -> Writi
         Tab(label=kind.word, href=f"{PLACE}/new?type={name}", current=name == type_) for name, kind in KINDS.items()
     )
     written = _writing(type_, form, terms.initial(type_), zone, tried)
-    return replace(written, title="New rule", tabs=tabs, action=f"{PLACE}/new", label="Make the rule")
+    return replace(written, title="New rule", tabs=tabs, action=f"{PLACE}/new", label="Create the rule")
 
 
 def change(body: Mapping[str, Any], form: Shown | None, zone: str, tried: Tried | None) -> Writing:
@@ -274,16 +277,16 @@ def _writing(
     )
 
 
-def _row(body: Mapping[str, Any], prefs: Prefs, now: datetime) -> Row:
+def _row(body: Mapping[str, Any], naming: Naming, now: datetime) -> Row:
     return Row(
         href=f"{PLACE}/{body['id']}",
         name=body["name"],
         kind=KINDS[body["type"]].word,
         status=_status(body, now),
-        priority=count(body["priority"], prefs),
-        says=terms.says(body["type"], body["terms"], prefs),
-        agent=_ident(body["agent_id"]),
-        client=_ident(body["organization_id"]),
+        priority=count(body["priority"], naming.prefs),
+        says=terms.says(body["type"], body["terms"], naming.prefs),
+        agent=naming(body["agent_id"]),
+        client=naming(body["organization_id"]),
     )
 
 
@@ -298,7 +301,3 @@ def _status(body: Mapping[str, Any], now: datetime) -> Status:
 
 def _stacking(body: Mapping[str, Any]) -> str:
     return next(words for name, words, _ in STACKING if name == body["stacking"]) if KINDS[body["type"]].stacks else ""
-
-
-def _ident(value: str | None) -> Ident | None:
-    return ident(value) if value else None

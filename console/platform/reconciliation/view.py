@@ -8,6 +8,7 @@ from console.format import Amount, Ident, Moment, Prefs, amount, count, ident, m
 from console.forms import Shown
 from console.gateway import Answer
 from console.lists import Found, Listed
+from console.payment.view import company
 from console.sections import unanswered
 from console.status import Status, Tone, status_of
 from console.widgets import Failed, Link, Tab
@@ -203,8 +204,8 @@ def several(found: Found, status: str, form: Shown, prefs: Prefs, *, may_run: bo
         runs=tuple(run(each, prefs) for each in found.rows),
         form=form,
         action=f"{PLACE}/runs" if may_run else "",
-        providers=tuple((each, each) for each in ids),
-        clearing=tuple(Link(label=each, href=f"{BASE}/clearing/{each}") for each in ids),
+        providers=tuple((each, company(each)) for each in ids),
+        clearing=tuple(Link(label=company(each), href=f"{BASE}/clearing/{each}") for each in ids),
     )
 
 
@@ -213,7 +214,7 @@ def run(body: Mapping[str, Any], prefs: Prefs) -> Run:
     return Run(
         id=ident(body["id"]),
         href=f"{PLACE}/{body['id']}",
-        provider=body["provider"],
+        provider=company(body["provider"]),
         since=moment(body["from"], prefs),
         until=moment(body["to"], prefs),
         status=_RUNS.get(body["status"], _RUNNING),
@@ -226,7 +227,7 @@ def one_run(body: Mapping[str, Any], differences: Answer, prefs: Prefs) -> OneRu
     """Return the page of a run; `differences` are the open ones of its provider."""
     here = run(body, prefs)
     return OneRun(
-        title=f"{body['provider']}, {here.since} to {here.until}",
+        title=f"{company(body['provider'])}, {here.since} to {here.until}",
         crumbs=CRUMBS,
         run=here,
         started=moment(body["started_at"], prefs),
@@ -279,7 +280,7 @@ def one_difference(
         crumbs=CRUMBS,
         status=_OPEN if is_open else _RESOLUTIONS.get(body["resolution"], _RESOLUTIONS["superseded"]),
         kind=status_of("match", body["kind"]),
-        provider=body["provider"],
+        provider=company(body["provider"]),
         movement=body["movement"],
         reference=body["reference"] or "",
         statement_line=body["statement_line"] or "",
@@ -305,7 +306,7 @@ def one_difference(
 def clearing(provider: str, body: list[Mapping[str, Any]], prefs: Prefs) -> Clearing:
     """Return what explains a provider's clearing accounts."""
     return Clearing(
-        title=f"Clearing at {provider}", crumbs=CRUMBS, accounts=tuple(account(each, prefs) for each in body)
+        title=f"Clearing at {company(provider)}", crumbs=CRUMBS, accounts=tuple(account(each, prefs) for each in body)
     )
 
 
@@ -331,7 +332,7 @@ def _difference(body: Mapping[str, Any], prefs: Prefs) -> Difference:
     return Difference(
         href=f"{PLACE}/differences/{body['id']}",
         key=body["key"],
-        provider=body["provider"],
+        provider=company(body["provider"]),
         kind=status_of("match", body["kind"]),
         status=_OPEN if body["status"] == "open" else _RESOLUTIONS.get(body["resolution"], _RESOLUTIONS["superseded"]),
         movement=body["movement"],

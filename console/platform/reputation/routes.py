@@ -4,8 +4,6 @@ from starlette.responses import Response
 
 from console.forms import Shown, at_fields, blank, read_form
 from console.gateway import Answer, Query
-from console.mentions import Linked
-from console.objects import named
 from console.platform.desk import operators
 from console.platform.reputation import view
 from console.platform.reputation.view import ANOMALY, CHOICES, PLACE
@@ -35,16 +33,12 @@ async def show(visit: Visit) -> Response:
             errors, summary = at_fields(problem, CHOICES, {})
             form = Shown(key="", values=chosen, errors=errors, summary=summary)
             answers[name] = Answer(status=200, request_id=answers[name].request_id, body={"data": [], "agents": 0})
-    page = view.page(answers, form, visit.choices.prefs)
+    page = view.page(answers, form, await visit.naming(()))
     return await visit.render("platform/reputation/list.html", page, 422 if form.summary else 200)
 
 
 def _name(agent: Answer) -> str:
     return agent.body["name"] if agent.ok else "an agent"
-
-
-def _href(visit: Visit) -> Linked:
-    return lambda id: named(id, visit.base, visit.has_page)
 
 
 async def show_one(visit: Visit) -> Response:
@@ -56,7 +50,7 @@ async def show_one(visit: Visit) -> Response:
     )
     body, agent = answers["explanation"].need(), answers["agent"]
     may_void = visit.may(Permission.OPERATE)
-    page = view.evidence(agent_id, _name(agent), body, visit.choices.prefs, _href(visit), may_void=may_void)
+    page = view.evidence(agent_id, _name(agent), body, visit.choices.prefs, visit.link, may_void=may_void)
     return await visit.render("platform/reputation/page.html", page)
 
 
@@ -65,7 +59,7 @@ async def ask_to_void(visit: Visit, form: Shown | None = None, status: int = 200
     visit.need(Permission.OPERATE)
     body = (await visit.ask(f"/reputation/events/{visit.path('id')}")).need()
     agent = await visit.ask(f"/agents/{body['agent_id']}")
-    page = view.voiding(body, _name(agent), form or blank(), visit.choices.prefs, _href(visit))
+    page = view.voiding(body, _name(agent), form or blank(), visit.choices.prefs, visit.link)
     return await visit.render("platform/reputation/void.html", page, status)
 
 

@@ -8,7 +8,7 @@ from console.charts import Chart, Series, Unit, stacked
 from console.format import Ident, Moment, Prefs, amount, count, ident, moment, number
 from console.forms import Shown
 from console.gateway import Answer
-from console.mentions import Linked, Sentence, sentence
+from console.mentions import Linked, Naming, Sentence, sentence
 from console.reputation.view import DIMENSIONS, exact, points
 from console.sections import unanswered
 from console.status import Status, status_of
@@ -110,8 +110,9 @@ class Voiding:
     sentence: Sentence
 
 
-def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs) -> Standing:
+def page(answers: Mapping[str, Answer], form: Shown, naming: Naming) -> Standing:
     """Return the page for `leaders`, `spread`, `alerts` and `levels`."""
+    prefs = naming.prefs
     leaders, spread, alerts, levels = (answers[name] for name in ("leaders", "spread", "alerts", "levels"))
     return Standing(
         title="Reputation",
@@ -134,7 +135,7 @@ def page(answers: Mapping[str, Answer], form: Shown, prefs: Prefs) -> Standing:
             for each in (leaders.body["data"] if leaders.ok else ())
         ),
         places_failed=None if form.errors else unanswered("Leaderboard", leaders, PLACE),
-        anomalies=tuple(alert_of(each, prefs) for each in (alerts.body["data"] if alerts.ok else ())),
+        anomalies=tuple(alert_of(each, naming) for each in (alerts.body["data"] if alerts.ok else ())),
         anomalies_failed=unanswered("Sudden changes", alerts, PLACE),
         anomalies_href=f"/console/platform/alerts?kind={ANOMALY}",
         levels=tuple(_level(each, prefs) for each in (levels.body["levels"] if levels.ok else ())),

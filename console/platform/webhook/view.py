@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from console.format import Ident, Moment, Prefs, ident, moment
 from console.forms import Shown, blank
 from console.lists import Found, Listed
+from console.payment.view import company
 from console.status import Status, Tone, status_of
 from console.widgets import Tab
 
@@ -69,7 +70,7 @@ def page(found: Found, form: Shown, prefs: Prefs, *, has_payment: bool, may_retr
         return Row(
             number=str(event["id"]),
             received=moment(str(event["received_at"]), prefs),
-            provider=str(event["provider"]),
+            provider=company(str(event["provider"])),
             type=str(event["type"]),
             status=_WORDS.get(status) or status_of("event", status),
             handled=moment(handled, prefs) if handled else None,

@@ -29,7 +29,7 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window):
         owner.window.heard.hosts.add(host)
         owner.window.heard.expected.add(409)
         await owner.write("Name", "First")
-        await owner.press("Make the project")
+        await owner.press("Create the project")
         await owner.press("Deploy first")
         await owner.told("The project is deployed.")
         await owner.sees("1 of 1 projects, 1 of 1 deployed.")
@@ -43,7 +43,7 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window):
         await expect(room).to_be_hidden()
         await owner.go(f"{projects}/new")
         await owner.write("Name", "Second")
-        await owner.press("Make the project")
+        await owner.press("Create the project")
         assert await owner.page.get_by_label("Name", exact=True).input_value() == "Second"
         await owner.go(projects)
         await owner.press("New project", link=True)
@@ -58,7 +58,7 @@ async def test_a_slot_makes_room_for_one_project_more(world, open_window):
 
         await owner.go(f"{projects}/new")
         await owner.write("Name", "Second")
-        await owner.press("Make the project")
+        await owner.press("Create the project")
         await owner.press("Deploy second")
         await owner.told("The project is deployed.")
         await owner.sees("2 of 2 projects, 2 of 2 deployed.", "in a slot")
