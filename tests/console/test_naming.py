@@ -105,7 +105,7 @@ APPROVAL = {
     "decided_by": None,
     "decided_at": None,
 }
-COUNTS = {"by_status": [], "by_provider": []}
+COUNTS: dict[str, Any] = {"by_status": [], "by_provider": []}
 HERE, PLATFORM = f"/console/{ORG}", "/console/platform"
 
 
@@ -167,8 +167,8 @@ async def test_organization_leads_operators_to_its_page_and_objects_to_those_of_
 
 async def test_sudden_change_of_a_score_is_a_sentence_with_the_name_of_its_agent() -> None:
     alert = {"id": "alr_1", "kind": "reputation_anomaly", "organization_id": OTHER, "severity": "warning"}
-    alert |= {"created_at": AT, "detail": f"The score of {AGENT} fell by 2.", "names": NAMES}
-    page, _ = await shown(f"{PLATFORM}/reputation", "/alerts", alert)
+    alert |= {"created_at": AT, "detail": f"The score of {AGENT} fell by 2."}
+    page, _ = await shown(f"{PLATFORM}/reputation", "/alerts", {**alert, "names": NAMES})
     assert f'href="/console/{OTHER}/agents/{AGENT}"' in page
     assert "<bdi>Scribe</bdi>" in page
     assert "Part(" not in page
