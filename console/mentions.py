@@ -48,8 +48,8 @@ def sentence(text: str, names: Mapping[str, str], prefs: Prefs, href: Linked) ->
 
 
 def _is_there(id: str, names: Mapping[str, str]) -> bool:
-    """Return whether an object has a page: a webhook endpoint that is deleted has none, and no name either."""
-    return id in names or not is_id(id, "whe")
+    """Return whether an object has a page: a deleted webhook endpoint has none, nor another's agent, and no name."""
+    return id in names or not (is_id(id, "whe") or is_id(id, "agt"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

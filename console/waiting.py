@@ -64,10 +64,12 @@ def task(
         alerts: where open alerts are; empty if they have no page.
     """
     act, noun = _ACTS.get(body["kind"], (titled(body["kind"]), ""))
+    # Of a chargeback the API says the bank's reason, such as `product_not_received`.
+    title = titled(body["title"]) if body["kind"] == "evidence_due" else body["title"]
     own = f"{base}/{noun}/{body['object_id']}" if has(f"{noun}/{{id}}") else ""
     return Task(
         act=act,
-        title=naming(body["title"], body["organization_id"]),
+        title=naming(title, body["organization_id"]),
         href=alerts if noun == "alerts" and alerts else own,
         until=moment(body["deadline_at"], naming.prefs) if body["deadline_at"] else None,
         amount=amount(body["amount"], body["currency"], naming.prefs) if body["amount"] else None,

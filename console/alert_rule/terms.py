@@ -134,8 +134,8 @@ def words(found: Mapping[str, Any], naming: Naming) -> str:
     condition = found["condition"]
     if condition is None:
         return str(found["description"] or "")
-    kind = "is more than" if condition["of"] else dict(CONDITIONS).get(condition["type"], condition["type"]).lower()
-    parts = [f"{figure(found['metric'])}:", kind]
+    kind = "more than" if condition["of"] else dict(CONDITIONS).get(condition["type"], condition["type"]).lower()
+    parts = [f"{figure(found['metric'])}:", kind.removeprefix("is ")]
     if condition["period"]:
         parts.append(duration(condition["period"], naming.prefs))
     elif condition["threshold"] is not None:

@@ -174,6 +174,12 @@ async def test_sudden_change_of_a_score_is_a_sentence_with_the_name_of_its_agent
     assert "Part(" not in page
 
 
+async def test_agent_of_another_organization_has_no_name_and_leads_nowhere() -> None:
+    page, _ = await shown(f"{HERE}/settings/audit", "/audit", ENTRY, names={ESCROW: "Job"})
+    assert f"/escrows/{ESCROW}" in page
+    assert f"/agents/{AGENT}" not in page
+
+
 async def test_ids_stand_where_the_api_says_no_names_and_nothing_is_asked_for_none() -> None:
     page, _ = await shown(f"{HERE}/transactions", "/billing/transactions", MOVEMENT, names={})
     assert "Earnings of agt_01ka\N{HORIZONTAL ELLIPSIS}3s5c" in page

@@ -115,6 +115,12 @@ def test_task_leads_to_its_page_where_there_is_one() -> None:
     assert shown(frozenset({"escrows/{id}"}), tasks=tasks).tasks[0].href == "/console/platform/escrows/esc_1"
 
 
+def test_task_says_why_a_payment_is_disputed_in_words() -> None:
+    task = {"kind": "evidence_due", "object_id": "dsp_1", "title": "product_not_received", "deadline_at": AT}
+    tasks = said({"data": [{**task, "amount": None, "currency": None, "organization_id": None}], "next_cursor": None})
+    assert [part.text for part in shown(tasks=tasks).tasks[0].title] == ["Product not received"]
+
+
 ALERT: dict[str, Any] = {
     "id": "alr_1",
     "organization_id": None,

@@ -203,7 +203,9 @@ def _parts(ready: Answer) -> tuple[Part, ...]:
             name=name,
             status=Status(word="Answers", tone=Tone.GOOD, icon="check", sentence="It answers.")
             if said == "ok"
-            else Status(word=said.capitalize(), tone=Tone.BAD, icon="cross", sentence="It does not answer."),
+            else Status(
+                word=f"{said[:1].upper()}{said[1:]}", tone=Tone.BAD, icon="cross", sentence="It does not answer."
+            ),
         )
         for name, said in named
     )
