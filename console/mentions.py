@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from console.format import Ident, Moment, Prefs, amount, ident, moment, short_id
 from domain.ids import is_id
-from domain.mentions import pieces, plain_units
+from domain.mentions import Piece, pieces, plain_units
 from domain.money import CREDIT, SCALES, SLOT
 
 _CODES = {"credits": CREDIT, "slots": SLOT, **{code: code for code in SCALES if code not in {CREDIT, SLOT}}}
@@ -72,11 +72,14 @@ class Naming:
 
 
 def shortened(text: str, prefs: Prefs, names: Mapping[str, str]) -> str:
-    """Return a text with names in place of its ids, or with its ids cut, for where there is no room for more."""
-    return "".join(
-        names.get(each.id, short_id(each.id)) if each.id else _marked(each.text, prefs)
-        for each in pieces(plain_units(text))
-    )
+    """Return a text with names in place of its ids, or with its ids cut, and local times: where it has no links."""
+
+    def written(each: Piece) -> str:
+        if each.id:
+            return names.get(each.id, short_id(each.id))
+        return moment(each.at, prefs).text if each.at else _marked(each.text, prefs)
+
+    return "".join(written(each) for each in pieces(plain_units(text)))
 
 
 def _marked(text: str, prefs: Prefs) -> str:

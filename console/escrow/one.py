@@ -26,6 +26,7 @@ from console.format import (
 )
 from console.forms import Shown
 from console.gateway import Answer
+from console.mentions import shortened
 from console.problems import answered
 from console.status import Status, status_of
 from console.widgets import External, Failed, Link, Step, external
@@ -192,7 +193,7 @@ def page(answers: Mapping[str, Answer], form: Shown, forms: Mapping[str, Shown],
         id=ident(escrow["id"]),
         crumbs=(Link(label="Escrows", href=around.list),),
         status=status_of("escrow", escrow["status"]),
-        story=escrow["story"],
+        story=shortened(escrow["story"], prefs, {}),
         next=_next(escrow),
         for_me=any(act.name in AWAITED for act in allowed),
         due=_due(escrow, prefs, around.now),

@@ -167,7 +167,7 @@ def page(answers: Mapping[str, Answer], form: Shown, around: Around) -> One:
         crumbs=(Link(label="Payments", href=f"{around.base}/payments"),),
         status=status,
         sentence=status.sentence,
-        story=payment["story"],
+        story=shortened(payment["story"], prefs, {}),
         acts=acts(actions.body, payment, prefs, here) if may_act else (),
         form=form,
         go=f"{here}/go" if payment["approval_url"] and payment["status"] in AWAITED else "",

@@ -197,9 +197,11 @@ async def test_ids_stand_where_the_api_says_no_names_and_nothing_is_asked_for_no
         ("Order 12345 of 5 USD", "Order 12345 of 5 USD"),
         ("10000 slots", "10,000 slots"),
         ("INV-1000.00 USDX", "INV-1000.00 USDX"),
+        ("Until 2026-12-05 11:53:51 UTC.", "Until Dec 5, 2026, 11:53\N{NARROW NO-BREAK SPACE}AM."),
     ],
 )
 def test_amounts_in_texts_have_the_marks_of_the_reader(text: str, written: str) -> None:
     assert shortened(text, Prefs(), {}) == written
-    assert "".join(part.text for part in sentence(text, {}, Prefs(), lambda _: "")) == written
+    parts = sentence(text, {}, Prefs(), lambda _: "")
+    assert "".join(part.at.text if part.at else part.text for part in parts) == written
     assert [part.text for part in replace(NAMING, prefs=Prefs(locale="de"))("1000.50 USD")] == ["1.000,50 USD"]
