@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -56,11 +57,12 @@ class ApiMetrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        self._requests = Counter(
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        labels, outcomes = ("kind", "status"), ("command", "outcome")
+        self._requests = counter(
             "bursar_http_requests",
             "Requests answered, by method, route template and status.",
             ("method", "route", "status"),
-            registry=self.registry,
         )
         self._seconds = Histogram(
             "bursar_http_request_duration_seconds",
@@ -73,61 +75,49 @@ class ApiMetrics:
         self._rendering = asyncio.Lock()
         self._rendered: dict[str, tuple[float, bytes]] = {}
         self._in_flight = 0
-        Gauge("bursar_http_requests_in_flight", "Requests being answered.", registry=self.registry).set_function(
-            lambda: self._in_flight
+        gauge("bursar_http_requests_in_flight", "Requests being answered.").set_function(lambda: self._in_flight)
+        self._replays = counter(
+            "bursar_idempotency_replays", "Requests answered with the stored response of the same key."
         )
-        self._replays = Counter(
-            "bursar_idempotency_replays",
-            "Requests answered with the stored response of the same key.",
-            registry=self.registry,
-        )
-        self._commands = Counter(
+        self._commands = counter(
             "bursar_escrow_commands",
             "Commands to escrows, by command and outcome: ok, the error code, or error.",
-            ("command", "outcome"),
-            registry=self.registry,
+            outcomes,
         )
-        self._webhooks = Counter(
+        self._webhooks = counter(
             "bursar_webhooks",
             "Webhooks received, by provider and outcome: new, duplicate or refused.",
             ("provider", "outcome"),
-            registry=self.registry,
         )
-        self._inbox_oldest = Gauge(
+        self._inbox_oldest = gauge(
             "bursar_inbox_oldest_seconds",
             "Age in seconds of the oldest unhandled webhook event; 0 when there is none, NaN when not known.",
-            registry=self.registry,
         )
         self.set_inbox_oldest(None)
-        self._alerts_open = Gauge(
+        self._alerts_open = gauge(
             "bursar_alerts_open",
             "Alerts for operators that are not resolved, by kind and status: firing, snoozed or acknowledged.",
-            ("kind", "status"),
-            registry=self.registry,
+            labels,
         )
-        self._organization_alerts_open = Gauge(
+        self._organization_alerts_open = gauge(
             "bursar_organization_alerts_open",
             "Alerts for organizations alone that are not resolved, by kind and status; own_rule is of their own rules.",
-            ("kind", "status"),
-            registry=self.registry,
+            labels,
         )
-        self._batch_oldest = Gauge(
+        self._batch_oldest = gauge(
             "bursar_batch_oldest_due_seconds",
             "For how long the oldest thing that a batch has to do is due; 0 when nothing is, NaN when not known.",
             ("batch",),
-            registry=self.registry,
         )
-        self._archive_failing = Gauge(
+        self._archive_failing = gauge(
             "bursar_wal_archive_failing_seconds",
             "For how long PostgreSQL archives no WAL although it should; 0 when it does, NaN when not known.",
-            registry=self.registry,
         )
         self.set_archive_failing(None)
-        self._payment_commands = Counter(
+        self._payment_commands = counter(
             "bursar_payment_commands",
             "Commands to payments, by command and outcome: ok, the error code, or error.",
-            ("command", "outcome"),
-            registry=self.registry,
+            outcomes,
         )
         # Cached, because looking up a child by its labels takes three times as long as counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
