@@ -4,7 +4,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from console.format import Prefs
 from console.gateway import Answer, Refused
 from console.home.charts import first_day
 from console.home.view import PAGES, Home, page
