@@ -20,6 +20,7 @@ from console.choices import Choices
 from console.frame import frame
 from console.gateway import Answer
 from console.home import view as home
+from console.mentions import Naming
 from console.pages import html, make_environment
 from console.who import Me
 from dev.bench.escrow import Escrows
@@ -132,7 +133,8 @@ async def _drawing(world: World, client: httpx2.AsyncClient, session: str) -> Ro
             notice="",
             back=None,
         )
-        page = home.page("Acme", answers, base, choices.prefs, dict.fromkeys(home.PAGES, True))
+        naming = Naming(names={}, prefs=choices.prefs, href=lambda _id, _org_id: "")
+        page = home.page("Acme", answers, base, naming, dict.fromkeys(home.PAGES, True))
         html(request, environment, "home/page.html", page, around)
 
     async def drawn() -> float:
