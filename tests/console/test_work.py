@@ -17,6 +17,7 @@ from console.transaction import one
 from domain.earnings import EarningsKind
 from domain.reputation.facts import SENTENCES, FactKind
 from tests.console.answering import said
+from tests.console.fake import NAMING
 
 BASE = "/console/org_1"
 AGENT = {"id": "agt_1", "name": "Summariser", "organization_id": "org_1", "pricing": {"currency": None}}
@@ -218,13 +219,13 @@ def transfer(cause: str, id: str, account: str = "org/org_1/credits") -> dict[st
     ],
 )
 def test_transfer_leads_to_what_it_was_for_where_that_has_a_page(cause: str, href: str) -> None:
-    assert one.page(transfer(cause, "x_1"), Prefs(), BASE, "org_1", lambda path: True).cause_href == href
-    assert one.page(transfer(cause, "x_1"), Prefs(), BASE, "org_1", lambda path: False).cause_href == ""
+    assert one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: True).cause_href == href
+    assert one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: False).cause_href == ""
 
 
 def test_transfer_leads_the_platform_to_its_own_pages() -> None:
     def href(cause: str) -> str:
-        shown = one.page(transfer(cause, "x_1"), Prefs(), BASE, "org_1", lambda path: True, is_platform=True)
+        shown = one.page(transfer(cause, "x_1"), NAMING, BASE, "org_1", lambda path: True, is_platform=True)
         return shown.cause_href
 
     assert href("reconciliation") == "/console/platform/reconciliation/x_1"
@@ -236,7 +237,7 @@ def test_transfer_leads_the_platform_to_its_own_pages() -> None:
 def test_transfer_leads_operators_to_the_purchase_of_whoever_bought() -> None:
     def href(*accounts: str) -> str:
         sold = {**transfer("purchase", "pur_1"), "entries": [entry(account) for account in accounts]}
-        return one.page(sold, Prefs(), BASE, "org_2", lambda path: True, is_platform=True).cause_href
+        return one.page(sold, NAMING, BASE, "org_2", lambda path: True, is_platform=True).cause_href
 
     assert href("agent/agt_1/earnings/USD", "org/org_1/credits") == "/console/org_1/library/pur_1"
     assert href("agent/agt_1/earnings/USD") == "/console/search?q=pur_1"
@@ -245,13 +246,13 @@ def test_transfer_leads_operators_to_the_purchase_of_whoever_bought() -> None:
 def test_transfer_leads_operators_to_the_organizations_of_its_entries() -> None:
     (one_entry,) = one.page(
         {**transfer("escrow", "esc_1"), "entries": [{**entry("agent/agt_1/earnings/USD"), "organization_id": "org_1"}]},
-        Prefs(), BASE, "org_2", lambda path: True, is_platform=True,
+        NAMING, BASE, "org_2", lambda path: True, is_platform=True,
     ).entries  # fmt: skip
     assert one_entry.whose_href == "/console/platform/organizations/org_1"
 
 
 @pytest.mark.parametrize(("cause", "id"), [("purchase", "pur_1"), ("payment", "pay_1")])
 def test_purchase_and_its_payment_lead_who_bought_to_their_pages_and_not_who_sold(cause: str, id: str) -> None:
-    assert one.page(transfer(cause, id), Prefs(), BASE, "org_1", lambda path: True).cause_href.endswith(id)
+    assert one.page(transfer(cause, id), NAMING, BASE, "org_1", lambda path: True).cause_href.endswith(id)
     sold = transfer(cause, id, "agent/agt_1/earnings/CREDIT")
-    assert one.page(sold, Prefs(), BASE, "org_1", lambda path: True).cause_href == ""
+    assert one.page(sold, NAMING, BASE, "org_1", lambda path: True).cause_href == ""
