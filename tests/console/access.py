@@ -51,8 +51,8 @@ OBJECTS = {
     "rules": "alert_rule",
     "sessions": "session",
 }
-#: Who with the role may sign or bring evidence is for the run to say, see `tests/e2e/test_console_forms.py`.
-OF_RUNS = ("/{org}/escrows/{id}/approve", "/{org}/escrows/{id}/submit-evidence")
+#: Who with the role may sign, dispute or bring evidence is for the run to say, see `tests/e2e/test_console_forms.py`.
+OF_RUNS = tuple(f"/{{org}}/escrows/{{id}}/{act}" for act in ("approve", "dispute", "submit-evidence"))
 #: Offered to whoever has notifications that were not read, whatever the role.
 OF_READERS = ("/notifications/read",)
 

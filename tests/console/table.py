@@ -108,7 +108,7 @@ PAGES = (
     Page("/console/{seller}/escrows/{funded}/deliver", ("agent", "owner", "admin", "member")),
     Page("/console/{org}/escrows/{escrow}/validate", ("operator", "validator")),
     Page("/console/{org}/escrows/{escrow}/approve", ("owner",)),
-    Page("/console/{org}/escrows/{escrow}/dispute", ("owner", "admin", "finance", "member", "agent", "operator")),
+    Page("/console/{org}/escrows/{escrow}/dispute", ("owner", "admin", "finance", "member", "operator")),
     Page("/console/{org}/escrows/{disputed}/submit-evidence", ("owner", "admin", "finance", "member", "agent")),
     Page("/console/{org}/escrows/{disputed}/resolve", ("operator", "arbiter")),
     Page("/console/{seller}/escrows/{funded}/refund", ("owner", "admin", "finance")),
