@@ -94,7 +94,7 @@ async def world(request: pytest.FixtureRequest, new_world: Callable[..., Awaitab
 
 
 @pytest.fixture
-async def client_of(app: FastAPI) -> AsyncIterator[str]:  # noqa: F811
+async def served(app: FastAPI) -> AsyncIterator[str]:  # noqa: F811
     """The address of the API on a port of its own, for other processes."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
