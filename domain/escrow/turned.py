@@ -15,7 +15,7 @@ MOST_EVIDENCE_BYTES = MAX_EVIDENCE_BYTES // 2
 
 
 class EvidenceFull(Conflict):
-    """The dispute takes no more evidence of this side, or of this agent's key."""
+    """The maximum of evidence from one side, or from one agent's key, is submitted already."""
 
     code = "escrow.evidence_full"
 

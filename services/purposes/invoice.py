@@ -119,8 +119,7 @@ class InvoiceShare:
                 await self._credit(session, event)
         cause = dispute_cause(event.event, event.payment.terms.payment_id, event.payment.version)
         # If the invoice is still paid, another payment has paid all of it, and nothing is lost.
-        is_paid = self.now.status is InvoiceStatus.PAID and not self.now.written_off_minor
-        if self.bill is not None and event.event in LOST and not is_paid:
+        if self.bill is not None and event.event in LOST and not self._is_paid_whole():
             await subscription_refund.take_back(session, self.bill, cause=cause, now=event.at)
             await payment_loss.note_lost_credits(session, event, self.bill, self.now)
         elif self.bill is not None and event.event != REFUND:
@@ -154,8 +153,10 @@ class InvoiceShare:
 
     def _is_paid_again(self) -> bool:
         """Return whether the event has paid the rest of the invoice, and none of it was given up."""
-        is_paid = self.now.status is InvoiceStatus.PAID and not self.now.written_off_minor
-        return is_paid and self.now.paid_minor > self.before.paid_minor
+        return self._is_paid_whole() and self.now.paid_minor > self.before.paid_minor
+
+    def _is_paid_whole(self) -> bool:
+        return self.now.status is InvoiceStatus.PAID and not self.now.written_off_minor
 
     def _recoverable_minor(self, event: PaymentEvent) -> int:
         """Return how much of what was written off the event's money pays: what was used of the invoice.

@@ -56,7 +56,7 @@ class HesitatingWorkflow(Entity[Hesitate, Hesitation, object, Callable[..., obje
 
     @workflow.query
     def standing(self) -> tuple[bool, bool]:
-        """Whether it is about to end, and whether its callers are told so."""
+        """Return whether the run is due to complete, and whether it refuses new commands because of that."""
         return self._ends, self._leaving
 
     async def _advance(self) -> None:
