@@ -1,5 +1,5 @@
--- Evidence past the window in which a payer can take its money back: what a commission, a hold-back or a limit may follow.
--- Running it again replaces everything. The agent's row in reputation_agents is locked before a row here is written.
+-- Evidence past the window in which a payer can take its money back: what a commission, a hold-back or a limit may
+-- follow. The agent's row in reputation_agents is locked before a row here is written.
 
 -- The agent's evidence as of a day: the row, with the events that came to count after it and up to that day. An event
 -- that is mostly bad comes at once and brings nothing good, because nothing says when its money stays.
@@ -115,10 +115,6 @@ BEGIN
          LATERAL (SELECT CASE WHEN at = '-infinity' THEN 0 ELSE reputation_faded(good_then, p_day - at) END AS good)
              now;
 END $$;
-
-SELECT pg_temp.row_security('reputation_seasoned');
-SELECT pg_temp.refuse_deletes('reputation_seasoned');
-GRANT SELECT, INSERT, UPDATE ON reputation_seasoned TO bursar_platform;
 
 REVOKE EXECUTE ON FUNCTION reputation_seasoned_at, reputation_season, reputation_reseason, reputation_seasoned_score
 FROM PUBLIC;
