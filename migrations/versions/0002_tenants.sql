@@ -118,6 +118,8 @@ CREATE INDEX ix_api_keys_active ON api_keys (id) WHERE revoked_at IS NULL;
 CREATE INDEX ix_api_keys_department_id ON api_keys (department_id) WHERE department_id IS NOT NULL;
 CREATE INDEX ix_api_keys_org_id ON api_keys (org_id, id);
 CREATE INDEX ix_api_keys_org_id_active ON api_keys (org_id, id) WHERE revoked_at IS NULL;
+-- Every key that a principal ever had: each new key asks for them, see `forget_recipient`.
+CREATE INDEX ix_api_keys_principal ON api_keys (org_id, lower(principal));
 CREATE UNIQUE INDEX uq_api_keys_platform_principal ON api_keys (lower(principal), place)
     WHERE revoked_at IS NULL AND org_id IS NULL;
 CREATE UNIQUE INDEX uq_api_keys_principal ON api_keys (org_id, lower(principal), place)
