@@ -30,7 +30,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_row ledger.accounts;
-    carries boolean := p_lots AND to_regclass('ledger.lots') IS NOT NULL;
 BEGIN
     SELECT * INTO found_row FROM ledger.accounts a WHERE a.path = p_path AND a.asset = p_asset;
     IF NOT FOUND THEN
@@ -39,12 +38,12 @@ BEGIN
         END IF;
         INSERT INTO ledger.accounts (id, path, asset, org_id, kind, floor, stripes, lots, lots_lapse)
         VALUES ((ledger.bucket_of(p_org) << 51) | (nextval('ledger.account_numbers') << 8) | (p_stripes - 1),
-            p_path, p_asset, p_org, p_kind, p_floor, p_stripes, carries, carries AND p_lots_lapse)
+            p_path, p_asset, p_org, p_kind, p_floor, p_stripes, p_lots, p_lots AND p_lots_lapse)
         ON CONFLICT (path, asset) DO NOTHING
         RETURNING * INTO found_row;
         IF FOUND THEN
             INSERT INTO ledger.balances (account_id, stripe, floor, asset, org_id, lots)
-            SELECT found_row.id, s, p_floor, p_asset, p_org, carries FROM generate_series(0, p_stripes - 1) AS s;
+            SELECT found_row.id, s, p_floor, p_asset, p_org, p_lots FROM generate_series(0, p_stripes - 1) AS s;
         ELSE
             SELECT * INTO STRICT found_row FROM ledger.accounts a WHERE a.path = p_path AND a.asset = p_asset;
         END IF;

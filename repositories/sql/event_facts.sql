@@ -140,18 +140,16 @@ CREATE OR REPLACE TRIGGER tell_changed AFTER UPDATE OF accepted_at ON contracts 
 CREATE OR REPLACE TRIGGER tell_expired AFTER UPDATE OF expired_at ON contracts FOR EACH ROW
     WHEN (OLD.expired_at IS NULL AND NEW.expired_at IS NOT NULL) EXECUTE FUNCTION tell_contract();
 
--- Migration 0087 runs this before alerts have more than two states; what is not there yet is not told.
 CREATE OR REPLACE FUNCTION tell_alert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     v_word text := CASE TG_NAME WHEN 'tell_new' THEN 'raised' WHEN 'tell_changed' THEN 'acknowledged'
         ELSE replace(TG_NAME, 'tell_', '') END;
-    v_row jsonb := to_jsonb(NEW);
     v_data jsonb := jsonb_build_object('alert_id', NEW.id, 'kind', NEW.kind, 'subject', NEW.subject,
-        'severity', v_row->'severity');
+        'severity', NEW.severity);
 BEGIN
     IF v_word = 'snoozed' THEN
-        v_data := v_data || jsonb_build_object('snoozed_until', v_row->'org_snoozed_until');
+        v_data := v_data || jsonb_build_object('snoozed_until', NEW.org_snoozed_until);
     END IF;
     PERFORM public.tell('alert.' || v_word, NEW.org_id, NEW.id, CASE TG_OP WHEN 'INSERT' THEN NEW.created_at END, v_data);
     RETURN NULL;

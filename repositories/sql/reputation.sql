@@ -125,7 +125,7 @@ END $$;
 -- Under what name an organization is a counterparty: the operator who made it and others, or the first of those that it
 -- shares something with, or its own id. `p_exempt` are the platform's own registrars, whom many unrelated organizations
 -- have in common. A tax id gives no name: it is stated at will, and each other one would be a counterparty that has given
--- nothing yet. In PL/pgSQL, because the traits came later than this function.
+-- nothing yet.
 CREATE OR REPLACE FUNCTION reputation_counterparty(p_org text, p_exempt text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN

@@ -133,8 +133,7 @@ BEGIN
     RETURN v_back;
 END $$;
 
--- The events of escrows that a recall has voided, that no other one keeps void, and that were not given again. In PL/pgSQL,
--- because what it asks came later than this function.
+-- The events of escrows that a recall has voided, that no other one keeps void, and that were not given again.
 CREATE OR REPLACE FUNCTION reputation_recalled(p_escrows text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN

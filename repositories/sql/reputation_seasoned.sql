@@ -68,8 +68,7 @@ BEGIN
     RETURN s;
 END $$;
 
--- Moves the agent's row up to a day, which must be over: no event comes to count on it afterwards. In PL/pgSQL, as
--- `reputation_seasoned_score`, because the weight of the evidence came later than this function.
+-- Moves the agent's row up to a day, which must be over: no event comes to count on it afterwards.
 CREATE OR REPLACE FUNCTION reputation_season(p_agent text, p_day date) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
