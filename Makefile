@@ -29,7 +29,7 @@ TESTERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar)
+run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar; ARGS=--new deletes it first)
 	@exec $(BIN)/python -m dev.stack run --end-with-parent $(ARGS)
 
 demo: $(READY) ## drive a running or fresh stack through the main story and check the books
@@ -96,7 +96,7 @@ year: $(READY) ## play a year of a small marketplace in minutes, print its books
 screens: $(READY) $(BROWSER_READY) ## photograph every page of the console, in both themes and two widths (ARGS="--only escrows")
 	@PYTHONPATH=sdk exec $(BIN)/python -m tests.console.screens $(ARGS)
 
-migrate: $(READY) ## bring the database of BURSAR_MIGRATION_DATABASE_URL to the newest revision
+migrate: $(READY) ## make the schema in the database of BURSAR_MIGRATION_DATABASE_URL, or bring it up to date
 	$(BIN)/python -m alembic upgrade head
 
 openapi: $(READY) ## write the OpenAPI document down as the released one (ARGS=--break where it breaks clients)

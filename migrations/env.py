@@ -1,7 +1,4 @@
-"""How Alembic reaches the database: as the owner of the schema, over asyncpg.
-
-The URL is `-x url=…`, else the config attribute `connection_url`, else the setting `BURSAR_MIGRATION_DATABASE_URL`. A
-caller that already has a synchronous SQLAlchemy connection gives it as the config attribute `connection`.
+"""How Alembic reaches the database: as the owner of the schema, at `BURSAR_MIGRATION_DATABASE_URL`.
 
 Each migration is one transaction, so one that fails leaves those before it done. Two that run at once wait for each
 other. None waits long for a table that somebody uses, because everybody else would wait behind it: it fails, and is run
@@ -9,7 +6,6 @@ again. `-x lock_timeout=30s` says how long.
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from logging.config import fileConfig
 
 from alembic import context
@@ -25,14 +21,6 @@ _SCHEMAS = {None, "ledger"}
 _LOCK_TIMEOUT = "10s"
 #: Names the lock of whoever migrates; any number that nothing else takes.
 _MIGRATING = 7_411_001
-
-
-def _url() -> str:
-    given = context.get_x_argument(as_dictionary=True).get("url") or context.config.attributes.get("connection_url")
-    if given:
-        return str(given)
-    with ended_by_wrong_settings():
-        return read_settings().migration_database_url
 
 
 def _include_name(name: str | None, kind: str, _parents: object) -> bool:
@@ -55,28 +43,28 @@ def _migrate(connection: Connection) -> None:
 
 
 def _refuse_unknown() -> None:
-    """Refuse a database that another version made, or a later one: nothing here leads on from its revision."""
+    """Refuse a database of another schema, or of a later version: nothing here leads on from its revision."""
     known = {script.revision for script in context.script.walk_revisions()}
     for revision in context.get_context().get_current_heads():
         if revision not in known:
             raise CommandError(
-                f"The database is at revision {revision}, which this version does not know and cannot migrate: for "
-                "`make run`, name another BURSAR_DATA_DIR or move the old one away, and to go back to the release "
-                "before, leave the migration out (deploy/rollout.sh --back)."
+                f"The database is at revision {revision}, which this version does not know and cannot migrate: until "
+                "the first release each change of the schema needs a new database; to go back to the release before, "
+                "leave the migration out (deploy/rollout.sh --back)."
             )
 
 
 def _wait_for_others(connection: Connection) -> None:
     """Let one migrate at a time, until the connection is closed, and then wait for no table for long."""
-    if connection.in_transaction():
-        return  # a caller's own, who says for itself
     connection.execute(text("SELECT pg_advisory_lock(:name)"), {"name": _MIGRATING})
     timeout = context.get_x_argument(as_dictionary=True).get("lock_timeout", _LOCK_TIMEOUT)
     connection.execute(text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": timeout})
     connection.commit()
 
 
-async def _migrate_by_url(url: str) -> None:
+async def _run() -> None:
+    with ended_by_wrong_settings():
+        url = read_settings().migration_database_url
     engine = make_engine(url, poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
@@ -85,21 +73,6 @@ async def _migrate_by_url(url: str) -> None:
         await engine.dispose()
 
 
-def _run() -> None:
-    if context.is_offline_mode():
-        context.configure(url=_url(), target_metadata=Base.metadata, literal_binds=True, include_schemas=True)
-        with context.begin_transaction():
-            context.run_migrations()
-        return
-    given = context.config.attributes.get("connection")
-    if given is not None:
-        _migrate(given)
-        return
-    # A thread of its own, because the caller may already be inside a running loop, as tests are.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        thread.submit(lambda: asyncio.run(_migrate_by_url(_url()))).result()
-
-
 if context.config.config_file_name is not None:
     fileConfig(context.config.config_file_name, disable_existing_loggers=False)
-_run()
+asyncio.run(_run())

@@ -46,6 +46,7 @@ class ApiKey(Base):
             postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
         ),
         Index("ix_api_keys_org_id", "org_id", "id"),
+        Index("ix_api_keys_principal", "org_id", text("lower(principal)")),
         Index("ix_api_keys_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
         Index("ix_api_keys_active", "id", postgresql_where=text("revoked_at IS NULL")),
         Index("ix_api_keys_org_id_active", "org_id", "id", postgresql_where=text("revoked_at IS NULL")),

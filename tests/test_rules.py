@@ -296,8 +296,8 @@ def test_nothing_but_its_own_modules_tells_a_purpose_apart():
 
 
 #: The tables of nouns that the ledger's statements read (docs/decisions/0216): a charge goes by the state of its
-#: organization and the path of its department. `credit_lots` was filled by a migration.
-READ_BY_THE_LEDGER = {"credit_lots", "departments", "organizations"}
+#: organization and the path of its department.
+READ_BY_THE_LEDGER = {"departments", "organizations"}
 
 
 def test_the_ledger_reads_no_other_nouns():

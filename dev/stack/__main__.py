@@ -24,7 +24,7 @@ from dev.stack.migrate import ROOT, alembic, migrate
 from dev.stack.postgres import running_postgres
 from dev.stack.process import StackError
 from dev.stack.running import Running
-from dev.stack.supervisor import Stack
+from dev.stack.supervisor import Stack, delete_data
 from runtime import collector
 from runtime.database import Database
 from runtime.environment import forget_others
@@ -101,7 +101,7 @@ def summary(stack: Stack) -> str:
 
 
 def check() -> int:
-    """Migrate an empty database and have alembic compare it with the models."""
+    """Make the schema in an empty database and have alembic compare it with the models."""
     with tempfile.TemporaryDirectory(prefix="bursar-check-") as directory:
         Path(directory).chmod(0o711)
         with running_postgres(Path(directory) / "postgres", {"fsync": "off"}) as postgres:
@@ -146,6 +146,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
     runs.add_argument("--end-with-parent", action="store_true", help="stop when the process that started this one dies")
+    runs.add_argument("--new", action="store_true", help="delete the data that is there, and begin without any")
     commands.add_parser("demo", help="drive a running or fresh stack through the main story")
     for command in ON_THE_BOOKS:
         commands.add_parser(command, help="as `python -m manage`, on the stack that runs", add_help=False)
@@ -164,6 +165,8 @@ def main() -> int:
             return demo.main(data_directory())
         if arguments.end_with_parent:
             leash.put_on(os.getppid(), signal.SIGTERM)
+        if arguments.new:
+            delete_data(data_directory())
         return asyncio.run(run(data_directory()))
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,21 +1,47 @@
-"""Bring a database to the newest revision, by the same command that a deployment uses."""
+"""Give a database of the stack its schema: the SQL that Alembic runs elsewhere, without its process."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
+
 from dev.stack.process import StackError
+from migrations import baseline
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def migrate(owner_url: str) -> str:
-    """Run `alembic upgrade head` as the database's owner and return its output; raises StackError with it on failure.
+def migrate(owner_url: str) -> None:
+    """Make the schema in an empty database, as its owner; one that has it is left as it is.
 
-    Safe to repeat: a migrated database is left as it is, and each revision is one transaction.
+    Raises:
+        StackError: the database has another schema, and nothing was changed.
     """
-    return alembic(owner_url, "upgrade", "head")
+    asyncio.run(_migrate(owner_url))
+
+
+async def _migrate(owner_url: str) -> None:
+    areas = baseline.areas()
+    head = list(areas)[-1]
+    connection = await asyncpg.connect(owner_url)
+    try:
+        if not await connection.fetchval("SELECT to_regclass('alembic_version')"):
+            stamp = (
+                "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY);"
+                f"INSERT INTO alembic_version VALUES ('{head}');"
+            )
+            async with connection.transaction():
+                await connection.execute("".join((*areas.values(), stamp)))
+        elif (found := await connection.fetchval("SELECT version_num FROM alembic_version")) != head:
+            raise StackError(
+                f"The data is of another schema ({found}) than this version ({head}), and nothing was changed: "
+                "`make run ARGS=--new` deletes it and begins anew."
+            )
+    finally:
+        await connection.close()
 
 
 def alembic(owner_url: str, *arguments: str) -> str:

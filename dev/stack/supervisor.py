@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import shutil
 import threading
 import time
 from collections import deque
@@ -29,6 +30,7 @@ from dev.stack.ui_door import UiDoor, hidden_address
 STAGES = (("postgres", "temporal", *SANDBOXES), ("worker", "server"))
 PARTS = tuple(part for stage in STAGES for part in stage)
 DATABASE = "bursar"
+SEED = "seed.json"
 #: Periods may be this short here, so that a deadline can be watched; a platform has higher floors.
 SHORT = "PT10S"
 FLOORS = tuple(
@@ -65,6 +67,17 @@ Say = Callable[[str], None]
 
 def _silent(_line: str) -> None:
     """Say nothing."""
+
+
+def delete_data(data_dir: Path) -> None:
+    """Delete what the servers of a stack and its seed keep; raises StackError when a stack runs on the directory."""
+    check_owner(data_dir)
+    claim = Claim(data_dir)
+    for path in (data_dir / name for name in STAGES[0]):
+        if path.exists():
+            shutil.rmtree(path)
+    (data_dir / SEED).unlink(missing_ok=True)
+    claim.release()
 
 
 class Tended:
@@ -142,7 +155,7 @@ class Stack:
             **self.sandboxes.parts,
         }
         self._tended = {name: Tended(known[name]) for name in PARTS if name in parts and name in known}
-        self.seed = Seed(self.data_dir / "seed.json", self.api_url, self.environment())
+        self.seed = Seed(self.data_dir / SEED, self.api_url, self.environment())
         self._claim: Claim | None = None
         self._failure: StackError | None = None
         self._failed = asyncio.Event()
@@ -194,7 +207,7 @@ class Stack:
         is_sandbox = {"stripe", "paypal", "chains"} <= self.sandboxes.parts.keys()
         if not is_sandbox or os.environ.get("BURSAR_PUBLIC_URL"):
             return {}
-        return {"BURSAR_CONSOLE_SEED": str(self.data_dir / "seed.json")}
+        return {"BURSAR_CONSOLE_SEED": str(self.data_dir / SEED)}
 
     def pid(self, part: str) -> int:
         """Return the process id of a part that runs."""
@@ -281,7 +294,7 @@ class Stack:
         began = time.monotonic()
         await asyncio.to_thread(self.postgres.ensure_database, DATABASE)
         await asyncio.to_thread(migrate, self.postgres.url(database=DATABASE))
-        self.say(f"database  migrated after {time.monotonic() - began:.1f} s")
+        self.say(f"database  ready after {time.monotonic() - began:.1f} s")
 
     async def _seed(self) -> None:
         began = time.monotonic()

@@ -1,6 +1,5 @@
--- What was debited and credited on each day (UTC, by business time), by line of the chart of accounts: kept by a batch
--- that goes through transfers in their order and reads none twice, so reports read days and not history. Running it
--- again replaces everything.
+-- What was debited and credited on each day (UTC, by business time), by line of the chart of accounts: kept by a
+-- batch that goes through transfers in their order and reads none twice, so reports read days and not history.
 
 -- The line of the chart on which an account stands: what belongs to tenants is one line for all of them.
 CREATE OR REPLACE FUNCTION ledger.chart_line(p_path text) RETURNS text
@@ -52,20 +51,5 @@ BEGIN
     RETURN number;
 END
 $$;
-
-ALTER TABLE ledger.accounting_days ENABLE ROW LEVEL SECURITY;
-ALTER TABLE ledger.accounting_place ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON ledger.accounting_days;
-DROP POLICY IF EXISTS platform ON ledger.accounting_place;
-CREATE POLICY platform ON ledger.accounting_days TO bursar_platform USING (true) WITH CHECK (true);
-CREATE POLICY platform ON ledger.accounting_place TO bursar_platform USING (true) WITH CHECK (true);
--- Of what a tenant sees of other tables of the books it sees none of these: no policy is for it.
-GRANT SELECT ON ledger.accounting_days, ledger.accounting_place TO bursar_api, bursar_platform;
 REVOKE EXECUTE ON FUNCTION ledger.chart_line, ledger.sums_by_day, ledger.add_up_days FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.chart_line, ledger.sums_by_day, ledger.add_up_days TO bursar_platform;
-
-CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF day, line, kind, asset OR DELETE OR TRUNCATE ON ledger.accounting_days
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE DELETE OR TRUNCATE ON ledger.accounting_place
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

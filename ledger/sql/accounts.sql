@@ -1,11 +1,5 @@
 -- Accounts are opened on demand, once each, whoever comes first.
 
--- Which accounts carry lots, and where lots that are due are not spent any more. Balances say the first as well, so that
--- a posting sees it in the row that it changes and an account without lots costs nothing more.
-ALTER TABLE ledger.accounts ADD COLUMN IF NOT EXISTS lots boolean NOT NULL DEFAULT false;
-ALTER TABLE ledger.accounts ADD COLUMN IF NOT EXISTS lots_lapse boolean NOT NULL DEFAULT false;
-ALTER TABLE ledger.balances ADD COLUMN IF NOT EXISTS lots boolean NOT NULL DEFAULT false;
-
 -- The bucket of an organization's accounts, the top 12 bits of their ids. NULL is the platform, whose bucket is the
 -- highest: everybody posts to its accounts, so they are locked after those of a single organization.
 CREATE OR REPLACE FUNCTION ledger.bucket_of(p_org text) RETURNS bigint
@@ -26,9 +20,7 @@ RETURN CASE WHEN p_account & 255 = 0 THEN 0
 END::smallint;
 
 -- Opens the account or finds it. `settled` tells whether the row is committed, so that its id may be remembered beyond
--- this transaction. BU004 when the account exists with another owner, kind or number of stripes. An account that is
--- opened before there are lots is given them by the migration that brings them.
-DROP FUNCTION IF EXISTS ledger.open_account(text, text, text, text, bigint, smallint);
+-- this transaction. BU004 when the account exists with another owner, kind or number of stripes.
 CREATE OR REPLACE FUNCTION ledger.open_account(
     p_path text, p_asset text, p_org text, p_kind text, p_floor bigint, p_stripes smallint,
     p_lots boolean DEFAULT false, p_lots_lapse boolean DEFAULT false,
@@ -38,7 +30,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_row ledger.accounts;
-    carries boolean := p_lots AND to_regclass('ledger.lots') IS NOT NULL;
 BEGIN
     SELECT * INTO found_row FROM ledger.accounts a WHERE a.path = p_path AND a.asset = p_asset;
     IF NOT FOUND THEN
@@ -47,12 +38,12 @@ BEGIN
         END IF;
         INSERT INTO ledger.accounts (id, path, asset, org_id, kind, floor, stripes, lots, lots_lapse)
         VALUES ((ledger.bucket_of(p_org) << 51) | (nextval('ledger.account_numbers') << 8) | (p_stripes - 1),
-            p_path, p_asset, p_org, p_kind, p_floor, p_stripes, carries, carries AND p_lots_lapse)
+            p_path, p_asset, p_org, p_kind, p_floor, p_stripes, p_lots, p_lots AND p_lots_lapse)
         ON CONFLICT (path, asset) DO NOTHING
         RETURNING * INTO found_row;
         IF FOUND THEN
             INSERT INTO ledger.balances (account_id, stripe, floor, asset, org_id, lots)
-            SELECT found_row.id, s, p_floor, p_asset, p_org, carries FROM generate_series(0, p_stripes - 1) AS s;
+            SELECT found_row.id, s, p_floor, p_asset, p_org, p_lots FROM generate_series(0, p_stripes - 1) AS s;
         ELSE
             SELECT * INTO STRICT found_row FROM ledger.accounts a WHERE a.path = p_path AND a.asset = p_asset;
         END IF;

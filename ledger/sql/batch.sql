@@ -17,7 +17,6 @@ $$;
 -- of transfer p_transfers[i] moves p_amounts[i] from p_sources[i] to p_destinations[i]. A floor holds after every leg,
 -- not only at the end, so a batch is refused exactly when one of its parts would have been refused by itself. p_lots has
 -- the terms of each leg, or of all. With p_hold the lots are those that the hold had pinned.
-DROP FUNCTION IF EXISTS ledger.write_legs(uuid[], bigint[], bigint[], bigint[], timestamptz);
 CREATE OR REPLACE FUNCTION ledger.write_legs(
     p_transfers uuid[], p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_effective_at timestamptz,
     p_lots jsonb DEFAULT NULL, p_hold uuid DEFAULT NULL
@@ -80,7 +79,6 @@ $$;
 
 -- Posts one transfer of several legs: all of them or none. p_lots is an array with the terms of each leg, or null. Errors
 -- as `ledger.post`.
-DROP FUNCTION IF EXISTS ledger.post_legs(text, text, bigint[], bigint[], bigint[], text, timestamptz, text, jsonb);
 CREATE OR REPLACE FUNCTION ledger.post_legs(
     p_key text, p_kind text, p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_reference text,
     p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
@@ -120,9 +118,6 @@ $$;
 -- Posts many transfers of one kind: all of them or none, each under its own key, in the order given. A key that was
 -- posted before, here or earlier, is replayed. Answers one row for each key, in the order given. p_lots is an array with the
 -- terms of each transfer, or one object with those of all.
-DROP FUNCTION IF EXISTS ledger.post_batch(
-    text[], text, bigint[], bigint[], bigint[], text[], timestamptz, text, jsonb
-);
 CREATE OR REPLACE FUNCTION ledger.post_batch(
     p_keys text[], p_kind text, p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_references text[],
     p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL

@@ -1,27 +1,4 @@
--- Spend controls: who may read them, the one function that writes them, and which of them a spend has to fit into.
--- Running it again replaces everything.
-
-ALTER TABLE ledger.controls ENABLE ROW LEVEL SECURITY;
-ALTER TABLE ledger.control_versions ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON ledger.controls;
-DROP POLICY IF EXISTS tenant ON ledger.controls;
-DROP POLICY IF EXISTS platform ON ledger.control_versions;
-DROP POLICY IF EXISTS tenant ON ledger.control_versions;
-CREATE POLICY platform ON ledger.controls TO bursar_platform USING (true) WITH CHECK (true);
-CREATE POLICY tenant ON ledger.controls FOR SELECT TO bursar_api USING (org_id = public.bursar_org());
-CREATE POLICY platform ON ledger.control_versions TO bursar_platform USING (true) WITH CHECK (true);
-CREATE POLICY tenant ON ledger.control_versions FOR SELECT TO bursar_api USING (org_id = public.bursar_org());
-GRANT SELECT ON ledger.controls, ledger.control_versions TO bursar_api, bursar_platform;
-
--- What counters are counted by never changes: another zone or first day of the week would begin every window anew.
-CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF id, org_id, kind, subject_kind, subject_id, asset, zone, week_starts, created_at OR DELETE OR TRUNCATE
-ON ledger.controls FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.control_versions
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
--- What is closed stays closed.
-CREATE OR REPLACE TRIGGER ends_once BEFORE UPDATE ON ledger.controls
-FOR EACH ROW WHEN (OLD.status = 'closed') EXECUTE FUNCTION ledger.refuse_change();
+-- Spend controls: the one function that writes them, and which of them a spend has to fit into.
 
 -- The controls that a spend has to fit into: those of its organization, of its department and every department above
 -- it, of its project, agent, run and key, and whatever stands above one of these in the tree. In the order in which

@@ -1,5 +1,5 @@
--- What each organization used, had refunded and lost by expiry, day by day (UTC): kept in the transaction of each, under the
--- organization's mutex, so that statistics read days and not history. Running it again replaces everything.
+-- What each organization used, had refunded and lost by expiry, day by day (UTC): kept in the transaction of each,
+-- under the organization's mutex, so that statistics read days and not history.
 
 -- Counts uses on the day of p_at.
 CREATE OR REPLACE FUNCTION ledger.count_day(p_org text, p_at timestamptz, p_used bigint, p_spends bigint) RETURNS void
@@ -38,14 +38,4 @@ CREATE OR REPLACE TRIGGER count_spend AFTER INSERT ON ledger.spends
 FOR EACH ROW WHEN (NEW.id IS DISTINCT FROM NEW.transfer_id) EXECUTE FUNCTION ledger.count_spend();
 CREATE OR REPLACE TRIGGER count_changes AFTER INSERT ON ledger.spend_changes
 REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION ledger.count_changes();
-
-ALTER TABLE ledger.credit_days ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON ledger.credit_days;
-CREATE POLICY platform ON ledger.credit_days TO bursar_platform USING (true) WITH CHECK (true);
-DROP POLICY IF EXISTS tenant ON ledger.credit_days;
-CREATE POLICY tenant ON ledger.credit_days FOR SELECT TO bursar_api USING (org_id = public.bursar_org());
-GRANT SELECT ON ledger.credit_days TO bursar_api, bursar_platform;
 REVOKE EXECUTE ON FUNCTION ledger.count_day, ledger.count_spend, ledger.count_changes FROM PUBLIC;
-
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OF org_id, day OR DELETE OR TRUNCATE ON ledger.credit_days
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

@@ -1,6 +1,6 @@
--- What came into each account of agents on each day (UTC, by business time), and what was paid out of it: added up when the
--- place of the batch moves that adds up the books by day, see accounting.sql, and in its transaction. So what was earned in all the time that there was is
--- read by days and not by entries. Running it again replaces everything.
+-- What came into each account of agents on each day (UTC, by business time), and what was paid out of it: added up
+-- when the place of the batch moves that adds up the books by day, see accounting.sql, and in its transaction. So
+-- what was earned in all the time that there was is read by days and not by entries.
 
 -- What transfers after p_after up to p_until come to for agents, by account and day.
 CREATE OR REPLACE FUNCTION ledger.earned_by_day(p_after uuid, p_until uuid)
@@ -40,13 +40,5 @@ AS $$
     SELECT e.account_id, e.transfer_id, e.amount, e.effective_at FROM ledger.entries e
     WHERE e.org_id = p_org AND e.transfer_id > (SELECT p.summed FROM ledger.accounting_place p)
 $$;
-
-ALTER TABLE ledger.earning_days ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON ledger.earning_days;
-CREATE POLICY platform ON ledger.earning_days TO bursar_platform USING (true) WITH CHECK (true);
-GRANT SELECT ON ledger.earning_days TO bursar_api, bursar_platform;
 REVOKE EXECUTE ON FUNCTION ledger.earned_by_day, ledger.add_up_earnings, ledger.entries_not_added_up FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.earned_by_day, ledger.entries_not_added_up TO bursar_platform;
-
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OF account_id, day OR DELETE OR TRUNCATE ON ledger.earning_days
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

@@ -30,29 +30,6 @@ $$;
 CREATE OR REPLACE TRIGGER check_entries AFTER INSERT ON ledger.entries
 REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_entries();
 
-CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    RAISE EXCEPTION '% on ledger.% is refused: the books are append-only, a mistake is corrected by a new transfer',
-        TG_OP, TG_TABLE_NAME USING ERRCODE = 'BU008';
-END
-$$;
-
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.transfers
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.entries
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF id, path, asset, org_id, kind, stripes, lots, lots_lapse, opened_in, created_at OR DELETE OR TRUNCATE ON ledger.accounts
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OF account_id, stripe, asset, org_id, lots OR DELETE OR TRUNCATE ON ledger.balances
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF id, account_id, amount, held_at, expires_at, recorded_at, idempotency_key, request_hash, reference,
-    metadata OR DELETE OR TRUNCATE ON ledger.holds
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
 -- Nothing is held that is less than nothing. No part of the balances' CHECK, because that is parsed again by every
 -- statement that changes a balance, and postings change nothing that is held.
 CREATE OR REPLACE FUNCTION ledger.refuse_negative_holds() RETURNS trigger
@@ -82,7 +59,3 @@ $$;
 
 CREATE OR REPLACE TRIGGER check_holds AFTER INSERT ON ledger.holds
 FOR EACH ROW EXECUTE FUNCTION ledger.check_holds();
-
--- A hold ends once: a row that has ended never changes again.
-CREATE OR REPLACE TRIGGER ends_once BEFORE UPDATE ON ledger.holds
-FOR EACH ROW WHEN (OLD.status <> 'pending') EXECUTE FUNCTION ledger.refuse_change();

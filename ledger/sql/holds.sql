@@ -3,7 +3,6 @@
 -- Sets an amount aside, and answers what became of the hold since when its key is replayed. BU001: not available.
 -- BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account. p_lots stands with
 -- `ledger.pin_lots`.
-DROP FUNCTION IF EXISTS ledger.hold(text, bigint, bigint, timestamptz, text, timestamptz, jsonb);
 CREATE OR REPLACE FUNCTION ledger.hold(
     p_key text, p_account bigint, p_amount bigint, p_expires_at timestamptz, p_reference text, p_held_at timestamptz,
     p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL, OUT hold_id uuid, OUT replayed boolean, OUT status text
@@ -49,9 +48,6 @@ $$;
 -- Posts up to the held amount to the destination and gives back the rest. BU003: the hold has ended. BU005: it expired
 -- at or before p_at, swept or not. BU006: no such hold. BU002, BU004, BU012 and p_lots as `ledger.post`. What is captured
 -- comes from the lots that the hold has pinned, also when they are due since.
-DROP FUNCTION IF EXISTS ledger.capture_hold(
-    text, uuid, bigint, bigint, timestamptz, text, text, text, jsonb
-);
 CREATE OR REPLACE FUNCTION ledger.capture_hold(
     p_key text, p_hold uuid, p_amount bigint, p_destination bigint, p_at timestamptz, p_kind text DEFAULT 'capture',
     p_reference text DEFAULT NULL, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,

@@ -1,13 +1,8 @@
--- Lots follow credits: which credits an account has, what was paid for them and when they end. Run by migration 0014.
+-- Lots follow credits: which credits an account has, what was paid for them and when they end.
 --
 -- An account that carries lots is changed by whoever has locked its balance, and its lots are changed by nobody else, so
 -- nothing here locks a lot. At every commit the lots of an account add up to what is posted on it, and what is held of
 -- them to what its holds set aside.
-
--- How much longer a lot, and those that it came from, may be spent than was said at first.
-ALTER TABLE ledger.lots ADD COLUMN IF NOT EXISTS extended interval NOT NULL DEFAULT '0';
--- Whether tax was charged when the credits were sold. What somebody else earned with them was not sold to them.
-ALTER TABLE ledger.lots ADD COLUMN IF NOT EXISTS taxed boolean NOT NULL DEFAULT false;
 
 -- What leaves with the last of p_gone credits of a lot: costs are cumulative, so the parts add up to what was paid.
 CREATE OR REPLACE FUNCTION ledger.slice_cost(p_paid bigint, p_costed bigint, p_amount bigint, p_gone bigint)

@@ -43,7 +43,6 @@ $$;
 -- Posts one amount from one account to another. BU001: the source's floor forbids it. BU002: the key stands for
 -- something else. BU004: the request breaks a rule. BU009: no such account. What p_lots says of lots, and BU012, stand with
 -- `ledger.move_lots`; it is no part of what the key stands for.
-DROP FUNCTION IF EXISTS ledger.post(text, text, bigint, bigint, bigint, text, timestamptz, text, jsonb);
 CREATE OR REPLACE FUNCTION ledger.post(
     p_key text, p_kind text, p_source bigint, p_destination bigint, p_amount bigint, p_reference text,
     p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
@@ -170,7 +169,6 @@ $$;
 
 -- Always raises BU001; a function, so that a query can refuse in the middle of its rows. The detail is JSON: whose
 -- account of what it is, how much was needed and how much is there; lots that are due at p_at are not.
-DROP FUNCTION IF EXISTS ledger.refuse_funds(bigint, bigint, text);
 CREATE OR REPLACE FUNCTION ledger.refuse_funds(
     p_account bigint, p_amount bigint, p_key text, p_at timestamptz DEFAULT '-infinity'
 ) RETURNS boolean

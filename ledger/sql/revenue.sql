@@ -1,5 +1,4 @@
--- Revenue from lots: what a use of credits cost leaves deferred revenue, once, in pages that a batch asks for. Run by
--- migration 0029 after lots.sql.
+-- Revenue from lots: what a use of credits cost leaves deferred revenue, once, in pages that a batch asks for.
 --
 -- Postings write down what each use cost (`ledger.lot_uses`, `ledger.lot_returns`) and book no money for it. The batch
 -- goes through these rows in the order of their transfers and never reads one twice, so what it costs does not grow with
@@ -126,27 +125,5 @@ BEGIN
     RETURN number;
 END
 $$;
-
-ALTER TABLE ledger.lot_returns ENABLE ROW LEVEL SECURITY;
-ALTER TABLE ledger.revenue_place ENABLE ROW LEVEL SECURITY;
-
-DROP POLICY IF EXISTS platform ON ledger.lot_returns;
-DROP POLICY IF EXISTS tenant ON ledger.lot_returns;
-DROP POLICY IF EXISTS platform ON ledger.revenue_place;
-
-CREATE POLICY platform ON ledger.lot_returns TO bursar_platform USING (true) WITH CHECK (true);
-CREATE POLICY platform ON ledger.revenue_place TO bursar_platform USING (true) WITH CHECK (true);
--- Seen by whoever sees the lot; the place is seen by no tenant.
-CREATE POLICY tenant ON ledger.lot_returns FOR SELECT TO bursar_api USING (
-    EXISTS (SELECT FROM ledger.lots l WHERE l.id = lot_id)
-);
-
-GRANT SELECT ON ledger.lot_returns, ledger.revenue_place TO bursar_api, bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.settle_uses, ledger.recognise_revenue, ledger.lot_costs, ledger.cost_path
 TO bursar_platform;
-
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.lot_returns
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF begun OR DELETE OR TRUNCATE ON ledger.revenue_place
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

@@ -56,7 +56,6 @@ END
 $$;
 
 -- Waits for the organization's mutex and answers what it can spend: what is neither held nor due.
-DROP FUNCTION IF EXISTS ledger.lock_credits(bigint);
 CREATE OR REPLACE FUNCTION ledger.lock_credits(p_credits bigint, p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql
 AS $$

@@ -272,7 +272,6 @@ $$;
 -- Gives back an amount of what was charged or captured, or with NULL all that is left of it, into the windows in which
 -- it counted. What the organization owes is paid of it first. Credits that would end sooner get p_renew_days, see
 -- `ledger.renewed_until`. BU011: less than that is left.
-DROP FUNCTION IF EXISTS ledger.refund_spend(text, text, uuid, bigint, timestamptz);
 CREATE OR REPLACE FUNCTION ledger.refund_spend(
     p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz, p_renew_days integer DEFAULT NULL
 ) RETURNS ledger.change_answer
@@ -356,7 +355,6 @@ $$;
 -- Notes that a transfer of the caller has given back an amount of what a spend took, or with NULL all that is left of it,
 -- which `ledger.settle_to` had brought to an account that is none of the organization's: it goes back into the windows in
 -- which it counted. BU011: less than that is left.
-DROP FUNCTION IF EXISTS ledger.returned_by(text, text, uuid, uuid, timestamptz);
 CREATE OR REPLACE FUNCTION ledger.returned_by(
     p_org text, p_key text, p_spend uuid, p_transfer uuid, p_at timestamptz, p_amount bigint DEFAULT NULL
 ) RETURNS ledger.change_answer

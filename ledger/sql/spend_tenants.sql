@@ -1,5 +1,4 @@
--- What tenants may call to spend, and what the platform calls with a time of its own; who may read the rows; and what
--- of them never changes. Running it again replaces everything.
+-- What tenants may call to spend, and what the platform calls with a time of its own.
 
 CREATE OR REPLACE FUNCTION ledger.charge_at(
     p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text,
@@ -96,44 +95,6 @@ BEGIN
 END
 $$;
 
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['counters', 'spends', 'spend_changes', 'refusals', 'refusal_counts'] LOOP
-        EXECUTE format('ALTER TABLE ledger.%I ENABLE ROW LEVEL SECURITY', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS platform ON ledger.%I', v_table);
-        EXECUTE format('CREATE POLICY platform ON ledger.%I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant ON ledger.%I', v_table);
-        EXECUTE format('CREATE POLICY tenant ON ledger.%I FOR SELECT TO bursar_api USING (org_id = public.bursar_org())',
-                       v_table);
-        EXECUTE format('GRANT SELECT ON ledger.%I TO bursar_api, bursar_platform', v_table);
-    END LOOP;
-END $$;
--- What credits cost is the same for everybody.
-ALTER TABLE ledger.rates ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS everybody ON ledger.rates;
-CREATE POLICY everybody ON ledger.rates FOR SELECT TO bursar_api, bursar_platform USING (true);
-GRANT SELECT ON ledger.rates TO bursar_api, bursar_platform;
-
-CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF id, org_id, control_id, "window", starts_at, ends_at, amount, uses OR DELETE OR TRUNCATE
-ON ledger.counters FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF id, org_id, idempotency_key, request_hash, agent_id, department_id, project_id, run_id, key_id,
-    principal, action, quantity, asset, amount, available, transfer_id, forced, counted_in, counted, at, expires_at,
-    metadata OR DELETE OR TRUNCATE
-ON ledger.spends FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.spend_changes
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.refusals
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OF org_id, control_id, "window", starts_at, reason OR DELETE OR TRUNCATE
-ON ledger.refusal_counts FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.rates
-FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     ledger.charge, ledger.charge_many, ledger.authorize, ledger.settle, ledger.release, ledger.extend
 TO bursar_api, bursar_platform;

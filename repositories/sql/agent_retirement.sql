@@ -6,4 +6,3 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $
 $$;
 REVOKE ALL ON FUNCTION agent_retired_at(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION agent_retired_at(text) TO bursar_api, bursar_platform;
-GRANT UPDATE (retired_at, retired_by) ON agents TO bursar_platform;

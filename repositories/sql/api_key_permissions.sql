@@ -1,4 +1,4 @@
--- The permissions of a key beyond those of its role. Run by migration 0185; running it again replaces everything.
+-- The permissions of a key beyond those of its role.
 
 -- Asked beside `api_key_lookup` and `session_lookup`, before the organization is known, and for one exact id only.
 CREATE OR REPLACE FUNCTION api_key_permissions(p_id text) RETURNS text[]

@@ -1,4 +1,4 @@
--- Looking up, using and announcing API keys. Run by migration 0002; running it again replaces everything.
+-- Looking up, using and announcing API keys.
 
 -- The one way a request finds its key: before it, nobody knows which organization is asking, so row-level security
 -- cannot apply. It answers for one exact id only.
@@ -18,13 +18,11 @@ BEGIN
     PERFORM pg_notify('bursar_api_keys', OLD.id);
     RETURN NULL;
 END $$;
-DROP TRIGGER IF EXISTS api_key_changed ON api_keys;
-CREATE TRIGGER api_key_changed AFTER UPDATE ON api_keys FOR EACH ROW
+CREATE OR REPLACE TRIGGER api_key_changed AFTER UPDATE ON api_keys FOR EACH ROW
     WHEN ((OLD.revoked_at, OLD.expires_at, OLD.role, OLD.secret_hash)
           IS DISTINCT FROM (NEW.revoked_at, NEW.expires_at, NEW.role, NEW.secret_hash))
     EXECUTE FUNCTION api_key_changed();
-DROP TRIGGER IF EXISTS api_key_deleted ON api_keys;
-CREATE TRIGGER api_key_deleted AFTER DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION api_key_changed();
+CREATE OR REPLACE TRIGGER api_key_deleted AFTER DELETE ON api_keys FOR EACH ROW EXECUTE FUNCTION api_key_changed();
 
 -- A revoked key stays revoked.
 CREATE OR REPLACE FUNCTION api_key_stays_revoked() RETURNS trigger LANGUAGE plpgsql
@@ -32,7 +30,6 @@ SET search_path = pg_catalog, public AS $$
 BEGIN
     RAISE EXCEPTION 'the key % is revoked', OLD.id USING ERRCODE = 'integrity_constraint_violation';
 END $$;
-DROP TRIGGER IF EXISTS api_key_stays_revoked ON api_keys;
-CREATE TRIGGER api_key_stays_revoked BEFORE UPDATE ON api_keys FOR EACH ROW
+CREATE OR REPLACE TRIGGER api_key_stays_revoked BEFORE UPDATE ON api_keys FOR EACH ROW
     WHEN (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)
     EXECUTE FUNCTION api_key_stays_revoked();

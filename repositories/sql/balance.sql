@@ -1,8 +1,6 @@
--- What GET /billing/balance reads, in one round trip: the balance, what is owed, what of it is due, and the first hundred
--- lots that will expire. Run by migrations 0002, 0004 and 0014; running it again replaces it. Row-level security holds
--- inside: `tenant_balance` sets the tenant first.
-DROP FUNCTION IF EXISTS balance_view(text, text);
-CREATE FUNCTION balance_view(p_org text, p_asset text, OUT posted bigint, OUT pending_out bigint, OUT owed bigint,
+-- What GET /billing/balance reads, in one round trip: the balance, what is owed, what of it is due, and the first
+-- hundred lots that will expire. Row-level security holds inside: `tenant_balance` sets the tenant first.
+CREATE OR REPLACE FUNCTION balance_view(p_org text, p_asset text, OUT posted bigint, OUT pending_out bigint, OUT owed bigint,
                              OUT due bigint, OUT amounts bigint[], OUT expiries timestamptz[])
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE

@@ -1,18 +1,5 @@
--- Drafts of invoices and their end, credit notes, billing profiles and tax rates. Run by migration 0052 after
--- invoices.sql; running it again replaces everything.
---
--- The platform's role cannot write what was finalised. What changes a draft, finalises it and numbers it is here.
-
-SELECT pg_temp.row_security('credit_notes', 'billing_profiles', 'tax_rates');
-SELECT pg_temp.tenant_reads_own('credit_notes', 'billing_profiles');
-SELECT pg_temp.refuse_deletes('credit_notes', 'billing_profiles', 'tax_rates');
--- A draft is nobody's to see until it is an invoice.
-DROP POLICY IF EXISTS tenant_reads ON invoices;
-CREATE POLICY tenant_reads ON invoices FOR SELECT TO bursar_api USING (org_id = bursar_org() AND status <> 'draft');
-GRANT SELECT, INSERT ON credit_notes, tax_rates TO bursar_platform;
-GRANT SELECT, INSERT, UPDATE ON billing_profiles TO bursar_platform;
-GRANT UPDATE (prepaid_minor, prepaid_credits_minor, granted_credits_minor, credited_minor, written_off_minor, paused_for,
-    write_off_transfer_id, write_off_command_id) ON invoices TO bursar_platform;
+-- What changes a draft of an invoice, ends it, finalises it and numbers it: the platform's role cannot write what
+-- was finalised.
 
 -- Replaces what a draft bills; answers whether it was one.
 CREATE OR REPLACE FUNCTION invoice_edit(

@@ -1,25 +1,4 @@
--- Row-level security, grants and immutability of contracts. Run by migration 0013; running it again replaces everything.
--- A contract is written once by its client. The payee, and nobody else, adds its acceptance to it, once; or the platform
--- notes that the time to do so is over.
-
-SELECT pg_temp.row_security('contracts');
-DROP POLICY IF EXISTS payee_accepts ON contracts;
-CREATE POLICY tenant_reads ON contracts FOR SELECT TO bursar_api
-    USING (org_id = bursar_org() OR payee_org_id = bursar_org() OR signatory_org_ids @> ARRAY[bursar_org()]);
--- A client cannot write a contract that its payee has accepted already.
-CREATE POLICY tenant_writes ON contracts FOR INSERT TO bursar_api
-    WITH CHECK (org_id = bursar_org() AND accepted_at IS NULL);
-CREATE POLICY payee_accepts ON contracts FOR UPDATE TO bursar_api
-    USING (payee_org_id = bursar_org()) WITH CHECK (payee_org_id = bursar_org());
-GRANT SELECT, INSERT, UPDATE (accepted_at, accepted_by) ON contracts TO bursar_api;
-GRANT SELECT, INSERT ON contracts TO bursar_platform;
--- Migration 0003 runs this before contracts are marked when they have expired.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'contracts'::regclass AND attname = 'expired_at') THEN
-        GRANT UPDATE (expired_at) ON contracts TO bursar_platform;
-    END IF;
-END $$;
+-- What keeps contracts and escrows as they were agreed.
 
 -- Refuses every change of a contract but its end as a proposal: an acceptance or an expiry, once.
 CREATE OR REPLACE FUNCTION contract_accepted_once() RETURNS trigger
@@ -38,13 +17,7 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-
-DROP TRIGGER IF EXISTS refuse_change ON contracts;
-CREATE TRIGGER refuse_change BEFORE DELETE ON contracts FOR EACH ROW EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS refuse_truncate ON contracts;
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON contracts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-DROP TRIGGER IF EXISTS accepted_once ON contracts;
-CREATE TRIGGER accepted_once BEFORE UPDATE ON contracts FOR EACH ROW EXECUTE FUNCTION contract_accepted_once();
+CREATE OR REPLACE TRIGGER accepted_once BEFORE UPDATE ON contracts FOR EACH ROW EXECUTE FUNCTION contract_accepted_once();
 
 -- Without an escrow nothing funds a contract, by whatever way. So this is where the acceptance is asked for last.
 CREATE OR REPLACE FUNCTION escrow_needs_acceptance() RETURNS trigger
@@ -58,5 +31,13 @@ BEGIN
     RETURN NEW;
 END $$;
 
-DROP TRIGGER IF EXISTS needs_acceptance ON escrows;
-CREATE TRIGGER needs_acceptance BEFORE INSERT ON escrows FOR EACH ROW EXECUTE FUNCTION escrow_needs_acceptance();
+CREATE OR REPLACE TRIGGER needs_acceptance BEFORE INSERT ON escrows FOR EACH ROW EXECUTE FUNCTION escrow_needs_acceptance();
+
+-- Keeps others from changing a contract, or what is written on it, until the transaction ends: the platform's role has no
+-- right to change contracts, and locks none by itself.
+CREATE OR REPLACE FUNCTION lock_contract(p_id text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT FROM public.contracts WHERE id = p_id FOR NO KEY UPDATE
+$$;
+REVOKE ALL ON FUNCTION lock_contract(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lock_contract(text) TO bursar_platform;

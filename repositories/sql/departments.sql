@@ -1,12 +1,4 @@
--- Row-level security, grants and immutability of departments, and for what agents and keys spend. Run by migration
--- 0009; running it again replaces everything. Only the platform's role writes: who spends does not say for whom.
-
-SELECT pg_temp.row_security('departments');
-SELECT pg_temp.tenant_reads_own('departments');
-SELECT pg_temp.refuse_deletes('departments');
-GRANT SELECT, INSERT, UPDATE (closed_at) ON departments TO bursar_platform;
-
-GRANT UPDATE (department_id, project_id) ON agents, api_keys TO bursar_platform;
+-- For what agents and keys spend. Only the platform's role writes it: who spends does not say for whom.
 
 -- For what a key spends: its own department and project, else its agent's. Asked beside `api_key_lookup`, before the
 -- organization is known, and for one exact id only.

@@ -1,5 +1,5 @@
--- What is told by the tables themselves: nouns that several statements write, and those of the books, whose functions are
--- their only writers. Running it again replaces everything. Types and fields are those of `domain/events/rows.py`.
+-- What is told by the tables themselves: nouns that several statements write, and those of the books, whose
+-- functions are their only writers. Types and fields are those of `domain/events/rows.py`.
 --
 -- A trigger fires in the transaction of the fact, with the row locked, so the lock of a subject is its row, or for lots
 -- the row of the organization's credits. The functions have their owner's rights, because what one party does, another one
@@ -21,14 +21,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 GRANT EXECUTE ON FUNCTION amount_text(bigint, text) TO bursar_api, bursar_platform;
-
--- Migrations before the gaps in numbers run this file, and tell of changes; `number_gaps.sql` replaces the function.
-DO $$
-BEGIN
-    IF to_regprocedure('public.event_floor()') IS NULL THEN
-        CREATE FUNCTION public.event_floor() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 0::bigint';
-    END IF;
-END $$;
 
 -- The id that the organization gave the subject is filled in where an event has a place for it.
 CREATE OR REPLACE FUNCTION tell(p_type text, p_org text, p_subject text, p_at timestamptz, p_data jsonb) RETURNS void
@@ -145,27 +137,19 @@ END $$;
 CREATE OR REPLACE TRIGGER tell_new AFTER INSERT ON contracts FOR EACH ROW EXECUTE FUNCTION tell_contract();
 CREATE OR REPLACE TRIGGER tell_changed AFTER UPDATE OF accepted_at ON contracts FOR EACH ROW
     WHEN (OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL) EXECUTE FUNCTION tell_contract();
--- Migration 0087 runs this before contracts are marked when they have expired.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'contracts'::regclass AND attname = 'expired_at') THEN
-        CREATE OR REPLACE TRIGGER tell_expired AFTER UPDATE OF expired_at ON contracts FOR EACH ROW
-            WHEN (OLD.expired_at IS NULL AND NEW.expired_at IS NOT NULL) EXECUTE FUNCTION tell_contract();
-    END IF;
-END $$;
+CREATE OR REPLACE TRIGGER tell_expired AFTER UPDATE OF expired_at ON contracts FOR EACH ROW
+    WHEN (OLD.expired_at IS NULL AND NEW.expired_at IS NOT NULL) EXECUTE FUNCTION tell_contract();
 
--- Migration 0087 runs this before alerts have more than two states; what is not there yet is not told.
 CREATE OR REPLACE FUNCTION tell_alert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     v_word text := CASE TG_NAME WHEN 'tell_new' THEN 'raised' WHEN 'tell_changed' THEN 'acknowledged'
         ELSE replace(TG_NAME, 'tell_', '') END;
-    v_row jsonb := to_jsonb(NEW);
     v_data jsonb := jsonb_build_object('alert_id', NEW.id, 'kind', NEW.kind, 'subject', NEW.subject,
-        'severity', v_row->'severity');
+        'severity', NEW.severity);
 BEGIN
     IF v_word = 'snoozed' THEN
-        v_data := v_data || jsonb_build_object('snoozed_until', v_row->'org_snoozed_until');
+        v_data := v_data || jsonb_build_object('snoozed_until', NEW.org_snoozed_until);
     END IF;
     PERFORM public.tell('alert.' || v_word, NEW.org_id, NEW.id, CASE TG_OP WHEN 'INSERT' THEN NEW.created_at END, v_data);
     RETURN NULL;
@@ -178,19 +162,14 @@ CREATE OR REPLACE TRIGGER tell_changed AFTER UPDATE OF acknowledged_at, org_ackn
         AND coalesce(OLD.acknowledged_at, OLD.org_acknowledged_at) IS NULL
         AND coalesce(NEW.acknowledged_at, NEW.org_acknowledged_at) IS NOT NULL)
     EXECUTE FUNCTION tell_alert();
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'alerts'::regclass AND attname = 'resolved_at') THEN
-        CREATE OR REPLACE TRIGGER tell_resolved AFTER UPDATE OF resolved_at ON alerts FOR EACH ROW
-            WHEN (NEW.shared AND NEW.org_id IS NOT NULL AND OLD.resolved_at IS NULL AND NEW.resolved_at IS NOT NULL)
-            EXECUTE FUNCTION tell_alert();
-        -- When operators want to hear of it again is theirs.
-        CREATE OR REPLACE TRIGGER tell_snoozed AFTER UPDATE OF org_snoozed_until ON alerts FOR EACH ROW
-            WHEN (NEW.shared AND NEW.org_id IS NOT NULL AND NEW.org_snoozed_until IS NOT NULL
-                AND NEW.org_snoozed_until IS DISTINCT FROM OLD.org_snoozed_until)
-            EXECUTE FUNCTION tell_alert();
-    END IF;
-END $$;
+CREATE OR REPLACE TRIGGER tell_resolved AFTER UPDATE OF resolved_at ON alerts FOR EACH ROW
+    WHEN (NEW.shared AND NEW.org_id IS NOT NULL AND OLD.resolved_at IS NULL AND NEW.resolved_at IS NOT NULL)
+    EXECUTE FUNCTION tell_alert();
+-- When operators want to hear of it again is theirs.
+CREATE OR REPLACE TRIGGER tell_snoozed AFTER UPDATE OF org_snoozed_until ON alerts FOR EACH ROW
+    WHEN (NEW.shared AND NEW.org_id IS NOT NULL AND NEW.org_snoozed_until IS NOT NULL
+        AND NEW.org_snoozed_until IS DISTINCT FROM OLD.org_snoozed_until)
+    EXECUTE FUNCTION tell_alert();
 
 CREATE OR REPLACE FUNCTION tell_lot() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$

@@ -1,6 +1,5 @@
--- Claiming, finishing and freeing idempotency keys, one round trip each. Run by migration 0002; running it again
--- replaces everything. Each function sets the tenant for its own transaction, so row-level security holds inside it, and
--- refuses a transaction that works for another one already.
+-- Claiming, finishing and freeing idempotency keys, one round trip each. Each function sets the tenant for its own
+-- transaction, so row-level security holds inside it, and refuses a transaction that works for another one already.
 
 CREATE OR REPLACE FUNCTION idempotency_scope(p_scope text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,4 +1,4 @@
--- The version of what an answer shows, kept with the answer. Run by migration 0108; running it again replaces everything.
+-- The version of what an answer shows, kept with the answer.
 
 -- Keep the answer with its version; else as the function of that name without it.
 CREATE OR REPLACE FUNCTION idempotency_finish(p_scope text, p_key text, p_owner text, p_status integer,

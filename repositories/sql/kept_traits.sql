@@ -1,5 +1,5 @@
--- The traits that stand in rows of the organization's own: its tax id and where it is paid out. Written where those rows
--- change, whoever changes them. Running it again replaces everything.
+-- The traits that stand in rows of the organization's own: its tax id and where it is paid out. Written where those
+-- rows change, whoever changes them.
 
 -- What is kept of a tax id or a payout account. It is `domain.reputation.traits.digest` without a key: the value stands in
 -- the table that this is called for, so that no setting is needed for organizations to be related by it.

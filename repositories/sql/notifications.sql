@@ -1,28 +1,11 @@
--- Row-level security and grants of notifications. Running it again replaces everything. The platform's role writes all of
--- it. A tenant's session reads what is its principal's, which it names beside its organization (`bursar.principal`): without
--- that nothing is visible, and nobody reads what another one of the same organization was told.
-
-SELECT pg_temp.row_security(
-    'notification_channels', 'notification_preferences', 'notifications', 'notification_cursors'
-);
-SELECT pg_temp.refuse_deletes('notification_channels', 'notifications', 'notification_cursors');
+-- A tenant's session reads what is its principal's, which it names beside its organization (`bursar.principal`):
+-- without that nothing is visible, and nobody reads what another one of the same organization was told.
 
 CREATE OR REPLACE FUNCTION bursar_principal() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT nullif(lower(current_setting('bursar.principal', true)), '')
 $$;
 GRANT EXECUTE ON FUNCTION bursar_principal() TO bursar_api, bursar_platform;
-
-CREATE POLICY tenant_reads ON notification_channels FOR SELECT TO bursar_api
-    USING (org_id = bursar_org() AND principal = bursar_principal());
-CREATE POLICY tenant_reads ON notification_preferences FOR SELECT TO bursar_api
-    USING (org_id = bursar_org() AND principal = bursar_principal());
-CREATE POLICY tenant_reads ON notifications FOR SELECT TO bursar_api
-    USING (org_id = bursar_org() AND principal = bursar_principal() AND channel = 'inbox' AND hidden_at IS NULL);
-
-GRANT SELECT ON notification_channels, notification_preferences, notifications TO bursar_api;
-GRANT SELECT, INSERT, UPDATE ON notification_channels, notifications, notification_cursors TO bursar_platform;
-GRANT SELECT, INSERT, UPDATE, DELETE ON notification_preferences TO bursar_platform;
 
 -- A principal that gets a key while it has none may be somebody else by now: it begins without the channels, the preferences
 -- and the inbox of whoever had the name before. The addresses of an owner are kept for a while, because a thief may have

@@ -1,9 +1,4 @@
--- Row-level security, grants and immutability of the gaps in numbers, and the functions that make and keep them. Run by
--- migrations 0189 and 0203; running it again replaces everything. Tenants have no access.
-
-SELECT pg_temp.row_security('number_gaps');
-SELECT pg_temp.append_only('number_gaps');
-GRANT SELECT ON number_gaps TO bursar_platform;
+-- Gaps in numbers: the functions that make and keep them. Tenants have no access.
 
 -- Returns the number above which the events of every subject go on: 0, unless the books were restored.
 CREATE OR REPLACE FUNCTION event_floor() RETURNS bigint
@@ -18,7 +13,6 @@ GRANT EXECUTE ON FUNCTION event_floor() TO bursar_api, bursar_platform;
 -- after the restored moment. The series are those of p_documents, of the deployment and of each entity: of p_entities, of
 -- the profiles that one is assigned to, and those that have a series. The events of every subject go on above the highest
 -- number of all events, and p_by more: a subject may be unknown here, and an event of it elsewhere.
-DROP FUNCTION IF EXISTS skip_numbers(text[], bigint);
 CREATE OR REPLACE FUNCTION skip_numbers(p_documents text[], p_by bigint, p_entities text[] DEFAULT '{}')
 RETURNS TABLE (series text, first bigint, last bigint)
 LANGUAGE sql SECURITY INVOKER SET search_path = public, pg_temp

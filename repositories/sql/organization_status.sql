@@ -7,4 +7,3 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $
 $$;
 REVOKE ALL ON FUNCTION organization_status(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION organization_status(text) TO bursar_api, bursar_platform;
-GRANT UPDATE (status, status_reason, status_by, status_at) ON organizations TO bursar_platform;

@@ -1,6 +1,3 @@
--- What organizations have in common: its row-level security, and what is void once they are found to be related. Running
--- it again replaces everything.
-
 -- Voids what the organizations that came to share something had said of each other, for so many new traits, and returns
 -- how many those were. Their agents are marked as stale, for `reputation_refresh`.
 CREATE OR REPLACE FUNCTION reputation_judge_traits(p_limit integer) RETURNS integer
@@ -49,10 +46,6 @@ BEGIN
     END LOOP;
     RETURN v_judged;
 END $$;
-
-SELECT pg_temp.row_security('organization_traits');
-SELECT pg_temp.refuse_deletes('organization_traits');
-GRANT SELECT, INSERT, UPDATE (last_seen, ended_at, judged_at) ON organization_traits TO bursar_platform;
 
 REVOKE EXECUTE ON FUNCTION reputation_judge_traits FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_judge_traits TO bursar_platform;

@@ -1,6 +1,6 @@
 -- Who is a party of a contract and of its escrow: the organizations that pay, are paid and sign. Lists are read from
 -- here, because an index has one order and a party has three ways in. Until when a contract can be accepted stands
--- beside its parties, for lists by state. Running it again replaces everything. Triggers write, so no role does.
+-- beside its parties, for lists by state. Triggers write, so no role does.
 
 CREATE OR REPLACE FUNCTION write_contract_parties() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -15,10 +15,8 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-DROP TRIGGER IF EXISTS write_parties ON contracts;
-CREATE TRIGGER write_parties AFTER INSERT ON contracts FOR EACH ROW EXECUTE FUNCTION write_contract_parties();
-DROP TRIGGER IF EXISTS update_parties ON contracts;
-CREATE TRIGGER update_parties AFTER UPDATE ON contracts FOR EACH ROW
+CREATE OR REPLACE TRIGGER write_parties AFTER INSERT ON contracts FOR EACH ROW EXECUTE FUNCTION write_contract_parties();
+CREATE OR REPLACE TRIGGER update_parties AFTER UPDATE ON contracts FOR EACH ROW
     WHEN (OLD.accepted_at IS DISTINCT FROM NEW.accepted_at) EXECUTE FUNCTION write_contract_parties();
 
 CREATE OR REPLACE FUNCTION write_escrow_parties() RETURNS trigger
@@ -34,27 +32,8 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-DROP TRIGGER IF EXISTS write_parties ON escrows;
-CREATE TRIGGER write_parties AFTER INSERT ON escrows FOR EACH ROW EXECUTE FUNCTION write_escrow_parties();
-DROP TRIGGER IF EXISTS update_parties ON escrows;
-CREATE TRIGGER update_parties AFTER UPDATE ON escrows FOR EACH ROW
+CREATE OR REPLACE TRIGGER write_parties AFTER INSERT ON escrows FOR EACH ROW EXECUTE FUNCTION write_escrow_parties();
+CREATE OR REPLACE TRIGGER update_parties AFTER UPDATE ON escrows FOR EACH ROW
     WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION write_escrow_parties();
 
 REVOKE ALL ON FUNCTION write_contract_parties(), write_escrow_parties() FROM PUBLIC;
-
-DO $$
-DECLARE
-    v_table text;
-BEGIN
-    FOREACH v_table IN ARRAY ARRAY['contract_parties', 'escrow_parties']
-    LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
-        EXECUTE format('CREATE POLICY platform ON %I FOR SELECT TO bursar_platform USING (true)', v_table);
-        EXECUTE format('DROP POLICY IF EXISTS tenant_reads ON %I', v_table);
-        EXECUTE format('CREATE POLICY tenant_reads ON %I FOR SELECT TO bursar_api USING (org_id = bursar_org())',
-                       v_table);
-        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
-        EXECUTE format('GRANT SELECT ON %I TO bursar_api, bursar_platform', v_table);
-    END LOOP;
-END $$;

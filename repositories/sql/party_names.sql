@@ -1,5 +1,5 @@
--- The title of contracts and the names of their parties, as an organization sees those that it is a party of. Its own role
--- reads no organization but its own, and no agent that others keep private. Running it again replaces it.
+-- The title of contracts and the names of their parties, as an organization sees those that it is a party of. Its
+-- own role reads no organization but its own, and no agent that others keep private.
 CREATE OR REPLACE FUNCTION tenant_party_names(p_org text, p_contracts text[])
 RETURNS TABLE (contract_id text, title text, payer_name text, payee_name text, agent_name text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,12 +1,3 @@
--- Row-level security, grants and immutability of the intents of payments. Run by migration 0007; running it again
--- replaces everything. A tenant writes its own, before anything is asked of a provider.
-
-SELECT pg_temp.row_security('payment_commands');
-SELECT pg_temp.tenant_reads_own('payment_commands');
-SELECT pg_temp.append_only('payment_commands');
-CREATE POLICY tenant_writes ON payment_commands FOR INSERT TO bursar_api WITH CHECK (org_id = bursar_org());
-GRANT SELECT, INSERT ON payment_commands TO bursar_api, bursar_platform;
-
 -- What an organization asked for under a command, in one round trip, as the organization sees it: one row, or none where
 -- the command is new. `status` is the payment's, null before its first event.
 CREATE OR REPLACE FUNCTION tenant_payment_command(p_org text, p_command text)

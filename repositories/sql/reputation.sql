@@ -1,6 +1,6 @@
--- The evidence of agents and clients: the arithmetic of `domain/reputation`, row-level security, grants and guards.
--- Running it again replaces everything. Locks are taken in this order: the agent's row in reputation_agents, then its
--- other rows, then the client's row; whoever writes events comes here after the locks of the books.
+-- The evidence of agents and clients: the arithmetic of `domain/reputation`. Locks are taken in this order: the
+-- agent's row in reputation_agents, then its other rows, then the client's row; whoever writes events comes here
+-- after the locks of the books.
 
 -- What is left of an amount after so many nights (`evidence.faded`). In PL/pgSQL, as what follows: each call of a function
 -- in SQL that reads a table starts an executor, which is most of what it takes.
@@ -125,7 +125,7 @@ END $$;
 -- Under what name an organization is a counterparty: the operator who made it and others, or the first of those that it
 -- shares something with, or its own id. `p_exempt` are the platform's own registrars, whom many unrelated organizations
 -- have in common. A tax id gives no name: it is stated at will, and each other one would be a counterparty that has given
--- nothing yet. In PL/pgSQL, because the traits came later than this function.
+-- nothing yet.
 CREATE OR REPLACE FUNCTION reputation_counterparty(p_org text, p_exempt text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
@@ -310,7 +310,6 @@ BEGIN
 END $$;
 
 -- Adds evidence to a client's row, and counts it by its kind. Its prior is always one half.
-DROP FUNCTION IF EXISTS reputation_apply_client(reputation_events);
 CREATE OR REPLACE FUNCTION reputation_apply_client(p_org text, p_day date, p_kind text, p_good bigint, p_bad bigint)
 RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
@@ -842,46 +841,6 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
-
-SELECT pg_temp.row_security(
-    'reputation_events', 'reputation_scores', 'reputation_agents', 'reputation_given', 'reputation_clients',
-    'reputation_priors', 'reputation_powers', 'reputation_feedback'
-);
-SELECT pg_temp.tenant_reads_own('reputation_clients');
-SELECT pg_temp.refuse_deletes(
-    'reputation_events', 'reputation_scores', 'reputation_agents', 'reputation_given', 'reputation_clients',
-    'reputation_priors', 'reputation_powers', 'reputation_feedback'
-);
-
--- Scores are seen with the agent, whose own policy says by whom.
-CREATE POLICY tenant_reads ON reputation_scores FOR SELECT TO bursar_api
-    USING (EXISTS (SELECT FROM agents a WHERE a.id = agent_id));
-CREATE POLICY tenant_reads ON reputation_agents FOR SELECT TO bursar_api
-    USING (EXISTS (SELECT FROM agents a WHERE a.id = agent_id));
-CREATE POLICY tenant_reads ON reputation_events FOR SELECT TO bursar_api
-    USING (agent_org_id = bursar_org() OR counterparty_org_id = bursar_org());
-CREATE POLICY tenant_reads ON reputation_feedback FOR SELECT TO bursar_api
-    USING (agent_org_id = bursar_org() OR org_id = bursar_org());
-
-GRANT SELECT ON reputation_scores, reputation_agents, reputation_events, reputation_feedback, reputation_clients
-TO bursar_api;
-GRANT SELECT, INSERT, UPDATE (voided_at, voided_by, void_reason) ON reputation_events TO bursar_platform;
-GRANT SELECT, INSERT, UPDATE ON reputation_scores, reputation_agents, reputation_given, reputation_clients
-TO bursar_platform;
-GRANT SELECT, INSERT ON reputation_priors TO bursar_platform;
-GRANT SELECT ON reputation_powers TO bursar_platform;
-GRANT SELECT, INSERT, UPDATE (ratings, comment, event_id, given_by, changed_at, change_command_id)
-ON reputation_feedback TO bursar_platform;
-
--- An event can be voided, once, and is never changed otherwise.
-DROP TRIGGER IF EXISTS refuse_change ON reputation_events;
-CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
-    WHEN (OLD.voided_at IS NOT NULL
-              AND (OLD.voided_by !~ '^(payment|invoice):' OR NEW.voided_by ~ '^(payment|invoice):')
-          OR NEW.voided_at IS NULL
-          OR to_jsonb(OLD) - ARRAY['voided_at', 'voided_by', 'void_reason']
-             IS DISTINCT FROM to_jsonb(NEW) - ARRAY['voided_at', 'voided_by', 'void_reason'])
-    EXECUTE FUNCTION refuse_change();
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_faded_between, reputation_turn, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,

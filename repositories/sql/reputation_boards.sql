@@ -1,4 +1,4 @@
--- On which leaderboards the rows of agents are, and who counts their places. Running it again replaces everything.
+-- On which leaderboards the rows of agents are, and who counts their places.
 
 -- The board of an agent: that of all who can hire it, or its own organization's alone. Nobody can hire the agents of an
 -- organization that is suspended or closed.
@@ -55,23 +55,10 @@ BEGIN
     FROM public.agents a WHERE a.org_id = NEW.id AND r.agent_id = a.id;
     RETURN NULL;
 END $$;
--- Migration 0039 runs this before agents are retired and organizations closed.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'organizations'::regclass AND attname = 'status') THEN
-        CREATE OR REPLACE TRIGGER organization_closed AFTER UPDATE OF status ON organizations FOR EACH ROW
-            WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION organization_closed();
-    END IF;
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'agents'::regclass AND attname = 'retired_at') THEN
-        CREATE OR REPLACE TRIGGER agent_retired AFTER UPDATE OF retired_at ON agents FOR EACH ROW
-            WHEN (OLD.retired_at IS DISTINCT FROM NEW.retired_at) EXECUTE FUNCTION agent_visibility_changed();
-    END IF;
-END $$;
-GRANT UPDATE (category) ON agents TO bursar_platform;
-
--- The night counts them anew, and nobody else reads who they are.
-SELECT pg_temp.row_security('reputation_peers');
-GRANT SELECT, INSERT, DELETE ON reputation_peers TO bursar_platform;
+CREATE OR REPLACE TRIGGER organization_closed AFTER UPDATE OF status ON organizations FOR EACH ROW
+    WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION organization_closed();
+CREATE OR REPLACE TRIGGER agent_retired AFTER UPDATE OF retired_at ON agents FOR EACH ROW
+    WHEN (OLD.retired_at IS DISTINCT FROM NEW.retired_at) EXECUTE FUNCTION agent_visibility_changed();
 
 REVOKE EXECUTE ON FUNCTION reputation_board, reputation_placed, agent_category_changed, agent_visibility_changed,
     organization_closed FROM PUBLIC;

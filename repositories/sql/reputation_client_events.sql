@@ -1,5 +1,5 @@
--- What organizations did as clients beside the ends of their escrows, and who sees how far they are trusted. Running it
--- again replaces everything. The client's row is the last lock that is taken.
+-- What organizations did as clients beside the ends of their escrows. The client's row is the last lock that is
+-- taken.
 
 -- Takes what an organization did, once by its key; false when it was taken before, or counts for nothing.
 --
@@ -35,17 +35,6 @@ BEGIN
         p_event ->> 'subject', v_weight, v_good, v_bad, v_day, (p_event ->> 'at')::timestamptz);
     RETURN true;
 END $$;
-
-SELECT pg_temp.row_security('reputation_client_events');
-SELECT pg_temp.tenant_reads_own('reputation_client_events');
-SELECT pg_temp.append_only('reputation_client_events');
--- Whoever is to be paid under a contract sees how far its client is trusted.
-DROP POLICY IF EXISTS payee_reads ON reputation_clients;
-CREATE POLICY payee_reads ON reputation_clients FOR SELECT TO bursar_api
-    USING (EXISTS (SELECT FROM contracts c
-                   WHERE c.org_id = reputation_clients.org_id AND c.payee_org_id = bursar_org()));
-GRANT SELECT, INSERT ON reputation_client_events TO bursar_platform;
-GRANT USAGE ON SEQUENCE reputation_events_seq_seq TO bursar_platform;
 
 REVOKE EXECUTE ON FUNCTION reputation_take_client FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_take_client TO bursar_platform;

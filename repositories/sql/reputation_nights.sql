@@ -1,5 +1,3 @@
--- Row-level security, grants, immutability and months of the history of scores. Running it again replaces everything.
-
 -- Makes the months of the history from one date to another, and returns how many it made, as open_usage_months does.
 CREATE OR REPLACE FUNCTION open_reputation_months(p_from date, p_to date) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -30,14 +28,3 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION open_reputation_months(date, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_reputation_months(date, date) TO bursar_platform;
-
-SELECT pg_temp.row_security('reputation_history');
-SELECT pg_temp.append_only('reputation_history');
--- What a score was is seen with the agent, whose own policy says by whom.
-CREATE POLICY tenant_reads ON reputation_history FOR SELECT TO bursar_api
-    USING (EXISTS (SELECT FROM agents a WHERE a.id = agent_id));
-GRANT SELECT ON reputation_history TO bursar_api;
-GRANT SELECT, INSERT ON reputation_history TO bursar_platform;
-
--- A change of the rate writes the powers anew.
-GRANT INSERT, UPDATE ON reputation_powers TO bursar_platform;

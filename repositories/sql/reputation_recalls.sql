@@ -1,5 +1,5 @@
--- Escrows whose money went back to its payer: what they said of anybody is void for as long as it stays there. Running it
--- again replaces everything. Locks come in this order: escrows by id, agents by id, clients; all after those of the books.
+-- Escrows whose money went back to its payer: what they said of anybody is void for as long as it stays there. Locks
+-- come in this order: escrows by id, agents by id, clients; all after those of the books.
 
 -- Which escrows of its payer the credits of a payment went to, the last one first, and how many stayed there or were paid
 -- from there: what came back may have gone to any of them again. What a creator earned by one and paid with is its own.
@@ -81,7 +81,6 @@ END $$;
 -- Has exactly these escrows recalled for a payment, or for the bill of a subscription, by its invoice. What they said is
 -- voided and its agents are marked as stale, for `reputation_refresh`. Returns the escrows of which something may be given
 -- again: their money is all there again, or no bank has it any more.
-DROP FUNCTION IF EXISTS reputation_recall(text, text[]);
 CREATE OR REPLACE FUNCTION reputation_recall(p_payment text, p_escrows text[], p_by_bank boolean DEFAULT true) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
@@ -134,8 +133,7 @@ BEGIN
     RETURN v_back;
 END $$;
 
--- The events of escrows that a recall has voided, that no other one keeps void, and that were not given again. In PL/pgSQL,
--- because what it asks came later than this function.
+-- The events of escrows that a recall has voided, that no other one keeps void, and that were not given again.
 CREATE OR REPLACE FUNCTION reputation_recalled(p_escrows text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
 BEGIN
@@ -213,17 +211,6 @@ BEGIN
     PERFORM reputation_remake(p_agent);
     PERFORM reputation_reseason(p_agent, (SELECT through FROM reputation_seasoned WHERE agent_id = p_agent));
     RETURN true;
-END $$;
-
-SELECT pg_temp.row_security('reputation_recalls');
-SELECT pg_temp.refuse_deletes('reputation_recalls');
-GRANT SELECT, INSERT, UPDATE (recalled_at, restored_at) ON reputation_recalls TO bursar_platform;
--- The migration that makes this table runs before the one that adds this column.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'reputation_recalls'::regclass AND attname = 'by_bank') THEN
-        GRANT UPDATE (by_bank) ON reputation_recalls TO bursar_platform;
-    END IF;
 END $$;
 
 REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_passed_on, reputation_billed, reputation_purse, reputation_cause, reputation_is_recalled,

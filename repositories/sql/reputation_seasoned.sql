@@ -1,5 +1,5 @@
--- Evidence past the window in which a payer can take its money back: what a commission, a hold-back or a limit may follow.
--- Running it again replaces everything. The agent's row in reputation_agents is locked before a row here is written.
+-- Evidence past the window in which a payer can take its money back: what a commission, a hold-back or a limit may
+-- follow. The agent's row in reputation_agents is locked before a row here is written.
 
 -- The agent's evidence as of a day: the row, with the events that came to count after it and up to that day. An event
 -- that is mostly bad comes at once and brings nothing good, because nothing says when its money stays.
@@ -68,8 +68,7 @@ BEGIN
     RETURN s;
 END $$;
 
--- Moves the agent's row up to a day, which must be over: no event comes to count on it afterwards. In PL/pgSQL, as
--- `reputation_seasoned_score`, because the weight of the evidence came later than this function.
+-- Moves the agent's row up to a day, which must be over: no event comes to count on it afterwards.
 CREATE OR REPLACE FUNCTION reputation_season(p_agent text, p_day date) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
@@ -115,10 +114,6 @@ BEGIN
          LATERAL (SELECT CASE WHEN at = '-infinity' THEN 0 ELSE reputation_faded(good_then, p_day - at) END AS good)
              now;
 END $$;
-
-SELECT pg_temp.row_security('reputation_seasoned');
-SELECT pg_temp.refuse_deletes('reputation_seasoned');
-GRANT SELECT, INSERT, UPDATE ON reputation_seasoned TO bursar_platform;
 
 REVOKE EXECUTE ON FUNCTION reputation_seasoned_at, reputation_season, reputation_reseason, reputation_seasoned_score
 FROM PUBLIC;

@@ -1,5 +1,5 @@
--- The trust in clients past the window in which they can take their money back: what a discount out of a commission may
--- follow. Running it again replaces everything. The client's row in reputation_clients is locked before a row here is written.
+-- The trust in clients past the window in which they can take their money back: what a discount out of a commission
+-- may follow. The client's row in reputation_clients is locked before a row here is written.
 
 -- The client's evidence as of a day: the row, with what came to count after it and up to that day. Bad news counts on the
 -- day on which it came, good news once the money behind it stays. An event that is mostly bad of the agent comes at once and
@@ -106,10 +106,6 @@ BEGIN
         units := (s.good_e6 + s.held_e6) / 1000000;
     END IF;
 END $$;
-
-SELECT pg_temp.row_security('reputation_seasoned_clients');
-SELECT pg_temp.refuse_deletes('reputation_seasoned_clients');
-GRANT SELECT, INSERT, UPDATE ON reputation_seasoned_clients TO bursar_platform;
 
 REVOKE EXECUTE ON FUNCTION reputation_seasoned_client_at, reputation_season_client,
     reputation_catch_up_client, reputation_reseason_client,

@@ -1,12 +1,4 @@
--- Looking up, ending and announcing sessions. Run by migrations 0103 and 0142; running it again replaces everything.
-
-SELECT pg_temp.row_security('sessions', 'session_links');
-CREATE POLICY tenant ON sessions TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
-CREATE POLICY tenant ON session_links TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
-GRANT SELECT, INSERT, UPDATE (ended_at, ended_by) ON sessions, session_links TO bursar_api, bursar_platform;
-GRANT UPDATE (last_used_at) ON sessions TO bursar_platform;
-GRANT UPDATE (used_at) ON session_links TO bursar_platform;
-GRANT DELETE ON sessions, session_links TO bursar_platform;
+-- Looking up, ending and announcing sessions.
 
 -- The one way a request finds its session: before it, nobody knows which organization is asking. It answers for one
 -- exact id only. A session spends as its key does; one that a link opened, as the key of its principal if there is one,

@@ -1,5 +1,4 @@
--- Who is named as a signatory by contracts, once for each principal. Run by migration 0023; running it again replaces
--- everything. A trigger writes, so no role does.
+-- Who is named as a signatory by contracts, once for each principal. A trigger writes, so no role does.
 
 CREATE OR REPLACE FUNCTION write_signatories() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -14,11 +13,4 @@ BEGIN
     RETURN NULL;
 END $$;
 REVOKE ALL ON FUNCTION write_signatories() FROM PUBLIC;
-DROP TRIGGER IF EXISTS write_signatories ON contracts;
-CREATE TRIGGER write_signatories AFTER INSERT ON contracts FOR EACH ROW EXECUTE FUNCTION write_signatories();
-
-ALTER TABLE signatories ENABLE ROW LEVEL SECURITY;
-DROP POLICY IF EXISTS platform ON signatories;
-CREATE POLICY platform ON signatories FOR SELECT TO bursar_platform USING (true);
-REVOKE ALL ON signatories FROM bursar_api, bursar_platform;
-GRANT SELECT ON signatories TO bursar_platform;
+CREATE OR REPLACE TRIGGER write_signatories AFTER INSERT ON contracts FOR EACH ROW EXECUTE FUNCTION write_signatories();

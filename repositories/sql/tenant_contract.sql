@@ -1,6 +1,5 @@
--- A contract as an organization sees it, in one round trip: the tenant is set and the row read under its policy within
--- the statement's own transaction. No row when there is none, or none that the organization may see. Run by migration 0017;
--- running it again replaces it.
+-- A contract as an organization sees it, in one round trip: the tenant is set and the row read under its policy
+-- within the statement's own transaction. No row when there is none, or none that the organization may see.
 CREATE OR REPLACE FUNCTION tenant_contract(p_org text, p_contract text) RETURNS SETOF public.contracts
 LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

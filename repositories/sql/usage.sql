@@ -1,10 +1,3 @@
--- Row-level security, grants, immutability and months of usage events. Running it again replaces everything. Events
--- come in through the platform's role, which judges them first; a tenant reads its own.
-
--- Months are tables of a schema of their own, which nobody names: everybody reads and writes through their parent.
-CREATE SCHEMA IF NOT EXISTS partitions;
-REVOKE ALL ON SCHEMA partitions FROM PUBLIC;
-
 -- Makes the months of usage events from one time to another, and returns how many it made. What is made is attached,
 -- which waits for no writer; made as a part at once, it would wait for all of them, and hold up all later ones.
 CREATE OR REPLACE FUNCTION open_usage_months(p_from timestamptz, p_to timestamptz) RETURNS integer
@@ -38,11 +31,3 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION open_usage_months(timestamptz, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION open_usage_months(timestamptz, timestamptz) TO bursar_platform;
-
-SELECT pg_temp.row_security('usage_digests', 'usage_events', 'usage_days');
-SELECT pg_temp.tenant_reads_own('usage_events', 'usage_days');
-SELECT pg_temp.append_only('usage_digests', 'usage_events');
-CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON usage_days
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-GRANT SELECT, INSERT ON usage_events, usage_digests TO bursar_platform;
-GRANT SELECT, INSERT, UPDATE ON usage_days TO bursar_platform;

@@ -287,8 +287,8 @@ async def test_files_of_the_books_run_again_change_nothing(fresh_database_urls: 
             return sorted(str(row["line"]) for row in await owner.fetch(guards.QUERY))
 
     before = await lines()
-    for name in ("roles", "accounts", "guards", "post", "batch", "holds", "read", "access"):
-        await owner.execute((ROOT / f"ledger/sql/{name}.sql").read_text("utf-8"))
+    for path in sorted((ROOT / "ledger/sql").glob("*.sql")):
+        await owner.execute(path.read_text("utf-8"))
     after = await lines()
     await owner.close()
     assert after == before

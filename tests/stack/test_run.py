@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dev.stack.claim import Claim
+from dev.stack.postgres import running_postgres
 from dev.stack.process import runs
 from tests.support.launcher import launched
 
@@ -46,3 +47,19 @@ def test_interrupt_during_the_start_stops_what_was_started(data_dir: Path) -> No
         launcher.finish()
     assert launcher.process.returncode == 0
     assert not runs(postgres)
+
+
+def test_data_of_another_schema_is_refused_in_one_sentence_and_deleted_only_when_asked(data_dir: Path) -> None:
+    with running_postgres(data_dir / "postgres") as postgres:
+        postgres.ensure_database("bursar")
+        postgres.execute("CREATE TABLE alembic_version AS SELECT 'another' AS version_num", "bursar")
+    with launched(data_dir) as launcher:
+        said = launcher.finish()
+    assert launcher.process.returncode == 1
+    (refusal,) = (line for line in said.splitlines() if line.startswith("error:"))
+    assert "The data is of another schema (another)" in refusal
+    assert "`make run ARGS=--new`" in refusal
+    with running_postgres(data_dir / "postgres") as postgres:
+        assert postgres.execute("SELECT version_num FROM alembic_version", "bursar") == "another"
+    with launched(data_dir, arguments=["--new"]) as launcher:
+        launcher.wait_for("database  ready")

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -27,11 +27,11 @@ OF_OTHER_WORK = {
 class Launcher:
     """`make run` without make, on free ports."""
 
-    def __init__(self, data_dir: Path, program: str | None, **environment: str) -> None:
+    def __init__(self, data_dir: Path, program: str | None, arguments: Sequence[str], **environment: str) -> None:
         self.data_dir = data_dir
         ports = dict.fromkeys((variable(port.name) for port in fields(Ports)), "0")
         self.process = subprocess.Popen(
-            [sys.executable, *(("-c", program) if program else ("-m", "dev.stack", "run"))],
+            [sys.executable, *(("-c", program) if program else ("-m", "dev.stack", "run")), *arguments],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -73,8 +73,10 @@ class Launcher:
 
 
 @contextmanager
-def launched(data_dir: Path, program: str | None = None, **environment: str) -> Iterator[Launcher]:
-    launcher = Launcher(data_dir, program, **environment)
+def launched(
+    data_dir: Path, program: str | None = None, arguments: Sequence[str] = (), **environment: str
+) -> Iterator[Launcher]:
+    launcher = Launcher(data_dir, program, arguments, **environment)
     try:
         yield launcher
     finally:

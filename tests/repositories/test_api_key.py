@@ -1,0 +1,51 @@
+"""What a new key costs: as much as the keys of its principal, however many the organization ever had."""
+
+import asyncpg
+import pytest
+
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+SMALL, LARGE = 200, 4_000
+#: Half of the keys of an organization and of the platform are revoked, and no two are of one principal.
+FILL = """
+INSERT INTO api_keys (id, secret_hash, role, principal, org_id, revoked_at, created_by, command_id)
+SELECT o.name || i, '', o.role, 'p' || i, o.id, CASE WHEN i % 2 = 0 THEN now() END, 'x', o.name || i
+FROM generate_series($1::integer, $2) i,
+    (VALUES ('org', 'org', 'member'), ('platform', NULL, 'operator')) AS o (name, id, role)
+"""
+ISSUE = "INSERT INTO api_keys (id, secret_hash, role, principal, org_id, created_by, command_id)"
+READ = """
+SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'api_keys'::regclass
+"""
+
+
+async def rows_read(url: str, org_id: str | None, principal: str, plan: str) -> int:
+    """Return how many keys are looked at when one is issued, in a session of its own, and take the key back."""
+    session = await asyncpg.connect(url, server_settings={"plan_cache_mode": plan})
+    transaction = session.transaction()
+    await transaction.start()
+    role = "member" if org_id else "operator"
+    await session.execute(f"{ISSUE} VALUES ('new', '', $1, $2, $3, 'x', 'new')", role, principal, org_id)
+    read = int(await session.fetchval(READ))
+    await transaction.rollback()
+    await session.close()
+    return read
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+async def test_a_new_key_reads_the_keys_of_its_principal_alone(fresh_database_urls: DatabaseUrls, plan: str) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    await owner.execute(
+        "INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org', 'org', 'test', 'org')"
+    )
+    asked = [(org_id, principal) for org_id in ("org", None) for principal in ("somebody", "P2")]
+    costs = []
+    for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
+        await owner.execute(FILL, first, last)
+        await owner.execute("VACUUM ANALYZE api_keys")
+        costs.append([await rows_read(fresh_database_urls.owner, *each, plan) for each in asked])
+    await owner.close()
+    small, large = costs
+    assert [after <= before for before, after in zip(small, large, strict=True)] == [True] * len(asked), costs
