@@ -29,28 +29,21 @@ def full(state: Escrow, actor) -> Escrow:
 
 @pytest.mark.parametrize(("first", "second"), [(e.WORKER, e.FINANCE), (e.FINANCE, e.STUDIO)])
 def test_one_side_cannot_fill_the_room_of_the_other(first, second):
-    state = full(full(disputed(evidence_per_side=True), first), second)
+    state = full(full(disputed(), first), second)
     assert len(state.dispute.evidence) == 2 * MAX_EVIDENCE
 
 
 def test_the_room_is_that_of_a_side_and_not_of_a_person():
-    state = full(disputed(evidence_per_side=True), e.WORKER)
+    state = full(disputed(), e.WORKER)
     with pytest.raises(Conflict):
         heard(state, e.STUDIO)
 
 
 def test_bytes_are_counted_for_each_side():
     note = "x" * 4000
-    state = disputed(evidence_per_side=True)
+    state = disputed()
     for _ in range(MAX_EVIDENCE_BYTES // 4002):
         state = heard(state, e.WORKER, note)
     with pytest.raises(Conflict):
         heard(state, e.WORKER, note)
     assert heard(state, e.FINANCE, note).dispute.evidence[-1].side == "payer"
-
-
-def test_under_terms_without_the_field_the_sides_share_the_room_as_before():
-    state = full(disputed(), e.WORKER)
-    with pytest.raises(Conflict) as refused:
-        heard(state, e.FINANCE)
-    assert refused.value.error_code == "escrow.evidence_full"

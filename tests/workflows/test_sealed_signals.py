@@ -126,7 +126,7 @@ async def test_a_signal_that_nobody_sealed_is_refused_whatever_it_says(temporal)
 
 
 async def test_a_sealed_signal_is_the_act_of_whom_the_codec_authenticated(temporal):
-    job = await (await temporal.stage.award(named_operators=True)).delivered()
+    job = await (await temporal.stage.award()).delivered()
     signal = {"approve": job.terms.escrow_id, "signatory": "finance", "operator": "somebody else"}
     await temporal.send(job, "approve", await temporal.seal(signal))
     assert (await job.told("approved")).actor == "kim"
